@@ -1,0 +1,42 @@
+/**
+ * `npm test [-- nx flags]`: set-up, every project's tests, and at the end `N passed, N failed`.
+ *
+ * The counts are jest's own summaries, which Nx prints again when it answers from its cache. A task
+ * that fails without failing a test (a build, a suite that cannot be loaded) counts as one failure:
+ * the last line can never be green when the exit code is not.
+ */
+import { ROOT, setUp } from './setup.mjs';
+import { installCommand, provide } from './setup/debian.mjs';
+import { say } from './setup/say.mjs';
+import { countResults } from './test/count-results.mjs';
+import { spawn } from 'node:child_process';
+
+/** Without these the crash tests that need them are skipped, each with a notice. */
+const WANTED = [['strace', 'strace'], ['mkfs.ext4', 'e2fsprogs'], ['losetup', 'mount']];
+
+setUp();
+const missing = provide(WANTED);
+if (missing.length > 0) {
+  const packages = [...new Set(missing.map(([, name]) => name))];
+  say(`tests that need ${missing.map(([command]) => command).join(', ')} are skipped; to run them, as root: ${installCommand(packages)}`);
+}
+
+const nx = ['node_modules/nx/dist/bin/nx.js', 'run-many', '-t', 'test', '--output-style=static', ...process.argv.slice(2)];
+const child = spawn(process.execPath, nx, {
+  cwd: ROOT,
+  stdio: ['ignore', 'pipe', 'pipe'],
+  env: { ...process.env, NX_DAEMON: 'false', FORCE_COLOR: '0' },
+});
+let output = '';
+for (const [from, to] of [[child.stdout, process.stdout], [child.stderr, process.stderr]]) {
+  from.setEncoding('utf8').on('data', (text) => {
+    output += text;
+    to.write(text);
+  });
+}
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => child.kill(signal));
+child.on('close', (code) => {
+  const { passed, failed } = countResults(output, code === 0);
+  process.stdout.write(`\n${passed} passed, ${failed} failed\n`);
+  process.exitCode = failed === 0 ? 0 : 1;
+});
