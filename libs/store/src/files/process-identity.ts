@@ -3,12 +3,15 @@
  * the number is given out again. The pid together with the start time does (Linux, /proc).
  */
 import { readFileSync } from 'node:fs';
-import { hasErrorCode } from './file-system';
+import { errorCodeOf } from './error-code';
 
 /** Place of the start time among the fields that follow the command name; field 22 of proc(5). */
 const START_TICKS_AFTER_NAME = 22 - 3;
 /** Place of the state letter there; field 3. */
 const STATE_AFTER_NAME = 0;
+
+/** The process is gone, or its /proc entry is hidden from us. */
+const UNREADABLE: ReadonlySet<string> = new Set(['ENOENT', 'ESRCH', 'EACCES', 'EPERM']);
 
 interface ProcessStat {
   readonly state: string;
@@ -33,7 +36,7 @@ export function isProcessAlive(pid: number, startTicks?: number | null): boolean
     process.kill(pid, 0);
   } catch (error) {
     // EPERM: it lives under another user.
-    if (!hasErrorCode(error, 'EPERM')) return false;
+    if (errorCodeOf(error) !== 'EPERM') return false;
   }
   const stat = readStat(pid);
   if (stat === undefined) return true;
@@ -47,7 +50,7 @@ function readStat(pid: number): ProcessStat | undefined {
   try {
     text = readFileSync(`/proc/${pid}/stat`, 'latin1');
   } catch (error) {
-    if (hasErrorCode(error, 'ENOENT', 'ESRCH', 'EACCES', 'EPERM')) return undefined;
+    if (UNREADABLE.has(errorCodeOf(error) ?? '')) return undefined;
     throw error;
   }
   // The name in parentheses may itself hold spaces and parentheses: count from the last one.
