@@ -1,0 +1,89 @@
+/**
+ * Every path and file name of one agent's store, built here and nowhere else.
+ *
+ *     <dir>/sessions.json                 key -> entry, written at checkpoints
+ *     <dir>/<transcript>.jsonl            the durable record of a conversation
+ *     <dir>/<transcript>.jsonl.lock       courtesy lock
+ *     <dir>/.store/…                      this engine's own files
+ */
+import * as path from 'node:path';
+
+/** Paths of one store; all absolute. */
+export interface StoreLayout {
+  readonly agentId: string;
+  /** The directory that holds `sessions.json` and the transcripts. */
+  readonly dir: string;
+  readonly sessionsFile: string;
+  /** `.store`, or `.store-<base name>` beside a sessions file of another name. */
+  readonly ownDir: string;
+  readonly ownerFile: string;
+  readonly ownerLockFile: string;
+  readonly indexFile: string;
+  readonly manifestFile: string;
+  readonly quarantineDir: string;
+  readonly uploadsDir: string;
+}
+
+const DEFAULT_BASE_NAME = 'sessions.json';
+
+/** @param sessionsFile absolute path of the store's sessions file. */
+export function storeLayout(agentId: string, sessionsFile: string): StoreLayout {
+  const dir = path.dirname(sessionsFile);
+  const base = path.basename(sessionsFile);
+  const ownDir = path.join(dir, base === DEFAULT_BASE_NAME ? '.store' : `.store-${base}`);
+  return {
+    agentId,
+    dir,
+    sessionsFile,
+    ownDir,
+    ownerFile: path.join(ownDir, 'owner.json'),
+    ownerLockFile: path.join(ownDir, 'owner.lock'),
+    indexFile: path.join(ownDir, 'index.sqlite'),
+    manifestFile: path.join(ownDir, 'archive-manifest.jsonl'),
+    quarantineDir: path.join(ownDir, 'quarantine'),
+    uploadsDir: path.join(ownDir, 'uploads'),
+  };
+}
+
+const SEGMENT_NAME = /^journal-(\d{16})\.log$/;
+const SPARE_NAME = /^journal-spare-(\d+)\.log$/;
+const RESULTS_NAME = /^results-(\d{4}-\d{2}-\d{2})\.jsonl$/;
+const TEMP_NAME = /\.(?:\d+\.)?[0-9a-f-]{36}\.tmp$/;
+
+/** `journal-<firstSeq>.log`, the number padded so that names sort as numbers do. */
+export function segmentFileName(firstSeq: number): string {
+  return `journal-${String(firstSeq).padStart(16, '0')}.log`;
+}
+
+/** First sequence of a segment by its name; undefined for other names. */
+export function firstSeqOfSegment(name: string): number | undefined {
+  const match = SEGMENT_NAME.exec(name);
+  return match?.[1] === undefined ? undefined : Number(match[1]);
+}
+
+export function spareFileName(n: number): string {
+  return `journal-spare-${n}.log`;
+}
+
+export function isSpareFileName(name: string): boolean {
+  return SPARE_NAME.test(name);
+}
+
+/** Results of idempotent mutations of one UTC day; `day` is `YYYY-MM-DD`. */
+export function resultsFileName(day: string): string {
+  return `results-${day}.jsonl`;
+}
+
+/** The day of a results file by its name; undefined for other names. */
+export function dayOfResultsFile(name: string): string | undefined {
+  return RESULTS_NAME.exec(name)?.[1];
+}
+
+/** Temporary file that a sessions file is written to before it is renamed (the original's pattern). */
+export function tempFileFor(file: string, pid: number, uuid: string): string {
+  return `${file}.${pid}.${uuid}.tmp`;
+}
+
+export function isTempFileName(name: string): boolean {
+  return TEMP_NAME.test(name);
+}

@@ -1,0 +1,170 @@
+/**
+ * Who may write a store: `.store/owner.json` names the owner and its epoch, `.store/owner.lock`
+ * carries an advisory lock of the operating system that dies with its process.
+ *
+ * The lock keeps two living processes apart; the epoch fences one that was stopped and woke up.
+ * owner.json is replaced by rename, so a holder sees its own open descriptor lose its last link the
+ * moment somebody else takes over: `fence()` costs one fstat of an open file and no disk access.
+ */
+import * as fs from 'node:fs';
+import { hostname } from 'node:os';
+import { randomUUID } from 'node:crypto';
+import Database from 'better-sqlite3';
+import { SessionError } from '@sessions/domain';
+import { hasErrorCode, type FileSystem } from './file-system';
+import { replaceFile } from './atomic-write';
+import type { StoreLayout } from './layout';
+import { startTicksOf } from './process-identity';
+
+/** What owner.json holds. */
+export interface OwnerRecord {
+  readonly epoch: number;
+  readonly instance: string;
+  readonly pid: number;
+  readonly host: string;
+  /** Start time of the process in clock ticks since boot; tells a recycled pid. */
+  readonly startTicks: number | null;
+  readonly acquiredAtMs: number;
+  readonly transport: string;
+}
+
+export interface OwnerOptions {
+  readonly fs: FileSystem;
+  readonly instance: string;
+  readonly transport: string;
+  readonly nowMs: number;
+  /** An epoch that a lease has already granted; the store's own may be higher. */
+  readonly epochFloor?: number;
+  /** Path of better_sqlite3.node where a bundle cannot find it by itself. */
+  readonly nativeBinding?: string;
+}
+
+const FILE_MODE = 0o600;
+
+/** A held store. */
+export class StoreOwnership {
+  readonly record: OwnerRecord;
+  readonly #layout: StoreLayout;
+  readonly #lock: OwnerLock;
+  readonly #fd: number;
+  #superseded = false;
+
+  constructor(layout: StoreLayout, record: OwnerRecord, lock: OwnerLock, fd: number) {
+    this.#layout = layout;
+    this.record = record;
+    this.#lock = lock;
+    this.#fd = fd;
+  }
+
+  /** @throws EPOCH_SUPERSEDED once owner.json is no longer the one this holder wrote. */
+  fence(): void {
+    if (!this.#superseded && fs.fstatSync(this.#fd).nlink > 0) return;
+    this.#superseded = true;
+    const now = readOwnerSync(this.#layout.ownerFile);
+    throw new SessionError('EPOCH_SUPERSEDED', `the store of agent ${this.#layout.agentId} has a newer owner`, {
+      facts: { agentId: this.#layout.agentId, epoch: this.record.epoch, newerEpoch: now?.epoch ?? null, newerPid: now?.pid ?? null },
+    });
+  }
+
+  /** Frees the store. owner.json stays: it carries the epoch. */
+  release(): void {
+    fs.closeSync(this.#fd);
+    this.#lock.release();
+  }
+}
+
+/**
+ * Takes a store: lock, then owner.json with an epoch above every earlier one.
+ * @throws SESSION_LOCKED naming the holder when another process has the store;
+ *   READ_ONLY or DISK_FULL when owner.json cannot be written.
+ */
+export async function acquireOwnership(layout: StoreLayout, options: OwnerOptions): Promise<StoreOwnership> {
+  const lock = OwnerLock.tryAcquire(layout.ownerLockFile, options.nativeBinding);
+  const before = readOwnerSync(layout.ownerFile);
+  if (lock === undefined) throw heldBy(layout, before);
+  try {
+    const record: OwnerRecord = {
+      epoch: Math.max(before?.epoch ?? 0, (options.epochFloor ?? 1) - 1) + 1,
+      instance: options.instance,
+      pid: process.pid,
+      host: hostname(),
+      startTicks: startTicksOf(process.pid) ?? null,
+      acquiredAtMs: options.nowMs,
+      transport: options.transport,
+    };
+    const bytes = Buffer.from(`${JSON.stringify(record, null, 2)}\n`, 'utf8');
+    await replaceFile(options.fs, layout.ownerFile, bytes, `${process.pid}.${randomUUID()}`);
+    const fd = fs.openSync(layout.ownerFile, fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW);
+    return new StoreOwnership(layout, record, lock, fd);
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+}
+
+function heldBy(layout: StoreLayout, owner: OwnerRecord | undefined): SessionError {
+  const who = owner === undefined ? 'another process' : `process ${owner.pid} on ${owner.host} (${owner.instance})`;
+  return new SessionError('SESSION_LOCKED', `the store ${layout.dir} is in use by ${who}`, {
+    facts: { agentId: layout.agentId, path: layout.dir, pid: owner?.pid ?? null, host: owner?.host ?? null, epoch: owner?.epoch ?? null },
+    hint: 'stop that process, or send the request to it',
+  });
+}
+
+/** The owner's record; undefined when there is none. @throws DAMAGED when it cannot be read as one. */
+export function readOwnerSync(file: string): OwnerRecord | undefined {
+  let text: string;
+  try {
+    text = fs.readFileSync(file, 'utf8');
+  } catch (error) {
+    if (hasErrorCode(error, 'ENOENT')) return undefined;
+    throw error;
+  }
+  try {
+    const value = JSON.parse(text) as Partial<OwnerRecord>;
+    if (Number.isSafeInteger(value.epoch) && (value.epoch as number) > 0) return value as OwnerRecord;
+  } catch {
+    // reported below, together with a record that parses but holds no epoch
+  }
+  throw new SessionError('DAMAGED', `${file} is not an owner record`, {
+    facts: { path: file },
+    hint: 'stop every process of this store, then remove the file: the next owner takes its epoch from the journal',
+  });
+}
+
+/** True while some process holds the store's lock; takes and frees it to find out. */
+export function isStoreHeld(layout: StoreLayout, nativeBinding?: string): boolean {
+  if (!fs.existsSync(layout.ownerLockFile)) return false;
+  const lock = OwnerLock.tryAcquire(layout.ownerLockFile, nativeBinding);
+  lock?.release();
+  return lock === undefined;
+}
+
+/**
+ * An fcntl lock, taken by way of SQLite (Node has no call for it): an exclusive transaction on an
+ * empty database file that never gets a page. SQLite also keeps two holders in one process apart.
+ */
+class OwnerLock {
+  readonly #db: Database.Database;
+
+  private constructor(db: Database.Database) {
+    this.#db = db;
+  }
+
+  static tryAcquire(file: string, nativeBinding?: string): OwnerLock | undefined {
+    if (!fs.existsSync(file)) fs.closeSync(fs.openSync(file, fs.constants.O_RDWR | fs.constants.O_CREAT | fs.constants.O_NOFOLLOW, FILE_MODE));
+    const db = new Database(file, { timeout: 0, ...(nativeBinding === undefined ? {} : { nativeBinding }) });
+    try {
+      db.pragma('journal_mode = MEMORY');
+      db.exec('BEGIN EXCLUSIVE');
+      return new OwnerLock(db);
+    } catch (error) {
+      db.close();
+      if (error instanceof Error && (error as { code?: string }).code?.startsWith('SQLITE_BUSY') === true) return undefined;
+      throw error;
+    }
+  }
+
+  release(): void {
+    this.#db.close();
+  }
+}

@@ -1,0 +1,140 @@
+/**
+ * Reads a store's journal back: which records are there, in order, and what is wrong with it.
+ *
+ * A bad frame at a sequence that was durable (a later frame's `syncedSeq` says so, or a later
+ * segment begins behind it) is damage and reported; anything else that ends a segment is a torn
+ * tail: never acknowledged, so it is simply not there. Reading changes nothing on disk.
+ */
+import { constants } from 'node:fs';
+import * as path from 'node:path';
+import type { FileSystem } from '../files/file-system';
+import { firstSeqOfSegment } from '../files/layout';
+import { FRAME_HEADER_BYTES, SEGMENT_HEADER_BYTES, decodeFrame, decodeSegmentHeader, segmentSeed, type JournalRecord } from './codec';
+import type { KeptSegment } from './journal';
+
+/** Acknowledged records that cannot be read. */
+export interface JournalDamage {
+  readonly path: string;
+  readonly offset: number;
+  /** First and last missing sequence. */
+  readonly fromSeq: number;
+  readonly toSeq: number;
+}
+
+export interface ReplayedJournal {
+  readonly records: readonly JournalRecord[];
+  readonly segments: readonly KeptSegment[];
+  readonly damage: readonly JournalDamage[];
+  /** Highest sequence of any segment or record; 0 for a store without a journal. */
+  readonly lastSeq: number;
+  /** Sequence before the oldest record kept. */
+  readonly baseSeq: number;
+  readonly highestEpoch: number;
+}
+
+interface SegmentScan {
+  readonly path: string;
+  readonly firstSeq: number;
+  readonly epoch: number;
+  readonly records: readonly JournalRecord[];
+  readonly bytes: number;
+  /** Sequence of the first unreadable record that a frame behind it calls durable. */
+  readonly holes: readonly { readonly offset: number; readonly fromSeq: number; readonly toSeq: number }[];
+}
+
+export async function readJournal(fs: FileSystem, dir: string): Promise<ReplayedJournal> {
+  const names = (await fs.readdir(dir)).filter((name) => firstSeqOfSegment(name) !== undefined).sort();
+  const scans: SegmentScan[] = [];
+  for (const name of names) {
+    const file = path.join(dir, name);
+    scans.push(scanSegment(file, firstSeqOfSegment(name) as number, await readWhole(fs, file)));
+  }
+  return joinSegments(scans);
+}
+
+/** Segments hold a few MiB each, so one is read as a whole. */
+async function readWhole(fs: FileSystem, file: string): Promise<Buffer> {
+  const fd = await fs.open(file, constants.O_RDONLY | constants.O_NOFOLLOW);
+  try {
+    const bytes = Buffer.allocUnsafe(await fs.size(fd));
+    let at = 0;
+    while (at < bytes.length) {
+      const count = await fs.read(fd, bytes, at, bytes.length - at, at);
+      if (count === 0) break;
+      at += count;
+    }
+    return bytes.subarray(0, at);
+  } finally {
+    await fs.close(fd);
+  }
+}
+
+/** Pure: the records of one segment's bytes. */
+export function scanSegment(file: string, firstSeq: number, bytes: Buffer): SegmentScan {
+  const header = decodeSegmentHeader(bytes);
+  const empty = { path: file, firstSeq, epoch: 0, records: [], bytes: 0, holes: [] };
+  // A header that is missing or from the file's earlier life: nothing of this life was acknowledged.
+  if (header === undefined || header.firstSeq !== firstSeq) return empty;
+  const seed = segmentSeed(firstSeq);
+  const records: JournalRecord[] = [];
+  const holes: { offset: number; fromSeq: number; toSeq: number }[] = [];
+  let offset = SEGMENT_HEADER_BYTES;
+  let expected = firstSeq;
+  for (;;) {
+    const frame = decodeFrame(bytes, offset, seed);
+    if (frame !== undefined && frame.record.seq === expected) {
+      records.push(frame.record);
+      offset += frame.bytes;
+      expected += 1;
+      continue;
+    }
+    const next = findLaterFrame(bytes, offset + 1, seed, expected);
+    // Frames of one group may land in any order: only what was synced before the later frame is missed.
+    if (next === undefined || next.syncedSeq < expected) break;
+    holes.push({ offset, fromSeq: expected, toSeq: Math.min(next.seq - 1, next.syncedSeq) });
+    offset = next.offset;
+    expected = next.seq;
+  }
+  return { path: file, firstSeq, epoch: header.epoch, records, bytes: offset, holes };
+}
+
+interface FoundFrame {
+  readonly offset: number;
+  readonly seq: number;
+  readonly syncedSeq: number;
+}
+
+/** A damaged record hides its length, so every later offset is a candidate; runs only over damage. */
+function findLaterFrame(bytes: Buffer, from: number, seed: number, expected: number): FoundFrame | undefined {
+  const last = bytes.length - FRAME_HEADER_BYTES;
+  for (let offset = from; offset <= last; offset += 1) {
+    const seq = bytes.readUInt32LE(offset + 8) + bytes.readUInt32LE(offset + 12) * 2 ** 32;
+    if (seq <= expected || seq > expected + bytes.length) continue;
+    const frame = decodeFrame(bytes, offset, seed);
+    if (frame !== undefined) return { offset, seq, syncedSeq: frame.syncedSeq };
+  }
+  return undefined;
+}
+
+function joinSegments(scans: readonly SegmentScan[]): ReplayedJournal {
+  const records: JournalRecord[] = [];
+  const damage: JournalDamage[] = [];
+  const segments: KeptSegment[] = [];
+  let lastSeq = 0;
+  let baseSeq = 0;
+  let highestEpoch = 0;
+  scans.forEach((scan, index) => {
+    if (index === 0) baseSeq = scan.firstSeq - 1;
+    else if (scan.firstSeq > lastSeq + 1) {
+      const before = scans[index - 1] as SegmentScan;
+      damage.push({ path: before.path, offset: before.bytes, fromSeq: lastSeq + 1, toSeq: scan.firstSeq - 1 });
+    }
+    for (const hole of scan.holes) damage.push({ path: scan.path, ...hole });
+    // One by one: a spread of many thousand arguments overflows the stack.
+    for (const record of scan.records) records.push(record);
+    lastSeq = Math.max(scan.firstSeq - 1, scan.records.at(-1)?.seq ?? 0);
+    highestEpoch = Math.max(highestEpoch, scan.epoch);
+    segments.push({ path: scan.path, firstSeq: scan.firstSeq, lastSeq, bytes: scan.bytes });
+  });
+  return { records, segments, damage, lastSeq, baseSeq, highestEpoch };
+}

@@ -1,0 +1,117 @@
+/**
+ * Segment files of the journal: 4 MiB, zero-filled once, then overwritten and recycled by renaming.
+ * Overwriting changes no length, so a synced write costs one data write and one flush and nothing
+ * of the file system's own journal.
+ *
+ * Owns `journal-spare-<n>.log`. A spare's bytes mean nothing; losing one costs a zero-fill.
+ */
+import { constants } from 'node:fs';
+import * as path from 'node:path';
+import type { FileSystem } from '../files/file-system';
+import { isSpareFileName, segmentFileName, spareFileName } from '../files/layout';
+
+export const SEGMENT_BYTES = 4 * 1024 * 1024;
+/** Spares kept ready; further recycled segments are unlinked. */
+const SPARES_MAX = 2;
+const FILL_STEP_BYTES = 1024 * 1024;
+const FILE_MODE = 0o600;
+
+export interface ActiveFile {
+  readonly fd: number;
+  readonly path: string;
+  readonly firstSeq: number;
+}
+
+export class SegmentPool {
+  readonly #fs: FileSystem;
+  readonly #dir: string;
+  #spares: string[] = [];
+  #nextSpare = 1;
+  #filling: Promise<void> | undefined;
+
+  constructor(fs: FileSystem, dir: string) {
+    this.#fs = fs;
+    this.#dir = dir;
+  }
+
+  /** Adopts the spares that an earlier process left. */
+  async adopt(): Promise<void> {
+    const names = (await this.#fs.readdir(this.#dir)).filter(isSpareFileName);
+    for (const name of names) {
+      const number = Number(/\d+/.exec(name)?.[0]);
+      this.#nextSpare = Math.max(this.#nextSpare, number + 1);
+      const file = path.join(this.#dir, name);
+      const identity = await this.#fs.identify(file);
+      if (identity?.size === SEGMENT_BYTES && this.#spares.length < SPARES_MAX) this.#spares.push(file);
+      else await this.#fs.unlink(file);
+    }
+  }
+
+  /** Zero-fills one spare unless one is ready; errors are kept for the next `take`. */
+  prepare(): void {
+    if (this.#spares.length > 0 || this.#filling !== undefined) return;
+    this.#filling = this.#fill().then(
+      (file) => {
+        this.#spares.push(file);
+      },
+      () => undefined,
+    ).finally(() => {
+      this.#filling = undefined;
+    });
+  }
+
+  /** Resolves when no zero-fill is under way. */
+  async settled(): Promise<void> {
+    await this.#filling;
+  }
+
+  /**
+   * A segment file under its final name, open for synced writes; its directory entry is durable.
+   * @throws the file system's error (ENOSPC, EROFS …); nothing was acknowledged by it then.
+   */
+  async take(firstSeq: number): Promise<ActiveFile> {
+    await this.#filling;
+    const spare = this.#spares.pop() ?? (await this.#fill());
+    const target = path.join(this.#dir, segmentFileName(firstSeq));
+    await this.#fs.rename(spare, target);
+    await this.#fs.syncDirectory(this.#dir);
+    const fd = await this.#fs.open(target, constants.O_RDWR | constants.O_DSYNC | constants.O_NOFOLLOW);
+    return { fd, path: target, firstSeq };
+  }
+
+  /** Gives a segment back whose records no replay needs any more. */
+  async recycle(file: string): Promise<void> {
+    const identity = await this.#fs.identify(file);
+    if (identity === undefined) return;
+    if (identity.size !== SEGMENT_BYTES || this.#spares.length >= SPARES_MAX) {
+      await this.#fs.unlink(file);
+      return;
+    }
+    const spare = this.#spareName();
+    await this.#fs.rename(file, spare);
+    this.#spares.push(spare);
+  }
+
+  #spareName(): string {
+    const name = spareFileName(this.#nextSpare);
+    this.#nextSpare += 1;
+    return path.join(this.#dir, name);
+  }
+
+  async #fill(): Promise<string> {
+    const file = this.#spareName();
+    const flags = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
+    const fd = await this.#fs.open(file, flags, FILE_MODE);
+    try {
+      const zeros = Buffer.alloc(FILL_STEP_BYTES);
+      for (let at = 0; at < SEGMENT_BYTES; at += FILL_STEP_BYTES) await this.#fs.writeAll(fd, [zeros], at);
+      await this.#fs.fsync(fd);
+    } catch (error) {
+      await this.#fs.close(fd);
+      await this.#fs.unlink(file).catch(() => undefined);
+      throw error;
+    }
+    await this.#fs.close(fd);
+    return file;
+  }
+}

@@ -1,0 +1,41 @@
+/**
+ * Opens the index's database the way each side needs it. The native binding's path is explicit in a
+ * bundle, where the usual search for it finds nothing.
+ */
+import Database from 'better-sqlite3';
+import { PAGE_BYTES } from './schema';
+
+/** Memory each connection may keep for pages; independent of the size of the store. */
+const WRITER_CACHE_KIB = 8192;
+const READER_CACHE_KIB = 4096;
+/** A WAL that grew under a long reader shrinks back to this. */
+const WAL_BYTES_MAX = 16 * 1024 * 1024;
+const BUSY_TIMEOUT_MS = 5000;
+
+function optionsWith(nativeBinding: string | undefined, options: Database.Options): Database.Options {
+  return nativeBinding === undefined ? options : { ...options, nativeBinding };
+}
+
+/** The one writing connection, in the worker thread. */
+export function openIndexForWriting(file: string, nativeBinding?: string): Database.Database {
+  const db = new Database(file, optionsWith(nativeBinding, { timeout: BUSY_TIMEOUT_MS }));
+  db.pragma(`page_size = ${PAGE_BYTES}`);
+  db.pragma('journal_mode = WAL');
+  db.pragma('synchronous = NORMAL');
+  db.pragma(`journal_size_limit = ${WAL_BYTES_MAX}`);
+  db.pragma(`cache_size = -${WRITER_CACHE_KIB}`);
+  return db;
+}
+
+/** A reading connection; makes no file and changes none. */
+export function openIndexForReading(file: string, nativeBinding?: string): Database.Database {
+  const db = new Database(file, optionsWith(nativeBinding, { readonly: true, fileMustExist: true, timeout: BUSY_TIMEOUT_MS }));
+  db.pragma(`cache_size = -${READER_CACHE_KIB}`);
+  return db;
+}
+
+/** True for errors that say the database file itself is bad. */
+export function isIndexDamage(error: unknown): boolean {
+  const code = error instanceof Error ? (error as { code?: string }).code : undefined;
+  return code !== undefined && (code.startsWith('SQLITE_CORRUPT') || code === 'SQLITE_NOTADB');
+}

@@ -1,0 +1,83 @@
+/**
+ * First answers to idempotency keys, outside the disposable index: `.store/results-<day>.jsonl`,
+ * one line a result, appended at each checkpoint before the journal segment that held them is
+ * recycled. A line may stand twice after a crash; the first one counts. A file is removed when the
+ * last result in it is past its keeping time, judged by its day.
+ */
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import type Database from 'better-sqlite3';
+import { dayOfResultsFile, resultsFileName } from '../files/layout';
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+/** Longest keeping time of any result: a week for channel messages, and a day to spare. */
+const FILE_KEPT_DAYS = 8;
+const FILE_MODE = 0o600;
+const ROWS_PER_WRITE = 1000;
+
+interface ResultRow {
+  readonly key: string;
+  readonly hash: string;
+  readonly json: string;
+  readonly keep_until: number;
+  readonly seq: number;
+}
+
+/** Appends the results of mutations above `fromSeq` up to `toSeq` and syncs the file. */
+export function appendResults(db: Database.Database, ownDir: string, range: { fromSeq: number; toSeq: number; nowMs: number }): void {
+  const page = db.prepare(
+    `SELECT key, hash, json, keep_until, seq FROM result WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ${ROWS_PER_WRITE}`,
+  );
+  let from = range.fromSeq;
+  let fd: number | undefined;
+  try {
+    for (;;) {
+      const rows = page.all(from, range.toSeq) as ResultRow[];
+      if (rows.length === 0) break;
+      fd ??= fs.openSync(path.join(ownDir, resultsFileName(dayOf(range.nowMs))), 'a', FILE_MODE);
+      const text = rows.map((row) => `${JSON.stringify([row.key, row.hash, row.keep_until, row.json])}\n`).join('');
+      fs.writeSync(fd, text);
+      from = (rows[rows.length - 1] as ResultRow).seq;
+    }
+    if (fd !== undefined) fs.fsyncSync(fd);
+  } finally {
+    if (fd !== undefined) fs.closeSync(fd);
+  }
+}
+
+/** Forgets results that are past their time, in the table and on disk. */
+export function expireResults(db: Database.Database, ownDir: string, nowMs: number): void {
+  db.prepare(`DELETE FROM result WHERE key IN (SELECT key FROM result WHERE keep_until < ? LIMIT ${ROWS_PER_WRITE})`).run(nowMs);
+  const oldest = dayOf(nowMs - FILE_KEPT_DAYS * DAY_MS);
+  for (const name of fs.readdirSync(ownDir)) {
+    const day = dayOfResultsFile(name);
+    if (day !== undefined && day < oldest) fs.unlinkSync(path.join(ownDir, name));
+  }
+}
+
+/** Fills the table of a new index; lines that cannot be read are passed over (a torn last line). */
+export function loadResults(db: Database.Database, ownDir: string, nowMs: number): void {
+  const put = db.prepare('INSERT INTO result (key, hash, json, keep_until, seq) VALUES (?, ?, ?, ?, 0) ON CONFLICT DO NOTHING');
+  for (const name of fs.readdirSync(ownDir).filter((file) => dayOfResultsFile(file) !== undefined).sort()) {
+    for (const line of fs.readFileSync(path.join(ownDir, name), 'utf8').split('\n')) {
+      const row = parseLine(line);
+      if (row !== undefined && row[2] >= nowMs) put.run(row[0], row[1], row[3], row[2]);
+    }
+  }
+}
+
+function parseLine(line: string): [string, string, number, string] | undefined {
+  try {
+    const value: unknown = JSON.parse(line);
+    if (Array.isArray(value) && value.length === 4 && typeof value[0] === 'string' && typeof value[2] === 'number') {
+      return value as [string, string, number, string];
+    }
+  } catch {
+    // an incomplete last line
+  }
+  return undefined;
+}
+
+function dayOf(nowMs: number): string {
+  return new Date(nowMs).toISOString().slice(0, 10);
+}

@@ -1,0 +1,106 @@
+/**
+ * Tables of the session index (`.store/index.sqlite`), the disposable copy of `sessions.json` that
+ * answers queries. Everything in it can be rebuilt from `sessions.json`, the journal and the
+ * transcripts; `docs/formats/index.md` describes it for other readers.
+ */
+
+/** Grows with every change of the tables; an index of another format is rebuilt. */
+export const INDEX_FORMAT = 1;
+
+/** Rows of a list are stored ready-made, so a wide page keeps one entry of 2 KB from filling it. */
+export const PAGE_BYTES = 8192;
+
+/**
+ * `entry.json` holds the exact bytes of the value as they stand in `sessions.json`, indentation
+ * included, so a checkpoint copies them. `id` order is the file's key order. `session.row` is an
+ * encoded SessionRow. `base` remembers how an entry stood at the last checkpoint (NULL: it did not
+ * exist) for each one changed since; it is the common ancestor when somebody edits the file by hand.
+ * A generation of it begins with each snapshot and ends when that snapshot is the file on disk.
+ */
+export const TABLES = `
+  CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS entry (id INTEGER PRIMARY KEY, json BLOB NOT NULL);
+  CREATE TABLE IF NOT EXISTS session (
+    id INTEGER PRIMARY KEY,
+    key TEXT NOT NULL,
+    visibility INTEGER NOT NULL,
+    updated_at INTEGER,
+    sort_at INTEGER NOT NULL,
+    session_id TEXT,
+    file TEXT,
+    label TEXT,
+    spawned_by TEXT,
+    parent_key TEXT,
+    status TEXT,
+    search TEXT NOT NULL,
+    row BLOB NOT NULL
+  );
+  CREATE TABLE IF NOT EXISTS base (id INTEGER PRIMARY KEY, key TEXT NOT NULL, generation INTEGER NOT NULL, json BLOB);
+  CREATE TABLE IF NOT EXISTS transcript (
+    file TEXT PRIMARY KEY,
+    bytes INTEGER NOT NULL,
+    messages INTEGER NOT NULL,
+    exchanges INTEGER NOT NULL,
+    leaf_id TEXT,
+    kind TEXT NOT NULL
+  ) WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS result (
+    key TEXT PRIMARY KEY,
+    hash TEXT NOT NULL,
+    json TEXT NOT NULL,
+    keep_until INTEGER NOT NULL,
+    seq INTEGER NOT NULL
+  ) WITHOUT ROWID;
+`;
+
+/** Made after a bulk import: building them last halves its time. */
+export const INDEXES = `
+  CREATE UNIQUE INDEX IF NOT EXISTS session_key ON session (key);
+  CREATE INDEX IF NOT EXISTS session_newest ON session (visibility, sort_at DESC, id, updated_at);
+  CREATE INDEX IF NOT EXISTS session_by_id ON session (session_id) WHERE session_id IS NOT NULL;
+  CREATE INDEX IF NOT EXISTS session_by_file ON session (file) WHERE file IS NOT NULL;
+  CREATE INDEX IF NOT EXISTS session_by_label ON session (label) WHERE label IS NOT NULL;
+  CREATE INDEX IF NOT EXISTS session_by_spawner ON session (spawned_by) WHERE spawned_by IS NOT NULL;
+  CREATE INDEX IF NOT EXISTS session_by_parent ON session (parent_key) WHERE parent_key IS NOT NULL;
+  CREATE INDEX IF NOT EXISTS session_by_status ON session (status) WHERE status = 'running';
+  CREATE UNIQUE INDEX IF NOT EXISTS base_key ON base (key, generation);
+  CREATE INDEX IF NOT EXISTS result_seq ON result (seq);
+`;
+
+export const DROP_INDEXES = `
+  DROP INDEX IF EXISTS session_newest;
+  DROP INDEX IF EXISTS session_by_id;
+  DROP INDEX IF EXISTS session_by_file;
+  DROP INDEX IF EXISTS session_by_label;
+  DROP INDEX IF EXISTS session_by_spawner;
+  DROP INDEX IF EXISTS session_by_parent;
+  DROP INDEX IF EXISTS session_by_status;
+`;
+
+/** Which lists a row belongs to. */
+export const VISIBILITY = {
+  listed: 0,
+  global: 1,
+  unknown: 2,
+  /** Run rows of cron jobs: hidden from the gateway's list, shown by the command line. */
+  cronRun: 3,
+  /** Kept verbatim, never listed: values that are no entries, unsafe session ids. */
+  unlisted: 9,
+} as const;
+
+export type Visibility = (typeof VISIBILITY)[keyof typeof VISIBILITY];
+
+/** Names in `meta`. */
+export const META = {
+  format: 'format',
+  epoch: 'epoch',
+  appliedSeq: 'applied_seq',
+  checkpointSeq: 'checkpoint_seq',
+  fileSize: 'file_size',
+  fileMtimeNs: 'file_mtime_ns',
+  fileInode: 'file_inode',
+  lastCheckpointAtMs: 'last_checkpoint_at_ms',
+  baseGeneration: 'base_generation',
+  /** `count_<visibility>`: how many rows have that visibility. */
+  countPrefix: 'count_',
+} as const;

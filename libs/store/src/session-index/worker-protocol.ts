@@ -1,0 +1,123 @@
+/**
+ * What the main thread and the index worker say to each other. One request at a time is in flight
+ * for changes; a checkpoint runs beside them and reports when its temp file is complete.
+ */
+import type { JsonValue } from '@sessions/domain';
+import type { FileIdentity } from '../files/file-system';
+import type { TranscriptTail } from '../types';
+
+export type IndexChange =
+  | { readonly kind: 'put'; readonly key: string; readonly text: string; readonly seq: number }
+  | { readonly kind: 'remove'; readonly key: string; readonly seq: number }
+  | { readonly kind: 'transcript'; readonly file: string; readonly tail: TranscriptTail }
+  | {
+      readonly kind: 'result';
+      readonly key: string;
+      readonly hash: string;
+      readonly result: JsonValue;
+      readonly keepUntilMs: number;
+      readonly seq: number;
+    };
+
+export interface OpenIndexRequest {
+  readonly indexFile: string;
+  readonly sessionsFile: string;
+  readonly dir: string;
+  readonly ownDir: string;
+  readonly agentId: string;
+  readonly epoch: number;
+  /** Sequences the index must lie between, or it is stale and rebuilt. */
+  readonly journalBaseSeq: number;
+  readonly journalLastSeq: number;
+  readonly nowMs: number;
+  readonly nativeBinding?: string;
+}
+
+/** How the index came to be what it is after opening. */
+export type IndexOrigin =
+  | 'current'
+  | 'merged-edits'
+  | 'imported-file'
+  | 'imported-transcripts'
+  | 'new';
+
+export interface OpenIndexReply {
+  readonly origin: IndexOrigin;
+  readonly appliedSeq: number;
+  readonly identity: FileIdentity | undefined;
+  readonly notices: readonly StoreNotice[];
+  /** False: rows are partial (rebuilt from transcripts beside an unreadable file); mutations are refused. */
+  readonly writable: boolean;
+  /** True when sessions.json must be written soon because it is damaged or missing. */
+  readonly rewriteDue: boolean;
+}
+
+/** Something an operator should know; never the text of a conversation. */
+export interface StoreNotice {
+  readonly kind: 'damage' | 'repaired' | 'rebuilt' | 'external-edit' | 'oddity';
+  readonly message: string;
+  readonly path?: string;
+  readonly count?: number;
+}
+
+export interface MergeReply {
+  readonly identity: FileIdentity | undefined;
+  readonly changedKeysCount: number;
+  readonly addedKeysCount: number;
+  readonly removedKeysCount: number;
+  readonly notices: readonly StoreNotice[];
+  readonly rewriteDue: boolean;
+}
+
+export interface SearchRequest {
+  readonly text: string;
+  readonly visibilities: readonly number[];
+  readonly updatedSinceMs?: number;
+  readonly label?: string;
+  readonly spawnedBy?: string;
+  readonly offset: number;
+  readonly limit: number;
+}
+
+export interface SearchReply {
+  readonly ids: readonly number[];
+  readonly totalCount: number;
+}
+
+export interface WrittenCheckpoint {
+  readonly tempFile: string;
+  readonly seq: number;
+  readonly bytes: number;
+  readonly entriesCount: number;
+}
+
+/** Requests by name, with their replies. */
+export interface WorkerCalls {
+  open: { request: OpenIndexRequest; reply: OpenIndexReply };
+  apply: { request: { readonly changes: readonly IndexChange[]; readonly appliedSeq: number }; reply: { readonly appliedSeq: number } };
+  merge: { request: { readonly nowMs: number }; reply: MergeReply };
+  writeCheckpoint: { request: { readonly seq: number; readonly tempFile: string; readonly nowMs: number }; reply: WrittenCheckpoint };
+  finishCheckpoint: {
+    request: { readonly seq: number; readonly identity: FileIdentity | undefined; readonly nowMs: number };
+    /** False: a reader kept SQLite from folding its WAL; journal segments must wait. */
+    reply: { readonly indexDurable: boolean };
+  };
+  scanTranscript: { request: { readonly file: string; readonly known?: TranscriptTail }; reply: TranscriptTail & { readonly tornTailBytes: number } };
+  search: { request: SearchRequest; reply: SearchReply };
+  check: { request: Record<string, never>; reply: { readonly ok: boolean; readonly detail: string } };
+  close: { request: Record<string, never>; reply: Record<string, never> };
+}
+
+export type WorkerCallName = keyof WorkerCalls;
+
+export interface WorkerRequest {
+  readonly id: number;
+  readonly name: WorkerCallName;
+  readonly request: unknown;
+}
+
+export interface WorkerReply {
+  readonly id: number;
+  readonly reply?: unknown;
+  readonly error?: { readonly reason: string; readonly message: string; readonly hint?: string; readonly facts: Record<string, string | number | boolean | null> };
+}

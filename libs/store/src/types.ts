@@ -1,0 +1,99 @@
+/**
+ * The words between a store and those who use it: a mutation is decided by a pure function that
+ * sees a view and answers with effects; the engine makes them durable and applies them.
+ */
+import type { JsonValue } from '@sessions/domain';
+
+/** One stored entry. */
+export interface EntrySnapshot {
+  readonly key: string;
+  /** The exact bytes of the value as they stand, or will stand, in `sessions.json`. */
+  readonly text: string;
+}
+
+/** What an append needs to know about a transcript. */
+export interface TranscriptTail {
+  /** `none`: there is no such file yet. */
+  readonly kind: 'none' | 'empty' | 'native' | 'simple';
+  /** The id that a new line names as its parent; null when there is none. */
+  readonly leafId: string | null;
+  /** Message records so far, tool results included; the next one has this ordinal plus one. */
+  readonly messages: number;
+  /** User and assistant messages so far. */
+  readonly exchanges: number;
+  readonly bytes: number;
+}
+
+/** What a decision may look at. Everything acknowledged or on its way is in it. */
+export interface MutationView {
+  readonly nowMs: number;
+  entry(key: string): EntrySnapshot | undefined;
+  /** The first of these keys that has an entry. */
+  firstExisting(keys: readonly string[]): EntrySnapshot | undefined;
+  /** Key of the entry with this session id. */
+  keyOfSession(sessionId: string): string | undefined;
+  /** Key of the entry with exactly this label. */
+  keyOfLabel(label: string): string | undefined;
+  /** @param file name inside the store's directory. */
+  transcript(file: string): TranscriptTail;
+}
+
+export interface PutEntryEffect {
+  readonly kind: 'putEntry';
+  readonly key: string;
+  /** Final values; members not named stay as they are, byte for byte. Creates the entry when absent. */
+  readonly set: Readonly<Record<string, JsonValue>>;
+  readonly clear?: readonly string[];
+}
+
+export interface RemoveEntryEffect {
+  readonly kind: 'removeEntry';
+  readonly key: string;
+}
+
+export interface AppendEffect {
+  readonly kind: 'append';
+  /** File name inside the store's directory; made when absent. */
+  readonly file: string;
+  /** Complete JSON lines without their newline, at most LINE_BYTES_MAX each. */
+  readonly lines: readonly string[];
+  readonly messages: number;
+  readonly exchanges: number;
+  readonly leafId: string | null;
+}
+
+export type Effect = PutEntryEffect | RemoveEntryEffect | AppendEffect;
+
+export interface Decision<T extends JsonValue> {
+  readonly effects: readonly Effect[];
+  /** Answered now, and again to every repeat of the idempotency key. At most RESULT_BYTES_MAX as JSON. */
+  readonly result: T;
+}
+
+export interface Mutation<T extends JsonValue> {
+  /** 1–256 visible characters; without it every call is new. */
+  readonly idempotencyKey?: string;
+  /** Hash of the request's content; another one under the same key is refused. Absent: any content repeats. */
+  readonly contentHash?: string;
+  /** How long the first result is kept; at least a day. */
+  readonly keepResultMs?: number;
+  /** Pure and synchronous; may be called several times before its decision is taken. Throws to refuse. */
+  decide(view: MutationView): Decision<T>;
+}
+
+export interface MutationOutcome<T extends JsonValue> {
+  readonly result: T;
+  /** Sequence of the mutation in its store. For a repeat: of the first call, where still known, else 0. */
+  readonly seq: number;
+  readonly epoch: number;
+  readonly repeated: boolean;
+  /** What happened to which entries, for events. Empty for a repeat. */
+  readonly effects: readonly Effect[];
+}
+
+/** Longest transcript line, newline included (spec: decision on wire bounds). */
+export const LINE_BYTES_MAX = 16 * 1024 * 1024;
+/** Longest stored result of an idempotent mutation. */
+export const RESULT_BYTES_MAX = 16 * 1024;
+/** How long a result is kept at least. */
+export const KEEP_RESULT_MS_MIN = 24 * 60 * 60 * 1000;
