@@ -1,1 +1,2 @@
-export {};
+/** The second door of the domain, for tests: builders and generators. */
+export { agentIds, carelessIds, channels, conversationIds, keyParts } from './testing/key-arbitraries';
