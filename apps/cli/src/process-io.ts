@@ -1,0 +1,47 @@
+/**
+ * The command's own process as CliIo.
+ *
+ * Output bypasses `process.stdout`: its set-up costs a listing more than reading the rows, and on
+ * a pipe it may lose the end when the process exits. A pipe whose reader is slow answers EAGAIN,
+ * one whose reader left answers EPIPE; the first is waited out, the second ends the output.
+ */
+import type { CliIo } from './cli-io';
+import { writeSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { isatty } from 'node:tty';
+
+const EAGAIN_PAUSE_MS = 2;
+const STDOUT_FD = 1;
+const STDERR_FD = 2;
+
+const codeOf = (error: unknown): unknown => (error instanceof Error && 'code' in error ? error.code : undefined);
+
+/** Writes all of `text`; returns early only when nobody reads any more. */
+export function writeAll(fd: number, text: string, write: typeof writeSync = writeSync): void {
+  const bytes = Buffer.from(text, 'utf8');
+  let written = 0;
+  while (written < bytes.length) {
+    try {
+      written += write(fd, bytes, written, bytes.length - written);
+    } catch (error) {
+      const code = codeOf(error);
+      if (code === 'EPIPE') return;
+      if (code !== 'EAGAIN') throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, EAGAIN_PAUSE_MS);
+    }
+  }
+}
+
+export function createProcessIo(): CliIo {
+  return {
+    env: process.env,
+    cwd: process.cwd(),
+    get accountHome() {
+      return homedir();
+    },
+    columns: () => (isatty(STDOUT_FD) ? process.stdout.columns : undefined),
+    nowMs: () => Date.now(),
+    out: (text) => writeAll(STDOUT_FD, text),
+    err: (text) => writeAll(STDERR_FD, text),
+  };
+}
