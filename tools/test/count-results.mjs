@@ -1,6 +1,5 @@
 /** Counts of tests from the output of a run over many projects. */
 
-// eslint-disable-next-line no-control-regex -- colour codes are made of control characters
 const COLOUR = /\u001b\[[0-9;]*m/g;
 /** jest: "Test Suites: 1 failed, 2 passed, 3 total" and "Tests: 1 failed, 1 skipped, 9 passed, 11 total". */
 const SUMMARY = /^.*?\b(Test Suites|Tests):\s+((?:\d+ [a-z]+, )*\d+ total)\s*$/gm;

@@ -1,0 +1,225 @@
+/**
+ * `openclaw.json` (JSON5) on disk: read at start and again whenever it changes.
+ *
+ * The file belongs to its operator and to other programs; this side only reads it. A missing file
+ * at start means all defaults. While running, an edit that cannot be used (broken, refused, or the
+ * file gone) keeps the values in force and is reported until it is mended; the reader of
+ * `problems` suspends whatever could delete data for as long.
+ */
+import type { Clock, Timer } from './clock';
+import { errorCode } from './error-code';
+import { SessionError } from '@sessions/domain';
+import JSON5 from 'json5';
+import { open, stat } from 'node:fs/promises';
+
+/** A larger file is refused rather than read. */
+export const CONFIG_BYTES_MAX = 16 * 1024 * 1024;
+
+/** How often a change is looked for. */
+export const CONFIG_POLL_MS = 1000;
+
+/** One thing wrong with the configuration: dotted path ('' for the file as a whole) and sentence. */
+export interface ConfigProblem {
+  readonly path: string;
+  readonly message: string;
+}
+
+export type ParsedConfig<Config> =
+  | { readonly ok: true; readonly config: Config; readonly warnings: readonly ConfigProblem[] }
+  | { readonly ok: false; readonly problems: readonly ConfigProblem[] };
+
+/** Judges the file's value; `{}` stands for a missing file. Pure. */
+export type ParseConfig<Config> = (raw: unknown) => ParsedConfig<Config>;
+
+export type ConfigReading<Config> = ParsedConfig<Config> & {
+  /** False when there is no file. */
+  readonly exists: boolean;
+};
+
+const refusal = (message: string): { ok: false; problems: readonly ConfigProblem[] } => ({
+  ok: false,
+  problems: [{ path: '', message }],
+});
+
+/** JSON5's own errors quote the offending character only; position is 1-based. */
+function syntaxProblem(error: unknown): string {
+  const at = error as { lineNumber?: unknown; columnNumber?: unknown };
+  if (typeof at.lineNumber === 'number' && typeof at.columnNumber === 'number') {
+    return `not valid JSON5 at line ${at.lineNumber}, column ${at.columnNumber}`;
+  }
+  return 'not valid JSON5';
+}
+
+async function readBytes(file: string): Promise<{ bytes: Buffer } | { problem: string } | undefined> {
+  let handle;
+  try {
+    handle = await open(file, 'r');
+    const { size } = await handle.stat();
+    if (size > CONFIG_BYTES_MAX) return { problem: `is ${size} bytes; at most ${CONFIG_BYTES_MAX} are read` };
+    return { bytes: await handle.readFile() };
+  } catch (error) {
+    const code = errorCode(error);
+    if (code === 'ENOENT') return undefined;
+    if (code === 'EISDIR') return { problem: 'is a directory' };
+    return { problem: `cannot be read (${code ?? 'unknown error'})` };
+  } finally {
+    await handle?.close();
+  }
+}
+
+/**
+ * Reads and judges the file once; never throws for what is in it.
+ * A byte order mark is accepted, bytes that are not UTF-8 are refused.
+ */
+export async function readConfigFile<Config>(file: string, parse: ParseConfig<Config>): Promise<ConfigReading<Config>> {
+  const read = await readBytes(file);
+  if (read === undefined) return { ...parse({}), exists: false };
+  if ('problem' in read) return { ...refusal(`${file} ${read.problem}`), exists: true };
+  let text: string;
+  try {
+    text = new TextDecoder('utf-8', { fatal: true }).decode(read.bytes);
+  } catch {
+    return { ...refusal(`${file} is not valid UTF-8`), exists: true };
+  }
+  let raw: unknown;
+  try {
+    raw = JSON5.parse(text);
+  } catch (error) {
+    return { ...refusal(`${file} is ${syntaxProblem(error)}`), exists: true };
+  }
+  return { ...parse(raw), exists: true };
+}
+
+/** One line a problem, as an operator reads them. */
+export function describeProblems(problems: readonly ConfigProblem[]): string {
+  return problems.map(({ path, message }) => (path === '' || message.startsWith(path) ? message : `${path}: ${message}`)).join('\n');
+}
+
+/** The configuration that a process starts with. */
+export interface LoadedConfig<Config> {
+  readonly config: Config;
+  readonly warnings: readonly ConfigProblem[];
+  /** False when there is no file and all values are defaults. */
+  readonly exists: boolean;
+  /** Which version of the file this is; for the watch that goes on from here. */
+  readonly stamp: string;
+}
+
+/**
+ * Reads the configuration that a process starts with.
+ * @throws CONFIG_INVALID with every problem, one a line
+ */
+export async function loadConfig<Config>(file: string, parse: ParseConfig<Config>): Promise<LoadedConfig<Config>> {
+  const stamp = await stampOf(file);
+  const reading = await readConfigFile(file, parse);
+  if (reading.ok) return { config: reading.config, warnings: reading.warnings, exists: reading.exists, stamp };
+  throw new SessionError('CONFIG_INVALID', `the configuration cannot be used:\n${describeProblems(reading.problems)}`, {
+    facts: { problemsCount: reading.problems.length },
+    hint: `edit ${file}`,
+  });
+}
+
+const GONE = 'gone';
+
+/** Identity and version of the file; a replaced file differs in its inode. */
+async function stampOf(file: string): Promise<string> {
+  try {
+    const { ino, size, mtimeNs, ctimeNs } = await stat(file, { bigint: true });
+    return `${ino}:${size}:${mtimeNs}:${ctimeNs}`;
+  } catch (error) {
+    return errorCode(error) === 'ENOENT' ? GONE : `error:${errorCode(error)}`;
+  }
+}
+
+export interface ConfigWatchDeps<Config> {
+  readonly file: string;
+  readonly parse: ParseConfig<Config>;
+  readonly clock: Clock;
+  /** The values that the process started with, in force until a good edit. */
+  readonly initial: LoadedConfig<Config>;
+  /** Called with the values of each good edit. */
+  readonly onChange: (config: Config, warnings: readonly ConfigProblem[]) => void;
+  /** Called once for each bad edit. */
+  readonly onRefused: (problems: readonly ConfigProblem[]) => void;
+  readonly pollMs?: number;
+}
+
+export interface ConfigWatch<Config> {
+  /** The values in force. */
+  readonly config: Config;
+  /** Why the file as it is now is not in force; empty while it is. */
+  readonly problems: readonly ConfigProblem[];
+  /** Begins to look every `pollMs`. */
+  start(): void;
+  /** Looks now rather than at the next poll; resolves when what it found is in force or refused. */
+  look(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/**
+ * Follows the file by polling, which works on every file system and through symbolic links. One
+ * look at a time; a file that changes while it is read is read again at the next look.
+ */
+export function createConfigWatch<Config>(deps: ConfigWatchDeps<Config>): ConfigWatch<Config> {
+  const { file, parse, clock, pollMs = CONFIG_POLL_MS } = deps;
+  let config = deps.initial.config;
+  let problems: readonly ConfigProblem[] = [];
+  let seen = deps.initial.stamp;
+  let timer: Timer | undefined;
+  let stopped = true;
+  let looking: Promise<void> = Promise.resolve();
+
+  const refuse = (found: readonly ConfigProblem[]): void => {
+    problems = found;
+    deps.onRefused(found);
+  };
+
+  const lookOnce = async (): Promise<void> => {
+    const before = await stampOf(file);
+    if (before === seen) return;
+    if (before === GONE) {
+      seen = before;
+      refuse([{ path: '', message: `${file} is gone; the values read before stay in force` }]);
+      return;
+    }
+    const reading = await readConfigFile(file, parse);
+    if ((await stampOf(file)) !== before) return;
+    seen = before;
+    if (reading.ok) {
+      problems = [];
+      config = reading.config;
+      deps.onChange(reading.config, reading.warnings);
+    } else {
+      refuse(reading.problems);
+    }
+  };
+
+  const look = (): Promise<void> => {
+    looking = looking.then(lookOnce);
+    return looking;
+  };
+
+  const again = (): void => {
+    if (stopped) return;
+    timer = clock.setTimer(pollMs, () => void look().then(again), { keepsAlive: false });
+  };
+
+  return {
+    get config() {
+      return config;
+    },
+    get problems() {
+      return problems;
+    },
+    start() {
+      stopped = false;
+      again();
+    },
+    look,
+    async stop() {
+      stopped = true;
+      timer?.cancel();
+      await looking;
+    },
+  };
+}

@@ -1,0 +1,77 @@
+import { readEnvironment, resolvePath } from './env';
+
+describe('readEnvironment', () => {
+  it('puts everything below the home directory when nothing is set', () => {
+    const read = readEnvironment({}, '/home/ann');
+    expect(read).toMatchObject({
+      homeDir: '/home/ann',
+      stateDir: '/home/ann/.openclaw',
+      configPath: '/home/ann/.openclaw/openclaw.json',
+      gatewayToken: undefined,
+      natsUrl: undefined,
+      trajectory: { enabled: true, dir: undefined, flushTimeoutMs: 10_000 },
+      writeLock: {},
+    });
+  });
+
+  it('prefers HOME to the account, and OPENCLAW_HOME to both', () => {
+    expect(readEnvironment({ HOME: '/h' }, '/account').stateDir).toBe('/h/.openclaw');
+    expect(readEnvironment({ HOME: '/h', OPENCLAW_HOME: '/o' }, '/account').stateDir).toBe('/o/.openclaw');
+    expect(readEnvironment({ HOME: '/h', OPENCLAW_HOME: '~/o' }, '/account').stateDir).toBe('/h/o/.openclaw');
+  });
+
+  it('finds the configuration in the state directory unless it has a path of its own', () => {
+    expect(readEnvironment({ OPENCLAW_STATE_DIR: '/s' }, '/h').configPath).toBe('/s/openclaw.json');
+    expect(readEnvironment({ OPENCLAW_STATE_DIR: '/s', OPENCLAW_CONFIG_PATH: '~/c.json' }, '/h').configPath).toBe('/h/c.json');
+  });
+
+  it('counts an empty or blank variable as unset', () => {
+    const read = readEnvironment({ OPENCLAW_STATE_DIR: '', OPENCLAW_GATEWAY_TOKEN: '  ', SESS_INSTANCE: '' }, '/h');
+    expect(read).toMatchObject({ stateDir: '/h/.openclaw', gatewayToken: undefined, instance: undefined });
+  });
+
+  it('reads credentials, bus and trajectory settings', () => {
+    const read = readEnvironment(
+      {
+        OPENCLAW_GATEWAY_TOKEN: 't', OPENCLAW_GATEWAY_PASSWORD: 'p', SESS_NATS_URL: 'nats://127.0.0.1:4222',
+        SESS_NATS_CREDS: '~/n.creds', SESS_INSTANCE: 'a', OPENCLAW_TRAJECTORY: '0', OPENCLAW_TRAJECTORY_DIR: '/t',
+        OPENCLAW_TRAJECTORY_FLUSH_TIMEOUT_MS: '250',
+      },
+      '/h',
+    );
+    expect(read).toMatchObject({
+      gatewayToken: 't', gatewayPassword: 'p', natsUrl: 'nats://127.0.0.1:4222', natsCredsPath: '/h/n.creds', instance: 'a',
+      trajectory: { enabled: false, dir: '/t', flushTimeoutMs: 250 },
+    });
+  });
+
+  it('overrides the write lock in the names of the configuration', () => {
+    const read = readEnvironment(
+      { OPENCLAW_SESSION_WRITE_LOCK_ACQUIRE_TIMEOUT_MS: '1', OPENCLAW_SESSION_WRITE_LOCK_MAX_HOLD_MS: '3' },
+      '/h',
+    );
+    expect(read.writeLock).toEqual({ acquireTimeoutMs: 1, maxHoldMs: 3 });
+  });
+
+  it.each(['0', '-1', '1.5', '1e3', 'soon', '0x10', 'Infinity', 'NaN', '2147483648'])('refuses %s milliseconds, naming the variable', (value) => {
+    expect(() => readEnvironment({ OPENCLAW_SESSION_WRITE_LOCK_STALE_MS: value }, '/h')).toThrow(
+      /OPENCLAW_SESSION_WRITE_LOCK_STALE_MS is/,
+    );
+  });
+
+  it('reports all bad variables at once', () => {
+    const read = (): unknown =>
+      readEnvironment({ OPENCLAW_SESSION_WRITE_LOCK_STALE_MS: 'x', OPENCLAW_TRAJECTORY_FLUSH_TIMEOUT_MS: 'y' }, '/h');
+    expect(read).toThrow(/STALE_MS[^]*FLUSH_TIMEOUT_MS|FLUSH_TIMEOUT_MS[^]*STALE_MS/);
+    expect(read).toThrow(expect.objectContaining({ reason: 'CONFIG_INVALID', facts: { problemsCount: 2 } }));
+  });
+});
+
+describe('resolvePath', () => {
+  it('expands only a leading tilde of its own', () => {
+    expect(resolvePath('~', '/h')).toBe('/h');
+    expect(resolvePath('~/a', '/h')).toBe('/h/a');
+    expect(resolvePath('/x/~/a', '/h')).toBe('/x/~/a');
+    expect(resolvePath('/a/../b', '/h')).toBe('/b');
+  });
+});

@@ -1,0 +1,110 @@
+/**
+ * The environment variables of the system, read once at start and nowhere else.
+ *
+ * An empty variable counts as unset. A number that cannot be understood stops the start and names
+ * its variable: a limit is never replaced by a guess.
+ */
+import { SessionError } from '@sessions/domain';
+import path from 'node:path';
+
+export interface WriteLockOverrides {
+  readonly acquireTimeoutMs?: number;
+  readonly staleMs?: number;
+  readonly maxHoldMs?: number;
+}
+
+export interface HostEnvironment {
+  /** Where `~` points to: OPENCLAW_HOME, else HOME, else the account's home. */
+  readonly homeDir: string;
+  /** OPENCLAW_STATE_DIR, else `<home>/.openclaw`; absolute. */
+  readonly stateDir: string;
+  /** OPENCLAW_CONFIG_PATH, else `<stateDir>/openclaw.json`; absolute. */
+  readonly configPath: string;
+  /** Credentials for the gateway; the configuration's own come first. */
+  readonly gatewayToken: string | undefined;
+  readonly gatewayPassword: string | undefined;
+  /** Bus server, its credentials file and this instance's name; split deployment only. */
+  readonly natsUrl: string | undefined;
+  readonly natsCredsPath: string | undefined;
+  readonly instance: string | undefined;
+  readonly trajectory: {
+    readonly enabled: boolean;
+    readonly dir: string | undefined;
+    readonly flushTimeoutMs: number;
+  };
+  /** Overrides of `session.writeLock`, in the configuration's own names. */
+  readonly writeLock: WriteLockOverrides;
+}
+
+export type EnvironmentVariables = Readonly<Record<string, string | undefined>>;
+
+export const TRAJECTORY_FLUSH_TIMEOUT_MS = 10_000;
+
+/** Largest number of milliseconds that a variable may hold: 2^31 − 1, what a timer takes. */
+const MS_MAX = 2 ** 31 - 1;
+
+/** Resolves a leading `~` and makes the path absolute. */
+export function resolvePath(given: string, homeDir: string): string {
+  const expanded = given === '~' ? homeDir : given.startsWith('~/') ? path.join(homeDir, given.slice(2)) : given;
+  return path.resolve(expanded);
+}
+
+/**
+ * @param variables usually `process.env`
+ * @param accountHome home directory of the account, when neither OPENCLAW_HOME nor HOME is set
+ * @throws CONFIG_INVALID naming every variable whose number cannot be used
+ */
+export function readEnvironment(variables: EnvironmentVariables, accountHome: string): HostEnvironment {
+  const problems: string[] = [];
+  const text = (name: string): string | undefined => {
+    const value = variables[name]?.trim();
+    return value === undefined || value === '' ? undefined : value;
+  };
+  const positiveMs = (name: string): number | undefined => {
+    const value = text(name);
+    if (value === undefined) return undefined;
+    const parsed = /^\d+$/.test(value) ? Number(value) : 0;
+    if (parsed >= 1 && parsed <= MS_MAX) return parsed;
+    problems.push(`${name} is ${JSON.stringify(value)}: expected milliseconds, a whole number from 1 to ${MS_MAX}`);
+    return undefined;
+  };
+
+  const homeGiven = text('OPENCLAW_HOME');
+  const accountDir = text('HOME') ?? accountHome;
+  const homeDir = homeGiven === undefined ? path.resolve(accountDir) : resolvePath(homeGiven, accountDir);
+  const inHome = (name: string): string | undefined => {
+    const value = text(name);
+    return value === undefined ? undefined : resolvePath(value, homeDir);
+  };
+  const stateDir = inHome('OPENCLAW_STATE_DIR') ?? path.join(homeDir, '.openclaw');
+
+  const acquireTimeoutMs = positiveMs('OPENCLAW_SESSION_WRITE_LOCK_ACQUIRE_TIMEOUT_MS');
+  const staleMs = positiveMs('OPENCLAW_SESSION_WRITE_LOCK_STALE_MS');
+  const maxHoldMs = positiveMs('OPENCLAW_SESSION_WRITE_LOCK_MAX_HOLD_MS');
+  const environment: HostEnvironment = {
+    homeDir,
+    stateDir,
+    configPath: inHome('OPENCLAW_CONFIG_PATH') ?? path.join(stateDir, 'openclaw.json'),
+    gatewayToken: text('OPENCLAW_GATEWAY_TOKEN'),
+    gatewayPassword: text('OPENCLAW_GATEWAY_PASSWORD'),
+    natsUrl: text('SESS_NATS_URL'),
+    natsCredsPath: inHome('SESS_NATS_CREDS'),
+    instance: text('SESS_INSTANCE'),
+    trajectory: {
+      enabled: text('OPENCLAW_TRAJECTORY') !== '0',
+      dir: inHome('OPENCLAW_TRAJECTORY_DIR'),
+      flushTimeoutMs: positiveMs('OPENCLAW_TRAJECTORY_FLUSH_TIMEOUT_MS') ?? TRAJECTORY_FLUSH_TIMEOUT_MS,
+    },
+    writeLock: {
+      ...(acquireTimeoutMs !== undefined && { acquireTimeoutMs }),
+      ...(staleMs !== undefined && { staleMs }),
+      ...(maxHoldMs !== undefined && { maxHoldMs }),
+    },
+  };
+  if (problems.length > 0) {
+    throw new SessionError('CONFIG_INVALID', `invalid environment:\n  ${problems.join('\n  ')}`, {
+      facts: { problemsCount: problems.length },
+    });
+  }
+  return Object.freeze(environment);
+}
