@@ -23,17 +23,24 @@ function checkNode() {
   }
 }
 
-/** Brings the checkout into a state that runs; ends the process with exit 1 and a sentence when that fails. */
-export function setUp() {
+/** Runs the steps; a condition that the user has to change is said in a sentence and ends them. */
+function take(...steps) {
   try {
-    checkNode();
-    installDependencies(ROOT);
-    build(ROOT);
+    for (const step of steps) step(ROOT);
+    return true;
   } catch (error) {
     if (!(error instanceof SetupError)) throw error;
     say(error.message);
-    process.exit(1);
+    return false;
   }
+}
+
+/** Node and the dependencies, without the build. @returns false when something is missing; it has been said */
+export const prepareDependencies = () => take(checkNode, installDependencies);
+
+/** Brings the checkout into a state that runs, or ends the process with exit 1 and a sentence. */
+export function setUp() {
+  if (!take(checkNode, installDependencies, build)) process.exit(1);
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

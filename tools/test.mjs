@@ -1,11 +1,14 @@
 /**
  * `npm test [-- nx flags]`: set-up, every project's tests, and at the end `N passed, N failed`.
  *
+ * Nx builds what the tests need, so that one project which cannot be built does not keep the others
+ * from being tested.
+ *
  * The counts are jest's own summaries, which Nx prints again when it answers from its cache. A task
  * that fails without failing a test (a build, a suite that cannot be loaded) counts as one failure:
  * the last line can never be green when the exit code is not.
  */
-import { ROOT, setUp } from './setup.mjs';
+import { ROOT, prepareDependencies } from './setup.mjs';
 import { installCommand, provide } from './setup/debian.mjs';
 import { say } from './setup/say.mjs';
 import { countResults } from './test/count-results.mjs';
@@ -14,7 +17,10 @@ import { spawn } from 'node:child_process';
 /** Without these the crash tests that need them are skipped, each with a notice. */
 const WANTED = [['strace', 'strace'], ['mkfs.ext4', 'e2fsprogs'], ['losetup', 'mount']];
 
-setUp();
+if (!prepareDependencies()) {
+  process.stdout.write('\n0 passed, 1 failed\n');
+  process.exit(1);
+}
 const missing = provide(WANTED);
 if (missing.length > 0) {
   const packages = [...new Set(missing.map(([, name]) => name))];
