@@ -12,3 +12,18 @@ export type { KeyAddress, KeyForm, KeyRequest, KeySuffix, ParsedKey, RequestKey 
 export { TOOL_KINDS, asChatType, chatTypeOf, cliRowKind, gatewayRowKind, isCronRunKey, keyRest, toolChannel, toolRowKind } from './keys/key-kind';
 export type { ChatType, CliRowKind, GatewayRowKind, KindFacts, ToolRowKind } from './keys/key-kind';
 export { DEFAULT_ACCOUNT_ID, slugAccountId, slugAgentId } from './keys/slug-id';
+
+// Configuration
+export { defaultConfig, formatProblem, parseConfig } from './config/parse-config';
+export type { ConfigResult, SessionConfig } from './config/parse-config';
+export type { ConfigProblem } from './config/section';
+export { describeOptions } from './config/option-table';
+export type { OptionRow } from './config/option-table';
+export { CONTEXT_TOKENS_DEFAULT, agentSettings, configuredAgents, contextTokensFor, modelFor, parseModelRef, storePathFor } from './config/agents';
+export type { ConfiguredAgents, ModelRef, Places } from './config/agents';
+export type { AgentConfig, AgentSettings } from './config/parse-agents';
+export type { Binding, Environment, PeerMatch } from './config/parse-sections';
+export type { IdentityLink, MaintenanceConfig, ResetPolicy, ResetType, SendPolicyConfig, SendRule } from './config/parse-session';
+export { parseByteSize } from './config/byte-sizes';
+export { DURATION_UNITS, parseDuration } from './config/durations';
+export type { DurationUnit } from './config/durations';

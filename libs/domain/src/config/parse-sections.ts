@@ -1,0 +1,219 @@
+/** Everything beside sessions and agents: tools, bindings, gateway, hooks, cron, models, queues, deployment. */
+import type { AgentId } from '../ids';
+import { slugAgentId } from '../keys/slug-id';
+import { OPTIONS } from './option-table';
+import type { Section } from './section';
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+export function parseTools(section: Section) {
+  const sessions = section.section('sessions');
+  const agentToAgent = section.section('agentToAgent');
+  const childTools = section.section('subagents').section('tools');
+  const attachments = section.section('sessions_spawn').section('attachments');
+  return {
+    sessions: { visibility: sessions.take('tools.sessions.visibility'), rawHistory: sessions.take('tools.sessions.rawHistory') },
+    agentToAgent: { enabled: agentToAgent.take('tools.agentToAgent.enabled'), allow: agentToAgent.take('tools.agentToAgent.allow') },
+    subagents: { tools: { allow: childTools.take('tools.subagents.tools.allow'), deny: childTools.take('tools.subagents.tools.deny') } },
+    spawnAttachments: {
+      enabled: attachments.take('tools.sessions_spawn.attachments.enabled'),
+      maxFiles: attachments.take('tools.sessions_spawn.attachments.maxFiles'),
+      maxFileBytes: attachments.take('tools.sessions_spawn.attachments.maxFileBytes'),
+      maxTotalBytes: attachments.take('tools.sessions_spawn.attachments.maxTotalBytes'),
+      retainOnSessionKeep: attachments.take('tools.sessions_spawn.attachments.retainOnSessionKeep'),
+    },
+    profile: section.take('tools.profile'),
+    allow: section.take('tools.allow'),
+    alsoAllow: section.take('tools.alsoAllow'),
+    deny: section.take('tools.deny'),
+  };
+}
+
+export interface PeerMatch {
+  readonly kind: 'direct' | 'group' | 'channel';
+  readonly id: string;
+}
+
+/** Messages that match go to the agent; every condition given has to hold. */
+export interface Binding {
+  readonly agentId: AgentId;
+  readonly channel: string;
+  /** `undefined` and `*` are any account. */
+  readonly accountId: string | undefined;
+  readonly peer: PeerMatch | undefined;
+  readonly guildId: string | undefined;
+  readonly teamId: string | undefined;
+  /** The binding asks for something that is not understood here, so it never matches. */
+  readonly neverMatches: boolean;
+}
+
+const MATCH_NAMES: ReadonlySet<string> = new Set(['channel', 'accountId', 'peer', 'guildId', 'teamId']);
+
+export function parseBindings(root: Section, agentIds: ReadonlySet<AgentId>): readonly Binding[] {
+  return root.list('bindings', 'warn').flatMap((section): Binding[] => {
+    for (const name of ['type', 'comment']) section.raw(name);
+    const agent = section.take('bindings[].agentId');
+    if (agent === undefined && section.raw('agentId') === undefined) section.refuse('agentId', 'is required');
+    const match = section.section('match', 'ignore');
+    const channel = match.take('bindings[].match.channel');
+    if (channel === undefined && match.raw('channel') === undefined) match.refuse('channel', 'is required');
+    const strange = match.names.filter((name) => !MATCH_NAMES.has(name));
+    for (const name of strange) match.warn(name, 'is not a known condition, so the binding never matches');
+    const conditions = {
+      accountId: match.take('bindings[].match.accountId'),
+      guildId: match.take('bindings[].match.guildId'),
+      teamId: match.take('bindings[].match.teamId'),
+      peer: match.raw('peer') === undefined ? undefined : parsePeer(match.section('peer')),
+    };
+    if (agent === undefined || channel === undefined) return [];
+    const agentId = slugAgentId(agent);
+    if (!agentIds.has(agentId)) section.warn('agentId', `names no agent of agents.list; its sessions go to a store of "${agentId}"`);
+    return [{ agentId, channel: channel.trim().toLowerCase(), ...conditions, neverMatches: strange.length > 0 }];
+  });
+}
+
+function parsePeer(section: Section): PeerMatch | undefined {
+  const kind = section.take('bindings[].match.peer.kind');
+  const id = section.take('bindings[].match.peer.id');
+  if (kind === undefined && section.raw('kind') === undefined) section.refuse('kind', 'is required');
+  if (id === undefined && section.raw('id') === undefined) section.refuse('id', 'is required');
+  return kind === undefined || id === undefined ? undefined : { kind, id };
+}
+
+export function parseGateway(section: Section, env: Environment) {
+  const auth = section.section('auth');
+  const token = resolveSecret(auth, 'token', auth.take('gateway.auth.token') ?? nonEmpty(env.OPENCLAW_GATEWAY_TOKEN), env);
+  const password = resolveSecret(auth, 'password', auth.take('gateway.auth.password') ?? nonEmpty(env.OPENCLAW_GATEWAY_PASSWORD), env);
+  const implied = token !== undefined ? 'token' : password !== undefined ? 'password' : undefined;
+  section.raw('mode');
+  return {
+    port: section.take('gateway.port'),
+    bind: section.take('gateway.bind'),
+    auth: {
+      /** `undefined` when neither mode nor a credential is configured. */
+      mode: auth.take('gateway.auth.mode') ?? implied,
+      token,
+      password,
+      /** `undefined`: all. */
+      scopes: auth.take('gateway.auth.scopes'),
+    },
+    tools: { allow: section.section('tools').take('gateway.tools.allow') },
+  };
+}
+
+export function parseHooks(section: Section, env: Environment) {
+  const token = resolveSecret(section, 'token', section.take('hooks.token'), env);
+  const enabled = section.take('hooks.enabled');
+  if (enabled && token === undefined) section.refuse('token', 'is required when hooks are enabled');
+  return { enabled, token, path: section.take('hooks.path'), allowRequestSessionKey: section.take('hooks.allowRequestSessionKey') };
+}
+
+export function parseCron(section: Section) {
+  const runLog = section.section('runLog');
+  return {
+    /** 0: rows of cron runs are kept. */
+    sessionRetentionMs: section.take('cron.sessionRetention'),
+    runLog: { maxBytes: runLog.take('cron.runLog.maxBytes'), keepLines: runLog.take('cron.runLog.keepLines') },
+  };
+}
+
+const PROVIDER_APIS = ['openai-completions', 'anthropic-messages'] as const;
+
+/** Providers by id. One whose `api` is not spoken here stays listed, with `api` undefined. */
+export function parseProviders(models: Section, env: Environment) {
+  const providers = models.section('providers', 'ignore');
+  return Object.fromEntries(
+    providers.names.map((id) => {
+      const section = providers.section(id, 'ignore');
+      const written = section.take('models.providers.*.api');
+      const api = PROVIDER_APIS.find((known) => known === written);
+      if (written !== undefined && api === undefined) section.warn('api', `is not spoken here (${PROVIDER_APIS.join(', ')}); the provider is not used`);
+      return [
+        id,
+        {
+          baseUrl: section.take('models.providers.*.baseUrl'),
+          apiKey: resolveSecret(section, 'apiKey', section.take('models.providers.*.apiKey'), env),
+          api,
+          models: section.list('models', 'ignore').flatMap(parseProviderModel),
+        },
+      ];
+    }),
+  );
+}
+
+function parseProviderModel(section: Section) {
+  const id = section.take('models.providers.*.models[].id');
+  if (id === undefined && section.raw('id') === undefined) section.refuse('id', 'is required');
+  const cost = section.section('cost');
+  const model = {
+    contextWindow: section.take('models.providers.*.models[].contextWindow'),
+    maxTokens: section.take('models.providers.*.models[].maxTokens'),
+    cost: {
+      input: cost.take('models.providers.*.models[].cost.input'),
+      output: cost.take('models.providers.*.models[].cost.output'),
+      cacheRead: cost.take('models.providers.*.models[].cost.cacheRead'),
+      cacheWrite: cost.take('models.providers.*.models[].cost.cacheWrite'),
+    },
+  };
+  return id === undefined ? [] : [{ id, ...model }];
+}
+
+export function parseCommands(section: Section) {
+  const raw = section.raw('allowFrom');
+  const isList = (value: unknown): value is readonly (string | number)[] => Array.isArray(value) && value.every((item) => typeof item === 'string' || typeof item === 'number');
+  const map = Array.isArray(raw) ? { '*': raw } : raw;
+  const entries = typeof map === 'object' && map !== null ? Object.entries(map) : [];
+  const wellFormed = raw === undefined || (typeof map === 'object' && map !== null && entries.every(([, senders]) => isList(senders)));
+  if (!wellFormed) section.refuse('allowFrom', 'must be a list of senders, or a map of channels to such lists');
+  return {
+    text: section.take('commands.text'),
+    /** Senders by channel, `*` for any channel; `undefined`: not restricted by configuration. */
+    allowFrom: raw === undefined || !wellFormed ? undefined : Object.fromEntries(entries.map(([channel, senders]) => [channel.toLowerCase(), isList(senders) ? senders.map(String) : []])),
+    useAccessGroups: section.take('commands.useAccessGroups'),
+  };
+}
+
+export function parseQueue(section: Section) {
+  const byChannel = section.section('byChannel', 'ignore');
+  const mode = section.take('messages.queue.mode');
+  return {
+    mode,
+    debounceMs: section.take('messages.queue.debounceMs'),
+    cap: section.take('messages.queue.cap'),
+    drop: section.take('messages.queue.drop'),
+    byChannel: Object.fromEntries(
+      byChannel.names.map((channel) => {
+        const verdict = OPTIONS['messages.queue.mode'].parse(byChannel.raw(channel));
+        if (!verdict.ok) byChannel.refuse(channel, verdict.message);
+        return [channel.toLowerCase(), verdict.ok ? verdict.value : mode];
+      }),
+    ),
+  };
+}
+
+export function parseDeployment(root: Section, env: Environment) {
+  const bus = root.section('bus', 'warn');
+  const writer = root.section('storeWriter', 'warn');
+  return {
+    bus: {
+      transport: bus.take('bus.transport') ?? (nonEmpty(env.SESS_NATS_URL) === undefined ? ('inproc' as const) : ('nats' as const)),
+      subjectPrefix: bus.take('bus.subjectPrefix'),
+    },
+    storeWriter: { agents: writer.take('storeWriter.agents'), checkpointDelayMs: writer.take('storeWriter.checkpointDelayMs') },
+    agentRunner: { maxConcurrent: root.section('agentRunner', 'warn').take('agentRunner.maxConcurrent') },
+    compactionWorker: { maxConcurrent: root.section('compactionWorker', 'warn').take('compactionWorker.maxConcurrent') },
+  };
+}
+
+function nonEmpty(text: string | undefined): string | undefined {
+  return text === undefined || text.trim() === '' ? undefined : text;
+}
+
+/** Replaces a whole value of the form `${NAME}` by that variable. */
+function resolveSecret(section: Section, name: string, value: string | undefined, env: Environment): string | undefined {
+  const variable = value === undefined ? undefined : /^\$\{([A-Za-z_][A-Za-z0-9_]*)\}$/.exec(value.trim())?.[1];
+  if (variable === undefined) return value;
+  const resolved = nonEmpty(env[variable]);
+  if (resolved === undefined) section.warnOf(name, '(hidden)', `names the variable ${variable}, which is not set`);
+  return resolved;
+}
