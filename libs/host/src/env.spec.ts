@@ -10,7 +10,6 @@ describe('readEnvironment', () => {
       gatewayToken: undefined,
       natsUrl: undefined,
       trajectory: { enabled: true, dir: undefined, flushTimeoutMs: 10_000 },
-      writeLock: {},
     });
   });
 
@@ -45,25 +44,17 @@ describe('readEnvironment', () => {
     });
   });
 
-  it('overrides the write lock in the names of the configuration', () => {
-    const read = readEnvironment(
-      { OPENCLAW_SESSION_WRITE_LOCK_ACQUIRE_TIMEOUT_MS: '1', OPENCLAW_SESSION_WRITE_LOCK_MAX_HOLD_MS: '3' },
-      '/h',
-    );
-    expect(read.writeLock).toEqual({ acquireTimeoutMs: 1, maxHoldMs: 3 });
+  it('hands on all variables, as they were when it read them', () => {
+    const variables = { MY_TOKEN: 'x' };
+    const read = readEnvironment(variables, '/h');
+    variables.MY_TOKEN = 'y';
+    expect(read.variables).toEqual({ MY_TOKEN: 'x' });
   });
 
   it.each(['0', '-1', '1.5', '1e3', 'soon', '0x10', 'Infinity', 'NaN', '2147483648'])('refuses %s milliseconds, naming the variable', (value) => {
-    expect(() => readEnvironment({ OPENCLAW_SESSION_WRITE_LOCK_STALE_MS: value }, '/h')).toThrow(
-      /OPENCLAW_SESSION_WRITE_LOCK_STALE_MS is/,
-    );
-  });
-
-  it('reports all bad variables at once', () => {
-    const read = (): unknown =>
-      readEnvironment({ OPENCLAW_SESSION_WRITE_LOCK_STALE_MS: 'x', OPENCLAW_TRAJECTORY_FLUSH_TIMEOUT_MS: 'y' }, '/h');
-    expect(read).toThrow(/STALE_MS[^]*FLUSH_TIMEOUT_MS|FLUSH_TIMEOUT_MS[^]*STALE_MS/);
-    expect(read).toThrow(expect.objectContaining({ reason: 'CONFIG_INVALID', facts: { problemsCount: 2 } }));
+    const read = (): unknown => readEnvironment({ OPENCLAW_TRAJECTORY_FLUSH_TIMEOUT_MS: value }, '/h');
+    expect(read).toThrow(/OPENCLAW_TRAJECTORY_FLUSH_TIMEOUT_MS is/);
+    expect(read).toThrow(expect.objectContaining({ reason: 'CONFIG_INVALID' }));
   });
 });
 

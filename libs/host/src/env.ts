@@ -7,11 +7,7 @@
 import { SessionError } from '@sessions/domain';
 import path from 'node:path';
 
-export interface WriteLockOverrides {
-  readonly acquireTimeoutMs?: number;
-  readonly staleMs?: number;
-  readonly maxHoldMs?: number;
-}
+export type EnvironmentVariables = Readonly<Record<string, string | undefined>>;
 
 export interface HostEnvironment {
   /** Where `~` points to: OPENCLAW_HOME, else HOME, else the account's home. */
@@ -32,11 +28,9 @@ export interface HostEnvironment {
     readonly dir: string | undefined;
     readonly flushTimeoutMs: number;
   };
-  /** Overrides of `session.writeLock`, in the configuration's own names. */
-  readonly writeLock: WriteLockOverrides;
+  /** All variables: the configuration refers to some by name, and overrides `session.writeLock` by others. */
+  readonly variables: EnvironmentVariables;
 }
-
-export type EnvironmentVariables = Readonly<Record<string, string | undefined>>;
 
 export const TRAJECTORY_FLUSH_TIMEOUT_MS = 10_000;
 
@@ -52,10 +46,9 @@ export function resolvePath(given: string, homeDir: string): string {
 /**
  * @param variables usually `process.env`
  * @param accountHome home directory of the account, when neither OPENCLAW_HOME nor HOME is set
- * @throws CONFIG_INVALID naming every variable whose number cannot be used
+ * @throws CONFIG_INVALID naming the variable whose number cannot be used
  */
 export function readEnvironment(variables: EnvironmentVariables, accountHome: string): HostEnvironment {
-  const problems: string[] = [];
   const text = (name: string): string | undefined => {
     const value = variables[name]?.trim();
     return value === undefined || value === '' ? undefined : value;
@@ -65,8 +58,9 @@ export function readEnvironment(variables: EnvironmentVariables, accountHome: st
     if (value === undefined) return undefined;
     const parsed = /^\d+$/.test(value) ? Number(value) : 0;
     if (parsed >= 1 && parsed <= MS_MAX) return parsed;
-    problems.push(`${name} is ${JSON.stringify(value)}: expected milliseconds, a whole number from 1 to ${MS_MAX}`);
-    return undefined;
+    throw new SessionError('CONFIG_INVALID', `${name} is ${JSON.stringify(value)}: expected milliseconds, a whole number from 1 to ${MS_MAX}`, {
+      facts: { variable: name },
+    });
   };
 
   const homeGiven = text('OPENCLAW_HOME');
@@ -78,10 +72,7 @@ export function readEnvironment(variables: EnvironmentVariables, accountHome: st
   };
   const stateDir = inHome('OPENCLAW_STATE_DIR') ?? path.join(homeDir, '.openclaw');
 
-  const acquireTimeoutMs = positiveMs('OPENCLAW_SESSION_WRITE_LOCK_ACQUIRE_TIMEOUT_MS');
-  const staleMs = positiveMs('OPENCLAW_SESSION_WRITE_LOCK_STALE_MS');
-  const maxHoldMs = positiveMs('OPENCLAW_SESSION_WRITE_LOCK_MAX_HOLD_MS');
-  const environment: HostEnvironment = {
+  return Object.freeze({
     homeDir,
     stateDir,
     configPath: inHome('OPENCLAW_CONFIG_PATH') ?? path.join(stateDir, 'openclaw.json'),
@@ -95,16 +86,6 @@ export function readEnvironment(variables: EnvironmentVariables, accountHome: st
       dir: inHome('OPENCLAW_TRAJECTORY_DIR'),
       flushTimeoutMs: positiveMs('OPENCLAW_TRAJECTORY_FLUSH_TIMEOUT_MS') ?? TRAJECTORY_FLUSH_TIMEOUT_MS,
     },
-    writeLock: {
-      ...(acquireTimeoutMs !== undefined && { acquireTimeoutMs }),
-      ...(staleMs !== undefined && { staleMs }),
-      ...(maxHoldMs !== undefined && { maxHoldMs }),
-    },
-  };
-  if (problems.length > 0) {
-    throw new SessionError('CONFIG_INVALID', `invalid environment:\n  ${problems.join('\n  ')}`, {
-      facts: { problemsCount: problems.length },
-    });
-  }
-  return Object.freeze(environment);
+    variables: Object.freeze({ ...variables }),
+  });
 }

@@ -11,7 +11,7 @@ export {
 } from './config-file';
 export type { ConfigProblem, ConfigReading, ConfigWatch, ConfigWatchDeps, LoadedConfig, ParseConfig, ParsedConfig } from './config-file';
 export { TRAJECTORY_FLUSH_TIMEOUT_MS, readEnvironment, resolvePath } from './env';
-export type { EnvironmentVariables, HostEnvironment, WriteLockOverrides } from './env';
+export type { EnvironmentVariables, HostEnvironment } from './env';
 export { createHealth } from './health';
 export type { Health, HealthReport, PartHealth, PartState, Phase } from './health';
 export { DRAIN_TIMEOUT_MS, STOP_TIMEOUT_MS, createHost } from './host';
