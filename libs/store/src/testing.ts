@@ -1,1 +1,8 @@
-export {};
+/** Second door of the store library, for spec files, end-to-end tests and benchmarks only. */
+export { GENERATED_NOW_MS, LARGE_ENTRY_BYTES, SMALL_ENTRY_BYTES, generateStore } from './testing/store-generator';
+export type { GenerateStoreOptions, GeneratedStore } from './testing/store-generator';
+export { generateEntry, indented } from './testing/generated-entry';
+export type { EntryRecipe, GeneratedEntry } from './testing/generated-entry';
+export { generateTranscriptLines } from './testing/generated-transcript';
+export type { TranscriptRecipe } from './testing/generated-transcript';
+export { SeededRandom } from './testing/seeded-random';
