@@ -27,3 +27,23 @@ export type { IdentityLink, MaintenanceConfig, ResetPolicy, ResetType, SendPolic
 export { parseByteSize } from './config/byte-sizes';
 export { DURATION_UNITS, parseDuration } from './config/durations';
 export type { DurationUnit } from './config/durations';
+
+// Inbound messages
+export { ACCOUNT_LENGTH_MAX, ID_LENGTH_MAX, ORIGIN_KINDS, TEXT_BYTES_MAX, parseEnvelope } from './inbound/envelope';
+export type { Conversation, CronOrigin, InboundEnvelope, OriginKind, ReplyRoute, Sender } from './inbound/envelope';
+export { ATTACHMENTS_BYTES_MAX, ATTACHMENTS_MAX, ATTACHMENT_BYTES_MAX, base64Bytes } from './inbound/attachments';
+export type { Attachment } from './inbound/attachments';
+export { IDEMPOTENCY_KEY_LENGTH_MAX, defaultIdempotencyKey, replyRouteOf } from './inbound/reply-route';
+
+// Routing
+export { TELEGRAM_GENERAL_TOPIC, resolveRoute } from './routing/resolve-session-key';
+export type { Route, RouteOptions } from './routing/resolve-session-key';
+export { BINDING_LEVELS, chooseAgent } from './routing/bindings';
+export type { AgentChoice, BindingLevel, MatchedBy } from './routing/bindings';
+export { linkedName } from './routing/identity-links';
+export { groupDisplayName, originPatch } from './routing/origin-metadata';
+export type { OriginPatch } from './routing/origin-metadata';
+export { evaluateSendPolicy } from './routing/send-policy';
+export type { SendSubject } from './routing/send-policy';
+export { dmScopeWarning } from './routing/dm-scope-warning';
+export type { DmScopeWarning } from './routing/dm-scope-warning';
