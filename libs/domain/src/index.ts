@@ -47,3 +47,15 @@ export { evaluateSendPolicy } from './routing/send-policy';
 export type { SendSubject } from './routing/send-policy';
 export { dmScopeWarning } from './routing/dm-scope-warning';
 export type { DmScopeWarning } from './routing/dm-scope-warning';
+
+// Entries
+export { formatEntry, patchRawObject, readRawMembers } from './entry/raw-object';
+export type { RawMember, RawPatch } from './entry/raw-object';
+export { instantOf, parseEntry } from './entry/entry';
+export type { EntryMembers, ParsedEntry, UnlistedReason } from './entry/entry';
+export { transcriptFileName, transcriptFileOf } from './entry/entry-file';
+export { nativeView, syncSimpleMembers } from './entry/simple-format';
+
+// Lists
+export { searchTextOf, toSessionRow } from './list/session-row';
+export type { RowFacts } from './list/session-row';

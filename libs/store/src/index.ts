@@ -1,1 +1,26 @@
-export {};
+/** The door of the store library: one agent's conversations on disk. */
+export { openStore, CHECKPOINT_DELAY_MS, WRITE_LOCK_DEFAULTS } from './open-store';
+export type { OpenStoreOptions } from './open-store';
+export type { AgentStore } from './agent-store';
+export { HISTORY_LIMIT_MAX } from './store-reads';
+export type { EntryRef, HistoryPage, HistoryQuery, HistoryRecord, ListPage, ListQuery, StoredEntry, StoreInfo } from './store-reads';
+export { KEEP_RESULT_MS_MIN, LINE_BYTES_MAX, RESULT_BYTES_MAX } from './types';
+export type {
+  AppendEffect,
+  Decision,
+  Effect,
+  EntrySnapshot,
+  Mutation,
+  MutationOutcome,
+  MutationView,
+  PutEntryEffect,
+  RemoveEntryEffect,
+  TranscriptTail,
+} from './types';
+export { VISIBILITY } from './session-index/schema';
+export type { Visibility } from './session-index/schema';
+export type { StoreNotice } from './session-index/worker-protocol';
+export type { WriteLockSettings } from './transcript/transcript-files';
+export { discoverStores } from './files/discover-stores';
+export { storeLayout } from './files/layout';
+export type { StoreLayout } from './files/layout';

@@ -21,7 +21,10 @@ export interface TranscriptTail {
   readonly messages: number;
   /** User and assistant messages so far. */
   readonly exchanges: number;
+  /** Length of the file, an unfinished last line included. */
   readonly bytes: number;
+  /** Bytes of an unfinished last line that some other program left; an append begins on a new line then. */
+  readonly tornBytes?: number;
 }
 
 /** What a decision may look at. Everything acknowledged or on its way is in it. */

@@ -3,7 +3,7 @@
  * looks through, and the list row ready-made as protobuf.
  */
 import { SessionRow } from '@sessions/contracts';
-import { isCronRunKey, parseEntry, toSessionRow } from '@sessions/domain';
+import { isCronRunKey, parseEntry, searchTextOf, toSessionRow } from '@sessions/domain';
 import { VISIBILITY, type Visibility } from './schema';
 
 export interface EntryColumns {
@@ -23,4 +23,43 @@ export interface EntryColumns {
   readonly search: string;
   readonly row: Buffer;
 }
-export { SessionRow, isCronRunKey, parseEntry, toSessionRow, VISIBILITY };
+
+const UNLISTED: Omit<EntryColumns, 'row'> = {
+  visibility: VISIBILITY.unlisted,
+  updatedAt: null,
+  sortAt: 0,
+  sessionId: null,
+  file: null,
+  label: null,
+  spawnedBy: null,
+  parentKey: null,
+  status: null,
+  search: '',
+};
+
+/** @param messageCount user and assistant messages of a transcript, where they have been counted. */
+export function entryColumns(key: string, agentId: string, value: unknown, messageCount: (file: string) => number | undefined): EntryColumns {
+  const entry = parseEntry(value);
+  if (!entry.listed) return { ...UNLISTED, row: Buffer.alloc(0) };
+  const count = entry.file === null ? undefined : messageCount(entry.file);
+  const row = toSessionRow(key, entry, { agentId, ...(count === undefined ? {} : { messageCount: count }) });
+  return {
+    visibility: visibilityOf(key),
+    updatedAt: entry.updatedAtMs,
+    sortAt: entry.updatedAtMs ?? 0,
+    sessionId: entry.sessionId,
+    file: entry.file,
+    label: row.label ?? null,
+    spawnedBy: row.spawnedBy ?? null,
+    parentKey: row.parentSessionKey ?? null,
+    status: row.status ?? null,
+    search: searchTextOf(row),
+    row: Buffer.from(SessionRow.encode(row).finish()),
+  };
+}
+
+function visibilityOf(key: string): Visibility {
+  if (key === 'global') return VISIBILITY.global;
+  if (key === 'unknown') return VISIBILITY.unknown;
+  return isCronRunKey(key) ? VISIBILITY.cronRun : VISIBILITY.listed;
+}

@@ -4,7 +4,6 @@
  */
 import * as fs from 'node:fs';
 import { scanSessionsFileSync } from '../sessions-file/scan-sessions-file';
-import { entryColumnsOf } from './entry-columns';
 import type { IndexWriter } from './index-writer';
 import type { StoreNotice } from './worker-protocol';
 
@@ -24,7 +23,7 @@ export function importSessionsFile(writer: IndexWriter, file: string): ImportRep
       const summary = scanSessionsFileSync(fd, (entry) => {
         const text = entry.valueBytes;
         if (entry.duplicateKey) writer.putEntry(entry.key, text.toString('utf8'), 'file');
-        else writer.insertEntry(entry.key, text, entryColumnsOf(entry.key, entry.value, () => undefined));
+        else writer.insertEntry(entry.key, text, writer.columnsOf(entry.key, entry.value));
       });
       const notices: StoreNotice[] = [];
       if (summary.duplicateKeysCount > 0) {

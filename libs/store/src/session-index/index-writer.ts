@@ -28,15 +28,17 @@ interface TranscriptRow {
 
 export class IndexWriter {
   readonly db: Database.Database;
+  readonly #agentId: string;
   readonly #statements: ReturnType<typeof prepare>;
   /** Rows per visibility; written to meta with each transaction, so a list never counts. */
   readonly #counts = new Map<number, number>();
   readonly #touchedCounts = new Set<number>();
   #generation: number;
 
-  /** @param db a connection whose tables exist (`IndexWriter.createTables`). */
-  constructor(db: Database.Database) {
+  /** @param db a connection whose tables exist (`IndexWriter.createTables`). @param agentId agent of the store. */
+  constructor(db: Database.Database, agentId: string) {
     this.db = db;
+    this.#agentId = agentId;
     this.#statements = prepare(db);
     this.#generation = Number(this.meta(META.baseGeneration) ?? 1);
     for (const visibility of Object.values(VISIBILITY)) {
@@ -99,10 +101,10 @@ export class IndexWriter {
   /** Stores one entry. @param from `file`: the text stands in `sessions.json` already and needs no ancestor. */
   putEntry(key: string, text: string, from: 'mutation' | 'file'): void {
     const existing = this.#statements.findKey.get(key) as SessionRowRef | undefined;
-    const columns = entryColumns(key, text, (file) => this.transcript(file)?.exchanges);
+    const columns = this.columnsOf(key, JSON.parse(text));
     if (existing === undefined) {
       if (from === 'mutation') this.#statements.putBase.run(key, this.#generation, null);
-      this.insertEntry(key, text, columns);
+      this.insertEntry(key, Buffer.from(text, 'utf8'), columns);
       return;
     }
     if (from === 'mutation') this.#statements.copyBase.run(key, this.#generation, existing.id);
@@ -112,9 +114,14 @@ export class IndexWriter {
     this.#count(columns.visibility, 1);
   }
 
+  /** @param value what the entry's text parses to. */
+  columnsOf(key: string, value: unknown): EntryColumns {
+    return entryColumns(key, this.#agentId, value, (file) => this.transcript(file)?.exchanges);
+  }
+
   /** Adds an entry that is known to be new. */
-  insertEntry(key: string, text: string, columns: EntryColumns): void {
-    const { lastInsertRowid } = this.#statements.insertEntry.run(Buffer.from(text, 'utf8'));
+  insertEntry(key: string, text: Buffer, columns: EntryColumns): void {
+    const { lastInsertRowid } = this.#statements.insertEntry.run(text);
     this.#statements.insertSession.run(lastInsertRowid, key, ...sessionValues(columns));
     this.#count(columns.visibility, 1);
   }
@@ -143,7 +150,7 @@ export class IndexWriter {
   putTranscript(file: string, tail: TranscriptTail): void {
     this.#statements.putTranscript.run(file, tail.bytes, tail.messages, tail.exchanges, tail.leafId, tail.kind);
     for (const session of this.#statements.sessionsOfFile.all(file) as { id: number; key: string; json: Buffer }[]) {
-      const columns = entryColumns(session.key, session.json.toString('utf8'), () => tail.exchanges);
+      const columns = entryColumns(session.key, this.#agentId, JSON.parse(session.json.toString('utf8')), () => tail.exchanges);
       this.#statements.updateRow.run(columns.row, session.id);
     }
   }

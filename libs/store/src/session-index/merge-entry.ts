@@ -2,7 +2,7 @@
  * One entry, three texts: ours now, theirs in the file, and the common ancestor. Members are
  * compared and carried over as raw bytes, so a value nobody changed keeps its spelling.
  */
-import { patchRawObject, readRawMembers, type JsonValue } from '@sessions/domain';
+import { patchRawObject, readRawMembers } from '@sessions/domain';
 
 /** @param base undefined: we did not change the entry since the checkpoint. */
 export function mergeEntryTexts(ours: string, theirs: string, base: { readonly text: string | undefined } | undefined): string {
@@ -13,17 +13,17 @@ export function mergeEntryTexts(ours: string, theirs: string, base: { readonly t
   if (updatedAtOf(theirMembers) < updatedAtOf(ourMembers)) return ours;
   if (base === undefined) return theirs;
   const baseMembers = (base.text === undefined ? undefined : membersOf(base.text)) ?? new Map<string, string>();
-  const set: Record<string, JsonValue> = {};
+  const setRaw = new Map<string, string>();
   const clear: string[] = [];
   for (const [name, raw] of theirMembers) {
     const before = baseMembers.get(name);
-    if (raw !== before && ourMembers.get(name) === before) set[name] = JSON.parse(raw) as JsonValue;
+    if (raw !== before && ourMembers.get(name) === before) setRaw.set(name, raw);
   }
   for (const [name, before] of baseMembers) {
     if (!theirMembers.has(name) && ourMembers.get(name) === before) clear.push(name);
   }
-  if (Object.keys(set).length === 0 && clear.length === 0) return ours;
-  return patchRawObject(ours, { set, clear });
+  if (setRaw.size === 0 && clear.length === 0) return ours;
+  return patchRawObject(ours, { setRaw, clear });
 }
 
 function membersOf(text: string): Map<string, string> | undefined {

@@ -102,7 +102,7 @@ export interface WorkerCalls {
     /** False: a reader kept SQLite from folding its WAL; journal segments must wait. */
     reply: { readonly indexDurable: boolean };
   };
-  scanTranscript: { request: { readonly file: string; readonly known?: TranscriptTail }; reply: TranscriptTail & { readonly tornTailBytes: number } };
+  scanTranscript: { request: { readonly file: string; readonly known?: TranscriptTail }; reply: TranscriptTail };
   search: { request: SearchRequest; reply: SearchReply };
   check: { request: Record<string, never>; reply: { readonly ok: boolean; readonly detail: string } };
   close: { request: Record<string, never>; reply: Record<string, never> };

@@ -40,7 +40,9 @@ export interface HistoryItem {
   /** Undefined for lines without an id (the simple format). */
   readonly id: string | undefined;
   readonly role: string;
-  /** The whole transcript line, parsed. */
+  /** The whole transcript line, as it stands. */
+  readonly line: string;
+  /** The same, parsed. */
   readonly record: Readonly<Record<string, unknown>>;
   readonly offset: number;
   /** With the newline. */
@@ -98,7 +100,7 @@ export async function readHistoryPage(source: ByteSource, options: HistoryPageOp
           const shown = onBranch && (options.includeTools || facts.role !== 'toolResult') && isBefore(seq, options.beforeSeq);
           if (shown) {
             if (items.length >= options.limit || (items.length > 0 && itemsBytes + bytes > HISTORY_PAGE_BYTES_MAX)) return page(true);
-            items.push({ seq, id: facts.id, role: facts.role, record: facts.record, offset, bytes });
+            items.push({ seq, id: facts.id, role: facts.role, line: (content as Buffer).toString('utf8'), record: facts.record, offset, bytes });
             itemsBytes += bytes;
           }
           if (remaining !== undefined) remaining -= 1;

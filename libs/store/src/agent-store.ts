@@ -1,0 +1,361 @@
+/**
+ * One agent's store on disk, held by its one owner. The conductor: it orders the parts and does
+ * none of their work.
+ *
+ *     mutate: decide → journal (one synced write a group) → acknowledge → transcripts, index
+ *     read:   wait until the index has what was acknowledged → query
+ *
+ * Order on disk: journal first, everything else from it. When the process dies on any line here, the
+ * next opening replays the journal; when the journal cannot be written, this object refuses all
+ * further work (`failure`) and its holder opens the store anew.
+ */
+import { SessionError, type JsonValue } from '@sessions/domain';
+import { checkpointSpacingMs, JOURNAL_BYTES_MAX, runCheckpoint, type CheckpointReport, type LastCheckpoint } from './checkpoint';
+import { indexChanges, planMutation, TranscriptNotReady, type PlannedMutation } from './decide';
+import type { ExternalEdits } from './external-edits';
+import type { StoreOwnership } from './files/owner-file';
+import type { FileSystem } from './files/file-system';
+import type { StoreLayout } from './files/layout';
+import type { IndexWorkerClient } from './index-worker-client';
+import { encodePayload, type AppendOp } from './journal/codec';
+import type { Journal } from './journal/journal';
+import type { PendingEntries } from './pending-entries';
+import type { IndexReader } from './session-index/index-reader';
+import type { StoreNotice } from './session-index/worker-protocol';
+import { StoreReads, type EntryRef, type HistoryPage, type HistoryQuery, type ListPage, type ListQuery, type StoredEntry, type StoreInfo } from './store-reads';
+import type { TranscriptFiles } from './transcript/transcript-files';
+import type { EntrySnapshot, Mutation, MutationOutcome, MutationView, TranscriptTail } from './types';
+
+/** A decision is made again this often while transcripts it looks at are being prepared. */
+const DECISIONS_MAX = 8;
+/** A checkpoint that failed is tried again after this. */
+const CHECKPOINT_RETRY_MS = 2000;
+/** Notices kept for `info`. */
+const NOTICES_MAX = 100;
+
+export interface StoreParts {
+  readonly agentId: string;
+  readonly layout: StoreLayout;
+  readonly fs: FileSystem;
+  readonly ownership: StoreOwnership;
+  readonly journal: Journal;
+  readonly worker: IndexWorkerClient;
+  readonly reader: IndexReader;
+  readonly transcripts: TranscriptFiles;
+  readonly pending: PendingEntries;
+  readonly edits: ExternalEdits;
+  readonly writable: boolean;
+  readonly flush: 'checkpoint' | 'sync';
+  readonly checkpointDelayMs: number;
+  readonly nowMs: () => number;
+  readonly monotonicMs: () => number;
+  readonly notices: StoreNotice[];
+  readonly onNotice: (notice: StoreNotice) => void;
+  readonly onFailure: (error: SessionError) => void;
+}
+
+interface InFlight {
+  readonly hash: string;
+  readonly outcome: Promise<MutationOutcome<JsonValue>>;
+}
+
+export class AgentStore {
+  readonly #parts: StoreParts;
+  readonly #reads: StoreReads;
+  readonly #inFlight = new Map<string, InFlight>();
+  #trouble: SessionError | undefined;
+  #failure: SessionError | undefined;
+  #closing = false;
+  #rewriteDue = false;
+  #lastCheckpoint: LastCheckpoint | undefined;
+  #lastCheckpointEndedAt: number;
+  #checkpointing: Promise<CheckpointReport> | undefined;
+  #checkpointTimer: NodeJS.Timeout | undefined;
+
+  constructor(parts: StoreParts) {
+    this.#parts = parts;
+    this.#reads = new StoreReads({ ...parts, epoch: parts.ownership.record.epoch });
+    this.#lastCheckpointEndedAt = parts.monotonicMs();
+  }
+
+  get agentId(): string {
+    return this.#parts.agentId;
+  }
+
+  get layout(): StoreLayout {
+    return this.#parts.layout;
+  }
+
+  get epoch(): number {
+    return this.#parts.ownership.record.epoch;
+  }
+
+  /** False: what stands on disk could not be read as a whole; mutations are refused until it is repaired. */
+  get writable(): boolean {
+    return this.#parts.writable;
+  }
+
+  /** Set once the store can do no more; its holder closes it and opens it anew. */
+  get failure(): SessionError | undefined {
+    return this.#failure;
+  }
+
+  /** Ends the store's work for good: nothing further is acknowledged. */
+  fail(error: SessionError): void {
+    if (this.#failure !== undefined) return;
+    this.#failure = error;
+    clearTimeout(this.#checkpointTimer);
+    this.#parts.onFailure(error);
+  }
+
+  /** A transcript cannot be written just now; undefined: it can again. */
+  setTrouble(trouble: SessionError | undefined): void {
+    this.#trouble = trouble;
+  }
+
+  /**
+   * Makes one decision durable and resolves when it is.
+   * @throws what `decide` throws; IDEMPOTENCY_MISMATCH; STORE_UNREADABLE, DISK_FULL, READ_ONLY,
+   *   SESSION_LOCKED or OVERLOADED with nothing done; OUTCOME_UNKNOWN when it may be there or not.
+   */
+  async mutate<T extends JsonValue>(mutation: Mutation<T>): Promise<MutationOutcome<T>> {
+    this.#refuseWhenUnable();
+    if (this.#parts.edits.due) await this.#parts.edits.check();
+    await this.#parts.worker.room();
+    const outcome = await this.#decideAndWrite(mutation);
+    if (this.#parts.flush === 'sync' && !outcome.repeated) await this.checkpoint();
+    return outcome;
+  }
+
+  list(query: ListQuery): Promise<ListPage> {
+    return this.#reads.list(query);
+  }
+
+  entry(ref: EntryRef): Promise<StoredEntry | undefined> {
+    return this.#reads.entry(ref);
+  }
+
+  /** @returns undefined when there is no such session. */
+  history(query: HistoryQuery): Promise<HistoryPage | undefined> {
+    return this.#reads.history(query);
+  }
+
+  info(): Promise<StoreInfo> {
+    return this.#reads.info();
+  }
+
+  /** Brings `sessions.json` up to everything acknowledged so far. */
+  async checkpoint(): Promise<CheckpointReport> {
+    while (this.#checkpointing !== undefined) await this.#checkpointing.catch(() => undefined);
+    clearTimeout(this.#checkpointTimer);
+    this.#checkpointTimer = undefined;
+    const { fs, layout, journal, worker, transcripts, edits, ownership, nowMs, monotonicMs } = this.#parts;
+    const fence = (): void => ownership.fence();
+    this.#checkpointing = runCheckpoint({ fs, layout, journal, worker, transcripts, edits, fence, nowMs, monotonicMs });
+    try {
+      const report = await this.#checkpointing;
+      this.#lastCheckpoint = report;
+      this.#rewriteDue = false;
+      return report;
+    } finally {
+      this.#lastCheckpointEndedAt = monotonicMs();
+      this.#checkpointing = undefined;
+    }
+  }
+
+  /** Finishes what was accepted, brings `sessions.json` up to date and frees the store. */
+  async close(): Promise<void> {
+    if (this.#closing) return;
+    this.#closing = true;
+    clearTimeout(this.#checkpointTimer);
+    const { journal, worker, reader, transcripts, ownership } = this.#parts;
+    try {
+      await journal.drained();
+      if (this.#failure === undefined && this.#parts.writable && this.isCheckpointDue) await this.checkpoint();
+    } finally {
+      await journal.close();
+      await transcripts.close();
+      reader.close();
+      await worker.close();
+      ownership.release();
+    }
+  }
+
+  /** `sessions.json` is missing or broken and must be written again although nothing was mutated. */
+  rewriteSessionsFile(): void {
+    this.#rewriteDue = true;
+    this.scheduleCheckpoint(true);
+  }
+
+  /** Asks for a checkpoint as soon as its spacing allows; `soon` skips the spacing. */
+  scheduleCheckpoint(soon = false): void {
+    if (this.#closing || this.#failure !== undefined || !this.#parts.writable) return;
+    if (this.#checkpointTimer !== undefined && !soon) return;
+    clearTimeout(this.#checkpointTimer);
+    const urgent = soon || this.#parts.journal.keptBytes > JOURNAL_BYTES_MAX;
+    const { checkpointDelayMs, monotonicMs } = this.#parts;
+    const spacing = checkpointSpacingMs(this.#lastCheckpoint, checkpointDelayMs);
+    const waitMs = urgent ? 0 : Math.max(checkpointDelayMs, this.#lastCheckpointEndedAt + spacing - monotonicMs());
+    this.#checkpointTimer = setTimeout(() => {
+      this.#checkpointTimer = undefined;
+      void this.#checkpointInBackground();
+    }, waitMs).unref();
+  }
+
+  async #checkpointInBackground(): Promise<void> {
+    if (this.#closing || this.#failure !== undefined) return;
+    const startedAtSeq = this.#parts.journal.syncedSeq;
+    try {
+      await this.checkpoint();
+      if (this.#parts.journal.syncedSeq > startedAtSeq) this.scheduleCheckpoint();
+    } catch (error) {
+      if (error instanceof SessionError && error.reason === 'EPOCH_SUPERSEDED') {
+        this.fail(error);
+        return;
+      }
+      const message = `the sessions file could not be written: ${error instanceof Error ? error.message : String(error)}`;
+      this.#parts.onNotice({ kind: 'damage', message, path: this.#parts.layout.sessionsFile });
+      this.#checkpointTimer = setTimeout(() => {
+        this.#checkpointTimer = undefined;
+        void this.#checkpointInBackground();
+      }, CHECKPOINT_RETRY_MS).unref();
+    }
+  }
+
+  #refuseWhenUnable(): void {
+    if (this.#failure !== undefined) throw this.#failure;
+    if (this.#closing) throw new SessionError('SHUTTING_DOWN', `the store of agent ${this.agentId} is closing`);
+    if (!this.#parts.writable) {
+      throw new SessionError('STORE_UNREADABLE', `${this.#parts.layout.sessionsFile} cannot be read; nothing is written to this store`, {
+        facts: { agentId: this.agentId, path: this.#parts.layout.sessionsFile },
+        hint: `run: openclaw sessions verify --agent ${this.agentId} --repair`,
+      });
+    }
+    if (this.#trouble !== undefined) throw this.#trouble;
+  }
+
+  async #decideAndWrite<T extends JsonValue>(mutation: Mutation<T>): Promise<MutationOutcome<T>> {
+    for (let attempt = 1; ; attempt += 1) {
+      const repeat = this.#repeated(mutation);
+      if (repeat !== undefined) return repeat;
+      try {
+        return await this.#start(mutation);
+      } catch (error) {
+        if (!(error instanceof TranscriptNotReady) || attempt >= DECISIONS_MAX) throw error;
+        await this.#parts.transcripts.prepare(error.file);
+        this.#refuseWhenUnable();
+      }
+    }
+  }
+
+  /** The first answer to this key, when there was one. */
+  #repeated<T extends JsonValue>(mutation: Mutation<T>): Promise<MutationOutcome<T>> | undefined {
+    const key = mutation.idempotencyKey;
+    if (key === undefined) return undefined;
+    const flying = this.#inFlight.get(key);
+    if (flying !== undefined) {
+      refuseMismatch(key, flying.hash, mutation.contentHash);
+      return flying.outcome.then((first) => ({ ...(first as MutationOutcome<T>), effects: [], repeated: true }));
+    }
+    const known = this.#parts.reader.result(key);
+    if (known === undefined) return undefined;
+    refuseMismatch(key, known.hash, mutation.contentHash);
+    return Promise.resolve({ result: known.result as T, seq: known.seq, epoch: this.epoch, repeated: true, effects: [] });
+  }
+
+  /** Decides and hands the record to the journal without giving way in between. */
+  #start<T extends JsonValue>(mutation: Mutation<T>): Promise<MutationOutcome<T>> {
+    const { transcripts, journal, pending } = this.#parts;
+    const view = this.#view();
+    const decision = mutation.decide(view);
+    const sources = { nowMs: view.nowMs, text: (key: string) => view.entry(key)?.text, tail: (file: string) => view.transcript(file) };
+    const planned = planMutation(mutation, decision, sources);
+    const appendOps = planned.appends.map(
+      (append): AppendOp => ({ op: 'append', file: append.file, offset: sources.tail(append.file).bytes, bytes: append.bytes, ...append.op }),
+    );
+    const payload = encodePayload({ atMs: view.nowMs, ops: [...planned.entryOps, ...appendOps], ...(planned.stored ? { stored: planned.stored } : {}) });
+    const { seq, durable } = journal.append(payload);
+    const tails = new Map<string, TranscriptTail>();
+    for (const append of planned.appends) {
+      const offset = transcripts.reserve(append.file, append.bytes.length, append.next);
+      tails.set(append.file, { ...append.next, bytes: offset + append.bytes.length });
+    }
+    for (const [key, text] of planned.texts) pending.set(key, text, seq);
+    const outcome = durable.then((): MutationOutcome<T> => {
+      this.#apply(planned, appendOps, tails, seq);
+      return { result: decision.result, seq, epoch: this.epoch, repeated: false, effects: planned.effects };
+    });
+    this.#trackInFlight(mutation, outcome, seq);
+    return outcome;
+  }
+
+  /** Runs in sequence order, as the journal resolves its records in order. */
+  #apply(planned: PlannedMutation, appends: readonly AppendOp[], tails: ReadonlyMap<string, TranscriptTail>, seq: number): void {
+    for (const append of appends) this.#parts.transcripts.write(append.file, append.offset, append.bytes);
+    this.#parts.worker.push(indexChanges(planned, seq, tails), seq);
+    this.scheduleCheckpoint();
+  }
+
+  #trackInFlight<T extends JsonValue>(mutation: Mutation<T>, outcome: Promise<MutationOutcome<T>>, seq: number): void {
+    const key = mutation.idempotencyKey;
+    if (key === undefined) return;
+    this.#inFlight.set(key, { hash: mutation.contentHash ?? '', outcome });
+    const forget = (): void => {
+      this.#inFlight.delete(key);
+    };
+    // The index answers for the key once it has the mutation; until then the promise does.
+    outcome.then(() => this.#parts.worker.reached(seq)).then(forget, forget);
+  }
+
+  #view(): MutationView {
+    const { pending, reader, transcripts, nowMs } = this.#parts;
+    const entry = (key: string): EntrySnapshot | undefined => {
+      const known = pending.get(key);
+      if (known !== undefined) return known.text === undefined ? undefined : { key, text: known.text };
+      const indexed = reader.entry(key);
+      if (indexed === undefined) return undefined;
+      pending.remember(key, indexed.text);
+      return { key, text: indexed.text };
+    };
+    const keyWhere = (member: string, value: string, indexed: { key: string } | undefined): string | undefined => {
+      const recent = pending.keyWhere(member, value);
+      if (recent !== undefined) return recent;
+      return indexed === undefined || pending.isPending(indexed.key) ? undefined : indexed.key;
+    };
+    return {
+      nowMs: nowMs(),
+      entry,
+      firstExisting: (keys) => {
+        for (const key of keys) {
+          const found = entry(key);
+          if (found !== undefined) return found;
+        }
+        return undefined;
+      },
+      keyOfSession: (sessionId) => keyWhere('sessionId', sessionId, reader.entryOfSession(sessionId)),
+      keyOfLabel: (label) => keyWhere('label', label, reader.entryOfLabel(label)),
+      transcript: (file) => {
+        const tail = transcripts.ready(file);
+        if (tail === undefined) throw new TranscriptNotReady(file);
+        return tail;
+      },
+    };
+  }
+
+  /** True while `sessions.json` lacks something acknowledged. */
+  get isCheckpointDue(): boolean {
+    return this.#rewriteDue || this.#parts.journal.syncedSeq > this.#reads.checkpointSeq;
+  }
+
+  /** Remembers a notice and passes it on. */
+  notice(notice: StoreNotice): void {
+    const { notices } = this.#parts;
+    notices.push(notice);
+    if (notices.length > NOTICES_MAX) notices.shift();
+  }
+}
+
+function refuseMismatch(key: string, before: string, now: string | undefined): void {
+  if (now === undefined || before === '' || before === now) return;
+  throw new SessionError('IDEMPOTENCY_MISMATCH', 'the idempotency key was used before with another request', { facts: { idempotencyKeyLength: key.length } });
+}

@@ -1,0 +1,105 @@
+/**
+ * From a decision's effects to what the journal keeps and what the index is told. No I/O: texts and
+ * transcript ends come in through the view.
+ */
+import { SessionError, formatEntry, patchRawObject, syncSimpleMembers, type JsonValue } from '@sessions/domain';
+import type { JournalOp, StoredResult } from './journal/codec';
+import type { IndexChange } from './session-index/worker-protocol';
+import { KEEP_RESULT_MS_MIN, LINE_BYTES_MAX, RESULT_BYTES_MAX, type Decision, type Effect, type Mutation, type TranscriptTail } from './types';
+
+/** A decision looked at a transcript whose end is not known yet. */
+export class TranscriptNotReady extends Error {
+  readonly file: string;
+  constructor(file: string) {
+    super(`transcript ${file} is not prepared`);
+    this.file = file;
+  }
+}
+
+export interface PlannedAppend {
+  readonly file: string;
+  readonly bytes: Buffer;
+  readonly next: Omit<TranscriptTail, 'bytes'>;
+  readonly op: { messages: number; exchanges: number; leafId: string | null };
+}
+
+export interface PlannedMutation {
+  readonly effects: readonly Effect[];
+  readonly entryOps: readonly JournalOp[];
+  /** Entry texts after the mutation; undefined: removed. */
+  readonly texts: ReadonlyMap<string, string | undefined>;
+  readonly appends: readonly PlannedAppend[];
+  readonly stored: StoredResult | undefined;
+}
+
+export interface PlanSources {
+  readonly nowMs: number;
+  readonly text: (key: string) => string | undefined;
+  readonly tail: (file: string) => TranscriptTail;
+}
+
+/** @throws TOO_LARGE for a line or a result beyond its bound. */
+export function planMutation<T extends JsonValue>(mutation: Mutation<T>, decision: Decision<T>, sources: PlanSources): PlannedMutation {
+  const texts = new Map<string, string | undefined>();
+  const entryOps: JournalOp[] = [];
+  const appends: PlannedAppend[] = [];
+  for (const effect of decision.effects) {
+    if (effect.kind === 'append') appends.push(planAppend(effect, appends, sources));
+    else if (effect.kind === 'removeEntry') {
+      texts.set(effect.key, undefined);
+      entryOps.push({ op: 'remove', key: effect.key });
+    } else {
+      const before = texts.has(effect.key) ? texts.get(effect.key) : sources.text(effect.key);
+      const set = before === undefined ? effect.set : syncSimpleMembers(before, effect.set);
+      const clear = effect.clear ?? [];
+      texts.set(effect.key, before === undefined ? formatEntry(set) : patchRawObject(before, { set, clear }));
+      entryOps.push({ op: 'set', key: effect.key, set, ...(clear.length > 0 ? { clear } : {}), ...(before === undefined ? { create: true } : {}) });
+    }
+  }
+  return { effects: decision.effects, entryOps, texts, appends, stored: storedResult(mutation, decision, sources.nowMs) };
+}
+
+function planAppend(effect: Extract<Effect, { kind: 'append' }>, earlier: readonly PlannedAppend[], sources: PlanSources): PlannedAppend {
+  if (earlier.some((append) => append.file === effect.file)) throw new Error(`two appends to ${effect.file} in one mutation`);
+  const tail = sources.tail(effect.file);
+  const pieces = effect.lines.map((line) => `${line}\n`);
+  const bytes = Buffer.from(`${(tail.tornBytes ?? 0) > 0 ? '\n' : ''}${pieces.join('')}`, 'utf8');
+  if (bytes.length > LINE_BYTES_MAX && pieces.some((piece) => Buffer.byteLength(piece) > LINE_BYTES_MAX)) {
+    throw new SessionError('TOO_LARGE', `a transcript line is longer than ${LINE_BYTES_MAX} bytes`, { facts: { bytesMax: LINE_BYTES_MAX } });
+  }
+  const kind = tail.kind === 'none' || tail.kind === 'empty' ? (effect.leafId === null ? 'simple' : 'native') : tail.kind;
+  return {
+    file: effect.file,
+    bytes,
+    next: { kind, leafId: effect.leafId, messages: tail.messages + effect.messages, exchanges: tail.exchanges + effect.exchanges },
+    op: { messages: effect.messages, exchanges: effect.exchanges, leafId: effect.leafId },
+  };
+}
+
+function storedResult<T extends JsonValue>(mutation: Mutation<T>, decision: Decision<T>, nowMs: number): StoredResult | undefined {
+  if (mutation.idempotencyKey === undefined) return undefined;
+  const bytes = Buffer.byteLength(JSON.stringify(decision.result));
+  if (bytes > RESULT_BYTES_MAX) {
+    throw new SessionError('TOO_LARGE', `the result of an idempotent mutation has ${bytes} bytes, more than ${RESULT_BYTES_MAX}`, {
+      facts: { bytes, bytesMax: RESULT_BYTES_MAX },
+    });
+  }
+  return {
+    key: mutation.idempotencyKey,
+    hash: mutation.contentHash ?? '',
+    keepUntilMs: nowMs + Math.max(mutation.keepResultMs ?? 0, KEEP_RESULT_MS_MIN),
+    result: decision.result,
+  };
+}
+
+/** What the index is told once the mutation is durable. */
+export function indexChanges(planned: PlannedMutation, seq: number, tails: ReadonlyMap<string, TranscriptTail>): IndexChange[] {
+  const changes: IndexChange[] = [];
+  for (const [file, tail] of tails) changes.push({ kind: 'transcript', file, tail });
+  for (const [key, text] of planned.texts) changes.push(text === undefined ? { kind: 'remove', key, seq } : { kind: 'put', key, text, seq });
+  if (planned.stored !== undefined) {
+    const { key, hash, result, keepUntilMs } = planned.stored;
+    changes.push({ kind: 'result', key, hash, result, keepUntilMs, seq });
+  }
+  return changes;
+}

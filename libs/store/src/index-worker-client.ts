@@ -1,0 +1,200 @@
+/**
+ * The main thread's side of the index worker: typed calls, and the one feed of acknowledged changes.
+ *
+ * One `apply` is in flight at a time; what arrives meanwhile is gathered, several changes of one
+ * entry becoming one, and goes at most every FEED_INTERVAL_MS unless somebody waits for a sequence.
+ */
+import * as path from 'node:path';
+import { Worker } from 'node:worker_threads';
+import { SessionError, isReason } from '@sessions/domain';
+import type { IndexChange, WorkerCallName, WorkerCalls, WorkerReply } from './session-index/worker-protocol';
+
+/** Least time between two index transactions when nobody waits: several changes of a busy session become one. */
+export const FEED_INTERVAL_MS = 25;
+/** Bytes of texts waiting for the worker; above, mutations wait. */
+export const FEED_BYTES_MAX = 64 * 1024 * 1024;
+
+interface Waiting {
+  readonly resolve: (reply: unknown) => void;
+  readonly reject: (error: Error) => void;
+}
+
+interface SeqWaiter {
+  readonly seq: number;
+  readonly waiting: Waiting;
+}
+
+/** The worker's file: beside this one when built or bundled, in `dist` when run from source. */
+function workerFile(): string {
+  const fromSource = __filename.endsWith('.ts');
+  return path.join(__dirname, fromSource ? '../dist/index-worker.js' : 'index-worker.js');
+}
+
+export class IndexWorkerClient {
+  readonly #worker: Worker;
+  readonly #calls = new Map<number, Waiting>();
+  readonly #seqWaiters: SeqWaiter[] = [];
+  readonly #onFailure: (error: Error) => void;
+  #nextId = 1;
+  #feed: IndexChange[] = [];
+  #feedBytes = 0;
+  #feedSeq = 0;
+  #appliedSeq = 0;
+  #feeding = false;
+  #lastFeedAtMs = 0;
+  #feedTimer: NodeJS.Timeout | undefined;
+  #roomWaiters: (() => void)[] = [];
+  #failure: Error | undefined;
+
+  /** @param onFailure called once when the thread dies or an apply fails: the index must be opened anew. */
+  constructor(onFailure: (error: Error) => void) {
+    this.#onFailure = onFailure;
+    this.#worker = new Worker(workerFile(), { name: 'session-index' });
+    this.#worker.unref();
+    this.#worker.on('message', (message: WorkerReply) => this.#settle(message));
+    this.#worker.on('error', (error) => this.#fail(error));
+    this.#worker.on('exit', (code) => this.#fail(new Error(`the session index worker ended with code ${code}`)));
+  }
+
+  /** Last sequence that queries see. */
+  get appliedSeq(): number {
+    return this.#appliedSeq;
+  }
+
+  call<Name extends WorkerCallName>(name: Name, request: WorkerCalls[Name]['request']): Promise<WorkerCalls[Name]['reply']> {
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    const id = this.#nextId;
+    this.#nextId += 1;
+    return new Promise((resolve, reject) => {
+      this.#calls.set(id, { resolve: resolve as (reply: unknown) => void, reject });
+      this.#worker.postMessage({ id, name, request });
+    });
+  }
+
+  /** Tells the client where the index stands after opening. */
+  startAt(appliedSeq: number): void {
+    this.#appliedSeq = appliedSeq;
+    this.#feedSeq = appliedSeq;
+  }
+
+  /** Hands acknowledged changes over; they are visible to queries once `appliedSeq` reaches `seq`. */
+  push(changes: readonly IndexChange[], seq: number): void {
+    for (const change of changes) {
+      this.#feed.push(change);
+      if (change.kind === 'put') this.#feedBytes += change.text.length;
+    }
+    this.#feedSeq = seq;
+    this.#schedule(false);
+  }
+
+  /** Resolves when queries see everything up to `seq`. @throws the failure of the index. */
+  reached(seq: number): Promise<void> {
+    if (this.#appliedSeq >= seq) return Promise.resolve();
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    return new Promise<void>((resolve, reject) => {
+      this.#seqWaiters.push({ seq, waiting: { resolve: () => resolve(), reject } });
+      this.#schedule(true);
+    });
+  }
+
+  /** Resolves when the feed may take more. */
+  async room(): Promise<void> {
+    if (this.#feedBytes < FEED_BYTES_MAX) return;
+    await new Promise<void>((resolve) => this.#roomWaiters.push(resolve));
+  }
+
+  async close(): Promise<void> {
+    clearTimeout(this.#feedTimer);
+    if (this.#failure === undefined) {
+      await this.call('close', {}).catch(() => undefined);
+      this.#failure = new Error('the session index is closed');
+    }
+    await this.#worker.terminate();
+  }
+
+  #schedule(now: boolean): void {
+    if (this.#feeding || this.#failure !== undefined || this.#feedSeq <= this.#appliedSeq) return;
+    const waitMs = this.#lastFeedAtMs + FEED_INTERVAL_MS - performance.now();
+    if (now || waitMs <= 0) {
+      clearTimeout(this.#feedTimer);
+      this.#feedTimer = undefined;
+      void this.#sendFeed();
+      return;
+    }
+    this.#feedTimer ??= setTimeout(() => {
+      this.#feedTimer = undefined;
+      this.#schedule(true);
+    }, waitMs).unref();
+  }
+
+  async #sendFeed(): Promise<void> {
+    this.#feeding = true;
+    const changes = coalesce(this.#feed);
+    const seq = this.#feedSeq;
+    this.#feed = [];
+    this.#feedBytes = 0;
+    const room = this.#roomWaiters;
+    this.#roomWaiters = [];
+    for (const resolve of room) resolve();
+    this.#lastFeedAtMs = performance.now();
+    try {
+      const { appliedSeq } = await this.call('apply', { changes, appliedSeq: seq });
+      this.#appliedSeq = appliedSeq;
+    } catch (error) {
+      this.#fail(error as Error);
+      return;
+    } finally {
+      this.#feeding = false;
+    }
+    this.#releaseWaiters();
+    this.#schedule(this.#seqWaiters.length > 0);
+  }
+
+  #releaseWaiters(): void {
+    for (let index = this.#seqWaiters.length - 1; index >= 0; index -= 1) {
+      const waiter = this.#seqWaiters[index] as SeqWaiter;
+      if (waiter.seq > this.#appliedSeq) continue;
+      this.#seqWaiters.splice(index, 1);
+      waiter.waiting.resolve(undefined);
+    }
+  }
+
+  #settle(message: WorkerReply): void {
+    const waiting = this.#calls.get(message.id);
+    this.#calls.delete(message.id);
+    if (message.error === undefined) {
+      waiting?.resolve(message.reply);
+      return;
+    }
+    const { reason, message: text, facts, hint } = message.error;
+    const known = isReason(reason) ? reason : 'INTERNAL';
+    waiting?.reject(new SessionError(known, text, { facts, ...(hint === undefined ? {} : { hint }) }));
+  }
+
+  #fail(error: Error): void {
+    if (this.#failure !== undefined) return;
+    this.#failure = error;
+    for (const waiting of this.#calls.values()) waiting.reject(error);
+    this.#calls.clear();
+    for (const { waiting } of this.#seqWaiters.splice(0)) waiting.reject(error);
+    for (const resolve of this.#roomWaiters.splice(0)) resolve();
+    this.#onFailure(error);
+  }
+}
+
+/** Keeps the last of several puts of one key and of several facts of one transcript. */
+function coalesce(changes: readonly IndexChange[]): IndexChange[] {
+  const last = new Map<string, number>();
+  const nameOf = (change: IndexChange): string | undefined => {
+    if (change.kind === 'put' || change.kind === 'remove') return `entry ${change.key}`;
+    return change.kind === 'transcript' ? `transcript ${change.file}` : undefined;
+  };
+  changes.forEach((change, index) => {
+    const name = nameOf(change);
+    if (name !== undefined) last.set(name, index);
+  });
+  return changes.filter((change, index) => {
+    const name = nameOf(change);
+    return name === undefined || last.get(name) === index;
+  });
+}

@@ -1,0 +1,282 @@
+/**
+ * Opens one agent's store for its owner: lock and epoch, journal, index, replay; then it serves.
+ *
+ * Nothing is changed on disk before the store is ours, and everything this does can be interrupted
+ * and done again with the same result.
+ */
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import { SessionError, asAgentId } from '@sessions/domain';
+import { AgentStore } from './agent-store';
+import { ExternalEdits } from './external-edits';
+import { hasErrorCode, nodeFileSystem, type FileSystem } from './files/file-system';
+import { isTempFileName, storeLayout, type StoreLayout } from './files/layout';
+import { acquireOwnership, type StoreOwnership } from './files/owner-file';
+import { startTicksOf } from './files/process-identity';
+import { quarantineCopy } from './files/quarantine';
+import { IndexWorkerClient } from './index-worker-client';
+import type { JournalRecord } from './journal/codec';
+import { Journal } from './journal/journal';
+import { readJournal, type ReplayedJournal } from './journal/replay';
+import { SegmentPool } from './journal/segment-pool';
+import { PendingEntries } from './pending-entries';
+import { appendedFiles, replayEntries, replayTranscripts } from './recovery';
+import { IndexReader } from './session-index/index-reader';
+import type { OpenIndexReply, StoreNotice } from './session-index/worker-protocol';
+import { TranscriptFiles, type WriteLockSettings } from './transcript/transcript-files';
+
+/** Least time from a write to its checkpoint. */
+export const CHECKPOINT_DELAY_MS = 250;
+export const WRITE_LOCK_DEFAULTS: WriteLockSettings = { acquireTimeoutMs: 60_000, staleMs: 30 * 60_000, maxHoldMs: 5 * 60_000 };
+/** Changes handed to the index in one go while replaying. */
+const REPLAY_BATCH = 1000;
+/** Temp files of ours older than this are removed. */
+const TEMP_FILE_MS = 5 * 60_000;
+const DIRECTORY_MODE = 0o700;
+
+export interface OpenStoreOptions {
+  readonly agentId: string;
+  /** Absolute path of the store's `sessions.json`. */
+  readonly sessionsFile: string;
+  /** Name of this process among its peers; shown to those who find the store taken. */
+  readonly instance: string;
+  readonly transport: 'standalone' | 'split';
+  readonly clock: { nowMs(): number };
+  /** Epoch that a lease has granted; the store's own may be higher. */
+  readonly epochFloor?: number;
+  /** `sync`: `sessions.json` is written before each acknowledgement. */
+  readonly flush?: 'checkpoint' | 'sync';
+  readonly checkpointDelayMs?: number;
+  readonly writeLock?: WriteLockSettings;
+  /** Path of better_sqlite3.node, for bundles. */
+  readonly nativeBinding?: string;
+  /** Take rows rebuilt from transcripts for the whole truth and write to a store whose file is broken. */
+  readonly acceptPartial?: boolean;
+  /** Write all journalled bytes again: the last owner saw a sync fail. */
+  readonly rewriteOnReplay?: boolean;
+  readonly onNotice?: (notice: StoreNotice) => void;
+  readonly onFailure?: (error: SessionError) => void;
+  /** The port to disk; tests put a faulty one here. */
+  readonly fileSystem?: FileSystem;
+}
+
+/**
+ * @throws SESSION_LOCKED naming the process that holds the store; READ_ONLY or DISK_FULL when the
+ *   store's own directory cannot be written; VALIDATION for a path or agent id that cannot be one.
+ */
+export async function openStore(options: OpenStoreOptions): Promise<AgentStore> {
+  asAgentId(options.agentId);
+  if (!path.isAbsolute(options.sessionsFile)) throw new SessionError('VALIDATION', `the path of a sessions file must be absolute, got ${options.sessionsFile}`);
+  const disk = options.fileSystem ?? nodeFileSystem;
+  const layout = storeLayout(options.agentId, options.sessionsFile);
+  await translateDiskErrors(layout, () => disk.mkdir(layout.ownDir, DIRECTORY_MODE));
+  const notices: StoreNotice[] = [];
+  const journalBefore = await translateDiskErrors(layout, () => readJournal(disk, layout.ownDir));
+  setAsideBrokenOwner(layout, options.clock.nowMs(), notices);
+  const ownership = await translateDiskErrors(layout, () =>
+    acquireOwnership(layout, {
+      fs: disk,
+      instance: options.instance,
+      transport: options.transport,
+      nowMs: options.clock.nowMs(),
+      epochFloor: Math.max(options.epochFloor ?? 1, journalBefore.highestEpoch + 1),
+      ...(options.nativeBinding === undefined ? {} : { nativeBinding: options.nativeBinding }),
+    }),
+  );
+  try {
+    return await openOwned(options, disk, layout, ownership, notices);
+  } catch (error) {
+    ownership.release();
+    throw error;
+  }
+}
+
+async function openOwned(options: OpenStoreOptions, disk: FileSystem, layout: StoreLayout, ownership: StoreOwnership, notices: StoreNotice[]): Promise<AgentStore> {
+  const nowMs = (): number => options.clock.nowMs();
+  // Read again now that the store is ours: the last owner may have written until a moment ago.
+  const replayed = await readJournal(disk, layout.ownDir);
+  for (const damage of replayed.damage) {
+    const copy = quarantineCopy(damage.path, layout.quarantineDir, nowMs());
+    notices.push({ kind: 'damage', message: `acknowledged mutations ${damage.fromSeq} to ${damage.toSeq} cannot be read from the journal`, path: copy ?? damage.path, count: damage.toSeq - damage.fromSeq + 1 });
+  }
+  removeOldTempFiles(layout, nowMs());
+  let store: AgentStore | undefined;
+  const worker = new IndexWorkerClient((error) => {
+    store?.fail(error instanceof SessionError ? error : new SessionError('INTERNAL', `the session index failed: ${error.message}`, { cause: error }));
+  });
+  try {
+    const opened = await worker.call('open', {
+      indexFile: layout.indexFile,
+      sessionsFile: layout.sessionsFile,
+      dir: layout.dir,
+      ownDir: layout.ownDir,
+      agentId: options.agentId,
+      epoch: ownership.record.epoch,
+      journalBaseSeq: replayed.baseSeq,
+      journalLastSeq: replayed.lastSeq,
+      nowMs: nowMs(),
+      ...(options.nativeBinding === undefined ? {} : { nativeBinding: options.nativeBinding }),
+    });
+    notices.push(...opened.notices);
+    worker.startAt(opened.appliedSeq);
+    const reader = new IndexReader(layout.indexFile, options.nativeBinding);
+    const partial = !opened.writable && options.acceptPartial !== true;
+    if (!partial) notices.push(...(await replay(replayed, opened, { options, disk, layout, worker, reader })));
+    store = assemble({ options, disk, layout, ownership, worker, reader, replayed, opened, notices, writable: !partial });
+    for (const notice of [...notices]) options.onNotice?.(notice);
+    if (!partial && (opened.rewriteDue || !opened.writable)) store.rewriteSessionsFile();
+    else if (store.isCheckpointDue) store.scheduleCheckpoint();
+    return store;
+  } catch (error) {
+    await worker.close();
+    throw error;
+  }
+}
+
+interface Opening {
+  readonly options: OpenStoreOptions;
+  readonly disk: FileSystem;
+  readonly layout: StoreLayout;
+  readonly worker: IndexWorkerClient;
+  readonly reader: IndexReader;
+}
+
+async function replay(replayed: ReplayedJournal, opened: OpenIndexReply, opening: Opening): Promise<StoreNotice[]> {
+  const { options, disk, layout, worker, reader } = opening;
+  const notices = await replayTranscripts(replayed.records, {
+    fs: disk,
+    layout,
+    nowMs: options.clock.nowMs(),
+    rewriteAll: options.rewriteOnReplay ?? false,
+  });
+  const behind = replayed.records.filter((record) => record.seq > opened.appliedSeq);
+  for (let index = 0; index < behind.length; index += REPLAY_BATCH) {
+    const batch = behind.slice(index, index + REPLAY_BATCH);
+    const lastSeq = (batch[batch.length - 1] as JournalRecord).seq;
+    worker.push(replayEntries(batch, opened.appliedSeq, (key) => reader.entry(key)?.text), lastSeq);
+    await worker.reached(lastSeq);
+  }
+  for (const file of appendedFiles(behind)) {
+    const tail = await worker.call('scanTranscript', { file });
+    worker.push([{ kind: 'transcript', file, tail }], Math.max(replayed.lastSeq, opened.appliedSeq));
+  }
+  return notices;
+}
+
+interface Assembly extends Opening {
+  readonly ownership: StoreOwnership;
+  readonly replayed: ReplayedJournal;
+  readonly opened: OpenIndexReply;
+  readonly notices: StoreNotice[];
+  readonly writable: boolean;
+}
+
+function assemble({ options, disk, layout, ownership, worker, reader, replayed, opened, notices, writable }: Assembly): AgentStore {
+  const nowMs = (): number => options.clock.nowMs();
+  const monotonicMs = (): number => performance.now();
+  const notice = (found: StoreNotice): void => {
+    store.notice(found);
+    options.onNotice?.(found);
+  };
+  const pool = new SegmentPool(disk, layout.ownDir);
+  const journal = new Journal({
+    fs: disk,
+    pool,
+    epoch: ownership.record.epoch,
+    lastSeq: Math.max(replayed.lastSeq, opened.appliedSeq),
+    kept: replayed.segments,
+    fence: () => ownership.fence(),
+    onFailure: (error) => store.fail(error),
+  });
+  const pending = new PendingEntries(() => worker.appliedSeq);
+  const transcripts = new TranscriptFiles({
+    fs: disk,
+    dir: layout.dir,
+    epoch: ownership.record.epoch,
+    pid: process.pid,
+    startTicks: startTicksOf(process.pid),
+    lock: options.writeLock ?? WRITE_LOCK_DEFAULTS,
+    nowMs,
+    remembered: (file) => reader.transcript(file),
+    scan: (file, known) => worker.call('scanTranscript', { file, ...(known === undefined ? {} : { known }) }),
+    onLockReport: (report) => notice({ kind: 'oddity', message: `transcript lock: ${report.kind}`, path: report.path }),
+    onTrouble: (trouble) => store.setTrouble(trouble),
+  });
+  const edits = new ExternalEdits({
+    fs: disk,
+    sessionsFile: layout.sessionsFile,
+    known: opened.identity,
+    monotonicMs,
+    merge: async () => {
+      await worker.reached(journal.syncedSeq);
+      return worker.call('merge', { nowMs: nowMs() });
+    },
+    onMerged: (reply) => {
+      pending.clear();
+      for (const found of reply.notices) notice(found);
+      if (reply.rewriteDue) store.rewriteSessionsFile();
+    },
+  });
+  const store = new AgentStore({
+    agentId: options.agentId,
+    layout,
+    fs: disk,
+    ownership,
+    journal,
+    worker,
+    reader,
+    transcripts,
+    pending,
+    edits,
+    writable,
+    flush: options.flush ?? 'checkpoint',
+    checkpointDelayMs: options.checkpointDelayMs ?? CHECKPOINT_DELAY_MS,
+    nowMs,
+    monotonicMs,
+    notices,
+    onNotice: notice,
+    onFailure: (error) => options.onFailure?.(error),
+  });
+  void pool.adopt().then(() => pool.prepare(), () => undefined);
+  return store;
+}
+
+/** An owner record that cannot be read is kept aside; its epoch is known from the journal. */
+function setAsideBrokenOwner(layout: StoreLayout, nowMs: number, notices: StoreNotice[]): void {
+  let text: string;
+  try {
+    text = fs.readFileSync(layout.ownerFile, 'utf8');
+  } catch {
+    return;
+  }
+  try {
+    if (Number.isSafeInteger((JSON.parse(text) as { epoch?: unknown }).epoch)) return;
+  } catch {
+    // not JSON: set aside below
+  }
+  const copy = quarantineCopy(layout.ownerFile, layout.quarantineDir, nowMs);
+  fs.unlinkSync(layout.ownerFile);
+  notices.push({ kind: 'damage', message: 'the owner record could not be read; it is set aside', ...(copy === undefined ? {} : { path: copy }) });
+}
+
+function removeOldTempFiles(layout: StoreLayout, nowMs: number): void {
+  const base = path.basename(layout.sessionsFile);
+  for (const name of fs.readdirSync(layout.dir)) {
+    if (!name.startsWith(`${base}.`) || !isTempFileName(name)) continue;
+    const file = path.join(layout.dir, name);
+    const stats = fs.lstatSync(file, { throwIfNoEntry: false });
+    if (stats?.isFile() === true && nowMs - stats.mtimeMs > TEMP_FILE_MS) fs.rmSync(file, { force: true });
+  }
+}
+
+async function translateDiskErrors<T>(layout: StoreLayout, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    const facts = { agentId: layout.agentId, path: layout.ownDir };
+    if (hasErrorCode(error, 'ENOSPC', 'EDQUOT')) throw new SessionError('DISK_FULL', `the store ${layout.dir} cannot be opened: ${message}`, { facts, cause: error });
+    if (hasErrorCode(error, 'EROFS', 'EACCES', 'EPERM')) throw new SessionError('READ_ONLY', `the store ${layout.dir} cannot be written: ${message}`, { facts, cause: error });
+    throw error;
+  }
+}

@@ -1,0 +1,165 @@
+/**
+ * Replays a store's journal over its files when the store is opened.
+ *
+ * Transcripts: every kept record's bytes are compared with what stands at their offset and written
+ * where they differ; a length proves nothing after a power cut. Bytes behind the last record that
+ * end without a newline were never acknowledged: they are kept aside and cut.
+ *
+ * Entries: records behind the index's `applied_seq` are applied to it in order. They hold final
+ * values, so applying one to a newer state ends in the same state.
+ *
+ * Recovery that is interrupted starts again and ends in the same bytes.
+ */
+import { constants } from 'node:fs';
+import * as path from 'node:path';
+import { formatEntry, patchRawObject, syncSimpleMembers } from '@sessions/domain';
+import { hasErrorCode, type FileSystem } from './files/file-system';
+import type { StoreLayout } from './files/layout';
+import { quarantineBytes } from './files/quarantine';
+import type { AppendOp, JournalRecord } from './journal/codec';
+import type { IndexChange, StoreNotice } from './session-index/worker-protocol';
+
+/** A transcript's unfinished tail is looked for in at most this many bytes. */
+const TORN_TAIL_BYTES_MAX = 16 * 1024 * 1024;
+const FILE_MODE = 0o600;
+const NEWLINE = 0x0a;
+
+interface Placed {
+  readonly seq: number;
+  readonly offset: number;
+  readonly op: AppendOp;
+}
+
+/** Appends by transcript, at the offsets that later relocations gave them. Pure. */
+export function placeAppends(records: readonly JournalRecord[]): Map<string, Placed[]> {
+  const moved = new Map<string, number>();
+  for (const record of records) {
+    for (const op of record.ops) if (op.op === 'relocate') moved.set(`${op.seq} ${op.file} ${op.fromOffset}`, op.offset);
+  }
+  const byFile = new Map<string, Placed[]>();
+  for (const record of records) {
+    for (const op of record.ops) {
+      if (op.op !== 'append') continue;
+      const offset = moved.get(`${record.seq} ${op.file} ${op.offset}`) ?? op.offset;
+      const placed = byFile.get(op.file) ?? [];
+      placed.push({ seq: record.seq, offset, op });
+      byFile.set(op.file, placed);
+    }
+  }
+  return byFile;
+}
+
+export interface ReplayTranscriptsOptions {
+  readonly fs: FileSystem;
+  readonly layout: StoreLayout;
+  readonly nowMs: number;
+  /** Write every record again, also where the bytes read back right: after a failed sync they may be in memory only. */
+  readonly rewriteAll: boolean;
+}
+
+/** @returns what was repaired. @throws the file system's error when a transcript cannot be written. */
+export async function replayTranscripts(records: readonly JournalRecord[], options: ReplayTranscriptsOptions): Promise<StoreNotice[]> {
+  const notices: StoreNotice[] = [];
+  for (const [file, appends] of placeAppends(records)) {
+    const repaired = await replayOne(file, appends, options);
+    if (repaired !== undefined) notices.push(repaired);
+  }
+  return notices;
+}
+
+async function replayOne(file: string, appends: readonly Placed[], options: ReplayTranscriptsOptions): Promise<StoreNotice | undefined> {
+  const { fs, layout } = options;
+  const fullPath = path.join(layout.dir, file);
+  const created = appends[0]?.offset === 0;
+  let fd: number;
+  try {
+    fd = await fs.open(fullPath, constants.O_RDWR | constants.O_NOFOLLOW | (created ? constants.O_CREAT : 0), FILE_MODE);
+  } catch (error) {
+    // A transcript that had bytes before the journal's oldest record and is gone was taken away by somebody.
+    if (!created && hasErrorCode(error, 'ENOENT')) {
+      return { kind: 'damage', message: 'a transcript with recent messages is missing', path: fullPath, count: appends.length };
+    }
+    throw error;
+  }
+  try {
+    let rewritten = 0;
+    let end = 0;
+    // A file that is shorter than it was at the first record has been cut by somebody: the lines
+    // follow on its end, a hole of NULs would hide them.
+    const first = appends[0] as Placed;
+    const shift = Math.min((await fs.size(fd)) - first.offset, 0);
+    for (const { offset: recorded, op } of appends) {
+      const offset = recorded + shift;
+      end = Math.max(end, offset + op.bytes.length);
+      if (!options.rewriteAll && (await holds(fs, fd, offset, op.bytes))) continue;
+      await fs.writeAll(fd, [op.bytes], offset);
+      rewritten += 1;
+    }
+    const cut = await cutTornTail(file, fd, end, options);
+    if (rewritten > 0 || cut) await fs.fdatasync(fd);
+    if (shift < 0) return { kind: 'damage', message: 'a transcript was cut from outside; the lines since stand at its new end', path: fullPath, count: -shift };
+    if (cut) return { kind: 'repaired', message: 'an unfinished last line was cut off a transcript and kept in quarantine', path: fullPath };
+    if (rewritten > 0 && !options.rewriteAll) return { kind: 'repaired', message: 'acknowledged lines were written again from the journal', path: fullPath, count: rewritten };
+    return undefined;
+  } finally {
+    await fs.close(fd);
+  }
+}
+
+async function holds(fs: FileSystem, fd: number, offset: number, bytes: Buffer): Promise<boolean> {
+  const found = Buffer.allocUnsafe(bytes.length);
+  let at = 0;
+  while (at < found.length) {
+    const count = await fs.read(fd, found, at, found.length - at, offset + at);
+    if (count === 0) return false;
+    at += count;
+  }
+  return found.equals(bytes);
+}
+
+/** Behind the journal's last byte only whole lines of foreign programs may stand. */
+async function cutTornTail(file: string, fd: number, end: number, options: ReplayTranscriptsOptions): Promise<boolean> {
+  const size = await options.fs.size(fd);
+  if (size <= end || size - end > TORN_TAIL_BYTES_MAX) return false;
+  const rest = Buffer.allocUnsafe(size - end);
+  await options.fs.read(fd, rest, 0, rest.length, end);
+  const keep = rest.lastIndexOf(NEWLINE) + 1;
+  if (keep === rest.length) return false;
+  quarantineBytes(file, rest.subarray(keep), options.layout.quarantineDir, options.nowMs);
+  await options.fs.truncate(fd, end + keep);
+  return true;
+}
+
+/**
+ * What the index must be told: entry texts after each record, in order. Pure but for `textOf`, which
+ * answers with the text that the index has.
+ */
+export function replayEntries(records: readonly JournalRecord[], appliedSeq: number, textOf: (key: string) => string | undefined): IndexChange[] {
+  const texts = new Map<string, string | undefined>();
+  const changes: IndexChange[] = [];
+  for (const record of records) {
+    if (record.seq <= appliedSeq) continue;
+    for (const op of record.ops) {
+      if (op.op === 'remove') {
+        texts.set(op.key, undefined);
+        changes.push({ kind: 'remove', key: op.key, seq: record.seq });
+      } else if (op.op === 'set') {
+        const before = texts.has(op.key) ? texts.get(op.key) : textOf(op.key);
+        if (before === undefined && op.create !== true) continue;
+        const text = before === undefined ? formatEntry(op.set) : patchRawObject(before, { set: syncSimpleMembers(before, op.set), clear: op.clear ?? [] });
+        texts.set(op.key, text);
+        changes.push({ kind: 'put', key: op.key, text, seq: record.seq });
+      }
+    }
+    if (record.stored !== undefined) {
+      const { key, hash, result, keepUntilMs } = record.stored;
+      changes.push({ kind: 'result', key, hash, result, keepUntilMs, seq: record.seq });
+    }
+  }
+  return changes;
+}
+
+/** Transcripts that the records append to; their facts are counted anew. */
+export function appendedFiles(records: readonly JournalRecord[]): string[] {
+  return [...placeAppends(records).keys()];
+}

@@ -1,0 +1,208 @@
+/**
+ * Queries of the session index on a read-only connection, on the thread that serves requests. Each
+ * costs what it returns; rows come as they were encoded when their entry changed.
+ */
+import type Database from 'better-sqlite3';
+import type { JsonValue } from '@sessions/domain';
+import type { TranscriptTail } from '../types';
+import { openIndexForReading } from './open-database';
+import { META, VISIBILITY, type Visibility } from './schema';
+
+export interface ListQuery {
+  /** Which rows; the listed ones when absent. */
+  readonly visibilities?: readonly Visibility[];
+  /** Rows with `updatedAt` at or after this instant, and none without it. */
+  readonly updatedSinceMs?: number;
+  /** Exact and case-sensitive. */
+  readonly label?: string;
+  /** Key that an entry's `spawnedBy` or `parentSessionKey` equals. */
+  readonly spawnedBy?: string;
+  readonly offset?: number;
+  /** Number.MAX_SAFE_INTEGER for all. */
+  readonly limit: number;
+}
+
+export interface ListedRows {
+  /** Each an encoded SessionRow, newest first, ties in store order. */
+  readonly encodedRows: Uint8Array[];
+  /** Rows that match, whatever offset and limit say. */
+  readonly totalCount: number;
+}
+
+export interface IndexedEntry {
+  readonly key: string;
+  readonly text: string;
+  readonly sessionId: string | null;
+  readonly file: string | null;
+  readonly visibility: Visibility;
+}
+
+export interface KnownResult {
+  readonly hash: string;
+  readonly result: JsonValue;
+  readonly seq: number;
+}
+
+interface OrderedId {
+  readonly id: number;
+  readonly sort_at: number;
+}
+
+interface EntryRow {
+  readonly key: string;
+  readonly json: Buffer;
+  readonly session_id: string | null;
+  readonly file: string | null;
+  readonly visibility: Visibility;
+}
+
+export class IndexReader {
+  readonly #db: Database.Database;
+  readonly #statements: ReturnType<typeof prepare>;
+
+  constructor(indexFile: string, nativeBinding?: string) {
+    this.#db = openIndexForReading(indexFile, nativeBinding);
+    this.#statements = prepare(this.#db);
+  }
+
+  close(): void {
+    this.#db.close();
+  }
+
+  list(query: ListQuery): ListedRows {
+    return this.#db.transaction(() => {
+      const { ids, totalCount } = this.#select(query);
+      return { encodedRows: this.rowsOf(ids), totalCount };
+    })();
+  }
+
+  /** Rows by id, in the order given. */
+  rowsOf(ids: readonly number[]): Uint8Array[] {
+    return ids.map((id) => this.#statements.rowOfId.get(id) as Uint8Array);
+  }
+
+  entry(key: string): IndexedEntry | undefined {
+    return toEntry(this.#statements.entryByKey.get(key) as EntryRow | undefined);
+  }
+
+  entryOfSession(sessionId: string): IndexedEntry | undefined {
+    return toEntry(this.#statements.entryBySession.get(sessionId) as EntryRow | undefined);
+  }
+
+  entryOfLabel(label: string): IndexedEntry | undefined {
+    return toEntry(this.#statements.entryByLabel.get(label) as EntryRow | undefined);
+  }
+
+  /** Row of one key, encoded. */
+  row(key: string): Uint8Array | undefined {
+    return this.#statements.rowOfKey.get(key) as Uint8Array | undefined;
+  }
+
+  transcript(file: string): TranscriptTail | undefined {
+    const row = this.#statements.transcript.get(file) as
+      | { bytes: number; messages: number; exchanges: number; leaf_id: string | null; kind: TranscriptTail['kind'] }
+      | undefined;
+    if (row === undefined) return undefined;
+    return { kind: row.kind, leafId: row.leaf_id, messages: row.messages, exchanges: row.exchanges, bytes: row.bytes };
+  }
+
+  result(key: string): KnownResult | undefined {
+    const row = this.#statements.result.get(key) as { hash: string; json: string; seq: number } | undefined;
+    return row === undefined ? undefined : { hash: row.hash, result: JSON.parse(row.json) as JsonValue, seq: row.seq };
+  }
+
+  meta(name: string): string | undefined {
+    return this.#statements.meta.get(name) as string | undefined;
+  }
+
+  countOf(visibility: Visibility): number {
+    return Number(this.meta(`${META.countPrefix}${visibility}`) ?? 0);
+  }
+
+  /** All entries that stand in the sessions file, unlisted ones included. */
+  get entriesCount(): number {
+    return Object.values(VISIBILITY).reduce<number>((sum, visibility) => sum + this.countOf(visibility), 0);
+  }
+
+  #select(query: ListQuery): { ids: number[]; totalCount: number } {
+    const visibilities = query.visibilities ?? [VISIBILITY.listed];
+    const offset = query.offset ?? 0;
+    const end = Math.min(offset + query.limit, Number.MAX_SAFE_INTEGER);
+    if (query.label !== undefined || query.spawnedBy !== undefined) return this.#selectNarrow(query, visibilities, offset, end);
+    const since = query.updatedSinceMs;
+    const plain = since === undefined;
+    const only = visibilities.length === 1 ? visibilities[0] : undefined;
+    if (only !== undefined) {
+      const ids = plain
+        ? this.#statements.newest.all(only, query.limit, offset)
+        : this.#statements.newestSince.all(only, since, since, query.limit, offset);
+      return { ids: (ids as OrderedId[]).map((row) => row.id), totalCount: this.#countMatching(only, since) };
+    }
+    const merged = visibilities.flatMap((visibility) => {
+      const rows = plain ? this.#statements.newest.all(visibility, end, 0) : this.#statements.newestSince.all(visibility, since, since, end, 0);
+      return rows as OrderedId[];
+    });
+    merged.sort(newestFirst);
+    const totalCount = visibilities.reduce<number>((sum, visibility) => sum + this.#countMatching(visibility, since), 0);
+    return { ids: merged.slice(offset, end).map((row) => row.id), totalCount };
+  }
+
+  #countMatching(visibility: Visibility, since: number | undefined): number {
+    if (since === undefined) return this.countOf(visibility);
+    return this.#statements.countSince.get(visibility, since, since) as number;
+  }
+
+  /** Labels and spawners match few rows, found by their own indexes. */
+  #selectNarrow(query: ListQuery, visibilities: readonly Visibility[], offset: number, end: number): { ids: number[]; totalCount: number } {
+    const found = (
+      query.label !== undefined
+        ? this.#statements.byLabel.all(query.label)
+        : this.#statements.bySpawner.all(query.spawnedBy, query.spawnedBy)
+    ) as (OrderedId & { visibility: Visibility; updated_at: number | null; spawned_by: string | null; parent_key: string | null })[];
+    const rows = found.filter(
+      (row) =>
+        visibilities.includes(row.visibility) &&
+        (query.updatedSinceMs === undefined || (row.updated_at !== null && row.updated_at >= query.updatedSinceMs)) &&
+        (query.spawnedBy === undefined || row.spawned_by === query.spawnedBy || row.parent_key === query.spawnedBy),
+    );
+    rows.sort(newestFirst);
+    return { ids: rows.slice(offset, end).map((row) => row.id), totalCount: rows.length };
+  }
+}
+
+function newestFirst(a: OrderedId, b: OrderedId): number {
+  return b.sort_at - a.sort_at || a.id - b.id;
+}
+
+function toEntry(row: EntryRow | undefined): IndexedEntry | undefined {
+  if (row === undefined) return undefined;
+  return { key: row.key, text: row.json.toString('utf8'), sessionId: row.session_id, file: row.file, visibility: row.visibility };
+}
+
+const ENTRY_COLUMNS = 's.key, e.json, s.session_id, s.file, s.visibility';
+
+/** Binds any values; the typed form of better-sqlite3 would fix them by the first call. */
+type AnyStatement = Database.Statement<unknown[]>;
+
+function prepare(db: Database.Database) {
+  const entryWhere = (condition: string): AnyStatement =>
+    db.prepare(`SELECT ${ENTRY_COLUMNS} FROM session s JOIN entry e ON e.id = s.id WHERE ${condition} ORDER BY s.sort_at DESC, s.id LIMIT 1`);
+  const narrow = 'id, sort_at, visibility, updated_at, spawned_by, parent_key';
+  return {
+    newest: db.prepare('SELECT id, sort_at FROM session WHERE visibility = ? ORDER BY sort_at DESC, id LIMIT ? OFFSET ?'),
+    newestSince: db.prepare(
+      'SELECT id, sort_at FROM session WHERE visibility = ? AND sort_at >= ? AND updated_at >= ? ORDER BY sort_at DESC, id LIMIT ? OFFSET ?',
+    ),
+    countSince: db.prepare('SELECT count(*) FROM session WHERE visibility = ? AND sort_at >= ? AND updated_at >= ?').pluck(),
+    byLabel: db.prepare(`SELECT ${narrow} FROM session WHERE label = ?`),
+    bySpawner: db.prepare(`SELECT ${narrow} FROM session WHERE spawned_by = ? UNION SELECT ${narrow} FROM session WHERE parent_key = ?`),
+    rowOfId: db.prepare('SELECT row FROM session WHERE id = ?').pluck(),
+    rowOfKey: db.prepare('SELECT row FROM session WHERE key = ?').pluck(),
+    entryByKey: entryWhere('s.key = ?'),
+    entryBySession: entryWhere('s.session_id = ?'),
+    entryByLabel: entryWhere('s.label = ?'),
+    transcript: db.prepare('SELECT bytes, messages, exchanges, leaf_id, kind FROM transcript WHERE file = ?'),
+    result: db.prepare('SELECT hash, json, seq FROM result WHERE key = ?'),
+    meta: db.prepare('SELECT value FROM meta WHERE name = ?').pluck(),
+  };
+}

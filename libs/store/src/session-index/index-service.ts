@@ -1,0 +1,128 @@
+/**
+ * What the worker thread does for each request. Owns the writing connection; the decisions how an
+ * index that is missing, stale or beside a changed file is brought up to date are in `open-index.ts`.
+ */
+
+import * as path from 'node:path';
+import { assertNever } from './assert-never';
+import type { IndexWriter } from './index-writer';
+import { writeSnapshot } from './checkpoint-writer';
+import { mergeEdits, openIndex } from './open-index';
+import { appendResults, expireResults } from './results-file';
+import { META } from './schema';
+import { searchSessions } from './search';
+import { scanTailOf } from './transcript-facts';
+import type { OpenIndexRequest, WorkerCallName, WorkerCalls } from './worker-protocol';
+
+type Call<Name extends WorkerCallName> = WorkerCalls[Name]['request'];
+type Reply<Name extends WorkerCallName> = WorkerCalls[Name]['reply'];
+
+export class IndexService {
+  readonly #breathe: () => Promise<void>;
+  #opened: { readonly writer: IndexWriter; readonly request: OpenIndexRequest } | undefined;
+  /** Ancestor generation that the checkpoint under way ends. */
+  #endingGeneration = 0;
+
+  /** @param breathe resolves after other messages had their turn. */
+  constructor(breathe: () => Promise<void>) {
+    this.#breathe = breathe;
+  }
+
+  async serve(name: WorkerCallName, request: unknown): Promise<unknown> {
+    switch (name) {
+      case 'open':
+        return this.#open(request as Call<'open'>);
+      case 'apply':
+        return this.#apply(request as Call<'apply'>);
+      case 'merge':
+        return this.#merge(request as Call<'merge'>);
+      case 'writeCheckpoint':
+        return this.#writeCheckpoint(request as Call<'writeCheckpoint'>);
+      case 'finishCheckpoint':
+        return this.#finishCheckpoint(request as Call<'finishCheckpoint'>);
+      case 'scanTranscript':
+        return this.#scanTranscript(request as Call<'scanTranscript'>);
+      case 'search':
+        return searchSessions(this.#index.writer.db, request as Call<'search'>, this.#breathe);
+      case 'check':
+        return this.#check();
+      case 'close':
+        return this.#close();
+      default:
+        return assertNever(name);
+    }
+  }
+
+  get #index(): { readonly writer: IndexWriter; readonly request: OpenIndexRequest } {
+    if (this.#opened === undefined) throw new Error('the index is not open');
+    return this.#opened;
+  }
+
+  #open(request: Call<'open'>): Reply<'open'> {
+    const { writer, reply } = openIndex(request);
+    this.#opened = { writer, request };
+    return reply;
+  }
+
+  #apply(request: Call<'apply'>): Reply<'apply'> {
+    const { writer } = this.#index;
+    writer.apply(request.changes, request.appliedSeq);
+    return { appliedSeq: request.appliedSeq };
+  }
+
+  #merge(request: Call<'merge'>): Reply<'merge'> {
+    const { writer, request: opened } = this.#index;
+    return mergeEdits(writer, opened, request.nowMs);
+  }
+
+  async #writeCheckpoint(request: Call<'writeCheckpoint'>): Promise<Reply<'writeCheckpoint'>> {
+    const { writer, request: opened } = this.#index;
+    const source = {
+      indexFile: opened.indexFile,
+      tempFile: request.tempFile,
+      ...(opened.nativeBinding === undefined ? {} : { nativeBinding: opened.nativeBinding }),
+    };
+    let seq = request.seq;
+    const written = await writeSnapshot(
+      source,
+      () => {
+        seq = writer.appliedSeq;
+        this.#endingGeneration = writer.beginBaseGeneration();
+      },
+      this.#breathe,
+    );
+    return { tempFile: request.tempFile, seq, ...written };
+  }
+
+  #finishCheckpoint(request: Call<'finishCheckpoint'>): Reply<'finishCheckpoint'> {
+    const { writer, request: opened } = this.#index;
+    const fromSeq = Number(writer.meta(META.checkpointSeq) ?? 0);
+    appendResults(writer.db, opened.ownDir, { fromSeq, toSeq: request.seq, nowMs: request.nowMs });
+    writer.transaction(() => {
+      writer.setIdentity(request.identity);
+      writer.setMeta(META.checkpointSeq, request.seq);
+      writer.setMeta(META.lastCheckpointAtMs, request.nowMs);
+      writer.forgetBases(this.#endingGeneration);
+    });
+    expireResults(writer.db, opened.ownDir, request.nowMs);
+    const [state] = writer.db.pragma('wal_checkpoint(PASSIVE)') as { busy: number; log: number; checkpointed: number }[];
+    return { indexDurable: state !== undefined && state.busy === 0 && state.log === state.checkpointed };
+  }
+
+  async #scanTranscript(request: Call<'scanTranscript'>): Promise<Reply<'scanTranscript'>> {
+    const { request: opened } = this.#index;
+    return scanTailOf(path.join(opened.dir, request.file), request.known, this.#breathe);
+  }
+
+  #check(): Reply<'check'> {
+    const detail = String(this.#index.writer.db.pragma('quick_check(1)', { simple: true }));
+    return { ok: detail === 'ok', detail };
+  }
+
+  #close(): Reply<'close'> {
+    this.#opened?.writer.db.close();
+    this.#opened = undefined;
+    return {};
+  }
+}
+

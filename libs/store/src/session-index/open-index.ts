@@ -1,0 +1,206 @@
+/**
+ * Brings the session index up to date when a store is opened, and again when `sessions.json` has
+ * been changed by somebody else. The table of what is found and what is done:
+ *
+ *     index     sessions.json          →
+ *     current   as we left it            nothing
+ *     current   changed                  merged
+ *     current   missing, empty, broken   the index answers; the file is written again
+ *     none      readable                 imported
+ *     none      missing, empty           from transcripts if there are any, else a new store
+ *     none      broken                   from transcripts, partial: nothing may be written
+ *
+ * "none" is also an index of another format, one that the journal does not connect to, or a file
+ * that is no database: it is set aside and made again. A broken `sessions.json` is copied to the
+ * quarantine once and never overwritten before that.
+ */
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import { SessionError } from '@sessions/domain';
+import { hasErrorCode, sameIdentity, type FileIdentity } from '../files/file-system';
+import { quarantineCopy } from '../files/quarantine';
+import { importSessionsFile } from './import-file';
+import { hasTranscripts, importTranscripts } from './import-transcripts';
+import { IndexWriter } from './index-writer';
+import { mergeSessionsFile } from './merge-file';
+import { isIndexDamage, openIndexForWriting } from './open-database';
+import { appendRemovedEntries } from './removed-entries';
+import { loadResults } from './results-file';
+import { INDEX_FORMAT, META } from './schema';
+import type { MergeReply, OpenIndexReply, OpenIndexRequest, StoreNotice } from './worker-protocol';
+
+export interface OpenedIndex {
+  readonly writer: IndexWriter;
+  readonly reply: OpenIndexReply;
+}
+
+export function openIndex(request: OpenIndexRequest): OpenedIndex {
+  const notices: StoreNotice[] = [];
+  const usable = openUsable(request, notices);
+  const opened = usable === undefined ? rebuild(request, notices) : bringUpToDate(usable, request, notices);
+  opened.writer.setMeta(META.epoch, request.epoch);
+  return opened;
+}
+
+/** The index as it is, when it can be trusted; otherwise it is set aside. */
+function openUsable(request: OpenIndexRequest, notices: StoreNotice[]): IndexWriter | undefined {
+  if (!fs.existsSync(request.indexFile)) return undefined;
+  try {
+    const db = openIndexForWriting(request.indexFile, request.nativeBinding);
+    const hasTables = db.prepare("SELECT 1 FROM sqlite_master WHERE name = 'meta'").get() !== undefined;
+    const writer = hasTables ? new IndexWriter(db, request.agentId) : undefined;
+    const why = writer === undefined ? 'it has no tables' : whyStale(writer, request);
+    if (writer !== undefined && why === undefined) return writer;
+    db.close();
+    notices.push({ kind: 'rebuilt', message: `the session index is rebuilt: ${why}`, path: request.indexFile });
+    removeIndexFiles(request.indexFile);
+  } catch (error) {
+    if (!isIndexDamage(error)) throw error;
+    const aside = `${request.indexFile}.corrupt`;
+    fs.renameSync(request.indexFile, aside);
+    removeIndexFiles(request.indexFile);
+    notices.push({ kind: 'damage', message: 'the session index was damaged; it is set aside and rebuilt', path: aside });
+  }
+  return undefined;
+}
+
+function whyStale(writer: IndexWriter, request: OpenIndexRequest): string | undefined {
+  if (!writer.formatMatches) return `it has another format than ${INDEX_FORMAT}`;
+  const { appliedSeq } = writer;
+  if (appliedSeq < request.journalBaseSeq) return `it ends at ${appliedSeq}, before the journal begins`;
+  if (request.journalLastSeq > 0 && appliedSeq > request.journalLastSeq) return `it ends at ${appliedSeq}, behind the journal's end`;
+  return undefined;
+}
+
+function removeIndexFiles(indexFile: string): void {
+  for (const suffix of ['', '-wal', '-shm']) fs.rmSync(`${indexFile}${suffix}`, { force: true });
+}
+
+function bringUpToDate(writer: IndexWriter, request: OpenIndexRequest, notices: StoreNotice[]): OpenedIndex {
+  const found = identifySync(request.sessionsFile);
+  if (found !== 'not-a-file' && found !== undefined && sameIdentity(found, writer.identity())) {
+    return { writer, reply: replyOf(writer, { origin: 'current', notices, rewriteDue: false, writable: true }) };
+  }
+  const merged = mergeEdits(writer, request, request.nowMs);
+  const origin = found === undefined ? 'current' : 'merged-edits';
+  return { writer, reply: replyOf(writer, { origin, notices: [...notices, ...merged.notices], rewriteDue: merged.rewriteDue, writable: true }) };
+}
+
+/** Merges a changed `sessions.json`; one that cannot be read is set aside and written again from the index. */
+export function mergeEdits(writer: IndexWriter, request: OpenIndexRequest, nowMs: number): MergeReply {
+  const none = { changedKeysCount: 0, addedKeysCount: 0, removedKeysCount: 0 };
+  const found = identifySync(request.sessionsFile);
+  const unchangedSoFar = found !== 'not-a-file' && sameIdentity(found, writer.identity());
+  if (unchangedSoFar && found !== undefined) return { ...none, identity: found, notices: [], rewriteDue: false };
+  if (found === undefined) {
+    const known = writer.identity() !== undefined;
+    const notices: StoreNotice[] = known
+      ? [{ kind: 'damage', message: 'the sessions file is gone; it is written again from the index', path: request.sessionsFile }]
+      : [];
+    return { ...none, identity: undefined, notices, rewriteDue: known };
+  }
+  if (found === 'not-a-file' || found.size === 0) {
+    const what = found === 'not-a-file' ? 'is not a regular file' : 'has 0 bytes';
+    return { ...none, identity: found === 'not-a-file' ? undefined : found, notices: [damageNotice(request, what)], rewriteDue: true };
+  }
+  try {
+    const merged = mergeSessionsFile(writer, request.sessionsFile, quarantineDir(request), nowMs);
+    appendRemovedEntries(request.ownDir, merged.removedEntries, nowMs);
+    writer.transaction(() => writer.setIdentity(found));
+    const notices: StoreNotice[] = [...merged.notices];
+    const count = merged.changed + merged.added + merged.removed;
+    if (count > 0) notices.push({ kind: 'external-edit', message: 'the sessions file was edited from outside; the edit is merged', path: request.sessionsFile, count });
+    return {
+      identity: found,
+      changedKeysCount: merged.changed,
+      addedKeysCount: merged.added,
+      removedKeysCount: merged.removed,
+      notices,
+      rewriteDue: merged.rewriteDue,
+    };
+  } catch (error) {
+    if (!(error instanceof SessionError) || error.reason !== 'STORE_UNREADABLE') throw error;
+    const copy = quarantineCopy(request.sessionsFile, quarantineDir(request), nowMs);
+    return { ...none, identity: found, notices: [damageNotice(request, `cannot be read (${error.message})`, copy)], rewriteDue: true };
+  }
+}
+
+function rebuild(request: OpenIndexRequest, notices: StoreNotice[]): OpenedIndex {
+  const db = openIndexForWriting(request.indexFile, request.nativeBinding);
+  IndexWriter.createTables(db);
+  const writer = new IndexWriter(db, request.agentId);
+  const base = importSources(writer, request, notices);
+  writer.transaction(() => {
+    writer.setMeta(META.format, INDEX_FORMAT);
+    writer.setMeta(META.appliedSeq, request.journalBaseSeq);
+    writer.setMeta(META.checkpointSeq, request.journalBaseSeq);
+    loadResults(db, request.ownDir, request.nowMs);
+  });
+  db.pragma('wal_checkpoint(TRUNCATE)');
+  return { writer, reply: replyOf(writer, { ...base, notices }) };
+}
+
+function importSources(
+  writer: IndexWriter,
+  request: OpenIndexRequest,
+  notices: StoreNotice[],
+): Pick<OpenIndexReply, 'origin' | 'rewriteDue' | 'writable'> {
+  const found = identifySync(request.sessionsFile);
+  if (found !== undefined && found !== 'not-a-file' && found.size > 0) {
+    try {
+      notices.push(...importSessionsFile(writer, request.sessionsFile).notices);
+      writer.setIdentity(found);
+      return { origin: 'imported-file', rewriteDue: false, writable: true };
+    } catch (error) {
+      if (!(error instanceof SessionError) || error.reason !== 'STORE_UNREADABLE') throw error;
+      const copy = quarantineCopy(request.sessionsFile, quarantineDir(request), request.nowMs);
+      notices.push(damageNotice(request, `cannot be read (${error.message})`, copy));
+      return { origin: 'imported-transcripts', ...fromTranscripts(writer, request), rewriteDue: false, writable: false };
+    }
+  }
+  if (found === 'not-a-file') {
+    notices.push(damageNotice(request, 'is not a regular file'));
+    fromTranscripts(writer, request);
+    return { origin: 'imported-transcripts', rewriteDue: false, writable: false };
+  }
+  // Missing or empty beside conversations: something was lost, and they are what is left of it.
+  if (request.journalLastSeq > 0 || hasTranscripts(request.dir)) {
+    fromTranscripts(writer, request);
+    notices.push(damageNotice(request, found === undefined ? 'is missing' : 'has 0 bytes'));
+    writer.setIdentity(found);
+    return { origin: 'imported-transcripts', rewriteDue: true, writable: true };
+  }
+  writer.setIdentity(found);
+  return { origin: 'new', rewriteDue: false, writable: true };
+}
+
+function fromTranscripts(writer: IndexWriter, request: OpenIndexRequest): Record<string, never> {
+  importTranscripts(writer, request.dir, request.agentId);
+  return {};
+}
+
+function damageNotice(request: OpenIndexRequest, what: string, copy?: string): StoreNotice {
+  const aside = copy === undefined ? '' : `; its bytes are kept in ${path.basename(copy)}`;
+  return { kind: 'damage', message: `the sessions file ${what}${aside}`, path: request.sessionsFile };
+}
+
+function quarantineDir(request: OpenIndexRequest): string {
+  return path.join(request.ownDir, 'quarantine');
+}
+
+function replyOf(writer: IndexWriter, rest: Omit<OpenIndexReply, 'appliedSeq' | 'identity'>): OpenIndexReply {
+  return { ...rest, appliedSeq: writer.appliedSeq, identity: writer.identity() };
+}
+
+/** Identity of a regular file; `not-a-file` for anything else under that name, undefined for nothing. */
+export function identifySync(file: string): FileIdentity | 'not-a-file' | undefined {
+  try {
+    const stats = fs.lstatSync(file, { bigint: true });
+    if (!stats.isFile()) return 'not-a-file';
+    return { size: Number(stats.size), mtimeNs: stats.mtimeNs, inode: stats.ino };
+  } catch (error) {
+    if (hasErrorCode(error, 'ENOENT')) return undefined;
+    throw error;
+  }
+}
+

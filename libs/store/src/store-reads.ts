@@ -1,0 +1,258 @@
+/**
+ * Reads of a held store: each first waits until the index has everything that was acknowledged when
+ * the call came in, so a client sees its own writes, and then costs what it returns.
+ */
+import { constants } from 'node:fs';
+import * as path from 'node:path';
+import { SessionError } from '@sessions/domain';
+import type { ExternalEdits } from './external-edits';
+import { hasErrorCode, type FileSystem } from './files/file-system';
+import type { StoreLayout } from './files/layout';
+import type { IndexWorkerClient } from './index-worker-client';
+import type { Journal } from './journal/journal';
+import type { IndexedEntry, IndexReader, ListQuery as IndexQuery } from './session-index/index-reader';
+import { META, VISIBILITY } from './session-index/schema';
+import type { StoreNotice } from './session-index/worker-protocol';
+import { byteSourceOf } from './transcript/byte-source';
+import { readHistoryPage } from './transcript/read-history';
+import type { TranscriptFiles } from './transcript/transcript-files';
+import type { TranscriptTail } from './types';
+
+export interface ListQuery extends IndexQuery {
+  /** Case-insensitive substring of names, ids, key and model; never of transcript text. */
+  readonly search?: string;
+}
+
+export interface ListPage {
+  /** Each an encoded SessionRow, newest first, ties in store order. */
+  readonly encodedRows: Uint8Array[];
+  readonly totalCount: number;
+  /** Sentences about this store that a reader of the list should see. */
+  readonly warnings: readonly string[];
+}
+
+/** One of: a key, a session id, an exact label, or the first existing of several keys. */
+export type EntryRef =
+  | { readonly key: string }
+  | { readonly sessionId: string }
+  | { readonly label: string }
+  | { readonly anyOf: readonly string[] };
+
+export interface StoredEntry {
+  readonly key: string;
+  /** The exact JSON bytes. */
+  readonly text: string;
+  /** Null when the entry has none that can name a file. */
+  readonly sessionId: string | null;
+  /** Transcript's file name inside the store's directory; null without a session id. */
+  readonly file: string | null;
+  /** Encoded SessionRow. */
+  readonly encodedRow: Uint8Array;
+  /** Undefined while the transcript has not been counted. */
+  readonly tail: TranscriptTail | undefined;
+}
+
+export interface HistoryQuery {
+  readonly key?: string;
+  readonly sessionId?: string;
+  /** Messages in the page, 1 to HISTORY_LIMIT_MAX. */
+  readonly limit: number;
+  /** Only messages with a lower ordinal. */
+  readonly beforeSeq?: number;
+  /** Only messages with a higher ordinal. */
+  readonly afterSeq?: number;
+  readonly includeTools?: boolean;
+}
+
+export interface HistoryRecord {
+  /** Ordinal from 1 among all message records of the transcript. */
+  readonly messageSeq: number;
+  readonly id: string;
+  readonly role: string;
+  /** JSON text of the whole transcript line. */
+  readonly line: string;
+}
+
+export interface HistoryPage {
+  readonly key: string;
+  readonly sessionId: string | null;
+  /** In file order. */
+  readonly records: readonly HistoryRecord[];
+  readonly totalMessages: number | null;
+  readonly hasMore: boolean;
+  /** `beforeSeq` of the next older page. */
+  readonly nextBefore?: number;
+}
+
+export interface StoreInfo {
+  readonly agentId: string;
+  /** Path of `sessions.json`. */
+  readonly path: string;
+  readonly epoch: number;
+  /** Last acknowledged mutation. */
+  readonly seq: number;
+  readonly entriesCount: number;
+  readonly listedCount: number;
+  readonly checkpointSeq: number;
+  /** Age of `sessions.json` against what is acknowledged; 0 when it has everything. */
+  readonly checkpointAgeMs: number;
+  readonly journalBytes: number;
+  readonly writable: boolean;
+  readonly notices: readonly StoreNotice[];
+}
+
+export const HISTORY_LIMIT_MAX = 1000;
+
+export interface ReadParts {
+  readonly agentId: string;
+  readonly layout: StoreLayout;
+  readonly fs: FileSystem;
+  readonly journal: Journal;
+  readonly worker: IndexWorkerClient;
+  readonly reader: IndexReader;
+  readonly transcripts: TranscriptFiles;
+  readonly edits: ExternalEdits;
+  readonly epoch: number;
+  readonly writable: boolean;
+  readonly notices: readonly StoreNotice[];
+  readonly nowMs: () => number;
+}
+
+export class StoreReads {
+  readonly #parts: ReadParts;
+
+  constructor(parts: ReadParts) {
+    this.#parts = parts;
+  }
+
+  async list(query: ListQuery): Promise<ListPage> {
+    await this.#upToDate();
+    const { reader, worker } = this.#parts;
+    if (query.search === undefined || query.search === '') return { ...reader.list(query), warnings: this.#warnings() };
+    const { ids, totalCount } = await worker.call('search', {
+      text: query.search,
+      visibilities: query.visibilities ?? [VISIBILITY.listed],
+      offset: query.offset ?? 0,
+      limit: query.limit,
+      ...(query.updatedSinceMs === undefined ? {} : { updatedSinceMs: query.updatedSinceMs }),
+      ...(query.label === undefined ? {} : { label: query.label }),
+      ...(query.spawnedBy === undefined ? {} : { spawnedBy: query.spawnedBy }),
+    });
+    return { encodedRows: reader.rowsOf(ids), totalCount, warnings: this.#warnings() };
+  }
+
+  async entry(ref: EntryRef): Promise<StoredEntry | undefined> {
+    await this.#upToDate();
+    return this.#storedEntry(this.#find(ref));
+  }
+
+  /** @returns undefined when there is no such session; an empty page for one without a transcript. */
+  async history(query: HistoryQuery): Promise<HistoryPage | undefined> {
+    await this.#upToDate();
+    const ref = query.key !== undefined ? { key: query.key } : { sessionId: query.sessionId ?? '' };
+    const entry = this.#find(ref);
+    if (entry === undefined) return undefined;
+    const head = { key: entry.key, sessionId: entry.sessionId };
+    if (entry.file === null) return { ...head, records: [], totalMessages: 0, hasMore: false };
+    await this.#parts.transcripts.settled(entry.file);
+    return { ...head, ...(await this.#readPage(entry.file, query)) };
+  }
+
+  async info(): Promise<StoreInfo> {
+    await this.#upToDate();
+    const { agentId, layout, journal, reader, epoch, writable, notices } = this.#parts;
+    const checkpointSeq = this.checkpointSeq;
+    const lastAtMs = Number(reader.meta(META.lastCheckpointAtMs) ?? 0);
+    return {
+      agentId,
+      path: layout.sessionsFile,
+      epoch,
+      seq: journal.syncedSeq,
+      entriesCount: reader.entriesCount,
+      listedCount: reader.countOf(VISIBILITY.listed),
+      checkpointSeq,
+      checkpointAgeMs: journal.syncedSeq > checkpointSeq && lastAtMs > 0 ? Math.max(0, this.#parts.nowMs() - lastAtMs) : 0,
+      journalBytes: journal.keptBytes,
+      writable,
+      notices: [...notices],
+    };
+  }
+
+  /** The mutation that `sessions.json` is up to. */
+  get checkpointSeq(): number {
+    return Number(this.#parts.reader.meta(META.checkpointSeq) ?? 0);
+  }
+
+  async #upToDate(): Promise<void> {
+    const { edits, worker, journal } = this.#parts;
+    if (edits.due) await edits.check();
+    await worker.reached(journal.syncedSeq);
+  }
+
+  #find(ref: EntryRef): IndexedEntry | undefined {
+    const { reader } = this.#parts;
+    if ('key' in ref) return reader.entry(ref.key);
+    if ('sessionId' in ref) return reader.entryOfSession(ref.sessionId);
+    if ('label' in ref) return reader.entryOfLabel(ref.label);
+    for (const key of ref.anyOf) {
+      const found = reader.entry(key);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+
+  #storedEntry(entry: IndexedEntry | undefined): StoredEntry | undefined {
+    if (entry === undefined) return undefined;
+    const { reader } = this.#parts;
+    return {
+      key: entry.key,
+      text: entry.text,
+      sessionId: entry.sessionId,
+      file: entry.file,
+      encodedRow: reader.row(entry.key) as Uint8Array,
+      tail: entry.file === null ? undefined : reader.transcript(entry.file),
+    };
+  }
+
+  async #readPage(file: string, query: HistoryQuery): Promise<Pick<HistoryPage, 'records' | 'totalMessages' | 'hasMore' | 'nextBefore'>> {
+    const { fs, layout, reader, worker } = this.#parts;
+    let fd: number;
+    try {
+      fd = await fs.open(path.join(layout.dir, file), constants.O_RDONLY | constants.O_NOFOLLOW);
+    } catch (error) {
+      if (hasErrorCode(error, 'ENOENT')) return { records: [], totalMessages: 0, hasMore: false };
+      if (hasErrorCode(error, 'ELOOP')) throw new SessionError('DAMAGED', `the transcript ${file} is a link; it is not followed`, { facts: { path: file } });
+      throw error;
+    }
+    try {
+      const size = await fs.size(fd);
+      let known = reader.transcript(file);
+      // Counted once; later appends count on from there.
+      if (known === undefined || known.bytes !== size) known = await worker.call('scanTranscript', { file, ...(known === undefined ? {} : { known }) });
+      const page = await readHistoryPage(byteSourceOf(fs, fd), {
+        endOffset: known.bytes,
+        totalMessages: known.messages,
+        limit: Math.min(Math.max(query.limit, 1), HISTORY_LIMIT_MAX),
+        includeTools: query.includeTools ?? false,
+        ...(query.beforeSeq === undefined ? {} : { beforeSeq: query.beforeSeq }),
+      });
+      const afterSeq = query.afterSeq ?? 0;
+      const records = page.items
+        .filter((item) => (item.seq ?? 0) > afterSeq)
+        .map((item) => ({ messageSeq: item.seq ?? 0, id: item.id ?? '', role: item.role, line: item.line }));
+      const hasMore = page.hasMore && records.length === page.items.length;
+      return {
+        records,
+        totalMessages: page.totalMessages ?? null,
+        hasMore,
+        ...(hasMore && page.nextBefore !== undefined ? { nextBefore: page.nextBefore } : {}),
+      };
+    } finally {
+      await fs.close(fd);
+    }
+  }
+
+  #warnings(): string[] {
+    return this.#parts.writable ? [] : [`${this.#parts.layout.sessionsFile} cannot be read; the rows are what the transcripts tell`];
+  }
+}
