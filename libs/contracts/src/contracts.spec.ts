@@ -1,4 +1,3 @@
-import { BinaryReader } from '@bufbuild/protobuf/wire';
 import {
   CALL_HEADER,
   Event,
@@ -12,14 +11,26 @@ import {
 /** Field number of `encoded_rows` in either list. */
 const ROWS = { entries: 3, sessions: 1 };
 
+const LENGTH_DELIMITED = 2;
+
 /** Reads field `wanted` as `repeated SessionRow`, as a reader would that declares it so. */
 function rowsOf(bytes: Uint8Array, wanted: number): SessionRow[] {
-  const reader = new BinaryReader(bytes);
+  let at = 0;
+  const varint = () => {
+    let value = 0;
+    for (let scale = 1; ; scale *= 128) {
+      const byte = bytes[at++] ?? 0;
+      value += (byte & 127) * scale;
+      if (byte < 128) return value;
+    }
+  };
   const rows: SessionRow[] = [];
-  while (reader.pos < reader.len) {
-    const tag = reader.uint32();
-    if (tag >>> 3 === wanted) rows.push(SessionRow.decode(reader, reader.uint32()));
-    else reader.skip(tag & 7);
+  while (at < bytes.length) {
+    const tag = varint();
+    const value = varint();
+    if ((tag & 7) !== LENGTH_DELIMITED) continue;
+    at += value;
+    if (tag >>> 3 === wanted) rows.push(SessionRow.decode(bytes.subarray(at - value, at)));
   }
   return rows;
 }

@@ -146,11 +146,14 @@ export function describeJobs(create: CreateHarness): void {
       await until(() => deliveries.length === 2);
     });
 
-    it('become dead letters after the last delivery, with the reason and no text', async () => {
+    it.each([
+      [new SessionError('MODEL_FAILED', 'the private text'), 'MODEL_FAILED'],
+      [new TypeError('the private text'), 'TypeError'],
+    ])('become dead letters after the last delivery, with the kind of failure and no text', async (failure, problem) => {
       let deliveries = 0;
       await consume(async () => {
         deliveries += 1;
-        throw deliveries === MAX_DELIVERIES ? new SessionError('MODEL_FAILED', 'the private text') : new Error('x');
+        throw failure;
       });
       await publish('r1');
       for (let delivery = 1; delivery <= MAX_DELIVERIES; delivery += 1) {
@@ -160,7 +163,7 @@ export function describeJobs(create: CreateHarness): void {
       expect(deliveries).toBe(MAX_DELIVERIES);
       const dead = await harness.bus.jobs.listDead(subjects.jobs('turn'));
       expect(dead).toHaveLength(1);
-      expect(dead[0]).toMatchObject({ messageId: 'turn:main:r1:1', deliveries: MAX_DELIVERIES, problem: 'MODEL_FAILED' });
+      expect(dead[0]).toMatchObject({ messageId: 'turn:main:r1:1', deliveries: MAX_DELIVERIES, problem });
       expect(await harness.bus.jobs.listDead(subjects.jobs('delivery'))).toEqual([]);
     });
 

@@ -8,7 +8,7 @@ import { metaFromClient } from '../call-meta';
 import { MAX_PAYLOAD_BYTES } from '../limits';
 import { createSubjects } from '../subjects';
 import type { BusHarness, CreateHarness } from './harness';
-import { deferred, meta, reasonOf, refusal, until } from './harness';
+import { deferred, meta, reasonOf, refusal, settle, until } from './harness';
 
 const subjects = createSubjects('suite');
 const subjectFor = (method: string) => subjects.store('main', method);
@@ -223,11 +223,14 @@ export function describeRpc(create: CreateHarness): void {
       });
       const answer = client().getEntry(entryRequest);
       await until(() => begun);
-      const stopped = served.stop();
+      let stopped = false;
+      const stopping = served.stop().then(() => (stopped = true));
       expect(await reasonOf(client().getEntry(entryRequest))).toBe('NO_OWNER');
+      await settle();
+      expect(stopped).toBe(false);
       gate.resolve();
       expect((await answer).key).toBe('late');
-      await stopped;
+      await stopping;
     });
 
     it('refuses calls once it is closed', async () => {
