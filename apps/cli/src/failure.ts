@@ -3,6 +3,7 @@
  */
 import type { CliIo, ExitCode } from './cli-io';
 import { EXIT } from './cli-io';
+import { errorCode } from './error-code';
 import { SessionError } from '@sessions/domain';
 import type { Reason } from '@sessions/domain';
 
@@ -22,8 +23,7 @@ const NODE_FAULTS: Readonly<Record<string, Reason>> = { ENOSPC: 'DISK_FULL', EDQ
 export function toSessionError(error: unknown): SessionError {
   if (error instanceof SessionError) return error;
   const message = error instanceof Error ? error.message : String(error);
-  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-  return new SessionError(NODE_FAULTS[code] ?? 'INTERNAL', message, { cause: error });
+  return new SessionError(NODE_FAULTS[errorCode(error) ?? ''] ?? 'INTERNAL', message, { cause: error });
 }
 
 export function toFailureDocument(error: SessionError): FailureDocument {

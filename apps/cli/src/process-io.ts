@@ -6,6 +6,7 @@
  * one whose reader left answers EPIPE; the first is waited out, the second ends the output.
  */
 import type { CliIo } from './cli-io';
+import { errorCode } from './error-code';
 import { writeSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { isatty } from 'node:tty';
@@ -13,8 +14,6 @@ import { isatty } from 'node:tty';
 const EAGAIN_PAUSE_MS = 2;
 const STDOUT_FD = 1;
 const STDERR_FD = 2;
-
-const codeOf = (error: unknown): unknown => (error instanceof Error && 'code' in error ? error.code : undefined);
 
 /** Writes all of `text`; returns early only when nobody reads any more. */
 export function writeAll(fd: number, text: string, write: typeof writeSync = writeSync): void {
@@ -24,7 +23,7 @@ export function writeAll(fd: number, text: string, write: typeof writeSync = wri
     try {
       written += write(fd, bytes, written, bytes.length - written);
     } catch (error) {
-      const code = codeOf(error);
+      const code = errorCode(error);
       if (code === 'EPIPE') return;
       if (code !== 'EAGAIN') throw error;
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, EAGAIN_PAUSE_MS);

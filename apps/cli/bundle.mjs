@@ -1,0 +1,52 @@
+/**
+ * Bundles the command line into dist/: one file for the start and the listing, one for the command
+ * parser, one for each command, and the store's index worker beside the commands, where an opened
+ * store looks for it. Code is read from the libraries' sources, so a bundle is never older than they are.
+ */
+import { build } from 'esbuild';
+import { mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { dirname, join, sep } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const here = dirname(fileURLToPath(import.meta.url));
+const dist = join(here, 'dist');
+const libraries = join(here, '..', '..', 'libs') + sep;
+const source = (name) => join(here, 'src', name);
+
+/** The libraries do nothing when they are loaded, so what a command does not use is left out of it. */
+const pureLibraries = {
+  name: 'pure-libraries',
+  setup({ onResolve, resolve }) {
+    onResolve({ filter: /^(@sessions\/|\.)/ }, async ({ path, pluginData, ...args }) => {
+      if (pluginData === 'resolving' || !(path.startsWith('@sessions/') || args.importer.startsWith(libraries))) return undefined;
+      const found = await resolve(path, { ...args, pluginData: 'resolving' });
+      return { ...found, sideEffects: false };
+    });
+  },
+};
+
+const shared = {
+  bundle: true,
+  platform: 'node',
+  target: 'node20',
+  format: 'cjs',
+  conditions: ['@sessions/source'],
+  external: ['better-sqlite3', './program'],
+  plugins: [pureLibraries],
+  logLevel: 'warning',
+  sourcemap: false,
+  legalComments: 'none',
+};
+
+const commands = readdirSync(source('commands')).filter((name) => name.endsWith('.ts') && !name.endsWith('.spec.ts'));
+for (const name of ['main.js', 'program.js', 'commands']) rmSync(join(dist, name), { recursive: true, force: true });
+mkdirSync(dist, { recursive: true });
+await build({
+  ...shared,
+  entryPoints: [source('main.ts'), source('program.ts'), ...commands.map((name) => source(join('commands', name)))],
+  outdir: dist,
+  outbase: join(here, 'src'),
+});
+
+const worker = join(libraries, 'store', 'src', 'index-worker.ts');
+await build({ ...shared, entryPoints: [worker], outfile: join(dist, 'commands', 'index-worker.js') });

@@ -1,0 +1,24 @@
+/** What every command starts from: the environment and the configuration, read once. */
+import type { CliIo } from './cli-io';
+import { parseConfig } from '@sessions/domain';
+import type { Places, SessionConfig } from '@sessions/domain';
+import { loadConfig, readEnvironment } from '@sessions/host';
+import type { ConfigProblem, HostEnvironment } from '@sessions/host';
+
+export interface CliContext {
+  readonly environment: HostEnvironment;
+  readonly config: SessionConfig;
+  readonly configExists: boolean;
+  readonly warnings: readonly ConfigProblem[];
+  readonly places: Places;
+  /** Directory that relative paths start from. */
+  readonly cwd: string;
+}
+
+/** @throws CONFIG_INVALID naming every problem */
+export async function loadCliContext(io: CliIo): Promise<CliContext> {
+  const environment = readEnvironment(io.env, io.accountHome);
+  const { config, warnings, exists } = await loadConfig(environment.configPath, (raw) => parseConfig(raw, io.env));
+  const places = { stateDir: environment.stateDir, homeDir: environment.homeDir };
+  return { environment, config, configExists: exists, warnings, places, cwd: io.cwd };
+}

@@ -1,0 +1,75 @@
+/** `openclaw gateway run`: flags laid over the configuration, then every service in this process. */
+import { loadCliContext } from '../cli-context';
+import { EXIT } from '../cli-io';
+import type { CliIo, ExitCode } from '../cli-io';
+import { startStandalone } from '../standalone';
+import type { StandaloneOptions, StartStandalone } from '../standalone';
+import { SessionError } from '@sessions/domain';
+import { isIP } from 'node:net';
+
+export interface GatewayRunFlags {
+  readonly port?: string | undefined;
+  readonly bind?: string | undefined;
+  readonly token?: string | undefined;
+  readonly password?: string | undefined;
+  readonly nats?: string | undefined;
+  readonly json?: boolean | undefined;
+}
+
+const PORT_MAX = 65_535;
+const LOOPBACK_HOST = '127.0.0.1';
+const LAN_HOST = '0.0.0.0';
+
+/** @throws VALIDATION */
+export function parsePort(given: string | undefined, configured: number): number {
+  if (given === undefined) return configured;
+  const port = /^\d{1,5}$/u.test(given) ? Number(given) : Number.NaN;
+  if (port <= PORT_MAX) return port;
+  throw new SessionError('VALIDATION', `--port must be a whole number from 0 to ${PORT_MAX}, for example --port 19000.`, { facts: { option: '--port', given } });
+}
+
+/** The address to listen on. @throws VALIDATION for a word that is none */
+export function parseBind(given: string): string {
+  if (given === 'loopback' || given === 'localhost') return LOOPBACK_HOST;
+  if (given === 'lan') return LAN_HOST;
+  if (isIP(given) !== 0) return given;
+  throw new SessionError('VALIDATION', '--bind must be loopback, lan or an IP address, for example --bind lan.', { facts: { option: '--bind', given } });
+}
+
+/** 127.0.0.0/8, ::1 and the IPv4 forms of the former. */
+export function isLoopback(host: string): boolean {
+  return host === '::1' || /^(::ffff:)?127\./iu.test(host);
+}
+
+const given = (text: string | undefined): string | undefined => (text === undefined || text === '' ? undefined : text);
+
+/** @throws VALIDATION, CONFIG_INVALID; UNAUTHENTICATED for an open address that nobody has to log in to */
+export async function resolveStandaloneOptions(io: CliIo, flags: GatewayRunFlags): Promise<StandaloneOptions> {
+  const { environment, config, places, warnings } = await loadCliContext(io);
+  const port = parsePort(flags.port, config.gateway.port);
+  const host = parseBind(flags.bind ?? config.gateway.bind);
+  const token = given(flags.token) ?? config.gateway.auth.token;
+  const password = given(flags.password) ?? config.gateway.auth.password;
+  if (!isLoopback(host) && token === undefined && password === undefined) {
+    throw new SessionError('UNAUTHENTICATED', `Refusing to listen on ${host} without a token or password: anyone on the network could read every session.`, {
+      facts: { host },
+      hint: 'Set gateway.auth.token in the configuration, or pass --token or --password.',
+    });
+  }
+  for (const { path, message } of warnings) io.err(`warning: ${path}: ${message}\n`);
+  return {
+    environment,
+    places,
+    config,
+    listen: { host, port },
+    auth: { token, password },
+    natsUrl: given(flags.nats),
+    jsonLogs: flags.json === true,
+    say: (line) => io.out(`${line}\n`),
+  };
+}
+
+export async function runGatewayRun(io: CliIo, flags: GatewayRunFlags, start: StartStandalone = startStandalone): Promise<ExitCode> {
+  const code = await start(await resolveStandaloneOptions(io, flags));
+  return code === EXIT.ok || code === EXIT.interrupted ? code : EXIT.failed;
+}

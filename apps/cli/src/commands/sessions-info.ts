@@ -1,0 +1,56 @@
+/** `openclaw sessions info <key>`: what is stored about one session. */
+import { loadCliContext } from '../cli-context';
+import { EXIT } from '../cli-io';
+import type { CliIo, ExitCode } from '../cli-io';
+import type { ScopeFlags } from '../flags/list-flags';
+import { findSession } from '../offline/find-session';
+import type { FileFacts, SessionFiles } from '../offline/offline-store';
+import { listedEntry, toRow } from '../offline/row-rules';
+import { formatLongAge } from '../render/age';
+import { visibleText } from '../render/visible-text';
+import { formatTokens } from '../render/tokens';
+import { isAgentId, DEFAULT_AGENT_ID } from '@sessions/domain';
+
+export interface InfoFlags extends ScopeFlags {
+  readonly key: string;
+  readonly json?: boolean | undefined;
+}
+
+const fileLines = (title: string, files: readonly FileFacts[]): string[] => files.map(({ file, bytes }) => `${title}: ${file} (${bytes} bytes)`);
+
+function transcriptLine({ transcript }: SessionFiles): string {
+  if (transcript === null) return 'Transcript: none';
+  const damage = transcript.malformedLines === 0 ? '' : `, ${transcript.malformedLines} lines that cannot be parsed`;
+  return `Transcript: ${transcript.file} (${transcript.bytes} bytes, ${transcript.lines} lines, ${transcript.messages} messages${damage})`;
+}
+
+export async function runSessionsInfo(io: CliIo, flags: InfoFlags): Promise<ExitCode> {
+  const context = await loadCliContext(io);
+  const { store, found } = await findSession(context, flags, flags.key);
+  const files = await store.files(found);
+  if (flags.json === true) {
+    io.out(`${JSON.stringify({ key: found.key, agentId: store.agentId, path: store.path, entry: found.entry, ...files }, null, 2)}\n`);
+    return EXIT.ok;
+  }
+  const agentId = isAgentId(store.agentId) ? store.agentId : DEFAULT_AGENT_ID;
+  const row = toRow({ ...found, entry: listedEntry(found.entry) ?? found.entry }, { config: context.config, agentId, nowMs: io.nowMs() });
+  const named = (title: string, value: string | undefined): string[] => (value === undefined ? [] : [`${title}: ${visibleText(value)}`]);
+  const lines = [
+    ...named('Session', row.key),
+    ...named('Session id', row.sessionId),
+    ...named('Label', row.label),
+    ...named('Name', row.displayName),
+    ...named('Channel', row.channel),
+    ...named('Status', row.status),
+    `Kind: ${row.kind}`,
+    `Last active: ${formatLongAge(row.ageMs)}`,
+    `Model: ${row.modelProvider ?? '?'}/${row.model ?? '?'}`,
+    `Tokens: ${formatTokens(row.totalTokens, row.contextTokens)}`,
+    `Session store: ${store.path}`,
+    transcriptLine(files),
+    ...fileLines('Beside it', files.sidecars),
+    ...fileLines('Archive', files.archives),
+  ];
+  io.out(`${lines.join('\n')}\n`);
+  return EXIT.ok;
+}

@@ -1,0 +1,31 @@
+/**
+ * The least scope each gateway method needs (gateway protocol, measured): a client asks for no
+ * more than the call it is about to make.
+ */
+export type OperatorScope = `operator.${'admin' | 'read' | 'write' | 'approvals' | 'pairing' | 'talk.secrets'}`;
+
+const READ = new Set([
+  'sessions.list', 'sessions.subscribe', 'sessions.unsubscribe', 'sessions.messages.subscribe', 'sessions.messages.unsubscribe',
+  'sessions.preview', 'sessions.describe', 'sessions.get', 'sessions.resolve', 'sessions.usage', 'sessions.usage.timeseries',
+  'sessions.usage.logs', 'sessions.files.list', 'sessions.files.get', 'sessions.compaction.list', 'sessions.compaction.get',
+  'chat.history', 'chat.startup', 'chat.metadata', 'chat.message.get', 'agent.identity.get', 'agents.list', 'health', 'status',
+]);
+const WRITE = new Set([
+  'sessions.create', 'sessions.send', 'sessions.steer', 'sessions.abort', 'sessions.compaction.branch', 'chat.send', 'chat.abort',
+  'agent', 'agent.wait', 'tools.invoke', 'tasks.cancel',
+]);
+const ADMIN = new Set([
+  'sessions.patch', 'sessions.pluginPatch', 'sessions.cleanup', 'sessions.reset', 'sessions.delete', 'sessions.compact',
+  'sessions.compaction.restore', 'chat.inject',
+]);
+const EVERY: readonly OperatorScope[] = [
+  'operator.admin', 'operator.read', 'operator.write', 'operator.approvals', 'operator.pairing', 'operator.talk.secrets',
+];
+
+/** An unknown method may need any scope, so all are asked for. */
+export function leastScopes(method: string): readonly OperatorScope[] {
+  if (READ.has(method)) return ['operator.read'];
+  if (WRITE.has(method)) return ['operator.write'];
+  if (ADMIN.has(method) || method.startsWith('config.')) return ['operator.admin'];
+  return EVERY;
+}

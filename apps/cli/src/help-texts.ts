@@ -1,0 +1,69 @@
+/** What --help teaches, one text a command. */
+interface HelpText {
+  readonly summary: string;
+  readonly description: string;
+  readonly examples: readonly string[];
+}
+
+const PERSISTED = `These rows are what is stored, not what is alive. For liveness ask
+  openclaw channels status --probe    the channels
+  openclaw status --deep              the gateway
+  openclaw health --verbose           its parts`;
+
+export const HELP = {
+  program: {
+    summary: '',
+    description: 'Sessions of an AI-agent gateway: which conversation a message belongs to, kept durably, listed and served.',
+    examples: ['openclaw gateway run', 'openclaw sessions --all-agents'],
+  },
+  sessions: {
+    summary: 'list stored sessions, newest first; look into them and mend them',
+    description: `Lists stored sessions, newest first, with model, tokens and settings. Needs no gateway and writes nothing.\n\n${PERSISTED}`,
+    examples: ['openclaw sessions --active 60', 'openclaw sessions --all-agents --limit all --json'],
+  },
+  list: {
+    summary: 'list stored sessions: key, messages, last activity',
+    description: `Lists stored sessions, newest first: key, messages, last activity. With --json the same document as "openclaw sessions".\n\n${PERSISTED}`,
+    examples: ['openclaw sessions list', 'openclaw sessions list --agent work --limit 25'],
+  },
+  history: {
+    summary: 'print the messages of one session',
+    description: 'Prints the newest messages of a session, oldest of them first. Takes a session key or a session id. Reads the files; needs no gateway.',
+    examples: ['openclaw sessions history agent:main:main', 'openclaw sessions history agent:main:main --limit all --include-tools --json'],
+  },
+  info: {
+    summary: 'show what is stored about one session',
+    description: 'Shows the stored entry of a session, its files with sizes and counts, and its archives. Takes a session key or a session id.',
+    examples: ['openclaw sessions info agent:main:main', 'openclaw sessions info agent:work:main --agent work --json'],
+  },
+  verify: {
+    summary: 'check that the files of a store agree',
+    description: 'Compares sessions.json, index, journal, manifest and transcripts. Only reads, unless --repair is given; exit code 1 when something is wrong.',
+    examples: ['openclaw sessions verify --all-agents', 'openclaw sessions verify --agent work --repair'],
+  },
+  status: {
+    summary: 'stores, recent sessions, warnings',
+    description: 'Shows where the stores are, the newest sessions of each agent, and what needs attention.',
+    examples: ['openclaw status', 'openclaw status --deep --json'],
+  },
+  gateway: {
+    summary: 'run the gateway, or call one that runs',
+    description: 'Runs the gateway, or calls a method of one that runs.',
+    examples: ['openclaw gateway run --port 19000', "openclaw gateway call sessions.list --params '{\"limit\":5}'"],
+  },
+  gatewayRun: {
+    summary: 'run every service in this process',
+    description: 'Runs every service in this process on the configured state directory. SIGINT and SIGTERM finish the work in hand and end with exit code 0.',
+    examples: ['openclaw gateway run', 'openclaw gateway run --port 19000 --bind lan --token "$TOKEN"'],
+  },
+  gatewayCall: {
+    summary: 'call one method of a running gateway',
+    description: 'Calls one method over the WebSocket protocol, asking for no more rights than it needs, and prints the answer.',
+    examples: ["openclaw gateway call sessions.list --params '{\"limit\":5}'", "openclaw gateway call sessions.describe --params '{\"key\":\"agent:main:main\"}' --json"],
+  },
+} as const satisfies Record<string, HelpText>;
+
+/** The block of examples that ends a help text. */
+export function examples(lines: readonly string[]): string {
+  return `\nExamples:\n${lines.map((line) => `  $ ${line}`).join('\n')}`;
+}

@@ -1,0 +1,48 @@
+/** Which stores a command reads: the default agent's, one agent's, all configured ones, or one file. */
+import type { CliContext } from '../cli-context';
+import type { ScopeFlags } from '../flags/list-flags';
+import { SessionError, configuredAgents, storePathFor } from '@sessions/domain';
+import type { AgentId } from '@sessions/domain';
+import { resolvePath } from '@sessions/host';
+import { resolve } from 'node:path';
+
+export interface StoreChoice {
+  /** The agent of rows whose key names none. */
+  readonly agentId: AgentId;
+  /** Absolute path of its `sessions.json`. */
+  readonly path: string;
+}
+
+export interface StoreSelection {
+  readonly allAgents: boolean;
+  readonly stores: readonly StoreChoice[];
+}
+
+const given = (text: string | undefined): string | undefined => (text === undefined || text === '' ? undefined : text);
+
+const contradiction = (message: string): SessionError => new SessionError('VALIDATION', message, { facts: { options: 'store selection' } });
+
+/**
+ * Only configured agents are known to the command line; what else is on disk is the gateway's to find.
+ * @throws VALIDATION for contradictory flags; AGENT_UNKNOWN
+ */
+export function selectStores(flags: ScopeFlags, { config, places, cwd }: CliContext): StoreSelection {
+  const agent = given(flags.agent);
+  const store = given(flags.store);
+  const allAgents = flags.allAgents === true;
+  if (agent !== undefined && allAgents) throw contradiction('--agent and --all-agents cannot be used together');
+  if (store !== undefined && (agent !== undefined || allAgents)) throw contradiction('--store cannot be combined with --agent or --all-agents');
+  const { ids, defaultAgentId } = configuredAgents(config);
+  const choose = (agentId: AgentId): StoreChoice => ({ agentId, path: resolve(cwd, storePathFor(config, agentId, places)) });
+  if (allAgents) return { allAgents, stores: ids.map(choose) };
+  if (store !== undefined) {
+    const expanded = store.replaceAll('{agentId}', () => defaultAgentId);
+    const path = expanded.startsWith('~') ? resolvePath(expanded, places.homeDir) : resolve(cwd, expanded);
+    return { allAgents, stores: [{ agentId: defaultAgentId, path }] };
+  }
+  if (agent === undefined) return { allAgents, stores: [choose(defaultAgentId)] };
+  const wanted = agent.trim().toLowerCase();
+  const known = ids.find((id) => id === wanted);
+  if (known !== undefined) return { allAgents, stores: [choose(known)] };
+  throw new SessionError('AGENT_UNKNOWN', `Unknown agent id "${agent}". Configured agents: ${ids.join(', ')}.`, { facts: { agentId: wanted } });
+}

@@ -1,0 +1,53 @@
+import { activeBranch, readTranscript, transcriptName } from './transcript-file';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+describe('a transcript', () => {
+  let directory: string;
+  beforeEach(() => (directory = mkdtempSync(join(tmpdir(), 'cli-transcript-'))));
+  afterEach(() => rmSync(directory, { recursive: true, force: true }));
+
+  const write = (lines: readonly unknown[]): void => writeFileSync(join(directory, 'a.jsonl'), `${lines.map((line) => (typeof line === 'string' ? line : JSON.stringify(line))).join('\n')}\n`);
+  const message = (id: string, parentId: string | null, more: object = {}): object => ({ type: 'message', id, parentId, message: { role: 'user', content: id }, ...more });
+  const branch = (): unknown[] => activeBranch(readTranscript(directory, 'a.jsonl')?.records ?? []).map(({ line }) => line['id'] ?? line['content']);
+
+  it('shows the branch of its last line', () => {
+    write([{ type: 'session', version: 3, id: 's' }, message('a', null), message('b', 'a'), message('c', 'a')]);
+    expect(branch()).toEqual(['a', 'c']);
+  });
+
+  it('leaves out lines beside the branch and follows a moved leaf', () => {
+    write([message('a', null), message('b', 'a'), message('side', 'b', { appendMode: 'side' })]);
+    expect(branch()).toEqual(['a', 'b']);
+    write([message('a', null), message('b', 'a'), { type: 'leaf', id: 'l', parentId: 'b', targetId: 'a' }]);
+    expect(branch()).toEqual(['a']);
+  });
+
+  it('takes lines without ids in file order', () => {
+    write([{ role: 'user', content: 'one' }, { role: 'assistant', content: 'two' }]);
+    expect(branch()).toEqual(['one', 'two']);
+  });
+
+  it('counts lines that it cannot parse and goes on', () => {
+    write([message('a', null), '{"type":"mess', '', message('b', 'a')]);
+    expect(readTranscript(directory, 'a.jsonl')).toMatchObject({ lines: 3, malformedLines: 1, records: [{ seq: 1 }, { seq: 2 }] });
+  });
+
+  it('may be missing', () => expect(readTranscript(directory, 'none.jsonl')).toBeUndefined());
+
+  it('is never looked for outside its directory', () => {
+    mkdirSync(join(directory, 'out'));
+    mkdirSync(join(directory, 'in'));
+    writeFileSync(join(directory, 'out', 'x.jsonl'), '');
+    symlinkSync(join(directory, 'out', 'x.jsonl'), join(directory, 'in', 'link.jsonl'));
+    const inside = join(directory, 'in');
+    const name = (sessionFile: string): string | undefined => transcriptName(inside, { sessionId: 'id', sessionFile });
+    expect(name('../out/x.jsonl')).toBe('id.jsonl');
+    expect(name(join(directory, 'out', 'x.jsonl'))).toBe('id.jsonl');
+    expect(name('link.jsonl')).toBe('id.jsonl');
+    expect(name('id-topic-1.jsonl')).toBe('id-topic-1.jsonl');
+    expect(name(join(inside, 'other.jsonl'))).toBe('other.jsonl');
+    expect(transcriptName(inside, { sessionId: '../../etc/passwd' })).toBeUndefined();
+  });
+});

@@ -1,0 +1,135 @@
+/**
+ * The command line's grammar and its help. Each command's code is loaded by its own action, so a
+ * command costs its own start and no other's.
+ */
+import type { CliIo, ExitCode } from './cli-io';
+import { EXIT } from './cli-io';
+import { reportFailure } from './failure';
+import { inheritFlags } from './flags/inherit-flags';
+import { examples, HELP } from './help-texts';
+import { toUsageError } from './usage-error';
+import { Command, CommanderError } from 'commander';
+
+/** Answers the exit code; throws to fail. */
+export type RunCommand<Flags> = (io: CliIo, flags: Flags) => Promise<ExitCode>;
+
+const load = {
+  list: () => module.require('./commands/sessions-list') as typeof import('./commands/sessions-list'),
+  history: () => module.require('./commands/sessions-history') as typeof import('./commands/sessions-history'),
+  info: () => module.require('./commands/sessions-info') as typeof import('./commands/sessions-info'),
+  verify: () => module.require('./commands/sessions-verify') as typeof import('./commands/sessions-verify'),
+  status: () => module.require('./commands/status') as typeof import('./commands/status'),
+  gatewayCall: () => module.require('./commands/gateway-call') as typeof import('./commands/gateway-call'),
+  gatewayRun: () => module.require('./commands/gateway-run') as typeof import('./commands/gateway-run'),
+};
+
+const withScope = (command: Command): Command =>
+  command
+    .option('--agent <id>', 'the agent whose store is read (default: the configured default agent)')
+    .option('--store <path>', 'one sessions.json; relative, ~ and {agentId} work (default: the configured store)');
+
+const withAllAgents = (command: Command): Command => command.option('--all-agents', 'every configured agent (default: off)');
+const withJson = (command: Command): Command => command.option('--json', 'print one JSON document (default: off)');
+
+const withGateway = (command: Command): Command =>
+  command
+    .option('--url <url>', 'address of the gateway; needs --token or --password beside it (default: ws://127.0.0.1:<configured port>)')
+    .option('--token <token>', 'shared token (default: configuration, then OPENCLAW_GATEWAY_TOKEN)')
+    .option('--password <password>', 'shared password (default: configuration, then OPENCLAW_GATEWAY_PASSWORD)');
+
+/** Hands the flags of a command to its code; the exit code goes out through `done`. */
+type Done = (code: ExitCode) => void;
+
+function addSessions(program: Command, io: CliIo, done: Done): void {
+  const add = (parent: Command, name: string, text: { readonly summary: string; readonly description: string; readonly examples: readonly string[] }): Command =>
+    parent.command(name).summary(text.summary).description(text.description).addHelpText('after', examples(text.examples)).option('--no-color', 'plain output (the default)');
+
+  const withList = (command: Command): Command =>
+    withJson(
+      withAllAgents(withScope(command))
+        .option('--active <minutes>', 'only sessions active within so many minutes (default: no filter)')
+        .option('--limit <count>', 'rows at most, or "all" (default: 100)')
+        .option('--verbose', 'say on stderr what is read (default: off)'),
+    );
+
+  const sessions = withList(add(program, 'sessions', HELP.sessions)).enablePositionalOptions();
+  sessions.action(async () => done(await load.list().runSessionsList(io, { command: 'sessions', flags: sessions.opts() })));
+
+  const list = withList(add(sessions, 'list', HELP.list));
+  list.action(async () => done(await load.list().runSessionsList(io, { command: 'sessions list', flags: inheritFlags(list) })));
+
+  const history = withJson(
+    withScope(add(sessions, 'history <key>', HELP.history))
+      .option('--limit <count>', 'messages at most, or "all" (default: 50)')
+      .option('--before <position>', 'only messages before this one: a number, or the nextBefore of the last page (default: the end)')
+      .option('--include-tools', 'tool results too (default: off)'),
+  );
+  history.action(async (key: string) => done(await load.history().runSessionsHistory(io, { ...inheritFlags(history), key })));
+
+  const info = withJson(withScope(add(sessions, 'info <key>', HELP.info)));
+  info.action(async (key: string) => done(await load.info().runSessionsInfo(io, { ...inheritFlags(info), key })));
+
+  const verify = withJson(withAllAgents(withScope(add(sessions, 'verify', HELP.verify)))).option('--repair', 'mend what can be mended; deletes nothing (default: off)');
+  verify.action(async () => done(await load.verify().runSessionsVerify(io, inheritFlags(verify))));
+
+  const status = withJson(add(program, 'status', HELP.status))
+    .option('--all', 'every session instead of the newest ten (default: off)')
+    .option('--deep', 'ask the running gateway how it is (default: off)')
+    .option('--usage', 'token sums of each agent (default: off)')
+    .option('--verbose', 'say on stderr what is read (default: off)')
+    .option('--timeout <ms>', 'longest wait for the gateway (default: 3000)');
+  status.action(async () => done(await load.status().runStatus(io, status.opts())));
+
+  const gateway = add(program, 'gateway', HELP.gateway).enablePositionalOptions();
+  const run = withJson(add(gateway, 'run', HELP.gatewayRun))
+    .option('--port <port>', 'port to listen on (default: configuration, 18789)')
+    .option('--bind <where>', 'loopback, lan or an address; all but loopback need a token or password (default: configuration, loopback)')
+    .option('--token <token>', 'shared token (default: configuration, then OPENCLAW_GATEWAY_TOKEN)')
+    .option('--password <password>', 'shared password (default: configuration, then OPENCLAW_GATEWAY_PASSWORD)')
+    .option('--nats <url>', 'run the router part only and join the split deployment on this bus (default: everything in this process)');
+  run.action(async () => done(await load.gatewayRun().runGatewayRun(io, run.opts())));
+
+  const call = withJson(withGateway(add(gateway, 'call <method>', HELP.gatewayCall)))
+    .option('--params <json>', 'parameters, a JSON object (default: {})')
+    .option('--timeout <ms>', 'longest wait for the answer (default: 10000)')
+    .option('--expect-final', 'wait for the last answer of a method that first says accepted (default: off)');
+  call.action(async (method: string) => done(await load.gatewayCall().runGatewayCall(io, { ...call.opts(), method })));
+}
+
+function eachCommand(command: Command, visit: (command: Command) => void): void {
+  visit(command);
+  for (const child of command.commands) eachCommand(child, visit);
+}
+
+/** True when `--json` stands among the words before `--`. */
+const asksForJson = (argv: readonly string[]): boolean => {
+  const end = argv.indexOf('--');
+  return (end === -1 ? argv : argv.slice(0, end)).includes('--json');
+};
+
+/** Runs one command line, without the program's own name, to its exit code. */
+export async function runProgram(argv: readonly string[], io: CliIo, version: string): Promise<ExitCode> {
+  let exitCode: ExitCode = EXIT.ok;
+  const program = new Command('openclaw')
+    .description(HELP.program.description)
+    .addHelpText('after', examples(HELP.program.examples))
+    .option('--no-color', 'plain output (the default)')
+    .version(version, '-V, --version', 'print the version')
+    .enablePositionalOptions();
+  addSessions(program, io, (code) => (exitCode = code));
+  eachCommand(program, (command) =>
+    command
+      .exitOverride()
+      .allowExcessArguments(false)
+      .showSuggestionAfterError(true)
+      .helpOption('-h, --help', 'show this help')
+      .configureOutput({ writeOut: (text) => io.out(text), writeErr: () => undefined, getOutHelpWidth: () => io.columns() ?? 100 }),
+  );
+  try {
+    await program.parseAsync([...argv], { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    if (error instanceof CommanderError && error.exitCode === 0) return EXIT.ok;
+    return reportFailure(io, error instanceof CommanderError ? toUsageError(error, program, argv) : error, asksForJson(argv));
+  }
+}
