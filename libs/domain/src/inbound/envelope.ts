@@ -154,8 +154,8 @@ function readSender(members: MemberReader): Sender | undefined {
   if (sender === undefined) return undefined;
   const read = definedOnly({
     id: sender.string('id', ID_LENGTH_MAX),
-    name: sender.string('name', ID_LENGTH_MAX),
-    username: sender.string('username', ID_LENGTH_MAX),
+    name: sender.label('name', ID_LENGTH_MAX),
+    username: sender.label('username', ID_LENGTH_MAX),
     authority: sender.word('authority', AUTHORITIES) ?? 'allowed',
   });
   sender.close();
@@ -168,7 +168,7 @@ function readConversation(members: MemberReader): Conversation | undefined {
   const id = conversation.required('id', ID_LENGTH_MAX);
   // `x:topic:1` as an id and topic 1 of `x` would share one key.
   if (holdsSuffixMarker(id)) conversation.problem('id', 'must not hold ":thread:" or ":topic:"');
-  const read = definedOnly({ id, name: conversation.string('name', ID_LENGTH_MAX), kind: conversation.string('kind', ID_LENGTH_MAX) });
+  const read = definedOnly({ id, name: conversation.label('name', ID_LENGTH_MAX), kind: conversation.string('kind', ID_LENGTH_MAX) });
   conversation.close();
   return read;
 }
@@ -183,7 +183,8 @@ function readParentPeer(members: MemberReader): InboundEnvelope['parentPeer'] {
 }
 
 function readText(members: MemberReader, problems: Problems, hasAttachments: boolean): string {
-  const text = members.raw('text') ?? '';
+  const raw = members.raw('text');
+  const text = raw === undefined ? '' : raw;
   if (typeof text !== 'string') {
     members.problem('text', 'must be a string');
     return '';
@@ -241,8 +242,8 @@ function readSynthetic(members: MemberReader, kind: OriginKind): Pick<InboundEnv
   const hook = kind === 'hook' ? members.object('hook') : undefined;
   const node = kind === 'node' ? members.object('node') : undefined;
   const read = {
-    cron: cron === undefined ? undefined : definedOnly({ jobId: cron.required('jobId', ID_LENGTH_MAX), name: cron.string('name', ID_LENGTH_MAX), runId: cron.required('runId', ID_LENGTH_MAX), target: readTarget(cron) }),
-    hook: hook === undefined ? undefined : definedOnly({ hookId: hook.string('hookId', ID_LENGTH_MAX), name: hook.string('name', ID_LENGTH_MAX) }),
+    cron: cron === undefined ? undefined : definedOnly({ jobId: cron.required('jobId', ID_LENGTH_MAX), name: cron.label('name', ID_LENGTH_MAX), runId: cron.required('runId', ID_LENGTH_MAX), target: readTarget(cron) }),
+    hook: hook === undefined ? undefined : definedOnly({ hookId: hook.string('hookId', ID_LENGTH_MAX), name: hook.label('name', ID_LENGTH_MAX) }),
     node: node === undefined ? undefined : { nodeId: node.required('nodeId', ID_LENGTH_MAX) },
   };
   for (const object of [cron, hook, node]) object?.close();

@@ -2,6 +2,7 @@
 import { isJsonObject, type JsonObject } from '../json';
 
 const CONTROL = /\p{Cc}/u;
+const CONTROLS = /\p{Cc}+/gu;
 
 /** Problems of one document. Values are never part of them: they are people's messages and ids. */
 export class Problems {
@@ -58,6 +59,19 @@ export class MemberReader {
     else if (value.length > lengthMax) this.problem(name, `must have at most ${String(lengthMax)} characters`);
     else if (CONTROL.test(value)) this.problem(name, 'must not hold control characters');
     else return value;
+    return undefined;
+  }
+
+  /**
+   * A name that people chose, of at most `lengthMax` UTF-16 units. A message is not refused for
+   * what is in a name: control characters become blanks, and an empty one counts as absent.
+   */
+  label(name: string, lengthMax: number): string | undefined {
+    const value = this.raw(name);
+    if (value === undefined) return undefined;
+    if (typeof value !== 'string') this.problem(name, 'must be a string');
+    else if (value.length > lengthMax) this.problem(name, `must have at most ${String(lengthMax)} characters`);
+    else return value.replace(CONTROLS, ' ').trim() || undefined;
     return undefined;
   }
 

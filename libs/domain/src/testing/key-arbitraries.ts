@@ -22,7 +22,7 @@ export const conversationIds: fc.Arbitrary<string> = fc.oneof(
 
 /** Identifiers as outside programs send them: any case, blanks around them. */
 export const carelessIds: fc.Arbitrary<string> = fc
-  .tuple(conversationIds, fc.boolean(), fc.constantFrom('', ' ', '\t'))
+  .tuple(conversationIds, fc.boolean(), fc.constantFrom('', ' ', '  '))
   .map(([id, upper, blank]) => `${blank}${upper ? id.toUpperCase() : id}${blank}`);
 
 const suffixes = fc.option(fc.record({ kind: fc.constantFrom('thread' as const, 'topic' as const), id: text(ID_CHARS, 10) }), { nil: undefined });
