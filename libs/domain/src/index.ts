@@ -55,7 +55,13 @@ export { instantOf, parseEntry } from './entry/entry';
 export type { EntryMembers, ParsedEntry, UnlistedReason } from './entry/entry';
 export { transcriptFileName, transcriptFileOf } from './entry/entry-file';
 export { nativeView, syncSimpleMembers } from './entry/simple-format';
+export { createEntryFields, firstMessageFields, inboundTouchFields } from './entry/touch';
+export type { NewEntry, OptionalMembers } from './entry/touch';
 
 // Lists
 export { searchTextOf, toSessionRow } from './list/session-row';
 export type { RowFacts } from './list/session-row';
+
+// Transcripts
+export { TRANSCRIPT_VERSION, injectedMessageLine, sessionHeaderLine, simpleMessageLine, userMessageLine } from './transcript/record';
+export type { ContentBlock, HeaderFields, MessageContent, MessageFields } from './transcript/record';
