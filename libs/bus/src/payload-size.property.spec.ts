@@ -21,7 +21,7 @@ const row = fc
   .map((fields) => [fields, SessionRow.encode(SessionRow.create(fields)).finish().length] as const);
 
 const append = fc
-  .record({ agentId: text, key: text, lines: fc.array(fc.oneof(bytes, fc.constant(Buffer.alloc(0))), { maxLength: 200 }), attempt: optional(fc.integer({ min: -5, max: 5 })) })
+  .record({ agentId: text, key: text, lines: fc.array(fc.oneof(bytes, fc.constant(Buffer.alloc(0))), { maxLength: 60, size: 'max' }), attempt: optional(fc.integer({ min: -5, max: 5 })) })
   .map((fields) => {
     const request = AppendRecordsRequest.create(fields);
     return [request, AppendRecordsRequest.encode(request).finish().length] as const;
