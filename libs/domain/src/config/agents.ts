@@ -61,8 +61,7 @@ export function modelFor(config: SessionConfig, agentId: AgentId): ModelRef | un
  * @param model the session's model; the agent's own by default.
  */
 export function contextTokensFor(config: SessionConfig, agentId: AgentId, model: ModelRef | undefined = modelFor(config, agentId)): number {
-  const providers = config.models.providers;
-  const provider = model?.provider !== undefined && Object.hasOwn(providers, model.provider) ? providers[model.provider] : undefined;
+  const provider = model?.provider === undefined ? undefined : config.models.providers[model.provider];
   const listed = provider?.models.find((candidate) => candidate.id === model?.model)?.contextWindow;
   return listed ?? agentSettings(config, agentId).contextTokens;
 }

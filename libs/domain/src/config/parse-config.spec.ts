@@ -168,6 +168,12 @@ describe('parseConfig', () => {
     expect(resetByChannel.slack).toEqual({ mode: 'daily', atHour: 2, idleMinutes: 0, timeZone: 'UTC' });
   });
 
+  it('finds nothing under names that every object inherits', () => {
+    const config = parsed({ session: { resetByChannel: { slack: {} } }, messages: { queue: { byChannel: { slack: 'collect' } } } });
+    expect([config.session.resetByChannel.constructor, config.messages.queue.byChannel.toString, config.models.providers.valueOf]).toEqual([undefined, undefined, undefined]);
+    expect(config.messages.queue.byChannel.slack).toBe('collect');
+  });
+
   it('warns of a peer that two people claim', () => {
     expect(warningsOf({ session: { identityLinks: { alice: ['telegram:1'], bob: ['Telegram:1'] } } })).toEqual(['session.identityLinks.bob']);
     expect(problemsOf({ session: { identityLinks: { alice: 'telegram:1' } } })).toEqual(['session.identityLinks.alice']);

@@ -2,6 +2,7 @@
 import type { AgentId } from '../ids';
 import { slugAgentId } from '../keys/slug-id';
 import { OPTIONS } from './option-table';
+import { record } from './record';
 import type { Section } from './section';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -122,7 +123,7 @@ const PROVIDER_APIS = ['openai-completions', 'anthropic-messages'] as const;
 /** Providers by id. One whose `api` is not spoken here stays listed, with `api` undefined. */
 export function parseProviders(models: Section, env: Environment) {
   const providers = models.section('providers', 'ignore');
-  return Object.fromEntries(
+  return record(
     providers.names.map((id) => {
       const section = providers.section(id, 'ignore');
       const written = section.take('models.providers.*.api');
@@ -136,7 +137,7 @@ export function parseProviders(models: Section, env: Environment) {
           api,
           models: section.list('models', 'ignore').flatMap(parseProviderModel),
         },
-      ];
+      ] as const;
     }),
   );
 }
@@ -168,7 +169,7 @@ export function parseCommands(section: Section) {
   return {
     text: section.take('commands.text'),
     /** Senders by channel, `*` for any channel; `undefined`: not restricted by configuration. */
-    allowFrom: raw === undefined || !wellFormed ? undefined : Object.fromEntries(entries.map(([channel, senders]) => [channel.toLowerCase(), isList(senders) ? senders.map(String) : []])),
+    allowFrom: raw === undefined || !wellFormed ? undefined : record(entries.map(([channel, senders]) => [channel.toLowerCase(), isList(senders) ? senders.map(String) : []] as const)),
     useAccessGroups: section.take('commands.useAccessGroups'),
   };
 }
@@ -181,11 +182,11 @@ export function parseQueue(section: Section) {
     debounceMs: section.take('messages.queue.debounceMs'),
     cap: section.take('messages.queue.cap'),
     drop: section.take('messages.queue.drop'),
-    byChannel: Object.fromEntries(
+    byChannel: record(
       byChannel.names.map((channel) => {
         const verdict = OPTIONS['messages.queue.mode'].parse(byChannel.raw(channel));
         if (!verdict.ok) byChannel.refuse(channel, verdict.message);
-        return [channel.toLowerCase(), verdict.ok ? verdict.value : mode];
+        return [channel.toLowerCase(), verdict.ok ? verdict.value : mode] as const;
       }),
     ),
   };

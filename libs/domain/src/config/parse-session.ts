@@ -1,5 +1,6 @@
 /** The `session` section: keys, resets, send policy, maintenance. */
 import { OPTIONS } from './option-table';
+import { record } from './record';
 import type { Section } from './section';
 
 /** When a session is stale; the whole rule of one key, nothing in it is inherited but the zone. */
@@ -131,7 +132,7 @@ function parseResetByType(section: Section, base: ResetPolicy): Readonly<Partial
 
 function parseResetByChannel(section: Section, base: ResetPolicy): Readonly<Record<string, ResetPolicy>> {
   const byChannel = section.section('resetByChannel', 'refuse');
-  return Object.fromEntries(byChannel.names.map((channel) => [channel.toLowerCase(), parsePolicy(byChannel.section(channel), base.timeZone)]));
+  return record(byChannel.names.map((channel) => [channel.toLowerCase(), parsePolicy(byChannel.section(channel), base.timeZone)] as const));
 }
 
 function definedOnly<T>(members: Record<string, T | undefined>): Record<string, T> {

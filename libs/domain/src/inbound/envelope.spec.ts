@@ -92,6 +92,7 @@ describe('parseEnvelope', () => {
     [{ ...group, parentPeer: { id: '1' } }, 'parentPeer.kind: is required'],
     [{ ...group, threadKind: 'forum' }, 'threadKind: must be one of topic, thread'],
     [{ ...cron, cron: { jobId: 'a', runId: 'b', target: 'session:' } }, 'cron.target: must be isolated, main or session:<name>'],
+    [{ ...cron, cron: { jobId: 'a:run:b', runId: 'b', target: 'main' } }, 'cron.jobId: must not hold ":run:", ":thread:" or ":topic:"'],
     [{ ...cron, cron: { jobId: 'a', target: 'main' } }, 'cron.runId: is required'],
     [{ origin: { kind: 'cron' }, text: 'x' }, 'cron: is required for origin cron'],
     [{ origin: { kind: 'hook' }, text: 'x' }, 'hook: is required for origin hook'],

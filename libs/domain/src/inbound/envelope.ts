@@ -242,12 +242,19 @@ function readSynthetic(members: MemberReader, kind: OriginKind): Pick<InboundEnv
   const hook = kind === 'hook' ? members.object('hook') : undefined;
   const node = kind === 'node' ? members.object('node') : undefined;
   const read = {
-    cron: cron === undefined ? undefined : definedOnly({ jobId: cron.required('jobId', ID_LENGTH_MAX), name: cron.label('name', ID_LENGTH_MAX), runId: cron.required('runId', ID_LENGTH_MAX), target: readTarget(cron) }),
+    cron: cron === undefined ? undefined : definedOnly({ jobId: readJobId(cron), name: cron.label('name', ID_LENGTH_MAX), runId: cron.required('runId', ID_LENGTH_MAX), target: readTarget(cron) }),
     hook: hook === undefined ? undefined : definedOnly({ hookId: hook.string('hookId', ID_LENGTH_MAX), name: hook.label('name', ID_LENGTH_MAX) }),
     node: node === undefined ? undefined : { nodeId: node.required('nodeId', ID_LENGTH_MAX) },
   };
   for (const object of [cron, hook, node]) object?.close();
   return read;
+}
+
+/** `x:run:1` as a job would have the key of a run of `x`, and leave with it. */
+function readJobId(cron: MemberReader): string {
+  const jobId = cron.required('jobId', ID_LENGTH_MAX);
+  if (/:run:/i.test(jobId) || holdsSuffixMarker(jobId)) cron.problem('jobId', 'must not hold ":run:", ":thread:" or ":topic:"');
+  return jobId;
 }
 
 function readTarget(cron: MemberReader): CronOrigin['target'] {
