@@ -1,5 +1,6 @@
-import { CONFIG_BYTES_MAX, type ConfigProblem, type ParseConfig, createConfigWatch, loadConfig, readConfigFile } from './config-file';
+import { CONFIG_BYTES_MAX, type ParseConfig, createConfigWatch, loadConfig, readConfigFile, sessionConfigParser } from './config-file';
 import { createManualClock } from './manual-clock';
+import type { ConfigProblem } from '@sessions/domain';
 import { chmod, mkdir, mkdtemp, rename, rm, symlink, truncate, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -10,9 +11,9 @@ interface Port {
 
 /** A small stand-in with both outcomes: `port` must be a number, other keys are warned about. */
 const parse: ParseConfig<Port> = (raw) => {
-  const { port = 1, ...rest } = raw as Record<string, unknown>;
-  if (typeof port !== 'number') return { ok: false, problems: [{ path: 'port', message: 'expected a number' }] };
-  return { ok: true, config: { port }, warnings: Object.keys(rest).map((name) => ({ path: name, message: 'unknown' })) };
+  const { port = 1, ...rest } = (raw ?? {}) as Record<string, unknown>;
+  if (typeof port !== 'number') return { ok: false, problems: [{ path: 'port', value: '?', message: 'expected a number' }] };
+  return { ok: true, config: { port }, warnings: Object.keys(rest).map((name) => ({ path: name, value: '?', message: 'unknown' })) };
 };
 
 let directory: string;
@@ -76,8 +77,29 @@ describe('loadConfig', () => {
     await writeFile(file, '{ port: "x" }');
     await expect(loadConfig(file, parse)).rejects.toMatchObject({
       reason: 'CONFIG_INVALID',
-      message: expect.stringContaining('port: expected a number'),
+      message: expect.stringContaining('port = ?: expected a number'),
     });
+  });
+});
+
+describe('sessionConfigParser', () => {
+  it('gives the defaults of the session configuration when there is no file', async () => {
+    const { config, exists } = await loadConfig(file, sessionConfigParser({}));
+    expect(exists).toBe(false);
+    expect(config.session.dmScope).toBe('main');
+  });
+
+  it('stops the start with every problem and its path, of the file and of the variables', async () => {
+    await writeFile(file, '{ session: { dmScope: "sideways", maintenance: { maxEntries: -1 } } }');
+    const loading = loadConfig(file, sessionConfigParser({ OPENCLAW_SESSION_WRITE_LOCK_STALE_MS: 'soon' }));
+    await expect(loading).rejects.toThrow(/session\.dmScope/);
+    await expect(loading).rejects.toThrow(/session\.maintenance\.maxEntries/);
+    await expect(loading).rejects.toThrow(/OPENCLAW_SESSION_WRITE_LOCK_STALE_MS/);
+  });
+
+  it('names the file that is broken', async () => {
+    await writeFile(file, '{ session: ');
+    await expect(loadConfig(file, sessionConfigParser({}))).rejects.toThrow(`${file} is not valid JSON5 at line 1`);
   });
 });
 
@@ -133,7 +155,7 @@ describe('createConfigWatch', () => {
     await watch.look();
     await watch.look();
     expect(watch.config).toEqual({ port: 2 });
-    expect(watch.problems).toEqual([{ path: 'port', message: 'expected a number' }]);
+    expect(watch.problems).toEqual([{ path: 'port', value: '?', message: 'expected a number' }]);
     expect(refusals).toHaveLength(1);
     await writeFile(file, '{ port: 5 }');
     await watch.look();
@@ -149,7 +171,7 @@ describe('createConfigWatch', () => {
     await rm(file);
     await watch.look();
     expect(watch.config).toEqual({ port: 2 });
-    expect(refusals).toEqual([[{ path: '', message: expect.stringContaining('gone') }]]);
+    expect(refusals).toEqual([[{ path: '(file)', value: file, message: expect.stringContaining('gone') }]]);
     await writeFile(file, '{ port: 2 }');
     await watch.look();
     expect(watch.problems).toEqual([]);

@@ -8,7 +8,8 @@
  */
 import type { Clock, Timer } from './clock';
 import { errorCode } from './error-code';
-import { SessionError } from '@sessions/domain';
+import { type ConfigProblem, type SessionConfig, SessionError, formatProblem, parseConfig } from '@sessions/domain';
+import type { EnvironmentVariables } from './env';
 import JSON5 from 'json5';
 import { open, stat } from 'node:fs/promises';
 
@@ -18,27 +19,32 @@ export const CONFIG_BYTES_MAX = 16 * 1024 * 1024;
 /** How often a change is looked for. */
 export const CONFIG_POLL_MS = 1000;
 
-/** One thing wrong with the configuration: dotted path ('' for the file as a whole) and sentence. */
-export interface ConfigProblem {
-  readonly path: string;
-  readonly message: string;
-}
+/** The path of a problem with the file as a whole. */
+const WHOLE_FILE = '(file)';
 
 export type ParsedConfig<Config> =
   | { readonly ok: true; readonly config: Config; readonly warnings: readonly ConfigProblem[] }
   | { readonly ok: false; readonly problems: readonly ConfigProblem[] };
 
-/** Judges the file's value; `{}` stands for a missing file. Pure. */
+/** Judges the file's value; `undefined` stands for a missing file. Pure. */
 export type ParseConfig<Config> = (raw: unknown) => ParsedConfig<Config>;
+
+/** The parser of the session configuration, over the variables that the process was started with. */
+export function sessionConfigParser(variables: EnvironmentVariables): ParseConfig<SessionConfig> {
+  return (raw) => parseConfig(raw, variables);
+}
 
 export type ConfigReading<Config> = ParsedConfig<Config> & {
   /** False when there is no file. */
   readonly exists: boolean;
 };
 
-const refusal = (message: string): { ok: false; problems: readonly ConfigProblem[] } => ({
+/** A problem of the file as a whole; what is in it is not quoted. */
+const wholeFile = (file: string, message: string): ConfigProblem => ({ path: WHOLE_FILE, value: file, message });
+
+const refusal = (file: string, message: string): { ok: false; problems: readonly ConfigProblem[] } => ({
   ok: false,
-  problems: [{ path: '', message }],
+  problems: [wholeFile(file, message)],
 });
 
 /** JSON5's own errors quote the offending character only; position is 1-based. */
@@ -73,26 +79,28 @@ async function readBytes(file: string): Promise<{ bytes: Buffer } | { problem: s
  */
 export async function readConfigFile<Config>(file: string, parse: ParseConfig<Config>): Promise<ConfigReading<Config>> {
   const read = await readBytes(file);
-  if (read === undefined) return { ...parse({}), exists: false };
-  if ('problem' in read) return { ...refusal(`${file} ${read.problem}`), exists: true };
+  if (read === undefined) return { ...parse(undefined), exists: false };
+  if ('problem' in read) return { ...refusal(file, read.problem), exists: true };
   let text: string;
   try {
     text = new TextDecoder('utf-8', { fatal: true }).decode(read.bytes);
   } catch {
-    return { ...refusal(`${file} is not valid UTF-8`), exists: true };
+    return { ...refusal(file, 'is not valid UTF-8'), exists: true };
   }
   let raw: unknown;
   try {
     raw = JSON5.parse(text);
   } catch (error) {
-    return { ...refusal(`${file} is ${syntaxProblem(error)}`), exists: true };
+    return { ...refusal(file, `is ${syntaxProblem(error)}`), exists: true };
   }
   return { ...parse(raw), exists: true };
 }
 
 /** One line a problem, as an operator reads them. */
 export function describeProblems(problems: readonly ConfigProblem[]): string {
-  return problems.map(({ path, message }) => (path === '' || message.startsWith(path) ? message : `${path}: ${message}`)).join('\n');
+  return problems
+    .map((problem) => (problem.path === WHOLE_FILE ? `${problem.value} ${problem.message}` : formatProblem(problem)))
+    .join('\n');
 }
 
 /** The configuration that a process starts with. */
@@ -179,7 +187,7 @@ export function createConfigWatch<Config>(deps: ConfigWatchDeps<Config>): Config
     if (before === seen) return;
     if (before === GONE) {
       seen = before;
-      refuse([{ path: '', message: `${file} is gone; the values read before stay in force` }]);
+      refuse([wholeFile(file, 'is gone; the values read before stay in force')]);
       return;
     }
     const reading = await readConfigFile(file, parse);

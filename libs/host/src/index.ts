@@ -8,8 +8,9 @@ export {
   describeProblems,
   loadConfig,
   readConfigFile,
+  sessionConfigParser,
 } from './config-file';
-export type { ConfigProblem, ConfigReading, ConfigWatch, ConfigWatchDeps, LoadedConfig, ParseConfig, ParsedConfig } from './config-file';
+export type { ConfigReading, ConfigWatch, ConfigWatchDeps, LoadedConfig, ParseConfig, ParsedConfig } from './config-file';
 export { TRAJECTORY_FLUSH_TIMEOUT_MS, readEnvironment, resolvePath } from './env';
 export type { EnvironmentVariables, HostEnvironment } from './env';
 export { createHealth } from './health';
