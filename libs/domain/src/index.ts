@@ -55,12 +55,16 @@ export { instantOf, parseEntry } from './entry/entry';
 export type { EntryMembers, ParsedEntry, UnlistedReason } from './entry/entry';
 export { transcriptFileName, transcriptFileOf } from './entry/entry-file';
 export { nativeView, syncSimpleMembers } from './entry/simple-format';
+export { LABEL_LENGTH_MAX, PATCH_FIELDS, entryMembers, labelInUse, parseLabel, planEntryPatch } from './entry/patch-fields';
+export type { EntryPatch, PatchFacts } from './entry/patch-fields';
 export { createEntryFields, firstMessageFields, inboundTouchFields } from './entry/touch';
 export type { NewEntry, OptionalMembers } from './entry/touch';
 
 // Lists
 export { searchTextOf, toSessionRow } from './list/session-row';
 export type { RowFacts } from './list/session-row';
+export { THINKING_LEVELS, thinkingMembers, toGatewayRow } from './list/gateway-row';
+export type { GatewayRowDefaults } from './list/gateway-row';
 
 // Transcripts
 export { TRANSCRIPT_VERSION, injectedMessageLine, sessionHeaderLine, simpleMessageLine, userMessageLine } from './transcript/record';
