@@ -51,10 +51,11 @@ function parseAgentSettings(section: Section) {
 function parseModel(section: Section) {
   const model = section.section('model');
   const primary = model.take('agents.defaults.model.primary');
-  if (primary !== undefined && !/^[^/]+\/.+$/.test(primary)) model.warn('primary', 'names no provider: expected provider/model');
+  if (model.raw('primary') !== undefined && primary !== undefined && !/^[^/]+\/.+$/.test(primary)) model.warn('primary', 'names no provider: expected provider/model');
   return { primary, fallbacks: model.take('agents.defaults.model.fallbacks') };
 }
 
+/** What depends on two members is judged where the first is written, not where it is inherited. */
 function parseCompaction(section: Section) {
   const provider = section.take('agents.defaults.compaction.provider');
   const chosen = section.take('agents.defaults.compaction.mode');
@@ -63,10 +64,10 @@ function parseCompaction(section: Section) {
   const flush = section.section('memoryFlush');
   const identifierPolicy = section.take('agents.defaults.compaction.identifierPolicy');
   const identifierInstructions = section.take('agents.defaults.compaction.identifierInstructions');
-  if (identifierPolicy === 'custom' && identifierInstructions === undefined) section.refuse('identifierInstructions', 'is required by identifierPolicy "custom"');
+  if (section.raw('identifierPolicy') !== undefined && identifierPolicy === 'custom' && identifierInstructions === undefined) section.refuse('identifierInstructions', 'is required by identifierPolicy "custom"');
   const truncateAfterCompaction = section.take('agents.defaults.compaction.truncateAfterCompaction');
   const maxActiveTranscriptBytes = section.take('agents.defaults.compaction.maxActiveTranscriptBytes');
-  if (maxActiveTranscriptBytes > 0 && !truncateAfterCompaction) section.warn('maxActiveTranscriptBytes', 'has no effect without truncateAfterCompaction');
+  if (section.raw('maxActiveTranscriptBytes') !== undefined && maxActiveTranscriptBytes > 0 && !truncateAfterCompaction) section.warn('maxActiveTranscriptBytes', 'has no effect without truncateAfterCompaction');
   return {
     enabled: section.take('agents.defaults.compaction.enabled'),
     mode,

@@ -132,8 +132,8 @@ describe('parseConfig', () => {
   });
 
   it('never shows a secret, wherever it was written', () => {
-    const secretive = [{ gateway: { auth: 's3cret' } }, { gateway: { auth: { token: ['s3cret'] } } }, { gateway: { auth: { tokn: 's3cret' } } }, { hooks: { enabled: 'x', token: { v: 's3cret' } } }, { models: { providers: { p: { apiKey: 5, api: 'x' } } } }];
-    for (const raw of secretive) expect(JSON.stringify({ ...parseConfig(raw), config: undefined })).not.toContain('s3cret');
+    const secretive = [{ gateway: { auth: 's3cret' } }, { gateway: { auth: { token: ['s3cret'] } } }, { gateway: { auth: { tokn: 's3cret' } } }, { hooks: { enabled: 'x', token: { v: 's3cret' } } }, { hooks: { token: 830_174 } }, { gateway: { auth: { password: 830_174 } } }, { models: { providers: { p: { apiKey: 5, api: 'x' } } } }];
+    for (const raw of secretive) expect(JSON.stringify({ ...parseConfig(raw), config: undefined })).not.toMatch(/s3cret|830174/);
   });
 
   it.each([
@@ -242,6 +242,14 @@ describe('agents of a configuration', () => {
     const config = parsed(raw);
     expect(agentSettings(config, WORK)).toMatchObject({ contextTokens: 5_000, compaction: { mode: 'safeguard', qualityGuard: { enabled: true }, reserveTokens: 10, memoryFlush: { enabled: false } } });
     expect(agentSettings(config, MAIN)).toMatchObject({ contextTokens: 100_000, compaction: { mode: 'default' } });
+  });
+
+  it('are told of a fault in the defaults once', () => {
+    const faulty = { agents: { defaults: { model: 'nameless', compaction: { identifierPolicy: 'custom', maxActiveTranscriptBytes: '1mb' } }, list: [{ id: 'a' }, { id: 'b', compaction: { notifyUser: true } }] } };
+    const result = parseConfig(faulty);
+    expect(result.ok).toBe(false);
+    expect(problemsOf(faulty)).toEqual(['agents.defaults.compaction.identifierInstructions']);
+    expect(result.warnings.map((warning) => warning.path)).toEqual(['agents.defaults.model.primary', 'agents.defaults.compaction.maxActiveTranscriptBytes']);
   });
 
   it('have a model and a window', () => {
