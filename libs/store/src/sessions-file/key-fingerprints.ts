@@ -17,20 +17,21 @@ export class KeyFingerprints {
 
   /** Adds one byte string. @returns true when its fingerprint was there before. */
   add(bytes: Uint8Array): boolean {
-    let high = 0x811c9dc5;
-    let low = 0x9e3779b9;
-    for (let index = 0; index < bytes.length; index += 1) {
-      const byte = bytes[index] as number;
-      high = Math.imul(high ^ byte, 0x01000193);
-      low = Math.imul(low ^ (byte + (high >>> 16)), 0x85ebca6b);
-      low ^= low >>> 13;
-    }
-    high = mix(high ^ bytes.length);
-    low = mix(low);
-    // The pair (0, 0) marks a free slot.
-    if (high === 0 && low === 0) low = 1;
+    const { high, low } = fingerprintOf(bytes);
     if (this.#count + 1 > this.#high.length * LOAD_MAX) this.#grow();
     return this.#insert(high, low);
+  }
+
+  /** True when the fingerprint of these bytes was added. */
+  has(bytes: Uint8Array): boolean {
+    const { high, low } = fingerprintOf(bytes);
+    const mask = this.#high.length - 1;
+    for (let slot = low & mask; ; slot = (slot + 1) & mask) {
+      const slotHigh = this.#high[slot] as number;
+      const slotLow = this.#low[slot] as number;
+      if (slotHigh === high && slotLow === low) return true;
+      if (slotHigh === 0 && slotLow === 0) return false;
+    }
   }
 
   #insert(high: number, low: number): boolean {
@@ -60,6 +61,21 @@ export class KeyFingerprints {
       if (high !== 0 || low !== 0) this.#insert(high, low);
     }
   }
+}
+
+/** Two independent 32-bit halves. The pair (0, 0) marks a free slot and never comes out. */
+function fingerprintOf(bytes: Uint8Array): { readonly high: number; readonly low: number } {
+  let high = 0x811c9dc5;
+  let low = 0x9e3779b9;
+  for (let index = 0; index < bytes.length; index += 1) {
+    const byte = bytes[index] as number;
+    high = Math.imul(high ^ byte, 0x01000193);
+    low = Math.imul(low ^ (byte + (high >>> 16)), 0x85ebca6b);
+    low ^= low >>> 13;
+  }
+  high = mix(high ^ bytes.length);
+  low = mix(low);
+  return { high, low: high === 0 && low === 0 ? 1 : low };
 }
 
 /** Spreads every input bit over the whole word; the result is an unsigned 32-bit number. */
