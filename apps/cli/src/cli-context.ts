@@ -1,9 +1,9 @@
 /** What every command starts from: the environment and the configuration, read once. */
 import type { CliIo } from './cli-io';
 import { parseConfig } from '@sessions/domain';
-import type { Places, SessionConfig } from '@sessions/domain';
+import type { ConfigProblem, Places, SessionConfig } from '@sessions/domain';
 import { loadConfig, readEnvironment } from '@sessions/host';
-import type { ConfigProblem, HostEnvironment } from '@sessions/host';
+import type { HostEnvironment } from '@sessions/host';
 
 export interface CliContext {
   readonly environment: HostEnvironment;

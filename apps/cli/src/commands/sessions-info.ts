@@ -5,11 +5,10 @@ import type { CliIo, ExitCode } from '../cli-io';
 import type { ScopeFlags } from '../flags/list-flags';
 import { findSession } from '../offline/find-session';
 import type { FileFacts, SessionFiles } from '../offline/offline-store';
-import { listedEntry, toRow } from '../offline/row-rules';
+import { toCliRow } from '../offline/cli-row';
 import { formatLongAge } from '../render/age';
 import { visibleText } from '../render/visible-text';
 import { formatTokens } from '../render/tokens';
-import { isAgentId, DEFAULT_AGENT_ID } from '@sessions/domain';
 
 export interface InfoFlags extends ScopeFlags {
   readonly key: string;
@@ -32,11 +31,9 @@ export async function runSessionsInfo(io: CliIo, flags: InfoFlags): Promise<Exit
     io.out(`${JSON.stringify({ key: found.key, agentId: store.agentId, path: store.path, entry: found.entry, ...files }, null, 2)}\n`);
     return EXIT.ok;
   }
-  const agentId = isAgentId(store.agentId) ? store.agentId : DEFAULT_AGENT_ID;
-  const row = toRow({ ...found, entry: listedEntry(found.entry) ?? found.entry }, { config: context.config, agentId, nowMs: io.nowMs() });
   const named = (title: string, value: string | undefined): string[] => (value === undefined ? [] : [`${title}: ${visibleText(value)}`]);
-  const lines = [
-    ...named('Session', row.key),
+  const row = found.row === undefined ? undefined : toCliRow(found.row, { config: context.config, agentId: store.agentId, nowMs: io.nowMs() });
+  const facts = row === undefined ? ['This entry is kept and not listed.'] : [
     ...named('Session id', row.sessionId),
     ...named('Label', row.label),
     ...named('Name', row.displayName),
@@ -46,6 +43,10 @@ export async function runSessionsInfo(io: CliIo, flags: InfoFlags): Promise<Exit
     `Last active: ${formatLongAge(row.ageMs)}`,
     `Model: ${row.modelProvider ?? '?'}/${row.model ?? '?'}`,
     `Tokens: ${formatTokens(row.totalTokens, row.contextTokens)}`,
+  ];
+  const lines = [
+    ...named('Session', found.key),
+    ...facts,
     `Session store: ${store.path}`,
     transcriptLine(files),
     ...fileLines('Beside it', files.sidecars),

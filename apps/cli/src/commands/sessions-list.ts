@@ -7,8 +7,8 @@ import { LIST_LIMIT_DEFAULT, parseActiveMinutes, parseLimit } from '../flags/lis
 import type { ListFlags } from '../flags/list-flags';
 import type { ListArguments } from '../flags/parse-list-arguments';
 import { openOfflineStore } from '../offline/open-offline-store';
-import { toRow } from '../offline/row-rules';
-import type { CliRow } from '../offline/row-rules';
+import { toCliRow } from '../offline/cli-row';
+import type { CliRow } from '../offline/cli-row';
 import { selectStores } from '../offline/select-stores';
 import type { ListDocument } from '../render/list-document';
 import { renderMeasuredList, renderPlainList } from '../render/list-tables';
@@ -36,10 +36,10 @@ export async function readList(context: CliContext, flags: ListFlags, { nowMs, c
   for (const choice of stores) {
     debug(`reading ${choice.path} (agent ${choice.agentId})`);
     const page = await openOfflineStore(choice).newest({ activeSinceMs, limit, countMessages });
-    debug(`${page.entries.length} of ${page.totalCount} rows from ${choice.path}`);
+    debug(`${page.rows.length} of ${page.totalCount} rows from ${choice.path}`);
     totalCount += page.totalCount;
     if (page.warning !== undefined) warnings.push(page.warning);
-    for (const found of page.entries) rows.push(toRow(found, { config: context.config, agentId: choice.agentId, nowMs }));
+    for (const row of page.rows) rows.push(toCliRow(row, { config: context.config, agentId: choice.agentId, nowMs }));
   }
   const sorted = stores.length === 1 ? rows : rows.sort(byNewest);
   const sessions = limit === null ? sorted : sorted.slice(0, limit);

@@ -1,12 +1,12 @@
 /** A store read whole from its files, for stores without a usable index. */
 import type { FileFacts, HistoryPage, HistoryQuery, NewestPage, NewestQuery, OfflineStore, SessionFiles, StoredEntry } from './offline-store';
 import { readSessionsFile } from './read-sessions-file';
-import { listedEntry, listedUpdatedAt } from './row-rules';
 import type { StoreChoice } from './select-stores';
-import { activeBranch, messageOf, readTranscript, transcriptName } from './transcript-file';
+import { activeBranch, messageOf, readTranscript } from './transcript-file';
 import type { Transcript } from './transcript-file';
-import { isJsonObject, lookupCandidates } from '@sessions/domain';
-import type { JsonObject } from '@sessions/domain';
+import type { SessionRow } from '@sessions/contracts';
+import { isJsonObject, lookupCandidates, parseEntry, toSessionRow } from '@sessions/domain';
+import type { AgentId, JsonObject, ParsedEntry } from '@sessions/domain';
 import { readdirSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
@@ -14,6 +14,8 @@ import { dirname, join } from 'node:path';
 export const COUNT_BYTES_MAX = 16 * 1024 * 1024;
 
 const COUNTED_ROLES: ReadonlySet<string> = new Set(['user', 'assistant']);
+
+type Listed = Extract<ParsedEntry, { listed: true }>;
 
 const roleOf = (message: JsonObject): string => (typeof message['role'] === 'string' ? message['role'] : 'unknown');
 
@@ -27,7 +29,7 @@ function timestampOf(line: JsonObject): string | undefined {
 }
 
 export class JsonStore implements OfflineStore {
-  readonly agentId: string;
+  readonly agentId: AgentId;
   readonly path: string;
   readonly #directory: string;
 
@@ -37,34 +39,37 @@ export class JsonStore implements OfflineStore {
     this.#directory = dirname(path);
   }
 
-  #entries(): StoredEntry[] {
+  #listed(): { key: string; parsed: Listed }[] {
     return Object.entries(readSessionsFile(this.path) ?? {}).flatMap(([key, value]) => {
-      const entry = listedEntry(value);
-      if (entry === undefined) return [];
-      const counted = entry['messageCount'];
-      return [{ key, entry, ...(typeof counted === 'number' && Number.isSafeInteger(counted) && counted >= 0 && { messageCount: counted }) }];
+      const parsed = parseEntry(value);
+      return parsed.listed ? [{ key, parsed }] : [];
     });
   }
 
-  newest({ activeSinceMs, limit, countMessages: counting }: NewestQuery): Promise<NewestPage> {
-    const dated = this.#entries().map((found) => ({ found, updatedAt: listedUpdatedAt(found.entry) }));
-    const matching = activeSinceMs === null ? dated : dated.filter(({ updatedAt }) => updatedAt !== null && updatedAt >= activeSinceMs);
-    // The sort is stable: entries of the same time keep the order of the file.
-    const sorted = matching.sort((one, other) => (other.updatedAt ?? 0) - (one.updatedAt ?? 0)).map(({ found }) => found);
-    const page = sorted.slice(0, limit ?? sorted.length);
-    return Promise.resolve({ entries: counting ? this.#counted(page) : page, totalCount: sorted.length });
+  #row(key: string, parsed: Listed, messageCount?: number): SessionRow {
+    return toSessionRow(key, parsed, { agentId: this.agentId, ...(messageCount !== undefined && { messageCount }) });
   }
 
-  #counted(entries: readonly StoredEntry[]): StoredEntry[] {
+  newest({ activeSinceMs, limit, countMessages: counting }: NewestQuery): Promise<NewestPage> {
+    const listed = this.#listed();
+    const matching = activeSinceMs === null ? listed : listed.filter(({ parsed }) => parsed.updatedAtMs !== null && parsed.updatedAtMs >= activeSinceMs);
+    // The sort is stable: entries of the same time keep the order of the file.
+    const sorted = matching.sort((one, other) => (other.parsed.updatedAtMs ?? 0) - (one.parsed.updatedAtMs ?? 0));
+    const page = sorted.slice(0, limit ?? sorted.length);
+    const counts = counting ? this.#counts(page.map(({ parsed }) => parsed.file)) : [];
+    return Promise.resolve({ rows: page.map(({ key, parsed }, index) => this.#row(key, parsed, counts[index])), totalCount: sorted.length });
+  }
+
+  /** Messages of each transcript; undefined for those that would read more than COUNT_BYTES_MAX. */
+  #counts(files: readonly (string | null)[]): (number | undefined)[] {
     let budgetBytes = COUNT_BYTES_MAX;
-    return entries.map((found) => {
-      const name = found.messageCount === undefined ? transcriptName(this.#directory, found.entry) : undefined;
-      if (name === undefined) return found;
-      const bytes = this.#size(name);
-      if (bytes === undefined || bytes > budgetBytes) return bytes === undefined ? { ...found, messageCount: 0 } : found;
+    return files.map((file) => {
+      const bytes = file === null ? undefined : this.#size(file);
+      if (file === null || bytes === undefined) return 0;
+      if (bytes > budgetBytes) return undefined;
       budgetBytes -= bytes;
-      const transcript = readTranscript(this.#directory, name);
-      return transcript === undefined ? found : { ...found, messageCount: countMessages(transcript) };
+      const transcript = readTranscript(this.#directory, file);
+      return transcript === undefined ? undefined : countMessages(transcript);
     });
   }
 
@@ -77,15 +82,21 @@ export class JsonStore implements OfflineStore {
     const entries = readSessionsFile(this.path) ?? {};
     for (const key of [keyOrSessionId, ...lookupCandidates(keyOrSessionId)]) {
       const entry = Object.hasOwn(entries, key) ? entries[key] : undefined;
-      if (isJsonObject(entry)) return Promise.resolve({ key, entry });
+      if (isJsonObject(entry)) return Promise.resolve(this.#stored(key, entry));
     }
-    const bySession = Object.entries(entries).find(([, entry]) => isJsonObject(entry) && (entry['sessionId'] ?? entry['uuid']) === keyOrSessionId);
-    return Promise.resolve(bySession !== undefined && isJsonObject(bySession[1]) ? { key: bySession[0], entry: bySession[1] } : undefined);
+    for (const [key, entry] of Object.entries(entries)) {
+      if (isJsonObject(entry) && (entry['sessionId'] ?? entry['uuid']) === keyOrSessionId) return Promise.resolve(this.#stored(key, entry));
+    }
+    return Promise.resolve(undefined);
   }
 
-  #transcript({ entry }: StoredEntry): Transcript | undefined {
-    const name = transcriptName(this.#directory, entry);
-    return name === undefined ? undefined : readTranscript(this.#directory, name);
+  #stored(key: string, entry: JsonObject): StoredEntry {
+    const parsed = parseEntry(entry);
+    return { key, entry, row: parsed.listed ? this.#row(key, parsed) : undefined, file: parsed.listed ? parsed.file : null };
+  }
+
+  #transcript({ file }: StoredEntry): Transcript | undefined {
+    return file === null ? undefined : readTranscript(this.#directory, file);
   }
 
   history(found: StoredEntry, { limit, beforeSeq, includeTools }: HistoryQuery): Promise<HistoryPage | undefined> {
@@ -104,10 +115,9 @@ export class JsonStore implements OfflineStore {
 
   files(found: StoredEntry): Promise<SessionFiles> {
     const transcript = this.#transcript(found);
-    const name = transcriptName(this.#directory, found.entry);
     const ids = [found.entry['sessionId'], ...(Array.isArray(found.entry['usageFamilySessionIds']) ? found.entry['usageFamilySessionIds'] : [])];
     const bases = ids.filter((id): id is string => typeof id === 'string' && id !== '');
-    const beside = this.#names().filter((file) => file !== name && bases.some((id) => file.startsWith(`${id}.`) || file.startsWith(`${id}-topic-`)));
+    const beside = this.#names().filter((file) => file !== found.file && bases.some((id) => file.startsWith(`${id}.`) || file.startsWith(`${id}-topic-`)));
     const facts = (files: readonly string[]): FileFacts[] => files.map((file) => ({ file, bytes: this.#size(file) ?? 0 }));
     const isArchive = (file: string): boolean => /\.(reset|deleted|bak)\.[^.]+(\.\d+)?Z$/u.test(file);
     return Promise.resolve({

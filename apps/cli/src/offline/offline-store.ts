@@ -4,13 +4,17 @@
  * A store that cannot be read is never an empty one (decision on unreadable stores): what comes
  * from a copy carries a warning, and where there is none the reader throws STORE_UNREADABLE.
  */
-import type { JsonObject } from '@sessions/domain';
+import type { SessionRow } from '@sessions/contracts';
+import type { AgentId, JsonObject } from '@sessions/domain';
 
 export interface StoredEntry {
   readonly key: string;
+  /** As stored, in whichever format. */
   readonly entry: JsonObject;
-  /** User and assistant messages on the active branch, where somebody has counted them. */
-  readonly messageCount?: number;
+  /** The row that a listing makes of it; undefined when it would not be listed. */
+  readonly row: SessionRow | undefined;
+  /** Transcript's name inside the store's directory; null when nothing names one. */
+  readonly file: string | null;
 }
 
 export interface NewestQuery {
@@ -24,7 +28,7 @@ export interface NewestQuery {
 
 export interface NewestPage {
   /** Newest `updatedAt` first, ties in store order; only those that a listing shows. */
-  readonly entries: readonly StoredEntry[];
+  readonly rows: readonly SessionRow[];
   /** How many the query matches, before the limit. */
   readonly totalCount: number;
   /** Why the rows do not come from `sessions.json`; absent when they do. */
@@ -82,7 +86,7 @@ export interface SessionFiles {
 }
 
 export interface OfflineStore {
-  readonly agentId: string;
+  readonly agentId: AgentId;
   /** Absolute path of its `sessions.json`. */
   readonly path: string;
   newest(query: NewestQuery): Promise<NewestPage>;

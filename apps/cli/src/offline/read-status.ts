@@ -1,11 +1,11 @@
 /** What `openclaw status` knows from the files: stores, newest sessions, what needs attention. */
 import type { CliContext } from '../cli-context';
 import { openOfflineStore } from './open-offline-store';
-import type { StoredEntry } from './offline-store';
-import { toRow } from './row-rules';
-import type { CliRow } from './row-rules';
+import { toCliRow } from './cli-row';
+import type { CliRow } from './cli-row';
 import { selectStores } from './select-stores';
-import { SessionError, configuredAgents, contextTokensFor, isJsonObject, modelFor } from '@sessions/domain';
+import type { SessionRow } from '@sessions/contracts';
+import { SessionError, configuredAgents, contextTokensFor, dmScopeWarning, isJsonObject, modelFor } from '@sessions/domain';
 
 export interface AgentStatus {
   readonly agentId: string;
@@ -40,24 +40,14 @@ export interface StatusOptions {
   readonly usage: boolean;
 }
 
-const numberOf = (found: StoredEntry, name: string): number => {
-  const value = found.entry[name];
-  return typeof value === 'number' && value > 0 ? value : 0;
-};
+const sum = (rows: readonly SessionRow[], name: 'inputTokens' | 'outputTokens' | 'estimatedCostUsd'): number =>
+  rows.reduce((total, row) => total + Math.max(0, row[name] ?? 0), 0);
 
-const sum = (entries: readonly StoredEntry[], name: string): number => entries.reduce((total, found) => total + numberOf(found, name), 0);
-
-/** Who last wrote to a direct session, as channel and sender; undefined when the entry does not say. */
-function senderOf({ entry }: StoredEntry): string | undefined {
-  const origin = isJsonObject(entry['origin']) ? entry['origin'] : {};
-  const { from, provider, chatType } = origin;
-  return typeof from === 'string' && from !== '' && chatType === 'direct' ? `${String(provider ?? '')}:${from}` : undefined;
-}
-
-/** Direct messages of several people in one context: everyone can read everyone (decision on that risk). */
-function sharedDirectWarning(context: CliContext, senders: ReadonlySet<string>): string[] {
-  if (context.config.session.dmScope !== 'main' || senders.size < 2) return [];
-  return [`session.dmScope is "main" and ${senders.size} senders have written: they share one conversation and can read each other's messages. Set session.dmScope to "per-channel-peer".`];
+/** `origin.from` of the direct message that last touched the session; undefined when there was none. */
+function directSender(row: SessionRow): string | undefined {
+  const origin: unknown = row.originJson === undefined ? undefined : JSON.parse(row.originJson.toString('utf8'));
+  if (!isJsonObject(origin) || origin['chatType'] !== 'direct') return undefined;
+  return typeof origin['from'] === 'string' ? origin['from'] : undefined;
 }
 
 export async function readStatus(context: CliContext, { nowMs, all, usage }: StatusOptions): Promise<StatusReading> {
@@ -65,22 +55,22 @@ export async function readStatus(context: CliContext, { nowMs, all, usage }: Sta
   const { defaultAgentId } = configuredAgents(context.config);
   const byAgent: AgentStatus[] = [];
   const warnings: string[] = [];
-  const senders = new Set<string>();
+  const senders: string[] = [];
   for (const { agentId, path } of stores) {
     try {
       const page = await openOfflineStore({ agentId, path }).newest({ activeSinceMs: null, limit: null, countMessages: false });
       if (page.warning !== undefined) warnings.push(page.warning);
-      for (const found of page.entries) {
-        const sender = senderOf(found);
-        if (sender !== undefined) senders.add(sender);
+      for (const row of page.rows) {
+        const sender = directSender(row);
+        if (sender !== undefined) senders.push(sender);
       }
-      const shown = all ? page.entries : page.entries.slice(0, RECENT_MAX);
+      const shown = all ? page.rows : page.rows.slice(0, RECENT_MAX);
       byAgent.push({
         agentId,
         path,
         count: page.totalCount,
-        recent: shown.map((found) => toRow(found, { config: context.config, agentId, nowMs })),
-        ...(usage && { usage: { inputTokens: sum(page.entries, 'inputTokens'), outputTokens: sum(page.entries, 'outputTokens'), estimatedCostUsd: sum(page.entries, 'estimatedCostUsd') } }),
+        recent: shown.map((row) => toCliRow(row, { config: context.config, agentId, nowMs })),
+        ...(usage && { usage: { inputTokens: sum(page.rows, 'inputTokens'), outputTokens: sum(page.rows, 'outputTokens'), estimatedCostUsd: sum(page.rows, 'estimatedCostUsd') } }),
       });
     } catch (error) {
       if (!(error instanceof SessionError)) throw error;
@@ -88,6 +78,7 @@ export async function readStatus(context: CliContext, { nowMs, all, usage }: Sta
       byAgent.push({ agentId, path, count: null, recent: [] });
     }
   }
+  const sharing = dmScopeWarning(context.config.session, senders);
   const newest = byAgent.flatMap(({ recent }) => recent).sort((one, other) => (other.updatedAt ?? 0) - (one.updatedAt ?? 0));
   const model = modelFor(context.config, defaultAgentId);
   return {
@@ -101,6 +92,6 @@ export async function readStatus(context: CliContext, { nowMs, all, usage }: Sta
       recent: all ? newest : newest.slice(0, RECENT_MAX),
       byAgent,
     },
-    warnings: [...warnings, ...sharedDirectWarning(context, senders)],
+    warnings: [...warnings, ...(sharing === undefined ? [] : [`${sharing.message}; ${sharing.hint}`])],
   };
 }

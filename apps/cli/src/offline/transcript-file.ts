@@ -1,9 +1,9 @@
 /** A transcript read whole: its records, its active branch, its counts. Reading never repairs. */
 import { errorCode } from '../error-code';
-import { SessionError, isJsonObject, isSessionId } from '@sessions/domain';
+import { SessionError, isJsonObject } from '@sessions/domain';
 import type { JsonObject } from '@sessions/domain';
 import { readFileSync, realpathSync } from 'node:fs';
-import { dirname, join, relative, resolve } from 'node:path';
+import { join, relative } from 'node:path';
 
 export interface TranscriptRecord {
   readonly line: JsonObject;
@@ -28,35 +28,22 @@ export function messageOf(line: JsonObject): JsonObject | undefined {
   return line['type'] === undefined && text(line['role']) !== undefined ? line : undefined;
 }
 
-/**
- * Name of an entry's transcript inside `directory`: its `sessionFile` when that leads nowhere else,
- * else the one named after its session id. Undefined when the entry names neither.
- */
-export function transcriptName(directory: string, entry: JsonObject): string | undefined {
-  const given = text(entry['sessionFile']);
-  if (given !== undefined && given !== '' && !given.includes('\0')) {
-    const inside = relative(directory, resolve(directory, given));
-    if (inside !== '' && !inside.startsWith('..') && staysInside(directory, inside)) return inside;
-  }
-  const id = text(entry['sessionId']) ?? text(entry['uuid']);
-  return id !== undefined && isSessionId(id) ? `${id}.jsonl` : undefined;
-}
-
+/** True unless a link leads from `name` out of `directory`. */
 function staysInside(directory: string, name: string): boolean {
-  try {
-    const real = relative(realpathSync(directory), realpathSync(join(directory, name)));
-    return real !== '' && !real.startsWith('..');
-  } catch (error) {
-    return errorCode(error) === 'ENOENT' && dirname(name) === '.';
-  }
+  const real = relative(realpathSync(directory), realpathSync(join(directory, name)));
+  return real !== '' && !real.startsWith('..');
 }
 
 /** @returns undefined when there is no such file. @throws DAMAGED when it cannot be read */
 export function readTranscript(directory: string, file: string): Transcript | undefined {
   let bytes: Buffer;
   try {
+    if (!staysInside(directory, file)) {
+      throw new SessionError('DAMAGED', `The transcript ${join(directory, file)} is a link out of its directory and is not followed.`, { facts: { file } });
+    }
     bytes = readFileSync(join(directory, file));
   } catch (error) {
+    if (error instanceof SessionError) throw error;
     if (errorCode(error) === 'ENOENT') return undefined;
     throw new SessionError('DAMAGED', `The transcript ${join(directory, file)} cannot be read (${errorCode(error) ?? 'unknown error'}).`, { facts: { file }, cause: error });
   }

@@ -1,8 +1,8 @@
 /** What the files of a store say about one another. Reads only. */
 import type { OfflineStore } from './offline-store';
 import { readSessionsFile } from './read-sessions-file';
-import { readTranscript, transcriptName } from './transcript-file';
-import { SessionError, isJsonObject } from '@sessions/domain';
+import { readTranscript } from './transcript-file';
+import { SessionError, parseEntry } from '@sessions/domain';
 import { readdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { errorCode } from '../error-code';
@@ -50,16 +50,17 @@ export function verifyFiles({ agentId, path }: Pick<OfflineStore, 'agentId' | 'p
   const known = new Set<string>();
   for (const [key, entry] of Object.entries(entries)) {
     totals.entries += 1;
-    if (!isJsonObject(entry)) {
-      findings.push({ kind: 'entry-not-an-object', key, detail: 'the value is no object; it is kept and not listed', repair: '' });
+    const parsed = parseEntry(entry);
+    if (!parsed.listed) {
+      findings.push({ kind: 'entry-not-listed', key, detail: `${parsed.why}; the value is kept and not listed`, repair: '' });
       continue;
     }
-    const name = transcriptName(directory, entry);
-    if (name === undefined) {
+    const name = parsed.file;
+    if (name === null) {
       findings.push({ kind: 'entry-without-transcript-name', key, detail: 'neither session id nor session file can name a transcript', repair: '' });
       continue;
     }
-    if (typeof entry['sessionFile'] === 'string' && name === `${String(entry['sessionId'])}.jsonl` && !entry['sessionFile'].endsWith(name)) {
+    if (typeof parsed.members['sessionFile'] === 'string' && !parsed.members['sessionFile'].endsWith(name)) {
       findings.push({ kind: 'session-file-outside', key, detail: 'its session file leads out of the sessions directory and is ignored', repair: '' });
     }
     known.add(name);
