@@ -16,3 +16,4 @@ export * from './gen/sessions/v1/store';
 export * from './gen/sessions/v1/transcript';
 export { CALL_HEADER, TRUSTED_HEADERS } from './call-headers';
 export type { CallHeader } from './call-headers';
+export { jsonBytes } from './json-bytes';

@@ -178,7 +178,7 @@ function assemble({ options, disk, layout, ownership, worker, reader, replayed, 
     store.notice(found);
     options.onNotice?.(found);
   };
-  const pool = new SegmentPool(disk, layout.ownDir);
+  const pool = new SegmentPool(disk, layout.ownDir, ownership.record.epoch);
   const journal = new Journal({
     fs: disk,
     pool,
@@ -237,7 +237,7 @@ function assemble({ options, disk, layout, ownership, worker, reader, replayed, 
     onNotice: notice,
     onFailure: (error) => options.onFailure?.(error),
   });
-  void pool.adopt().then(() => pool.prepare(), () => undefined);
+  void pool.removeInherited().then(() => pool.prepare(), () => undefined);
   return store;
 }
 

@@ -6,7 +6,6 @@ import { isSessionId } from '../ids';
 
 const SUFFIX = '.jsonl';
 const FILE_NAME_CHARS_MAX = 255;
-// eslint-disable-next-line no-control-regex -- control characters are what this looks for
 const UNSAFE_NAME = /[\u0000-\u001f]/;
 
 /** `<sessionId>.jsonl`, or `<sessionId>-topic-<threadId>.jsonl` for a topic. */

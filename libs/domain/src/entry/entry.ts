@@ -27,7 +27,6 @@ export type UnlistedReason = 'not-an-object' | 'no-session-id' | 'unsafe-session
 
 /** Longest session id that keeps its row. */
 const SESSION_ID_CHARS_MAX = 255;
-// eslint-disable-next-line no-control-regex -- control characters are what this looks for
 const UNSAFE_ID = /[/\\\u0000-\u001f]|\.\./;
 
 /**

@@ -3,7 +3,7 @@
  * line, the gateway and the agents' tools each make their own. What depends on configuration, on the
  * caller or on the time is added there.
  */
-import { SessionRow } from '@sessions/contracts';
+import { SessionRow, jsonBytes } from '@sessions/contracts';
 import type { ParsedEntry } from '../entry/entry';
 import { nativeView } from '../entry/simple-format';
 import { isJsonObject, type JsonObject, type JsonValue } from '../json';
@@ -26,7 +26,7 @@ export function toSessionRow(key: string, entry: Listed, facts: RowFacts): Sessi
   const text = (name: string): string | undefined => asText(members[name]);
   const whole = (name: string): number | undefined => asWhole(members[name]);
   const flag = (name: string): boolean | undefined => (typeof members[name] === 'boolean' ? members[name] : undefined);
-  const json = (name: string): Buffer | undefined => (isJsonObject(members[name]) ? encodeJson(members[name]) : undefined);
+  const json = (name: string): SessionRow['originJson']  => (isJsonObject(members[name]) ? jsonBytes(members[name]) : undefined);
   const checkpoints = Array.isArray(members['compactionCheckpoints']) ? (members['compactionCheckpoints'] as readonly JsonValue[]) : [];
   const latestCheckpoint = checkpoints[checkpoints.length - 1];
   return SessionRow.create({
@@ -83,7 +83,7 @@ export function toSessionRow(key: string, entry: Listed, facts: RowFacts): Sessi
     modelOverrideSource: text('modelOverrideSource'),
     authProfileOverride: text('authProfileOverride'),
     liveModelSwitchPending: flag('liveModelSwitchPending'),
-    agentRuntimeJson: typeof members['agentRuntimeOverride'] === 'string' ? encodeJson(members['agentRuntimeOverride']) : undefined,
+    agentRuntimeJson: typeof members['agentRuntimeOverride'] === 'string' ? jsonBytes(members['agentRuntimeOverride']) : undefined,
     status: text('status'),
     startedAtMs: whole('startedAt'),
     endedAtMs: whole('endedAt'),
@@ -99,7 +99,7 @@ export function toSessionRow(key: string, entry: Listed, facts: RowFacts): Sessi
     archiveAtMs: whole('archiveAt'),
     compactionCount: asInt32(members['compactionCount']),
     compactionCheckpointCount: checkpoints.length > 0 ? checkpoints.length : undefined,
-    latestCompactionCheckpointJson: latestCheckpoint === undefined ? undefined : encodeJson(latestCheckpoint),
+    latestCompactionCheckpointJson: latestCheckpoint === undefined ? undefined : jsonBytes(latestCheckpoint),
     lastCompactionAtMs: whole('lastCompactionAt'),
     previousSessionId: text('previousSessionId'),
     lastResetReason: text('lastResetReason'),
@@ -118,13 +118,9 @@ export function searchTextOf(row: SessionRow): string {
   return parts.filter((part) => part !== undefined).join('\n').toLowerCase();
 }
 
-function extraOf(members: JsonObject): Buffer | undefined {
+function extraOf(members: JsonObject): SessionRow['extraJson'] {
   const found = EXTRA_MEMBERS.filter((name) => members[name] !== undefined && members[name] !== null);
-  return found.length === 0 ? undefined : encodeJson(Object.fromEntries(found.map((name) => [name, members[name]])));
-}
-
-function encodeJson(value: JsonValue): Buffer {
-  return Buffer.from(JSON.stringify(value), 'utf8');
+  return found.length === 0 ? undefined : jsonBytes(Object.fromEntries(found.map((name) => [name, members[name]])));
 }
 
 function asText(value: JsonValue | undefined): string | undefined {

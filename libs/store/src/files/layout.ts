@@ -45,24 +45,33 @@ export function storeLayout(agentId: string, sessionsFile: string): StoreLayout 
   };
 }
 
-const SEGMENT_NAME = /^journal-(\d{16})\.log$/;
-const SPARE_NAME = /^journal-spare-(\d+)\.log$/;
+const SEGMENT_NAME = /^journal-(\d{8})-(\d{16})\.log$/;
+const SPARE_NAME = /^journal-spare-(\d+)-(\d+)\.log$/;
 const RESULTS_NAME = /^results-(\d{4}-\d{2}-\d{2})\.jsonl$/;
 const TEMP_NAME = /\.(?:\d+\.)?[0-9a-f-]{36}\.tmp$/;
 
-/** `journal-<firstSeq>.log`, the number padded so that names sort as numbers do. */
-export function segmentFileName(firstSeq: number): string {
-  return `journal-${String(firstSeq).padStart(16, '0')}.log`;
+/** Which owner wrote a segment, and from which mutation on. */
+export interface SegmentName {
+  readonly epoch: number;
+  readonly firstSeq: number;
 }
 
-/** First sequence of a segment by its name; undefined for other names. */
-export function firstSeqOfSegment(name: string): number | undefined {
+/**
+ * `journal-<epoch>-<firstSeq>.log`, padded so that names sort as numbers do. The epoch keeps an owner
+ * that was stopped and woke up from ever touching a file of its successor.
+ */
+export function segmentFileName({ epoch, firstSeq }: SegmentName): string {
+  return `journal-${String(epoch).padStart(8, '0')}-${String(firstSeq).padStart(16, '0')}.log`;
+}
+
+/** Undefined for names that are no segment's. */
+export function parseSegmentName(name: string): SegmentName | undefined {
   const match = SEGMENT_NAME.exec(name);
-  return match?.[1] === undefined ? undefined : Number(match[1]);
+  return match === null ? undefined : { epoch: Number(match[1]), firstSeq: Number(match[2]) };
 }
 
-export function spareFileName(n: number): string {
-  return `journal-spare-${n}.log`;
+export function spareFileName(epoch: number, n: number): string {
+  return `journal-spare-${epoch}-${n}.log`;
 }
 
 export function isSpareFileName(name: string): boolean {

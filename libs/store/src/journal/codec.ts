@@ -10,7 +10,7 @@
  *     u32 payload length · u32 crc32 · u64 seq · u32 epoch · u32 head length · u64 syncedSeq · payload
  *
  * little endian. The checksum covers everything behind itself and is seeded with the segment's
- * first sequence, so a frame left over from the file's earlier life never verifies. `syncedSeq` is
+ * first sequence and epoch, so a frame left over from the file's earlier life never verifies. `syncedSeq` is
  * the last sequence that was durable before this frame's group was written: a bad frame at or below
  * a synced sequence seen later is damage, everything above is a torn tail. The payload is the head
  * (JSON) followed by the transcript bytes that the head's append operations describe, in order.
@@ -116,10 +116,11 @@ export function encodePayload(record: Pick<JournalRecord, 'atMs' | 'ops' | 'stor
   return { head: headBytes, blobs, bytes };
 }
 
-/** Checksum seed of a segment. */
-export function segmentSeed(firstSeq: number): number {
-  const bytes = Buffer.alloc(8);
-  bytes.writeBigUInt64LE(BigInt(firstSeq));
+/** Checksum seed of a segment: crc32 of its first sequence and its epoch, as in the header. */
+export function segmentSeed(firstSeq: number, epoch: number): number {
+  const bytes = Buffer.alloc(16);
+  bytes.writeBigUInt64LE(BigInt(firstSeq), 0);
+  bytes.writeBigUInt64LE(BigInt(epoch), 8);
   return crc32(bytes);
 }
 

@@ -187,8 +187,9 @@ export class Journal {
       await this.#options.fs.close(active.fd);
     }
     this.#sealRequested = false;
+    this.#options.fence();
     const file = await this.#options.pool.take(next.seq);
-    const opened: ActiveSegment = { ...file, seed: segmentSeed(next.seq), position: 0, lastSeq: next.seq - 1 };
+    const opened: ActiveSegment = { ...file, seed: segmentSeed(next.seq, this.#options.epoch), position: 0, lastSeq: next.seq - 1 };
     this.#active = opened;
     return opened;
   }

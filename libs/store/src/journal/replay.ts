@@ -8,7 +8,7 @@
 import { constants } from 'node:fs';
 import * as path from 'node:path';
 import type { FileSystem } from '../files/file-system';
-import { firstSeqOfSegment } from '../files/layout';
+import { parseSegmentName, type SegmentName } from '../files/layout';
 import { FRAME_HEADER_BYTES, SEGMENT_HEADER_BYTES, decodeFrame, decodeSegmentHeader, segmentSeed, type JournalRecord } from './codec';
 import type { KeptSegment } from './journal';
 
@@ -43,11 +43,12 @@ interface SegmentScan {
 }
 
 export async function readJournal(fs: FileSystem, dir: string): Promise<ReplayedJournal> {
-  const names = (await fs.readdir(dir)).filter((name) => firstSeqOfSegment(name) !== undefined).sort();
   const scans: SegmentScan[] = [];
-  for (const name of names) {
+  for (const name of (await fs.readdir(dir)).sort()) {
+    const segment = parseSegmentName(name);
+    if (segment === undefined) continue;
     const file = path.join(dir, name);
-    scans.push(scanSegment(file, firstSeqOfSegment(name) as number, await readWhole(fs, file)));
+    scans.push(scanSegment(file, segment, await readWhole(fs, file)));
   }
   return joinSegments(scans);
 }
@@ -70,12 +71,12 @@ async function readWhole(fs: FileSystem, file: string): Promise<Buffer> {
 }
 
 /** Pure: the records of one segment's bytes. */
-export function scanSegment(file: string, firstSeq: number, bytes: Buffer): SegmentScan {
+export function scanSegment(file: string, { firstSeq, epoch }: SegmentName, bytes: Buffer): SegmentScan {
   const header = decodeSegmentHeader(bytes);
-  const empty = { path: file, firstSeq, epoch: 0, records: [], bytes: 0, holes: [] };
+  const empty = { path: file, firstSeq, epoch, records: [], bytes: 0, holes: [] };
   // A header that is missing or from the file's earlier life: nothing of this life was acknowledged.
-  if (header === undefined || header.firstSeq !== firstSeq) return empty;
-  const seed = segmentSeed(firstSeq);
+  if (header === undefined || header.firstSeq !== firstSeq || header.epoch !== epoch) return empty;
+  const seed = segmentSeed(firstSeq, epoch);
   const records: JournalRecord[] = [];
   const holes: { offset: number; fromSeq: number; toSeq: number }[] = [];
   let offset = SEGMENT_HEADER_BYTES;
@@ -95,7 +96,7 @@ export function scanSegment(file: string, firstSeq: number, bytes: Buffer): Segm
     offset = next.offset;
     expected = next.seq;
   }
-  return { path: file, firstSeq, epoch: header.epoch, records, bytes: offset, holes };
+  return { path: file, firstSeq, epoch, records, bytes: offset, holes };
 }
 
 interface FoundFrame {
@@ -116,25 +117,32 @@ function findLaterFrame(bytes: Buffer, from: number, seed: number, expected: num
   return undefined;
 }
 
+/**
+ * Segments in order of epoch and sequence. What an earlier owner wrote from the sequence on with
+ * which its successor began was never acknowledged (its fence had fallen): it does not count.
+ */
 function joinSegments(scans: readonly SegmentScan[]): ReplayedJournal {
   const records: JournalRecord[] = [];
   const damage: JournalDamage[] = [];
   const segments: KeptSegment[] = [];
   let lastSeq = 0;
-  let baseSeq = 0;
+  let baseSeq: number | undefined;
   let highestEpoch = 0;
   scans.forEach((scan, index) => {
-    if (index === 0) baseSeq = scan.firstSeq - 1;
-    else if (scan.firstSeq > lastSeq + 1) {
+    const voidFrom = Math.min(...scans.slice(index + 1).filter((later) => later.epoch > scan.epoch).map((later) => later.firstSeq), Number.MAX_SAFE_INTEGER);
+    const own = scan.records.filter((record) => record.seq < voidFrom);
+    const ownLastSeq = Math.max(Math.min(scan.firstSeq, voidFrom) - 1, own.at(-1)?.seq ?? 0);
+    if (baseSeq === undefined) baseSeq = scan.firstSeq - 1;
+    else if (scan.firstSeq > lastSeq + 1 && scan.firstSeq < voidFrom) {
       const before = scans[index - 1] as SegmentScan;
       damage.push({ path: before.path, offset: before.bytes, fromSeq: lastSeq + 1, toSeq: scan.firstSeq - 1 });
     }
-    for (const hole of scan.holes) damage.push({ path: scan.path, ...hole });
+    for (const hole of scan.holes) if (hole.fromSeq < voidFrom) damage.push({ path: scan.path, ...hole });
     // One by one: a spread of many thousand arguments overflows the stack.
-    for (const record of scan.records) records.push(record);
-    lastSeq = Math.max(scan.firstSeq - 1, scan.records.at(-1)?.seq ?? 0);
+    for (const record of own) records.push(record);
+    lastSeq = Math.max(lastSeq, ownLastSeq);
     highestEpoch = Math.max(highestEpoch, scan.epoch);
-    segments.push({ path: scan.path, firstSeq: scan.firstSeq, lastSeq, bytes: scan.bytes });
+    segments.push({ path: scan.path, firstSeq: scan.firstSeq, lastSeq: ownLastSeq, bytes: scan.bytes });
   });
-  return { records, segments, damage, lastSeq, baseSeq, highestEpoch };
+  return { records, segments, damage, lastSeq, baseSeq: baseSeq ?? 0, highestEpoch };
 }

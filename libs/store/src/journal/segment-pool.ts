@@ -3,12 +3,13 @@
  * Overwriting changes no length, so a synced write costs one data write and one flush and nothing
  * of the file system's own journal.
  *
- * Owns `journal-spare-<n>.log`. A spare's bytes mean nothing; losing one costs a zero-fill.
+ * Owns `journal-spare-<epoch>-<n>.log`. A spare's bytes mean nothing; losing one costs a zero-fill. Files
+ * of an earlier owner are removed, never reused: it may be asleep with one of them open.
  */
 import { constants } from 'node:fs';
 import * as path from 'node:path';
 import type { FileSystem } from '../files/file-system';
-import { isSpareFileName, segmentFileName, spareFileName } from '../files/layout';
+import { isSpareFileName, parseSegmentName, segmentFileName, spareFileName } from '../files/layout';
 
 export const SEGMENT_BYTES = 4 * 1024 * 1024;
 /** Spares kept ready; further recycled segments are unlinked. */
@@ -25,25 +26,21 @@ export interface ActiveFile {
 export class SegmentPool {
   readonly #fs: FileSystem;
   readonly #dir: string;
+  readonly #epoch: number;
   #spares: string[] = [];
   #nextSpare = 1;
   #filling: Promise<void> | undefined;
 
-  constructor(fs: FileSystem, dir: string) {
+  constructor(fs: FileSystem, dir: string, epoch: number) {
     this.#fs = fs;
     this.#dir = dir;
+    this.#epoch = epoch;
   }
 
-  /** Adopts the spares that an earlier process left. */
-  async adopt(): Promise<void> {
-    const names = (await this.#fs.readdir(this.#dir)).filter(isSpareFileName);
-    for (const name of names) {
-      const number = Number(/\d+/.exec(name)?.[0]);
-      this.#nextSpare = Math.max(this.#nextSpare, number + 1);
-      const file = path.join(this.#dir, name);
-      const identity = await this.#fs.identify(file);
-      if (identity?.size === SEGMENT_BYTES && this.#spares.length < SPARES_MAX) this.#spares.push(file);
-      else await this.#fs.unlink(file);
+  /** Removes the spares that earlier owners left. */
+  async removeInherited(): Promise<void> {
+    for (const name of await this.#fs.readdir(this.#dir)) {
+      if (isSpareFileName(name)) await this.#fs.unlink(path.join(this.#dir, name));
     }
   }
 
@@ -72,7 +69,7 @@ export class SegmentPool {
   async take(firstSeq: number): Promise<ActiveFile> {
     await this.#filling;
     const spare = this.#spares.pop() ?? (await this.#fill());
-    const target = path.join(this.#dir, segmentFileName(firstSeq));
+    const target = path.join(this.#dir, segmentFileName({ epoch: this.#epoch, firstSeq }));
     await this.#fs.rename(spare, target);
     await this.#fs.syncDirectory(this.#dir);
     const fd = await this.#fs.open(target, constants.O_RDWR | constants.O_DSYNC | constants.O_NOFOLLOW);
@@ -83,7 +80,8 @@ export class SegmentPool {
   async recycle(file: string): Promise<void> {
     const identity = await this.#fs.identify(file);
     if (identity === undefined) return;
-    if (identity.size !== SEGMENT_BYTES || this.#spares.length >= SPARES_MAX) {
+    const isOurs = parseSegmentName(path.basename(file))?.epoch === this.#epoch;
+    if (!isOurs || identity.size !== SEGMENT_BYTES || this.#spares.length >= SPARES_MAX) {
       await this.#fs.unlink(file);
       return;
     }
@@ -93,7 +91,7 @@ export class SegmentPool {
   }
 
   #spareName(): string {
-    const name = spareFileName(this.#nextSpare);
+    const name = spareFileName(this.#epoch, this.#nextSpare);
     this.#nextSpare += 1;
     return path.join(this.#dir, name);
   }

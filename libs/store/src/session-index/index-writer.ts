@@ -6,6 +6,7 @@
  * transcripts.
  */
 import type Database from 'better-sqlite3';
+import { SessionError } from '@sessions/domain';
 import type { FileIdentity } from '../files/file-system';
 import type { TranscriptTail } from '../types';
 import { entryColumns, type EntryColumns } from './entry-columns';
@@ -34,6 +35,7 @@ export class IndexWriter {
   readonly #counts = new Map<number, number>();
   readonly #touchedCounts = new Set<number>();
   #generation: number;
+  #epoch: number | undefined;
 
   /** @param db a connection whose tables exist (`IndexWriter.createTables`). @param agentId agent of the store. */
   constructor(db: Database.Database, agentId: string) {
@@ -67,16 +69,33 @@ export class IndexWriter {
     return this.meta(META.format) === String(INDEX_FORMAT);
   }
 
-  /** Runs `work` in one transaction and stores the counters with it. */
+  /** From now on only this owner's transactions go through. */
+  claim(epoch: number): void {
+    this.#epoch = epoch;
+    this.db.transaction(() => this.setMeta(META.epoch, epoch)).immediate();
+  }
+
+  /**
+   * Runs `work` in one transaction and stores the counters with it.
+   * @throws EPOCH_SUPERSEDED when another owner has claimed the index since; nothing is changed then.
+   */
   transaction<T>(work: () => T): T {
     return this.db.transaction(() => {
+      this.#refuseWhenSuperseded();
       const result = work();
       for (const visibility of this.#touchedCounts) {
         this.setMeta(`${META.countPrefix}${visibility}`, this.#counts.get(visibility) ?? 0);
       }
       this.#touchedCounts.clear();
       return result;
-    })();
+    }).immediate();
+  }
+
+  #refuseWhenSuperseded(): void {
+    if (this.#epoch === undefined || this.meta(META.epoch) === String(this.#epoch)) return;
+    throw new SessionError('EPOCH_SUPERSEDED', `the session index of agent ${this.#agentId} has a newer owner`, {
+      facts: { agentId: this.#agentId, epoch: this.#epoch, newerEpoch: Number(this.meta(META.epoch) ?? 0) },
+    });
   }
 
   /** Applies acknowledged changes in order; the last text of a key in the batch is the one stored. */

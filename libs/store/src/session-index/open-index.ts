@@ -38,7 +38,6 @@ export function openIndex(request: OpenIndexRequest): OpenedIndex {
   const notices: StoreNotice[] = [];
   const usable = openUsable(request, notices);
   const opened = usable === undefined ? rebuild(request, notices) : bringUpToDate(usable, request, notices);
-  opened.writer.setMeta(META.epoch, request.epoch);
   return opened;
 }
 
@@ -50,7 +49,10 @@ function openUsable(request: OpenIndexRequest, notices: StoreNotice[]): IndexWri
     const hasTables = db.prepare("SELECT 1 FROM sqlite_master WHERE name = 'meta'").get() !== undefined;
     const writer = hasTables ? new IndexWriter(db, request.agentId) : undefined;
     const why = writer === undefined ? 'it has no tables' : whyStale(writer, request);
-    if (writer !== undefined && why === undefined) return writer;
+    if (writer !== undefined && why === undefined) {
+      writer.claim(request.epoch);
+      return writer;
+    }
     db.close();
     notices.push({ kind: 'rebuilt', message: `the session index is rebuilt: ${why}`, path: request.indexFile });
     removeIndexFiles(request.indexFile);
@@ -129,6 +131,7 @@ function rebuild(request: OpenIndexRequest, notices: StoreNotice[]): OpenedIndex
   const db = openIndexForWriting(request.indexFile, request.nativeBinding);
   IndexWriter.createTables(db);
   const writer = new IndexWriter(db, request.agentId);
+  writer.claim(request.epoch);
   const base = importSources(writer, request, notices);
   writer.transaction(() => {
     writer.setMeta(META.format, INDEX_FORMAT);

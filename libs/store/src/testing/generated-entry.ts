@@ -38,7 +38,7 @@ export function generateEntry(recipe: EntryRecipe, index: number): GeneratedEntr
   const startedAt = updatedAt - random.below(DAY_MS);
   const sessionId = random.uuid(startedAt);
   const address = addressOf(recipe.agentId, index, random, sessionId);
-  const [modelProvider, model] = random.pick(MODELS);
+  const [modelProvider, model] = random.pick<readonly [string, string]>(MODELS);
   const inputTokens = random.below(150_000);
   const outputTokens = random.below(20_000);
   const entry: Record<string, JsonValue> = {
