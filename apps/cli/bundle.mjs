@@ -38,15 +38,20 @@ const shared = {
   legalComments: 'none',
 };
 
-const commands = readdirSync(source('commands')).filter((name) => name.endsWith('.ts') && !name.endsWith('.spec.ts'));
-for (const name of ['main.js', 'program.js', 'commands']) rmSync(join(dist, name), { recursive: true, force: true });
-mkdirSync(dist, { recursive: true });
-await build({
-  ...shared,
-  entryPoints: [source('main.ts'), source('program.ts'), ...commands.map((name) => source(join('commands', name)))],
-  outdir: dist,
-  outbase: join(here, 'src'),
-});
+/** Also jest's global set-up, so that tests of the built command never meet an old one. */
+export default async function bundle() {
+  const commands = readdirSync(source('commands')).filter((name) => name.endsWith('.ts') && !name.endsWith('.spec.ts'));
+  for (const name of ['main.js', 'program.js', 'commands']) rmSync(join(dist, name), { recursive: true, force: true });
+  mkdirSync(dist, { recursive: true });
+  await build({
+    ...shared,
+    entryPoints: [source('main.ts'), source('program.ts'), ...commands.map((name) => source(join('commands', name)))],
+    outdir: dist,
+    outbase: join(here, 'src'),
+  });
 
-const worker = join(libraries, 'store', 'src', 'index-worker.ts');
-await build({ ...shared, entryPoints: [worker], outfile: join(dist, 'commands', 'index-worker.js') });
+  const worker = join(libraries, 'store', 'src', 'index-worker.ts');
+  await build({ ...shared, entryPoints: [worker], outfile: join(dist, 'commands', 'index-worker.js') });
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) await bundle();

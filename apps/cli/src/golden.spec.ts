@@ -102,10 +102,6 @@ const shortKey = (key: string): string => (key.length > 26 ? `${key.slice(0, 16)
 const squeeze = (line: string): string => line.replace(/ +/gu, ' ').trim();
 
 describe('the built command answers as the original did', () => {
-  beforeAll(() => {
-    if (!existsSync(PROGRAM)) throw new Error('build this project first: npm run build');
-  });
-
   it.each(cases.filter(({ same }) => same === 'document'))('$name', (one) => {
     const answer = run(one);
     const expected = golden(one.name);

@@ -7,9 +7,8 @@
  */
 import type { CliIo } from './cli-io';
 import { errorCode } from './error-code';
-import { writeSync } from 'node:fs';
+import { fstatSync, writeSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { isatty } from 'node:tty';
 
 const EAGAIN_PAUSE_MS = 2;
 const STDOUT_FD = 1;
@@ -38,7 +37,8 @@ export function createProcessIo(): CliIo {
     get accountHome() {
       return homedir();
     },
-    columns: () => (isatty(STDOUT_FD) ? process.stdout.columns : undefined),
+    // A pipe or a file is seen by its kind; only what may be a terminal is worth setting up a stream.
+    columns: () => (fstatSync(STDOUT_FD).isCharacterDevice() ? process.stdout.columns : undefined),
     nowMs: () => Date.now(),
     out: (text) => writeAll(STDOUT_FD, text),
     err: (text) => writeAll(STDERR_FD, text),
