@@ -25,41 +25,104 @@ export interface OpenInsideOptions {
 }
 
 /**
- * Opens `file` inside `root`.
- * @param root absolute path of the directory that must hold the file; may itself be reached by links.
- * @param file absolute, or relative to `root`.
+ * Opens `file` inside `root`, for a single file; StoreRoot is cheaper for many.
  * @returns undefined when there is no such file (or no such directory on the way).
- * @throws VALIDATION when the path leads out of `root` or is no path; DAMAGED when a link, directory or device
- *   stands where a regular file is expected.
+ * @throws as StoreRoot.open does.
  */
 export async function openInside(root: string, file: string, options: OpenInsideOptions = {}): Promise<FileHandle | undefined> {
-  const wanted = path.resolve(root, file);
-  if (!isInside(path.resolve(root), wanted)) throw leadsOut(root, wanted);
-  let directory: FileHandle | undefined;
-  let handle: FileHandle | undefined;
+  const held = await StoreRoot.hold(root);
   try {
-    const trueRoot = await realpath(root);
-    directory = await open(path.dirname(wanted), constants.O_RDONLY | constants.O_DIRECTORY);
-    const trueDirectory = await truePathOf(directory, path.dirname(wanted));
-    if (trueDirectory !== trueRoot && !isInside(trueRoot, trueDirectory)) throw leadsOut(root, wanted);
+    return await (held ?? new StoreRoot(path.resolve(root), undefined, '')).open(file, options);
+  } finally {
+    await held?.close();
+  }
+}
+
+/** An open directory below which files are opened. Close it when done. */
+export class StoreRoot {
+  readonly path: string;
+  readonly #directory: FileHandle | undefined;
+  readonly #truePath: string;
+
+  /** Use `hold`; without a directory every file is missing. */
+  constructor(root: string, directory: FileHandle | undefined, truePath: string) {
+    this.path = root;
+    this.#directory = directory;
+    this.#truePath = truePath;
+  }
+
+  /**
+   * @param root absolute path of a directory; may itself be reached by links.
+   * @returns undefined when there is no such directory.
+   */
+  static async hold(root: string): Promise<StoreRoot | undefined> {
+    const directory = await openDirectory(root);
+    if (!directory) return undefined;
+    try {
+      return new StoreRoot(path.resolve(root), directory, await truePathOf(directory, root));
+    } catch (error) {
+      await directory.close();
+      throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#directory?.close();
+  }
+
+  /**
+   * Opens one file.
+   * @param file absolute, or relative to the root.
+   * @returns undefined when there is no such file (or no such directory on the way).
+   * @throws VALIDATION when the path leads out of the root or is no path; DAMAGED when a link,
+   *   directory or device stands where a regular file is expected.
+   */
+  async open(file: string, options: OpenInsideOptions = {}): Promise<FileHandle | undefined> {
+    const wanted = path.resolve(this.path, file);
+    if (!isInside(this.path, wanted)) throw leadsOut(this.path, wanted);
+    if (!this.#directory) return undefined;
+    if (path.dirname(wanted) === this.path) return this.#openIn(this.#directory, wanted, options);
+    const directory = await openDirectory(path.dirname(wanted));
+    if (!directory) return undefined;
+    try {
+      const truePath = await truePathOf(directory, path.dirname(wanted));
+      if (truePath !== this.#truePath && !isInside(this.#truePath, truePath)) throw leadsOut(this.path, wanted);
+      return await this.#openIn(directory, wanted, options);
+    } finally {
+      await directory.close();
+    }
+  }
+
+  async #openIn(directory: FileHandle, wanted: string, options: OpenInsideOptions): Promise<FileHandle | undefined> {
     const place = HAS_DESCRIPTOR_PATHS ? `${DESCRIPTORS}/${directory.fd}/${path.basename(wanted)}` : wanted;
     // O_NONBLOCK: opening a FIFO must not wait for its other end.
     const flags = (options.flags ?? constants.O_RDONLY) | constants.O_NOFOLLOW | constants.O_NONBLOCK;
-    handle = await open(place, flags, options.mode ?? FILE_MODE);
-    if (!(await handle.stat()).isFile()) throw notRegular(wanted);
-    if (!HAS_DESCRIPTOR_PATHS && !isInside(trueRoot, await realpath(wanted))) throw leadsOut(root, wanted);
-    const opened = handle;
-    handle = undefined;
-    return opened;
+    let handle: FileHandle | undefined;
+    try {
+      handle = await open(place, flags, options.mode ?? FILE_MODE);
+      if (!(await handle.stat()).isFile()) throw notRegular(wanted);
+      if (!HAS_DESCRIPTOR_PATHS && !isInside(this.#truePath, await realpath(wanted))) throw leadsOut(this.path, wanted);
+      const opened = handle;
+      handle = undefined;
+      return opened;
+    } catch (error) {
+      const code = errorCodeOf(error);
+      if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+      if (code === 'ELOOP' || code === 'EISDIR' || code === 'ENXIO') throw notRegular(wanted);
+      throw asNoPath(error);
+    } finally {
+      await handle?.close();
+    }
+  }
+}
+
+async function openDirectory(place: string): Promise<FileHandle | undefined> {
+  try {
+    return await open(place, constants.O_RDONLY | constants.O_DIRECTORY);
   } catch (error) {
     const code = errorCodeOf(error);
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
-    if (code === 'ERR_INVALID_ARG_VALUE' || code === 'ENAMETOOLONG') throw noPath(error);
-    if (code === 'ELOOP' || code === 'EISDIR' || code === 'ENXIO') throw notRegular(wanted);
-    throw error;
-  } finally {
-    await handle?.close();
-    await directory?.close();
+    throw asNoPath(error);
   }
 }
 
@@ -80,8 +143,10 @@ function leadsOut(root: string, wanted: string): SessionError {
   return new SessionError('VALIDATION', `${wanted} is not inside the store ${root}`, { facts: { path: wanted, root } });
 }
 
-function noPath(cause: unknown): SessionError {
-  return new SessionError('VALIDATION', 'a path inside the store holds a NUL byte or is too long', { cause });
+function asNoPath(error: unknown): unknown {
+  const code = errorCodeOf(error);
+  if (code !== 'ERR_INVALID_ARG_VALUE' && code !== 'ENAMETOOLONG') return error;
+  return new SessionError('VALIDATION', 'a path inside the store holds a NUL byte or is too long', { cause: error });
 }
 
 function notRegular(wanted: string): SessionError {

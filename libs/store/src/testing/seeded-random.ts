@@ -21,8 +21,9 @@ export class SeededRandom {
     return Math.floor((this.word() / 2 ** 32) * limit);
   }
 
-  pick<T>(choices: readonly [T, ...T[]]): T {
-    return choices[this.below(choices.length)] ?? choices[0];
+  /** One of `choices`, of which there is at least one. */
+  pick<T>(choices: readonly T[]): T {
+    return choices[this.below(choices.length)] as T;
   }
 
   chance(probability: number): boolean {
@@ -54,4 +55,4 @@ export class SeededRandom {
 const WORDS = [
   'release', 'plan', 'of', 'the', 'week', 'mail', 'from', 'Anna', 'please', 'check', 'calendar', 'tomorrow', 'größe', 'report', 'draft', 'is', 'ready', 'and', 'send',
   'it', 'to', 'team', 'before', 'noon', 'thanks', '“quoted”', 'build', 'failed', 'again', 'on', 'main', '東京', 'flight', 'at', 'seven', 'remind', 'me', 'budget',
-] as const satisfies readonly [string, ...string[]];
+] as const;

@@ -3,7 +3,7 @@ import type { FileHandle } from 'node:fs/promises';
 import * as path from 'node:path';
 import { SessionError, isSessionId } from '@sessions/domain';
 import { errorCodeOf } from '../files/error-code';
-import { isInside, openInside } from '../files/safe-path';
+import { isInside, type StoreRoot } from '../files/safe-path';
 import { KeyFingerprints } from '../sessions-file/key-fingerprints';
 import { checkTranscript, type TranscriptCheck } from './check-transcript';
 import type { FindingList } from './findings';
@@ -11,6 +11,8 @@ import type { IndexView } from './index-view';
 import type { VerifyTotals } from './verify-store';
 
 export interface RowVerifierParts {
+  /** The store's directory. */
+  readonly root: StoreRoot | undefined;
   readonly dir: string;
   readonly list: FindingList;
   readonly totals: VerifyTotals;
@@ -94,9 +96,9 @@ export class RowVerifier {
   }
 
   async #open(key: string, file: string): Promise<Opened> {
-    const { dir, list } = this.#parts;
+    const { root, list } = this.#parts;
     try {
-      const handle = await openInside(dir, file);
+      const handle = await root?.open(file);
       return handle ? { handle, file } : 'missing';
     } catch (error) {
       if (error instanceof SessionError && error.reason === 'VALIDATION') {

@@ -8,7 +8,7 @@ import { scanSessionsFileSync } from '../sessions-file/scan-sessions-file';
 import { generateStore, type GeneratedStore } from '../testing/store-generator';
 import { scanTranscriptSync } from '../transcript/scan-transcript';
 import { planRepairs, type FindingKind } from './findings';
-import { verifyStore, verifyStores, type StoreReport, type VerifyOptions } from './verify-store';
+import { verifyStore, type StoreReport, type VerifyOptions } from './verify-store';
 
 describe('verifyStore', () => {
   let top: string;
@@ -358,31 +358,6 @@ describe('verifyStore', () => {
     expect(report.totals).toMatchObject({ archives: 3, archiveBytes: 14 });
   });
 
-  it('lists a bounded number of findings and counts the rest', async () => {
-    writeStore(Object.fromEntries(Array.from({ length: 1_200 }, (_, n) => [`k${n}`, n])));
-    const report = await verify();
-    expect(report.findings).toHaveLength(1_000);
-    expect(report.totals.findingsOmitted).toBe(200 + 40);
-    expect(report.ok).toBe(false);
-  });
-
-  it('says how far it is, and stops when asked to', async () => {
-    const stop = new AbortController();
-    writeStore(Object.fromEntries(Array.from({ length: 2_500 }, (_, n) => [`k${n}`, n])));
-    const seen: number[] = [];
-    await expect(
-      verify({
-        signal: stop.signal,
-        onProgress: ({ phase, doneCount }) => {
-          expect(phase).toBe('entries');
-          seen.push(doneCount);
-          if (doneCount === 2_000) stop.abort(new Error('enough'));
-        },
-      }),
-    ).rejects.toThrow('enough');
-    expect(seen).toEqual([1_000, 2_000]);
-  });
-
   it('leaves no descriptor open', async () => {
     writeIndex();
     await verify();
@@ -391,14 +366,5 @@ describe('verifyStore', () => {
     writeFileSync(store.sessionsFile, '{"half');
     await verify();
     expect(readdirSync('/proc/self/fd')).toHaveLength(before);
-  });
-
-  it('reports several stores as one', async () => {
-    const other = generateStore({ stateDir: join(top, 'second'), agentId: 'work', entries: 1 });
-    unlinkSync(other.sessionsFile);
-    writeFileSync(other.sessionsFile, 'x');
-    const report = await verifyStores([{ agentId: 'main', sessionsFile: store.sessionsFile }, { agentId: 'work', sessionsFile: other.sessionsFile }], { nowMs: () => 0 });
-    expect(report.ok).toBe(false);
-    expect(report.stores.map(({ agentId, ok }) => [agentId, ok])).toEqual([['main', true], ['work', false]]);
   });
 });

@@ -12,7 +12,7 @@ import { SessionError } from '@sessions/domain';
 import { errorCodeOf } from '../files/error-code';
 import { sameIdentity, type FileIdentity } from '../files/file-system';
 import { storeLayout, type StoreLayout } from '../files/layout';
-import { openInside } from '../files/safe-path';
+import { StoreRoot, openInside } from '../files/safe-path';
 import { isIndexDamage } from '../session-index/open-database';
 import { KeyFingerprints } from '../sessions-file/key-fingerprints';
 import { scanSessionsFile } from '../sessions-file/scan-sessions-file';
@@ -133,8 +133,10 @@ class StoreVerification {
 
   async run(): Promise<StoreReport> {
     const { index, file } = await this.#look();
+    let root: StoreRoot | undefined;
     try {
-      const rows = new RowVerifier({ dir: this.#layout.dir, list: this.#list, totals: this.#totals, index, live: this.#options.live === true });
+      root = await StoreRoot.hold(this.#layout.dir);
+      const rows = new RowVerifier({ root, dir: this.#layout.dir, list: this.#list, totals: this.#totals, index, live: this.#options.live === true });
       const rowsComplete = await this.#verifyRows(rows, file, index);
       const parts = {
         layout: this.#layout,
@@ -151,6 +153,7 @@ class StoreVerification {
       await verifyNames(parts);
     } finally {
       index?.close();
+      await root?.close();
       if (file.state === 'open') await file.handle.close();
     }
     this.#totals.findingsOmitted = this.#list.omittedCount;
