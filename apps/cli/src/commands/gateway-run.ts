@@ -1,10 +1,16 @@
-/** `openclaw gateway run`: flags laid over the configuration, then every service in this process. */
+/**
+ * `openclaw gateway run`: flags laid over the configuration, then every service in this process.
+ *
+ * A first start without a configuration writes one with a generated token, so that a gateway is
+ * never open to every program of the machine by accident.
+ */
 import { loadCliContext } from '../cli-context';
 import { EXIT } from '../cli-io';
 import type { CliIo, ExitCode } from '../cli-io';
 import { startStandalone } from '../standalone';
 import type { StandaloneOptions, StartStandalone } from '../standalone';
 import { SessionError } from '@sessions/domain';
+import { createMinimalConfig } from '@sessions/host';
 import { isIP } from 'node:net';
 
 export interface GatewayRunFlags {
@@ -45,17 +51,22 @@ const given = (text: string | undefined): string | undefined => (text === undefi
 
 /** @throws VALIDATION, CONFIG_INVALID; UNAUTHENTICATED for an open address that nobody has to log in to */
 export async function resolveStandaloneOptions(io: CliIo, flags: GatewayRunFlags): Promise<StandaloneOptions> {
-  const { environment, config, places, warnings } = await loadCliContext(io);
+  const { environment, config, places, warnings, configExists } = await loadCliContext(io);
+  const say = (line: string): void => io.out(`${line}\n`);
   const port = parsePort(flags.port, config.gateway.port);
   const host = parseBind(flags.bind ?? config.gateway.bind);
-  const token = given(flags.token) ?? config.gateway.auth.token;
+  const configuredToken = given(flags.token) ?? config.gateway.auth.token;
   const password = given(flags.password) ?? config.gateway.auth.password;
-  if (!isLoopback(host) && token === undefined && password === undefined) {
+  if (!isLoopback(host) && configuredToken === undefined && password === undefined) {
     throw new SessionError('UNAUTHENTICATED', `Refusing to listen on ${host} without a token or password: anyone on the network could read every session.`, {
       facts: { host },
       hint: 'Set gateway.auth.token in the configuration, or pass --token or --password.',
     });
   }
+  const firstStart = !configExists && configuredToken === undefined && password === undefined;
+  const made = firstStart ? await createMinimalConfig(environment.configPath) : undefined;
+  if (made?.created === true) say(`Made a configuration with a new token: ${environment.configPath}`);
+  const token = made?.created === true ? made.token : configuredToken;
   for (const { path, message } of warnings) io.err(`warning: ${path}: ${message}\n`);
   return {
     environment,
@@ -65,7 +76,7 @@ export async function resolveStandaloneOptions(io: CliIo, flags: GatewayRunFlags
     auth: { token, password },
     natsUrl: given(flags.nats),
     jsonLogs: flags.json === true,
-    say: (line) => io.out(`${line}\n`),
+    say,
   };
 }
 

@@ -1,0 +1,71 @@
+import { isLoopback, parseBind, parsePort, runGatewayRun } from './gateway-run';
+import type { StandaloneOptions } from '../standalone';
+import { recordingIo } from '../testing';
+import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+describe('gateway run', () => {
+  let directory: string;
+  beforeEach(() => (directory = mkdtempSync(join(tmpdir(), 'cli-run-'))));
+  afterEach(() => rmSync(directory, { recursive: true, force: true }));
+
+  async function start(flags: Parameters<typeof runGatewayRun>[1], env: Record<string, string> = {}, code = 0): Promise<{ options: StandaloneOptions; code: number; stdout: string }> {
+    const io = recordingIo({ env: { HOME: directory, OPENCLAW_STATE_DIR: directory, ...env } });
+    const started: StandaloneOptions[] = [];
+    const exit = await runGatewayRun(io, flags, (options) => (started.push(options), Promise.resolve(code)));
+    const [options] = started;
+    if (options === undefined) throw new Error('it was not started');
+    return { options, code: exit, stdout: io.stdout() };
+  }
+
+  it('makes a configuration with a token at its first start, for its owner only, and says so', async () => {
+    const { options, stdout } = await start({});
+    const file = join(directory, 'openclaw.json');
+    expect(stdout).toContain(file);
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+    expect(readFileSync(file, 'utf8')).toContain(options.auth.token);
+    expect(options.auth.token).toMatch(/^[0-9a-f]{32,}$/);
+    const again = await start({});
+    expect(again.options.auth.token).toBe(options.auth.token);
+    expect(again.stdout).toBe('');
+  });
+
+  it('makes none when a credential is given, and leaves one that exists', async () => {
+    expect((await start({ token: 't' })).options.auth).toEqual({ token: 't', password: undefined });
+    expect((await start({}, { OPENCLAW_GATEWAY_PASSWORD: 'p' })).options.auth.password).toBe('p');
+    expect(readdirSync(directory)).toEqual([]);
+    writeFileSync(join(directory, 'openclaw.json'), '{ gateway: { port: 19001 } }');
+    expect((await start({})).options).toMatchObject({ listen: { host: '127.0.0.1', port: 19_001 }, auth: { token: undefined } });
+  });
+
+  it('lays flags over the configuration', async () => {
+    writeFileSync(join(directory, 'openclaw.json'), '{ gateway: { port: 19001, auth: { token: "configured" } } }');
+    const { options } = await start({ port: '0', bind: 'lan', password: 'p', nats: 'nats://127.0.0.1:4222', json: true });
+    expect(options).toMatchObject({ listen: { host: '0.0.0.0', port: 0 }, auth: { token: 'configured', password: 'p' }, natsUrl: 'nats://127.0.0.1:4222', jsonLogs: true });
+  });
+
+  it('answers the exit code of the services', async () => {
+    expect((await start({ token: 't' }, {}, 130)).code).toBe(130);
+    expect((await start({ token: 't' }, {}, 7)).code).toBe(1);
+  });
+
+  it('never listens beyond the machine without a credential', async () => {
+    writeFileSync(join(directory, 'openclaw.json'), '{}');
+    for (const bind of ['lan', '192.168.0.1', '::']) await expect(start({ bind })).rejects.toThrow('Refusing to listen');
+    for (const bind of ['loopback', '127.0.0.2', '::1']) expect((await start({ bind })).options.listen.port).toBe(18_789);
+  });
+});
+
+describe('addresses and ports', () => {
+  it('are read strictly', () => {
+    expect(parseBind('loopback')).toBe('127.0.0.1');
+    expect(parseBind('10.1.2.3')).toBe('10.1.2.3');
+    for (const bind of ['', 'moon', '127.0.0', 'http://x']) expect(() => parseBind(bind)).toThrow('--bind');
+    expect(parsePort(undefined, 5)).toBe(5);
+    expect(parsePort('0', 5)).toBe(0);
+    for (const port of ['', '-1', '65536', '1e3', '8o']) expect(() => parsePort(port, 5)).toThrow('--port');
+    expect(['127.0.0.1', '127.9.9.9', '::1', '::ffff:127.0.0.1'].every(isLoopback)).toBe(true);
+    expect(['0.0.0.0', '::', '10.0.0.1', '1.127.0.0'].some(isLoopback)).toBe(false);
+  });
+});
