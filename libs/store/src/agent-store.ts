@@ -17,7 +17,7 @@ import type { StoreOwnership } from './files/owner-file';
 import type { FileSystem } from './files/file-system';
 import type { StoreLayout } from './files/layout';
 import type { IndexWorkerClient } from './index-worker-client';
-import { encodePayload, type AppendOp } from './journal/codec';
+import { encodePayload, type AppendOp, type RelocateOp } from './journal/codec';
 import type { Journal } from './journal/journal';
 import type { PendingEntries } from './pending-entries';
 import type { IndexReader } from './session-index/index-reader';
@@ -63,7 +63,7 @@ export class AgentStore {
   readonly #parts: StoreParts;
   readonly #reads: StoreReads;
   readonly #inFlight = new Map<string, InFlight>();
-  #trouble: SessionError | undefined;
+  readonly #troubles = new Map<'transcripts' | 'index', SessionError>();
   #failure: SessionError | undefined;
   #closing = false;
   #rewriteDue = false;
@@ -100,6 +100,13 @@ export class AgentStore {
     return this.#failure;
   }
 
+  /** Journals where acknowledged lines stand after foreign ones came before them. */
+  async relocate(op: RelocateOp): Promise<void> {
+    const { seq, durable } = this.#parts.journal.append(encodePayload({ atMs: this.#parts.nowMs(), ops: [op] }));
+    await durable;
+    this.#parts.worker.push([], seq);
+  }
+
   /** Ends the store's work for good: nothing further is acknowledged. */
   fail(error: SessionError): void {
     if (this.#failure !== undefined) return;
@@ -108,9 +115,10 @@ export class AgentStore {
     this.#parts.onFailure(error);
   }
 
-  /** A transcript cannot be written just now; undefined: it can again. */
-  setTrouble(trouble: SessionError | undefined): void {
-    this.#trouble = trouble;
+  /** A part cannot write just now: mutations are refused until it can (undefined) again; reads go on. */
+  setTrouble(part: 'transcripts' | 'index', trouble: SessionError | undefined): void {
+    if (trouble === undefined) this.#troubles.delete(part);
+    else this.#troubles.set(part, trouble);
   }
 
   /**
@@ -231,7 +239,7 @@ export class AgentStore {
         hint: `run: openclaw sessions verify --agent ${this.agentId} --repair`,
       });
     }
-    if (this.#trouble !== undefined) throw this.#trouble;
+    for (const trouble of this.#troubles.values()) throw trouble;
   }
 
   async #decideAndWrite<T extends JsonValue>(mutation: Mutation<T>): Promise<MutationOutcome<T>> {
@@ -291,7 +299,7 @@ export class AgentStore {
 
   /** Runs in sequence order, as the journal resolves its records in order. */
   #apply(planned: PlannedMutation, appends: readonly AppendOp[], tails: ReadonlyMap<string, TranscriptTail>, seq: number): void {
-    for (const append of appends) this.#parts.transcripts.write(append.file, append.offset, append.bytes);
+    for (const append of appends) this.#parts.transcripts.write(append.file, seq, append.offset, append.bytes);
     this.#parts.worker.push(indexChanges(planned, seq, tails), seq);
     this.scheduleCheckpoint();
   }

@@ -14,9 +14,19 @@ export const FEED_INTERVAL_MS = 25;
 /** Bytes of texts waiting for the worker; above, mutations wait. */
 export const FEED_BYTES_MAX = 64 * 1024 * 1024;
 
+/** Pause before changes are offered again to an index without room. */
+const RETRY_APPLY_MS = 500;
+
 interface Waiting {
   readonly resolve: (reply: unknown) => void;
   readonly reject: (error: Error) => void;
+}
+
+export interface IndexWorkerOptions {
+  /** Called once when the thread dies or an apply fails: the index must be opened anew. */
+  readonly onFailure: (error: Error) => void;
+  /** The index cannot take changes just now (full or read-only disk); undefined: it can again. */
+  readonly onTrouble: (trouble: SessionError | undefined) => void;
 }
 
 interface SeqWaiter {
@@ -34,7 +44,7 @@ export class IndexWorkerClient {
   readonly #worker: Worker;
   readonly #calls = new Map<number, Waiting>();
   readonly #seqWaiters: SeqWaiter[] = [];
-  readonly #onFailure: (error: Error) => void;
+  readonly #options: IndexWorkerOptions;
   #nextId = 1;
   #feed: IndexChange[] = [];
   #feedBytes = 0;
@@ -46,9 +56,8 @@ export class IndexWorkerClient {
   #roomWaiters: (() => void)[] = [];
   #failure: Error | undefined;
 
-  /** @param onFailure called once when the thread dies or an apply fails: the index must be opened anew. */
-  constructor(onFailure: (error: Error) => void) {
-    this.#onFailure = onFailure;
+  constructor(options: IndexWorkerOptions) {
+    this.#options = options;
     this.#worker = new Worker(workerFile(), { name: 'session-index' });
     this.#worker.unref();
     this.#worker.on('message', (message: WorkerReply) => this.#settle(message));
@@ -83,7 +92,7 @@ export class IndexWorkerClient {
       this.#feed.push(change);
       if (change.kind === 'put') this.#feedBytes += change.text.length;
     }
-    this.#feedSeq = seq;
+    this.#feedSeq = Math.max(this.#feedSeq, seq);
     this.#schedule(false);
   }
 
@@ -138,7 +147,7 @@ export class IndexWorkerClient {
     for (const resolve of room) resolve();
     this.#lastFeedAtMs = performance.now();
     try {
-      const { appliedSeq } = await this.call('apply', { changes, appliedSeq: seq });
+      const { appliedSeq } = await this.#applyUntilThereIsRoom(changes, seq);
       this.#appliedSeq = appliedSeq;
     } catch (error) {
       this.#fail(error as Error);
@@ -148,6 +157,25 @@ export class IndexWorkerClient {
     }
     this.#releaseWaiters();
     this.#schedule(this.#seqWaiters.length > 0);
+  }
+
+  /** A full disk is no failure of the index: it waits for room, and those who wait for it are told. */
+  async #applyUntilThereIsRoom(changes: readonly IndexChange[], appliedSeq: number): Promise<{ appliedSeq: number }> {
+    let troubled = false;
+    for (;;) {
+      try {
+        const reply = await this.call('apply', { changes, appliedSeq });
+        if (troubled) this.#options.onTrouble(undefined);
+        return reply;
+      } catch (error) {
+        if (!(error instanceof SessionError) || (error.reason !== 'DISK_FULL' && error.reason !== 'READ_ONLY')) throw error;
+        troubled = true;
+        this.#options.onTrouble(error);
+        for (const { waiting } of this.#seqWaiters.splice(0)) waiting.reject(error);
+        await new Promise((resolve) => setTimeout(resolve, RETRY_APPLY_MS));
+        if (this.#failure !== undefined) throw this.#failure;
+      }
+    }
   }
 
   #releaseWaiters(): void {
@@ -178,7 +206,7 @@ export class IndexWorkerClient {
     this.#calls.clear();
     for (const { waiting } of this.#seqWaiters.splice(0)) waiting.reject(error);
     for (const resolve of this.#roomWaiters.splice(0)) resolve();
-    this.#onFailure(error);
+    this.#options.onFailure(error);
   }
 }
 

@@ -101,8 +101,11 @@ async function openOwned(options: OpenStoreOptions, disk: FileSystem, layout: St
   }
   removeOldTempFiles(layout, nowMs());
   let store: AgentStore | undefined;
-  const worker = new IndexWorkerClient((error) => {
-    store?.fail(error instanceof SessionError ? error : new SessionError('INTERNAL', `the session index failed: ${error.message}`, { cause: error }));
+  const worker = new IndexWorkerClient({
+    onFailure: (error) => {
+      store?.fail(error instanceof SessionError ? error : new SessionError('INTERNAL', `the session index failed: ${error.message}`, { cause: error }));
+    },
+    onTrouble: (trouble) => store?.setTrouble('index', trouble),
   });
   try {
     const opened = await worker.call('open', {
@@ -200,7 +203,8 @@ function assemble({ options, disk, layout, ownership, worker, reader, replayed, 
     remembered: (file) => reader.transcript(file),
     scan: (file, known) => worker.call('scanTranscript', { file, ...(known === undefined ? {} : { known }) }),
     onLockReport: (report) => notice({ kind: 'oddity', message: `transcript lock: ${report.kind}`, path: report.path }),
-    onTrouble: (trouble) => store.setTrouble(trouble),
+    relocate: (op) => store.relocate(op),
+    onTrouble: (trouble) => store.setTrouble('transcripts', trouble),
   });
   const edits = new ExternalEdits({
     fs: disk,

@@ -24,6 +24,10 @@ export interface FileSystem {
   fsync(fd: number): Promise<void>;
   truncate(fd: number, length: number): Promise<void>;
   size(fd: number): Promise<number>;
+  /** Length of an open file, from memory: an fstat of an open descriptor touches no disk. */
+  sizeNow(fd: number): number;
+  /** Names that an open file still has; 0: somebody removed or replaced it. From memory likewise. */
+  linksNow(fd: number): number;
   /** Identity of a regular file; undefined when there is none. @throws when something else stands there. */
   identify(path: string): Promise<FileIdentity | undefined>;
   rename(from: string, to: string): Promise<void>;
@@ -87,6 +91,8 @@ export const nodeFileSystem: FileSystem = {
   truncate: (fd, length) => ftruncate(fd, length),
   size: (fd) =>
     new Promise((resolve, reject) => fs.fstat(fd, (error, stats) => (error ? reject(error) : resolve(stats.size)))),
+  sizeNow: (fd) => fs.fstatSync(fd).size,
+  linksNow: (fd) => fs.fstatSync(fd).nlink,
   async identify(path) {
     try {
       const stats = await fs.promises.lstat(path, { bigint: true });

@@ -12,6 +12,7 @@ import * as path from 'node:path';
 import { SessionError } from '@sessions/domain';
 import { hasErrorCode, type FileSystem } from '../files/file-system';
 import { acquireTranscriptLock, type LockReport, type TranscriptLock } from '../files/transcript-lock';
+import type { RelocateOp } from '../journal/codec';
 import type { TranscriptTail } from '../types';
 
 /** Open descriptors of transcripts at one time; above, idle ones are closed. */
@@ -20,11 +21,14 @@ export const OPEN_TRANSCRIPTS_MAX = 128;
 const KNOWN_TRANSCRIPTS_MAX = 1024;
 /** A courtesy lock is given back after this long without a change. */
 export const LOCK_IDLE_MS = 250;
+/** Pause between two looks while appends on their way to the journal settle. */
+const SETTLE_POLL_MS = 5;
 /** Pause before a failed transcript write is tried again. */
 const RETRY_WRITE_MS = 500;
 /** Transcripts synced at one time by a checkpoint. */
 const SYNCS_AT_ONCE = 4;
 const FILE_MODE = 0o600;
+const NEWLINE = 0x0a;
 
 export interface WriteLockSettings {
   readonly acquireTimeoutMs: number;
@@ -45,12 +49,19 @@ export interface TranscriptFilesOptions {
   /** Reads the facts from the file, on from `known` where its bytes are unchanged. */
   readonly scan: (file: string, known: TranscriptTail | undefined) => Promise<TranscriptTail>;
   readonly onLockReport: (report: LockReport) => void;
+  /** Journals that acknowledged lines stand elsewhere than their record says; resolves when durable. */
+  readonly relocate: (op: RelocateOp) => Promise<void>;
   /** A write failed (DISK_FULL, READ_ONLY or other), or all are written again (undefined). */
   readonly onTrouble: (trouble: SessionError | undefined) => void;
 }
 
+/** Acknowledged bytes on their way to the file. */
 interface Pending {
+  readonly seq: number;
+  /** As the journal's record says. */
   readonly offset: number;
+  /** How far foreign bytes had moved the file's end when the offset was claimed. */
+  readonly shiftAtClaim: number;
   readonly bytes: Buffer;
 }
 
@@ -68,6 +79,12 @@ interface OpenTranscript {
   idleTimer: NodeJS.Timeout | undefined;
   /** Appends handed out but not yet queued for writing. */
   reserved: number;
+  /** Bytes that foreign programs have added (or taken) since the file was opened. */
+  shift: number;
+  /** The shift as it was when each reserved append was claimed, by its recorded offset. */
+  readonly claims: Map<number, number>;
+  /** Foreign lines came in: the end must be read again before the next append. */
+  stale: boolean;
 }
 
 export class TranscriptFiles {
@@ -89,7 +106,8 @@ export class TranscriptFiles {
   /** The end of a transcript whose lock is held; undefined: call `prepare` first. */
   ready(file: string): TranscriptTail | undefined {
     const transcript = this.#open.get(file);
-    return transcript?.lock !== undefined && transcript.changingLock === undefined ? transcript.tail : undefined;
+    const isReady = transcript?.lock !== undefined && transcript.changingLock === undefined && !transcript.stale;
+    return isReady ? transcript.tail : undefined;
   }
 
   /**
@@ -102,7 +120,10 @@ export class TranscriptFiles {
       await known.changingLock;
       return;
     }
-    if (known?.lock !== undefined) return;
+    if (known?.lock !== undefined) {
+      if (known.stale) await this.#readAgain(known);
+      return;
+    }
     const transcript = known ?? this.#remember(file);
     const change = this.#takeLock(transcript).finally(() => {
       transcript.changingLock = undefined;
@@ -123,16 +144,19 @@ export class TranscriptFiles {
     const offset = transcript.tail.bytes;
     transcript.tail = { ...next, bytes: offset + bytes };
     transcript.reserved += 1;
+    transcript.claims.set(offset, transcript.shift);
     clearTimeout(transcript.idleTimer);
     return offset;
   }
 
   /** Queues acknowledged bytes for their place. */
-  write(file: string, offset: number, bytes: Buffer): void {
+  write(file: string, seq: number, offset: number, bytes: Buffer): void {
     const transcript = this.#open.get(file);
     if (transcript === undefined) throw new Error(`transcript ${file} is not open`);
     transcript.reserved -= 1;
-    transcript.queue.push({ offset, bytes });
+    const shiftAtClaim = transcript.claims.get(offset) ?? transcript.shift;
+    transcript.claims.delete(offset);
+    transcript.queue.push({ seq, offset, shiftAtClaim, bytes });
     this.#touched.add(file);
     transcript.writing ??= this.#drain(transcript);
   }
@@ -183,6 +207,9 @@ export class TranscriptFiles {
       changingLock: undefined,
       idleTimer: undefined,
       reserved: 0,
+      shift: 0,
+      claims: new Map(),
+      stale: false,
     };
     this.#open.set(file, transcript);
     return transcript;
@@ -208,6 +235,21 @@ export class TranscriptFiles {
     }
     transcript.lock = held;
     this.#restartIdleTimer(transcript);
+  }
+
+  /** Waits until our own lines are in the file, then reads where it ends. */
+  async #readAgain(transcript: OpenTranscript): Promise<void> {
+    const change = (async () => {
+      while (transcript.reserved > 0 || transcript.writing !== undefined) {
+        await (transcript.writing ?? new Promise((resolve) => setTimeout(resolve, SETTLE_POLL_MS)));
+      }
+      transcript.tail = await this.#options.scan(transcript.file, undefined);
+      transcript.stale = false;
+    })().finally(() => {
+      transcript.changingLock = undefined;
+    });
+    transcript.changingLock = change;
+    await change;
   }
 
   /** What we know, if the file still has that length; else what the file says. */
@@ -245,8 +287,7 @@ export class TranscriptFiles {
     while (transcript.queue.length > 0) {
       const batch = takeContiguous(transcript.queue);
       try {
-        transcript.fd ??= await this.#openFile(transcript);
-        await this.#options.fs.writeAll(transcript.fd, batch.map((pending) => pending.bytes), (batch[0] as Pending).offset);
+        await this.#writeBatch(transcript, batch);
         for (const pending of batch) this.#writtenBytes += pending.bytes.length;
         if (troubled) this.#options.onTrouble(undefined);
         troubled = false;
@@ -260,6 +301,49 @@ export class TranscriptFiles {
     }
     transcript.writing = undefined;
     this.#restartIdleTimer(transcript);
+  }
+
+  /** Foreign bytes that came in between are never overwritten: ours follow on them. */
+  async #writeBatch(transcript: OpenTranscript, batch: readonly Pending[]): Promise<void> {
+    const { fs } = this.#options;
+    const first = batch[0] as Pending;
+    if (transcript.fd !== undefined && fs.linksNow(transcript.fd) === 0) {
+      await fs.close(transcript.fd);
+      transcript.fd = undefined;
+    }
+    transcript.fd ??= await this.#openFile(transcript);
+    const expected = first.offset + transcript.shift - first.shiftAtClaim;
+    const found = fs.sizeNow(transcript.fd);
+    // A write of ours that failed half-way leaves a longer file too.
+    if (found !== expected && !(found > expected && (await this.#isOurPrefix(transcript.fd, expected, found, batch)))) {
+      const newlines = await this.#endLine(transcript.fd, found);
+      transcript.shift += found + newlines - expected;
+      transcript.stale = true;
+    }
+    for (const pending of batch) {
+      const moved = transcript.shift - pending.shiftAtClaim;
+      if (moved === 0) continue;
+      await this.#options.relocate({ op: 'relocate', seq: pending.seq, file: transcript.file, fromOffset: pending.offset, offset: pending.offset + moved });
+    }
+    const at = first.offset + transcript.shift - first.shiftAtClaim;
+    await fs.writeAll(transcript.fd, batch.map((pending) => pending.bytes), at);
+  }
+
+  /** Ends a foreign line that has no newline yet. @returns how many bytes that took. */
+  async #endLine(fd: number, end: number): Promise<number> {
+    const last = Buffer.alloc(1);
+    if (end === 0 || (await this.#options.fs.read(fd, last, 0, 1, end - 1)) === 0 || last[0] === NEWLINE) return 0;
+    await this.#options.fs.writeAll(fd, [Buffer.from('\n')], end);
+    return 1;
+  }
+
+  /** True when what stands behind `from` is the beginning of the batch: a write of ours that was cut short. */
+  async #isOurPrefix(fd: number, from: number, to: number, batch: readonly Pending[]): Promise<boolean> {
+    const ours = Buffer.concat(batch.map((pending) => pending.bytes));
+    if (to - from > ours.length) return false;
+    const found = Buffer.allocUnsafe(to - from);
+    const count = await this.#options.fs.read(fd, found, 0, found.length, from);
+    return count === found.length && ours.subarray(0, found.length).equals(found);
   }
 
   async #openFile(transcript: OpenTranscript): Promise<number> {
@@ -315,10 +399,12 @@ export class TranscriptFiles {
   }
 }
 
+/** The queue's head, as long as each follows on the one before in place and in shift. */
 function takeContiguous(queue: Pending[]): Pending[] {
   let count = 1;
+  const { shiftAtClaim } = queue[0] as Pending;
   let end = (queue[0] as Pending).offset + (queue[0] as Pending).bytes.length;
-  while (count < queue.length && (queue[count] as Pending).offset === end) {
+  while (count < queue.length && (queue[count] as Pending).offset === end && (queue[count] as Pending).shiftAtClaim === shiftAtClaim) {
     end += (queue[count] as Pending).bytes.length;
     count += 1;
   }
