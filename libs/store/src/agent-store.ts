@@ -239,7 +239,8 @@ export class AgentStore {
         hint: `run: openclaw sessions verify --agent ${this.agentId} --repair`,
       });
     }
-    for (const trouble of this.#troubles.values()) throw trouble;
+    const [trouble] = this.#troubles.values();
+    if (trouble !== undefined) throw trouble;
   }
 
   async #decideAndWrite<T extends JsonValue>(mutation: Mutation<T>): Promise<MutationOutcome<T>> {

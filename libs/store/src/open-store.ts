@@ -99,7 +99,7 @@ async function openOwned(options: OpenStoreOptions, disk: FileSystem, layout: St
     const copy = quarantineCopy(damage.path, layout.quarantineDir, nowMs());
     notices.push({ kind: 'damage', message: `acknowledged mutations ${damage.fromSeq} to ${damage.toSeq} cannot be read from the journal`, path: copy ?? damage.path, count: damage.toSeq - damage.fromSeq + 1 });
   }
-  removeOldTempFiles(layout, nowMs());
+  await removeOldTempFiles(layout, nowMs());
   let store: AgentStore | undefined;
   const worker = new IndexWorkerClient({
     onFailure: (error) => {
@@ -263,13 +263,14 @@ function setAsideBrokenOwner(layout: StoreLayout, nowMs: number, notices: StoreN
   notices.push({ kind: 'damage', message: 'the owner record could not be read; it is set aside', ...(copy === undefined ? {} : { path: copy }) });
 }
 
-function removeOldTempFiles(layout: StoreLayout, nowMs: number): void {
+/** Read in batches: the directory holds a file a session. */
+async function removeOldTempFiles(layout: StoreLayout, nowMs: number): Promise<void> {
   const base = path.basename(layout.sessionsFile);
-  for (const name of fs.readdirSync(layout.dir)) {
+  for await (const { name } of await fs.promises.opendir(layout.dir)) {
     if (!name.startsWith(`${base}.`) || !isTempFileName(name)) continue;
     const file = path.join(layout.dir, name);
-    const stats = fs.lstatSync(file, { throwIfNoEntry: false });
-    if (stats?.isFile() === true && nowMs - stats.mtimeMs > TEMP_FILE_MS) fs.rmSync(file, { force: true });
+    const stats = await fs.promises.lstat(file).catch(() => undefined);
+    if (stats?.isFile() === true && nowMs - stats.mtimeMs > TEMP_FILE_MS) await fs.promises.rm(file, { force: true });
   }
 }
 
