@@ -2,37 +2,8 @@ import { connectGateway } from './gateway-client';
 import { toGatewayFailure } from './gateway-errors';
 import { resolveGatewayTarget } from './gateway-target';
 import { leastScopes } from './method-scopes';
-import type { AddressInfo } from 'node:net';
-import { WebSocketServer } from 'ws';
-import type { WebSocket } from 'ws';
+import { HELLO as hello, reply, serveGateway as serve } from '../testing';
 
-type Frame = Record<string, unknown>;
-
-/** A server that greets, records the frames it gets, and answers each request as `answer` says. */
-async function serve(answer: (frame: Frame, socket: WebSocket) => void): Promise<{ url: string; frames: Frame[]; close: () => Promise<void> }> {
-  const server = new WebSocketServer({ port: 0, host: '127.0.0.1' });
-  await new Promise((resolve) => server.once('listening', resolve));
-  const frames: Frame[] = [];
-  server.on('connection', (socket) => {
-    socket.send(JSON.stringify({ type: 'event', event: 'connect.challenge', payload: { nonce: 'n', ts: 1 } }));
-    socket.on('message', (data) => {
-      const frame = JSON.parse(String(data)) as Frame;
-      frames.push(frame);
-      answer(frame, socket);
-    });
-  });
-  return {
-    url: `ws://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    frames,
-    close: async () => {
-      for (const client of server.clients) client.terminate();
-      await new Promise((resolve) => server.close(resolve));
-    },
-  };
-}
-
-const reply = (socket: WebSocket, frame: Frame, rest: Frame): void => socket.send(JSON.stringify({ type: 'res', id: frame['id'], ...rest }));
-const hello = { ok: true, payload: { type: 'hello-ok', protocol: 4, server: { version: 't', connId: 'c' } } };
 const connect = (url: string, timeoutMs = 5000): ReturnType<typeof connectGateway> =>
   connectGateway({ target: { url, urlSource: 'cli --url', token: 'secret' }, scopes: ['operator.read'], timeoutMs, clientVersion: '1' });
 
