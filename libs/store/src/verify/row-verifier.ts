@@ -1,9 +1,9 @@
 /** Checks one entry at a time, together with the transcript it names. Reads only. */
 import type { FileHandle } from 'node:fs/promises';
 import * as path from 'node:path';
-import { SessionError, isSessionId } from '@sessions/domain';
+import { SessionError, isSessionId, transcriptFileOf } from '@sessions/domain';
 import { errorCodeOf } from '../files/error-code';
-import { isInside, type StoreRoot } from '../files/safe-path';
+import type { StoreRoot } from '../files/safe-path';
 import { KeyFingerprints } from '../sessions-file/key-fingerprints';
 import { checkTranscript, type TranscriptCheck } from './check-transcript';
 import type { FindingList } from './findings';
@@ -11,9 +11,8 @@ import type { IndexView } from './index-view';
 import type { VerifyTotals } from './verify-store';
 
 export interface RowVerifierParts {
-  /** The store's directory. */
+  /** The store's directory; undefined when there is none. */
   readonly root: StoreRoot | undefined;
-  readonly dir: string;
   readonly list: FindingList;
   readonly totals: VerifyTotals;
   readonly index: IndexView | undefined;
@@ -74,12 +73,10 @@ export class RowVerifier {
 
   /** Opens what the entry names: the recorded file, else the canonical one. */
   async #openTranscript(key: string, facts: EntryFacts): Promise<Opened> {
-    const { dir, list } = this.#parts;
-    let recorded: string | undefined;
-    if (facts.sessionFile !== undefined) {
-      const resolved = path.resolve(dir, facts.sessionFile);
-      if (isInside(dir, resolved)) recorded = path.relative(dir, resolved);
-      else list.add('unsafe-session-file', 'the recorded transcript lies outside the store and is ignored', { key });
+    const { list } = this.#parts;
+    const recorded = recordedFileOf(facts);
+    if (facts.sessionFile !== undefined && recorded === undefined) {
+      list.add('unsafe-session-file', 'the recorded transcript lies outside the store and is ignored', { key });
     }
     const canonical = isSessionId(facts.sessionId) ? `${facts.sessionId}.jsonl` : undefined;
     for (const file of new Set([recorded, canonical])) {
@@ -111,9 +108,10 @@ export class RowVerifier {
   }
 
   #missing(key: string, facts: EntryFacts): void {
-    const { dir, list, index } = this.#parts;
-    if (!isSessionId(facts.sessionId) && facts.sessionFile === undefined) return;
-    const file = path.relative(dir, path.resolve(dir, facts.sessionFile ?? `${facts.sessionId}.jsonl`));
+    const { list, index } = this.#parts;
+    const file = transcriptFileOf(facts.sessionId, facts.sessionFile);
+    // Safe, but no file name: such a row is listed without a session id and never had a transcript.
+    if (file === null) return;
     const known = index?.transcript(file)?.bytes ?? 0;
     if (known > 0) list.add('transcript-missing', `the transcript is gone; it had ${known} bytes`, { key, file });
     else if (facts.used) list.add('transcript-missing', 'the entry has been used but its transcript is not there', { key, file });
@@ -178,6 +176,12 @@ export class RowVerifier {
     }
     if (differences.length > 0) list.add('index-transcript-differs', `the index says ${differences.join(', ')}`, { key, file });
   }
+}
+
+/** The file that `sessionFile` names inside the store; undefined when it names none. */
+function recordedFileOf({ sessionFile }: EntryFacts): string | undefined {
+  const noId = '';
+  return sessionFile === undefined ? undefined : (transcriptFileOf(noId, sessionFile) ?? undefined);
 }
 
 function readEntry(value: unknown): EntryFacts | undefined {

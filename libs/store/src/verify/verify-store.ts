@@ -136,7 +136,7 @@ class StoreVerification {
     let root: StoreRoot | undefined;
     try {
       root = await StoreRoot.hold(this.#layout.dir);
-      const rows = new RowVerifier({ root, dir: this.#layout.dir, list: this.#list, totals: this.#totals, index, live: this.#options.live === true });
+      const rows = new RowVerifier({ root, list: this.#list, totals: this.#totals, index, live: this.#options.live === true });
       const rowsComplete = await this.#verifyRows(rows, file, index);
       const parts = {
         layout: this.#layout,
