@@ -1,0 +1,170 @@
+/**
+ * The RouterService over gRPC, with health and reflection. Callers present the token or password
+ * as `authorization: Bearer …` metadata; refusals carry ErrorDetails. Health needs no token.
+ */
+import path from 'node:path';
+import { Metadata, Server, ServerCredentials, status as GrpcStatus } from '@grpc/grpc-js';
+import type { ServerErrorResponse, ServerUnaryCall, ServerWritableStream, handleServerStreamingCall, handleUnaryCall } from '@grpc/grpc-js';
+import { ReflectionService } from '@grpc/reflection';
+import { RouterServiceService } from '@sessions/contracts';
+import { SessionError } from '@sessions/domain';
+import { defaultDeadlineMs, errorToHeaders, metaFromClient, methodOfPath, toSessionError } from '@sessions/bus';
+import type { Bus, CallContext, Handlers, MethodShape } from '@sessions/bus';
+import type { Logger } from '@sessions/host';
+import { HealthImplementation } from 'grpc-health-check';
+import { loadSync } from '@grpc/proto-loader';
+import { bearerMatches, isOpen } from '../auth/credentials';
+import type { Credentials } from '../auth/credentials';
+import { SCOPE, SHARED_SECRET_SCOPES, holdsScope } from '../auth/scopes';
+import type { OperatorScope } from '../auth/scopes';
+import type { Listen } from '../deps';
+import type { RouterHandlers } from '../handlers/router-service';
+
+/** Largest message in either direction, bytes. */
+export const GRPC_MESSAGE_BYTES_MAX = 25 * 1024 * 1024;
+const SERVICE_NAME = 'sessions.v1.RouterService';
+const PROTO_FILES = ['sessions/v1/router.proto'];
+
+const READS: ReadonlySet<string> = new Set([
+  'ListSessions', 'DescribeSession', 'ResolveSession', 'PreviewSessions', 'GetUsage', 'SearchSessions', 'GetHistory', 'Subscribe', 'ListAgents',
+]);
+const ADMIN: ReadonlySet<string> = new Set(['PatchSession', 'ResetSession', 'DeleteSession', 'RestoreSession', 'CompactSession', 'KillSession', 'Cleanup']);
+
+/** The same scopes as for the gateway's methods. */
+export function scopeOfRpc(method: string): OperatorScope {
+  if (READS.has(method)) return SCOPE.read;
+  return ADMIN.has(method) ? SCOPE.admin : SCOPE.write;
+}
+
+export interface GrpcEdgeDeps {
+  readonly bus: Bus;
+  readonly logger: Logger;
+  readonly handlers: RouterHandlers;
+  readonly auth: Credentials;
+  readonly grantedScopes: () => readonly string[] | undefined;
+  readonly protoDir?: string;
+}
+
+export interface GrpcEdge {
+  listen(where: Listen): Promise<void>;
+  address(): { readonly host: string; readonly port: number };
+  /** Not serving any more; resolves when the calls in hand are answered. */
+  drain(): Promise<void>;
+  stop(): void;
+}
+
+type GrpcHandler = handleUnaryCall<unknown, unknown> | handleServerStreamingCall<unknown, unknown>;
+
+export function createGrpcEdge(deps: GrpcEdgeDeps): GrpcEdge {
+  const server = new Server({
+    'grpc.max_receive_message_length': GRPC_MESSAGE_BYTES_MAX,
+    'grpc.max_send_message_length': GRPC_MESSAGE_BYTES_MAX,
+  });
+  const health = new HealthImplementation({ '': 'NOT_SERVING', [SERVICE_NAME]: 'NOT_SERVING' });
+  server.addService(RouterServiceService, implementation(deps));
+  health.addToServer(server);
+  if (deps.protoDir !== undefined) {
+    const definition = loadSync(PROTO_FILES, { includeDirs: [deps.protoDir] });
+    new ReflectionService(definition, { services: [SERVICE_NAME] }).addToServer(server);
+  }
+  let bound: { host: string; port: number } | undefined;
+  const announce = (state: 'SERVING' | 'NOT_SERVING'): void => {
+    health.setStatus('', state);
+    health.setStatus(SERVICE_NAME, state);
+  };
+  return {
+    listen: ({ host, port }) =>
+      new Promise((resolve, reject) => {
+        const where = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+        server.bindAsync(where, ServerCredentials.createInsecure(), (error, boundPort) => {
+          if (error !== null) return reject(error);
+          bound = { host, port: boundPort };
+          announce('SERVING');
+          resolve();
+        });
+      }),
+    address() {
+      if (bound === undefined) throw new SessionError('INTERNAL', 'the gRPC server does not listen');
+      return bound;
+    },
+    async drain() {
+      announce('NOT_SERVING');
+      await new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
+    },
+    stop: () => server.forceShutdown(),
+  };
+}
+
+/** One function a method of the contract, also for those without handler: they answer UNSUPPORTED. */
+function implementation(deps: GrpcEdgeDeps): Record<string, GrpcHandler> {
+  const handlers: Partial<Handlers<typeof RouterServiceService>> = deps.handlers;
+  return Object.fromEntries(
+    Object.entries(RouterServiceService).map(([name, definition]) => {
+      const method = definition as unknown as MethodShape;
+      const handler = handlers[name as keyof typeof handlers] as unknown as
+        | ((request: unknown, context: CallContext) => Promise<unknown> & AsyncIterable<unknown>)
+        | undefined;
+      const begin = (call: Call): [request: unknown, context: CallContext] => {
+        const context = contextOf(deps, method, call);
+        if (handler === undefined) throw new SessionError('UNSUPPORTED', `${methodOfPath(method.path)} is not served here`);
+        return [call.request, context];
+      };
+      const unary: handleUnaryCall<unknown, unknown> = (call, callback) => {
+        void (async () => handler?.(...begin(call)))().then(
+          (answer) => callback(null, answer),
+          (thrown: unknown) => callback(refusal(deps, thrown)),
+        );
+      };
+      const stream: handleServerStreamingCall<unknown, unknown> = (call) => {
+        void writeAll(call, () => handler?.(...begin(call))).then(
+          () => call.end(),
+          (thrown: unknown) => call.destroy(Object.assign(new Error('refused'), refusal(deps, thrown))),
+        );
+      };
+      return [name, method.responseStream ? stream : unary];
+    }),
+  );
+}
+
+type Call = ServerUnaryCall<unknown, unknown> | ServerWritableStream<unknown, unknown>;
+
+async function writeAll(call: ServerWritableStream<unknown, unknown>, answers: () => AsyncIterable<unknown> | undefined): Promise<void> {
+  for await (const answer of answers() ?? []) {
+    if (call.cancelled) return;
+    if (!call.write(answer)) await new Promise<void>((resolve) => void call.once('drain', resolve).once('cancelled', resolve));
+  }
+}
+
+/** @throws UNAUTHENTICATED, SCOPE_MISSING, VALIDATION */
+function contextOf(deps: GrpcEdgeDeps, method: MethodShape, call: Call): CallContext {
+  const headers: Record<string, string> = {};
+  for (const [name, value] of Object.entries(call.metadata.getMap())) if (typeof value === 'string') headers[name] = value;
+  if (!isOpen(deps.auth) && !bearerMatches(headers.authorization, deps.auth)) throw new SessionError('UNAUTHENTICATED', 'Unauthorized');
+  const scopes = deps.grantedScopes() ?? SHARED_SECRET_SCOPES;
+  const needed = scopeOfRpc(methodOfPath(method.path));
+  if (!holdsScope(scopes, needed)) throw new SessionError('SCOPE_MISSING', `missing scope: ${needed}`, { facts: { scope: needed } });
+  const leaving = new AbortController();
+  call.on('cancelled', () => leaving.abort(new SessionError('SHUTTING_DOWN', 'the client has left')));
+  const meta = metaFromClient(headers, { caller: `client:grpc/${call.getPeer()}`, scopes });
+  return { ...meta, signal: leaving.signal, deadlineAtMs: deadlineOf(deps, method, call) };
+}
+
+function deadlineOf(deps: GrpcEdgeDeps, method: MethodShape, call: Call): number {
+  const given = Number(call.getDeadline());
+  const own = deps.bus.clock.nowMs() + defaultDeadlineMs(method);
+  return Number.isFinite(given) ? Math.min(given, own) : own;
+}
+
+function refusal(deps: GrpcEdgeDeps, thrown: unknown): ServerErrorResponse {
+  const error = toSessionError(thrown);
+  if (error.reason === 'INTERNAL') deps.logger.error('a gRPC call failed', { err: error });
+  const metadata = new Metadata();
+  for (const [name, value] of Object.entries(errorToHeaders(error))) {
+    // Status and message travel as gRPC's own.
+    if (name.toLowerCase() === 'grpc-details') metadata.set('sess-details-bin', Buffer.from(value, 'base64'));
+  }
+  return { name: 'SessionError', message: error.message, code: error.code as GrpcStatus, details: error.message, metadata };
+}
+
+/** Where the .proto files are in a checkout. */
+export const protoDirIn = (workspaceRoot: string): string => path.join(workspaceRoot, 'proto');

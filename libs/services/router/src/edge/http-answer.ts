@@ -1,0 +1,59 @@
+/** Answers of the HTTP door: JSON, refusals in their one shape, and the texts that clients know. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { SessionError } from '@sessions/domain';
+
+/** Largest body of a request, bytes. */
+export const BODY_BYTES_MAX = 25 * 1024 * 1024;
+
+export function sendJson(response: ServerResponse, status: number, body: unknown, headers: Readonly<Record<string, string>> = {}): void {
+  const bytes = Buffer.from(JSON.stringify(body), 'utf8');
+  response.writeHead(status, {
+    'content-type': 'application/json; charset=utf-8',
+    'content-length': bytes.length,
+    'cache-control': 'no-store',
+    'x-content-type-options': 'nosniff',
+    ...headers,
+  });
+  response.end(response.req.method === 'HEAD' ? undefined : bytes);
+}
+
+export function sendText(response: ServerResponse, status: number, text: string, headers: Readonly<Record<string, string>> = {}): void {
+  response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8', 'content-length': Buffer.byteLength(text), ...headers });
+  response.end(response.req.method === 'HEAD' ? undefined : text);
+}
+
+export function sendUnauthorized(response: ServerResponse): void {
+  sendJson(response, 401, { error: { message: 'Unauthorized', type: 'unauthorized' } });
+}
+
+export function sendMethodNotAllowed(response: ServerResponse, allowed: readonly string[]): void {
+  sendText(response, 405, 'Method Not Allowed', { allow: allowed.join(', ') });
+}
+
+/** A refusal as `{ ok: false, error: { type, message, reason } }`. */
+export function sendRefusal(response: ServerResponse, error: SessionError): void {
+  const { http, httpType } = error.faces;
+  const { reason, message, hint, retryAfterMs } = error;
+  const body = { ok: false, error: { type: httpType, message, reason, ...(hint !== undefined && { hint }) } };
+  sendJson(response, http, body, retryAfterMs === undefined ? {} : { 'retry-after': String(Math.ceil(retryAfterMs / 1000)) });
+}
+
+/** @throws TOO_LARGE above `BODY_BYTES_MAX`, VALIDATION for a body that is not JSON */
+export async function readJsonBody(request: IncomingMessage): Promise<unknown> {
+  const tooLarge = (): SessionError =>
+    new SessionError('TOO_LARGE', `the body is larger than ${BODY_BYTES_MAX} bytes`, { facts: { bound: BODY_BYTES_MAX } });
+  if (Number(request.headers['content-length'] ?? 0) > BODY_BYTES_MAX) throw tooLarge();
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes > BODY_BYTES_MAX) throw tooLarge();
+    chunks.push(chunk);
+  }
+  try {
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks));
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new SessionError('VALIDATION', 'the body is not valid JSON', { cause });
+  }
+}

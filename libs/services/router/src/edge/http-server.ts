@@ -1,0 +1,204 @@
+/**
+ * The one port of the router: HTTP requests, and upgrades to the gateway's WebSocket.
+ *
+ * Every route but health and readiness wants `Authorization: Bearer` with the token or password,
+ * judged before the path's own content is looked at.
+ */
+import { createServer } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { SessionError } from '@sessions/domain';
+import { metaFromClient, toSessionError } from '@sessions/bus';
+import type { Bus, CallContext } from '@sessions/bus';
+import type { Health, Logger, Metrics } from '@sessions/host';
+import { bearerMatches, isOpen } from '../auth/credentials';
+import type { Credentials } from '../auth/credentials';
+import { SHARED_SECRET_SCOPES, holdsScope, narrowScopes } from '../auth/scopes';
+import type { OperatorScope } from '../auth/scopes';
+import type { Listen } from '../deps';
+import { sendJson, sendMethodNotAllowed, sendRefusal, sendText, sendUnauthorized } from './http-answer';
+
+/** Time for the headers of a request, for all of it. */
+const HEADERS_TIMEOUT_MS = 15_000;
+const REQUEST_TIMEOUT_MS = 120_000;
+/** Requests that are worked on at a time; one more is refused. */
+const REQUESTS_MAX = 512;
+/** Time for one request after its body was read. */
+const CALL_DEADLINE_MS = 30_000;
+
+/** What a route gets. */
+export interface HttpCall {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly url: URL;
+  /** What the route's pattern captured, decoded. */
+  readonly captured: readonly string[];
+  readonly context: CallContext;
+}
+
+export interface HttpRoute {
+  readonly method: 'GET' | 'POST';
+  readonly pattern: RegExp;
+  readonly scope: OperatorScope;
+  readonly serve: (call: HttpCall) => Promise<void>;
+}
+
+export interface HttpServerDeps {
+  readonly bus: Bus;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly health: Health;
+  readonly auth: Credentials;
+  /** `gateway.auth.scopes`; undefined: all. */
+  readonly grantedScopes: () => readonly string[] | undefined;
+  readonly uptimeMs: () => number;
+  readonly routes: readonly HttpRoute[];
+  readonly onUpgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
+}
+
+export interface HttpServer {
+  /** @throws the system's error when the address cannot be had (EADDRINUSE, EACCES ...) */
+  listen(where: Listen): Promise<void>;
+  address(): { readonly host: string; readonly port: number };
+  /** Takes no new connection; resolves when the requests in hand are answered. */
+  drain(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export function createHttpServer(deps: HttpServerDeps): HttpServer {
+  let open = 0;
+  let closed: Promise<void> | undefined;
+  const requests = deps.metrics.counter('sessions_http_requests_total', 'HTTP requests answered', ['status']);
+  const server: Server = createServer({ headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS }, (request, response) => {
+    open += 1;
+    response.once('close', () => {
+      open -= 1;
+      requests.inc({ status: String(response.statusCode) });
+    });
+    void handle(deps, request, response, open).catch((err: unknown) => {
+      deps.logger.error('an HTTP request failed', { err });
+      if (!response.headersSent) sendRefusal(response, toSessionError(err));
+      else response.destroy();
+    });
+  });
+  server.on('upgrade', (request, socket, head) => deps.onUpgrade(request, socket, head));
+  server.on('clientError', (_error, socket) => {
+    if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n');
+  });
+  const close = (): Promise<void> => (closed ??= new Promise((resolve) => server.close(() => resolve())));
+  return {
+    listen: ({ host, port }) =>
+      new Promise((resolve, reject) => {
+        server.once('error', reject);
+        server.listen(port, host, () => {
+          server.off('error', reject);
+          resolve();
+        });
+      }),
+    address() {
+      const { address, port } = server.address() as AddressInfo;
+      return { host: address, port };
+    },
+    async drain() {
+      if (!server.listening) return;
+      const done = close();
+      server.closeIdleConnections();
+      await done;
+    },
+    async stop() {
+      const done = server.listening || closed !== undefined ? close() : Promise.resolve();
+      server.closeAllConnections();
+      await done;
+    },
+  };
+}
+
+async function handle(deps: HttpServerDeps, request: IncomingMessage, response: ServerResponse, open: number): Promise<void> {
+  const url = readUrl(request);
+  if (url === undefined) return sendRefusal(response, new SessionError('VALIDATION', 'the address is not valid'));
+  const method = request.method === 'HEAD' ? 'GET' : (request.method ?? 'GET');
+  if (/^\/(health|healthz|ready|readyz)$/.test(url.pathname)) {
+    return method === 'GET' ? sendHealth(deps, url.pathname, response) : sendMethodNotAllowed(response, ['GET', 'HEAD']);
+  }
+  if (open > REQUESTS_MAX) return sendRefusal(response, new SessionError('OVERLOADED', 'too many requests at a time', { retryAfterMs: 1000 }));
+  const found = deps.routes.flatMap((route) => {
+    const match = route.pattern.exec(url.pathname);
+    return match === null ? [] : [{ route, captured: match.slice(1) }];
+  });
+  const isMetrics = url.pathname === '/metrics';
+  if (found.length === 0 && !isMetrics) return sendText(response, 404, 'Not Found');
+  const allowed = isMetrics ? ['GET'] : found.map(({ route }) => route.method);
+  const chosen = found.find(({ route }) => route.method === method);
+  if (!allowed.some((one) => one === method)) {
+    return sendMethodNotAllowed(response, allowed.flatMap((one) => (one === 'GET' ? ['GET', 'HEAD'] : [one])));
+  }
+  if (!isOpen(deps.auth) && !bearerMatches(request.headers.authorization, deps.auth)) return sendUnauthorized(response);
+  if (isMetrics) return sendText(response, 200, await deps.metrics.text(), { 'content-type': deps.metrics.contentType });
+  if (chosen !== undefined) await serveRoute(deps, chosen.route, { request, response, url, captured: chosen.captured });
+}
+
+async function serveRoute(deps: HttpServerDeps, route: HttpRoute, call: Omit<HttpCall, 'context'>): Promise<void> {
+  const { request, response } = call;
+  try {
+    const scopes = scopesOf(request, deps.grantedScopes());
+    if (!holdsScope(scopes, route.scope)) {
+      throw new SessionError('SCOPE_MISSING', `missing scope: ${route.scope}`, { facts: { scope: route.scope } });
+    }
+    const captured = call.captured.map(decoded);
+    await route.serve({ ...call, captured, context: contextOf(deps, request, response, scopes) });
+  } catch (thrown) {
+    const error = toSessionError(thrown);
+    if (error.reason === 'INTERNAL') deps.logger.error('an HTTP request failed', { err: error });
+    if (response.headersSent) return void response.destroy();
+    // What is left of a body that is too large is not waited for.
+    if (error.reason === 'TOO_LARGE') response.shouldKeepAlive = false;
+    sendRefusal(response, error);
+  }
+}
+
+function contextOf(deps: HttpServerDeps, request: IncomingMessage, response: ServerResponse, scopes: readonly string[]): CallContext {
+  const leaving = new AbortController();
+  response.once('close', () => {
+    if (!response.writableFinished) leaving.abort(new SessionError('SHUTTING_DOWN', 'the client has left'));
+  });
+  const headers: Record<string, string> = {};
+  for (const [name, value] of Object.entries(request.headers)) if (typeof value === 'string') headers[name] = value;
+  const idempotencyKey = headers['idempotency-key'];
+  if (idempotencyKey !== undefined) headers['sess-idempotency-key'] = idempotencyKey;
+  const meta = metaFromClient(headers, { caller: 'client:http', scopes });
+  return { ...meta, signal: leaving.signal, deadlineAtMs: deps.bus.clock.nowMs() + CALL_DEADLINE_MS };
+}
+
+/** The secret holds what the configuration grants; the header can only narrow it. */
+function scopesOf(request: IncomingMessage, granted: readonly string[] | undefined): readonly string[] {
+  const held = granted ?? SHARED_SECRET_SCOPES;
+  const header = request.headers['x-openclaw-scopes'];
+  if (typeof header !== 'string') return held;
+  return narrowScopes(header.split(',').map((scope) => scope.trim()).filter((scope) => scope !== ''), held);
+}
+
+function sendHealth(deps: HttpServerDeps, path: string, response: ServerResponse): void {
+  if (path.startsWith('/health')) return sendJson(response, 200, { ok: true, status: 'live' });
+  const { ready, phase, parts } = deps.health.report();
+  const failing = [...(phase === 'serving' ? [] : [phase]), ...Object.entries(parts).flatMap(([name, part]) => (part.state === 'down' ? [name] : []))];
+  const eventLoop = { longestStallMs: Math.round(deps.metrics.eventLoopStallMs()) };
+  sendJson(response, ready ? 200 : 503, { ready, failing, uptimeMs: deps.uptimeMs(), eventLoop });
+}
+
+/** Keys may stand in a path as they are, so what is not escaped properly is taken literally. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+function readUrl(request: IncomingMessage): URL | undefined {
+  try {
+    return new URL(request.url ?? '/', 'http://router');
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,283 @@
+/**
+ * One WebSocket of the gateway, from challenge to close.
+ *
+ * The server speaks first; the first request must be `connect`, within the handshake time and in
+ * small frames; afterwards requests are answered as they finish, at most `REQUESTS_IN_FLIGHT_MAX` at
+ * a time. Nobody waits for a slow client: what it does not take is held up to `bufferedBytesMax`,
+ * then the connection ends. A connection keeps nothing that outlives it.
+ */
+import { randomUUID } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import { SessionError } from '@sessions/domain';
+import { toSessionError } from '@sessions/bus';
+import type { Clock, Logger, Timer } from '@sessions/host';
+import type { RawData, WebSocket } from 'ws';
+import { parseConnectParams } from './connect-params';
+import { FrameRefusal, formatAnswer, formatEvent, formatRefusal, parseFrame, toFrameError } from './gateway-frames';
+import type { FrameError, RequestFrame } from './gateway-frames';
+import { CLOSE, decideConnect } from './handshake';
+import type { HandshakeFacts } from './handshake';
+
+/** Time for a `connect` request. */
+export const HANDSHAKE_TIMEOUT_MS = 15_000;
+/** Bytes that may arrive before `connect` is accepted. */
+export const HANDSHAKE_BYTES_MAX = 64 * 1024;
+/** Largest frame afterwards. */
+export const FRAME_BYTES_MAX = 25 * 1024 * 1024;
+/** What may wait for a client that does not read. */
+export const BUFFERED_BYTES_MAX = 50 * 1024 * 1024;
+/** How often a connected client hears a `tick` and is asked for a sign of life. */
+export const TICK_INTERVAL_MS = 30_000;
+/** Requests of one connection that are worked on at a time; one more is refused. */
+export const REQUESTS_IN_FLIGHT_MAX = 128;
+/** Sessions that one connection may follow by key. */
+export const FOLLOWED_KEYS_MAX = 1000;
+/** Time for a client to answer a close before its socket is cut. */
+const CLOSE_GRACE_MS = 2_000;
+/** Longest reason of a close frame, bytes. */
+const CLOSE_REASON_BYTES_MAX = 123;
+
+export interface ConnectionDeps {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** What the handshake needs to know at this moment. */
+  readonly handshakeFacts: () => Pick<HandshakeFacts, 'credentials' | 'grantedScopes'>;
+  /** The `hello-ok` payload of an accepted connection. */
+  readonly hello: (connection: Connection) => Promise<Readonly<Record<string, unknown>>>;
+  /** Serves one request. */
+  readonly serve: (connection: Connection, frame: RequestFrame) => Promise<Outcome>;
+  readonly onConnected: (connection: Connection) => void;
+  readonly onClosed: (connection: Connection) => void;
+  readonly bufferedBytesMax?: number;
+}
+
+/** What a request came to; `after` runs when its answer has been sent. */
+export interface Outcome {
+  readonly payload: unknown;
+  readonly after?: () => void;
+}
+
+export class Connection {
+  readonly connId = randomUUID();
+  /** Granted by the handshake. */
+  scopes: readonly string[] = [];
+  role: 'operator' | 'node' = 'operator';
+  protocol = 0;
+  clientId = '';
+  /** Hears of every session. */
+  followsAll = false;
+  /** Sessions followed by key, canonical. */
+  readonly followedKeys = new Set<string>();
+
+  readonly #deps: ConnectionDeps;
+  readonly #socket: WebSocket;
+  readonly #request: IncomingMessage;
+  readonly #nonce = randomUUID();
+  readonly #leaving = new AbortController();
+  #state: 'challenged' | 'connecting' | 'connected' | 'closed' = 'challenged';
+  #connecting: Promise<void> = Promise.resolve();
+  #handshakeTimer: Timer | undefined;
+  #tickTimer: Timer | undefined;
+  #inFlight = 0;
+  #eventSeq = 0;
+  #alive = true;
+
+  constructor(socket: WebSocket, request: IncomingMessage, deps: ConnectionDeps) {
+    this.#socket = socket;
+    this.#request = request;
+    this.#deps = deps;
+  }
+
+  /** Aborts when the client has left. */
+  get signal(): AbortSignal {
+    return this.#leaving.signal;
+  }
+
+  get isConnected(): boolean {
+    return this.#state === 'connected';
+  }
+
+  /** Bytes that this client has not taken. */
+  get bufferedBytes(): number {
+    return this.#socket.bufferedAmount;
+  }
+
+  open(): void {
+    const { clock } = this.#deps;
+    const guard = this.#guardHandshakeBytes();
+    this.#socket.on('message', (data, isBinary) => {
+      if (this.#state === 'connected') guard.lift();
+      void this.#onMessage(data, isBinary);
+    });
+    this.#socket.on('pong', () => (this.#alive = true));
+    this.#socket.on('error', () => this.#socket.terminate());
+    this.#socket.on('close', () => this.#onClose());
+    this.#handshakeTimer = clock.setTimer(HANDSHAKE_TIMEOUT_MS, () => this.close(CLOSE.normal), { keepsAlive: false });
+    this.#write(formatEvent('connect.challenge', { nonce: this.#nonce, ts: clock.nowMs() }));
+  }
+
+  /** An event without number; a text made once serves every connection. */
+  sendText(text: string): void {
+    if (this.#state === 'connected') this.#write(text);
+  }
+
+  /** A numbered, scope-gated broadcast. */
+  broadcast(event: string, payload: unknown): void {
+    if (this.#state === 'connected') this.#write(formatEvent(event, payload, ++this.#eventSeq));
+  }
+
+  /** Says goodbye; a client that does not answer is cut off. */
+  close(code: number, reason = ''): void {
+    if (this.#state === 'closed') return;
+    this.#socket.close(code, fitReason(reason));
+    this.#deps.clock.setTimer(CLOSE_GRACE_MS, () => this.#socket.terminate(), { keepsAlive: false });
+  }
+
+  terminate(): void {
+    this.#socket.terminate();
+  }
+
+  #write(text: string): void {
+    if (this.#socket.readyState !== this.#socket.OPEN) return;
+    const bound = this.#deps.bufferedBytesMax ?? BUFFERED_BYTES_MAX;
+    if (this.#socket.bufferedAmount + text.length > bound) {
+      this.#deps.logger.warn('connection closed because its client does not read', { bytes: this.#socket.bufferedAmount });
+      this.close(CLOSE.policy, 'slow consumer');
+      return;
+    }
+    this.#socket.send(text);
+  }
+
+  /** Bytes are counted as they arrive: a frame that is never finished must not fill memory. */
+  #guardHandshakeBytes(): { lift(): void } {
+    const { socket } = this.#request;
+    const startBytes = socket.bytesRead;
+    const look = (): void => {
+      if (this.#state === 'connected') return lift();
+      if (socket.bytesRead - startBytes <= HANDSHAKE_BYTES_MAX) return;
+      lift();
+      this.close(CLOSE.tooLarge, 'frame too large before connect');
+      this.#socket.pause();
+    };
+    const lift = (): void => void socket.off('data', look);
+    socket.on('data', look);
+    return { lift };
+  }
+
+  async #onMessage(data: RawData, isBinary: boolean): Promise<void> {
+    if (this.#state === 'closed' || this.#socket.readyState !== this.#socket.OPEN) return;
+    const text = isBinary ? '' : rawText(data);
+    if (this.#state === 'connected') return this.#onFrame(text);
+    if (this.#state === 'challenged') {
+      this.#connecting = this.#onConnect(text);
+      return this.#connecting;
+    }
+    // Sent before `connect` was answered: held until it is known who asks.
+    await this.#connecting;
+    if (this.isConnected) await this.#onFrame(text);
+  }
+
+  async #onConnect(text: string): Promise<void> {
+    const read = parseFrame(text);
+    if (read.kind === 'not-json') return this.close(CLOSE.normal);
+    if (read.kind === 'invalid') return this.close(CLOSE.policy, 'invalid request frame');
+    const { frame } = read;
+    if (frame.method !== 'connect') {
+      return this.#refuseConnect(frame.id, { code: 'INVALID_REQUEST', message: 'invalid handshake: first request must be connect' });
+    }
+    const parsed = parseConnectParams(frame.params);
+    if (!parsed.ok) return this.#refuseConnect(frame.id, { code: 'INVALID_REQUEST', message: parsed.problem });
+    const { headers } = this.#request;
+    const decision = decideConnect(parsed.params, {
+      ...this.#deps.handshakeFacts(),
+      nonce: this.#nonce,
+      nowMs: this.#deps.clock.nowMs(),
+      origin: headers.origin,
+      host: headers.host,
+    });
+    if (!decision.ok) return this.#refuseConnect(frame.id, decision.error, decision.closeCode);
+    this.scopes = decision.scopes;
+    this.role = decision.role;
+    this.protocol = decision.protocol;
+    this.clientId = parsed.params.client.id;
+    this.#state = 'connecting';
+    this.#handshakeTimer?.cancel();
+    try {
+      const payload = await this.#deps.hello(this);
+      if (this.#socket.readyState !== this.#socket.OPEN) return;
+      this.#write(formatAnswer(frame.id, payload));
+      this.#state = 'connected';
+      this.#tick();
+      this.#deps.onConnected(this);
+    } catch (error) {
+      this.#refuseConnect(frame.id, toFrameError(toSessionError(error)));
+    }
+  }
+
+  #refuseConnect(id: string, error: FrameError, closeCode: number = CLOSE.policy): void {
+    this.#write(formatRefusal(id, error));
+    this.close(closeCode, error.message);
+  }
+
+  async #onFrame(text: string): Promise<void> {
+    const read = parseFrame(text);
+    if (read.kind === 'not-json') return;
+    if (read.kind === 'invalid') {
+      return this.#write(formatRefusal(read.id, { code: 'INVALID_REQUEST', message: read.problem }));
+    }
+    const { frame } = read;
+    if (this.#inFlight >= REQUESTS_IN_FLIGHT_MAX) {
+      const busy = new SessionError('OVERLOADED', `more than ${REQUESTS_IN_FLIGHT_MAX} requests of one connection are open`);
+      return this.#write(formatRefusal(frame.id, toFrameError(busy)));
+    }
+    this.#inFlight += 1;
+    try {
+      const { payload, after } = await this.#deps.serve(this, frame);
+      this.#write(formatAnswer(frame.id, payload));
+      after?.();
+    } catch (thrown) {
+      if (thrown instanceof FrameRefusal) return this.#write(formatRefusal(frame.id, thrown.error));
+      const error = toSessionError(thrown);
+      if (error.reason === 'INTERNAL') this.#deps.logger.error('request failed', { err: error });
+      this.#write(formatRefusal(frame.id, toFrameError(error)));
+    } finally {
+      this.#inFlight -= 1;
+    }
+  }
+
+  #tick(): void {
+    const { clock } = this.#deps;
+    this.#tickTimer = clock.setTimer(
+      TICK_INTERVAL_MS,
+      () => {
+        if (!this.#alive) return this.terminate();
+        this.#alive = false;
+        this.#socket.ping();
+        this.#write(formatEvent('tick', { ts: clock.nowMs() }));
+        this.#tick();
+      },
+      { keepsAlive: false },
+    );
+  }
+
+  #onClose(): void {
+    if (this.#state === 'closed') return;
+    this.#state = 'closed';
+    this.#handshakeTimer?.cancel();
+    this.#tickTimer?.cancel();
+    this.#leaving.abort(new SessionError('SHUTTING_DOWN', 'the client has left'));
+    this.#deps.onClosed(this);
+  }
+}
+
+function rawText(data: RawData): string {
+  if (Array.isArray(data)) return Buffer.concat(data).toString('utf8');
+  return (data instanceof ArrayBuffer ? Buffer.from(data) : data).toString('utf8');
+}
+
+function fitReason(reason: string): string {
+  const bytes = Buffer.from(reason, 'utf8');
+  return bytes.length <= CLOSE_REASON_BYTES_MAX
+    ? reason
+    : new TextDecoder('utf-8').decode(bytes.subarray(0, CLOSE_REASON_BYTES_MAX)).replace(/\uFFFD+$/, '');
+}

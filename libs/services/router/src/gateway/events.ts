@@ -1,0 +1,106 @@
+/**
+ * Events of the bus as the gateway's frames, to the connections that asked for them. A frame is
+ * written once, however many connections get it, and not at all when none does.
+ */
+import { SessionRow } from '@sessions/contracts';
+import type { Event } from '@sessions/contracts';
+import type { JsonValue } from '@sessions/domain';
+import type { Connection } from './connection';
+import { formatEvent } from './gateway-frames';
+import { toClientMessage } from './messages';
+import type { GatewayRows } from './rows';
+
+type Row = Record<string, JsonValue>;
+
+export interface GatewayEventsDeps {
+  readonly connections: () => Iterable<Connection>;
+  readonly rows: GatewayRows;
+}
+
+/** Passes one event on. */
+export function createGatewayEvents({ connections, rows }: GatewayEventsDeps): (event: Event) => void {
+  return (event) => {
+    const { body, sessionKey } = event;
+    if (body === undefined) return;
+    const all: Connection[] = [];
+    const followers: Connection[] = [];
+    for (const connection of connections()) {
+      if (connection.followsAll) all.push(connection);
+      else if (sessionKey !== undefined && connection.followedKeys.has(sessionKey)) followers.push(connection);
+    }
+    if (all.length === 0 && followers.length === 0) return;
+    const frames = framesOf(event, rows);
+    if (frames.message !== undefined) sendTo([...all, ...followers], frames.message);
+    if (frames.changed !== undefined) sendTo(all, frames.changed);
+    if (frames.operation !== undefined) sendTo(all, frames.operation);
+  };
+}
+
+function sendTo(connections: readonly Connection[], frame: string): void {
+  for (const connection of connections) connection.sendText(frame);
+}
+
+interface Frames {
+  readonly message?: string;
+  readonly changed?: string;
+  readonly operation?: string;
+}
+
+function framesOf(event: Event, rows: GatewayRows): Frames {
+  const { body } = event;
+  switch (body?.$case) {
+    case 'message':
+      return messageFrames(event, body.value, rows);
+    case 'changed': {
+      const { reason, phase, runId, encodedRow, previousSessionId } = body.value;
+      const row = rowOf(encodedRow, rows);
+      const what = {
+        ...(reason !== undefined && { reason }),
+        ...(phase !== undefined && { phase }),
+        ...(runId !== undefined && { runId }),
+        ...(previousSessionId !== undefined && { previousSessionId }),
+      };
+      return { changed: formatEvent('sessions.changed', changedPayload(event, what, row, phase !== undefined)) };
+    }
+    case 'operation': {
+      const { operationId, operation, phase, completed, reason } = body.value;
+      const more = { ...(completed !== undefined && { completed }), ...(reason !== undefined && { reason }) };
+      return { operation: formatEvent('session.operation', { operationId, operation, phase, sessionKey: event.sessionKey, ...more, ts: event.atMs }) };
+    }
+    default:
+      return {};
+  }
+}
+
+function messageFrames(event: Event, value: Extract<NonNullable<Event['body']>, { $case: 'message' }>['value'], rows: GatewayRows): Frames {
+  const { messageId, messageSeq, lineJson, encodedRow, runId } = value;
+  const row = rowOf(encodedRow, rows);
+  const changed = formatEvent('sessions.changed', changedPayload(event, { phase: 'message', ...(runId !== undefined && { runId }) }, row, true));
+  const message = lineJson === undefined ? undefined : toClientMessage({ lineJson, recordId: messageId, messageSeq });
+  const payload = {
+    ...row,
+    sessionKey: event.sessionKey,
+    agentId: event.agentId,
+    // A line above the size of an event is left out: its id says what to read.
+    message: message ?? null,
+    messageId,
+    ...(messageSeq !== undefined && { messageSeq }),
+    ...(row !== undefined && { session: row }),
+  };
+  return { message: formatEvent('session.message', payload), changed };
+}
+
+function changedPayload(event: Event, what: Record<string, JsonValue>, row: Row | undefined, withSession: boolean): Record<string, JsonValue> {
+  return {
+    ...row,
+    ...(event.sessionKey !== undefined && { sessionKey: event.sessionKey }),
+    agentId: event.agentId,
+    ts: event.atMs,
+    ...what,
+    ...(withSession && row !== undefined && { session: row }),
+  };
+}
+
+function rowOf(encodedRow: Uint8Array | undefined, rows: GatewayRows): Row | undefined {
+  return encodedRow === undefined ? undefined : rows.toJson(SessionRow.decode(encodedRow), {});
+}

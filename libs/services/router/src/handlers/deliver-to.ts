@@ -1,0 +1,76 @@
+/** A message into a session whose key is known: attachments uploaded first, then one mutation. */
+import { createHash } from 'node:crypto';
+import { Attachment, DeliverRequest, InboundMessage, PutChunkRequest, ResolvedRoute } from '@sessions/contracts';
+import type { DeliverResponse } from '@sessions/contracts';
+import type { CallContext } from '@sessions/bus';
+import type { HandlerDeps } from '../deps';
+
+/** Contents of one request that travel inside it, bytes; more are uploaded. */
+const INLINE_BYTES_MAX = 512 * 1024;
+/** One piece of an upload, bytes. */
+const CHUNK_BYTES_MAX = 768 * 1024;
+
+export interface Delivered {
+  readonly agentId: string;
+  readonly key: string;
+  readonly text: string;
+  readonly attachments: readonly Attachment[];
+  /** Where it came from; absent: from an operator's client. */
+  readonly route?: ResolvedRoute;
+  /** Members of the message beside text and attachments. */
+  readonly message?: Partial<InboundMessage>;
+  /** Absent: the caller's. */
+  readonly idempotencyKey?: string | undefined;
+  readonly part?: string;
+  readonly presentedSessionId?: string | undefined;
+}
+
+/**
+ * No turn is asked for: the message is kept and announced. A turn that no runner takes would stay
+ * open in the store for ever.
+ * @throws what the owner refuses with, TOO_LARGE, IDEMPOTENCY_MISMATCH among them
+ */
+export async function deliverTo(deps: HandlerDeps, delivered: Delivered, context: CallContext): Promise<DeliverResponse> {
+  const { agentId, key, text, idempotencyKey, part } = delivered;
+  const attachments = await uploaded(deps, delivered, context);
+  const answer = await deps.stores.mutate(
+    'deliver',
+    DeliverRequest.create({
+      agentId,
+      route: delivered.route ?? ResolvedRoute.create({ agentId, sessionKey: key, matchedBy: 'explicit', originKind: 'webchat', channel: 'webchat', chatType: 'direct' }),
+      message: InboundMessage.create({ role: 'user', text, attachments, ...delivered.message }),
+      presentedSessionId: delivered.presentedSessionId,
+    }),
+    context,
+    { idempotencyKey, part },
+  );
+  deps.agents.noteWritten(agentId);
+  return answer;
+}
+
+async function uploaded(deps: HandlerDeps, { agentId, attachments }: Delivered, context: CallContext): Promise<Attachment[]> {
+  const bytes = attachments.reduce((sum, { content }) => sum + (content?.length ?? 0), 0);
+  if (bytes <= INLINE_BYTES_MAX) return [...attachments];
+  const sent: Attachment[] = [];
+  for (const attachment of attachments) {
+    const { content, ...rest } = attachment;
+    if (content === undefined) {
+      sent.push(attachment);
+      continue;
+    }
+    // Named after its content, so a request made again names the same upload.
+    const uploadId = createHash('sha256').update(content).digest('hex');
+    for (let index = 0, at = 0; at < content.length || index === 0; index += 1, at += CHUNK_BYTES_MAX) {
+      const data = content.subarray(at, at + CHUNK_BYTES_MAX);
+      const last = at + CHUNK_BYTES_MAX >= content.length;
+      await deps.stores.mutate(
+        'putChunk',
+        PutChunkRequest.create({ agentId, uploadId, index, data, last, ...(last && { sha256: uploadId }) }),
+        context,
+        { part: `${uploadId.slice(0, 16)}.${index}` },
+      );
+    }
+    sent.push(Attachment.create({ ...rest, uploadId }));
+  }
+  return sent;
+}

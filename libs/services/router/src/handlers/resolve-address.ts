@@ -1,0 +1,97 @@
+/** Which session a request means: every form of a key, and session ids, to agent and key. */
+import type { AgentInfo } from '@sessions/contracts';
+import { SessionError, configuredAgents, isUuid, slugAgentId, toRequestKey } from '@sessions/domain';
+import type { CallContext } from '@sessions/bus';
+import type { HandlerDeps } from '../deps';
+
+export interface Address {
+  readonly agentId: string;
+  /** Canonical. */
+  readonly key: string;
+}
+
+export interface AddressRequest {
+  readonly key?: string | undefined;
+  readonly agentId?: string | undefined;
+}
+
+/**
+ * The address of a key that is no session id; nothing is looked up.
+ * @throws AGENT_REQUIRED for the shared key `global` without an agent, KEY_INVALID for `unknown`
+ */
+export function addressOfKey(deps: Pick<HandlerDeps, 'config'>, { key, agentId }: AddressRequest): Address {
+  const config = deps.config();
+  const { defaultAgentId } = configuredAgents(config);
+  const { scope, mainKey } = config.session;
+  const request = toRequestKey({ key, defaultAgentId, scope, mainKey, ...(agentId !== undefined && { agentId }) });
+  if (request.key === 'unknown') throw new SessionError('KEY_INVALID', 'the session key "unknown" is not addressable');
+  if (request.agentId === undefined) {
+    throw new SessionError('AGENT_REQUIRED', `the session key "${request.key}" needs an agent: name one beside it`);
+  }
+  return { agentId: request.agentId, key: request.key };
+}
+
+/**
+ * The address of a key or a session id. A session id is looked for in the agent named beside it,
+ * else in the default agent, then in all others.
+ * @throws SESSION_NOT_FOUND for a session id that no row has, KEY_AMBIGUOUS when several agents
+ * but not the first one have it; else as `addressOfKey`
+ */
+export async function resolveAddress(deps: HandlerDeps, request: AddressRequest, context: CallContext): Promise<Address> {
+  const text = (request.key ?? '').trim();
+  if (!isUuid(text)) return addressOfKey(deps, request);
+  const asKey = addressOfKey(deps, request);
+  const own = await keyOfId(deps, asKey.agentId, text, asKey.key, context);
+  if (own !== undefined) return { agentId: asKey.agentId, key: own };
+  const found: Address[] = [];
+  for (const agentId of request.agentId === undefined ? await otherAgents(deps, asKey.agentId, context) : []) {
+    const key = await keyOfId(deps, agentId, text, undefined, context);
+    if (key !== undefined) found.push({ agentId, key });
+  }
+  if (found.length > 1) {
+    throw new SessionError('KEY_AMBIGUOUS', `session ${text} is in several agents: ${found.map(({ agentId }) => agentId).join(', ')}`);
+  }
+  if (found[0] !== undefined) return found[0];
+  throw new SessionError('SESSION_NOT_FOUND', `No session found: ${text}`);
+}
+
+async function keyOfId(
+  deps: HandlerDeps,
+  agentId: string,
+  sessionId: string,
+  asKey: string | undefined,
+  context: CallContext,
+): Promise<string | undefined> {
+  if (!(await deps.agents.hasStore(agentId, context))) return undefined;
+  const lookups = [...(asKey === undefined ? [] : [{ $case: 'key' as const, value: asKey }]), { $case: 'sessionId' as const, value: sessionId }];
+  for (const by of lookups) {
+    const { keys } = await deps.stores.read(
+      'resolveKey',
+      { agentId, by, spawnedBy: undefined, includeGlobal: true, includeUnknown: false },
+      context,
+    );
+    if (keys[0] !== undefined) return keys[0];
+  }
+  return undefined;
+}
+
+/** Agents with a store beside `agentId`. */
+async function otherAgents(deps: HandlerDeps, agentId: string, context: CallContext): Promise<readonly string[]> {
+  return (await deps.agents.list(context)).filter((agent) => agent.hasStore && agent.agentId !== agentId).map((agent) => agent.agentId);
+}
+
+/** The agents whose stores a request reads, those with a store only. */
+export async function agentsToRead(
+  deps: HandlerDeps,
+  which: { readonly agentId: string | undefined; readonly all: boolean; readonly discover: boolean },
+  context: CallContext,
+): Promise<readonly AgentInfo[]> {
+  const { defaultAgentId } = configuredAgents(deps.config());
+  if (which.agentId === undefined && which.all) {
+    return (await deps.agents.list(context)).filter((agent) => agent.hasStore && (which.discover || agent.configured));
+  }
+  const agentId = which.agentId === undefined ? defaultAgentId : slugAgentId(which.agentId);
+  if (!(await deps.agents.hasStore(agentId, context))) return [];
+  const known = await deps.agents.find(agentId, context);
+  return known === undefined ? [] : [known];
+}

@@ -1,0 +1,60 @@
+/** SearchSessions: hits of one agent, or of one agent after the other, behind one cursor. */
+import { SearchRequest, SearchSessionsResponse } from '@sessions/contracts';
+import type { SearchHit, SearchSessionsRequest } from '@sessions/contracts';
+import { SessionError } from '@sessions/domain';
+import type { CallContext } from '@sessions/bus';
+import type { HandlerDeps } from '../deps';
+import { agentsToRead } from './resolve-address';
+
+const LIMIT_DEFAULT = 20;
+const LIMIT_MAX = 100;
+
+interface Cursor {
+  readonly agentId: string;
+  readonly inner: string | undefined;
+}
+
+/** @throws VALIDATION for an empty query, a limit out of range, an unknown `in` or a foreign cursor */
+export async function searchSessions(
+  deps: HandlerDeps,
+  request: SearchSessionsRequest,
+  context: CallContext,
+): Promise<SearchSessionsResponse> {
+  if (request.query.trim() === '') throw new SessionError('VALIDATION', 'query must not be empty');
+  if (!['', 'meta', 'text'].includes(request.in)) throw new SessionError('VALIDATION', 'in must be "meta" or "text"');
+  const limit = request.limit ?? LIMIT_DEFAULT;
+  if (!(limit >= 1 && limit <= LIMIT_MAX)) throw new SessionError('VALIDATION', `limit must be 1 to ${LIMIT_MAX}`);
+  const agents = await agentsToRead(deps, { agentId: request.agentId, all: true, discover: true }, context);
+  const from = request.cursor === undefined ? undefined : parseCursor(request.cursor);
+  const first = from === undefined ? 0 : agents.findIndex((agent) => agent.agentId === from.agentId);
+  const hits: SearchHit[] = [];
+  for (let place = Math.max(0, first); place < agents.length; place += 1) {
+    const agentId = agents[place]?.agentId ?? '';
+    let cursor = place === first ? from?.inner : undefined;
+    do {
+      if (hits.length >= limit) return SearchSessionsResponse.create({ hits, nextCursor: formatCursor({ agentId, inner: cursor }) });
+      const page = await deps.stores.read(
+        'search',
+        SearchRequest.create({ agentId, query: request.query, in: request.in, limit: limit - hits.length, cursor }),
+        context,
+      );
+      hits.push(...page.hits);
+      cursor = page.nextCursor;
+    } while (cursor !== undefined);
+  }
+  return SearchSessionsResponse.create({ hits });
+}
+
+function formatCursor({ agentId, inner }: Cursor): string {
+  return Buffer.from(JSON.stringify([agentId, inner ?? null]), 'utf8').toString('base64url');
+}
+
+function parseCursor(text: string): Cursor {
+  try {
+    const [agentId, inner] = JSON.parse(Buffer.from(text, 'base64url').toString('utf8')) as unknown[];
+    if (typeof agentId === 'string' && (inner === null || typeof inner === 'string')) return { agentId, inner: inner ?? undefined };
+  } catch {
+    // Not one of ours: refused below like any other text.
+  }
+  throw new SessionError('VALIDATION', 'cursor is not one that a search answered');
+}

@@ -1,0 +1,138 @@
+/** SubmitMessage: a message from outside to its session, kept before it is answered. */
+import { createHash } from 'node:crypto';
+import { Attachment, ChannelMessageRef, PeerRef, ReplyRoute, ResolvedRoute, Sender, SubmitMessageResponse } from '@sessions/contracts';
+import type { Envelope, InboundMessage, SubmitMessageRequest } from '@sessions/contracts';
+import { SessionError, defaultIdempotencyKey, parseEnvelope, resolveRoute } from '@sessions/domain';
+import type { InboundEnvelope, Route } from '@sessions/domain';
+import type { CallContext } from '@sessions/bus';
+import type { HandlerDeps } from '../deps';
+import { deliverTo } from './deliver-to';
+
+/** Longest wait for the end of a run, milliseconds. */
+export const WAIT_MS_MAX = 600_000;
+
+export function submitMessage(deps: HandlerDeps, request: SubmitMessageRequest, context: CallContext): Promise<SubmitMessageResponse> {
+  return submitEnvelope(deps, request.envelope === undefined ? {} : envelopeToJson(request.envelope), request.waitMs, context);
+}
+
+/**
+ * @param raw the envelope as JSON has it; nothing in it is trusted
+ * @param waitMs the answer waits for the end of the run; without a run there is nothing to wait for
+ * @throws VALIDATION, TOO_LARGE, PEER_MISSING, AGENT_UNKNOWN, KEY_INVALID, IDEMPOTENCY_MISMATCH, or
+ * what the owner refuses with
+ */
+export async function submitEnvelope(
+  deps: HandlerDeps,
+  raw: unknown,
+  waitMs: number | undefined,
+  context: CallContext,
+): Promise<SubmitMessageResponse> {
+  if (waitMs !== undefined && !(Number.isSafeInteger(waitMs) && waitMs >= 0 && waitMs <= WAIT_MS_MAX)) {
+    throw new SessionError('VALIDATION', `wait must be 0 to ${WAIT_MS_MAX} milliseconds`);
+  }
+  const envelope = parseEnvelope(raw);
+  const ownKey = context.idempotencyKey ?? defaultIdempotencyKey(envelope, digest);
+  // Minted from the key: a webhook's retry has to reach the session of its first try.
+  const route = resolveRoute(envelope, deps.config(), { newHookId: uuidOf(ownKey ?? context.requestId) });
+  const answer = await deliverTo(
+    deps,
+    {
+      agentId: route.agentId,
+      key: route.sessionKey,
+      text: envelope.text,
+      attachments: envelope.attachments.map(({ name, mimeType, content }) =>
+        Attachment.create({ name, mimeType, content: Buffer.from(content, 'base64') }),
+      ),
+      route: toResolvedRoute(envelope, route),
+      message: messageMembers(envelope),
+      idempotencyKey: ownKey,
+    },
+    context,
+  );
+  const { status, sessionKey, sessionId, runId, queued, position, reset, reply, ignoredReason } = answer;
+  return SubmitMessageResponse.create({
+    status,
+    agentId: route.agentId,
+    sessionKey,
+    sessionId,
+    runId,
+    queued: runId === undefined ? undefined : queued,
+    position,
+    matchedBy: route.matchedBy,
+    reset,
+    reply,
+    ignoredReason,
+  });
+}
+
+function messageMembers(envelope: InboundEnvelope): Partial<InboundMessage> {
+  const { origin, channel, accountId, messageId, sender } = envelope;
+  return {
+    sender: sender === undefined ? undefined : Sender.create(sender),
+    channelMessage:
+      channel === undefined || messageId === undefined ? undefined : ChannelMessageRef.create({ channel, accountId, messageId }),
+    replyToMessageId: envelope.replyToMessageId,
+    mentioned: origin.kind === 'channel' ? envelope.mentioned : undefined,
+    sentAtMs: envelope.sentAtMs,
+    bookkeeping: origin.kind === 'cron' || origin.kind === 'hook' || origin.kind === 'node',
+  };
+}
+
+function toResolvedRoute(envelope: InboundEnvelope, route: Route): ResolvedRoute {
+  const { conversation, sender, chatType } = envelope;
+  const peerId = conversation?.id ?? sender?.id;
+  return ResolvedRoute.create({
+    agentId: route.agentId,
+    sessionKey: route.sessionKey,
+    matchedBy: route.matchedBy,
+    originKind: envelope.origin.kind,
+    channel: envelope.channel,
+    accountId: envelope.accountId,
+    chatType,
+    peer: peerId === undefined ? undefined : PeerRef.create({ kind: chatType ?? 'direct', id: peerId }),
+    threadId: route.threadId ?? envelope.threadId,
+    conversationName: conversation?.name,
+    replyRoute: route.deliveryContext === undefined ? undefined : ReplyRoute.create(route.deliveryContext),
+    guildId: envelope.guildId,
+    teamId: envelope.teamId,
+  });
+}
+
+/** The envelope of a gRPC client in the form that every door's envelope is judged in. */
+function envelopeToJson(envelope: Envelope): Record<string, unknown> {
+  const { originKind, attachments, cron, hook, node, text, ...rest } = envelope;
+  const members = {
+    ...rest,
+    ...(originKind !== '' && { origin: { kind: originKind } }),
+    ...(text !== '' && { text }),
+    ...(attachments.length > 0 && {
+      attachments: attachments.map(({ name, mimeType, content }) => ({ name, mimeType, content: (content ?? Buffer.alloc(0)).toString('base64') })),
+    }),
+    cron,
+    hook,
+    node,
+  };
+  return withoutAbsent(members) as Record<string, unknown>;
+}
+
+function withoutAbsent(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(
+    Object.entries(value)
+      .filter(([, member]) => member !== undefined)
+      .map(([name, member]) => [name, withoutAbsent(member)]),
+  );
+}
+
+function digest(text: string): string {
+  return createHash('sha256').update(text, 'utf8').digest('hex');
+}
+
+/** A UUID (version 8) that follows from a text. */
+function uuidOf(text: string): string {
+  const bytes = createHash('sha256').update(text, 'utf8').digest().subarray(0, 16);
+  bytes.writeUInt8((bytes.readUInt8(6) & 0x0f) | 0x80, 6);
+  bytes.writeUInt8((bytes.readUInt8(8) & 0x3f) | 0x80, 8);
+  const hex = bytes.toString('hex');
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
+}

@@ -1,0 +1,129 @@
+/**
+ * The router: the edge of the system. Stateless: what it holds (connections, subscriptions, a
+ * moment's list of agents) is gone with it and nothing is lost.
+ */
+import { createSubjects } from '@sessions/bus';
+import type { Served } from '@sessions/bus';
+import type { Service } from '@sessions/host';
+import type { HandlerDeps, RouterDeps } from './deps';
+import { createGrpcEdge } from './edge/grpc';
+import { createHttpRoutes } from './edge/http-routes';
+import { createHttpServer } from './edge/http-server';
+import { createGatewaySockets } from './edge/websocket';
+import { createFanOut } from './fan-out';
+import type { Connection } from './gateway/connection';
+import { createGatewayEvents } from './gateway/events';
+import type { GatewayDeps } from './gateway/method';
+import { contextOf, hearsBroadcasts, serveRequest } from './gateway/methods';
+import { healthPayload } from './gateway/methods/health';
+import { createGatewayRows } from './gateway/rows';
+import { createRouterHandlers, serveOnBus } from './handlers/router-service';
+import { helloPayload } from './hello';
+import { createKnownAgents } from './store/known-agents';
+import { createStoreCalls } from './store/store-calls';
+
+/** Rows of one list answer at the edge, encoded bytes; their JSON is cut by its own bound. */
+const EDGE_LIST_BYTES_MAX = 24 * 1024 * 1024;
+
+export interface Router extends Service {
+  /** Where HTTP and WebSocket are served; only while it runs. */
+  address(): { readonly host: string; readonly port: number };
+  /** Where gRPC is served; undefined when it is not. */
+  grpcAddress(): { readonly host: string; readonly port: number } | undefined;
+}
+
+export function createRouter(deps: RouterDeps): Router {
+  const { bus, clock, logger, config, auth } = deps;
+  const startedAtMs = clock.monotonicMs();
+  const uptimeMs = (): number => Math.round(clock.monotonicMs() - startedAtMs);
+  const grantedScopes = (): readonly string[] | undefined => config().gateway.auth.scopes;
+  const subjects = createSubjects(deps.subjectPrefix);
+  const stores = createStoreCalls({ bus, subjects, instance: deps.instance, random: deps.random ?? Math.random });
+  const agents = createKnownAgents({ stores, clock, config });
+  const { stateDir, homeDir } = deps;
+  const handlerDeps: HandlerDeps = { config, clock, stores, agents, bus, subjects, logger, stateDir, homeDir };
+  const fanOut = createFanOut({ bus, subjects, clock, logger });
+  const handlers = createRouterHandlers(handlerDeps, fanOut, EDGE_LIST_BYTES_MAX);
+  const rows = createGatewayRows(config);
+
+  const gatewayDeps: GatewayDeps = {
+    ...handlerDeps,
+    handlers,
+    rows,
+    version: deps.version,
+    configPath: deps.configPath,
+    authMode: (auth.token ?? '') !== '' ? 'token' : (auth.password ?? '') !== '' ? 'password' : 'none',
+    uptimeMs,
+    broadcast(event, payload) {
+      for (const connection of sockets.connections) if (hearsBroadcasts(connection)) connection.broadcast(event, payload);
+    },
+  };
+  const connected = deps.metrics.gauge('sessions_gateway_connections', 'Open WebSocket connections of clients');
+  const sockets = createGatewaySockets({
+    clock,
+    logger,
+    handshakeFacts: () => ({ credentials: auth, grantedScopes: grantedScopes() }),
+    hello: async (connection) => helloPayload(gatewayDeps, connection),
+    serve: (connection, frame) => serveRequest(gatewayDeps, connection, frame),
+    onConnected(connection) {
+      connected.set(sockets.connections.size);
+      if (hearsBroadcasts(connection)) void sendHealth(connection);
+    },
+    onClosed: () => connected.set(sockets.connections.size),
+  });
+  fanOut.add(createGatewayEvents({ connections: () => sockets.connections, rows }));
+
+  const sendHealth = async (connection: Connection): Promise<void> => {
+    try {
+      connection.broadcast('health', await healthPayload(gatewayDeps, contextOf(gatewayDeps, connection)));
+    } catch (err) {
+      if (!connection.signal.aborted) logger.warn('the health of the stores could not be told', { err });
+    }
+  };
+
+  const http = createHttpServer({
+    bus,
+    logger,
+    metrics: deps.metrics,
+    health: deps.health,
+    auth,
+    grantedScopes,
+    uptimeMs,
+    routes: createHttpRoutes(handlerDeps),
+    onUpgrade: (request, socket, head) => sockets.handleUpgrade(request, socket, head),
+  });
+  const grpc =
+    deps.grpcListen === undefined
+      ? undefined
+      : createGrpcEdge({ bus, logger, handlers, auth, grantedScopes, ...(deps.protoDir !== undefined && { protoDir: deps.protoDir }) });
+  let served: Served | undefined;
+
+  const stop = async (): Promise<void> => {
+    sockets.stop();
+    grpc?.stop();
+    await Promise.all([http.stop(), fanOut.stop(), served?.stop()]);
+  };
+
+  return {
+    name: 'router',
+    address: () => http.address(),
+    grpcAddress: () => grpc?.address(),
+    async start() {
+      try {
+        await fanOut.start();
+        served = await serveOnBus(handlerDeps, fanOut);
+        if (deps.grpcListen !== undefined) await grpc?.listen(deps.grpcListen);
+        await http.listen(deps.listen);
+      } catch (error) {
+        await stop();
+        throw error;
+      }
+      logger.info('router is listening', { port: http.address().port });
+    },
+    async drain() {
+      sockets.drain();
+      await Promise.all([http.drain(), grpc?.drain(), served?.stop()]);
+    },
+    stop,
+  };
+}

@@ -1,0 +1,332 @@
+/**
+ * A StoreService in memory, for tests of routers: real calls over a real bus, real rows and events,
+ * no files. A store is served once it has been claimed, as a writer does it.
+ */
+import { createHash, randomUUID } from 'node:crypto';
+import {
+  AgentInfo, ClaimStoreResponse, DeliverResponse, Event, GetEntryResponse, HistoryHead, HistoryPageEnd, HistoryRecords,
+  ListEntriesResponse, MessageEvent, PatchEntryResponse, PreviewResponse, ResolveKeyResponse, SearchHit, SearchResponse, SessionRow,
+  StoreServiceCreateSessionResponse, StoreServiceListAgentsResponse, StoreServiceService, TranscriptRecord,
+} from '@sessions/contracts';
+import type { DeliverRequest, EntryFilter, FieldChange, ListEntriesRequest, ReadHistoryRequest, ReadHistoryResponse } from '@sessions/contracts';
+import { SessionError, isCronRunKey, isJsonObject, lookupCandidates, parseEntry, searchTextOf, toSessionRow } from '@sessions/domain';
+import type { JsonObject, JsonValue } from '@sessions/domain';
+import { createSubjects, serveService } from '@sessions/bus';
+import type { Bus, CallContext, Handlers, Served } from '@sessions/bus';
+
+interface MemorySession {
+  entry: Record<string, JsonValue>;
+  readonly messages: { readonly id: string; readonly role: string; readonly line: string }[];
+}
+
+/** One agent's store. */
+interface MemoryAgent {
+  readonly sessions: Map<string, MemorySession>;
+  readonly results: Map<string, { readonly hash: string; readonly answer: unknown }>;
+  served: Promise<Served> | undefined;
+  seq: number;
+}
+
+export interface MemoryStores {
+  /** Puts an entry under a key, and with it the agent. */
+  put(agentId: string, key: string, entry: JsonObject, texts?: readonly { readonly role: string; readonly text: string }[]): void;
+  entry(agentId: string, key: string): JsonObject | undefined;
+  /** Texts of a session's messages, oldest first. */
+  texts(agentId: string, key: string): readonly string[];
+  /** Calls so far, oldest first: method and agent. */
+  readonly calls: readonly string[];
+  /** Stops serving a store, as an owner that dies does. */
+  loseOwner(agentId: string): Promise<void>;
+  /** Every later call to the store is refused with this; undefined: no more. */
+  refuse(agentId: string, error: SessionError | undefined): void;
+  stop(): Promise<void>;
+}
+
+const NOW_MS = 1_780_000_000_000;
+const pathOf = (agentId: string): string => `/state/agents/${agentId}/sessions/sessions.json`;
+const bytes = (value: unknown): Buffer => Buffer.from(JSON.stringify(value), 'utf8');
+
+export async function serveMemoryStores(bus: Bus, subjectPrefix?: string): Promise<MemoryStores> {
+  const subjects = createSubjects(subjectPrefix);
+  const agents = new Map<string, MemoryAgent>();
+  const refusals = new Map<string, SessionError>();
+  const calls: string[] = [];
+  const agentOf = (agentId: string): MemoryAgent => {
+    const agent = agents.get(agentId) ?? { sessions: new Map(), results: new Map(), served: undefined, seq: 0 };
+    agents.set(agentId, agent);
+    return agent;
+  };
+  const handlers = storeHandlers(bus, subjects, agentOf);
+  const watched = Object.fromEntries(
+    Object.entries(handlers).map(([name, handler]) => [
+      name,
+      (request: { agentId: string }, context: CallContext) => {
+        calls.push(`${name} ${request.agentId}`);
+        const refusal = refusals.get(request.agentId);
+        if (refusal !== undefined) throw refusal;
+        return (handler as (request: unknown, context: CallContext) => unknown)(request, context);
+      },
+    ]),
+  ) as unknown as typeof handlers;
+  const pool = await serveService(
+    bus,
+    StoreServiceService,
+    {
+      claimStore: async ({ agentId }) => {
+        calls.push(`claimStore ${agentId}`);
+        const agent = agentOf(agentId);
+        agent.served ??= serveService(bus, StoreServiceService, watched, {
+          subjectFor: (method) => (method === 'ClaimStore' || method === 'ListAgents' ? undefined : subjects.store(agentId, method)),
+        });
+        await agent.served;
+        return ClaimStoreResponse.create({ epoch: 1, owner: 'memory/test' });
+      },
+      listAgents: async () => {
+        calls.push('listAgents');
+        const found = [...agents.keys()].map((agentId) => AgentInfo.create({ agentId, hasStore: true, storePath: pathOf(agentId) }));
+        return StoreServiceListAgentsResponse.create({ agents: found });
+      },
+    },
+    {
+      subjectFor: (method) => (method === 'ClaimStore' || method === 'ListAgents' ? subjects.storePool(method) : undefined),
+      queueGroup: 'store-writer',
+    },
+  );
+  return {
+    calls,
+    put(agentId, key, entry, texts = []) {
+      const messages = texts.map(({ role, text }) => messageOf(role, text));
+      agentOf(agentId).sessions.set(key, { entry: { ...entry } as Record<string, JsonValue>, messages });
+    },
+    entry: (agentId, key) => agents.get(agentId)?.sessions.get(key)?.entry,
+    texts: (agentId, key) =>
+      (agents.get(agentId)?.sessions.get(key)?.messages ?? []).map(
+        ({ line }) => (JSON.parse(line) as { message: { content: { text: string }[] } }).message.content[0]?.text ?? '',
+      ),
+    async loseOwner(agentId) {
+      const agent = agentOf(agentId);
+      const served = await agent.served;
+      agent.served = undefined;
+      await served?.stop();
+    },
+    refuse(agentId, error) {
+      if (error === undefined) refusals.delete(agentId);
+      else refusals.set(agentId, error);
+    },
+    async stop() {
+      await pool.stop();
+      for (const { served } of agents.values()) await (await served)?.stop();
+    },
+  };
+}
+
+function messageOf(role: string, text: string): MemorySession['messages'][number] {
+  const id = randomUUID().slice(0, 8);
+  return { id, role, line: JSON.stringify({ type: 'message', id, message: { role, content: [{ type: 'text', text }] } }) };
+}
+
+function storeHandlers(
+  bus: Bus,
+  subjects: ReturnType<typeof createSubjects>,
+  agentOf: (agentId: string) => MemoryAgent,
+): Partial<Handlers<typeof StoreServiceService>> {
+  const find = (agentId: string, key: string): [string, MemorySession] | undefined => {
+    const { sessions } = agentOf(agentId);
+    for (const candidate of lookupCandidates(key)) {
+      const session = sessions.get(candidate);
+      if (session !== undefined) return [candidate, session];
+    }
+    return undefined;
+  };
+  const once = <T>(agentId: string, context: CallContext, request: unknown, run: () => T): T => {
+    const { results } = agentOf(agentId);
+    const key = context.idempotencyKey ?? context.requestId;
+    const hash = createHash('sha256').update(JSON.stringify(request)).digest('hex');
+    const first = results.get(key);
+    if (first === undefined) {
+      const answer = run();
+      results.set(key, { hash, answer });
+      return answer;
+    }
+    if (first.hash !== hash) throw new SessionError('IDEMPOTENCY_MISMATCH', 'the key was used for another request');
+    return first.answer as T;
+  };
+  const publish = (agentId: string, key: string, session: MemorySession, body: NonNullable<Event['body']>): void => {
+    const agent = agentOf(agentId);
+    agent.seq += 1;
+    const event = Event.create({ agentId, sessionKey: key, sessionId: String(session.entry.sessionId), epoch: 1, seq: agent.seq, atMs: NOW_MS, body });
+    bus.events.publish(subjects.event(agentId, body.$case === 'message' ? 'message' : 'changed', key), Event, event);
+  };
+
+  return {
+    listEntries: async (request) => listEntries(agentOf(request.agentId), request),
+    getEntry: async ({ agentId, by }) => {
+      const found =
+        by?.$case === 'sessionId'
+          ? [...agentOf(agentId).sessions].find(([, { entry }]) => entry.sessionId === by.value)
+          : find(agentId, by?.value ?? '');
+      if (found === undefined) return GetEntryResponse.create({});
+      const entryJson = bytes(found[1].entry);
+      return GetEntryResponse.create({ found: true, key: found[0], entryJson, entryBytes: entryJson.length, encodedRow: encodedRow(agentId, ...found) });
+    },
+    resolveKey: async ({ agentId, by }) => {
+      const { sessions } = agentOf(agentId);
+      const keyed = by?.$case === 'key' ? find(agentId, by.value) : undefined;
+      const matches = by?.$case === 'key' ? (keyed === undefined ? [] : [keyed]) : [...sessions].filter(([, { entry }]) => entry[by?.$case ?? ''] === by?.value);
+      return ResolveKeyResponse.create({ keys: matches.map(([key]) => key), sessionId: matches[0] === undefined ? undefined : String(matches[0][1].entry.sessionId) });
+    },
+    preview: async ({ agentId, keys }) =>
+      PreviewResponse.create({
+        previews: keys.map((key) => {
+          const session = find(agentId, key)?.[1];
+          const items = (session?.messages ?? []).map(({ role, line }) => ({ role, text: textOfLine(line) }));
+          return { key, status: session === undefined ? 'missing' : items.length === 0 ? 'empty' : 'ok', items };
+        }),
+      }),
+    search: async ({ agentId, query, limit, cursor }) => {
+      const all = [...agentOf(agentId).sessions].filter(([key, session]) => searchTextOf(rowOf(agentId, key, session)).includes(query.toLowerCase()));
+      const from = Number(cursor ?? 0);
+      const until = from + (limit ?? 20);
+      const hits = all.slice(from, until).map(([key, { entry }]) => SearchHit.create({ agentId, key, sessionId: String(entry.sessionId), snippet: key }));
+      return SearchResponse.create({ hits, nextCursor: until < all.length ? String(until) : undefined });
+    },
+    readHistory: (request) => readHistory(find(request.agentId, request.by?.value ?? ''), request),
+    createSession: async (request, context) =>
+      once(request.agentId, context, request, () => {
+        const key = request.key ?? `agent:${request.agentId}:dashboard:${randomUUID()}`;
+        const { sessions } = agentOf(request.agentId);
+        const label = request.fields.find(({ name }) => name === 'label');
+        const labelText: unknown = label?.valueJson === undefined ? undefined : JSON.parse(label.valueJson.toString());
+        const owner = [...sessions].find(([other, { entry }]) => other !== key && labelText !== undefined && entry.label === labelText);
+        if (owner !== undefined) throw new SessionError('LABEL_IN_USE', `label already in use: ${String(labelText)}`);
+        const created = !sessions.has(key);
+        const session = sessions.get(key) ?? { entry: { sessionId: randomUUID() }, messages: [] };
+        session.entry = changed({ ...session.entry, updatedAt: NOW_MS }, request.fields);
+        sessions.set(key, session);
+        publish(request.agentId, key, session, { $case: 'changed', value: { reason: 'create', phase: undefined, runId: undefined, encodedRow: encodedRow(request.agentId, key, session), previousSessionId: undefined } });
+        return StoreServiceCreateSessionResponse.create({ key, sessionId: String(session.entry.sessionId), entryJson: bytes(session.entry), created });
+      }),
+    patchEntry: async (request, context) =>
+      once(request.agentId, context, request, () => {
+        const { sessions } = agentOf(request.agentId);
+        const [key, session] = find(request.agentId, request.key) ?? [request.key, { entry: { sessionId: randomUUID() }, messages: [] }];
+        if (request.expectedUpdatedAtMs !== undefined && session.entry.updatedAt !== request.expectedUpdatedAtMs) {
+          throw new SessionError('ENTRY_CHANGED', 'the entry has changed');
+        }
+        const created = !sessions.has(key);
+        session.entry = changed({ ...session.entry, updatedAt: NOW_MS }, request.changes);
+        sessions.set(key, session);
+        return PatchEntryResponse.create({ key, entryJson: bytes(session.entry), created });
+      }),
+    deliver: async (request, context) => deliver(request, context, { agentOf, publish }),
+  };
+}
+
+interface DeliverParts {
+  readonly agentOf: (agentId: string) => MemoryAgent;
+  readonly publish: (agentId: string, key: string, session: MemorySession, body: NonNullable<Event['body']>) => void;
+}
+
+function deliver(request: DeliverRequest, context: CallContext, { agentOf, publish }: DeliverParts): DeliverResponse {
+  const { agentId, route, message } = request;
+  const agent = agentOf(agentId);
+  const idempotencyKey = context.idempotencyKey ?? context.requestId;
+  const hash = createHash('sha256').update(JSON.stringify([route, message])).digest('hex');
+  const first = agent.results.get(idempotencyKey);
+  if (first !== undefined) {
+    if (first.hash !== hash) throw new SessionError('IDEMPOTENCY_MISMATCH', 'the key was used for another message');
+    return { ...(first.answer as DeliverResponse), status: 'duplicate' };
+  }
+  const key = route?.sessionKey ?? '';
+  const created = !agent.sessions.has(key);
+  const session = agent.sessions.get(key) ?? { entry: { sessionId: randomUUID() }, messages: [] };
+  session.entry.updatedAt = NOW_MS;
+  agent.sessions.set(key, session);
+  const added = messageOf(message?.role ?? 'user', message?.text ?? '');
+  session.messages.push(added);
+  const value = MessageEvent.create({
+    messageId: added.id,
+    messageSeq: session.messages.length,
+    lineJson: Buffer.from(added.line),
+    encodedRow: encodedRow(agentId, key, session),
+  });
+  publish(agentId, key, session, { $case: 'message', value });
+  const answer = DeliverResponse.create({
+    status: 'accepted',
+    sessionKey: key,
+    sessionId: String(session.entry.sessionId),
+    messageId: added.id,
+    messageSeq: session.messages.length,
+    created,
+  });
+  agent.results.set(idempotencyKey, { hash, answer });
+  return answer;
+}
+
+function textOfLine(line: string): string {
+  return (JSON.parse(line) as { message: { content: { text: string }[] } }).message.content[0]?.text ?? '';
+}
+
+function changed(entry: Record<string, JsonValue>, changes: readonly FieldChange[]): Record<string, JsonValue> {
+  const next = { ...entry };
+  for (const { name, valueJson } of changes) {
+    if (valueJson === undefined) delete next[name];
+    else next[name] = JSON.parse(valueJson.toString('utf8')) as JsonValue;
+  }
+  return next;
+}
+
+function rowOf(agentId: string, key: string, { entry, messages }: MemorySession): SessionRow {
+  const parsed = parseEntry(entry);
+  if (!parsed.listed) throw new SessionError('INTERNAL', 'the test stored an entry that no list shows');
+  return toSessionRow(key, parsed, { agentId, messageCount: messages.length });
+}
+
+const encodedRow = (agentId: string, key: string, session: MemorySession): Buffer =>
+  Buffer.from(SessionRow.encode(rowOf(agentId, key, session)).finish());
+
+function listEntries({ sessions }: MemoryAgent, { agentId, filter, limit = 1000, offset = 0, includeDerivedTitles, includeLastMessage }: ListEntriesRequest): ListEntriesResponse {
+  const rows = [...sessions].map(([key, session]) => ({ row: rowOf(agentId, key, session), session })).filter(({ row }) => passes(row, filter));
+  rows.sort((a, b) => (b.row.updatedAtMs ?? -1) - (a.row.updatedAtMs ?? -1));
+  const page = rows.slice(offset, offset + limit);
+  const encodedRows = page.map(({ row, session }) => {
+    const [first, last] = [session.messages[0], session.messages.at(-1)];
+    if (includeDerivedTitles && first !== undefined) row.derivedTitle = textOfLine(first.line);
+    if (includeLastMessage && last !== undefined) row.lastMessagePreview = textOfLine(last.line);
+    return Buffer.from(SessionRow.encode(row).finish());
+  });
+  const nextOffset = offset + page.length;
+  const hasMore = nextOffset < rows.length;
+  return ListEntriesResponse.create({ encodedRows, totalCount: rows.length, hasMore, nextOffset: hasMore ? nextOffset : undefined, path: pathOf(agentId) });
+}
+
+function passes(row: SessionRow, filter: EntryFilter | undefined): boolean {
+  if (filter === undefined) return true;
+  if (filter.keys.length > 0 && !filter.keys.includes(row.key)) return false;
+  if (row.key === 'global' && !filter.includeGlobal) return false;
+  if (row.key === 'unknown' && !filter.includeUnknown) return false;
+  if (isCronRunKey(row.key) && !filter.includeCronRuns) return false;
+  if (filter.label !== undefined && row.label !== filter.label) return false;
+  if (filter.spawnedBy !== undefined && row.spawnedBy !== filter.spawnedBy && row.parentSessionKey !== filter.spawnedBy) return false;
+  if (filter.activeWithinMs !== undefined && (row.updatedAtMs ?? 0) < NOW_MS - filter.activeWithinMs) return false;
+  return filter.search === undefined || searchTextOf(row).includes(filter.search.toLowerCase());
+}
+
+async function* readHistory(found: [string, MemorySession] | undefined, request: ReadHistoryRequest): AsyncIterable<ReadHistoryResponse> {
+  const sessionId = found?.[1].entry.sessionId;
+  yield { item: { $case: 'head', value: HistoryHead.create({ found: found !== undefined, key: found?.[0] ?? '', sessionId: isJsonObject(sessionId) ? undefined : String(sessionId) }) } };
+  if (found === undefined) return;
+  const until = (request.beforeSeq ?? Infinity) - 1;
+  const all = found[1].messages.map(({ id, role, line }, place) =>
+    TranscriptRecord.create({ recordId: id, messageSeq: place + 1, lineNumber: place + 2, lineJson: Buffer.from(line), type: 'message', role }),
+  );
+  const visible = all.filter((record) => (record.messageSeq ?? 0) <= until && (request.includeTools || record.role !== 'toolResult'));
+  const page = visible.slice(-(request.limit ?? 1000));
+  // In two items, so that readers have to put pages together.
+  const middle = Math.ceil(page.length / 2);
+  for (const records of [page.slice(0, middle), page.slice(middle)]) {
+    if (records.length > 0) yield { item: { $case: 'records', value: HistoryRecords.create({ records }) } };
+  }
+  const hasMore = visible.length > page.length;
+  yield { item: { $case: 'pageEnd', value: HistoryPageEnd.create({ hasMore, nextBeforeSeq: hasMore ? page[0]?.messageSeq : undefined }) } };
+}
