@@ -69,3 +69,9 @@ export type { GatewayRowDefaults } from './list/gateway-row';
 // Transcripts
 export { TRANSCRIPT_VERSION, injectedMessageLine, sessionHeaderLine, simpleMessageLine, userMessageLine } from './transcript/record';
 export type { ContentBlock, HeaderFields, MessageContent, MessageFields } from './transcript/record';
+export { headerOf, lineId, parseTranscriptLine } from './transcript/parse-line';
+export type { ParsedLine, TranscriptHeader, TranscriptLine, UnreadableLine, UnreadableWhy } from './transcript/parse-line';
+export { activeBranch, contextLines } from './transcript/active-branch';
+export type { ActiveBranch, ContextLines } from './transcript/active-branch';
+export { DISPLAY_MESSAGE_BYTES_MAX, OVERSIZED_PLACEHOLDER, displayMessage, displayText, isSilentReply } from './transcript/display';
+export { LAST_MESSAGE_CHARS_MAX, TITLE_CHARS_MAX, cutText, derivedTitle, lastMessagePreview, messageText, previewOf } from './transcript/preview';
