@@ -38,8 +38,12 @@ const CLOSE_OBJECT = 0x7d;
 const OPEN_ARRAY = 0x5b;
 const CLOSE_ARRAY = 0x5d;
 
+/** A JSON number as the grammar of JSON spells it. */
+const NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
+
 /**
- * Members in the order of the text; a name that stands twice appears twice.
+ * Members in the order of the text; a name that stands twice appears twice. What stands inside a
+ * nested value is not judged beyond its quotes and brackets.
  * @throws DAMAGED when the text is not one JSON object.
  */
 export function readRawMembers(text: string): RawMember[] {
@@ -52,7 +56,7 @@ export function readRawMembers(text: string): RawMember[] {
     if (text.charCodeAt(at) !== QUOTE) throw notAnObject(at);
     const start = at;
     at = endOfString(text, at);
-    const name = JSON.parse(text.slice(start, at)) as string;
+    const name = parseName(text, start, at);
     at = skipSpace(text, at);
     if (text.charCodeAt(at) !== COLON) throw notAnObject(at);
     const valueStart = skipSpace(text, at + 1);
@@ -67,29 +71,76 @@ export function readRawMembers(text: string): RawMember[] {
 }
 
 /**
- * Sets and clears members. Values are replaced in place, new members follow at the end, cleared ones
- * go with the separator beside them; where a name stands twice the last one counts and is changed.
+ * Sets and clears members: values are replaced in place, new members follow the last one in its
+ * spacing, cleared ones go with the separator before them. Where a name stands twice the last one
+ * counts and is changed, and clearing takes both. A name that is set and cleared is set.
  * @throws DAMAGED when the text is not one JSON object.
  */
 export function patchRawObject(text: string, patch: RawPatch): string {
+  const wanted = wantedValues(patch);
+  const cleared = new Set((patch.clear ?? []).filter((name) => !wanted.has(name)));
+  const members = readRawMembers(text);
+  const lastOf = new Map(members.map((member, index) => [member.name, index]));
+  const head = text.slice(0, members[0]?.start ?? text.indexOf('{') + 1);
+  let result = '';
+  let kept = 0;
+  members.forEach((member, index) => {
+    if (cleared.has(member.name)) return;
+    const raw = lastOf.get(member.name) === index ? wanted.get(member.name) : undefined;
+    // The first member that stays stands where the first one stood: without a comma before it.
+    result += kept === 0 ? head : text.slice(members[index - 1]?.valueEnd, member.start);
+    result += raw === undefined ? text.slice(member.start, member.valueEnd) : text.slice(member.start, member.valueStart) + raw;
+    kept += 1;
+  });
+  const added = [...wanted].filter(([name]) => !lastOf.has(name));
+  return finish(text, members, { body: result, kept, added });
+}
+
+interface Patched {
+  /** From the start of the text to the last member that stays. */
+  readonly body: string;
+  readonly kept: number;
+  readonly added: readonly (readonly [name: string, raw: string])[];
+}
+
+function finish(text: string, members: readonly RawMember[], { body, kept, added }: Patched): string {
+  const last = members[members.length - 1];
+  const open = text.indexOf('{');
+  const afterBrace = text.slice(text.lastIndexOf('}'));
+  if (kept === 0 && added.length === 0) return members.length === 0 ? text : `${text.slice(0, open)}{${afterBrace}`;
+  if (last === undefined) {
+    return `${text.slice(0, open)}{${added.map((member) => `\n${MEMBER_INDENT}${memberText(member, ' ')}`).join(',')}\n${CLOSING_INDENT}${afterBrace}`;
+  }
+  const gap = gapBefore(text, last.start);
+  const pieces = added.map((member) => memberText(member, gap === '' ? '' : ' '));
+  const start = kept === 0 ? `${text.slice(0, members[0]?.start)}${pieces.shift() ?? ''}` : body;
+  return `${start}${pieces.map((piece) => `,${gap}${piece}`).join('')}${text.slice(last.valueEnd)}`;
+}
+
+function memberText([name, raw]: readonly [string, string], afterColon: string): string {
+  return `${JSON.stringify(name)}:${afterColon}${raw}`;
+}
+
+/** White space between a member and what stands before it. */
+function gapBefore(text: string, start: number): string {
+  let from = start;
+  while (isSpace(text.charCodeAt(from - 1))) from -= 1;
+  return text.slice(from, start);
+}
+
+function wantedValues(patch: RawPatch): ReadonlyMap<string, string> {
   const wanted = new Map<string, string>();
   for (const [name, value] of Object.entries(patch.set ?? {})) if (value !== undefined) wanted.set(name, formatValue(value));
   for (const [name, raw] of patch.setRaw ?? []) wanted.set(name, raw);
-  const cleared = new Set(patch.clear ?? []);
-  const members = readRawMembers(text);
-  const lastOf = new Map(members.map((member, index) => [member.name, index]));
-  const kept = members.filter((member) => !cleared.has(member.name));
-  const isPlain = kept.length === members.length && [...wanted.keys()].every((name) => lastOf.has(name));
-  if (isPlain) return replaceValues(text, members, lastOf, wanted);
-  const pieces = kept.map((member) => {
-    const isLast = members[lastOf.get(member.name) as number] === member;
-    const raw = isLast ? wanted.get(member.name) : undefined;
-    if (isLast) wanted.delete(member.name);
-    return raw === undefined ? text.slice(member.start, member.valueEnd) : text.slice(member.start, member.valueStart) + raw;
-  });
-  for (const [name, raw] of wanted) pieces.push(`${JSON.stringify(name)}: ${raw}`);
-  if (pieces.length === 0) return '{}';
-  return `{\n${MEMBER_INDENT}${pieces.join(`,\n${MEMBER_INDENT}`)}\n${CLOSING_INDENT}}`;
+  return wanted;
+}
+
+function parseName(text: string, start: number, end: number): string {
+  try {
+    return JSON.parse(text.slice(start, end)) as string;
+  } catch {
+    throw notAnObject(start);
+  }
 }
 
 /** The text of a new entry, as `JSON.stringify(store, null, 2)` prints it under its key. */
@@ -103,18 +154,6 @@ function formatValue(value: JsonValue): string {
   return JSON.stringify(value, null, 2).replaceAll('\n', `\n${MEMBER_INDENT}`);
 }
 
-function replaceValues(text: string, members: readonly RawMember[], lastOf: ReadonlyMap<string, number>, wanted: ReadonlyMap<string, string>): string {
-  let result = '';
-  let from = 0;
-  members.forEach((member, index) => {
-    const raw = lastOf.get(member.name) === index ? wanted.get(member.name) : undefined;
-    if (raw === undefined) return;
-    result += text.slice(from, member.valueStart) + raw;
-    from = member.valueEnd;
-  });
-  return result + text.slice(from);
-}
-
 function atEnd(text: string, at: number, members: RawMember[]): RawMember[] {
   if (skipSpace(text, at) !== text.length) throw notAnObject(at);
   return members;
@@ -123,10 +162,13 @@ function atEnd(text: string, at: number, members: RawMember[]): RawMember[] {
 function skipSpace(text: string, from: number): number {
   let at = from;
   for (;;) {
-    const code = text.charCodeAt(at);
-    if (code !== 0x20 && code !== 0x0a && code !== 0x0d && code !== 0x09) return at;
+    if (!isSpace(text.charCodeAt(at))) return at;
     at += 1;
   }
+}
+
+function isSpace(code: number): boolean {
+  return code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09;
 }
 
 /** @param start of the opening quote. @returns the position behind the closing one. */
@@ -146,7 +188,8 @@ function endOfValue(text: string, start: number): number {
   const first = text.charCodeAt(start);
   if (first === QUOTE) return endOfString(text, start);
   if (first !== OPEN_OBJECT && first !== OPEN_ARRAY) return endOfScalar(text, start);
-  let depth = 0;
+  /** Brackets that would close what is open, outermost first. */
+  const closing: number[] = [];
   for (let at = start; at < text.length; ) {
     const code = text.charCodeAt(at);
     if (code === QUOTE) {
@@ -154,10 +197,11 @@ function endOfValue(text: string, start: number): number {
       continue;
     }
     at += 1;
-    if (code === OPEN_OBJECT || code === OPEN_ARRAY) depth += 1;
+    if (code === OPEN_OBJECT) closing.push(CLOSE_OBJECT);
+    else if (code === OPEN_ARRAY) closing.push(CLOSE_ARRAY);
     else if (code === CLOSE_OBJECT || code === CLOSE_ARRAY) {
-      depth -= 1;
-      if (depth === 0) return at;
+      if (closing.pop() !== code) throw notAnObject(at - 1);
+      if (closing.length === 0) return at;
     }
   }
   throw notAnObject(start);
@@ -167,10 +211,11 @@ function endOfScalar(text: string, start: number): number {
   let at = start;
   while (at < text.length) {
     const code = text.charCodeAt(at);
-    if (code === COMMA || code === CLOSE_OBJECT || code <= 0x20) break;
+    if (code === COMMA || code === CLOSE_OBJECT || isSpace(code)) break;
     at += 1;
   }
-  if (at === start) throw notAnObject(start);
+  const scalar = text.slice(start, at);
+  if (scalar !== 'true' && scalar !== 'false' && scalar !== 'null' && !NUMBER.test(scalar)) throw notAnObject(start);
   return at;
 }
 
