@@ -52,6 +52,7 @@ export const FINDING_RULES = {
   'index-entry-missing': rule(true, 'rebuild-index'),
   'index-entry-extra': rule(true, 'rebuild-index'),
   'index-transcript-differs': rule(true, 'rebuild-index'),
+  'journal-damaged': rule(true, 'manual'),
   'transcript-missing': rule(true, 'fix-missing'),
   /** No file yet, and nothing says that there ever was one. */
   'transcript-not-begun': rule(false, 'none'),

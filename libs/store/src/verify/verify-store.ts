@@ -1,6 +1,6 @@
 /**
  * Compares everything a store consists of and says what does not fit: `sessions.json`, the session
- * index, transcripts, locks, archives and names. Reads only, streams, and keeps no more than some
+ * index, journal, transcripts, locks, archives and names. Reads only, streams, and keeps no more than some
  * bytes for each key and line, so that a store of a million entries can be verified.
  *
  * A running owner does not disturb it: the index is read in one view, the sessions file through one
@@ -20,6 +20,7 @@ import { FINDINGS_MAX, FindingList, type Finding } from './findings';
 import { IndexView } from './index-view';
 import { RowVerifier } from './row-verifier';
 import { verifyManifest, verifyNames } from './verify-directory';
+import { verifyJournal } from './verify-journal';
 
 /** A checkpoint may replace the file between the two looks; then both are taken again. */
 const LOOKS_MAX = 3;
@@ -149,6 +150,7 @@ class StoreVerification {
         onName: () => this.#step('names'),
       };
       this.#step('archives');
+      if (this.#options.live !== true) await verifyJournal(parts);
       await verifyManifest(parts);
       await verifyNames(parts);
     } finally {
