@@ -17,6 +17,12 @@ describe('a failure', () => {
     expect(io.stderr()).toBe('broken\n');
   });
 
+  it('never sends what it quotes to the terminal as a command', () => {
+    const io = recordingIo();
+    reportFailure(io, new SessionError('SESSION_NOT_FOUND', 'No session found: \u001b[2J'), false);
+    expect(io.stderr()).toBe('No session found: \\u001b[2J\n');
+  });
+
   it('keeps its reason when it comes from another bundled file', () => {
     class Foreign extends Error {
       override readonly name = 'SessionError';

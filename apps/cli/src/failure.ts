@@ -4,6 +4,7 @@
 import type { CliIo, ExitCode } from './cli-io';
 import { EXIT } from './cli-io';
 import { errorCode } from './error-code';
+import { visibleText } from './render/visible-text';
 import { SessionError, isReason } from '@sessions/domain';
 import type { ErrorFacts, Reason } from '@sessions/domain';
 
@@ -53,6 +54,6 @@ export function toFailureDocument(error: SessionError): FailureDocument {
 export function reportFailure(io: CliIo, thrown: unknown, json: boolean): ExitCode {
   const error = toSessionError(thrown);
   if (json) io.out(`${JSON.stringify(toFailureDocument(error), null, 2)}\n`);
-  io.err(`${error.message}\n${error.hint === undefined ? '' : `${error.hint}\n`}`);
+  io.err(visibleText(`${error.message}\n${error.hint === undefined ? '' : `${error.hint}\n`}`));
   return EXIT.failed;
 }

@@ -7,6 +7,7 @@ import { findSession } from '../offline/find-session';
 import type { FileFacts, SessionFiles } from '../offline/offline-store';
 import { toCliRow } from '../offline/cli-row';
 import { formatLongAge } from '../render/age';
+import { keyText } from '../render/key-text';
 import { visibleText } from '../render/visible-text';
 import { formatTokens } from '../render/tokens';
 
@@ -45,7 +46,7 @@ export async function runSessionsInfo(io: CliIo, flags: InfoFlags): Promise<Exit
     `Tokens: ${formatTokens(row.totalTokens, row.contextTokens)}`,
   ];
   const lines = [
-    ...named('Session', found.key),
+    `Session: ${keyText(found.key)}`,
     ...facts,
     `Session store: ${store.path}`,
     transcriptLine(files),

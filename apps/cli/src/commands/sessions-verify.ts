@@ -7,6 +7,7 @@ import { selectStores } from '../offline/select-stores';
 import { verifyFiles } from '../offline/verify-files';
 import type { StoreReport } from '../offline/verify-files';
 import { SessionError } from '@sessions/domain';
+import { keyText } from '../render/key-text';
 import { visibleText } from '../render/visible-text';
 
 export interface VerifyFlags extends ScopeFlags {
@@ -19,7 +20,7 @@ function renderReport({ agentId, path, findings, totals }: StoreReport): string 
     `Agent: ${agentId}`,
     `Session store: ${path}`,
     `Entries: ${totals.entries}, transcripts: ${totals.transcripts}, messages: ${totals.messages}, bytes: ${totals.bytes}`,
-    ...findings.map(({ kind, key, file, detail, repair }) => visibleText(`${kind}: ${key ?? file ?? path}: ${detail}${repair === '' ? '' : ` (--repair: ${repair})`}`)),
+    ...findings.map(({ kind, key, file, detail, repair }) => visibleText(`${kind}: ${key === undefined ? (file ?? path) : keyText(key)}: ${detail}${repair === '' ? '' : ` (--repair: ${repair})`}`)),
     findings.length === 0 ? 'Everything agrees.' : `${findings.length} ${findings.length === 1 ? 'finding' : 'findings'}.`,
   ];
   return `${lines.join('\n')}\n`;

@@ -11,6 +11,7 @@ import { resolveGatewayTarget } from '../gateway/gateway-target';
 import { readStatus } from '../offline/read-status';
 import type { AgentStatus } from '../offline/read-status';
 import { formatLongAge } from '../render/age';
+import { keyText } from '../render/key-text';
 import { renderTable } from '../render/table';
 import { formatTokens } from '../render/tokens';
 import { VERSION } from '../version';
@@ -55,7 +56,7 @@ async function probeGateway(context: CliContext, timeoutMs: number, deep: boolea
 }
 
 function renderAgent({ agentId, path, count, recent, usage }: AgentStatus, widthMax: number): string[] {
-  const rows = recent.map((row) => [row.key, formatLongAge(row.ageMs), row.model ?? 'unknown', formatTokens(row.totalTokens, row.contextTokens)]);
+  const rows = recent.map((row) => [keyText(row.key), formatLongAge(row.ageMs), row.model ?? 'unknown', formatTokens(row.totalTokens, row.contextTokens)]);
   const table = renderTable([{ title: 'KEY' }, { title: 'LAST ACTIVE' }, { title: 'MODEL' }, { title: 'TOKENS' }], rows, { widthMax, separator: '  ' });
   return [
     '',

@@ -1,5 +1,6 @@
 /** The two tables of a listing: the measured one of bare `sessions`, and that of `sessions list`. */
 import { formatLongAge, formatShortAge } from './age';
+import { keyText } from './key-text';
 import type { ListDocument, ListedRow } from './list-document';
 import { renderTable } from './table';
 import type { Column } from './table';
@@ -47,7 +48,7 @@ function toFlags(row: ListedRow): string {
 
 const toMeasuredCells = (row: ListedRow): string[] => [
   row.kind,
-  row.key,
+  keyText(row.key),
   formatShortAge(ageOf(row)),
   row.model ?? 'unknown',
   RUNTIME_LABELS[row.agentRuntime.id] ?? row.agentRuntime.id,
@@ -83,6 +84,6 @@ export function renderMeasuredList(document: ListDocument, widthMax: number): st
 /** Text of `openclaw sessions list`. */
 export function renderPlainList(document: ListDocument, widthMax: number): string {
   if (document.count === 0) return `${NOTHING}\n`;
-  const rows = document.sessions.map((row) => [row.key, row.messageCount === undefined ? '-' : String(row.messageCount), formatLongAge(ageOf(row))]);
+  const rows = document.sessions.map((row) => [keyText(row.key), row.messageCount === undefined ? '-' : String(row.messageCount), formatLongAge(ageOf(row))]);
   return `${[...renderTable(LIST_COLUMNS, rows, { widthMax, separator: LIST_SEPARATOR }), ...hiddenLine(document)].join('\n')}\n`;
 }
