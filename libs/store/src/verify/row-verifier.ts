@@ -144,12 +144,13 @@ export class RowVerifier {
   }
 
   #report(key: string, file: string, check: TranscriptCheck): void {
-    const { list } = this.#parts;
+    const { list, live } = this.#parts;
     const { scan } = check;
     const where = { key, file };
     if (scan.malformedLines > 0) list.add('malformed-lines', `${scan.malformedLines} of ${scan.lines} lines cannot be read; they are skipped and kept`, where);
     else if (scan.messageCount === 0 && scan.tornTailBytes === 0) list.add('transcript-without-messages', 'the transcript holds no message', where);
-    if (scan.tornTailBytes > 0) list.add('torn-tail', `${scan.tornTailBytes} bytes after the last complete line, at byte ${scan.completeBytes}`, where);
+    // A living owner may be in the middle of this very line.
+    if (scan.tornTailBytes > 0 && !live) list.add('torn-tail', `${scan.tornTailBytes} bytes after the last complete line, at byte ${scan.completeBytes}`, where);
     if (check.brokenParentsCount > 0) {
       list.add('broken-parents', `${check.brokenParentsCount} lines name a parent that does not stand before them, the first is line ${check.firstBrokenLine}`, where);
     }

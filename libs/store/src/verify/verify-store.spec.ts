@@ -141,6 +141,12 @@ describe('verifyStore', () => {
     expect(kindsOf(await verify({ live: true }))).toEqual(['index-transcript-differs']);
   });
 
+  it('takes half a line for one being written while an owner lives', async () => {
+    appendFileSync(store.transcriptAt(6), '{"type":');
+    expect(kindsOf(await verify())).toEqual(['torn-tail']);
+    expect(kindsOf(await verify({ live: true }))).toEqual([]);
+  });
+
   it('does not compare with an index that knows another file', async () => {
     writeIndex((db) => db.exec("UPDATE entry SET json = '{}'"));
     writeStore(readStore());
