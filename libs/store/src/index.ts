@@ -17,6 +17,8 @@ export type {
   RemoveEntryEffect,
   TranscriptTail,
 } from './types';
+export { openStoreReader } from './offline/store-reader';
+export type { ReadEntry, ReaderOptions, ReadRows, StoreReader } from './offline/store-reader';
 export { VISIBILITY } from './session-index/schema';
 export type { Visibility } from './session-index/schema';
 export type { StoreNotice } from './session-index/worker-protocol';

@@ -74,8 +74,10 @@ export function spareFileName(epoch: number, n: number): string {
   return `journal-spare-${epoch}-${n}.log`;
 }
 
-export function isSpareFileName(name: string): boolean {
-  return SPARE_NAME.test(name);
+/** Undefined for names that are no spare segment's. */
+export function epochOfSpare(name: string): number | undefined {
+  const epoch = SPARE_NAME.exec(name)?.[1];
+  return epoch === undefined ? undefined : Number(epoch);
 }
 
 /** Results of idempotent mutations of one UTC day; `day` is `YYYY-MM-DD`. */

@@ -42,14 +42,15 @@ interface SegmentScan {
   readonly holes: readonly { readonly offset: number; readonly fromSeq: number; readonly toSeq: number }[];
 }
 
-export async function readJournal(fs: FileSystem, dir: string): Promise<ReplayedJournal> {
-  const scans: SegmentScan[] = [];
-  for (const name of (await fs.readdir(dir)).sort()) {
+/** @param afterSeq records up to this one are not wanted: segments that end before are not read. */
+export async function readJournal(fs: FileSystem, dir: string, afterSeq = 0): Promise<ReplayedJournal> {
+  const named = (await fs.readdir(dir)).sort().flatMap((name) => {
     const segment = parseSegmentName(name);
-    if (segment === undefined) continue;
-    const file = path.join(dir, name);
-    scans.push(scanSegment(file, segment, await readWhole(fs, file)));
-  }
+    return segment === undefined ? [] : [{ file: path.join(dir, name), segment }];
+  });
+  const wanted = named.filter((_, index) => (named[index + 1]?.segment.firstSeq ?? Number.MAX_SAFE_INTEGER) > afterSeq + 1);
+  const scans: SegmentScan[] = [];
+  for (const { file, segment } of wanted) scans.push(scanSegment(file, segment, await readWhole(fs, file), afterSeq));
   return joinSegments(scans);
 }
 
@@ -70,8 +71,8 @@ async function readWhole(fs: FileSystem, file: string): Promise<Buffer> {
   }
 }
 
-/** Pure: the records of one segment's bytes. */
-export function scanSegment(file: string, { firstSeq, epoch }: SegmentName, bytes: Buffer): SegmentScan {
+/** Pure: the records of one segment's bytes. Frames up to `afterSeq` are passed over by their length. */
+export function scanSegment(file: string, { firstSeq, epoch }: SegmentName, bytes: Buffer, afterSeq = 0): SegmentScan {
   const header = decodeSegmentHeader(bytes);
   const empty = { path: file, firstSeq, epoch, records: [], bytes: 0, holes: [] };
   // A header that is missing or from the file's earlier life: nothing of this life was acknowledged.
@@ -81,6 +82,10 @@ export function scanSegment(file: string, { firstSeq, epoch }: SegmentName, byte
   const holes: { offset: number; fromSeq: number; toSeq: number }[] = [];
   let offset = SEGMENT_HEADER_BYTES;
   let expected = firstSeq;
+  while (expected <= afterSeq && offset + FRAME_HEADER_BYTES <= bytes.length && bytes.readUInt32LE(offset + 8) === expected % 2 ** 32) {
+    offset += FRAME_HEADER_BYTES + bytes.readUInt32LE(offset);
+    expected += 1;
+  }
   for (;;) {
     const frame = decodeFrame(bytes, offset, seed);
     if (frame !== undefined && frame.record.seq === expected) {

@@ -9,7 +9,7 @@
 import { constants } from 'node:fs';
 import * as path from 'node:path';
 import type { FileSystem } from '../files/file-system';
-import { isSpareFileName, parseSegmentName, segmentFileName, spareFileName } from '../files/layout';
+import { epochOfSpare, parseSegmentName, segmentFileName, spareFileName } from '../files/layout';
 
 export const SEGMENT_BYTES = 4 * 1024 * 1024;
 /** Spares kept ready; further recycled segments are unlinked. */
@@ -40,7 +40,8 @@ export class SegmentPool {
   /** Removes the spares that earlier owners left. */
   async removeInherited(): Promise<void> {
     for (const name of await this.#fs.readdir(this.#dir)) {
-      if (isSpareFileName(name)) await this.#fs.unlink(path.join(this.#dir, name));
+      const epoch = epochOfSpare(name);
+      if (epoch !== undefined && epoch !== this.#epoch) await this.#fs.unlink(path.join(this.#dir, name));
     }
   }
 

@@ -5,6 +5,8 @@
 import type Database from 'better-sqlite3';
 import type { JsonValue } from '@sessions/domain';
 import type { TranscriptTail } from '../types';
+import { matchesQuery, type RankedRow } from './rank-rows';
+import type { EntryColumns } from './entry-columns';
 import { openIndexForReading } from './open-database';
 import { META, VISIBILITY, type Visibility } from './schema';
 
@@ -74,6 +76,25 @@ export class IndexReader {
       const { ids, totalCount } = this.#select(query);
       return { encodedRows: this.rowsOf(ids), totalCount };
     })();
+  }
+
+  /** As `list`, with what a caller needs to put other rows between them. */
+  listRanked(query: ListQuery): { readonly rows: readonly RankedRow[]; readonly totalCount: number } {
+    return this.#db.transaction(() => {
+      const { ids, totalCount } = this.#select(query);
+      return { rows: ids.map((id) => this.#statements.rankedRow.get(id) as RankedRow), totalCount };
+    })();
+  }
+
+  /** Place of a key in the store; undefined for keys that the index has not. */
+  orderOf(key: string): number | undefined {
+    return this.#statements.orderOfKey.get(key) as number | undefined;
+  }
+
+  /** Whether the indexed entry of this key is among those that a query asks for, its page apart. */
+  matches(key: string, query: ListQuery): boolean {
+    const columns = this.#statements.columnsOfKey.get(key) as Omit<EntryColumns, 'row'> | undefined;
+    return columns !== undefined && matchesQuery(columns, query);
   }
 
   /** Rows by id, in the order given. */
@@ -197,6 +218,12 @@ function prepare(db: Database.Database) {
     byLabel: db.prepare(`SELECT ${narrow} FROM session WHERE label = ?`),
     bySpawner: db.prepare(`SELECT ${narrow} FROM session WHERE spawned_by = ? UNION SELECT ${narrow} FROM session WHERE parent_key = ?`),
     rowOfId: db.prepare('SELECT row FROM session WHERE id = ?').pluck(),
+    rankedRow: db.prepare('SELECT key, sort_at AS sortAt, id AS "order", row AS encoded FROM session WHERE id = ?'),
+    orderOfKey: db.prepare('SELECT id FROM session WHERE key = ?').pluck(),
+    columnsOfKey: db.prepare(
+      `SELECT visibility, updated_at AS updatedAt, sort_at AS sortAt, session_id AS sessionId, file, label,
+       spawned_by AS spawnedBy, parent_key AS parentKey, status, search FROM session WHERE key = ?`,
+    ),
     rowOfKey: db.prepare('SELECT row FROM session WHERE key = ?').pluck(),
     entryByKey: entryWhere('s.key = ?'),
     entryBySession: entryWhere('s.session_id = ?'),

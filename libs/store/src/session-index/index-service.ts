@@ -119,9 +119,17 @@ export class IndexService {
     return { ok: detail === 'ok', detail };
   }
 
+  /** Leaves a plain database behind: one in WAL mode cannot be read without making files beside it. */
   #close(): Reply<'close'> {
-    this.#opened?.writer.db.close();
+    const writer = this.#opened?.writer;
     this.#opened = undefined;
+    if (writer === undefined) return {};
+    try {
+      writer.transaction(() => writer.setMeta(META.closedSeq, writer.appliedSeq));
+      writer.db.pragma('journal_mode = DELETE');
+    } finally {
+      writer.db.close();
+    }
     return {};
   }
 }

@@ -72,7 +72,12 @@ export class IndexWriter {
   /** From now on only this owner's transactions go through. */
   claim(epoch: number): void {
     this.#epoch = epoch;
-    this.db.transaction(() => this.setMeta(META.epoch, epoch)).immediate();
+    this.db
+      .transaction(() => {
+        this.setMeta(META.epoch, epoch);
+        this.setMeta(META.closedSeq, '');
+      })
+      .immediate();
   }
 
   /**

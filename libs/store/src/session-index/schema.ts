@@ -101,6 +101,8 @@ export const META = {
   fileInode: 'file_inode',
   lastCheckpointAtMs: 'last_checkpoint_at_ms',
   baseGeneration: 'base_generation',
+  /** Set when the last owner closed in order: the index has the whole journal up to this sequence. */
+  closedSeq: 'closed_seq',
   /** `count_<visibility>`: how many rows have that visibility. */
   countPrefix: 'count_',
 } as const;
