@@ -15,7 +15,8 @@ describe('the short way into a listing', () => {
     expect(parse('sessions --limit 9 list --limit 2')?.flags.limit).toBe('2');
   });
 
-  it('takes the word after a value option as its value, whatever it looks like', () => {
+  it('takes the word after a value option as its value, but not another option', () => {
+    expect(parse('sessions --limit --json')).toBeUndefined();
     expect(parse('sessions --limit -1')?.flags.limit).toBe('-1');
     expect(parseListArguments(['sessions', '--agent', ''])?.flags.agent).toBe('');
   });

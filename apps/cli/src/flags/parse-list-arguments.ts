@@ -34,7 +34,7 @@ export function parseListArguments(argv: readonly string[]): ListArguments | und
     } else if (isValue(name)) {
       if (equals === -1) at += 1;
       const value = equals === -1 ? argv[at] : word.slice(equals + 1);
-      if (value === undefined) return undefined;
+      if (value === undefined || value.startsWith('--')) return undefined;
       flags[VALUES[name]] = value;
     } else if (word === 'list' && command === 'sessions') {
       command = 'sessions list';

@@ -1,5 +1,6 @@
 import { readSessionsFile } from './read-sessions-file';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -37,6 +38,16 @@ describe('the sessions file', () => {
   ])('is unreadable as %j, and says why', (text, why) => {
     writeFileSync(file, text);
     expect(() => readSessionsFile(file)).toThrow(why);
+  });
+
+  it('is unreadable when it is a pipe, and nobody waits for its other end', () => {
+    execFileSync('mkfifo', [file]);
+    expect(() => readSessionsFile(file)).toThrow('it is no regular file');
+  });
+
+  it('is unreadable when it is a link to itself', () => {
+    symlinkSync(file, file);
+    expect(() => readSessionsFile(file)).toThrow('loop of links');
   });
 
   it('is unreadable when it is a directory', () => {

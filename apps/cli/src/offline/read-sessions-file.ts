@@ -2,9 +2,10 @@
  * `sessions.json` as a value, or the reason why it is none. Nothing is repaired, nothing written.
  */
 import { errorCode } from '../error-code';
+import { NOT_REGULAR, readRegularFile } from './read-regular-file';
 import { SessionError, isJsonObject } from '@sessions/domain';
 import type { JsonObject } from '@sessions/domain';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 
 const BOM = '\uFEFF';
@@ -36,6 +37,7 @@ function tracesBeside(path: string): string | undefined {
 
 const FAULTS: Readonly<Record<string, string>> = {
   EISDIR: 'it is a directory',
+  [NOT_REGULAR]: 'it is no regular file',
   EACCES: 'permission denied',
   EPERM: 'permission denied',
   ENOTDIR: 'a part of its path is no directory',
@@ -51,9 +53,9 @@ const FAULTS: Readonly<Record<string, string>> = {
 export function readSessionsFile(path: string): JsonObject | undefined {
   let text: string;
   try {
-    text = readFileSync(path, 'utf8');
+    text = readRegularFile(path).toString('utf8');
   } catch (error) {
-    const code = (errorCode(error) ?? 'unknown error');
+    const code = errorCode(error) ?? 'unknown error';
     if (code !== 'ENOENT') throw unreadable(path, FAULTS[code] ?? code, error);
     const traces = tracesBeside(path);
     if (traces === undefined) return undefined;

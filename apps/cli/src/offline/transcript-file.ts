@@ -1,8 +1,9 @@
 /** A transcript read whole: its records, its active branch, its counts. Reading never repairs. */
 import { errorCode } from '../error-code';
+import { readRegularFile } from './read-regular-file';
 import { SessionError, isJsonObject } from '@sessions/domain';
 import type { JsonObject } from '@sessions/domain';
-import { readFileSync, realpathSync } from 'node:fs';
+import { realpathSync } from 'node:fs';
 import { join, relative } from 'node:path';
 
 export interface TranscriptRecord {
@@ -41,7 +42,7 @@ export function readTranscript(directory: string, file: string): Transcript | un
     if (!staysInside(directory, file)) {
       throw new SessionError('DAMAGED', `The transcript ${join(directory, file)} is a link out of its directory and is not followed.`, { facts: { file } });
     }
-    bytes = readFileSync(join(directory, file));
+    bytes = readRegularFile(join(directory, file));
   } catch (error) {
     if (error instanceof SessionError) throw error;
     if (errorCode(error) === 'ENOENT') return undefined;
