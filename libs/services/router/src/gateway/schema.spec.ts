@@ -1,0 +1,69 @@
+import { checkedParams } from './method-params';
+import { parseFrame } from './gateway-frames';
+import { describeMisfit, integer, closed, text } from './schema';
+
+const refusal = (method: string, params: unknown): string => {
+  try {
+    checkedParams(method, params);
+    return 'accepted';
+  } catch (error) {
+    return (error as Error).message;
+  }
+};
+
+describe('parameters of methods', () => {
+  it('takes nothing as an empty object', () => {
+    expect(checkedParams('sessions.list', undefined)).toEqual({});
+    expect(checkedParams('sessions.list', null)).toEqual({});
+  });
+
+  it('names every problem, joined, in the known words', () => {
+    expect(refusal('sessions.list', { limit: 0, bogus: 1 })).toBe(
+      "invalid sessions.list params: at /limit: must be >= 1; at root: unexpected property 'bogus'",
+    );
+    expect(refusal('sessions.describe', {})).toBe("invalid sessions.describe params: must have required property 'key'");
+    expect(refusal('sessions.list', { limit: 'all' })).toBe('invalid sessions.list params: at /limit: must be integer');
+    expect(refusal('sessions.list', { limit: 1.5 })).toBe('invalid sessions.list params: at /limit: must be integer');
+    expect(refusal('sessions.describe', { key: '' })).toBe('invalid sessions.describe params: at /key: must not have fewer than 1 characters');
+    expect(refusal('sessions.list', [])).toBe('invalid sessions.list params: must be object');
+    expect(refusal('sessions.preview', { keys: ['a', 7] })).toBe('invalid sessions.preview params: at /keys/1: must be string');
+  });
+
+  it('lets a nullable word be the word or null, and says what it could have been', () => {
+    expect(refusal('sessions.patch', { key: 'main', sendPolicy: null })).toBe('accepted');
+    expect(refusal('sessions.patch', { key: 'main', sendPolicy: 'deny' })).toBe('accepted');
+    expect(refusal('sessions.patch', { key: 'main', sendPolicy: 'maybe' })).toBe(
+      'invalid sessions.patch params: at /sendPolicy: must be equal to constant; at /sendPolicy: must be null; at /sendPolicy: must match a schema in anyOf',
+    );
+  });
+
+  it('has no upper bound for the limit of a list', () => {
+    expect(refusal('sessions.list', { limit: 100_000 })).toBe('accepted');
+  });
+
+  it('does not take members of the prototype for given ones', () => {
+    expect(describeMisfit(closed({ constructor: text }, ['constructor']), {})).toBe("must have required property 'constructor'");
+  });
+
+  it('bounds what it repeats of a hostile value', () => {
+    const many = Object.fromEntries(Array.from({ length: 10_000 }, (_, place) => [`${'x'.repeat(200)}${place}`, 1]));
+    expect(describeMisfit(closed({ a: integer(1) }), many)?.length).toBeLessThan(5000);
+  });
+});
+
+describe('frames', () => {
+  it('reads a request', () => {
+    expect(parseFrame('{"type":"req","id":"1","method":"health"}')).toEqual({ kind: 'request', frame: { id: '1', method: 'health', params: undefined } });
+  });
+
+  it('keeps the id of a frame that is no request', () => {
+    expect(parseFrame('{"type":"req","id":7,"method":"health"}')).toEqual({ kind: 'invalid', id: 7, problem: 'invalid request frame: at /id: must be string' });
+    expect(parseFrame('{"type":"req","id":"a","method":"health","extra":1}')).toMatchObject({ id: 'a', problem: "invalid request frame: at root: unexpected property 'extra'" });
+    expect(parseFrame('[]')).toMatchObject({ kind: 'invalid', id: 'invalid', problem: 'invalid request frame: must be object' });
+    expect(parseFrame('null')).toMatchObject({ kind: 'invalid', id: 'invalid' });
+  });
+
+  it('tells text that is not JSON', () => {
+    expect(parseFrame('{')).toEqual({ kind: 'not-json' });
+  });
+});
