@@ -65,6 +65,10 @@ export { searchTextOf, toSessionRow } from './list/session-row';
 export type { RowFacts } from './list/session-row';
 export { THINKING_LEVELS, thinkingMembers, toGatewayRow } from './list/gateway-row';
 export type { GatewayRowDefaults } from './list/gateway-row';
+export { toCliRow } from './list/cli-row';
+export type { CliRow, CliRowFacts } from './list/cli-row';
+export { LIST_LIMIT_DEFAULT, filterRows, newestFirst, selectRows } from './list/filter-rows';
+export type { RowFilter, RowPage, SelectedRows } from './list/filter-rows';
 
 // Transcripts
 export { TRANSCRIPT_VERSION, injectedMessageLine, sessionHeaderLine, simpleMessageLine, userMessageLine } from './transcript/record';
