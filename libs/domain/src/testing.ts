@@ -1,3 +1,5 @@
 /** The second door of the domain, for tests: builders and generators. */
 export { agentIds, carelessIds, channels, conversationIds, keyParts } from './testing/key-arbitraries';
 export { conversationEnvelopes, directEnvelopes, dmScopes, envelopes, rawConfigs, syntheticEnvelopes } from './testing/inbound-arbitraries';
+export { chatMessages, nativeTranscripts, oddLines, simpleTranscripts } from './testing/transcript-arbitraries';
+export type { KnownTranscript } from './testing/transcript-arbitraries';
