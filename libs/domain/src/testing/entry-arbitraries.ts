@@ -6,7 +6,7 @@ import type { JsonObject, JsonValue } from '../json';
 export const memberNames: fc.Arbitrary<string> = fc.oneof(
   { weight: 3, arbitrary: fc.constantFrom('sessionId', 'updatedAt', 'label', 'uuid', 'lastActive', 'state', 'origin', 'modelOverride', 'skillsSnapshot', 'provider', 'room', 'x') },
   { weight: 1, arbitrary: fc.constantFrom('__proto__', 'constructor', 'toString', 'hasOwnProperty', '', '0', '17', 'ä', '"', '\\', '\u0000', '😀') },
-  { weight: 1, arbitrary: fc.string({ unit: 'binary', maxLength: 8 }).filter((name) => name.isWellFormed()) },
+  { weight: 1, arbitrary: fc.string({ unit: 'binary', maxLength: 8 }).filter((name) => !/[\ud800-\udfff]/u.test(name)) },
 );
 
 const spaces = fc.constantFrom('', ' ', '\n', '\n    ', '\t', '\r\n  ');
