@@ -71,6 +71,8 @@ export function createRouter(deps: RouterDeps): Router {
     },
     onClosed: () => connected.set(sockets.connections.size),
   });
+  // A store that another router had made shows in lists as soon as it is written to.
+  fanOut.add((event) => agents.noteWritten(event.agentId));
   fanOut.add(createGatewayEvents({ connections: () => sockets.connections, rows }));
 
   const sendHealth = async (connection: Connection): Promise<void> => {
