@@ -5,6 +5,7 @@
  */
 import * as fs from 'node:fs';
 import { promisify } from 'node:util';
+import { errorCodeOf } from './error-code';
 
 /** Identity of a file's content as far as a stat can tell: a change of any part means "look again". */
 export interface FileIdentity {
@@ -78,7 +79,7 @@ async function writeAll(fd: number, buffers: readonly Buffer[], position: number
 
 /** True for errors with one of these `code`s. */
 export function hasErrorCode(error: unknown, ...codes: readonly string[]): boolean {
-  return error instanceof Error && codes.includes((error as NodeJS.ErrnoException).code ?? '');
+  return codes.includes(errorCodeOf(error) ?? '');
 }
 
 export const nodeFileSystem: FileSystem = {

@@ -27,7 +27,7 @@ export function openIndexForWriting(file: string, nativeBinding?: string): Datab
   return db;
 }
 
-/** A reading connection; makes no file and changes none. */
+/** A reading connection. Of a database in WAL mode it needs the `-wal` and `-shm` beside it, or SQLite makes them. */
 export function openIndexForReading(file: string, nativeBinding?: string): Database.Database {
   const db = new Database(file, optionsWith(nativeBinding, { readonly: true, fileMustExist: true, timeout: BUSY_TIMEOUT_MS }));
   db.pragma(`cache_size = -${READER_CACHE_KIB}`);
