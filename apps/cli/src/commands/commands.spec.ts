@@ -1,7 +1,7 @@
-/** Every command over the fixture states, in process; nothing may be written. */
+/** Every command, built, over the fixture states; nothing may be written. */
 import { runProgram } from '../program';
 import { recordingIo } from '../testing';
-import type { RecordingIoOptions } from '../testing';
+import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -30,13 +30,27 @@ function snapshot(): string[] {
   });
 }
 
+const PROGRAM = join(__dirname, '..', '..', 'dist', 'main.js');
+const CLOCK = join(__dirname, '..', '..', '..', 'e2e', 'fixtures', 'fixed-clock.cjs');
+
 /** Runs one command line; whatever it is, the state directory must be as before. */
-async function run(line: string | readonly string[], options: RecordingIoOptions = {}): Promise<Answer> {
+function run(line: string | readonly string[]): Promise<Answer> {
   const before = snapshot();
-  const io = recordingIo({ cwd: directory, nowMs: NOW_MS, env: { HOME: directory, OPENCLAW_STATE_DIR: directory }, ...options });
-  const code = await runProgram(typeof line === 'string' ? line.split(' ') : line, io, '9.9.9');
+  const argv = typeof line === 'string' ? line.split(' ') : line;
+  const { status, stdout, stderr } = spawnSync(process.execPath, ['--require', CLOCK, PROGRAM, ...argv], {
+    cwd: directory,
+    encoding: 'utf8',
+    env: { PATH: process.env['PATH'], HOME: directory, OPENCLAW_STATE_DIR: directory, TZ: 'UTC', FIXED_NOW_MS: String(NOW_MS) },
+  });
   expect(snapshot()).toEqual(before);
-  return { code, stdout: io.stdout(), stderr: io.stderr() };
+  return Promise.resolve({ code: status ?? -1, stdout, stderr });
+}
+
+/** The same in process, on a terminal so wide. */
+async function runOnTerminal(line: string, columns: number): Promise<string> {
+  const io = recordingIo({ cwd: directory, nowMs: NOW_MS, env: { HOME: directory, OPENCLAW_STATE_DIR: directory }, columns });
+  await runProgram(line.split(' '), io, '9.9.9');
+  return io.stdout();
 }
 
 const json = async (line: string): Promise<Record<string, unknown>> => JSON.parse((await run(`${line} --json`)).stdout) as Record<string, unknown>;
@@ -112,7 +126,7 @@ describe('a listing', () => {
   it('never prints two keys alike, on however narrow a terminal', async () => {
     use('full');
     const { sessions } = (await json('sessions')) as { sessions: { key: string }[] };
-    const { stdout } = await run('sessions', { columns: 20 });
+    const stdout = await runOnTerminal('sessions', 20);
     for (const { key } of sessions) expect(stdout).toContain(` ${key} `);
   });
 

@@ -2,7 +2,7 @@ import { runGatewayCall } from './gateway-call';
 import { runStatus } from './status';
 import { HELLO, recordingIo, reply, serveGateway } from '../testing';
 import type { Frame, RecordingIo, ToldGateway } from '../testing';
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -56,6 +56,8 @@ describe('a call to a running gateway', () => {
 
   it('lets status say that the gateway answers and, when asked, how it is', async () => {
     answer = () => ({ ok: true, payload: { ok: true } });
+    mkdirSync(join(directory, 'agents', 'main', 'sessions'), { recursive: true });
+    writeFileSync(join(directory, 'agents', 'main', 'sessions', 'sessions.json'), '{}');
     await runStatus(io, { json: true, deep: true });
     expect(JSON.parse(io.stdout())).toMatchObject({ gateway: { reachable: true, url: gateway.url, server: { version: 't' }, health: { ok: true } } });
     const text = recordingIo({ env: io.env as Record<string, string> });

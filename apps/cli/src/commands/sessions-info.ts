@@ -5,9 +5,9 @@ import type { CliIo, ExitCode } from '../cli-io';
 import type { ScopeFlags } from '../flags/list-flags';
 import { findSession } from '../offline/find-session';
 import type { FileFacts, SessionFiles } from '../offline/offline-store';
-import { toCliRow } from '../offline/cli-row';
 import { formatLongAge } from '../render/age';
 import { keyText } from '../render/key-text';
+import { toCliRow } from '@sessions/domain';
 import { visibleText } from '../render/visible-text';
 import { formatTokens } from '../render/tokens';
 

@@ -7,11 +7,11 @@ import { LIST_LIMIT_DEFAULT, parseActiveMinutes, parseLimit } from '../flags/lis
 import type { ListFlags } from '../flags/list-flags';
 import type { ListArguments } from '../flags/parse-list-arguments';
 import { openOfflineStore } from '../offline/open-offline-store';
-import { toCliRow } from '../offline/cli-row';
-import type { CliRow } from '../offline/cli-row';
 import { selectStores } from '../offline/select-stores';
 import type { ListDocument } from '../render/list-document';
 import { renderMeasuredList, renderPlainList } from '../render/list-tables';
+import { toCliRow } from '@sessions/domain';
+import type { CliRow } from '@sessions/domain';
 
 const MINUTE_MS = 60_000;
 

@@ -1,11 +1,10 @@
 /** What `openclaw status` knows from the files: stores, newest sessions, what needs attention. */
 import type { CliContext } from '../cli-context';
 import { openOfflineStore } from './open-offline-store';
-import { toCliRow } from './cli-row';
-import type { CliRow } from './cli-row';
 import { selectStores } from './select-stores';
 import type { SessionRow } from '@sessions/contracts';
-import { SessionError, configuredAgents, contextTokensFor, dmScopeWarning, isJsonObject, modelFor } from '@sessions/domain';
+import { SessionError, configuredAgents, contextTokensFor, dmScopeWarning, isJsonObject, modelFor, toCliRow } from '@sessions/domain';
+import type { CliRow } from '@sessions/domain';
 
 export interface AgentStatus {
   readonly agentId: string;

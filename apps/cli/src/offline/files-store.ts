@@ -1,12 +1,14 @@
-/** A store read whole from its files, for stores without a usable index. */
+/** A store read from its files: entries through the store's reader, transcripts whole. */
 import type { FileFacts, HistoryPage, HistoryQuery, NewestPage, NewestQuery, OfflineStore, SessionFiles, StoredEntry } from './offline-store';
-import { readSessionsFile } from './read-sessions-file';
+import { nativeBindingPath } from './native-binding';
 import type { StoreChoice } from './select-stores';
 import { activeBranch, messageOf, readTranscript } from './transcript-file';
 import type { Transcript } from './transcript-file';
-import type { SessionRow } from '@sessions/contracts';
-import { isJsonObject, lookupCandidates, parseEntry, toSessionRow } from '@sessions/domain';
-import type { AgentId, JsonObject, ParsedEntry } from '@sessions/domain';
+import { SessionRow } from '@sessions/contracts';
+import { SessionError, isJsonObject, lookupCandidates, parseEntry, toSessionRow, transcriptFileOf } from '@sessions/domain';
+import type { AgentId, JsonObject } from '@sessions/domain';
+import { VISIBILITY, openStoreReader } from '@sessions/store';
+import type { StoreReader } from '@sessions/store';
 import { readdirSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
@@ -15,7 +17,8 @@ export const COUNT_BYTES_MAX = 16 * 1024 * 1024;
 
 const COUNTED_ROLES: ReadonlySet<string> = new Set(['user', 'assistant']);
 
-type Listed = Extract<ParsedEntry, { listed: true }>;
+/** The command line shows what the gateway hides: reserved keys and single cron runs. */
+const SHOWN = [VISIBILITY.listed, VISIBILITY.global, VISIBILITY.unknown, VISIBILITY.cronRun];
 
 const roleOf = (message: JsonObject): string => (typeof message['role'] === 'string' ? message['role'] : 'unknown');
 
@@ -28,7 +31,7 @@ function timestampOf(line: JsonObject): string | undefined {
   return typeof line['timestamp'] === 'string' ? line['timestamp'] : undefined;
 }
 
-export class JsonStore implements OfflineStore {
+export class FilesStore implements OfflineStore {
   readonly agentId: AgentId;
   readonly path: string;
   readonly #directory: string;
@@ -39,25 +42,48 @@ export class JsonStore implements OfflineStore {
     this.#directory = dirname(path);
   }
 
-  #listed(): { key: string; parsed: Listed }[] {
-    return Object.entries(readSessionsFile(this.path) ?? {}).flatMap(([key, value]) => {
-      const parsed = parseEntry(value);
-      return parsed.listed ? [{ key, parsed }] : [];
+  /** Opens the store for one answer: a command is short, and what it reads should be of one time. */
+  async #read<Answer>(use: (reader: StoreReader) => Answer): Promise<Answer> {
+    try {
+      const reader = await openStoreReader({ agentId: this.agentId, sessionsFile: this.path, nativeBinding: nativeBindingPath() });
+      try {
+        return use(reader);
+      } finally {
+        reader.close();
+      }
+    } catch (error) {
+      throw this.#named(error);
+    }
+  }
+
+  /** A scanner knows the place of the damage but not the file; people need both, and the way out. */
+  #named(error: unknown): unknown {
+    if (!(error instanceof SessionError) || error.reason !== 'STORE_UNREADABLE') return error;
+    const why = error.message.startsWith(this.path) ? error.message.slice(this.path.length).trim() : error.message;
+    return new SessionError('STORE_UNREADABLE', `The session store ${this.path} cannot be read: ${why}`, {
+      facts: { ...error.facts, path: this.path },
+      hint: 'Nothing was changed. "openclaw sessions verify" says what is left of it; "openclaw sessions verify --repair" mends it.',
+      cause: error,
     });
   }
 
-  #row(key: string, parsed: Listed, messageCount?: number): SessionRow {
-    return toSessionRow(key, parsed, { agentId: this.agentId, ...(messageCount !== undefined && { messageCount }) });
+  async newest({ activeSinceMs, limit, countMessages: counting }: NewestQuery): Promise<NewestPage> {
+    const { rows, totalCount, warning } = await this.#read((reader) => {
+      const page = reader.list({
+        visibilities: SHOWN,
+        ...(activeSinceMs !== null && { updatedSinceMs: activeSinceMs }),
+        limit: limit ?? Number.MAX_SAFE_INTEGER,
+      });
+      return { rows: page.encodedRows.map((bytes) => SessionRow.decode(bytes)), totalCount: page.totalCount, warning: reader.warning };
+    });
+    return { rows: counting ? this.#counted(rows) : rows, totalCount, ...(warning !== undefined && { warning }) };
   }
 
-  newest({ activeSinceMs, limit, countMessages: counting }: NewestQuery): Promise<NewestPage> {
-    const listed = this.#listed();
-    const matching = activeSinceMs === null ? listed : listed.filter(({ parsed }) => parsed.updatedAtMs !== null && parsed.updatedAtMs >= activeSinceMs);
-    // The sort is stable: entries of the same time keep the order of the file.
-    const sorted = matching.sort((one, other) => (other.parsed.updatedAtMs ?? 0) - (one.parsed.updatedAtMs ?? 0));
-    const page = sorted.slice(0, limit ?? sorted.length);
-    const counts = counting ? this.#counts(page.map(({ parsed }) => parsed.file)) : [];
-    return Promise.resolve({ rows: page.map(({ key, parsed }, index) => this.#row(key, parsed, counts[index])), totalCount: sorted.length });
+  #counted(rows: readonly SessionRow[]): SessionRow[] {
+    const missing = rows.filter((row) => row.messageCount === undefined);
+    const counts = this.#counts(missing.map((row) => (row.sessionId === undefined ? null : transcriptFileOf(row.sessionId, row.sessionFile))));
+    const found = new Map(missing.map((row, index) => [row, counts[index]]));
+    return rows.map((row) => (found.has(row) ? { ...row, messageCount: found.get(row) } : row));
   }
 
   /** Messages of each transcript; undefined for those that would read more than COUNT_BYTES_MAX. */
@@ -78,21 +104,17 @@ export class JsonStore implements OfflineStore {
     return found?.isFile() === true ? found.size : undefined;
   }
 
-  find(keyOrSessionId: string): Promise<StoredEntry | undefined> {
-    const entries = readSessionsFile(this.path) ?? {};
-    for (const key of [keyOrSessionId, ...lookupCandidates(keyOrSessionId)]) {
-      const entry = Object.hasOwn(entries, key) ? entries[key] : undefined;
-      if (isJsonObject(entry)) return Promise.resolve(this.#stored(key, entry));
-    }
-    for (const [key, entry] of Object.entries(entries)) {
-      if (isJsonObject(entry) && (entry['sessionId'] ?? entry['uuid']) === keyOrSessionId) return Promise.resolve(this.#stored(key, entry));
-    }
-    return Promise.resolve(undefined);
-  }
-
-  #stored(key: string, entry: JsonObject): StoredEntry {
+  async find(keyOrSessionId: string): Promise<StoredEntry | undefined> {
+    const found = await this.#read((reader) => reader.firstExisting([keyOrSessionId, ...lookupCandidates(keyOrSessionId)]) ?? reader.ofSession(keyOrSessionId));
+    if (found === undefined) return undefined;
+    const entry: unknown = JSON.parse(found.text);
     const parsed = parseEntry(entry);
-    return { key, entry, row: parsed.listed ? this.#row(key, parsed) : undefined, file: parsed.listed ? parsed.file : null };
+    return {
+      key: found.key,
+      entry: isJsonObject(entry) ? entry : {},
+      row: parsed.listed ? toSessionRow(found.key, parsed, { agentId: this.agentId }) : undefined,
+      file: parsed.listed ? parsed.file : null,
+    };
   }
 
   #transcript({ file }: StoredEntry): Transcript | undefined {
