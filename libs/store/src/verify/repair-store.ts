@@ -25,7 +25,7 @@ export interface RepairReport {
 /** @throws SESSION_LOCKED when another process has the store, READ_ONLY or DISK_FULL when it cannot be written. */
 export async function repairStore(options: OpenStoreOptions): Promise<RepairReport> {
   const layout = storeLayout(options.agentId, options.sessionsFile);
-  const verify = (): Promise<StoreReport> => verifyStore(options.agentId, options.sessionsFile, { nowMs: options.clock.nowMs() });
+  const verify = (): Promise<StoreReport> => verifyStore(options.agentId, options.sessionsFile, { nowMs: () => options.clock.nowMs() });
   const before = await verify();
   const done: RepairAction[] = [];
   // The owner's opening quarantines a broken sessions file, replays the journal and keeps others out.
