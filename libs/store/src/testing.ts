@@ -6,3 +6,6 @@ export type { EntryRecipe, GeneratedEntry } from './testing/generated-entry';
 export { generateTranscriptLines } from './testing/generated-transcript';
 export type { TranscriptRecipe } from './testing/generated-transcript';
 export { SeededRandom } from './testing/seeded-random';
+/** The port to disk, for those who put a slow or faulty one around it. */
+export { nodeFileSystem } from './files/file-system';
+export type { FileSystem } from './files/file-system';

@@ -1,0 +1,74 @@
+/** Mutations as the services make them, for measurements. */
+import { randomBytes } from 'node:crypto';
+
+/** Bytes of one appended transcript line, its newline included. */
+export const MESSAGE_BYTES = 1024;
+
+const PROSE = 'Please check the calendar of next week and send the draft of the release plan to the team before noon. ';
+
+let nextCall = 0;
+const callPrefix = randomBytes(6).toString('hex');
+
+/** A user's message as a line of MESSAGE_BYTES with its newline. */
+export function messageLine(id, parentId, nowMs) {
+  const build = (text) =>
+    JSON.stringify({
+      type: 'message',
+      id,
+      parentId,
+      timestamp: new Date(nowMs).toISOString(),
+      message: { role: 'user', content: [{ type: 'text', text }], timestamp: nowMs },
+    });
+  const missing = MESSAGE_BYTES - 1 - build('').length;
+  return build(PROSE.repeat(Math.ceil(missing / PROSE.length)).slice(0, missing));
+}
+
+/** One message to one session: its line, its entry's times, and the answer kept for a repeat. */
+export function appendMessage(session) {
+  nextCall += 1;
+  return {
+    idempotencyKey: `${callPrefix}-${nextCall}`,
+    contentHash: callPrefix,
+    decide(view) {
+      const tail = view.transcript(session.file);
+      const id = (tail.messages + 1).toString(16).padStart(8, '0');
+      const line = messageLine(id, tail.leafId, view.nowMs);
+      const header = { type: 'session', version: 3, id: session.sessionId, timestamp: new Date(view.nowMs).toISOString(), sessionKey: session.key };
+      return {
+        effects: [
+          { kind: 'putEntry', key: session.key, set: { sessionId: session.sessionId, updatedAt: view.nowMs, lastInteractionAt: view.nowMs } },
+          { kind: 'append', file: session.file, lines: tail.kind === 'none' ? [JSON.stringify(header), line] : [line], messages: 1, exchanges: 1, leafId: id },
+        ],
+        result: { messageSeq: tail.messages + 1 },
+      };
+    },
+  };
+}
+
+/** One changed field of one entry. */
+export function patchEntry(key) {
+  nextCall += 1;
+  const label = `bench ${callPrefix} ${nextCall}`;
+  return { decide: (view) => ({ effects: [{ kind: 'putEntry', key, set: { label, updatedAt: view.nowMs } }], result: null }) };
+}
+
+/** Sessions of their own, apart from the generated ones. */
+export function newSessions(count) {
+  const run = randomBytes(4).toString('hex');
+  return Array.from({ length: count }, (_, index) => {
+    const sessionId = `${run}-0000-4000-8000-${String(index).padStart(12, '0')}`;
+    return { key: `agent:main:telegram:direct:${run}${index}`, sessionId, file: `${sessionId}.jsonl` };
+  });
+}
+
+/** Resolves when the index has everything acknowledged: what follows is not disturbed by it. */
+export const settled = (store) => store.list({ limit: 1 });
+
+/** A repeatable stream of whole numbers below `limit`. */
+export function numbersBelow(limit, seed = 1) {
+  let state = seed >>> 0;
+  return () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return Math.floor((state / 2 ** 32) * limit);
+  };
+}
