@@ -1,0 +1,61 @@
+import { SessionRow } from '@sessions/contracts';
+import { parseEntry } from '../entry/entry';
+import type { JsonValue } from '../json';
+import { toGatewayRow, type GatewayRowDefaults } from './gateway-row';
+import { toSessionRow } from './session-row';
+
+const DEFAULTS: GatewayRowDefaults = { modelProvider: 'openai', model: 'gpt-5', contextTokens: 200_000, thinkingDefault: 'off' };
+
+function gatewayRow(members: Record<string, JsonValue>, key = 'agent:main:main'): Record<string, JsonValue> {
+  const entry = parseEntry({ sessionId: '0190aaaa', ...members });
+  if (!entry.listed) throw new Error('the entry of this test is not listed');
+  return toGatewayRow(toSessionRow(key, entry, { agentId: 'main' }), DEFAULTS);
+}
+
+describe('toGatewayRow', () => {
+  it('gives a session that was never used the measured members only', () => {
+    expect(Object.keys(gatewayRow({ updatedAt: 5 })).sort()).toEqual(
+      ['key', 'kind', 'updatedAt', 'sessionId', 'thinkingLevels', 'thinkingOptions', 'thinkingDefault', 'effectiveFastMode', 'effectiveFastModeSource', 'totalTokensFresh', 'modelProvider', 'model', 'agentRuntime', 'contextTokens', 'hasActiveRun'].sort(),
+    );
+    expect(gatewayRow({ updatedAt: 5 })).toMatchObject({ totalTokensFresh: false, hasActiveRun: false, modelProvider: 'openai', model: 'gpt-5', contextTokens: 200_000 });
+  });
+
+  it('has updatedAt even where the entry has none', () => expect(gatewayRow({})).toMatchObject({ updatedAt: null }));
+
+  it('gives objects of the entry back as they are stored', () => {
+    const stored = { origin: { from: 'telegram:1', extra: { a: [1, null] } }, deliveryContext: { channel: 'telegram', to: '1' }, contextBudgetStatus: { schemaVersion: 1, route: 'fits' }, compactionCheckpoints: [{ checkpointId: 'a' }, { checkpointId: 'b' }] };
+    expect(gatewayRow(stored)).toMatchObject({ origin: stored.origin, deliveryContext: stored.deliveryContext, contextBudgetStatus: stored.contextBudgetStatus, compactionCheckpointCount: 2, latestCompactionCheckpoint: { checkpointId: 'b' } });
+  });
+
+  it('tells the fast mode of the session from the default', () => {
+    expect(gatewayRow({ fastMode: true })).toMatchObject({ fastMode: true, effectiveFastMode: true, effectiveFastModeSource: 'session' });
+    expect(gatewayRow({ fastMode: 'auto' })).toMatchObject({ fastMode: 'auto', effectiveFastMode: false, effectiveFastModeSource: 'session' });
+    expect(gatewayRow({})).toMatchObject({ effectiveFastMode: false, effectiveFastModeSource: 'default' });
+  });
+
+  it('shows the chosen model before the one used last before the default', () => {
+    expect(gatewayRow({ modelProvider: 'anthropic', model: 'opus' })).toMatchObject({ modelProvider: 'anthropic', model: 'opus' });
+    expect(gatewayRow({ modelProvider: 'anthropic', model: 'opus', providerOverride: 'local', modelOverride: 'tiny' })).toMatchObject({ modelProvider: 'local', model: 'tiny' });
+    expect(gatewayRow({ modelOverride: 'tiny' })).toMatchObject({ modelProvider: 'openai', model: 'tiny' });
+  });
+
+  it('calls no count fresh that is none', () => {
+    expect(gatewayRow({ totalTokens: -4, totalTokensFresh: true })).toMatchObject({ totalTokensFresh: false });
+    expect(gatewayRow({ totalTokens: -4 })).not.toHaveProperty('totalTokens');
+    expect(gatewayRow({ totalTokens: 4 })).toMatchObject({ totalTokens: 4, totalTokensFresh: true });
+  });
+
+  it('lists children only where there are some', () => {
+    expect(gatewayRow({})).not.toHaveProperty('childSessions');
+    expect(toGatewayRow(SessionRow.create({ key: 'k', childSessionKeys: ['c'] }), DEFAULTS)).toMatchObject({ childSessions: ['c'] });
+  });
+
+  it('classifies by the entry and by the key', () => {
+    expect(gatewayRow({ chatType: 'channel' })).toMatchObject({ kind: 'group', chatType: 'channel' });
+    expect(gatewayRow({ spawnedBy: 'agent:main:main' }, 'agent:main:subagent:x')).toMatchObject({ kind: 'direct' });
+  });
+
+  it('names no member with an undefined value', () => {
+    expect(Object.values(gatewayRow({}))).not.toContain(undefined);
+  });
+});
