@@ -2,11 +2,10 @@
  * The RouterService over gRPC, with health and reflection. Callers present the token or password
  * as `authorization: Bearer …` metadata; refusals carry ErrorDetails. Health needs no token.
  */
-import path from 'node:path';
 import { Metadata, Server, ServerCredentials, status as GrpcStatus } from '@grpc/grpc-js';
 import type { ServerErrorResponse, ServerUnaryCall, ServerWritableStream, handleServerStreamingCall, handleUnaryCall } from '@grpc/grpc-js';
 import { ReflectionService } from '@grpc/reflection';
-import { RouterServiceService } from '@sessions/contracts';
+import { CALL_HEADER, RouterServiceService } from '@sessions/contracts';
 import { SessionError } from '@sessions/domain';
 import { defaultDeadlineMs, errorToHeaders, metaFromClient, methodOfPath, toSessionError } from '@sessions/bus';
 import type { Bus, CallContext, Handlers, MethodShape } from '@sessions/bus';
@@ -104,19 +103,19 @@ function implementation(deps: GrpcEdgeDeps): Record<string, GrpcHandler> {
       const handler = handlers[name as keyof typeof handlers] as unknown as
         | ((request: unknown, context: CallContext) => Promise<unknown> & AsyncIterable<unknown>)
         | undefined;
-      const begin = (call: Call): [request: unknown, context: CallContext] => {
+      const begin = (call: Call): Promise<unknown> & AsyncIterable<unknown> => {
         const context = contextOf(deps, method, call);
         if (handler === undefined) throw new SessionError('UNSUPPORTED', `${methodOfPath(method.path)} is not served here`);
-        return [call.request, context];
+        return handler(call.request, context);
       };
       const unary: handleUnaryCall<unknown, unknown> = (call, callback) => {
-        void (async () => handler?.(...begin(call)))().then(
+        void (async () => begin(call))().then(
           (answer) => callback(null, answer),
           (thrown: unknown) => callback(refusal(deps, thrown)),
         );
       };
       const stream: handleServerStreamingCall<unknown, unknown> = (call) => {
-        void writeAll(call, () => handler?.(...begin(call))).then(
+        void writeAll(call, () => begin(call)).then(
           () => call.end(),
           (thrown: unknown) => call.destroy(Object.assign(new Error('refused'), refusal(deps, thrown))),
         );
@@ -128,8 +127,8 @@ function implementation(deps: GrpcEdgeDeps): Record<string, GrpcHandler> {
 
 type Call = ServerUnaryCall<unknown, unknown> | ServerWritableStream<unknown, unknown>;
 
-async function writeAll(call: ServerWritableStream<unknown, unknown>, answers: () => AsyncIterable<unknown> | undefined): Promise<void> {
-  for await (const answer of answers() ?? []) {
+async function writeAll(call: ServerWritableStream<unknown, unknown>, answers: () => AsyncIterable<unknown>): Promise<void> {
+  for await (const answer of answers()) {
     if (call.cancelled) return;
     if (!call.write(answer)) await new Promise<void>((resolve) => void call.once('drain', resolve).once('cancelled', resolve));
   }
@@ -159,12 +158,7 @@ function refusal(deps: GrpcEdgeDeps, thrown: unknown): ServerErrorResponse {
   const error = toSessionError(thrown);
   if (error.reason === 'INTERNAL') deps.logger.error('a gRPC call failed', { err: error });
   const metadata = new Metadata();
-  for (const [name, value] of Object.entries(errorToHeaders(error))) {
-    // Status and message travel as gRPC's own.
-    if (name.toLowerCase() === 'grpc-details') metadata.set('sess-details-bin', Buffer.from(value, 'base64'));
-  }
+  // Status and message travel as gRPC's own.
+  metadata.set(CALL_HEADER.DETAILS.toLowerCase(), errorToHeaders(error)[CALL_HEADER.DETAILS] ?? '');
   return { name: 'SessionError', message: error.message, code: error.code as GrpcStatus, details: error.message, metadata };
 }
-
-/** Where the .proto files are in a checkout. */
-export const protoDirIn = (workspaceRoot: string): string => path.join(workspaceRoot, 'proto');

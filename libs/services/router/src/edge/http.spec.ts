@@ -27,7 +27,7 @@ describe('health over HTTP', () => {
 
 describe('the door', () => {
   it('answers the known text without a good token', async () => {
-    for (const own of [{}, { authorization: 'Bearer wrong' }]) {
+    for (const own of [{}, { authorization: 'Bearer wrong' }] as Record<string, string>[]) {
       expect(await json(post(MESSAGE, '/v1/messages', own))).toEqual({ status: 401, body: { error: { message: 'Unauthorized', type: 'unauthorized' } } });
     }
     expect((await get('/metrics', {})).status).toBe(401);

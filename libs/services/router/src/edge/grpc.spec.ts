@@ -1,0 +1,155 @@
+import path from 'node:path';
+import { Metadata, credentials, makeGenericClientConstructor } from '@grpc/grpc-js';
+import type { Client, ServiceError } from '@grpc/grpc-js';
+import { loadSync } from '@grpc/proto-loader';
+import {
+  CreateSessionRequest, Envelope, GetHistoryRequest, ListSessionsRequest, PatchSessionRequest, ResolveSessionRequest, RouterServiceService, SessionRow,
+  SubmitMessageRequest, SubscribeRequest,
+} from '@sessions/contracts';
+import type {
+  CreateSessionResponse, GetHistoryResponse, ListSessionsResponse, ResolveSessionResponse, SubmitMessageResponse, SubscribeResponse,
+} from '@sessions/contracts';
+import { errorFromHeaders } from '@sessions/bus';
+import { TOKEN, startRouter } from '../testing/router-harness';
+import type { RunningRouter } from '../testing/router-harness';
+
+const PROTO_DIR = path.resolve(__dirname, '../../../../../proto');
+const RouterClient = makeGenericClientConstructor(RouterServiceService, 'RouterService');
+
+let running: RunningRouter;
+let client: Client & Record<string, (...args: unknown[]) => unknown>;
+const others: Client[] = [];
+
+beforeEach(async () => {
+  running = await startRouter({}, { grpcListen: { host: '127.0.0.1', port: 0 }, protoDir: PROTO_DIR });
+  client = new RouterClient(address(), credentials.createInsecure()) as unknown as typeof client;
+});
+afterEach(async () => {
+  for (const open of [client, ...others.splice(0)]) open.close();
+  await running.stop();
+});
+
+const address = (): string => `127.0.0.1:${String(running.router.grpcAddress()?.port)}`;
+
+function metadata(own: Record<string, string> = {}): Metadata {
+  const made = new Metadata();
+  for (const [name, value] of Object.entries({ authorization: `Bearer ${TOKEN}`, ...own })) if (value !== '') made.set(name, value);
+  return made;
+}
+
+function call<T>(method: string, request: unknown, meta = metadata(), options: object = {}): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const begin = client[method];
+    begin?.call(client, request, meta, options, (error: ServiceError | null, answer: T) => (error === null ? resolve(answer) : reject(error)));
+  });
+}
+
+async function refusal(made: Promise<unknown>): Promise<ServiceError> {
+  try {
+    await made;
+  } catch (error) {
+    return error as ServiceError;
+  }
+  throw new Error('the call was not refused');
+}
+
+const detailsOf = (error: ServiceError) =>
+  errorFromHeaders({ 'Grpc-Status': String(error.code), 'Grpc-Message': '', 'Grpc-Details': String(error.metadata.get('grpc-details')[0]) });
+
+const hello = SubmitMessageRequest.create({
+  envelope: Envelope.create({ channel: 'telegram', messageId: '1', chatType: 'direct', sender: { id: '5', name: undefined, username: undefined, authority: undefined }, text: 'hello' }),
+});
+
+describe('RouterService over gRPC', () => {
+  it('takes a message in and lists its session', async () => {
+    const submitted = await call<SubmitMessageResponse>('submitMessage', hello);
+    expect(submitted).toMatchObject({ status: 'accepted', agentId: 'main', sessionKey: 'agent:main:main', matchedBy: 'default' });
+    expect(submitted.runId).toBeUndefined();
+    expect(await call<SubmitMessageResponse>('submitMessage', hello)).toMatchObject({ status: 'duplicate' });
+    const list = await call<ListSessionsResponse>('listSessions', ListSessionsRequest.create({}));
+    expect(list.encodedRows.map((row) => SessionRow.decode(row).key)).toEqual(['agent:main:main']);
+  });
+
+  it('creates, resolves and patches', async () => {
+    const made = await call<CreateSessionResponse>('createSession', CreateSessionRequest.create({ key: 'notes' }));
+    expect(made).toMatchObject({ key: 'agent:main:notes', created: true });
+    const resolved = await call<ResolveSessionResponse>('resolveSession', ResolveSessionRequest.create({ by: { $case: 'sessionId', value: made.sessionId } }));
+    expect(resolved).toMatchObject({ key: 'agent:main:notes', agentId: 'main' });
+    const patchJson = Buffer.from('{"sendPolicy":"deny"}');
+    await call('patchSession', PatchSessionRequest.create({ key: 'notes', patchJson }));
+    expect(running.stores.entry('main', 'agent:main:notes')).toMatchObject({ sendPolicy: 'deny' });
+  });
+
+  it('streams history', async () => {
+    await call('submitMessage', hello);
+    const begin = client.getHistory;
+    const stream = begin?.call(client, GetHistoryRequest.create({ key: 'main' }), metadata()) as AsyncIterable<GetHistoryResponse>;
+    const items: GetHistoryResponse[] = [];
+    for await (const item of stream) items.push(item);
+    expect(items).toMatchObject([{ item: { $case: 'page', value: { sessionKey: 'agent:main:main', hasMore: false, records: [{ messageSeq: 1, role: 'user' }] } } }]);
+  });
+
+  it('streams events until the client leaves', async () => {
+    const begin = client.subscribe;
+    const stream = begin?.call(client, SubscribeRequest.create({ all: true }), metadata()) as AsyncIterable<SubscribeResponse> & { cancel(): void };
+    const reading = (async () => {
+      for await (const { event } of stream) return event?.sessionKey;
+      return undefined;
+    })();
+    // Until the subscription stands, events pass it by.
+    let seen: string | undefined;
+    void reading.then((key) => (seen = key));
+    for (let place = 0; seen === undefined; place += 1) {
+      await call('createSession', CreateSessionRequest.create({ key: `n-${place}` }));
+    }
+    expect(await reading).toMatch(/^agent:main:n-\d+$/);
+  });
+
+  it('wants the token, and says so with details', async () => {
+    for (const own of [{ authorization: '' }, { authorization: 'Bearer wrong' }]) {
+      const error = await refusal(call('listSessions', ListSessionsRequest.create({}), metadata(own)));
+      expect([error.code, error.details]).toEqual([16, 'Unauthorized']);
+      expect(detailsOf(error)?.reason).toBe('UNAUTHENTICATED');
+    }
+  });
+
+  it('answers refusals as status and reason', async () => {
+    const unknown = await refusal(call('resolveSession', ResolveSessionRequest.create({ by: { $case: 'key', value: 'nope' } })));
+    expect([unknown.code, unknown.details, detailsOf(unknown)?.reason]).toEqual([5, 'No session found: nope', 'SESSION_NOT_FOUND']);
+    const later = await refusal(call('compactSession', { key: 'main', agentId: undefined, maxLines: undefined, instructions: undefined }));
+    expect([later.code, detailsOf(later)?.reason]).toEqual([12, 'UNSUPPORTED']);
+    const peerless = await refusal(call('submitMessage', SubmitMessageRequest.create({ envelope: Envelope.create({ text: 'x' }) })));
+    expect(detailsOf(peerless)?.reason).toBe('VALIDATION');
+  });
+
+  it('takes the idempotency key from metadata, and believes nothing else of the caller', async () => {
+    const meta = metadata({ 'sess-idempotency-key': 'k1', 'sess-scopes': '', 'sess-caller': 'service:evil/1' });
+    const message = SubmitMessageRequest.create({ envelope: Envelope.create({ originKind: 'webchat', text: 'a' }) });
+    expect(await call<SubmitMessageResponse>('submitMessage', message, meta)).toMatchObject({ status: 'accepted' });
+    expect(await call<SubmitMessageResponse>('submitMessage', message, meta)).toMatchObject({ status: 'duplicate' });
+  });
+
+  it('serves health and reflection', async () => {
+    const health = loadSync(require.resolve('grpc-health-check/proto/health/v1/health.proto'), {});
+    const Health = makeGenericClientConstructor(health['grpc.health.v1.Health'] as never, 'Health');
+    const healthClient = new Health(address(), credentials.createInsecure()) as unknown as typeof client;
+    others.push(healthClient);
+    const status = await new Promise((resolve, reject) => {
+      const check = healthClient.Check;
+      check?.call(healthClient, { service: 'sessions.v1.RouterService' }, (error: unknown, answer: unknown) => (error === null ? resolve(answer) : reject(error as Error)));
+    });
+    // Enum values of a definition loaded without options are numbers: 1 is SERVING.
+    expect(status).toMatchObject({ status: 1 });
+    const reflection = loadSync(require.resolve('@grpc/reflection/build/proto/grpc/reflection/v1/reflection.proto'), {});
+    const Reflection = makeGenericClientConstructor(reflection['grpc.reflection.v1.ServerReflection'] as never, 'ServerReflection');
+    const reflectionClient = new Reflection(address(), credentials.createInsecure()) as unknown as typeof client;
+    others.push(reflectionClient);
+    const info = reflectionClient.ServerReflectionInfo;
+    const stream = info?.call(reflectionClient) as { write(request: unknown): void; end(): void } & AsyncIterable<{ listServicesResponse: { service: { name: string }[] } }>;
+    stream.write({ listServices: '' });
+    stream.end();
+    const names: string[] = [];
+    for await (const answer of stream) names.push(...answer.listServicesResponse.service.map(({ name }) => name));
+    expect(names).toContain('sessions.v1.RouterService');
+  });
+});

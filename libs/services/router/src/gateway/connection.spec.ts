@@ -1,0 +1,131 @@
+import type { IncomingMessage } from 'node:http';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { SessionError } from '@sessions/domain';
+import { createManualClock, createRecordingLogger } from '@sessions/host/testing';
+import type { Connection, ConnectionDeps } from './connection';
+import { HANDSHAKE_TIMEOUT_MS, REQUESTS_IN_FLIGHT_MAX, TICK_INTERVAL_MS } from './connection';
+import { createGatewaySockets } from '../edge/websocket';
+import { TestClient, connectParams } from '../testing/router-harness';
+
+interface Edge {
+  readonly url: string;
+  readonly clock: ReturnType<typeof createManualClock>;
+  readonly logger: ReturnType<typeof createRecordingLogger>;
+  readonly connections: ReadonlySet<Connection>;
+  stop(): Promise<void>;
+}
+
+async function startEdge(more: Partial<ConnectionDeps> = {}): Promise<Edge> {
+  const clock = createManualClock(1_780_000_000_000);
+  const logger = createRecordingLogger();
+  const sockets = createGatewaySockets({
+    clock,
+    logger,
+    handshakeFacts: () => ({ credentials: {} }),
+    hello: async () => ({ type: 'hello-ok' }),
+    serve: async () => ({ payload: {} }),
+    onConnected: () => undefined,
+    ...more,
+  });
+  const server = createServer();
+  server.on('upgrade', (request: IncomingMessage, socket, head) => sockets.handleUpgrade(request, socket, head));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    url: `ws://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    clock,
+    logger,
+    connections: sockets.connections,
+    async stop() {
+      sockets.stop();
+      await new Promise<void>((resolve) => server.close(() => resolve()));
+    },
+  };
+}
+
+async function connected(edge: Edge): Promise<TestClient> {
+  const client = await TestClient.open(edge.url);
+  expect((await client.request('connect', connectParams())).ok).toBe(true);
+  return client;
+}
+
+let edge: Edge;
+afterEach(() => edge.stop());
+
+describe('a connection', () => {
+  it('ends when connect does not come in time', async () => {
+    edge = await startEdge();
+    const client = await TestClient.open(edge.url);
+    await edge.clock.advance(HANDSHAKE_TIMEOUT_MS);
+    expect(await client.whenClosed()).toEqual({ code: 1000, reason: '' });
+  });
+
+  it('ticks, and is cut when its client gives no sign of life', async () => {
+    edge = await startEdge();
+    const client = await connected(edge);
+    await edge.clock.advance(TICK_INTERVAL_MS);
+    const tick = await client.until(() => client.events('tick')[0]);
+    expect(tick).toEqual({ type: 'event', event: 'tick', payload: { ts: edge.clock.nowMs() } });
+    // A client that is stopped in its tracks neither reads nor answers.
+    client.socket.pause();
+    await edge.clock.advance(TICK_INTERVAL_MS);
+    await edge.clock.advance(TICK_INTERVAL_MS);
+    client.socket.resume();
+    expect((await client.whenClosed()).code).toBe(1006);
+  });
+
+  it('ends for a client that does not read, instead of keeping everything for it', async () => {
+    edge = await startEdge({ bufferedBytesMax: 1024 * 1024 });
+    const client = await connected(edge);
+    client.socket.pause();
+    const [connection] = edge.connections;
+    const text = JSON.stringify({ type: 'event', event: 'bulk', payload: { text: 'x'.repeat(256 * 1024) } });
+    let peakBytes = 0;
+    // More than the kernel takes for a reader that stands still.
+    for (let place = 0; place < 200; place += 1) {
+      connection?.sendText(text);
+      peakBytes = Math.max(peakBytes, connection?.bufferedBytes ?? 0);
+    }
+    expect(peakBytes).toBeLessThanOrEqual(1024 * 1024 + 1024);
+    expect(edge.logger.lines.some(({ msg }) => msg === 'connection closed because its client does not read')).toBe(true);
+    client.socket.resume();
+    expect(await client.whenClosed()).toEqual({ code: 1008, reason: 'slow consumer' });
+  });
+
+  it('bounds the requests that are open at a time', async () => {
+    const open: (() => void)[] = [];
+    edge = await startEdge({ serve: () => new Promise((resolve) => open.push(() => resolve({ payload: {} }))) });
+    const client = await connected(edge);
+    for (let place = 0; place <= REQUESTS_IN_FLIGHT_MAX; place += 1) client.send({ type: 'req', id: `q${place}`, method: 'health' });
+    const refused = await client.answerTo(`q${REQUESTS_IN_FLIGHT_MAX}`);
+    expect(refused.error).toMatchObject({ code: 'UNAVAILABLE', details: { reason: 'OVERLOADED' } });
+    for (const finish of open) finish();
+    expect((await client.answerTo('q0')).ok).toBe(true);
+    client.close();
+  });
+
+  it('tells a request that its client has left', async () => {
+    let signal: AbortSignal | undefined;
+    edge = await startEdge({
+      serve: (connection) => {
+        signal = connection.signal;
+        return new Promise((_resolve, reject) => connection.signal.addEventListener('abort', () => reject(connection.signal.reason as Error)));
+      },
+    });
+    const client = await connected(edge);
+    client.send({ type: 'req', id: 'q', method: 'health' });
+    while (signal === undefined) await new Promise((resolve) => setImmediate(resolve));
+    client.close();
+    while (!signal.aborted) await new Promise((resolve) => setImmediate(resolve));
+    expect(signal.reason).toBeInstanceOf(SessionError);
+    expect(edge.connections.size).toBe(0);
+  });
+
+  it('says nothing of a fault of ours but that there was one', async () => {
+    edge = await startEdge({ serve: () => Promise.reject(new Error('secret inside')) });
+    const client = await connected(edge);
+    expect((await client.request('health')).error).toMatchObject({ code: 'UNAVAILABLE', message: 'internal error', details: { reason: 'INTERNAL' } });
+    expect(JSON.stringify(edge.logger.lines)).not.toContain('secret inside');
+    client.close();
+  });
+});
