@@ -1,12 +1,14 @@
 /**
  * Names of the files that belong to one entry, as pure work on strings. Keys never become file
- * names; only session ids do.
+ * names; only session ids do. Whoever opens a file checks besides that no link leads elsewhere.
  */
 import { isSessionId } from '../ids';
 
 const SUFFIX = '.jsonl';
-const FILE_NAME_CHARS_MAX = 255;
-const UNSAFE_NAME = /[\u0000-\u001f]/;
+/** Longest name of a file, in UTF-16 units. */
+const FILE_NAME_LENGTH_MAX = 255;
+/** The folder inside the sessions directory that may hold transcripts too. */
+const TRANSCRIPTS_DIR = 'transcripts';
 
 /** `<sessionId>.jsonl`, or `<sessionId>-topic-<threadId>.jsonl` for a topic. */
 export function transcriptFileName(sessionId: string, topicThreadId?: string): string {
@@ -14,25 +16,94 @@ export function transcriptFileName(sessionId: string, topicThreadId?: string): s
 }
 
 /**
- * The transcript's name inside the sessions directory. A `sessionFile` counts by its last segments
- * when it is relative and stays inside, or absolute and its directory is named `sessions` (the
- * directory itself is checked by whoever opens the file); anything else is ignored.
- * @returns null when neither it nor the session id can name a file.
+ * The transcript's path inside the sessions directory: what `sessionFile` names when it is safe,
+ * else the session id's own file.
+ * @param sessionsDir absolute path of the directory. Without it an absolute `sessionFile` counts when
+ * its folder is named `sessions`.
+ * @returns null when neither can name a file.
  */
-export function transcriptFileOf(sessionId: string, sessionFile: unknown): string | null {
-  const named = typeof sessionFile === 'string' ? safeName(sessionFile) : undefined;
+export function transcriptFileOf(sessionId: string, sessionFile: unknown, sessionsDir?: string): string | null {
+  const named = typeof sessionFile === 'string' ? insideSessionsDir(sessionFile, sessionsDir) : undefined;
   if (named !== undefined) return named;
   return isSessionId(sessionId) ? transcriptFileName(sessionId) : null;
 }
 
-function safeName(sessionFile: string): string | undefined {
-  const segments = sessionFile.split('/');
-  const name = segments.pop() ?? '';
-  if (name === '' || name === '.' || name === '..' || name.startsWith('.') || name.length > FILE_NAME_CHARS_MAX || UNSAFE_NAME.test(name) || name.includes('\\')) return undefined;
-  const folders = segments.filter((segment) => segment !== '' && segment !== '.');
-  if (folders.includes('..')) return undefined;
-  if (!sessionFile.startsWith('/')) return folders.length === 0 ? name : folders.length === 1 && folders[0] === 'transcripts' ? `transcripts/${name}` : undefined;
-  const last = folders[folders.length - 1];
-  if (last === 'sessions') return name;
-  return last === 'transcripts' && folders[folders.length - 2] === 'sessions' ? `transcripts/${name}` : undefined;
+/**
+ * The part of `sessionFile` below the sessions directory: a file in it, or in its `transcripts`
+ * folder. Undefined for everything else: other folders, other agents, `..`, hidden files.
+ */
+export function insideSessionsDir(sessionFile: string, sessionsDir?: string): string | undefined {
+  const segments = segmentsOf(sessionFile);
+  if (segments === undefined) return undefined;
+  const below = sessionFile.startsWith('/') ? belowSessionsDir(segments, sessionsDir) : segments;
+  if (below === undefined) return undefined;
+  const [first = '', second] = below;
+  if (below.length === 1) return isFileName(first) ? first : undefined;
+  return below.length === 2 && first === TRANSCRIPTS_DIR && second !== undefined && isFileName(second) ? `${first}/${second}` : undefined;
+}
+
+/** Undefined for a path that climbs. */
+function segmentsOf(path: string): string[] | undefined {
+  if (path.endsWith('/')) return undefined;
+  const segments = path.split('/').filter((segment) => segment !== '' && segment !== '.');
+  return segments.includes('..') ? undefined : segments;
+}
+
+function belowSessionsDir(segments: readonly string[], sessionsDir: string | undefined): readonly string[] | undefined {
+  if (sessionsDir === undefined) {
+    const dir = segments.at(-2) === TRANSCRIPTS_DIR ? segments.length - 3 : segments.length - 2;
+    return segments[dir] === 'sessions' ? segments.slice(dir + 1) : undefined;
+  }
+  const dir = segmentsOf(sessionsDir.replace(/\/+$/, ''));
+  if (dir === undefined || !dir.every((segment, index) => segments[index] === segment)) return undefined;
+  return segments.slice(dir.length);
+}
+
+function isFileName(name: string): boolean {
+  return name !== '' && !name.startsWith('.') && name.length <= FILE_NAME_LENGTH_MAX && !/[\\\u0000-\u001f]/.test(name);
+}
+
+/** Why a file was set aside. */
+export type ArchiveKind = 'reset' | 'deleted' | 'bak';
+
+export interface ArchiveName {
+  /** Name of the file before it was set aside. */
+  readonly base: string;
+  readonly kind: ArchiveKind;
+  /** When it was set aside, epoch milliseconds. */
+  readonly atMs: number;
+}
+
+const ARCHIVE = /^(.+)\.(reset|deleted|bak)\.(\d{4}-\d{2}-\d{2})T(\d{2})-(\d{2})-(\d{2})(\.\d{3})?Z$/s;
+
+/**
+ * Reads the name of an archive, with or without milliseconds in its stamp.
+ * @returns undefined for other names, and for a stamp that is no time.
+ */
+export function parseArchiveName(name: string): ArchiveName | undefined {
+  const match = ARCHIVE.exec(name);
+  if (match === null) return undefined;
+  const [, base = '', kind, day, hour, minute, second, fraction = '.000'] = match;
+  const iso = `${day ?? ''}T${hour ?? ''}:${minute ?? ''}:${second ?? ''}${fraction}Z`;
+  const atMs = Date.parse(iso);
+  if (!Number.isFinite(atMs) || new Date(atMs).toISOString() !== iso) return undefined;
+  return { base, kind: kind as ArchiveKind, atMs };
+}
+
+/** `<base>.<kind>.<YYYY-MM-DDTHH-MM-SS.mmmZ>`, the stamp in UTC. */
+export function archiveName({ base, kind, atMs }: ArchiveName): string {
+  return `${base}.${kind}.${fileStamp(atMs)}`;
+}
+
+/** The name of the first free millisecond from `atMs` on: an archive is never overwritten. */
+export function freeArchiveName(archive: ArchiveName, isTaken: (name: string) => boolean): string {
+  for (let { atMs } = archive; ; atMs += 1) {
+    const name = archiveName({ ...archive, atMs });
+    if (!isTaken(name)) return name;
+  }
+}
+
+/** An instant as file names spell it. */
+export function fileStamp(atMs: number): string {
+  return new Date(atMs).toISOString().replaceAll(':', '-');
 }

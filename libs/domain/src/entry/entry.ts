@@ -28,32 +28,38 @@ export type UnlistedReason = 'not-an-object' | 'no-session-id' | 'unsafe-session
 /** Longest session id that keeps its row. */
 const SESSION_ID_CHARS_MAX = 255;
 const UNSAFE_ID = /[/\\\u0000-\u001f]|\.\./;
+/** A later instant is a mistake; lists would not be able to carry it. */
+const INSTANT_MAX = Number.MAX_SAFE_INTEGER;
 
 /**
  * Reads one value of the sessions file. Values that are no entries stay in the file and are not
- * listed (measured: non-objects, null, ids with `/`, `\`, `..` or beyond 255 characters).
+ * listed (measured: non-objects, null, ids with `/`, `\\`, `..` or beyond 255 characters).
+ * @param sessionsDir absolute path of the directory, to judge an absolute `sessionFile` by.
  */
-export function parseEntry(value: unknown): ParsedEntry {
+export function parseEntry(value: unknown, sessionsDir?: string): ParsedEntry {
   if (!isJsonObject(value)) return { listed: false, why: 'not-an-object' };
-  const format = typeof value['sessionId'] === 'string' ? 'native' : 'simple';
+  const format = value['sessionId'] === undefined || value['sessionId'] === null ? 'simple' : 'native';
   const id = format === 'native' ? value['sessionId'] : value['uuid'];
   if (id === undefined || id === null) return { listed: false, why: 'no-session-id' };
-  if (typeof id !== 'string' || id === '' || id.length > SESSION_ID_CHARS_MAX || UNSAFE_ID.test(id)) return { listed: false, why: 'unsafe-session-id' };
-  const file = transcriptFileOf(id, value['sessionFile']);
+  if (typeof id !== 'string' || !isSafeId(id)) return { listed: false, why: 'unsafe-session-id' };
+  const file = transcriptFileOf(id, value['sessionFile'], sessionsDir);
   const sessionId = isSessionId(id) || file !== null ? (id as SessionId) : null;
   return { listed: true, format, members: value, sessionId, file, updatedAtMs: updatedAtOf(value, format) };
 }
 
+function isSafeId(id: string): boolean {
+  return id !== '' && id.length <= SESSION_ID_CHARS_MAX && !UNSAFE_ID.test(id);
+}
+
 function updatedAtOf(members: EntryMembers, format: 'native' | 'simple'): number | null {
-  if (format === 'simple' && members['updatedAt'] === undefined) return instantOf(members['lastActive']) ?? null;
   const stored = members['updatedAt'];
-  if (stored === undefined || stored === null) return null;
-  return typeof stored === 'number' && Number.isFinite(stored) && stored >= 0 ? Math.floor(stored) : 0;
+  if (stored === undefined) return format === 'simple' ? (instantOf(members['lastActive']) ?? null) : null;
+  return typeof stored === 'number' && stored >= 0 ? Math.min(Math.floor(stored), INSTANT_MAX) : 0;
 }
 
 /** Epoch milliseconds of an ISO string; undefined for anything else. */
 export function instantOf(value: unknown): number | undefined {
-  if (typeof value !== 'string') return undefined;
+  if (typeof value !== 'string' || !/^\d{4}-\d\d/.test(value)) return undefined;
   const parsed = Date.parse(value);
   return Number.isFinite(parsed) ? parsed : undefined;
 }
