@@ -31,7 +31,8 @@ const shared = {
   target: 'node20',
   format: 'cjs',
   conditions: ['@sessions/source'],
-  external: ['better-sqlite3', './program'],
+  // Packages that find files of their own beside their code, and those that only the gateway needs.
+  external: ['better-sqlite3', './program', '@grpc/grpc-js', '@grpc/reflection', 'grpc-health-check', 'pino', 'prom-client', 'fastify'],
   plugins: [pureLibraries],
   logLevel: 'warning',
   sourcemap: false,
@@ -43,9 +44,11 @@ export default async function bundle() {
   const commands = readdirSync(source('commands')).filter((name) => name.endsWith('.ts') && !name.endsWith('.spec.ts'));
   for (const name of ['main.js', 'program.js', 'commands']) rmSync(join(dist, name), { recursive: true, force: true });
   mkdirSync(dist, { recursive: true });
+  // The listing's own file holds the driver's JavaScript too: ten small files less to find at each start.
+  await build({ ...shared, external: ['./program', 'better-sqlite3/build/Release/better_sqlite3.node'], entryPoints: [source('main.ts')], outdir: dist });
   await build({
     ...shared,
-    entryPoints: [source('main.ts'), source('program.ts'), ...commands.map((name) => source(join('commands', name)))],
+    entryPoints: [source('program.ts'), ...commands.map((name) => source(join('commands', name)))],
     outdir: dist,
     outbase: join(here, 'src'),
   });

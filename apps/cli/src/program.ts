@@ -86,7 +86,7 @@ function addSessions(program: Command, io: CliIo, done: Done): void {
     .option('--bind <where>', 'loopback, lan or an address; all but loopback need a token or password (default: configuration, loopback)')
     .option('--token <token>', 'shared token (default: configuration, then OPENCLAW_GATEWAY_TOKEN)')
     .option('--password <password>', 'shared password (default: configuration, then OPENCLAW_GATEWAY_PASSWORD)')
-    .option('--nats <url>', 'run the router part only and join the split deployment on this bus (default: everything in this process)');
+    .option('--grpc-port <port>', 'serve gRPC on this port too (default: not served)');
   run.action(async () => done(await load.gatewayRun().runGatewayRun(io, run.opts())));
 
   const call = withJson(withGateway(add(gateway, 'call <method>', HELP.gatewayCall)))

@@ -41,8 +41,8 @@ describe('gateway run', () => {
 
   it('lays flags over the configuration', async () => {
     writeFileSync(join(directory, 'openclaw.json'), '{ gateway: { port: 19001, auth: { token: "configured" } } }');
-    const { options } = await start({ port: '0', bind: 'lan', password: 'p', nats: 'nats://127.0.0.1:4222', json: true });
-    expect(options).toMatchObject({ listen: { host: '0.0.0.0', port: 0 }, auth: { token: 'configured', password: 'p' }, natsUrl: 'nats://127.0.0.1:4222', jsonLogs: true });
+    const { options } = await start({ port: '0', bind: 'lan', password: 'p', grpcPort: '0', json: true });
+    expect(options).toMatchObject({ listen: { host: '0.0.0.0', port: 0 }, auth: { token: 'configured', password: 'p' }, grpcPort: 0, jsonLogs: true });
   });
 
   it('answers the exit code of the services', async () => {

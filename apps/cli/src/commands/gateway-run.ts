@@ -18,7 +18,8 @@ export interface GatewayRunFlags {
   readonly bind?: string | undefined;
   readonly token?: string | undefined;
   readonly password?: string | undefined;
-  readonly nats?: string | undefined;
+  /** Port of the gRPC edge; not served without. */
+  readonly grpcPort?: string | undefined;
   readonly json?: boolean | undefined;
 }
 
@@ -71,10 +72,9 @@ export async function resolveStandaloneOptions(io: CliIo, flags: GatewayRunFlags
   return {
     environment,
     places,
-    config,
     listen: { host, port },
+    grpcPort: flags.grpcPort === undefined ? undefined : parsePort(flags.grpcPort, 0),
     auth: { token, password },
-    natsUrl: given(flags.nats),
     jsonLogs: flags.json === true,
     say,
   };
