@@ -53,8 +53,12 @@ export { formatEntry, patchRawObject, readRawMembers } from './entry/raw-object'
 export type { RawMember, RawPatch } from './entry/raw-object';
 export { instantOf, parseEntry } from './entry/entry';
 export type { EntryMembers, ParsedEntry, UnlistedReason } from './entry/entry';
-export { transcriptFileName, transcriptFileOf } from './entry/entry-file';
-export { nativeView, syncSimpleMembers } from './entry/simple-format';
+export type { ChosenMembers, CompactionMembers, IdentityMembers, RoutingMembers, RunMembers, SessionEntry, SpawnMembers } from './entry/session-entry';
+export { LEGACY_NAMES } from './entry/session-entry';
+export { archiveName, fileStamp, freeArchiveName, insideSessionsDir, parseArchiveName, transcriptFileName, transcriptFileOf } from './entry/entry-file';
+export type { ArchiveKind, ArchiveName } from './entry/entry-file';
+export { nativeView, newSimpleEntry, syncSimpleMembers, syncedPatch } from './entry/simple-format';
+export type { MemberChange } from './entry/simple-format';
 export { LABEL_LENGTH_MAX, PATCH_FIELDS, entryMembers, labelInUse, parseLabel, planEntryPatch } from './entry/patch-fields';
 export type { EntryPatch, PatchFacts } from './entry/patch-fields';
 export { createEntryFields, firstMessageFields, inboundTouchFields } from './entry/touch';

@@ -3,3 +3,4 @@ export { agentIds, carelessIds, channels, conversationIds, keyParts } from './te
 export { conversationEnvelopes, directEnvelopes, dmScopes, envelopes, rawConfigs, syntheticEnvelopes } from './testing/inbound-arbitraries';
 export { chatMessages, nativeTranscripts, oddLines, simpleTranscripts } from './testing/transcript-arbitraries';
 export type { KnownTranscript } from './testing/transcript-arbitraries';
+export { entryTexts, memberNames, nativeEntries, oddEntries, simpleEntries } from './testing/entry-arbitraries';
