@@ -1,1 +1,6 @@
-export {};
+/** The door of the store-writer: the service that owns the stores of agents. */
+export { createStoreWriter } from './store-writer';
+export type { StoreWriterDeps } from './store-writer';
+export { IDLE_CLOSE_MS, OPEN_STORES_MAX } from './open-stores';
+export { sessionsFileOf, storesOnDisk } from './store-places';
+export type { KnownStore } from './store-places';

@@ -1,0 +1,180 @@
+/**
+ * What an inbound message does to its session: found or begun, touched, and the message's line at
+ * the end of its transcript, all in one mutation. Pure: ids and time come in.
+ */
+import {
+  SessionError,
+  injectedMessageLine,
+  simpleMessageLine,
+  userMessageLine,
+  type JsonObject,
+  type JsonValue,
+  type MessageContent,
+} from '@sessions/domain';
+import type { AppendEffect, Effect, MutationView, TranscriptTail } from '@sessions/store';
+import type { Announcement } from '../publish-events';
+import { firstMembers, headerLine, newEntryMembers, newTranscriptFile, type NewSession } from './new-session';
+import { membersAfter, rowOf, type Planned, type StoredAnswer } from './planned';
+import { findSession, type PresentSession } from './session-of-key';
+import { mergeMembers } from './touch-entry';
+
+export interface Delivery {
+  readonly agentId: string;
+  /** Canonical key that the message was routed to. */
+  readonly key: string;
+  readonly role: 'user' | 'assistant';
+  readonly content: MessageContent;
+  /** Label of an injected message. */
+  readonly label?: string;
+  readonly idempotencyKey?: string;
+  /** Mark of text that another session sent. */
+  readonly provenance?: JsonObject;
+  /** Of no person: it changes neither the time of interaction nor where the session was last heard from. */
+  readonly bookkeeping: boolean;
+  /** Members that the message leaves on the entry; null removes. */
+  readonly origin: JsonObject;
+  readonly requireExisting: boolean;
+  /** Each message begins a session of its own under the key: an isolated run of a cron job. */
+  readonly beginsSession: boolean;
+  /** A second key whose row shall point at the same session. */
+  readonly runRowKey?: (sessionId: string) => string;
+  readonly session: NewSession;
+  /** Id of the message's line. */
+  readonly recordId: string;
+}
+
+export type DeliverAnswer = StoredAnswer<
+  'Deliver',
+  { readonly sessionKey: string; readonly sessionId: string; readonly messageId: string; readonly messageSeq: number; readonly created: boolean }
+>;
+
+/** Members of the base row that an isolated run does not take over from the run before. */
+const NOT_CARRIED_OVER = [
+  'origin', 'route', 'deliveryContext', 'lastChannel', 'lastTo', 'lastAccountId', 'lastThreadId', 'sendPolicy', 'queueMode',
+  'queueDebounceMs', 'queueCap', 'queueDrop', 'elevatedLevel', 'acp', 'status', 'startedAt', 'endedAt', 'runtimeMs', 'skillsSnapshot',
+  'systemPromptReport',
+] as const;
+
+/** @throws SESSION_NOT_FOUND, DAMAGED */
+export function decideDeliver(delivery: Delivery, view: MutationView): Planned<DeliverAnswer> {
+  const present = findSession(view, delivery.key);
+  if (present === undefined && delivery.requireExisting) throw new SessionError('SESSION_NOT_FOUND', `session not found: ${delivery.key}`);
+  const place = placeOf(delivery, present);
+  const tail = view.transcript(place.file);
+  const line = messageLine(delivery, tail, view.nowMs);
+  const append = appendOf(delivery, place, tail, line, view.nowMs);
+  const put = putOf(delivery, place, present, tail, view.nowMs);
+  const messageSeq = tail.messages + 1;
+  const answer: DeliverAnswer = {
+    method: 'Deliver',
+    sessionKey: place.key,
+    sessionId: place.sessionId,
+    messageId: recordIdOf(delivery, tail, messageSeq),
+    messageSeq,
+    created: present === undefined,
+  };
+  const row = rowOf(delivery.agentId, place.key, membersAfter(present?.members ?? {}, put), tail.exchanges + 1);
+  const runRow = runRowOf(delivery, place, view.nowMs);
+  const effects: Effect[] = [{ kind: 'putEntry', key: place.key, ...put }, ...(runRow === undefined ? [] : [runRow]), append];
+  return {
+    decision: { effects, result: answer },
+    announcements: announcementsOf(delivery, { place, present, tail, answer, line, row }),
+  };
+}
+
+interface Place {
+  readonly key: string;
+  readonly sessionId: string;
+  readonly file: string;
+  /** The entry does not yet name this session or this file. */
+  readonly isNew: boolean;
+}
+
+function placeOf(delivery: Delivery, present: PresentSession | undefined): Place {
+  const key = present?.key ?? delivery.key;
+  if (present === undefined || delivery.beginsSession) {
+    return { key, sessionId: delivery.session.sessionId, file: newTranscriptFile(delivery.session), isNew: true };
+  }
+  if (present.sessionId !== null && present.file !== null) return { key, sessionId: present.sessionId, file: present.file, isNew: false };
+  // An entry without a session, or whose id can name no file, begins one under a name of ours.
+  return { key, sessionId: delivery.session.sessionId, file: newTranscriptFile(delivery.session), isNew: true };
+}
+
+function messageLine(delivery: Delivery, tail: TranscriptTail, nowMs: number): string {
+  const { role, content, label, idempotencyKey, provenance } = delivery;
+  if (tail.kind === 'simple') return simpleMessageLine(role, content, nowMs);
+  const fields = {
+    id: delivery.recordId,
+    parentId: tail.leafId,
+    nowMs,
+    content,
+    ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
+    ...(provenance === undefined ? {} : { provenance }),
+  };
+  return role === 'user' ? userMessageLine(fields) : injectedMessageLine({ ...fields, ...(label === undefined ? {} : { label }) });
+}
+
+/** Lines of the tutorial's format have no ids; readers name them by their number. */
+function recordIdOf(delivery: Delivery, tail: TranscriptTail, messageSeq: number): string {
+  return tail.kind === 'simple' ? `L${String(messageSeq)}` : delivery.recordId;
+}
+
+function appendOf(delivery: Delivery, place: Place, tail: TranscriptTail, line: string, nowMs: number): AppendEffect {
+  const begins = tail.kind === 'none' || tail.kind === 'empty';
+  const header = begins ? [headerLine(delivery.session, place.sessionId, place.key, nowMs)] : [];
+  return {
+    kind: 'append',
+    file: place.file,
+    lines: [...header, line],
+    messages: 1,
+    exchanges: 1,
+    leafId: tail.kind === 'simple' ? null : delivery.recordId,
+  };
+}
+
+function putOf(delivery: Delivery, place: Place, present: PresentSession | undefined, tail: TranscriptTail, nowMs: number): { set: Record<string, JsonValue>; clear: readonly string[] } {
+  const { session, bookkeeping, origin } = delivery;
+  if (present === undefined) {
+    const given = { ...firstMembers(session, nowMs, mergeMembers({}, origin).set, bookkeeping) };
+    const set = newEntryMembers(session, nowMs, given);
+    return { set: set['messageCount'] === undefined ? set : { ...set, messageCount: tail.exchanges + 1 }, clear: [] };
+  }
+  const dropped = delivery.beginsSession ? NOT_CARRIED_OVER.filter((name) => name in present.members) : [];
+  const kept = membersAfter(present.members, { set: {}, clear: dropped });
+  const touched = mergeMembers(kept, origin);
+  const set: Record<string, JsonValue> = {
+    ...touched.set,
+    ...(place.isNew ? { sessionId: place.sessionId, sessionFile: place.file, sessionStartedAt: nowMs } : {}),
+    ...(delivery.beginsSession && present.sessionId !== null ? { previousSessionId: present.sessionId } : {}),
+    ...(bookkeeping ? {} : { lastInteractionAt: nowMs }),
+    ...(typeof present.members['messageCount'] === 'number' ? { messageCount: tail.exchanges + 1 } : {}),
+    updatedAt: nowMs,
+  };
+  const clear = [...dropped.filter((name) => !(name in set)), ...touched.clear];
+  return { set, clear };
+}
+
+function runRowOf(delivery: Delivery, place: Place, nowMs: number): Effect | undefined {
+  const key = delivery.runRowKey?.(place.sessionId);
+  if (key === undefined || key === place.key) return undefined;
+  return { kind: 'putEntry', key, set: { sessionId: place.sessionId, sessionFile: place.file, updatedAt: nowMs } };
+}
+
+interface Delivered {
+  readonly place: Place;
+  readonly present: PresentSession | undefined;
+  readonly tail: TranscriptTail;
+  readonly answer: DeliverAnswer;
+  readonly line: string;
+  readonly row: Uint8Array | undefined;
+}
+
+function announcementsOf(delivery: Delivery, { place, present, tail, answer, line, row }: Delivered): Announcement[] {
+  const changed = (reason: string): Announcement => ({ kind: 'changed', key: place.key, sessionId: place.sessionId, reason, row });
+  const lost = present !== undefined && !place.isNew && tail.kind === 'none' && present.native['lastInteractionAt'] !== undefined;
+  return [
+    ...(present === undefined ? [changed('create')] : delivery.beginsSession ? [changed('cron-run')] : []),
+    ...(lost ? [{ kind: 'store', storeKind: 'damage', facts: { problem: 'transcript-missing', sessionId: place.sessionId } } as const] : []),
+    { kind: 'message', key: place.key, sessionId: place.sessionId, messageId: answer.messageId, messageSeq: answer.messageSeq, line, row },
+  ];
+}

@@ -1,0 +1,73 @@
+/** Which stored session a key means, and what it is while a mutation is decided. */
+import {
+  SessionError,
+  lookupCandidates,
+  nativeView,
+  normaliseSessionKey,
+  parseEntry,
+  parseSessionKey,
+  type JsonObject,
+} from '@sessions/domain';
+import type { EntrySnapshot, MutationView } from '@sessions/store';
+
+/** A session as it stands in the store. */
+export interface PresentSession {
+  /** As stored; it stays so. */
+  readonly key: string;
+  /** The stored members. */
+  readonly members: JsonObject;
+  /** The same with native names, also for the tutorial's format. */
+  readonly native: JsonObject;
+  /** Null: the entry names none that can be used. */
+  readonly sessionId: string | null;
+  /** Name of the transcript inside the store's directory; null: none can be named. */
+  readonly file: string | null;
+  readonly updatedAtMs: number | null;
+}
+
+/**
+ * The live row for a key: the first existing spelling; where both words for direct chats have a row,
+ * the one changed last.
+ */
+export function liveSpelling<E extends { readonly key: string }>(key: string, find: (key: string) => E | undefined, updatedAtOf: (entry: E) => number): E | undefined {
+  const found = lookupCandidates(key).map(find).filter((entry) => entry !== undefined);
+  const [first] = found;
+  if (first === undefined) return undefined;
+  const same = found.filter((entry) => directWordless(entry.key) === directWordless(first.key));
+  return same.reduce((live, entry) => (updatedAtOf(entry) > updatedAtOf(live) ? entry : live), first);
+}
+
+function directWordless(key: string): string {
+  const parsed = parseSessionKey(key);
+  if (parsed.form !== 'direct') return key;
+  return normaliseSessionKey([parsed.agentId, parsed.channel, parsed.accountId, parsed.peerId].map((part) => part ?? '').join('/'));
+}
+
+/** @throws DAMAGED for a value that is no entry: it is kept as it is and nothing is written to it. */
+export function findSession(view: MutationView, key: string): PresentSession | undefined {
+  const snapshot = liveSpelling(key, (spelling) => view.entry(spelling), (entry) => updatedAtOf(entry));
+  return snapshot === undefined ? undefined : readSession(snapshot);
+}
+
+function updatedAtOf(snapshot: EntrySnapshot): number {
+  const entry = parseEntry(JSON.parse(snapshot.text));
+  return entry.listed ? (entry.updatedAtMs ?? 0) : 0;
+}
+
+/** @throws DAMAGED */
+export function readSession(snapshot: EntrySnapshot): PresentSession {
+  const value: unknown = JSON.parse(snapshot.text);
+  const entry = parseEntry(value);
+  if (entry.listed) {
+    const { members, sessionId, file, updatedAtMs } = entry;
+    return { key: snapshot.key, members, native: nativeView(members), sessionId, file, updatedAtMs };
+  }
+  if (entry.why !== 'no-session-id') {
+    throw new SessionError('DAMAGED', `the stored entry cannot be used (${entry.why}); it is kept as it is`, {
+      facts: { problem: entry.why },
+      hint: 'run: openclaw sessions verify',
+    });
+  }
+  const members = value as JsonObject;
+  return { key: snapshot.key, members, native: members, sessionId: null, file: null, updatedAtMs: null };
+}

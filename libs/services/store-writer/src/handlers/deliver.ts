@@ -1,0 +1,148 @@
+/**
+ * Deliver: an inbound message into its session, durable when it answers.
+ *
+ * No turn is opened: this writer has no queue of turns, so a message is kept and announced and the
+ * answer names no run.
+ */
+import { DeliverResponse, type Attachment, type DeliverRequest, type InboundMessage } from '@sessions/contracts';
+import {
+  ATTACHMENTS_BYTES_MAX,
+  ATTACHMENTS_MAX,
+  ATTACHMENT_BYTES_MAX,
+  SessionError,
+  TEXT_BYTES_MAX,
+  assertCreatableKey,
+  cronRunKey,
+  parseSessionKey,
+  type ContentBlock,
+  type JsonObject,
+  type MessageContent,
+} from '@sessions/domain';
+import type { CallContext } from '@sessions/bus';
+import { decideDeliver, type DeliverAnswer, type Delivery } from '../decisions/decide-deliver';
+import { newRecordId } from '../new-ids';
+import { KEEP_CHANNEL_RESULT_MS, type OwnedAgent } from '../owned-agent';
+import type { Uploads } from '../uploads';
+import { newSessionOf } from './new-session-of';
+import { originMembers } from './origin-members';
+import { bytesHash, requestHash } from './request-hash';
+
+const IMAGE = /^image\/[a-z0-9.+-]{1,64}$/i;
+
+/**
+ * @throws VALIDATION, KEY_INVALID, TOO_LARGE, SESSION_NOT_FOUND, IDEMPOTENCY_MISMATCH, UNSUPPORTED
+ * for chat commands, or what the store refuses with
+ */
+export async function deliver(agent: OwnedAgent, uploads: Uploads, request: DeliverRequest, context: CallContext): Promise<DeliverResponse> {
+  const { route, message, command } = request;
+  if (route === undefined || message === undefined) throw new SessionError('VALIDATION', 'a delivery needs a route and a message');
+  if (command !== undefined) throw new SessionError('UNSUPPORTED', `the chat command /${command.name} is not served here`);
+  const role = roleOf(message);
+  assertCreatableKey(route.sessionKey);
+  const text = await textOf(message, agent, uploads);
+  const images = await imagesOf(message.attachments, agent, uploads);
+  if (text === '' && images.length === 0) throw new SessionError('VALIDATION', 'message or attachment required');
+  const key = route.sessionKey;
+  const delivery: Delivery = {
+    agentId: agent.agentId,
+    key,
+    role,
+    content: contentOf(text, images),
+    ...(message.label === undefined ? {} : { label: message.label }),
+    ...(context.idempotencyKey === undefined ? {} : { idempotencyKey: context.idempotencyKey }),
+    ...(request.interSession === undefined ? {} : { provenance: provenanceOf(request.interSession) }),
+    bookkeeping: message.bookkeeping,
+    origin: message.bookkeeping || request.interSession !== undefined ? {} : originMembers(agent.agentId, route, message.sender, agent.deps.config()),
+    requireExisting: request.requireExisting,
+    ...cronRun(agent, key, request),
+    session: newSessionOf(agent, key),
+    recordId: newRecordId(),
+  };
+  return agent.mutate<DeliverAnswer, DeliverResponse>(
+    {
+      method: 'Deliver',
+      context,
+      plan: (view) => decideDeliver(delivery, view),
+      ...(isMeasuredRepeat(request) ? {} : { contentHash: hashOf(request, text, images) }),
+      ...(message.channelMessage === undefined ? {} : { keepResultMs: KEEP_CHANNEL_RESULT_MS }),
+    },
+    ({ result, repeated, epoch, seq }) =>
+      Promise.resolve(
+        DeliverResponse.create({
+          epoch,
+          storeSeq: seq,
+          status: repeated ? 'duplicate' : 'accepted',
+          sessionKey: result.sessionKey,
+          sessionId: result.sessionId,
+          messageId: result.messageId,
+          messageSeq: result.messageSeq,
+          created: result.created,
+        }),
+      ),
+  );
+}
+
+function roleOf({ role }: InboundMessage): 'user' | 'assistant' {
+  if (role === 'user' || role === '') return 'user';
+  if (role === 'assistant') return 'assistant';
+  throw new SessionError('VALIDATION', 'role must be "user" or "assistant"');
+}
+
+/** @throws TOO_LARGE */
+async function textOf(message: InboundMessage, agent: OwnedAgent, uploads: Uploads): Promise<string> {
+  const text = message.textUploadId === undefined ? message.text : (await uploads.read(agent.agentId, message.textUploadId)).toString('utf8');
+  const bytes = Buffer.byteLength(text);
+  if (bytes > TEXT_BYTES_MAX) {
+    throw new SessionError('TOO_LARGE', `the text has ${String(bytes)} bytes, more than ${String(TEXT_BYTES_MAX)}`, { facts: { bytes, bytesMax: TEXT_BYTES_MAX } });
+  }
+  return text;
+}
+
+/** @throws VALIDATION for what is no image, TOO_LARGE */
+async function imagesOf(attachments: readonly Attachment[], agent: OwnedAgent, uploads: Uploads): Promise<ContentBlock[]> {
+  if (attachments.length > ATTACHMENTS_MAX) throw new SessionError('VALIDATION', `a message has at most ${String(ATTACHMENTS_MAX)} attachments`);
+  const blocks: ContentBlock[] = [];
+  let totalBytes = 0;
+  for (const { mimeType, content, uploadId } of attachments) {
+    if (!IMAGE.test(mimeType)) throw new SessionError('VALIDATION', `attachments of type ${JSON.stringify(mimeType.slice(0, 80))} are not accepted: only images are`);
+    const bytes = content ?? (uploadId === undefined ? Buffer.alloc(0) : await uploads.read(agent.agentId, uploadId));
+    totalBytes += bytes.length;
+    if (bytes.length > ATTACHMENT_BYTES_MAX || totalBytes > ATTACHMENTS_BYTES_MAX) {
+      throw new SessionError('TOO_LARGE', 'the attachments are too large', { facts: { bytes: bytes.length, totalBytes, bytesMax: ATTACHMENT_BYTES_MAX, totalBytesMax: ATTACHMENTS_BYTES_MAX } });
+    }
+    blocks.push({ type: 'image', data: Buffer.from(bytes).toString('base64'), mimeType });
+  }
+  return blocks;
+}
+
+function contentOf(text: string, images: readonly ContentBlock[]): MessageContent {
+  if (images.length === 0) return text;
+  return text === '' ? images : [{ type: 'text', text }, ...images];
+}
+
+function provenanceOf({ sourceSessionKey, sourceTool, runId, hops }: NonNullable<DeliverRequest['interSession']>): JsonObject {
+  return { kind: 'inter_session', sourceSessionKey, sourceTool, ...(runId === undefined ? {} : { runId }), hops };
+}
+
+/** An isolated run of a cron job is a session of its own, under a row of its own. */
+function cronRun(agent: OwnedAgent, key: string, { route }: DeliverRequest): Pick<Delivery, 'beginsSession' | 'runRowKey'> {
+  const parsed = parseSessionKey(key);
+  if (route?.originKind === 'cron' && parsed.form === 'cron' && parsed.runId === undefined) {
+    const { jobId } = parsed;
+    return { beginsSession: true, runRowKey: (sessionId) => cronRunKey(agent.agentId, jobId, sessionId) };
+  }
+  const { runRowKey } = route ?? {};
+  return { beginsSession: false, ...(runRowKey === undefined ? {} : { runRowKey: () => runRowKey }) };
+}
+
+/** A client that addresses a session itself gets the first answer again, whatever it sends with the key. */
+function isMeasuredRepeat({ route, message }: DeliverRequest): boolean {
+  return route?.originKind === 'webchat' && route.matchedBy === 'explicit' && message?.channelMessage === undefined;
+}
+
+/** A channel's message stays the same message when the configuration routes it elsewhere by now. */
+function hashOf({ route, message, interSession }: DeliverRequest, text: string, images: readonly ContentBlock[]): string {
+  const address = message?.channelMessage === undefined ? (route?.sessionKey ?? '') : '';
+  const attached = images.map((image) => (image.type === 'image' ? [image.mimeType, bytesHash(Buffer.from(image.data))] : []));
+  return requestHash('Deliver', [address, message?.role ?? '', text, attached, interSession?.sourceSessionKey ?? '']);
+}

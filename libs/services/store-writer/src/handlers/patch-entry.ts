@@ -1,0 +1,44 @@
+/** PatchEntry: single fields of an entry, compared with what the caller expects it to be. */
+import { PatchEntryResponse, type PatchEntryRequest } from '@sessions/contracts';
+import { assertCreatableKey, lookupCandidates, modelFor } from '@sessions/domain';
+import { idempotencyKeyOf, type CallContext } from '@sessions/bus';
+import { decidePatch, type PatchAnswer } from '../decisions/decide-patch';
+import { readFieldChanges } from '../decisions/field-patch';
+import type { OwnedAgent } from '../owned-agent';
+import { goneSince } from './create-session';
+import { newSessionOf } from './new-session-of';
+import { requestHash } from './request-hash';
+
+/** @throws VALIDATION, KEY_INVALID, SESSION_NOT_FOUND, ENTRY_CHANGED, LABEL_IN_USE, IDEMPOTENCY_MISMATCH */
+export async function patchEntry(agent: OwnedAgent, request: PatchEntryRequest, context: CallContext): Promise<PatchEntryResponse> {
+  const { key, touch, create, expectedUpdatedAtMs, expectedSessionId } = request;
+  if (create) assertCreatableKey(key);
+  const fields = readFieldChanges(request.changes);
+  const patch = {
+    agentId: agent.agentId,
+    key,
+    fields,
+    expectedUpdatedAtMs,
+    expectedSessionId,
+    touch,
+    create,
+    defaultModel: modelFor(agent.deps.config(), agent.agentId),
+    session: newSessionOf(agent, key),
+  };
+  const contentHash = requestHash('PatchEntry', [key, fields, expectedSessionId ?? '', touch, create]);
+  return agent.mutate<PatchAnswer, PatchEntryResponse>(
+    { method: 'PatchEntry', context, contentHash, plan: (view) => decidePatch(patch, view) },
+    async ({ result, epoch, seq }, store) => {
+      const entry = await store.entry({ anyOf: lookupCandidates(result.key) });
+      if (entry === undefined) throw goneSince(idempotencyKeyOf(context));
+      return PatchEntryResponse.create({
+        epoch,
+        storeSeq: seq,
+        key: result.key,
+        entryJson: Buffer.from(entry.text),
+        encodedRow: Buffer.from(entry.encodedRow),
+        created: result.created,
+      });
+    },
+  );
+}

@@ -1,0 +1,124 @@
+/**
+ * One agent's store as its owner's handlers see it: opened for as long as a call lasts, with the
+ * publisher of its events beside it.
+ *
+ * A read of an agent that has no store on disk answers as an empty store would and creates nothing;
+ * a mutation creates the store.
+ */
+import { stat } from 'node:fs/promises';
+import * as path from 'node:path';
+import { SessionError, type AgentId, type JsonValue, type SessionConfig } from '@sessions/domain';
+import { idempotencyKeyOf, type CallContext } from '@sessions/bus';
+import type { Clock, Logger } from '@sessions/host';
+import type { AgentStore, MutationOutcome, MutationView } from '@sessions/store';
+import type { Planned } from './decisions/planned';
+import type { LiveFeed } from './live-feed';
+import type { Holding, OpenStores } from './open-stores';
+import type { EventPublisher } from './publish-events';
+
+/** How long an answer to a channel's own message id is kept: channels repeat a message for days. */
+export const KEEP_CHANNEL_RESULT_MS = 7 * 24 * 60 * 60_000;
+
+/** A store that is open, and what goes with it. */
+export interface OpenAgentStore extends Holding {
+  readonly store: AgentStore;
+  readonly events: EventPublisher;
+}
+
+export interface OwnedAgentDeps {
+  readonly agentId: AgentId;
+  readonly stores: OpenStores<OpenAgentStore>;
+  readonly feed: LiveFeed;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly config: () => SessionConfig;
+  /** Absolute path of the agent's sessions file. */
+  readonly sessionsFile: () => string;
+  /** Working directory of agents that configure none. */
+  readonly homeDir: string;
+  /** `<name>/<instance>` of this writer. */
+  readonly owner: string;
+}
+
+export interface MutationRequest<T extends JsonValue> {
+  readonly context: CallContext;
+  /** Tells apart the requests that may share an idempotency key; absent: any content repeats. */
+  readonly contentHash?: string;
+  readonly keepResultMs?: number;
+  /** Pure; see `Mutation.decide`. */
+  readonly plan: (view: MutationView) => Planned<T>;
+  /** What a stored answer of this method says of itself. */
+  readonly method: string;
+}
+
+export class OwnedAgent {
+  readonly deps: OwnedAgentDeps;
+
+  constructor(deps: OwnedAgentDeps) {
+    this.deps = deps;
+  }
+
+  get agentId(): AgentId {
+    return this.deps.agentId;
+  }
+
+  /** @returns what `work` does, or `empty()` where the agent has no store. */
+  async read<T>(work: (store: AgentStore) => Promise<T>, empty: () => T): Promise<T> {
+    if (!(await this.hasStore())) return empty();
+    return this.deps.stores.use(this.agentId, ({ store }) => work(store));
+  }
+
+  /** For work that may create the store. */
+  use<T>(work: (open: OpenAgentStore) => Promise<T>): Promise<T> {
+    return this.deps.stores.use(this.agentId, work);
+  }
+
+  /**
+   * Makes one decision durable, then publishes what it announced, in the order of decisions.
+   * @param after with the outcome, while the store is still open.
+   */
+  mutate<T extends JsonValue & { readonly method: string }, R>(request: MutationRequest<T>, after: (outcome: MutationOutcome<T>, store: AgentStore) => Promise<R>): Promise<R> {
+    return this.use(async (open) => after(await commit(open, request), open.store));
+  }
+
+  async hasStore(): Promise<boolean> {
+    if (this.deps.stores.isOpen(this.agentId)) return true;
+    try {
+      return (await stat(path.dirname(this.deps.sessionsFile()))).isDirectory();
+    } catch (error) {
+      const code = (error as NodeJS.ErrnoException).code;
+      if (code === 'ENOENT' || code === 'ENOTDIR') return false;
+      throw error;
+    }
+  }
+}
+
+async function commit<T extends JsonValue & { readonly method: string }>({ store, events }: OpenAgentStore, request: MutationRequest<T>): Promise<MutationOutcome<T>> {
+  let turn: ReturnType<EventPublisher['takeTurn']> | undefined;
+  let announcements: Planned<T>['announcements'] = [];
+  let outcome: MutationOutcome<T>;
+  try {
+    outcome = await store.mutate<T>({
+      idempotencyKey: idempotencyKeyOf(request.context),
+      ...(request.contentHash === undefined ? {} : { contentHash: request.contentHash }),
+      ...(request.keepResultMs === undefined ? {} : { keepResultMs: request.keepResultMs }),
+      decide: (view) => {
+        // A decision that is made again takes a later place: the earlier one never came about.
+        turn?.giveUp();
+        turn = undefined;
+        const planned = request.plan(view);
+        announcements = planned.announcements;
+        turn = events.takeTurn();
+        return planned.decision;
+      },
+    });
+  } catch (error) {
+    turn?.giveUp();
+    throw error;
+  }
+  turn?.done(announcements);
+  if (outcome.repeated && outcome.result.method !== request.method) {
+    throw new SessionError('IDEMPOTENCY_MISMATCH', 'the idempotency key was used before with another method', { facts: { method: outcome.result.method } });
+  }
+  return outcome;
+}

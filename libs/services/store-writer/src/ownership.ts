@@ -1,0 +1,157 @@
+/**
+ * Which agents' stores this writer answers for, by the subjects it serves.
+ *
+ * Served: the two pool methods, for any writer; and per agent the methods of its owner. An agent is
+ * served from the start when it is configured or found on disk, any other once somebody claims it.
+ * Serving opens nothing: the store is opened by the first request, and its owner file keeps every
+ * other process out from then on.
+ */
+import { AgentInfo, ClaimStoreResponse, HandOverResponse, StoreServiceListAgentsResponse, StoreServiceService } from '@sessions/contracts';
+import { SessionError, asAgentId, configuredAgents, type AgentId, type Places, type SessionConfig } from '@sessions/domain';
+import { serveService, type Bus, type Served, type Subjects } from '@sessions/bus';
+import type { Logger } from '@sessions/host';
+import type { OpenStores } from './open-stores';
+import type { OpenAgentStore, OwnedAgent } from './owned-agent';
+import type { StoreHandlers } from './serve-agent';
+import { sessionsFileOf, storesOnDisk } from './store-places';
+
+/** Agents that one writer serves. */
+export const AGENTS_MAX = 10_000;
+
+const POOL_METHODS: ReadonlySet<string> = new Set(['ClaimStore', 'ListAgents']);
+const POOL_QUEUE_GROUP = 'store-writer';
+
+export interface OwnershipDeps {
+  readonly bus: Bus;
+  readonly subjects: Subjects;
+  readonly logger: Logger;
+  readonly config: () => SessionConfig;
+  readonly places: Places;
+  readonly stores: OpenStores<OpenAgentStore>;
+  /** `<name>/<instance>`. */
+  readonly owner: string;
+  readonly createAgent: (agentId: AgentId) => OwnedAgent;
+  readonly createHandlers: (agent: OwnedAgent, assertOwner: () => void) => StoreHandlers;
+}
+
+interface ServedAgent {
+  readonly agent: OwnedAgent;
+  readonly served: Promise<Served>;
+  handingOver: Promise<HandOverResponse> | undefined;
+}
+
+export class Ownership {
+  readonly #deps: OwnershipDeps;
+  readonly #agents = new Map<AgentId, ServedAgent>();
+  #pool: Served | undefined;
+  #draining = false;
+
+  constructor(deps: OwnershipDeps) {
+    this.#deps = deps;
+  }
+
+  /** @throws why the default agent's store cannot be ours: another process holds it, or it cannot be written. */
+  async start(): Promise<void> {
+    const { bus, subjects, config, places, logger } = this.#deps;
+    const { ids, defaultAgentId } = configuredAgents(config());
+    const { stores, skipped } = await storesOnDisk(config(), places);
+    for (const { path, reason } of skipped) logger.warn('a place that looks like a store is not served', { file: path, reason: reason.replaceAll(' ', '-') });
+    await Promise.all([...new Set([...ids, ...stores.map((store) => store.agentId)])].map((agentId) => this.#serve(agentId)));
+    await this.#agents.get(defaultAgentId)?.agent.read(() => Promise.resolve(), () => undefined);
+    const handlers: StoreHandlers = {
+      claimStore: ({ agentId }) => this.claim(agentId),
+      listAgents: () => this.#listAgents(),
+    };
+    this.#pool = await serveService(bus, StoreServiceService, handlers, {
+      subjectFor: (method) => (POOL_METHODS.has(method) ? subjects.storePool(method) : undefined),
+      queueGroup: POOL_QUEUE_GROUP,
+    });
+  }
+
+  /** Serves an agent, if it is not served yet, and says who its owner is now. */
+  async claim(agent: string): Promise<ClaimStoreResponse> {
+    const agentId = asAgentId(agent);
+    await this.#agents.get(agentId)?.handingOver;
+    const entry = this.#agents.get(agentId) ?? this.#serveNew(agentId);
+    await entry.served;
+    const { owner } = this.#deps;
+    return entry.agent.read(
+      async (store) => ClaimStoreResponse.create({ epoch: store.epoch, owner, storeSeq: (await store.info()).seq }),
+      () => ClaimStoreResponse.create({ owner }),
+    );
+  }
+
+  /** Takes no further request; resolves when those under way have been answered. */
+  async drain(): Promise<void> {
+    this.#draining = true;
+    const served = await Promise.allSettled([...this.#agents.values()].map((entry) => entry.served));
+    await Promise.all([this.#pool?.stop(), ...served.map((one) => (one.status === 'fulfilled' ? one.value.stop() : undefined))]);
+  }
+
+  async #serve(agentId: AgentId): Promise<void> {
+    await (this.#agents.get(agentId) ?? this.#serveNew(agentId)).served;
+  }
+
+  #serveNew(agentId: AgentId): ServedAgent {
+    if (this.#draining) throw new SessionError('SHUTTING_DOWN', 'this store-writer is shutting down');
+    if (this.#agents.size >= AGENTS_MAX) throw new SessionError('OVERLOADED', `one store-writer serves at most ${String(AGENTS_MAX)} agents`);
+    const { bus, subjects, createAgent, createHandlers } = this.#deps;
+    const agent = createAgent(agentId);
+    const assertOwner = (): void => {
+      if (entry.handingOver !== undefined) throw new SessionError('NOT_OWNER', 'the store is being handed over', { facts: { agentId } });
+    };
+    const handlers: StoreHandlers = { ...createHandlers(agent, assertOwner), handOver: () => this.#handOver(entry) };
+    const served = serveService(bus, StoreServiceService, handlers, {
+      subjectFor: (method) => (POOL_METHODS.has(method) ? undefined : subjects.store(agentId, method)),
+    });
+    const entry: ServedAgent = { agent, served, handingOver: undefined };
+    this.#agents.set(agentId, entry);
+    served.catch(() => this.#agents.delete(agentId));
+    return entry;
+  }
+
+  /** Finishes what is under way, brings the files up to date and frees the store. */
+  #handOver(entry: ServedAgent): Promise<HandOverResponse> {
+    entry.handingOver ??= (async () => {
+      const { agentId } = entry.agent;
+      const { stores, logger } = this.#deps;
+      try {
+        const answer = stores.isOpen(agentId)
+          ? await stores.use(agentId, async ({ store }) => HandOverResponse.create({ epoch: store.epoch, storeSeq: (await store.info()).seq }))
+          : HandOverResponse.create({});
+        await stores.release(agentId);
+        return answer;
+      } finally {
+        this.#agents.delete(agentId);
+        // Not waited for: it ends when this very call has been answered.
+        void entry.served.then((served) => served.stop()).catch((err: unknown) => logger.error('subjects of a store could not be left', { agentId, err }));
+      }
+    })();
+    return entry.handingOver;
+  }
+
+  /** Configured agents in file order, then those found on disk only. */
+  async #listAgents(): Promise<StoreServiceListAgentsResponse> {
+    const { config, places } = this.#deps;
+    const { ids, defaultAgentId } = configuredAgents(config());
+    const { stores } = await storesOnDisk(config(), places);
+    const found = new Map(stores.map((store) => [store.agentId, store.sessionsFile]));
+    const others = [...found.keys()].filter((agentId) => !ids.includes(agentId));
+    const agents = await Promise.all(
+      [...ids, ...others].map(async (agentId) =>
+        AgentInfo.create({
+          agentId,
+          configured: ids.includes(agentId),
+          isDefault: agentId === defaultAgentId,
+          storePath: found.get(agentId) ?? sessionsFileOf(config(), agentId, places),
+          hasStore: found.has(agentId) || (await this.#hasStore(agentId)),
+        }),
+      ),
+    );
+    return StoreServiceListAgentsResponse.create({ agents });
+  }
+
+  async #hasStore(agentId: AgentId): Promise<boolean> {
+    return (await (this.#agents.get(agentId)?.agent ?? this.#deps.createAgent(agentId)).hasStore());
+  }
+}

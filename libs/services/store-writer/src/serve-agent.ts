@@ -1,0 +1,64 @@
+/** The methods of one agent's store, on the subjects of its owner. */
+import { StoreServiceService } from '@sessions/contracts';
+import { SessionError } from '@sessions/domain';
+import type { CallContext, Handlers } from '@sessions/bus';
+import { appendRecords } from './handlers/append-records';
+import { createSession } from './handlers/create-session';
+import { deliver } from './handlers/deliver';
+import { getEntry } from './handlers/get-entry';
+import { listEntries } from './handlers/list-entries';
+import { patchEntry } from './handlers/patch-entry';
+import { preview } from './handlers/preview';
+import { putChunk } from './handlers/put-chunk';
+import { readHistory } from './handlers/read-history';
+import { resolveKey } from './handlers/resolve-key';
+import { search } from './handlers/search';
+import { storeInfo } from './handlers/store-info';
+import type { OwnedAgent } from './owned-agent';
+import type { CallMetrics } from './call-metrics';
+import type { Uploads } from './uploads';
+
+export type StoreHandlers = Partial<Handlers<typeof StoreServiceService>>;
+
+export interface AgentServiceDeps {
+  readonly agent: OwnedAgent;
+  readonly uploads: Uploads;
+  readonly metrics: CallMetrics;
+  /** Throws NOT_OWNER once the store is being handed over. */
+  readonly assertOwner: () => void;
+}
+
+type Unary<Request, Response> = (request: Request, context: CallContext) => Promise<Response>;
+
+/** Methods that are missing here are refused by name (`UNSUPPORTED`). */
+export function createAgentHandlers({ agent, uploads, metrics, assertOwner }: AgentServiceDeps): StoreHandlers {
+  const unary = <Request extends { readonly agentId: string }, Response>(method: string, handler: Unary<Request, Response>): Unary<Request, Response> =>
+    metrics.timed(method, async (request, context) => {
+      assertOwner();
+      assertAgent(agent, request.agentId);
+      return handler(request, context);
+    });
+  return {
+    listEntries: unary('ListEntries', (request) => listEntries(agent, request)),
+    getEntry: unary('GetEntry', (request) => getEntry(agent, request)),
+    resolveKey: unary('ResolveKey', (request) => resolveKey(agent, request)),
+    preview: unary('Preview', (request) => preview(agent, request)),
+    search: unary('Search', (request) => search(agent, request)),
+    storeInfo: unary('StoreInfo', (request) => storeInfo(agent, request)),
+    readHistory: async function* (request, context) {
+      assertOwner();
+      assertAgent(agent, request.agentId);
+      yield* readHistory(agent, request, context);
+    },
+    createSession: unary('CreateSession', (request, context) => createSession(agent, request, context)),
+    deliver: unary('Deliver', (request, context) => deliver(agent, uploads, request, context)),
+    appendRecords: unary('AppendRecords', (request, context) => appendRecords(agent, uploads, request, context)),
+    patchEntry: unary('PatchEntry', (request, context) => patchEntry(agent, request, context)),
+    putChunk: unary('PutChunk', (request) => putChunk(agent, uploads, request)),
+  };
+}
+
+function assertAgent(agent: OwnedAgent, agentId: string): void {
+  if (agentId === agent.agentId) return;
+  throw new SessionError('VALIDATION', `the request names another agent than its subject`, { facts: { agentId: agent.agentId } });
+}

@@ -1,0 +1,165 @@
+/**
+ * The store-writer: the only service that writes the files of agents' stores. It answers for the
+ * agents it serves, opens their stores on demand, and tells the bus what changed.
+ */
+import { createSubjects, type Bus } from '@sessions/bus';
+import type { AgentId, Places, SessionConfig } from '@sessions/domain';
+import type { Clock, Logger, Metrics, Service } from '@sessions/host';
+import { openStore, type OpenStoreOptions, type StoreNotice } from '@sessions/store';
+import * as path from 'node:path';
+import { createCallMetrics } from './call-metrics';
+import { LiveFeed } from './live-feed';
+import { OpenStores } from './open-stores';
+import { OwnedAgent, type OpenAgentStore } from './owned-agent';
+import { Ownership } from './ownership';
+import { EventPublisher } from './publish-events';
+import { createAgentHandlers } from './serve-agent';
+import { sessionsFileOf } from './store-places';
+import { Uploads } from './uploads';
+
+export interface StoreWriterDeps {
+  readonly bus: Bus;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  /** The configuration in force at this moment. A store's path and flush mode count when it is opened. */
+  readonly config: () => SessionConfig;
+  /** State directory and home, both absolute. */
+  readonly places: Places;
+  /** Name of this process among its peers. */
+  readonly instance: string;
+  /** Default `standalone`: this process is alone with its state directory. */
+  readonly transport?: 'standalone' | 'split';
+  readonly subjectPrefix?: string;
+  /** Path of better_sqlite3.node, for bundles. */
+  readonly nativeBinding?: string;
+  /** Stores open at a time, default OPEN_STORES_MAX. */
+  readonly openStoresMax?: number;
+  /** Milliseconds, default IDLE_CLOSE_MS. */
+  readonly idleCloseMs?: number;
+  /** Default: the engine's. */
+  readonly openStore?: typeof openStore;
+}
+
+const SERVICE_NAME = 'store-writer';
+
+/** Builds the service and starts nothing. */
+export function createStoreWriter(deps: StoreWriterDeps): Service {
+  const { bus, clock, config, places, instance } = deps;
+  const logger = deps.logger.child({ service: SERVICE_NAME });
+  const owner = `${SERVICE_NAME}/${instance}`;
+  const subjects = createSubjects(deps.subjectPrefix ?? config().bus.subjectPrefix);
+  const feed = new LiveFeed();
+  const openGauge = deps.metrics.gauge('sessions_open_stores', 'Stores that are open');
+  const metrics = createCallMetrics(deps.metrics, clock, logger);
+  const sessionsFile = (agentId: AgentId): string => sessionsFileOf(config(), agentId, places);
+  const uploads = new Uploads({ clock, directory: (agentId) => path.join(ownDirOf(sessionsFile(agentId as AgentId)), 'uploads') });
+  const stores = new OpenStores<OpenAgentStore>({
+    clock,
+    logger,
+    ...(deps.openStoresMax === undefined ? {} : { openMax: deps.openStoresMax }),
+    ...(deps.idleCloseMs === undefined ? {} : { idleCloseMs: deps.idleCloseMs }),
+    open: async (agentId, onFailure) => {
+      const reports = createReports(logger, agentId);
+      const store = await (deps.openStore ?? openStore)({ ...optionsOf(deps, agentId, sessionsFile(agentId as AgentId)), onNotice: reports.notice, onFailure });
+      const events = new EventPublisher({ bus, subjects, agentId, epoch: store.epoch, clock, feed, logger });
+      events.publish({ kind: 'store', storeKind: 'owner', facts: { epoch: store.epoch, owner } });
+      reports.publishTo(events);
+      openGauge.inc();
+      return {
+        store,
+        events,
+        get failure() {
+          return store.failure;
+        },
+        close() {
+          openGauge.dec();
+          return store.close();
+        },
+      };
+    },
+  });
+  const ownership = new Ownership({
+    bus,
+    subjects,
+    logger,
+    config,
+    places,
+    stores,
+    owner,
+    createAgent: (agentId) =>
+      new OwnedAgent({ agentId, stores, feed, clock, logger, config, sessionsFile: () => sessionsFile(agentId), homeDir: places.homeDir, owner }),
+    createHandlers: (agent, assertOwner) => createAgentHandlers({ agent, uploads, metrics, assertOwner }),
+  });
+  return {
+    name: SERVICE_NAME,
+    async start() {
+      try {
+        await ownership.start();
+      } catch (error) {
+        await ownership.drain();
+        await stores.closeAll();
+        throw error;
+      }
+    },
+    drain: () => ownership.drain(),
+    async stop() {
+      await ownership.drain();
+      await stores.closeAll();
+    },
+  };
+}
+
+function optionsOf(deps: StoreWriterDeps, agentId: string, sessionsFile: string): OpenStoreOptions {
+  const { storeFlush, writeLock } = deps.config().session;
+  const { acquireTimeoutMs, staleMs, maxHoldMs } = writeLock;
+  return {
+    agentId,
+    sessionsFile,
+    instance: deps.instance,
+    transport: deps.transport ?? 'standalone',
+    clock: deps.clock,
+    flush: storeFlush,
+    checkpointDelayMs: deps.config().storeWriter.checkpointDelayMs,
+    writeLock: { acquireTimeoutMs, staleMs, maxHoldMs },
+    ...(deps.nativeBinding === undefined ? {} : { nativeBinding: deps.nativeBinding }),
+  };
+}
+
+/** The engine's directory beside a sessions file (store format, layout). */
+function ownDirOf(sessionsFile: string): string {
+  const base = path.basename(sessionsFile);
+  return path.join(path.dirname(sessionsFile), base === 'sessions.json' ? '.store' : `.store-${base}`);
+}
+
+const EVENT_KINDS: Readonly<Record<StoreNotice['kind'], string | undefined>> = {
+  damage: 'damage',
+  repaired: 'repaired',
+  rebuilt: 'repaired',
+  'external-edit': 'touched',
+  oddity: undefined,
+};
+
+/** What a store reports goes to the log, and to the bus once its events have a publisher. */
+function createReports(logger: Logger, agentId: string): { readonly notice: (notice: StoreNotice) => void; readonly publishTo: (events: EventPublisher) => void } {
+  const early: StoreNotice[] = [];
+  let publisher: EventPublisher | undefined;
+  const publish = ({ kind, count }: StoreNotice): void => {
+    const storeKind = EVENT_KINDS[kind];
+    if (storeKind !== undefined) publisher?.publish({ kind: 'store', storeKind, facts: { notice: kind, ...(count === undefined ? {} : { count }) } });
+  };
+  return {
+    notice(notice) {
+      const { kind, path: file, count } = notice;
+      const fields = { agentId, reason: kind, ...(file === undefined ? {} : { file }), ...(count === undefined ? {} : { count }) };
+      if (kind === 'damage') logger.warn('the store reports damage', fields);
+      else logger.info('the store reports a change', fields);
+      if (publisher === undefined) early.push(notice);
+      else publish(notice);
+    },
+    publishTo(events) {
+      publisher = events;
+      for (const notice of early.splice(0)) publish(notice);
+    },
+  };
+}

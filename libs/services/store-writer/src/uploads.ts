@@ -1,0 +1,152 @@
+/**
+ * Requests too large for one bus message, put together from their pieces.
+ *
+ * Each upload is one file `.store/uploads/<id>` of its agent; pieces come in order. Nothing here is
+ * promised: an upload that was not used for a while is dropped, and so is everything found at start
+ * up. What lasts is made from it by a mutation.
+ */
+import { createHash } from 'node:crypto';
+import { mkdir, open, readFile, rm } from 'node:fs/promises';
+import * as path from 'node:path';
+import { SessionError } from '@sessions/domain';
+import type { Clock } from '@sessions/host';
+
+/** Size of one upload. */
+export const UPLOAD_BYTES_MAX = 32 * 1024 * 1024;
+/** Uploads of one agent at a time. */
+export const UPLOADS_MAX = 64;
+/** An upload that was not used for this long is dropped. */
+export const UPLOAD_IDLE_MS = 10 * 60_000;
+/** One piece. */
+export const CHUNK_BYTES_MAX = 768 * 1024;
+
+const UPLOAD_ID = /^[A-Za-z0-9_-]{1,128}$/;
+const FILE_MODE = 0o600;
+const DIRECTORY_MODE = 0o700;
+
+export interface Chunk {
+  readonly uploadId: string;
+  /** From 0, in order. */
+  readonly index: number;
+  readonly data: Uint8Array;
+  readonly last: boolean;
+  /** Of the whole upload, lower-case hexadecimal; only judged with the last piece. */
+  readonly sha256?: string | undefined;
+}
+
+interface Upload {
+  readonly file: string;
+  bytes: number;
+  pieces: number;
+  complete: boolean;
+  usedAtMs: number;
+  /** Ends when the piece before has been written. */
+  writing: Promise<unknown>;
+}
+
+interface AgentUploads {
+  readonly uploads: Map<string, Upload>;
+  /** Ends when what an earlier process left is gone. */
+  readonly ready: Promise<void>;
+}
+
+export interface UploadsDeps {
+  readonly clock: Clock;
+  /** Directory of the uploads of an agent; made when needed. */
+  readonly directory: (agentId: string) => string;
+}
+
+export class Uploads {
+  readonly #deps: UploadsDeps;
+  readonly #byAgent = new Map<string, AgentUploads>();
+
+  constructor(deps: UploadsDeps) {
+    this.#deps = deps;
+  }
+
+  /**
+   * Adds a piece; one that is already there counts as added.
+   * @returns bytes received so far.
+   * @throws VALIDATION for a piece out of order or a wrong hash, TOO_LARGE, OVERLOADED
+   */
+  async put(agentId: string, chunk: Chunk): Promise<number> {
+    if (!UPLOAD_ID.test(chunk.uploadId)) throw new SessionError('VALIDATION', 'an upload id has 1 to 128 letters, digits, "_" or "-"');
+    if (chunk.data.length > CHUNK_BYTES_MAX) throw tooLarge('a piece', chunk.data.length, CHUNK_BYTES_MAX);
+    const upload = await this.#begun(agentId, chunk.uploadId);
+    const added = upload.writing.then(() => this.#add(agentId, upload, chunk));
+    upload.writing = added.catch(() => undefined);
+    return added;
+  }
+
+  /** The whole upload. @throws VALIDATION when there is none, or it is not complete */
+  async read(agentId: string, uploadId: string): Promise<Buffer> {
+    const upload = this.#byAgent.get(agentId)?.uploads.get(uploadId);
+    await upload?.writing;
+    if (upload?.complete !== true) throw new SessionError('VALIDATION', 'the upload is not complete or was dropped: send it again');
+    upload.usedAtMs = this.#deps.clock.monotonicMs();
+    return readFile(upload.file);
+  }
+
+  /** Forgets the uploads of an agent and removes their files. */
+  async drop(agentId: string): Promise<void> {
+    this.#byAgent.delete(agentId);
+    await rm(this.#deps.directory(agentId), { recursive: true, force: true });
+  }
+
+  async #begun(agentId: string, uploadId: string): Promise<Upload> {
+    const { uploads, ready } = this.#ofAgent(agentId);
+    await ready;
+    const nowMs = this.#deps.clock.monotonicMs();
+    for (const [id, { file, usedAtMs }] of uploads) {
+      if (id === uploadId || nowMs - usedAtMs < UPLOAD_IDLE_MS) continue;
+      uploads.delete(id);
+      await rm(file, { force: true });
+    }
+    const present = uploads.get(uploadId);
+    if (present !== undefined) return present;
+    if (uploads.size >= UPLOADS_MAX) throw new SessionError('OVERLOADED', `an agent has at most ${String(UPLOADS_MAX)} uploads at a time`, { retryAfterMs: UPLOAD_IDLE_MS });
+    const file = path.join(this.#deps.directory(agentId), uploadId);
+    const upload: Upload = { file, bytes: 0, pieces: 0, complete: false, usedAtMs: nowMs, writing: Promise.resolve() };
+    uploads.set(uploadId, upload);
+    return upload;
+  }
+
+  #ofAgent(agentId: string): AgentUploads {
+    const known = this.#byAgent.get(agentId);
+    if (known !== undefined) return known;
+    const begun = { uploads: new Map<string, Upload>(), ready: rm(this.#deps.directory(agentId), { recursive: true, force: true }) };
+    this.#byAgent.set(agentId, begun);
+    return begun;
+  }
+
+  async #add(agentId: string, upload: Upload, { index, data, last, sha256 }: Chunk): Promise<number> {
+    upload.usedAtMs = this.#deps.clock.monotonicMs();
+    if (index < upload.pieces) return upload.bytes;
+    if (index > upload.pieces || upload.complete) throw new SessionError('VALIDATION', 'a piece of the upload is missing', { facts: { index, expected: upload.pieces } });
+    if (upload.bytes + data.length > UPLOAD_BYTES_MAX) throw tooLarge('the upload', upload.bytes + data.length, UPLOAD_BYTES_MAX);
+    await mkdir(this.#deps.directory(agentId), { recursive: true, mode: DIRECTORY_MODE });
+    const handle = await open(upload.file, upload.pieces === 0 ? 'w' : 'a', FILE_MODE);
+    try {
+      await handle.write(data);
+    } finally {
+      await handle.close();
+    }
+    upload.pieces += 1;
+    upload.bytes += data.length;
+    if (last) await this.#complete(agentId, upload, sha256);
+    return upload.bytes;
+  }
+
+  async #complete(agentId: string, upload: Upload, sha256: string | undefined): Promise<void> {
+    if (sha256 !== undefined && createHash('sha256').update(await readFile(upload.file)).digest('hex') !== sha256.toLowerCase()) {
+      this.#byAgent.get(agentId)?.uploads.delete(path.basename(upload.file));
+      await rm(upload.file, { force: true });
+      throw new SessionError('VALIDATION', 'the upload does not have the hash that was announced: send it again');
+    }
+    upload.complete = true;
+  }
+}
+
+function tooLarge(what: string, bytes: number, bytesMax: number): SessionError {
+  return new SessionError('TOO_LARGE', `${what} has ${String(bytes)} bytes, more than ${String(bytesMax)}`, { facts: { bytes, bytesMax } });
+}
