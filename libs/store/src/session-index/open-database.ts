@@ -2,6 +2,7 @@
  * Opens the index's database the way each side needs it. The native binding's path is explicit in a
  * bundle, where the usual search for it finds nothing.
  */
+import { closeSync, openSync } from 'node:fs';
 import Database from 'better-sqlite3';
 import { PAGE_BYTES } from './schema';
 
@@ -11,6 +12,7 @@ const READER_CACHE_KIB = 4096;
 /** A WAL that grew under a long reader shrinks back to this. */
 const WAL_BYTES_MAX = 16 * 1024 * 1024;
 const BUSY_TIMEOUT_MS = 5000;
+const FILE_MODE = 0o600;
 
 function optionsWith(nativeBinding: string | undefined, options: Database.Options): Database.Options {
   return nativeBinding === undefined ? options : { ...options, nativeBinding };
@@ -18,6 +20,8 @@ function optionsWith(nativeBinding: string | undefined, options: Database.Option
 
 /** The one writing connection, in the worker thread. */
 export function openIndexForWriting(file: string, nativeBinding?: string): Database.Database {
+  // Made before SQLite does: its -wal and -shm take over the mode.
+  closeSync(openSync(file, 'a', FILE_MODE));
   const db = new Database(file, optionsWith(nativeBinding, { timeout: BUSY_TIMEOUT_MS }));
   db.pragma(`page_size = ${PAGE_BYTES}`);
   db.pragma('journal_mode = WAL');
