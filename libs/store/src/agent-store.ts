@@ -9,7 +9,7 @@
  * next opening replays the journal; when the journal cannot be written, this object refuses all
  * further work (`failure`) and its holder opens the store anew.
  */
-import { SessionError, type JsonValue } from '@sessions/domain';
+import { SessionError, transcriptFileOf, type JsonValue } from '@sessions/domain';
 import { checkpointSpacingMs, JOURNAL_BYTES_MAX, runCheckpoint, type CheckpointReport, type LastCheckpoint } from './checkpoint';
 import { indexChanges, planMutation, TranscriptNotReady, type PlannedMutation } from './decide';
 import type { ExternalEdits } from './external-edits';
@@ -344,6 +344,7 @@ export class AgentStore {
       keyOfSession: (sessionId) => keyWhere('sessionId', sessionId, reader.entryOfSession(sessionId)),
       keyOfLabel: (label) => keyWhere('label', label, reader.entryOfLabel(label)),
       transcript: (file) => {
+        refuseUnsafeFile(file);
         const tail = transcripts.ready(file);
         if (tail === undefined) throw new TranscriptNotReady(file);
         return tail;
@@ -362,6 +363,12 @@ export class AgentStore {
     notices.push(notice);
     if (notices.length > NOTICES_MAX) notices.shift();
   }
+}
+
+/** Every file that a mutation names is a transcript inside the store's directory. */
+function refuseUnsafeFile(file: string): void {
+  if (transcriptFileOf('', file) === file) return;
+  throw new SessionError('VALIDATION', 'an append names no transcript inside the store', { facts: { fileLength: file.length } });
 }
 
 function refuseMismatch(key: string, before: string, now: string | undefined): void {

@@ -99,6 +99,7 @@ async function openOwned(options: OpenStoreOptions, disk: FileSystem, layout: St
     const copy = quarantineCopy(damage.path, layout.quarantineDir, nowMs());
     notices.push({ kind: 'damage', message: `acknowledged mutations ${damage.fromSeq} to ${damage.toSeq} cannot be read from the journal`, path: copy ?? damage.path, count: damage.toSeq - damage.fromSeq + 1 });
   }
+  await removeEmptySegments(replayed, disk, layout, nowMs());
   await removeOldTempFiles(layout, nowMs());
   let store: AgentStore | undefined;
   const worker = new IndexWorkerClient({
@@ -261,6 +262,18 @@ function setAsideBrokenOwner(layout: StoreLayout, nowMs: number, notices: StoreN
   const copy = quarantineCopy(layout.ownerFile, layout.quarantineDir, nowMs);
   fs.unlinkSync(layout.ownerFile);
   notices.push({ kind: 'damage', message: 'the owner record could not be read; it is set aside', ...(copy === undefined ? {} : { path: copy }) });
+}
+
+/**
+ * Segments that an earlier owner opened and put no whole record into: left alone they would stay for
+ * ever and look like the beginning of the journal. What was begun in one is kept aside.
+ */
+async function removeEmptySegments(replayed: ReplayedJournal, disk: FileSystem, layout: StoreLayout, nowMs: number): Promise<void> {
+  for (const { path: file, firstSeq, lastSeq, bytes } of replayed.segments) {
+    if (lastSeq >= firstSeq) continue;
+    if (bytes > 0) quarantineCopy(file, layout.quarantineDir, nowMs);
+    await disk.unlink(file);
+  }
 }
 
 /** Read in batches: the directory holds a file a session. */

@@ -73,10 +73,8 @@ async function readWhole(fs: FileSystem, file: string): Promise<Buffer> {
 
 /** Pure: the records of one segment's bytes. Frames up to `afterSeq` are passed over by their length. */
 export function scanSegment(file: string, { firstSeq, epoch }: SegmentName, bytes: Buffer, afterSeq = 0): SegmentScan {
-  const header = decodeSegmentHeader(bytes);
-  const empty = { path: file, firstSeq, epoch, records: [], bytes: 0, holes: [] };
-  // A header that is missing or from the file's earlier life: nothing of this life was acknowledged.
-  if (header === undefined || header.firstSeq !== firstSeq || header.epoch !== epoch) return empty;
+  // The name says what the header says, and no frame of the file's earlier life verifies under it: a
+  // header that is missing or damaged hides no record.
   const seed = segmentSeed(firstSeq, epoch);
   const records: JournalRecord[] = [];
   const holes: { offset: number; fromSeq: number; toSeq: number }[] = [];
@@ -101,7 +99,13 @@ export function scanSegment(file: string, { firstSeq, epoch }: SegmentName, byte
     offset = next.offset;
     expected = next.seq;
   }
-  return { path: file, firstSeq, epoch, records, bytes: offset, holes };
+  const hasBegun = records.length > 0 || isHeaderOf(bytes, firstSeq, epoch);
+  return { path: file, firstSeq, epoch, records, bytes: hasBegun ? offset : 0, holes };
+}
+
+function isHeaderOf(bytes: Buffer, firstSeq: number, epoch: number): boolean {
+  const header = decodeSegmentHeader(bytes);
+  return header?.firstSeq === firstSeq && header.epoch === epoch;
 }
 
 interface FoundFrame {
