@@ -4,7 +4,7 @@
  * store looks for it. Code is read from the libraries' sources, so a bundle is never older than they are.
  */
 import { build } from 'esbuild';
-import { mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -39,22 +39,29 @@ const shared = {
   legalComments: 'none',
 };
 
+/** Puts every file of `from` in its place below `to` by renaming, so that a command started meanwhile finds all of it. */
+function moveInto(from, to) {
+  mkdirSync(to, { recursive: true });
+  for (const entry of readdirSync(from, { withFileTypes: true })) {
+    if (entry.isDirectory()) moveInto(join(from, entry.name), join(to, entry.name));
+    else renameSync(join(from, entry.name), join(to, entry.name));
+  }
+}
+
 /** Also jest's global set-up, so that tests of the built command never meet an old one. */
 export default async function bundle() {
   const commands = readdirSync(source('commands')).filter((name) => name.endsWith('.ts') && !name.endsWith('.spec.ts'));
-  for (const name of ['main.js', 'program.js', 'commands']) rmSync(join(dist, name), { recursive: true, force: true });
   mkdirSync(dist, { recursive: true });
-  // The listing's own file holds the driver's JavaScript too: ten small files less to find at each start.
-  await build({ ...shared, external: ['./program', 'better-sqlite3/build/Release/better_sqlite3.node'], entryPoints: [source('main.ts')], outdir: dist });
-  await build({
-    ...shared,
-    entryPoints: [source('program.ts'), ...commands.map((name) => source(join('commands', name)))],
-    outdir: dist,
-    outbase: join(here, 'src'),
-  });
-
-  const worker = join(libraries, 'store', 'src', 'index-worker.ts');
-  await build({ ...shared, entryPoints: [worker], outfile: join(dist, 'commands', 'index-worker.js') });
+  const outdir = mkdtempSync(join(dist, 'next-'));
+  try {
+    // The listing's own file holds the driver's JavaScript too: ten small files less to find at each start.
+    await build({ ...shared, external: ['./program', 'better-sqlite3/build/Release/better_sqlite3.node'], entryPoints: [source('main.ts')], outdir });
+    await build({ ...shared, entryPoints: [source('program.ts'), ...commands.map((name) => source(join('commands', name)))], outdir, outbase: join(here, 'src') });
+    await build({ ...shared, entryPoints: [join(libraries, 'store', 'src', 'index-worker.ts')], outfile: join(outdir, 'commands', 'index-worker.js') });
+    moveInto(outdir, dist);
+  } finally {
+    rmSync(outdir, { recursive: true, force: true });
+  }
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) await bundle();
