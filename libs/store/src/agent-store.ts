@@ -217,7 +217,7 @@ export class AgentStore {
       await this.checkpoint();
       if (this.#parts.journal.syncedSeq > startedAtSeq) this.scheduleCheckpoint();
     } catch (error) {
-      if (error instanceof SessionError && error.reason === 'EPOCH_SUPERSEDED') {
+      if (error instanceof SessionError && (error.reason === 'EPOCH_SUPERSEDED' || error.reason === 'OUTCOME_UNKNOWN')) {
         this.fail(error);
         return;
       }

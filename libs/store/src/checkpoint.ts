@@ -90,7 +90,7 @@ async function writeTemp(
   const { fs, layout, edits } = parts;
   try {
     const written = await parts.worker.call('writeCheckpoint', { seq, tempFile, nowMs: parts.nowMs() });
-    await parts.transcripts.syncTouched();
+    await believeSync(layout.dir, parts.transcripts.syncTouched());
     parts.fence();
     if (!(await edits.isUnchanged())) {
       await fs.unlink(tempFile);
@@ -106,7 +106,7 @@ async function writeTemp(
     edits.pause(true);
     try {
       await fs.rename(tempFile, layout.sessionsFile);
-      await fs.syncDirectory(layout.dir);
+      await believeSync(layout.dir, fs.syncDirectory(layout.dir));
       edits.setKnown(await fs.identify(layout.sessionsFile));
     } finally {
       edits.pause(false);
@@ -115,5 +115,17 @@ async function writeTemp(
   } catch (error) {
     await fs.unlink(tempFile).catch(() => undefined);
     throw error;
+  }
+}
+
+/**
+ * A sync that failed is never asked for again and believed: the kernel has dropped the dirty mark.
+ * OUTCOME_UNKNOWN ends the store; its next opening writes the journal's bytes again.
+ */
+async function believeSync(where: string, sync: Promise<void>): Promise<void> {
+  try {
+    await sync;
+  } catch (cause) {
+    throw new SessionError('OUTCOME_UNKNOWN', `a sync failed in ${where}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause, facts: { path: where } });
   }
 }

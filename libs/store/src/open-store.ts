@@ -52,8 +52,6 @@ export interface OpenStoreOptions {
   readonly nativeBinding?: string;
   /** Take rows rebuilt from transcripts for the whole truth and write to a store whose file is broken. */
   readonly acceptPartial?: boolean;
-  /** Write all journalled bytes again: the last owner saw a sync fail. */
-  readonly rewriteOnReplay?: boolean;
   readonly onNotice?: (notice: StoreNotice) => void;
   readonly onFailure?: (error: SessionError) => void;
   /** The port to disk; tests put a faulty one here. */
@@ -151,7 +149,8 @@ async function replay(replayed: ReplayedJournal, opened: OpenIndexReply, opening
     fs: disk,
     layout,
     nowMs: options.clock.nowMs(),
-    rewriteAll: options.rewriteOnReplay ?? false,
+    // A sync that failed may have left bytes that read back right and are on no disk.
+    rewriteAll: !opened.closedCleanly,
   });
   const behind = replayed.records.filter((record) => record.seq > opened.appliedSeq);
   for (let index = 0; index < behind.length; index += REPLAY_BATCH) {

@@ -53,7 +53,7 @@ export interface ReplayTranscriptsOptions {
   readonly fs: FileSystem;
   readonly layout: StoreLayout;
   readonly nowMs: number;
-  /** Write every record again, also where the bytes read back right: after a failed sync they may be in memory only. */
+  /** Write every record again, also where its bytes read back right: they may be in memory only. */
   readonly rewriteAll: boolean;
 }
 
@@ -91,15 +91,16 @@ async function replayOne(file: string, appends: readonly Placed[], options: Repl
     for (const { offset: recorded, op } of appends) {
       const offset = recorded + shift;
       end = Math.max(end, offset + op.bytes.length);
-      if (!options.rewriteAll && (await holds(fs, fd, offset, op.bytes))) continue;
+      const isThere = await holds(fs, fd, offset, op.bytes);
+      if (isThere && !options.rewriteAll) continue;
       await fs.writeAll(fd, [op.bytes], offset);
-      rewritten += 1;
+      if (!isThere) rewritten += 1;
     }
     const cut = await cutTornTail(file, fd, end, options);
-    if (rewritten > 0 || cut) await fs.fdatasync(fd);
+    if (rewritten > 0 || cut || options.rewriteAll) await fs.fdatasync(fd);
     if (shift < 0) return { kind: 'damage', message: 'a transcript was cut from outside; the lines since stand at its new end', path: fullPath, count: -shift };
     if (cut) return { kind: 'repaired', message: 'an unfinished last line was cut off a transcript and kept in quarantine', path: fullPath };
-    if (rewritten > 0 && !options.rewriteAll) return { kind: 'repaired', message: 'acknowledged lines were written again from the journal', path: fullPath, count: rewritten };
+    if (rewritten > 0) return { kind: 'repaired', message: 'acknowledged lines were written again from the journal', path: fullPath, count: rewritten };
     return undefined;
   } finally {
     await fs.close(fd);

@@ -243,7 +243,7 @@ export class Journal {
 
 /** What a caller in the failed group is told: the record may or may not be there. */
 function outcomeUnknown(cause: unknown): SessionError {
-  if (cause instanceof SessionError) return cause;
+  // A fence that fell after the write: the successor may have read the group before it was voided.
   return new SessionError('OUTCOME_UNKNOWN', `the journal could not be written: ${describe(cause)}`, {
     cause,
     hint: 'repeat the request with the same idempotency key',

@@ -34,6 +34,11 @@ export interface OpenedIndex {
   readonly reply: OpenIndexReply;
 }
 
+interface UsableIndex {
+  readonly writer: IndexWriter;
+  readonly closedCleanly: boolean;
+}
+
 export function openIndex(request: OpenIndexRequest): OpenedIndex {
   const notices: StoreNotice[] = [];
   const usable = openUsable(request, notices);
@@ -42,7 +47,7 @@ export function openIndex(request: OpenIndexRequest): OpenedIndex {
 }
 
 /** The index as it is, when it can be trusted; otherwise it is set aside. */
-function openUsable(request: OpenIndexRequest, notices: StoreNotice[]): IndexWriter | undefined {
+function openUsable(request: OpenIndexRequest, notices: StoreNotice[]): UsableIndex | undefined {
   if (!fs.existsSync(request.indexFile)) return undefined;
   try {
     const db = openIndexForWriting(request.indexFile, request.nativeBinding);
@@ -50,8 +55,9 @@ function openUsable(request: OpenIndexRequest, notices: StoreNotice[]): IndexWri
     const writer = hasTables ? new IndexWriter(db, request.agentId) : undefined;
     const why = writer === undefined ? 'it has no tables' : whyStale(writer, request);
     if (writer !== undefined && why === undefined) {
+      const closedCleanly = writer.meta(META.closedSeq) === String(writer.appliedSeq);
       writer.claim(request.epoch);
-      return writer;
+      return { writer, closedCleanly };
     }
     db.close();
     notices.push({ kind: 'rebuilt', message: `the session index is rebuilt: ${why}`, path: request.indexFile });
@@ -78,14 +84,14 @@ function removeIndexFiles(indexFile: string): void {
   for (const suffix of ['', '-wal', '-shm']) fs.rmSync(`${indexFile}${suffix}`, { force: true });
 }
 
-function bringUpToDate(writer: IndexWriter, request: OpenIndexRequest, notices: StoreNotice[]): OpenedIndex {
+function bringUpToDate({ writer, closedCleanly }: UsableIndex, request: OpenIndexRequest, notices: StoreNotice[]): OpenedIndex {
   const found = identifySync(request.sessionsFile);
   if (found !== 'not-a-file' && found !== undefined && sameIdentity(found, writer.identity())) {
-    return { writer, reply: replyOf(writer, { origin: 'current', notices, rewriteDue: false, writable: true }) };
+    return { writer, reply: replyOf(writer, { origin: 'current', closedCleanly, notices, rewriteDue: false, writable: true }) };
   }
   const merged = mergeEdits(writer, request, request.nowMs);
   const origin = found === undefined ? 'current' : 'merged-edits';
-  return { writer, reply: replyOf(writer, { origin, notices: [...notices, ...merged.notices], rewriteDue: merged.rewriteDue, writable: true }) };
+  return { writer, reply: replyOf(writer, { origin, closedCleanly, notices: [...notices, ...merged.notices], rewriteDue: merged.rewriteDue, writable: true }) };
 }
 
 /** Merges a changed `sessions.json`; one that cannot be read is set aside and written again from the index. */
@@ -140,7 +146,7 @@ function rebuild(request: OpenIndexRequest, notices: StoreNotice[]): OpenedIndex
     loadResults(db, request.ownDir, request.nowMs);
   });
   db.pragma('wal_checkpoint(TRUNCATE)');
-  return { writer, reply: replyOf(writer, { ...base, notices }) };
+  return { writer, reply: replyOf(writer, { ...base, closedCleanly: false, notices }) };
 }
 
 function importSources(

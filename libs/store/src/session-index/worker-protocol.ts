@@ -45,6 +45,8 @@ export interface OpenIndexReply {
   readonly origin: IndexOrigin;
   readonly appliedSeq: number;
   readonly identity: FileIdentity | undefined;
+  /** True when the last owner closed in order: everything it wrote is synced. */
+  readonly closedCleanly: boolean;
   readonly notices: readonly StoreNotice[];
   /** False: rows are partial (rebuilt from transcripts beside an unreadable file); mutations are refused. */
   readonly writable: boolean;
