@@ -30,6 +30,8 @@ import type { EntrySnapshot, Mutation, MutationOutcome, MutationView, Transcript
 const DECISIONS_MAX = 8;
 /** A checkpoint that failed is tried again after this. */
 const CHECKPOINT_RETRY_MS = 2000;
+/** Reasons after which nothing that this owner does can be believed. */
+const ENDS_THE_STORE: ReadonlySet<string> = new Set(['EPOCH_SUPERSEDED', 'OUTCOME_UNKNOWN']);
 /** Notices kept for `info`. */
 const NOTICES_MAX = 100;
 
@@ -165,6 +167,9 @@ export class AgentStore {
       this.#lastCheckpoint = report;
       this.#rewriteDue = false;
       return report;
+    } catch (error) {
+      if (error instanceof SessionError && ENDS_THE_STORE.has(error.reason)) this.fail(error);
+      throw error;
     } finally {
       this.#lastCheckpointEndedAt = monotonicMs();
       this.#checkpointing = undefined;
@@ -217,10 +222,7 @@ export class AgentStore {
       await this.checkpoint();
       if (this.#parts.journal.syncedSeq > startedAtSeq) this.scheduleCheckpoint();
     } catch (error) {
-      if (error instanceof SessionError && (error.reason === 'EPOCH_SUPERSEDED' || error.reason === 'OUTCOME_UNKNOWN')) {
-        this.fail(error);
-        return;
-      }
+      if (this.failure !== undefined) return;
       const message = `the sessions file could not be written: ${error instanceof Error ? error.message : String(error)}`;
       this.#parts.onNotice({ kind: 'damage', message, path: this.#parts.layout.sessionsFile });
       this.#checkpointTimer = setTimeout(() => {
