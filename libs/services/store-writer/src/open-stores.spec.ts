@@ -167,6 +167,22 @@ describe('open stores', () => {
     expect(closed).toEqual(['a']);
   });
 
+  it('keeps a store closed while that is asked for, and opens it for those who waited', async () => {
+    const { stores, opened, closed } = bench();
+    await stores.use('a', () => Promise.resolve());
+    let finish = (): void => undefined;
+    const repairing = stores.whileClosed('a', () => new Promise<string>((resolve) => (finish = () => resolve('done'))));
+    await new Promise(setImmediate);
+    expect(closed).toEqual(['a']);
+    const waiting = stores.use('a', (store) => Promise.resolve(store.agentId));
+    await new Promise(setImmediate);
+    expect(opened).toHaveLength(1);
+    finish();
+    await expect(repairing).resolves.toBe('done');
+    await expect(waiting).resolves.toBe('a');
+    expect(opened).toHaveLength(2);
+  });
+
   it('opens a released store again for the next who asks', async () => {
     const { stores, opened, closed } = bench();
     await stores.use('a', () => Promise.resolve());

@@ -108,6 +108,28 @@ export class OpenStores<H extends Holding> {
     }
   }
 
+  /**
+   * Calls `work` while the store of an agent is closed and stays so; those who want to use it wait.
+   * @throws SHUTTING_DOWN
+   */
+  async whileClosed<T>(agentId: string, work: () => Promise<T>): Promise<T> {
+    while (this.#places.has(agentId)) await this.release(agentId);
+    if (this.#closed) throw new SessionError('SHUTTING_DOWN', 'this store-writer is shutting down');
+    const result = work();
+    const closing = result.then(
+      () => undefined,
+      () => undefined,
+    );
+    const nowMs = this.#deps.clock.monotonicMs();
+    const place: Place<H> = { agentId, opening: new Promise(() => undefined), holding: undefined, closing, users: 0, lastUsedAtMs: nowMs, openedAtMs: nowMs };
+    this.#places.set(agentId, place);
+    try {
+      return await result;
+    } finally {
+      this.#free(place);
+    }
+  }
+
   /** Refuses new use, then closes every store once nobody uses it. */
   async closeAll(): Promise<void> {
     this.#closed = true;

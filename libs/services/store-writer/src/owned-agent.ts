@@ -10,7 +10,7 @@ import * as path from 'node:path';
 import { SessionError, type AgentId, type JsonValue, type SessionConfig } from '@sessions/domain';
 import { idempotencyKeyOf, type CallContext } from '@sessions/bus';
 import type { Clock, Logger } from '@sessions/host';
-import type { AgentStore, MutationOutcome, MutationView } from '@sessions/store';
+import type { AgentStore, MutationOutcome, MutationView, OpenStoreOptions } from '@sessions/store';
 import type { Planned } from './decisions/planned';
 import type { LiveFeed } from './live-feed';
 import type { Holding, OpenStores } from './open-stores';
@@ -38,6 +38,8 @@ export interface OwnedAgentDeps {
   readonly homeDir: string;
   /** `<name>/<instance>` of this writer. */
   readonly owner: string;
+  /** How the store is opened, for work that does it itself. */
+  readonly openOptions: () => OpenStoreOptions;
 }
 
 export interface MutationRequest<T extends JsonValue> {

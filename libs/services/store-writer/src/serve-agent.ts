@@ -11,9 +11,11 @@ import { patchEntry } from './handlers/patch-entry';
 import { preview } from './handlers/preview';
 import { putChunk } from './handlers/put-chunk';
 import { readHistory } from './handlers/read-history';
+import { repair } from './handlers/repair';
 import { resolveKey } from './handlers/resolve-key';
 import { search } from './handlers/search';
 import { storeInfo } from './handlers/store-info';
+import { verify } from './handlers/verify';
 import type { OwnedAgent } from './owned-agent';
 import type { CallMetrics } from './call-metrics';
 import type { Uploads } from './uploads';
@@ -50,6 +52,12 @@ export function createAgentHandlers({ agent, uploads, metrics, assertOwner }: Ag
       assertAgent(agent, request.agentId);
       yield* readHistory(agent, request, context);
     },
+    verify: async function* (request, context) {
+      assertOwner();
+      assertAgent(agent, request.agentId);
+      yield* verify(agent, context);
+    },
+    repair: unary('Repair', (request) => repair(agent, request)),
     createSession: unary('CreateSession', (request, context) => createSession(agent, request, context)),
     deliver: unary('Deliver', (request, context) => deliver(agent, uploads, request, context)),
     appendRecords: unary('AppendRecords', (request, context) => appendRecords(agent, uploads, request, context)),

@@ -88,7 +88,18 @@ export function createStoreWriter(deps: StoreWriterDeps): Service {
     stores,
     owner,
     createAgent: (agentId) =>
-      new OwnedAgent({ agentId, stores, feed, clock, logger, config, sessionsFile: () => sessionsFile(agentId), homeDir: places.homeDir, owner }),
+      new OwnedAgent({
+        agentId,
+        stores,
+        feed,
+        clock,
+        logger,
+        config,
+        sessionsFile: () => sessionsFile(agentId),
+        homeDir: places.homeDir,
+        owner,
+        openOptions: () => optionsOf(deps, agentId, sessionsFile(agentId)),
+      }),
     createHandlers: (agent, assertOwner) => createAgentHandlers({ agent, uploads, metrics, assertOwner }),
   });
   return {

@@ -1,0 +1,49 @@
+/** Verify: everything a store consists of compared with each other; findings, then the totals. */
+import { VerifyTotals, type VerifyResponse } from '@sessions/contracts';
+import type { CallContext } from '@sessions/bus';
+import { verifyStore, type AgentStore, type StoreReport } from '@sessions/store';
+import type { OwnedAgent } from '../owned-agent';
+import { toFinding } from './findings';
+
+interface Look {
+  readonly report: StoreReport;
+  readonly epoch: number;
+  readonly storeSeq: number;
+}
+
+export async function* verify(agent: OwnedAgent, { signal }: CallContext): AsyncGenerator<VerifyResponse> {
+  const look = await agent.read<Look | undefined>(
+    (store) => lookAt(agent, store, signal),
+    () => undefined,
+  );
+  for (const finding of look?.report.findings ?? []) yield { item: { $case: 'finding', value: toFinding(finding) } };
+  const totals = look?.report.totals;
+  yield {
+    item: {
+      $case: 'totals',
+      value: VerifyTotals.create({
+        epoch: look?.epoch ?? 0,
+        storeSeq: look?.storeSeq ?? 0,
+        path: look?.report.path ?? agent.deps.sessionsFile(),
+        entries: totals?.entries ?? 0,
+        transcripts: totals?.transcripts ?? 0,
+        lines: totals?.lines ?? 0,
+        bytes: totals?.transcriptBytes ?? 0,
+        findings: (look?.report.findings.length ?? 0) + (totals?.findingsOmitted ?? 0),
+      }),
+    },
+  };
+}
+
+async function lookAt(agent: OwnedAgent, store: AgentStore, signal: AbortSignal): Promise<Look> {
+  // What is acknowledged but not yet in the sessions file would look like a difference.
+  if (store.writable && store.isCheckpointDue) await store.checkpoint();
+  const { nativeBinding } = agent.deps.openOptions();
+  const report = await verifyStore(agent.agentId, store.layout.sessionsFile, {
+    nowMs: () => agent.deps.clock.nowMs(),
+    live: true,
+    signal,
+    ...(nativeBinding === undefined ? {} : { nativeBinding }),
+  });
+  return { report, epoch: store.epoch, storeSeq: (await store.info()).seq };
+}
