@@ -81,5 +81,7 @@ export { headerOf, lineId, parseTranscriptLine } from './transcript/parse-line';
 export type { ParsedLine, TranscriptHeader, TranscriptLine, UnreadableLine, UnreadableWhy } from './transcript/parse-line';
 export { activeBranch, contextLines } from './transcript/active-branch';
 export type { ActiveBranch, ContextLines } from './transcript/active-branch';
+export { historyView, messageSeqs, withoutTools } from './transcript/history-view';
+export type { HistoryMessage, HistoryOptions, HistoryView } from './transcript/history-view';
 export { DISPLAY_MESSAGE_BYTES_MAX, OVERSIZED_PLACEHOLDER, displayMessage, displayText, isSilentReply } from './transcript/display';
 export { LAST_MESSAGE_CHARS_MAX, TITLE_CHARS_MAX, cutText, derivedTitle, lastMessagePreview, messageText, previewOf } from './transcript/preview';

@@ -51,7 +51,11 @@ describe('toCliRow', () => {
     [{ modelOverride: 'm' }, 'openai', 'm'],
     [{ modelOverride: '', model: 'x', modelProvider: 'y' }, 'y', 'x'],
     [{ model: 'y/x' }, 'y', 'x'],
-    [{ model: 'a/b', modelProvider: 'router' }, 'router', 'a/b'],
+    [{ model: 'a/b', modelProvider: 'router' }, 'a', 'b'],
+    [{ modelOverride: 'a/b', providerOverride: 'router' }, 'a', 'b'],
+    [{ modelOverride: 'c', providerOverride: 'claude-cli' }, 'claude-cli', 'c'],
+    [{ model: 'c', modelProvider: 'codex-cli' }, 'codex-cli', 'c'],
+    [{ model: 'm', modelProvider: '' }, 'openai', 'm'],
     [{ model: 'sonnet', modelProvider: 'claude-cli' }, 'openai', 'sonnet'],
     [{ modelProvider: 'y' }, 'openai', 'gpt-5'],
   ])('shows the model of %p', (members, modelProvider, model) => expect(cliRow(members)).toMatchObject({ modelProvider, model }));
@@ -59,6 +63,11 @@ describe('toCliRow', () => {
   it('goes by the agent that the key names', () => {
     expect(cliRow({ key: 'agent:ops:main' })).toMatchObject({ agentId: 'ops', model: 'claude-sonnet-4-5', modelProvider: 'anthropic', contextTokens: 9000, agentRuntime: { id: 'auto' } });
     for (const key of ['plain', 'agent:ops:', 'agent::x', 'agent:No Id:x']) expect(cliRow({ key })).toMatchObject({ agentId: 'main' });
+  });
+
+  it('names the runtime by the provider, in any case', () => {
+    expect(cliRow({ key: 'agent:OPS:main', model: 'c', modelProvider: 'OpenAI' })).toMatchObject({ agentId: 'ops', modelProvider: 'OpenAI', agentRuntime: { id: 'codex', source: 'implicit' } });
+    expect(cliRow({ model: 'c', modelProvider: 'openai-codex' })).toMatchObject({ agentRuntime: { id: 'auto' } });
   });
 
   it('keeps a stored window, 0 included, and falls back for a negative one', () => {

@@ -56,8 +56,8 @@ export interface CliRowFacts {
   readonly nowMs: number;
 }
 
-/** Providers that are programs: their models are shown under the agent's own provider (measured). */
-const PROGRAM_PROVIDERS: ReadonlySet<string> = new Set(['claude-cli', 'codex-cli', 'google-gemini-cli']);
+/** Providers that are programs: a model that one of them ran is shown under the agent's own provider (measured). */
+const PROGRAM_PROVIDERS: ReadonlySet<string> = new Set(['claude-cli', 'google-gemini-cli']);
 
 const SETTINGS = ['systemSent', 'abortedLastRun', 'thinkingLevel', 'verboseLevel', 'traceLevel', 'reasoningLevel', 'elevatedLevel', 'responseUsage', 'groupActivation', 'inputTokens', 'outputTokens'] as const;
 const OVERRIDES = ['providerOverride', 'modelOverride'] as const;
@@ -83,14 +83,14 @@ export function toCliRow(row: SessionRow, { config, agentId: storeAgentId, nowMs
     contextTokens: row.contextTokens !== undefined && row.contextTokens >= 0 ? row.contextTokens : contextTokensFor(config, agentId),
     agentId,
     acpRuntime: false,
-    agentRuntime: { id: shown.provider === 'openai' ? 'codex' : 'auto', source: 'implicit' },
+    agentRuntime: { id: shown.provider?.toLowerCase() === 'openai' ? 'codex' : 'auto', source: 'implicit' },
     kind: cliRowKind(key, present(row, ['spawnedBy', 'chatType'])),
     ...present(row, BEYOND),
   };
 }
 
 function agentNamedBy(key: string): AgentId | undefined {
-  const named = /^agent:([^:]+):./su.exec(key)?.[1];
+  const named = /^agent:([^:]+):./su.exec(key)?.[1]?.toLowerCase();
   return named !== undefined && isAgentId(named) ? named : undefined;
 }
 
@@ -99,16 +99,18 @@ interface ShownModel {
   readonly model: string | null;
 }
 
-/** The chosen model, else the one used last, else the configured one. */
+/**
+ * The chosen model, else the one used last, else the configured one. A provider in the model's own
+ * name is shown rather than the one stored beside it (measured).
+ */
 function shownModel(row: SessionRow, configured: ModelRef | undefined): ShownModel {
   const fallback = configured?.provider ?? null;
   const named = (name: string, provider: string | undefined): ShownModel => {
-    if (isSet(provider)) return { provider: PROGRAM_PROVIDERS.has(provider) ? fallback : provider, model: name };
     const split = parseModelRef(name);
-    return { provider: split.provider ?? fallback, model: split.model };
+    return { provider: split.provider ?? (isSet(provider) ? provider : fallback), model: split.model };
   };
   if (isSet(row.modelOverride)) return named(row.modelOverride, row.providerOverride);
-  if (isSet(row.model)) return named(row.model, row.modelProvider);
+  if (isSet(row.model)) return named(row.model, PROGRAM_PROVIDERS.has(row.modelProvider ?? '') ? undefined : row.modelProvider);
   return { provider: fallback, model: configured?.model ?? null };
 }
 
