@@ -2,11 +2,11 @@
 import type { FileFacts, HistoryPage, HistoryQuery, NewestPage, NewestQuery, OfflineStore, SessionFiles, StoredEntry } from './offline-store';
 import { nativeBindingPath } from './native-binding';
 import type { StoreChoice } from './select-stores';
-import { activeBranch, messageOf, readTranscript } from './transcript-file';
+import { readTranscript } from './transcript-file';
 import type { Transcript } from './transcript-file';
 import { SessionRow } from '@sessions/contracts';
-import { SessionError, isJsonObject, lookupCandidates, parseEntry, toSessionRow, transcriptFileOf } from '@sessions/domain';
-import type { AgentId, JsonObject } from '@sessions/domain';
+import { SessionError, activeBranch, isJsonObject, lookupCandidates, parseEntry, toSessionRow, transcriptFileOf } from '@sessions/domain';
+import type { AgentId, TranscriptLine } from '@sessions/domain';
 import { VISIBILITY, openStoreReader } from '@sessions/store';
 import type { StoreReader } from '@sessions/store';
 import { readdirSync, statSync } from 'node:fs';
@@ -20,15 +20,14 @@ const COUNTED_ROLES: ReadonlySet<string> = new Set(['user', 'assistant']);
 /** The command line shows what the gateway hides: reserved keys and single cron runs. */
 const SHOWN = [VISIBILITY.listed, VISIBILITY.global, VISIBILITY.unknown, VISIBILITY.cronRun];
 
-const roleOf = (message: JsonObject): string => (typeof message['role'] === 'string' ? message['role'] : 'unknown');
-
 function countMessages(transcript: Transcript): number {
-  return activeBranch(transcript.records).filter(({ line }) => COUNTED_ROLES.has(roleOf(messageOf(line) ?? {}))).length;
+  return activeBranch(transcript.lines).path.filter(({ role }) => role !== undefined && COUNTED_ROLES.has(role)).length;
 }
 
-/** What a message's line says about when it was written, as ISO text. */
-function timestampOf(line: JsonObject): string | undefined {
-  return typeof line['timestamp'] === 'string' ? line['timestamp'] : undefined;
+/** When a line was written, as it says itself; undefined when it does not. */
+function timestampOf({ value, atMs }: TranscriptLine): string | undefined {
+  if (typeof value['timestamp'] === 'string') return value['timestamp'];
+  return atMs === undefined ? undefined : new Date(atMs).toISOString();
 }
 
 export class FilesStore implements OfflineStore {
@@ -124,10 +123,10 @@ export class FilesStore implements OfflineStore {
   history(found: StoredEntry, { limit, beforeSeq, includeTools }: HistoryQuery): Promise<HistoryPage | undefined> {
     const transcript = this.#transcript(found);
     if (transcript === undefined) return Promise.resolve(undefined);
-    const shown = activeBranch(transcript.records).flatMap(({ line, seq }) => {
-      const message = messageOf(line);
-      if (message === undefined || seq === null || (beforeSeq !== null && seq >= beforeSeq)) return [];
-      const role = roleOf(message);
+    const shown = activeBranch(transcript.lines).path.flatMap((line) => {
+      const { message, role = 'unknown' } = line;
+      const seq = transcript.seqs.get(line.number);
+      if (message === undefined || seq === undefined || (beforeSeq !== null && seq >= beforeSeq)) return [];
       return role === 'toolResult' && !includeTools ? [] : [{ seq, role, timestamp: timestampOf(line), message }];
     });
     const messages = limit === null ? shown : shown.slice(Math.max(0, shown.length - limit));
@@ -146,8 +145,8 @@ export class FilesStore implements OfflineStore {
       transcript: transcript === undefined ? null : {
         file: transcript.file,
         bytes: transcript.bytes,
-        lines: transcript.lines,
-        messages: transcript.records.filter(({ seq }) => seq !== null).length,
+        lines: transcript.linesCount,
+        messages: transcript.seqs.size,
         malformedLines: transcript.malformedLines,
       },
       sidecars: facts(beside.filter((file) => !isArchive(file))),

@@ -1,4 +1,5 @@
-import { activeBranch, readTranscript } from './transcript-file';
+import { readTranscript } from './transcript-file';
+import { activeBranch } from '@sessions/domain';
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,7 +11,7 @@ describe('a transcript', () => {
 
   const write = (lines: readonly unknown[]): void => writeFileSync(join(directory, 'a.jsonl'), `${lines.map((line) => (typeof line === 'string' ? line : JSON.stringify(line))).join('\n')}\n`);
   const message = (id: string, parentId: string | null, more: object = {}): object => ({ type: 'message', id, parentId, message: { role: 'user', content: id }, ...more });
-  const branch = (): unknown[] => activeBranch(readTranscript(directory, 'a.jsonl')?.records ?? []).map(({ line }) => line['id'] ?? line['content']);
+  const branch = (): unknown[] => activeBranch(readTranscript(directory, 'a.jsonl')?.lines ?? []).path.map(({ value }) => value['id'] ?? value['content']);
 
   it('shows the branch of its last line', () => {
     write([{ type: 'session', version: 3, id: 's' }, message('a', null), message('b', 'a'), message('c', 'a')]);
@@ -31,7 +32,7 @@ describe('a transcript', () => {
 
   it('counts lines that it cannot parse and goes on', () => {
     write([message('a', null), '{"type":"mess', '', message('b', 'a')]);
-    expect(readTranscript(directory, 'a.jsonl')).toMatchObject({ lines: 3, malformedLines: 1, records: [{ seq: 1 }, { seq: 2 }] });
+    expect(readTranscript(directory, 'a.jsonl')).toMatchObject({ linesCount: 3, malformedLines: 1, seqs: new Map([[1, 1], [4, 2]]) });
   });
 
   it('may be missing', () => expect(readTranscript(directory, 'none.jsonl')).toBeUndefined());

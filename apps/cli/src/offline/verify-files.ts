@@ -70,9 +70,9 @@ export function verifyFiles({ agentId, path }: Pick<OfflineStore, 'agentId' | 'p
     if (transcript === undefined) continue;
     totals.transcripts += 1;
     totals.bytes += transcript.bytes;
-    totals.messages += transcript.records.filter(({ seq }) => seq !== null).length;
+    totals.messages += transcript.seqs.size;
     if (transcript.malformedLines > 0) {
-      findings.push({ kind: 'malformed-lines', file, detail: `${transcript.malformedLines} of ${transcript.lines} lines cannot be parsed`, repair: '' });
+      findings.push({ kind: 'malformed-lines', file, detail: `${transcript.malformedLines} of ${transcript.linesCount} lines cannot be parsed`, repair: '' });
     }
     if (!known.has(file)) findings.push({ kind: 'transcript-without-entry', file, detail: 'no entry names it', repair: '' });
   }
