@@ -2,7 +2,8 @@
 import { randomUUID } from 'node:crypto';
 import { CreateSessionResponse, FieldChange, StoreServiceCreateSessionRequest } from '@sessions/contracts';
 import type { CreateSessionRequest } from '@sessions/contracts';
-import { SessionError, assertCreatableKey, asAgentId, configuredAgents, isUuid, parseLabel, parseModelRef, parseSessionKey, slugAgentId } from '@sessions/domain';
+import { SessionError, assertCreatableKey, asAgentId, configuredAgents, isUuid, modelFor, parseLabel, parseModelRef, parseSessionKey, slugAgentId } from '@sessions/domain';
+import type { ModelRef } from '@sessions/domain';
 import type { CallContext } from '@sessions/bus';
 import type { HandlerDeps } from '../deps';
 import { deliverTo } from './deliver-to';
@@ -20,7 +21,7 @@ export async function createSession(deps: HandlerDeps, request: CreateSessionReq
   const { model } = request;
   const label = request.label === undefined ? undefined : parseLabel(request.label);
   const parentSessionKey = await parentOf(deps, request, context);
-  const fields = { ...(label !== undefined && { label }), ...modelFields(model) };
+  const fields = { ...(label !== undefined && { label }), ...modelFields(model, modelFor(deps.config(), asAgentId(address.agentId))) };
   const created = await deps.stores.mutate(
     'createSession',
     StoreServiceCreateSessionRequest.create({
@@ -83,13 +84,11 @@ async function parentOf(deps: HandlerDeps, request: CreateSessionRequest, contex
   return entry.key;
 }
 
-/** A chosen model is an override of the session, made by a person. */
-function modelFields(model: string | undefined): Readonly<Record<string, string>> {
+/** A chosen model is an override of the session, made by a person; the agent's own is none. */
+function modelFields(model: string | undefined, own: ModelRef | undefined): Readonly<Record<string, string>> {
   if (model === undefined) return {};
-  const ref = parseModelRef(model.trim());
-  return {
-    ...(ref.provider !== undefined && { providerOverride: ref.provider }),
-    modelOverride: ref.model,
-    modelOverrideSource: 'user',
-  };
+  const chosen = parseModelRef(model.trim());
+  const provider = chosen.provider ?? own?.provider;
+  if (own !== undefined && chosen.model === own.model && provider === own.provider) return {};
+  return { ...(provider !== undefined && { providerOverride: provider }), modelOverride: chosen.model, modelOverrideSource: 'user' };
 }

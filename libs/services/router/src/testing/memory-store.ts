@@ -9,7 +9,7 @@ import {
   StoreServiceCreateSessionResponse, StoreServiceListAgentsResponse, StoreServiceService, TranscriptRecord,
 } from '@sessions/contracts';
 import type { DeliverRequest, EntryFilter, FieldChange, ListEntriesRequest, ReadHistoryRequest, ReadHistoryResponse } from '@sessions/contracts';
-import { SessionError, isCronRunKey, isJsonObject, lookupCandidates, parseEntry, searchTextOf, toSessionRow } from '@sessions/domain';
+import { SessionError, isCronRunKey, isJsonObject, lookupCandidates, parseEntry, planEntryPatch, searchTextOf, toSessionRow } from '@sessions/domain';
 import type { JsonObject, JsonValue } from '@sessions/domain';
 import { createSubjects, serveService } from '@sessions/bus';
 import type { Bus, CallContext, Handlers, Served } from '@sessions/bus';
@@ -214,7 +214,12 @@ function storeHandlers(
           throw new SessionError('ENTRY_CHANGED', 'the entry has changed');
         }
         const created = !sessions.has(key);
-        session.entry = changed({ ...session.entry, updatedAt: NOW_MS }, request.changes);
+        const fields = Object.fromEntries(
+          request.changes.map(({ name, valueJson }) => [name, valueJson === undefined ? null : (JSON.parse(valueJson.toString('utf8')) as JsonValue)]),
+        );
+        const { set, clear } = planEntryPatch(fields, session.entry, { key, defaultModel: { provider: 'fake', model: 'fake-1' }, labelOwner: undefined });
+        const kept = Object.entries(session.entry).filter(([name]) => !clear.includes(name));
+        session.entry = { ...Object.fromEntries(kept), ...set, updatedAt: NOW_MS };
         sessions.set(key, session);
         return PatchEntryResponse.create({ key, entryJson: bytes(session.entry), created });
       }),
