@@ -22,7 +22,7 @@ import { SegmentPool } from './journal/segment-pool';
 import { PendingEntries } from './pending-entries';
 import { appendedFiles, replayEntries, replayTranscripts } from './recovery';
 import { IndexReader } from './session-index/index-reader';
-import type { OpenIndexReply, StoreNotice } from './session-index/worker-protocol';
+import type { IndexChange, OpenIndexReply, StoreNotice } from './session-index/worker-protocol';
 import { TranscriptFiles, type WriteLockSettings } from './transcript/transcript-files';
 
 /** Least time from a write to its checkpoint. */
@@ -153,15 +153,15 @@ async function replay(replayed: ReplayedJournal, opened: OpenIndexReply, opening
     rewriteAll: !opened.closedCleanly,
   });
   const behind = replayed.records.filter((record) => record.seq > opened.appliedSeq);
+  // Facts go with the first batch: pushed alone behind the last one they would wait for the next mutation.
+  const facts: IndexChange[] = [];
+  for (const file of appendedFiles(behind)) facts.push({ kind: 'transcript', file, tail: await worker.call('scanTranscript', { file }) });
   for (let index = 0; index < behind.length; index += REPLAY_BATCH) {
     const batch = behind.slice(index, index + REPLAY_BATCH);
     const lastSeq = (batch[batch.length - 1] as JournalRecord).seq;
-    worker.push(replayEntries(batch, opened.appliedSeq, (key) => reader.entry(key)?.text), lastSeq);
+    const entries = replayEntries(batch, opened.appliedSeq, (key) => reader.entry(key)?.text);
+    worker.push(index === 0 ? [...facts, ...entries] : entries, lastSeq);
     await worker.reached(lastSeq);
-  }
-  for (const file of appendedFiles(behind)) {
-    const tail = await worker.call('scanTranscript', { file });
-    worker.push([{ kind: 'transcript', file, tail }], Math.max(replayed.lastSeq, opened.appliedSeq));
   }
   return notices;
 }

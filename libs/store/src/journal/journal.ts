@@ -133,11 +133,15 @@ export class Journal {
     this.#sealRequested = true;
   }
 
-  /** Recycles the segments whose records are all at or below `seq`, oldest first. */
+  /**
+   * Recycles the segments whose records are all at or below `seq`, oldest first. The newest one stays
+   * until another is begun: its name carries the sequence should the index be lost.
+   */
   async recycleThrough(seq: number): Promise<void> {
     for (;;) {
       const oldest = this.#kept[0];
-      if (oldest === undefined || oldest.lastSeq > seq) return;
+      const isNewest = this.#kept.length === 1 && this.#active === undefined;
+      if (oldest === undefined || oldest.lastSeq > seq || isNewest) return;
       await this.#options.pool.recycle(oldest.path);
       this.#kept.shift();
     }
