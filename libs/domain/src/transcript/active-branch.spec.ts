@@ -82,4 +82,9 @@ describe('contextLines', () => {
   it('keeps nothing before a compaction whose first kept line is not on the branch', () => {
     expect(path([message('a', null), { type: 'compaction', id: 'x', parentId: 'a', summary: '', firstKeptEntryId: 'gone' }, message('b', 'x')])).toMatchObject({ compaction: { id: 'x' }, lines: [{ id: 'b' }] });
   });
+
+  it('loses no line behind a compaction that names a later one as first kept', () => {
+    const { lines } = path([message('a', null), { type: 'compaction', id: 'x', parentId: 'a', summary: '', firstKeptEntryId: 'c' }, message('b', 'x'), message('c', 'b')]);
+    expect(lines.map((line) => line.id)).toEqual(['b', 'c']);
+  });
 });
