@@ -1,0 +1,198 @@
+/**
+ * Puts acknowledged bytes into one transcript, in order and at their place: one positioned write a
+ * turn for everything that follows on.
+ *
+ * A foreign program may append meanwhile. Its bytes are never overwritten: ours follow on them, and
+ * the journal is told that they stand elsewhere than their record says. A write that fails is kept
+ * and tried again. What can be lost: nothing, the journal has the bytes.
+ */
+import { constants } from 'node:fs';
+import { SessionError } from '@sessions/domain';
+import { hasErrorCode, type FileSystem } from '../files/file-system';
+import type { RelocateOp } from '../journal/codec';
+
+/** Pause before a failed write is tried again. */
+const RETRY_WRITE_MS = 500;
+const FILE_MODE = 0o600;
+const NEWLINE = 0x0a;
+
+/** Acknowledged bytes on their way to the file. */
+interface Pending {
+  readonly seq: number;
+  /** As the journal's record says. */
+  readonly offset: number;
+  /** How far foreign bytes had moved the file's end when the offset was claimed. */
+  readonly shiftAtClaim: number;
+  readonly bytes: Buffer;
+}
+
+export interface TranscriptWriterOptions {
+  readonly fs: FileSystem;
+  /** Name inside the store's directory. */
+  readonly file: string;
+  readonly path: string;
+  /** Journals that acknowledged lines stand elsewhere than their record says; resolves when durable. */
+  readonly relocate: (op: RelocateOp) => Promise<void>;
+  /** A write failed (DISK_FULL, READ_ONLY or other), or all are written again (undefined). */
+  readonly onTrouble: (trouble: SessionError | undefined) => void;
+  /** Foreign bytes were met: what is known of the file's end no longer holds. */
+  readonly onForeignBytes: () => void;
+  /** Everything queued is written. */
+  readonly onIdle: () => void;
+  /** Makes room for one more open descriptor. */
+  readonly beforeOpen: () => Promise<void>;
+}
+
+export class TranscriptWriter {
+  readonly #options: TranscriptWriterOptions;
+  /** The shift as it was when each append in the journal was claimed, by its recorded offset. */
+  readonly #claims = new Map<number, number>();
+  #queue: Pending[] = [];
+  #writing: Promise<void> | undefined;
+  #fd: number | undefined;
+  /** Bytes that foreign programs have added (or taken) since the file was opened. */
+  #shift = 0;
+  #writtenBytes = 0;
+  #closing = false;
+
+  constructor(options: TranscriptWriterOptions) {
+    this.#options = options;
+  }
+
+  /** True while appends are on their way, in the journal or to the file. */
+  get busy(): boolean {
+    return this.#claims.size > 0 || this.#writing !== undefined;
+  }
+
+  /** The open descriptor; undefined while the file is closed. */
+  get fd(): number | undefined {
+    return this.#fd;
+  }
+
+  get writtenBytes(): number {
+    return this.#writtenBytes;
+  }
+
+  /** An append at this offset goes to the journal; `push` follows when it is durable. */
+  claim(offset: number): void {
+    this.#claims.set(offset, this.#shift);
+  }
+
+  /** Queues acknowledged bytes. */
+  push(seq: number, offset: number, bytes: Buffer): void {
+    const shiftAtClaim = this.#claims.get(offset) ?? this.#shift;
+    this.#claims.delete(offset);
+    this.#queue.push({ seq, offset, shiftAtClaim, bytes });
+    this.#writing ??= this.#drain();
+  }
+
+  /** Resolves when everything pushed so far is in the file. */
+  async settled(): Promise<void> {
+    await this.#writing;
+  }
+
+  async closeFile(): Promise<void> {
+    const fd = this.#fd;
+    this.#fd = undefined;
+    if (fd !== undefined) await this.#options.fs.close(fd);
+  }
+
+  /** Writes what it can once more and closes the file. */
+  async close(): Promise<void> {
+    this.#closing = true;
+    await this.#writing;
+    await this.closeFile();
+  }
+
+  async #drain(): Promise<void> {
+    let troubled = false;
+    while (this.#queue.length > 0) {
+      const batch = takeContiguous(this.#queue);
+      try {
+        await this.#write(batch);
+        if (troubled) this.#options.onTrouble(undefined);
+        troubled = false;
+      } catch (error) {
+        troubled = true;
+        this.#queue.unshift(...batch);
+        this.#options.onTrouble(writeTrouble(this.#options.path, error));
+        if (this.#closing) break;
+        await new Promise((resolve) => setTimeout(resolve, RETRY_WRITE_MS));
+      }
+    }
+    this.#writing = undefined;
+    this.#options.onIdle();
+  }
+
+  async #write(batch: readonly Pending[]): Promise<void> {
+    const { fs, file, relocate } = this.#options;
+    const fd = await this.#openFile();
+    const first = batch[0] as Pending;
+    const expected = first.offset + this.#shift - first.shiftAtClaim;
+    await this.#followForeignBytes(fd, expected, batch);
+    for (const { seq, offset, shiftAtClaim } of batch) {
+      const moved = this.#shift - shiftAtClaim;
+      if (moved !== 0) await relocate({ op: 'relocate', seq, file, fromOffset: offset, offset: offset + moved });
+    }
+    const bytes = batch.map((pending) => pending.bytes);
+    await fs.writeAll(fd, bytes, first.offset + this.#shift - first.shiftAtClaim);
+    for (const piece of bytes) this.#writtenBytes += piece.length;
+  }
+
+  async #openFile(): Promise<number> {
+    const { fs, path, beforeOpen } = this.#options;
+    // Somebody removed or replaced the file: what stands under its name now is where lines go.
+    if (this.#fd !== undefined && fs.linksNow(this.#fd) === 0) await this.closeFile();
+    if (this.#fd === undefined) {
+      await beforeOpen();
+      this.#fd = await fs.open(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, FILE_MODE);
+    }
+    return this.#fd;
+  }
+
+  async #followForeignBytes(fd: number, expected: number, batch: readonly Pending[]): Promise<void> {
+    const found = this.#options.fs.sizeNow(fd);
+    if (found === expected) return;
+    // A write of ours that failed half-way leaves a longer file too.
+    if (found > expected && (await this.#isOurPrefix(fd, expected, found, batch))) return;
+    this.#shift += found + (await this.#endLine(fd, found)) - expected;
+    this.#options.onForeignBytes();
+  }
+
+  /** True when what stands behind `from` is the beginning of the batch. */
+  async #isOurPrefix(fd: number, from: number, to: number, batch: readonly Pending[]): Promise<boolean> {
+    const ours = Buffer.concat(batch.map((pending) => pending.bytes));
+    if (to - from > ours.length) return false;
+    const found = Buffer.allocUnsafe(to - from);
+    const count = await this.#options.fs.read(fd, found, 0, found.length, from);
+    return count === found.length && ours.subarray(0, found.length).equals(found);
+  }
+
+  /** Ends a foreign line that has no newline yet. @returns how many bytes that took. */
+  async #endLine(fd: number, end: number): Promise<number> {
+    const last = Buffer.alloc(1);
+    if (end === 0 || (await this.#options.fs.read(fd, last, 0, 1, end - 1)) === 0 || last[0] === NEWLINE) return 0;
+    await this.#options.fs.writeAll(fd, [Buffer.from('\n')], end);
+    return 1;
+  }
+}
+
+/** The queue's head, as long as each follows on the one before in place and in shift. */
+function takeContiguous(queue: Pending[]): Pending[] {
+  const { shiftAtClaim, offset, bytes } = queue[0] as Pending;
+  let count = 1;
+  let end = offset + bytes.length;
+  for (;;) {
+    const next = queue[count];
+    if (next === undefined || next.offset !== end || next.shiftAtClaim !== shiftAtClaim) return queue.splice(0, count);
+    end += next.bytes.length;
+    count += 1;
+  }
+}
+
+function writeTrouble(file: string, cause: unknown): SessionError {
+  const message = `${file} cannot be written: ${cause instanceof Error ? cause.message : String(cause)}`;
+  const full = hasErrorCode(cause, 'ENOSPC', 'EDQUOT', 'EFBIG');
+  const readOnly = hasErrorCode(cause, 'EROFS', 'EACCES', 'EPERM');
+  return new SessionError(full ? 'DISK_FULL' : readOnly ? 'READ_ONLY' : 'OUTCOME_UNKNOWN', message, { cause, facts: { path: file } });
+}
