@@ -2,6 +2,7 @@
  * The router: the edge of the system. Stateless: what it holds (connections, subscriptions, a
  * moment's list of agents) is gone with it and nothing is lost.
  */
+import { SessionError } from '@sessions/domain';
 import { createSubjects } from '@sessions/bus';
 import type { Served } from '@sessions/bus';
 import type { Service } from '@sessions/host';
@@ -83,6 +84,7 @@ export function createRouter(deps: RouterDeps): Router {
     }
   };
 
+  const closing = new AbortController();
   const http = createHttpServer({
     bus,
     logger,
@@ -91,13 +93,13 @@ export function createRouter(deps: RouterDeps): Router {
     auth,
     grantedScopes,
     uptimeMs,
-    routes: createHttpRoutes(handlerDeps),
+    routes: createHttpRoutes({ ...handlerDeps, fanOut, rows, closing: closing.signal }),
     onUpgrade: (request, socket, head) => sockets.handleUpgrade(request, socket, head),
   });
   const grpc =
     deps.grpcListen === undefined
       ? undefined
-      : createGrpcEdge({ bus, logger, handlers, auth, grantedScopes, ...(deps.protoDir !== undefined && { protoDir: deps.protoDir }) });
+      : createGrpcEdge({ bus, logger, handlers, auth, grantedScopes, closing: closing.signal, ...(deps.protoDir !== undefined && { protoDir: deps.protoDir }) });
   let served: Served | undefined;
 
   const stop = async (): Promise<void> => {
@@ -124,6 +126,7 @@ export function createRouter(deps: RouterDeps): Router {
     },
     async drain() {
       sockets.drain();
+      closing.abort(new SessionError('SHUTTING_DOWN', 'the router is going away'));
       await Promise.all([http.drain(), grpc?.drain(), served?.stop()]);
     },
     stop,

@@ -21,7 +21,7 @@ let client: Client & Record<string, (...args: unknown[]) => unknown>;
 const others: Client[] = [];
 
 beforeEach(async () => {
-  running = await startRouter({}, { grpcListen: { host: '127.0.0.1', port: 0 }, protoDir: PROTO_DIR });
+  running = await startRouter({}, { grpcListen: { host: '127.0.0.1', port: 0 } });
   client = new RouterClient(address(), credentials.createInsecure()) as unknown as typeof client;
 });
 afterEach(async () => {
@@ -89,6 +89,15 @@ describe('RouterService over gRPC', () => {
     expect(items).toMatchObject([{ item: { $case: 'page', value: { sessionKey: 'agent:main:main', hasMore: false, records: [{ messageSeq: 1, role: 'user' }] } } }]);
   });
 
+  it('refuses inside a stream with the same details', async () => {
+    const begin = client.getHistory;
+    const stream = begin?.call(client, GetHistoryRequest.create({ key: 'nope' }), metadata()) as AsyncIterable<GetHistoryResponse>;
+    const error = await refusal((async () => {
+      for await (const item of stream) void item;
+    })());
+    expect([error.code, error.details, detailsOf(error)?.reason]).toEqual([5, 'Session not found: agent:main:nope', 'SESSION_NOT_FOUND']);
+  });
+
   it('streams events until the client leaves', async () => {
     const begin = client.subscribe;
     const stream = begin?.call(client, SubscribeRequest.create({ all: true }), metadata()) as AsyncIterable<SubscribeResponse> & { cancel(): void };
@@ -103,6 +112,16 @@ describe('RouterService over gRPC', () => {
       await call('createSession', CreateSessionRequest.create({ key: `n-${place}` }));
     }
     expect(await reading).toMatch(/^agent:main:n-\d+$/);
+  });
+
+  it('ends its streams when the router drains', async () => {
+    const begin = client.subscribe;
+    const stream = begin?.call(client, SubscribeRequest.create({ all: true }), metadata()) as AsyncIterable<SubscribeResponse>;
+    const ended = (async () => {
+      for await (const answer of stream) void answer;
+    })();
+    await call('createSession', CreateSessionRequest.create({ key: 'a' }));
+    await Promise.all([running.router.drain(), expect(ended).rejects.toMatchObject({ code: 14 })]);
   });
 
   it('wants the token, and says so with details', async () => {
@@ -130,9 +149,11 @@ describe('RouterService over gRPC', () => {
   });
 
   it('serves health and reflection', async () => {
+    const own = await startRouter({}, { grpcListen: { host: '127.0.0.1', port: 0 }, protoDir: PROTO_DIR });
+    const address = `127.0.0.1:${String(own.router.grpcAddress()?.port)}`;
     const health = loadSync(require.resolve('grpc-health-check/proto/health/v1/health.proto'), {});
     const Health = makeGenericClientConstructor(health['grpc.health.v1.Health'] as never, 'Health');
-    const healthClient = new Health(address(), credentials.createInsecure()) as unknown as typeof client;
+    const healthClient = new Health(address, credentials.createInsecure()) as unknown as typeof client;
     others.push(healthClient);
     const status = await new Promise((resolve, reject) => {
       const check = healthClient.Check;
@@ -142,7 +163,7 @@ describe('RouterService over gRPC', () => {
     expect(status).toMatchObject({ status: 1 });
     const reflection = loadSync(require.resolve('@grpc/reflection/build/proto/grpc/reflection/v1/reflection.proto'), {});
     const Reflection = makeGenericClientConstructor(reflection['grpc.reflection.v1.ServerReflection'] as never, 'ServerReflection');
-    const reflectionClient = new Reflection(address(), credentials.createInsecure()) as unknown as typeof client;
+    const reflectionClient = new Reflection(address, credentials.createInsecure()) as unknown as typeof client;
     others.push(reflectionClient);
     const info = reflectionClient.ServerReflectionInfo;
     const stream = info?.call(reflectionClient) as { write(request: unknown): void; end(): void } & AsyncIterable<{ listServicesResponse: { service: { name: string }[] } }>;
@@ -151,5 +172,6 @@ describe('RouterService over gRPC', () => {
     const names: string[] = [];
     for await (const answer of stream) names.push(...answer.listServicesResponse.service.map(({ name }) => name));
     expect(names).toContain('sessions.v1.RouterService');
+    await own.stop();
   });
 });

@@ -42,6 +42,8 @@ export interface GrpcEdgeDeps {
   readonly auth: Credentials;
   readonly grantedScopes: () => readonly string[] | undefined;
   readonly protoDir?: string;
+  /** Aborts when the router drains: streams that follow would never end by themselves. */
+  readonly closing: AbortSignal;
 }
 
 export interface GrpcEdge {
@@ -117,7 +119,8 @@ function implementation(deps: GrpcEdgeDeps): Record<string, GrpcHandler> {
       const stream: handleServerStreamingCall<unknown, unknown> = (call) => {
         void writeAll(call, () => begin(call)).then(
           () => call.end(),
-          (thrown: unknown) => call.destroy(Object.assign(new Error('refused'), refusal(deps, thrown))),
+          // The way of this library to end a stream with a status.
+          (thrown: unknown) => call.emit('error', refusal(deps, thrown)),
         );
       };
       return [name, method.responseStream ? stream : unary];
@@ -145,7 +148,8 @@ function contextOf(deps: GrpcEdgeDeps, method: MethodShape, call: Call): CallCon
   const leaving = new AbortController();
   call.on('cancelled', () => leaving.abort(new SessionError('SHUTTING_DOWN', 'the client has left')));
   const meta = metaFromClient(headers, { caller: `client:grpc/${call.getPeer()}`, scopes });
-  return { ...meta, signal: leaving.signal, deadlineAtMs: deadlineOf(deps, method, call) };
+  const signal = method.responseStream ? AbortSignal.any([leaving.signal, deps.closing]) : leaving.signal;
+  return { ...meta, signal, deadlineAtMs: deadlineOf(deps, method, call) };
 }
 
 function deadlineOf(deps: GrpcEdgeDeps, method: MethodShape, call: Call): number {

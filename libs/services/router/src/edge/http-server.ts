@@ -35,6 +35,8 @@ export interface HttpCall {
   /** What the route's pattern captured, decoded. */
   readonly captured: readonly string[];
   readonly context: CallContext;
+  /** True while the caller still holds the route's scope; for answers that take long. */
+  readonly isAllowed: () => boolean;
 }
 
 export interface HttpRoute {
@@ -138,7 +140,7 @@ async function handle(deps: HttpServerDeps, request: IncomingMessage, response: 
   if (chosen !== undefined) await serveRoute(deps, chosen.route, { request, response, url, captured: chosen.captured });
 }
 
-async function serveRoute(deps: HttpServerDeps, route: HttpRoute, call: Omit<HttpCall, 'context'>): Promise<void> {
+async function serveRoute(deps: HttpServerDeps, route: HttpRoute, call: Omit<HttpCall, 'context' | 'isAllowed'>): Promise<void> {
   const { request, response } = call;
   try {
     const scopes = scopesOf(request, deps.grantedScopes());
@@ -146,7 +148,8 @@ async function serveRoute(deps: HttpServerDeps, route: HttpRoute, call: Omit<Htt
       throw new SessionError('SCOPE_MISSING', `missing scope: ${route.scope}`, { facts: { scope: route.scope } });
     }
     const captured = call.captured.map(decoded);
-    await route.serve({ ...call, captured, context: contextOf(deps, request, response, scopes) });
+    const isAllowed = (): boolean => holdsScope(scopesOf(request, deps.grantedScopes()), route.scope);
+    await route.serve({ ...call, captured, isAllowed, context: contextOf(deps, request, response, scopes) });
   } catch (thrown) {
     const error = toSessionError(thrown);
     if (error.reason === 'INTERNAL') deps.logger.error('an HTTP request failed', { err: error });

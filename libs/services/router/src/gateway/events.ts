@@ -51,17 +51,8 @@ function framesOf(event: Event, rows: GatewayRows): Frames {
   switch (body?.$case) {
     case 'message':
       return messageFrames(event, body.value, rows);
-    case 'changed': {
-      const { reason, phase, runId, encodedRow, previousSessionId } = body.value;
-      const row = rowOf(encodedRow, rows);
-      const what = {
-        ...(reason !== undefined && { reason }),
-        ...(phase !== undefined && { phase }),
-        ...(runId !== undefined && { runId }),
-        ...(previousSessionId !== undefined && { previousSessionId }),
-      };
-      return { changed: formatEvent('sessions.changed', changedPayload(event, what, row, phase !== undefined)) };
-    }
+    case 'changed':
+      return { changed: formatEvent('sessions.changed', changedPayloadOf(event, rows)) };
     case 'operation': {
       const { operationId, operation, phase, completed, reason } = body.value;
       const more = { ...(completed !== undefined && { completed }), ...(reason !== undefined && { reason }) };
@@ -73,9 +64,9 @@ function framesOf(event: Event, rows: GatewayRows): Frames {
 }
 
 function messageFrames(event: Event, value: Extract<NonNullable<Event['body']>, { $case: 'message' }>['value'], rows: GatewayRows): Frames {
-  const { messageId, messageSeq, lineJson, encodedRow, runId } = value;
+  const { messageId, messageSeq, lineJson, encodedRow } = value;
   const row = rowOf(encodedRow, rows);
-  const changed = formatEvent('sessions.changed', changedPayload(event, { phase: 'message', ...(runId !== undefined && { runId }) }, row, true));
+  const changed = formatEvent('sessions.changed', changedPayloadOf(event, rows));
   const message = lineJson === undefined ? undefined : toClientMessage({ lineJson, recordId: messageId, messageSeq });
   const payload = {
     ...row,
@@ -99,6 +90,23 @@ function changedPayload(event: Event, what: Record<string, JsonValue>, row: Row 
     ...what,
     ...(withSession && row !== undefined && { session: row }),
   };
+}
+
+/** The `sessions.changed` payload of an event; undefined for events that change no row. */
+export function changedPayloadOf(event: Event, rows: GatewayRows): Record<string, JsonValue> | undefined {
+  const { body } = event;
+  if (body?.$case === 'message') {
+    return changedPayload(event, { phase: 'message', ...(body.value.runId !== undefined && { runId: body.value.runId }) }, rowOf(body.value.encodedRow, rows), true);
+  }
+  if (body?.$case !== 'changed') return undefined;
+  const { reason, phase, runId, encodedRow, previousSessionId } = body.value;
+  const what = {
+    ...(reason !== undefined && { reason }),
+    ...(phase !== undefined && { phase }),
+    ...(runId !== undefined && { runId }),
+    ...(previousSessionId !== undefined && { previousSessionId }),
+  };
+  return changedPayload(event, what, rowOf(encodedRow, rows), phase !== undefined);
 }
 
 function rowOf(encodedRow: Uint8Array | undefined, rows: GatewayRows): Row | undefined {

@@ -39,6 +39,7 @@ export async function* subscribe(
       if (event !== undefined) yield SubscribeResponse.create({ event });
       else await new Promise<void>((resolve) => (wake = resolve));
     }
+    throw context.signal.reason;
   } finally {
     context.signal.removeEventListener('abort', onLeave);
     end();

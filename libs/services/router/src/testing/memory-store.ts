@@ -9,7 +9,7 @@ import {
   StoreServiceCreateSessionResponse, StoreServiceListAgentsResponse, StoreServiceService, TranscriptRecord,
 } from '@sessions/contracts';
 import type { DeliverRequest, EntryFilter, FieldChange, ListEntriesRequest, ReadHistoryRequest, ReadHistoryResponse } from '@sessions/contracts';
-import { SessionError, isCronRunKey, isJsonObject, lookupCandidates, parseEntry, planEntryPatch, searchTextOf, toSessionRow } from '@sessions/domain';
+import { SessionError, isCronRunKey, lookupCandidates, parseEntry, planEntryPatch, searchTextOf, toSessionRow } from '@sessions/domain';
 import type { JsonObject, JsonValue } from '@sessions/domain';
 import { createSubjects, serveService } from '@sessions/bus';
 import type { Bus, CallContext, Handlers, Served } from '@sessions/bus';
@@ -35,6 +35,8 @@ export interface MemoryStores {
   texts(agentId: string, key: string): readonly string[];
   /** Calls so far, oldest first: method and agent. */
   readonly calls: readonly string[];
+  /** Gives a session another transcript with these texts. */
+  reset(agentId: string, key: string, sessionId: string, texts?: readonly { readonly role: string; readonly text: string }[]): void;
   /** Stops serving a store, as an owner that dies does. */
   loseOwner(agentId: string): Promise<void>;
   /** Every later call to the store is refused with this; undefined: no more. */
@@ -97,6 +99,12 @@ export async function serveMemoryStores(bus: Bus, subjectPrefix?: string): Promi
     put(agentId, key, entry, texts = []) {
       const messages = texts.map(({ role, text }) => messageOf(role, text));
       agentOf(agentId).sessions.set(key, { entry: { ...entry } as Record<string, JsonValue>, messages });
+    },
+    reset(agentId, key, sessionId, texts = []) {
+      const session = agentOf(agentId).sessions.get(key);
+      if (session === undefined) return;
+      session.entry = { ...session.entry, sessionId };
+      session.messages.splice(0, Infinity, ...texts.map(({ role, text }) => messageOf(role, text)));
     },
     entry: (agentId, key) => agents.get(agentId)?.sessions.get(key)?.entry,
     texts: (agentId, key) =>
@@ -190,7 +198,7 @@ function storeHandlers(
       const hits = all.slice(from, until).map(([key, { entry }]) => SearchHit.create({ agentId, key, sessionId: String(entry.sessionId), snippet: key }));
       return SearchResponse.create({ hits, nextCursor: until < all.length ? String(until) : undefined });
     },
-    readHistory: (request) => readHistory(find(request.agentId, request.by?.value ?? ''), request),
+    readHistory: (request, { signal }) => readHistory(find(request.agentId, request.by?.value ?? ''), request, signal),
     createSession: async (request, context) =>
       once(request.agentId, context, request, () => {
         const key = request.key ?? `agent:${request.agentId}:dashboard:${randomUUID()}`;
@@ -317,15 +325,41 @@ function passes(row: SessionRow, filter: EntryFilter | undefined): boolean {
   return filter.search === undefined || searchTextOf(row).includes(filter.search.toLowerCase());
 }
 
-async function* readHistory(found: [string, MemorySession] | undefined, request: ReadHistoryRequest): AsyncIterable<ReadHistoryResponse> {
-  const sessionId = found?.[1].entry.sessionId;
-  yield { item: { $case: 'head', value: HistoryHead.create({ found: found !== undefined, key: found?.[0] ?? '', sessionId: isJsonObject(sessionId) ? undefined : String(sessionId) }) } };
+async function* readHistory(found: [string, MemorySession] | undefined, request: ReadHistoryRequest, signal: AbortSignal): AsyncIterable<ReadHistoryResponse> {
+  const head = (): ReadHistoryResponse => ({
+    item: { $case: 'head', value: HistoryHead.create({ found: found !== undefined, key: found?.[0] ?? '', sessionId: found === undefined ? undefined : String(found[1].entry.sessionId) }) },
+  });
+  yield head();
   if (found === undefined) return;
-  const until = (request.beforeSeq ?? Infinity) - 1;
-  const all = found[1].messages.map(({ id, role, line }, place) =>
+  const [, session] = found;
+  const since = request.after?.sessionId === session.entry.sessionId ? request.after?.messageSeq : undefined;
+  if (since === undefined) yield* firstPage(session, request);
+  let seen = since ?? session.messages.length;
+  if (since !== undefined) yield { item: { $case: 'pageEnd', value: HistoryPageEnd.create({}) } };
+  let sessionId = session.entry.sessionId;
+  while (request.follow && !signal.aborted) {
+    if (session.entry.sessionId !== sessionId) {
+      yield { item: { $case: 'reset', value: { previousSessionId: String(sessionId), sessionId: String(session.entry.sessionId), reason: 'reset' } } };
+      sessionId = session.entry.sessionId;
+      yield head();
+      yield* firstPage(session, request);
+      seen = session.messages.length;
+    }
+    const fresh = recordsOf(session).slice(seen).filter((record) => request.includeTools || record.role !== 'toolResult');
+    seen = session.messages.length;
+    if (fresh.length > 0) yield { item: { $case: 'records', value: HistoryRecords.create({ records: fresh }) } };
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+const recordsOf = ({ messages }: MemorySession): TranscriptRecord[] =>
+  messages.map(({ id, role, line }, place) =>
     TranscriptRecord.create({ recordId: id, messageSeq: place + 1, lineNumber: place + 2, lineJson: Buffer.from(line), type: 'message', role }),
   );
-  const visible = all.filter((record) => (record.messageSeq ?? 0) <= until && (request.includeTools || record.role !== 'toolResult'));
+
+function* firstPage(session: MemorySession, request: ReadHistoryRequest): Iterable<ReadHistoryResponse> {
+  const until = (request.beforeSeq ?? Infinity) - 1;
+  const visible = recordsOf(session).filter((record) => (record.messageSeq ?? 0) <= until && (request.includeTools || record.role !== 'toolResult'));
   const page = visible.slice(-(request.limit ?? 1000));
   // In two items, so that readers have to put pages together.
   const middle = Math.ceil(page.length / 2);

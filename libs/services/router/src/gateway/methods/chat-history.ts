@@ -1,4 +1,5 @@
 import { DescribeSessionRequest, GetHistoryRequest, SessionRow } from '@sessions/contracts';
+import { displayMessage } from '@sessions/domain';
 import { readPage } from '../../handlers/get-history';
 import { resolveAddress } from '../../handlers/resolve-address';
 import { toClientMessage, withCutTexts } from '../messages';
@@ -24,6 +25,8 @@ export const chatHistory: GatewayMethod = async (deps, { params, context }) => {
   const maxChars = numberOf(params, 'maxChars');
   const messages = page.records
     .map(toClientMessage)
+    .filter((message) => message !== undefined)
+    .map((message) => displayMessage(message))
     .filter((message) => message !== undefined)
     .map((message) => (maxChars === undefined ? message : withCutTexts(message, maxChars)));
   return {

@@ -1,0 +1,241 @@
+/**
+ * A session's history as server-sent events.
+ *
+ *     retry: 1000
+ *     event: history   id: <sessionId>:<messageSeq>   the page; with limit or cursor again at changes
+ *     event: message   id: <sessionId>:<messageSeq>   one append
+ *     event: reset     the key has another transcript; its `history` follows
+ *     event: sessions.changed                         the row changed
+ *     event: end       the session was deleted; the stream ends
+ *     : keepalive      every 15 s
+ *
+ * A reader that went away asks again with `Last-Event-ID` and misses nothing. Reading goes no
+ * faster than the client takes: what is behind it stays in the store.
+ */
+import type { ServerResponse } from 'node:http';
+import { GetHistoryRequest, HistoryPosition } from '@sessions/contracts';
+import type { GetHistoryResponse, HistoryMessage, TranscriptReset } from '@sessions/contracts';
+import { toSessionError } from '@sessions/bus';
+import type { CallContext } from '@sessions/bus';
+import type { Clock, Timer } from '@sessions/host';
+import { sleep } from '@sessions/host';
+import type { HandlerDeps } from '../deps';
+import type { FanOut } from '../fan-out';
+import { changedPayloadOf } from '../gateway/events';
+import { toClientMessage } from '../gateway/messages';
+import type { GatewayRows } from '../gateway/rows';
+import { PageBuilder, getHistory, readPage } from '../handlers/get-history';
+import type { WholePage } from '../handlers/get-history';
+import { toHistoryJson } from './history-page';
+import type { HistoryQuery } from './history-page';
+
+export const KEEPALIVE_MS = 15_000;
+const RECONNECT_MS = 1_000;
+/** A page that is shown anew at each change is shown at most so often. */
+const PAGE_INTERVAL_MS = 250;
+/** Notices of row changes are left out for a client that is behind by this much, bytes. */
+const BEHIND_BYTES_MAX = 1024 * 1024;
+
+export interface SseDeps extends HandlerDeps {
+  readonly fanOut: FanOut;
+  readonly rows: GatewayRows;
+  /** Aborts when the router drains: a live view would never end by itself. */
+  readonly closing: AbortSignal;
+}
+
+export interface SseRequest {
+  readonly key: string;
+  readonly query: HistoryQuery;
+  /** `Last-Event-ID`; anything but an id of ours begins anew. */
+  readonly lastEventId: string | undefined;
+  /** Asked before each event. */
+  readonly isAllowed: () => boolean;
+}
+
+/** Resolves when the stream has ended. @throws SESSION_NOT_FOUND and others before anything is sent */
+export async function streamHistory(deps: SseDeps, response: ServerResponse, request: SseRequest, call: CallContext): Promise<void> {
+  const context = { ...call, signal: AbortSignal.any([call.signal, deps.closing]) };
+  const { limit, beforeSeq, includeTools, isPaged } = request.query;
+  const after = isPaged ? undefined : parseEventId(request.lastEventId);
+  const read = GetHistoryRequest.create({ key: request.key, limit, beforeSeq, includeTools, follow: true, after });
+  const stream = new EventStream(response, deps.clock, request.isAllowed);
+  const live = new LiveView(deps, stream, read, isPaged, context);
+  try {
+    for await (const { item } of getHistory(deps, read, context)) {
+      if (item !== undefined) await live.show(item);
+      if (stream.isOver) return;
+    }
+  } catch (thrown) {
+    // Once the stream is open its end is all that can be said: the client asks again.
+    if (!stream.isOpen) throw thrown;
+    if (toSessionError(thrown).reason === 'INTERNAL') deps.logger.error('a live view ended', { err: thrown });
+  } finally {
+    live.stop();
+    stream.end();
+  }
+}
+
+class LiveView {
+  readonly #deps: SseDeps;
+  readonly #stream: EventStream;
+  readonly #read: GetHistoryRequest;
+  readonly #isPaged: boolean;
+  readonly #context: CallContext;
+  readonly #pages = new PageBuilder();
+  #endChanges: (() => void) | undefined;
+  #pageShownAtMs = -Infinity;
+  #pageDue: Promise<void> | undefined;
+
+  constructor(deps: SseDeps, stream: EventStream, read: GetHistoryRequest, isPaged: boolean, context: CallContext) {
+    this.#deps = deps;
+    this.#stream = stream;
+    this.#read = read;
+    this.#isPaged = isPaged;
+    this.#context = context;
+  }
+
+  async show(item: NonNullable<GetHistoryResponse['item']>): Promise<void> {
+    switch (item.$case) {
+      case 'page': {
+        const page = this.#pages.add(item.value);
+        if (page !== undefined) await this.#showPage(page);
+        return;
+      }
+      case 'message':
+        return this.#isPaged ? this.#showPageSoon() : this.#showMessage(item.value);
+      case 'reset':
+        return this.#showReset(item.value);
+      case 'end':
+        await this.#stream.send('end', { sessionKey: this.#read.key, reason: item.value.reason });
+        this.#stream.end();
+    }
+  }
+
+  stop(): void {
+    this.#endChanges?.();
+  }
+
+  async #showPage(page: WholePage): Promise<void> {
+    this.#followChanges(page.key);
+    this.#pageShownAtMs = this.#deps.clock.monotonicMs();
+    const lastSeq = page.records.at(-1)?.messageSeq ?? 0;
+    await this.#stream.send('history', toHistoryJson(page), page.sessionId === undefined ? undefined : `${page.sessionId}:${lastSeq}`);
+  }
+
+  async #showMessage({ sessionKey, sessionId, record }: HistoryMessage): Promise<void> {
+    this.#followChanges(sessionKey);
+    const whole = record === undefined ? undefined : this.#pages.addMessage(record);
+    const message = whole === undefined ? undefined : toClientMessage(whole);
+    if (whole === undefined || message === undefined) return;
+    const { recordId, messageSeq } = whole;
+    await this.#stream.send('message', { sessionKey, sessionId, message, messageId: recordId, messageSeq }, `${sessionId}:${messageSeq ?? 0}`);
+  }
+
+  async #showReset({ previousSessionId, sessionId, reason }: TranscriptReset): Promise<void> {
+    await this.#stream.send('reset', { sessionKey: this.#read.key, previousSessionId, sessionId, reason });
+  }
+
+  /** Appends that come together are shown together; the newest state is always shown. */
+  #showPageSoon(): Promise<void> {
+    this.#pageDue ??= this.#showPageLater();
+    return Promise.resolve();
+  }
+
+  async #showPageLater(): Promise<void> {
+    try {
+      const waitMs = this.#pageShownAtMs + PAGE_INTERVAL_MS - this.#deps.clock.monotonicMs();
+      if (waitMs > 0) await sleep(this.#deps.clock, waitMs);
+      // What is appended from here on asks for a page of its own.
+      this.#pageDue = undefined;
+      if (!this.#stream.isOver) await this.#showPage(await readPage(this.#deps, this.#read, this.#context));
+    } catch (thrown) {
+      this.#deps.logger.warn('a live view ended because its page could not be read', { err: thrown });
+      this.#stream.end();
+    }
+  }
+
+  #followChanges(key: string): void {
+    this.#endChanges ??= this.#deps.fanOut.add((event) => {
+      if (event.sessionKey !== key || this.#stream.behindBytes > BEHIND_BYTES_MAX) return;
+      const payload = changedPayloadOf(event, this.#deps.rows);
+      if (payload !== undefined) void this.#stream.send('sessions.changed', payload);
+    });
+  }
+}
+
+/** Writes events to one response, headers with the first. */
+class EventStream {
+  readonly #response: ServerResponse;
+  readonly #clock: Clock;
+  readonly #isAllowed: () => boolean;
+  #keepalive: Timer | undefined;
+  #isOver = false;
+
+  constructor(response: ServerResponse, clock: Clock, isAllowed: () => boolean) {
+    this.#response = response;
+    this.#clock = clock;
+    this.#isAllowed = isAllowed;
+  }
+
+  get isOpen(): boolean {
+    return this.#response.headersSent;
+  }
+
+  get isOver(): boolean {
+    return this.#isOver || this.#response.destroyed;
+  }
+
+  get behindBytes(): number {
+    return this.#response.writableLength;
+  }
+
+  /** Resolves when the client has taken enough for more. */
+  async send(event: string, data: unknown, id?: string): Promise<void> {
+    if (this.isOver) return;
+    if (!this.#isAllowed()) return this.end();
+    if (!this.isOpen) this.#open();
+    const text = `event: ${event}\n${id === undefined ? '' : `id: ${id}\n`}data: ${JSON.stringify(data)}\n\n`;
+    if (this.#response.write(text)) return;
+    await new Promise<void>((resolve) => {
+      const finish = (): void => {
+        this.#response.off('drain', finish).off('close', finish);
+        resolve();
+      };
+      this.#response.on('drain', finish).on('close', finish);
+    });
+  }
+
+  end(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#keepalive?.cancel();
+    if (this.isOpen) this.#response.end();
+  }
+
+  #open(): void {
+    this.#response.writeHead(200, {
+      'content-type': 'text/event-stream; charset=utf-8',
+      'cache-control': 'no-cache, no-store',
+      'x-accel-buffering': 'no',
+    });
+    this.#response.write(`retry: ${RECONNECT_MS}\n\n`);
+    this.#keepaliveLater();
+  }
+
+  #keepaliveLater(): void {
+    this.#keepalive = this.#clock.setTimer(
+      KEEPALIVE_MS,
+      () => {
+        if (this.isOver) return;
+        this.#response.write(': keepalive\n\n');
+        this.#keepaliveLater();
+      },
+      { keepsAlive: false },
+    );
+  }
+}
+
+function parseEventId(text: string | undefined): HistoryPosition | undefined {
+  const [, sessionId, seq] = /^([^:\s]{1,255}):(\d{1,15})$/.exec(text ?? '') ?? [];
+  return sessionId === undefined || seq === undefined ? undefined : HistoryPosition.create({ sessionId, messageSeq: Number(seq) });
+}
