@@ -109,9 +109,16 @@ export class IndexService {
     return { indexDurable: state !== undefined && state.busy === 0 && state.log === state.checkpointed };
   }
 
+  /** What was counted once is kept, so the next reader of the transcript does not count again. */
   async #scanTranscript(request: Call<'scanTranscript'>): Promise<Reply<'scanTranscript'>> {
-    const { request: opened } = this.#index;
-    return scanTailOf(path.join(opened.dir, request.file), request.known, this.#breathe);
+    const { writer, request: opened } = this.#index;
+    const tail = await scanTailOf(path.join(opened.dir, request.file), request.known, this.#breathe);
+    const stored = writer.transcript(request.file);
+    const isNews = stored === undefined || stored.bytes !== tail.bytes;
+    if (isNews && tail.kind !== 'none' && tail.tornBytes === undefined && (stored?.bytes ?? 0) <= tail.bytes) {
+      writer.transaction(() => writer.putTranscript(request.file, tail));
+    }
+    return tail;
   }
 
   #check(): Reply<'check'> {
