@@ -36,7 +36,7 @@ describe('a value under a key', () => {
   });
 
   it.each([
-    [{ updatedAt: 5 }, 5], [{ updatedAt: 1.5 }, 1], [{ updatedAt: 0 }, 0], [{}, null], [{ updatedAt: null }, 0], [{ updatedAt: -1 }, 0], [{ updatedAt: '2026-01-01' }, 0],
+    [{ updatedAt: 5 }, 5], [{ updatedAt: 1.5 }, 1], [{ updatedAt: 0 }, 0], [{ updatedAt: -0 }, 0], [{}, null], [{ updatedAt: null }, 0], [{ updatedAt: -1 }, 0], [{ updatedAt: '2026-01-01' }, 0],
     [{ updatedAt: true }, 0], [{ updatedAt: 1e300 }, Number.MAX_SAFE_INTEGER],
   ])('with %j was changed at %s', (members, expected) => {
     expect(listed({ sessionId: 's', ...members }).updatedAtMs).toBe(expected);

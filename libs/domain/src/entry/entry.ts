@@ -54,7 +54,7 @@ function isSafeId(id: string): boolean {
 function updatedAtOf(members: EntryMembers, format: 'native' | 'simple'): number | null {
   const stored = members['updatedAt'];
   if (stored === undefined) return format === 'simple' ? (instantOf(members['lastActive']) ?? null) : null;
-  return typeof stored === 'number' && stored >= 0 ? Math.min(Math.floor(stored), INSTANT_MAX) : 0;
+  return typeof stored === 'number' && stored >= 0 ? Math.min(Math.floor(stored) + 0, INSTANT_MAX) : 0;
 }
 
 /** Epoch milliseconds of an ISO string; undefined for anything else. */

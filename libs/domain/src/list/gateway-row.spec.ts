@@ -15,7 +15,7 @@ function gatewayRow(members: Record<string, JsonValue>, key = 'agent:main:main')
 describe('toGatewayRow', () => {
   it('gives a session that was never used the measured members only', () => {
     expect(Object.keys(gatewayRow({ updatedAt: 5 })).sort()).toEqual(
-      ['key', 'kind', 'updatedAt', 'sessionId', 'thinkingLevels', 'thinkingOptions', 'thinkingDefault', 'effectiveFastMode', 'effectiveFastModeSource', 'totalTokensFresh', 'modelProvider', 'model', 'agentRuntime', 'contextTokens', 'hasActiveRun'].sort(),
+      ['key', 'kind', 'updatedAt', 'sessionId', 'thinkingLevels', 'thinkingOptions', 'thinkingDefault', 'effectiveFastMode', 'effectiveFastModeSource', 'fastAutoOnSeconds', 'totalTokensFresh', 'modelProvider', 'model', 'agentRuntime', 'contextTokens', 'hasActiveRun'].sort(),
     );
     expect(gatewayRow({ updatedAt: 5 })).toMatchObject({ totalTokensFresh: false, hasActiveRun: false, modelProvider: 'openai', model: 'gpt-5', contextTokens: 200_000 });
   });
@@ -23,13 +23,14 @@ describe('toGatewayRow', () => {
   it('has updatedAt even where the entry has none', () => expect(gatewayRow({})).toMatchObject({ updatedAt: null }));
 
   it('gives objects of the entry back as they are stored', () => {
-    const stored = { origin: { from: 'telegram:1', extra: { a: [1, null] } }, deliveryContext: { channel: 'telegram', to: '1' }, contextBudgetStatus: { schemaVersion: 1, route: 'fits' }, compactionCheckpoints: [{ checkpointId: 'a' }, { checkpointId: 'b' }] };
-    expect(gatewayRow(stored)).toMatchObject({ origin: stored.origin, deliveryContext: stored.deliveryContext, contextBudgetStatus: stored.contextBudgetStatus, compactionCheckpointCount: 2, latestCompactionCheckpoint: { checkpointId: 'b' } });
+    const stored = { origin: { from: 'telegram:1', extra: { a: [1, null] } }, deliveryContext: { channel: 'telegram', to: '1' }, contextBudgetStatus: { schemaVersion: 1, route: 'fits' }, compactionCheckpoints: [{ checkpointId: 'a' }, { checkpointId: 'b', createdAt: 2, reason: 'manual', summary: 'long', preCompaction: {} }] };
+    expect(gatewayRow(stored)).toMatchObject({ origin: stored.origin, deliveryContext: stored.deliveryContext, contextBudgetStatus: stored.contextBudgetStatus, compactionCheckpointCount: 2, latestCompactionCheckpoint: { checkpointId: 'b', createdAt: 2, reason: 'manual' } });
+    expect(gatewayRow(stored)['latestCompactionCheckpoint']).not.toHaveProperty('summary');
   });
 
   it('tells the fast mode of the session from the default', () => {
     expect(gatewayRow({ fastMode: true })).toMatchObject({ fastMode: true, effectiveFastMode: true, effectiveFastModeSource: 'session' });
-    expect(gatewayRow({ fastMode: 'auto' })).toMatchObject({ fastMode: 'auto', effectiveFastMode: false, effectiveFastModeSource: 'session' });
+    expect(gatewayRow({ fastMode: 'auto' })).toMatchObject({ fastMode: 'auto', effectiveFastMode: 'auto', effectiveFastModeSource: 'session' });
     expect(gatewayRow({})).toMatchObject({ effectiveFastMode: false, effectiveFastModeSource: 'default' });
   });
 
@@ -37,6 +38,34 @@ describe('toGatewayRow', () => {
     expect(gatewayRow({ modelProvider: 'anthropic', model: 'opus' })).toMatchObject({ modelProvider: 'anthropic', model: 'opus' });
     expect(gatewayRow({ modelProvider: 'anthropic', model: 'opus', providerOverride: 'local', modelOverride: 'tiny' })).toMatchObject({ modelProvider: 'local', model: 'tiny' });
     expect(gatewayRow({ modelOverride: 'tiny' })).toMatchObject({ modelProvider: 'openai', model: 'tiny' });
+  });
+
+  it.each([
+    [{ model: 'anthropic/c', modelProvider: 'openrouter' }, 'openrouter', 'anthropic/c', 'auto'],
+    [{ model: 'anthropic/c' }, 'anthropic', 'c', 'auto'],
+    [{ model: 'c', modelProvider: 'claude-cli' }, 'openai', 'c', 'codex'],
+    [{ modelOverride: 'a/b', providerOverride: 'openrouter' }, 'openrouter', 'a/b', 'auto'],
+    [{ modelOverride: '', model: '' }, 'openai', 'gpt-5', 'codex'],
+  ])('shows the model and the runtime of %j', (members, modelProvider, model, runtime) => {
+    expect(gatewayRow(members)).toMatchObject({ modelProvider, model, agentRuntime: { id: runtime, source: 'implicit' } });
+  });
+
+  it.each([
+    ['agent:main:discord:channel:98', {}, 'discord:g-98', 'discord'],
+    ['agent:main:discord:channel:99', { displayName: 'D' }, 'D', 'discord'],
+    ['agent:main:discord:group:7', { subject: 'My Room' }, 'discord:g-my-room', 'discord'],
+    ['agent:main:discord:channel:6', { groupChannel: 'general', space: 'Guild' }, 'discord:guild#general', 'discord'],
+    ['agent:main:telegram:group:-5:topic:3', {}, 'telegram:g-5-topic-3', 'telegram'],
+    ['agent:main:telegram:group:-6', { label: 'GL' }, 'telegram:g-6', 'telegram'],
+    ['agent:main:x', { chatType: 'channel', channel: 'slack', groupChannel: '#ops' }, 'slack:#ops', 'slack'],
+    ['agent:main:k2', { chatType: 'channel', channel: 'telegram' }, 'telegram:g-agent-main-k2', 'telegram'],
+    ['agent:main:x', { label: 'L', origin: { label: 'O' } }, 'L', undefined],
+    ['agent:main:x', { origin: { label: 'Bob', chatType: 'group' } }, 'Bob', undefined],
+    ['agent:main:x', { chatType: 'group', subject: 'S' }, undefined, undefined],
+    ['agent:main:x', {}, undefined, undefined],
+  ])('names %s with %j as measured', (key, members: Record<string, JsonValue>, displayName, channel) => {
+    const row = gatewayRow(members, key);
+    expect([row['displayName'], row['channel']]).toEqual([displayName, channel]);
   });
 
   it('calls no count fresh that is none', () => {

@@ -3,8 +3,10 @@
  * null (but `updatedAt`).
  */
 import type { SessionRow } from '@sessions/contracts';
-import type { JsonValue } from '../json';
+import { parseModelRef } from '../config/agents';
+import { isJsonObject, type JsonValue } from '../json';
 import { gatewayRowKind } from '../keys/key-kind';
+import { channelOf, displayNameOf } from './display-name';
 
 /** What a row falls back on where its entry says nothing; of the agent that the row belongs to. */
 export interface GatewayRowDefaults {
@@ -26,19 +28,24 @@ export function thinkingMembers(thinkingDefault: string): Readonly<Record<string
   };
 }
 
+/** Seconds after which a fast mode of `auto` begins where nothing is configured (measured). */
+const FAST_AUTO_ON_SECONDS = 60;
+
+/** What a row shows of its newest compaction checkpoint (measured). */
+const CHECKPOINT_MEMBERS = ['checkpointId', 'createdAt', 'reason'] as const;
+
 /** Pure; titles and previews are added by whoever has read them. */
 export function toGatewayRow(row: SessionRow, defaults: GatewayRowDefaults): Record<string, JsonValue> {
-  const model = row.modelOverride ?? row.model ?? defaults.model;
-  const modelProvider = row.modelOverride === undefined ? (row.model === undefined ? defaults.modelProvider : row.modelProvider) : (row.providerOverride ?? defaults.modelProvider);
+  const { provider: modelProvider, model } = shownModel(row, defaults);
   const hasTotal = row.totalTokens !== undefined && row.totalTokens >= 0;
   return withoutAbsent({
     key: row.key,
     kind: gatewayRowKind(row.key, row.chatType === undefined ? {} : { chatType: row.chatType }),
     label: row.label,
-    displayName: row.displayName,
+    displayName: displayNameOf(row),
     derivedTitle: row.derivedTitle,
     lastMessagePreview: row.lastMessagePreview,
-    channel: row.channel,
+    channel: channelOf(row),
     subject: row.subject,
     groupChannel: row.groupChannel,
     space: row.space,
@@ -51,8 +58,9 @@ export function toGatewayRow(row: SessionRow, defaults: GatewayRowDefaults): Rec
     thinkingLevel: row.thinkingLevel,
     ...thinkingMembers(defaults.thinkingDefault),
     fastMode: fastModeOf(row.fastMode),
-    effectiveFastMode: row.fastMode === 'true',
+    effectiveFastMode: fastModeOf(row.fastMode) ?? false,
     effectiveFastModeSource: row.fastMode === undefined ? 'default' : 'session',
+    fastAutoOnSeconds: FAST_AUTO_ON_SECONDS,
     verboseLevel: row.verboseLevel,
     traceLevel: row.traceLevel,
     reasoningLevel: row.reasoningLevel,
@@ -78,7 +86,7 @@ export function toGatewayRow(row: SessionRow, defaults: GatewayRowDefaults): Rec
     childSessions: row.childSessionKeys.length > 0 ? row.childSessionKeys : undefined,
     modelProvider,
     model,
-    agentRuntime: { id: 'auto', source: 'implicit' },
+    agentRuntime: { id: modelProvider?.toLowerCase() === 'openai' ? 'codex' : 'auto', source: 'implicit' },
     contextTokens: row.contextTokens ?? defaults.contextTokens,
     contextBudgetStatus: parsed(row.contextBudgetStatusJson),
     deliveryContext: parsed(row.deliveryContextJson),
@@ -87,10 +95,30 @@ export function toGatewayRow(row: SessionRow, defaults: GatewayRowDefaults): Rec
     lastAccountId: row.lastAccountId,
     lastThreadId: row.lastThreadId,
     compactionCheckpointCount: row.compactionCheckpointCount,
-    latestCompactionCheckpoint: parsed(row.latestCompactionCheckpointJson),
+    latestCompactionCheckpoint: checkpointOf(parsed(row.latestCompactionCheckpointJson)),
     hasActiveRun: row.hasActiveRun ?? false,
     messageCount: row.messageCount,
   });
+}
+
+/** Providers that are programs: their models are shown under the agent's own provider (measured). */
+const PROGRAM_PROVIDERS: ReadonlySet<string> = new Set(['claude-cli', 'google-gemini-cli']);
+
+/** The chosen model, else the one used last, else the agent's; a stored provider is not looked for in the model's name. */
+function shownModel(row: SessionRow, defaults: GatewayRowDefaults): { provider: string | undefined; model: string | undefined } {
+  const named = (name: string, stored: string | undefined): { provider: string | undefined; model: string } => {
+    if (stored !== undefined && stored !== '') return { provider: PROGRAM_PROVIDERS.has(stored) ? defaults.modelProvider : stored, model: name };
+    const { provider, model } = parseModelRef(name);
+    return { provider: provider ?? defaults.modelProvider, model };
+  };
+  if (row.modelOverride !== undefined && row.modelOverride !== '') return named(row.modelOverride, row.providerOverride);
+  if (row.model !== undefined && row.model !== '') return named(row.model, row.modelProvider);
+  return { provider: defaults.modelProvider, model: defaults.model };
+}
+
+function checkpointOf(stored: JsonValue | undefined): JsonValue | undefined {
+  if (!isJsonObject(stored)) return undefined;
+  return Object.fromEntries(CHECKPOINT_MEMBERS.filter((name) => stored[name] !== undefined).map((name) => [name, stored[name]]));
 }
 
 function withoutAbsent(row: Readonly<Record<string, JsonValue | undefined>>): Record<string, JsonValue> {

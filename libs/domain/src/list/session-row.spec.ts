@@ -22,8 +22,8 @@ describe('toSessionRow', () => {
     expect(native({ provider: 'telegram', channel: 'discord' })).toMatchObject({ channel: 'discord' });
   });
 
-  it('takes the chat type of the origin where the entry has none', () => {
-    expect(native({ origin: { chatType: 'group' } }).chatType).toBe('group');
+  it('has the chat type of the entry, never that of its origin (measured)', () => {
+    expect(native({ origin: { chatType: 'group' } }).chatType).toBeUndefined();
     expect(native({ chatType: 'direct', origin: { chatType: 'group' } }).chatType).toBe('direct');
   });
 
@@ -47,5 +47,10 @@ describe('toSessionRow', () => {
 describe('searchTextOf', () => {
   it('holds what a search looks through, in lower case', () => {
     expect(searchTextOf(native({ displayName: 'A', label: 'B', subject: 'C', modelProvider: 'P', model: 'M', lastTo: 'hidden' }))).toBe('a\nb\nc\n0190aaaa\nagent:main:main\np/m');
+  });
+
+  it('holds the chosen model beside the one used last, and the name that came with the messages', () => {
+    const text = searchTextOf(native({ providerOverride: 'openai', modelOverride: 'gpt-5', modelProvider: 'P', model: 'M', origin: { label: 'Bob' } }));
+    expect(text.split('\n')).toEqual(['bob', '0190aaaa', 'agent:main:main', 'openai/gpt-5', 'p/m']);
   });
 });

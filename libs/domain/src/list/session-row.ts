@@ -7,6 +7,7 @@ import { SessionRow, jsonBytes } from '@sessions/contracts';
 import type { ParsedEntry } from '../entry/entry';
 import { nativeView } from '../entry/simple-format';
 import { isJsonObject, type JsonObject, type JsonValue } from '../json';
+import { displayNameOf } from './display-name';
 
 type Listed = Extract<ParsedEntry, { listed: true }>;
 
@@ -37,7 +38,7 @@ export function toSessionRow(key: string, entry: Listed, facts: RowFacts): Sessi
     sessionStartedAtMs: whole('sessionStartedAt'),
     lastInteractionAtMs: whole('lastInteractionAt'),
     createdAtMs: whole('createdAt'),
-    chatType: text('chatType') ?? asText(isJsonObject(members['origin']) ? members['origin']['chatType'] : undefined),
+    chatType: text('chatType'),
     spawnedBy: text('spawnedBy'),
     label: text('label'),
     displayName: text('displayName'),
@@ -111,10 +112,13 @@ export function toSessionRow(key: string, entry: Listed, facts: RowFacts): Sessi
   });
 }
 
-/** What a search looks through, lower-cased: names, ids, key and model; never transcript text. */
+/**
+ * What a search looks through, lower-cased: names, ids, key and model; never transcript text. Of the
+ * model both the chosen and the one used last count.
+ */
 export function searchTextOf(row: SessionRow): string {
-  const model = row.model === undefined ? undefined : `${row.modelProvider ?? ''}/${row.model}`;
-  const parts = [row.displayName, row.label, row.subject, row.sessionId, row.key, model];
+  const models = [[row.providerOverride, row.modelOverride], [row.modelProvider, row.model]].filter(([, model]) => model !== undefined && model !== '').map(([provider, model]) => `${provider ?? ''}/${model ?? ''}`);
+  const parts = [displayNameOf(row), row.label, row.subject, row.sessionId, row.key, ...models];
   return parts.filter((part) => part !== undefined).join('\n').toLowerCase();
 }
 
@@ -136,10 +140,10 @@ function asNumber(value: JsonValue | undefined): number | undefined {
   return typeof value === 'number' && Number.isFinite(value) ? value : undefined;
 }
 
-/** int64 fields hold whole numbers below 2^53. */
+/** int64 fields hold whole numbers below 2^53, and no negative zero. */
 function asWhole(value: JsonValue | undefined): number | undefined {
   const number = asNumber(value);
-  return number === undefined || Math.abs(number) > Number.MAX_SAFE_INTEGER ? undefined : Math.trunc(number);
+  return number === undefined || Math.abs(number) > Number.MAX_SAFE_INTEGER ? undefined : Math.trunc(number) + 0;
 }
 
 function asInt32(value: JsonValue | undefined): number | undefined {

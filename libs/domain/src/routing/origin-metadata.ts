@@ -91,7 +91,8 @@ export function groupDisplayName(channel: string, chatType: 'group' | 'channel',
   return chatType === 'channel' ? `${channel}:#${slug.replace(/^#+/, '')}` : `${channel}:g-${slug}`;
 }
 
-function nameSlug(name: string): string {
+/** A name as keys and display names spell it: lower case, words joined by dashes. */
+export function nameSlug(name: string): string {
   return name
     .trim()
     .toLowerCase()
