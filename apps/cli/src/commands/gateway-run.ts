@@ -11,7 +11,10 @@ import { startStandalone } from '../standalone';
 import type { StandaloneOptions, StartStandalone } from '../standalone';
 import { SessionError } from '@sessions/domain';
 import { createMinimalConfig } from '@sessions/host';
+import { constants } from 'node:fs';
+import { access, mkdir } from 'node:fs/promises';
 import { isIP } from 'node:net';
+import { errorCode } from '../error-code';
 
 export interface GatewayRunFlags {
   readonly port?: string | undefined;
@@ -28,11 +31,11 @@ const LOOPBACK_HOST = '127.0.0.1';
 const LAN_HOST = '0.0.0.0';
 
 /** @throws VALIDATION */
-export function parsePort(given: string | undefined, configured: number): number {
+export function parsePort(given: string | undefined, configured: number, option = '--port'): number {
   if (given === undefined) return configured;
   const port = /^\d{1,5}$/u.test(given) ? Number(given) : Number.NaN;
   if (port <= PORT_MAX) return port;
-  throw new SessionError('VALIDATION', `--port must be a whole number from 0 to ${PORT_MAX}, for example --port 19000.`, { facts: { option: '--port', given } });
+  throw new SessionError('VALIDATION', `${option} must be a whole number from 0 to ${PORT_MAX}, for example ${option} 19000.`, { facts: { option, given } });
 }
 
 /** The address to listen on. @throws VALIDATION for a word that is none */
@@ -48,13 +51,29 @@ export function isLoopback(host: string): boolean {
   return host === '::1' || /^(::ffff:)?127\./iu.test(host);
 }
 
+/** Found out before anything listens, not at the first message. @throws READ_ONLY */
+async function ensureWritable(stateDir: string): Promise<void> {
+  try {
+    await mkdir(stateDir, { recursive: true, mode: 0o700 });
+    await access(stateDir, constants.W_OK | constants.X_OK);
+  } catch (error) {
+    const code = errorCode(error) ?? 'unknown error';
+    throw new SessionError('READ_ONLY', `the state directory ${stateDir} cannot be written (${code})`, {
+      facts: { directory: stateDir, code },
+      hint: 'make the directory writable, or choose another with OPENCLAW_STATE_DIR',
+      cause: error,
+    });
+  }
+}
+
 const given = (text: string | undefined): string | undefined => (text === undefined || text === '' ? undefined : text);
 
-/** @throws VALIDATION, CONFIG_INVALID; UNAUTHENTICATED for an open address that nobody has to log in to */
+/** @throws VALIDATION, CONFIG_INVALID, READ_ONLY; UNAUTHENTICATED for an open address that nobody has to log in to */
 export async function resolveStandaloneOptions(io: CliIo, flags: GatewayRunFlags): Promise<StandaloneOptions> {
   const { environment, config, places, warnings, configExists } = await loadCliContext(io);
   const say = (line: string): void => io.out(`${line}\n`);
   const port = parsePort(flags.port, config.gateway.port);
+  const grpcPort = flags.grpcPort === undefined ? undefined : parsePort(flags.grpcPort, 0, '--grpc-port');
   const host = parseBind(flags.bind ?? config.gateway.bind);
   const configuredToken = given(flags.token) ?? config.gateway.auth.token;
   const password = given(flags.password) ?? config.gateway.auth.password;
@@ -64,6 +83,7 @@ export async function resolveStandaloneOptions(io: CliIo, flags: GatewayRunFlags
       hint: 'Set gateway.auth.token in the configuration, or pass --token or --password.',
     });
   }
+  await ensureWritable(places.stateDir);
   const firstStart = !configExists && configuredToken === undefined && password === undefined;
   const made = firstStart ? await createMinimalConfig(environment.configPath) : undefined;
   if (made?.created === true) say(`Made a configuration with a new token: ${environment.configPath}`);
@@ -73,7 +93,7 @@ export async function resolveStandaloneOptions(io: CliIo, flags: GatewayRunFlags
     environment,
     places,
     listen: { host, port },
-    grpcPort: flags.grpcPort === undefined ? undefined : parsePort(flags.grpcPort, 0),
+    grpcPort,
     auth: { token, password },
     jsonLogs: flags.json === true,
     say,
