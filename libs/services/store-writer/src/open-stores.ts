@@ -216,7 +216,9 @@ export class OpenStores<H extends Holding> {
     const count = (before?.count ?? 0) + 1;
     const delayMs = Math.min(REOPEN_DELAY_MAX_MS, REOPEN_DELAY_MS * 2 ** (count - 1));
     this.#failures.set(agentId, { count, lastError: error, retryAtMs: this.#deps.clock.monotonicMs() + delayMs });
-    this.#deps.logger.error('store failed and is opened again on demand', { agentId, attempt: count, err: error });
+    // Another process at work is no failure of ours: its caller is told who it is.
+    if (error instanceof SessionError && error.reason === 'SESSION_LOCKED') this.#deps.logger.warn('store belongs to another process', { agentId, attempt: count });
+    else this.#deps.logger.error('store failed and is opened again on demand', { agentId, attempt: count, err: error });
   }
 
   #close(place: Place<H>): Promise<void> {
