@@ -2,7 +2,7 @@
  * From a decision's effects to what the journal keeps and what the index is told. No I/O: texts and
  * transcript ends come in through the view.
  */
-import { SessionError, formatEntry, patchRawObject, syncSimpleMembers, type JsonValue } from '@sessions/domain';
+import { SessionError, formatEntry, patchRawObject, syncedPatch, type JsonValue } from '@sessions/domain';
 import type { JournalOp, StoredResult } from './journal/codec';
 import type { IndexChange } from './session-index/worker-protocol';
 import { KEEP_RESULT_MS_MIN, LINE_BYTES_MAX, RESULT_BYTES_MAX, type Decision, type Effect, type Mutation, type TranscriptTail } from './types';
@@ -50,9 +50,8 @@ export function planMutation<T extends JsonValue>(mutation: Mutation<T>, decisio
       entryOps.push({ op: 'remove', key: effect.key });
     } else {
       const before = texts.has(effect.key) ? texts.get(effect.key) : sources.text(effect.key);
-      const set = before === undefined ? effect.set : syncSimpleMembers(before, effect.set);
-      const clear = effect.clear ?? [];
-      texts.set(effect.key, before === undefined ? formatEntry(set) : patchRawObject(before, { set, clear }));
+      const { set, clear = [] } = effect;
+      texts.set(effect.key, before === undefined ? formatEntry(set) : patchRawObject(before, syncedPatch(before, { set, clear })));
       entryOps.push({ op: 'set', key: effect.key, set, ...(clear.length > 0 ? { clear } : {}), ...(before === undefined ? { create: true } : {}) });
     }
   }

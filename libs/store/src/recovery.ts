@@ -12,7 +12,7 @@
  */
 import { constants } from 'node:fs';
 import * as path from 'node:path';
-import { formatEntry, patchRawObject, syncSimpleMembers } from '@sessions/domain';
+import { formatEntry, patchRawObject, syncedPatch } from '@sessions/domain';
 import { hasErrorCode, type FileSystem } from './files/file-system';
 import type { StoreLayout } from './files/layout';
 import { quarantineBytes } from './files/quarantine';
@@ -147,7 +147,7 @@ export function replayEntries(records: readonly JournalRecord[], appliedSeq: num
       } else if (op.op === 'set') {
         const before = texts.has(op.key) ? texts.get(op.key) : textOf(op.key);
         if (before === undefined && op.create !== true) continue;
-        const text = before === undefined ? formatEntry(op.set) : patchRawObject(before, { set: syncSimpleMembers(before, op.set), clear: op.clear ?? [] });
+        const text = before === undefined ? formatEntry(op.set) : patchRawObject(before, syncedPatch(before, { set: op.set, clear: op.clear ?? [] }));
         texts.set(op.key, text);
         changes.push({ kind: 'put', key: op.key, text, seq: record.seq });
       }
