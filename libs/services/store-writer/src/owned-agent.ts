@@ -23,6 +23,8 @@ export const KEEP_CHANNEL_RESULT_MS = 7 * 24 * 60 * 60_000;
 export interface OpenAgentStore extends Holding {
   readonly store: AgentStore;
   readonly events: EventPublisher;
+  /** Last mutation that was acknowledged. */
+  seq: number;
 }
 
 export interface OwnedAgentDeps {
@@ -65,9 +67,9 @@ export class OwnedAgent {
   }
 
   /** @returns what `work` does, or `empty()` where the agent has no store. */
-  async read<T>(work: (store: AgentStore) => Promise<T>, empty: () => T): Promise<T> {
+  async read<T>(work: (store: AgentStore, open: OpenAgentStore) => Promise<T>, empty: () => T): Promise<T> {
     if (!(await this.hasStore())) return empty();
-    return this.deps.stores.use(this.agentId, ({ store }) => work(store));
+    return this.deps.stores.use(this.agentId, (open) => work(open.store, open));
   }
 
   /** For work that may create the store. */
@@ -95,7 +97,8 @@ export class OwnedAgent {
   }
 }
 
-async function commit<T extends JsonValue & { readonly method: string }>({ store, events }: OpenAgentStore, request: MutationRequest<T>): Promise<MutationOutcome<T>> {
+async function commit<T extends JsonValue & { readonly method: string }>(open: OpenAgentStore, request: MutationRequest<T>): Promise<MutationOutcome<T>> {
+  const { store, events } = open;
   let turn: ReturnType<EventPublisher['takeTurn']> | undefined;
   let announcements: Planned<T>['announcements'] = [];
   let outcome: MutationOutcome<T>;
@@ -118,6 +121,7 @@ async function commit<T extends JsonValue & { readonly method: string }>({ store
     turn?.giveUp();
     throw error;
   }
+  open.seq = Math.max(open.seq, outcome.seq);
   turn?.done(announcements);
   if (outcome.repeated && outcome.result.method !== request.method) {
     throw new SessionError('IDEMPOTENCY_MISMATCH', 'the idempotency key was used before with another method', { facts: { method: outcome.result.method } });

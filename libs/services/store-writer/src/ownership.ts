@@ -56,7 +56,7 @@ export class Ownership {
     const { ids, defaultAgentId } = configuredAgents(config());
     const { stores, skipped } = await storesOnDisk(config(), places);
     for (const { path, reason } of skipped) logger.warn('a place that looks like a store is not served', { file: path, reason: reason.replaceAll(' ', '-') });
-    await Promise.all([...new Set([...ids, ...stores.map((store) => store.agentId)])].map((agentId) => this.#serve(agentId)));
+    await Promise.all([...new Set([...ids, ...stores.map((store) => store.agentId)])].filter((agentId) => this.#covers(agentId)).map((agentId) => this.#serve(agentId)));
     await this.#agents.get(defaultAgentId)?.agent.read(() => Promise.resolve(), () => undefined);
     const handlers: StoreHandlers = {
       claimStore: ({ agentId }) => this.claim(agentId),
@@ -71,12 +71,13 @@ export class Ownership {
   /** Serves an agent, if it is not served yet, and says who its owner is now. */
   async claim(agent: string): Promise<ClaimStoreResponse> {
     const agentId = asAgentId(agent);
+    this.#refuseUncovered(agentId);
     await this.#agents.get(agentId)?.handingOver;
     const entry = this.#agents.get(agentId) ?? this.#serveNew(agentId);
     await entry.served;
     const { owner } = this.#deps;
     return entry.agent.read(
-      async (store) => ClaimStoreResponse.create({ epoch: store.epoch, owner, storeSeq: (await store.info()).seq }),
+      ({ epoch }, { seq }) => Promise.resolve(ClaimStoreResponse.create({ epoch, owner, storeSeq: seq })),
       () => ClaimStoreResponse.create({ owner }),
     );
   }
@@ -86,6 +87,19 @@ export class Ownership {
     this.#draining = true;
     const served = await Promise.allSettled([...this.#agents.values()].map((entry) => entry.served));
     await Promise.all([this.#pool?.stop(), ...served.map((one) => (one.status === 'fulfilled' ? one.value.stop() : undefined))]);
+  }
+
+  /** `storeWriter.agents` names whom this writer may answer for; `*` stands for any characters. */
+  #covers(agentId: AgentId): boolean {
+    return this.#deps.config().storeWriter.agents.some((pattern) => matches(pattern, agentId));
+  }
+
+  #refuseUncovered(agentId: AgentId): void {
+    if (this.#covers(agentId)) return;
+    throw new SessionError('NO_OWNER', `this store-writer does not answer for agent ${agentId}`, {
+      facts: { agentId },
+      hint: 'storeWriter.agents in the configuration names the agents',
+    });
   }
 
   async #serve(agentId: AgentId): Promise<void> {
@@ -117,7 +131,7 @@ export class Ownership {
       const { stores, logger } = this.#deps;
       try {
         const answer = stores.isOpen(agentId)
-          ? await stores.use(agentId, async ({ store }) => HandOverResponse.create({ epoch: store.epoch, storeSeq: (await store.info()).seq }))
+          ? await stores.use(agentId, ({ store, seq }) => Promise.resolve(HandOverResponse.create({ epoch: store.epoch, storeSeq: seq })))
           : HandOverResponse.create({});
         await stores.release(agentId);
         return answer;
@@ -154,4 +168,9 @@ export class Ownership {
   async #hasStore(agentId: AgentId): Promise<boolean> {
     return (await (this.#agents.get(agentId)?.agent ?? this.#deps.createAgent(agentId)).hasStore());
   }
+}
+
+function matches(pattern: string, agentId: string): boolean {
+  const parts = pattern.split('*').map((part) => part.replace(/[^a-z0-9_-]/gi, (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`));
+  return new RegExp(`^${parts.join('.*')}$`, 'u').test(agentId);
 }

@@ -115,6 +115,12 @@ describe('ownership', () => {
     }
   });
 
+  it('answers only for the agents that it is configured for', async () => {
+    const made = await bench({ config: { storeWriter: { agents: ['main', 'team-*'] } } });
+    await expect(made.pool.claimStore({ agentId: 'other' })).rejects.toMatchObject({ reason: 'NO_OWNER' });
+    await expect(made.pool.claimStore({ agentId: 'team-a' })).resolves.toMatchObject({ owner: 'store-writer/test' });
+  });
+
   it('names methods that it does not have', async () => {
     const made = await bench();
     await expect(made.client.resetSession({ agentId: 'main', key: KEY, reason: 'new', waitMs: undefined, fields: [], expectedSessionId: undefined })).rejects.toMatchObject({ reason: 'UNSUPPORTED' });

@@ -69,6 +69,7 @@ export function createStoreWriter(deps: StoreWriterDeps): Service {
       return {
         store,
         events,
+        seq: (await store.info()).seq,
         get failure() {
           return store.failure;
         },

@@ -34,6 +34,7 @@ export function liveSpelling<E extends { readonly key: string }>(key: string, fi
   const [first] = found;
   if (first === undefined) return undefined;
   const same = found.filter((entry) => directWordless(entry.key) === directWordless(first.key));
+  if (same.length === 1) return first;
   return same.reduce((live, entry) => (updatedAtOf(entry) > updatedAtOf(live) ? entry : live), first);
 }
 

@@ -6,6 +6,7 @@ import { decideCreate, type CreateAnswer, type Creation } from '../decisions/dec
 import { readFieldChanges } from '../decisions/field-patch';
 import { uuidV7 } from '../new-ids';
 import type { OwnedAgent } from '../owned-agent';
+import { answeredEntry } from './entry-json';
 import { newSessionOf } from './new-session-of';
 import { requestHash } from './request-hash';
 
@@ -36,7 +37,7 @@ export async function createSession(agent: OwnedAgent, request: StoreServiceCrea
         storeSeq: seq,
         key: result.key,
         sessionId: result.sessionId ?? '',
-        entryJson: Buffer.from(entry.text),
+        entryJson: answeredEntry(entry.text),
         created: result.created,
         encodedRow: Buffer.from(entry.encodedRow),
       });

@@ -13,9 +13,9 @@ export function getEntry(agent: OwnedAgent, request: GetEntryRequest): Promise<G
   const { by } = request;
   if (by === undefined) throw new SessionError('VALIDATION', 'a key or a session id is required');
   return agent.read(
-    async (store) => {
+    async (store, open) => {
       const entry = by.$case === 'key' ? await entryOfKey(store, by.value) : await store.entry({ sessionId: by.value });
-      const storeSeq = (await store.info()).seq;
+      const storeSeq = open.seq;
       if (entry === undefined) return GetEntryResponse.create({ epoch: store.epoch, storeSeq, found: false });
       const bytes = Buffer.from(entry.text);
       const offset = Math.max(0, request.entryOffset ?? 0);

@@ -1,43 +1,42 @@
 /** ListEntries: rows newest first, as the index has them encoded; decoded only where a filter or a text needs it. */
 import { EntryFilter, ListEntriesResponse, SessionRow, type ListEntriesRequest } from '@sessions/contracts';
-import { SessionError, cliRowKind, lookupCandidates, patchRawObject } from '@sessions/domain';
+import { SessionError, cliRowKind, lookupCandidates } from '@sessions/domain';
 import { LIST_ANSWER_BYTES } from '@sessions/bus';
 import { VISIBILITY, type AgentStore, type ListPage, type ListQuery, type Visibility } from '@sessions/store';
 import type { OwnedAgent } from '../owned-agent';
+import { withoutBulky } from './entry-json';
 import { rowTexts } from './row-texts';
 
 /** Rows of one answer. */
 export const LIST_LIMIT_MAX = 1000;
 /** Keys that one filter may name. */
 export const FILTER_KEYS_MAX = 1000;
-/** Members of an entry that no list carries: they are large and of no use in one. */
-const BULKY_MEMBERS = ['skillsSnapshot', 'systemPromptReport'] as const;
-
 /** @throws VALIDATION for a limit, an offset or too many keys, UNSUPPORTED for an order */
 export function listEntries(agent: OwnedAgent, request: ListEntriesRequest): Promise<ListEntriesResponse> {
   const { limit, offset } = checked(request);
   const filter = request.filter ?? EntryFilter.create({});
   const empty = (): ListEntriesResponse => ListEntriesResponse.create({ path: agent.deps.sessionsFile() });
-  return agent.read(async (store) => {
+  return agent.read(async (store, open) => {
     const query = queryOf(filter, agent.deps.clock.nowMs());
     const passes = rowTest(filter);
     const wanted = request.countOnly ? 0 : limit;
     const page = passes === undefined ? await store.list({ ...query, offset, limit: wanted }) : await scan(store, filter, { query, passes, offset, limit: wanted });
-    const info = await store.info();
     const answer = ListEntriesResponse.create({
       epoch: store.epoch,
-      storeSeq: info.seq,
+      storeSeq: open.seq,
       totalCount: page.totalCount,
       path: store.layout.sessionsFile,
       warnings: [...page.warnings],
     });
     let bytes = 0;
+    const wantsTexts = request.includeDerivedTitles || request.includeLastMessage;
     for (const encoded of page.encodedRows) {
-      const row = await rowTexts(store, encoded, request);
+      // Not waited for where there is nothing to wait for: a plain list copies rows and nothing else.
+      const row = wantsTexts ? await rowTexts(store, encoded, request) : encoded;
       const entryJson = request.full ? await entryOf(store, encoded) : undefined;
       bytes += row.length + (entryJson?.length ?? 0);
       if (bytes > LIST_ANSWER_BYTES && answer.encodedRows.length > 0) break;
-      answer.encodedRows.push(Buffer.from(row));
+      answer.encodedRows.push(Buffer.isBuffer(row) ? row : Buffer.from(row));
       if (entryJson !== undefined) answer.entriesJson.push(entryJson);
     }
     const nextOffset = offset + answer.encodedRows.length;
@@ -140,5 +139,5 @@ async function rowsOfKeys(store: AgentStore, { keys, includeGlobal, includeUnkno
 async function entryOf(store: AgentStore, encodedRow: Uint8Array): Promise<Buffer> {
   const entry = await store.entry({ key: SessionRow.decode(encodedRow).key });
   if (entry === undefined) return Buffer.from('{}');
-  return Buffer.from(BULKY_MEMBERS.some((name) => entry.text.includes(`"${name}"`)) ? patchRawObject(entry.text, { clear: BULKY_MEMBERS }) : entry.text);
+  return withoutBulky(entry.text);
 }

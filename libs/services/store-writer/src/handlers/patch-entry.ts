@@ -6,6 +6,7 @@ import { decidePatch, type PatchAnswer } from '../decisions/decide-patch';
 import { readFieldChanges } from '../decisions/field-patch';
 import type { OwnedAgent } from '../owned-agent';
 import { goneSince } from './create-session';
+import { answeredEntry } from './entry-json';
 import { newSessionOf } from './new-session-of';
 import { requestHash } from './request-hash';
 
@@ -35,7 +36,7 @@ export async function patchEntry(agent: OwnedAgent, request: PatchEntryRequest, 
         epoch,
         storeSeq: seq,
         key: result.key,
-        entryJson: Buffer.from(entry.text),
+        entryJson: answeredEntry(entry.text),
         encodedRow: Buffer.from(entry.encodedRow),
         created: result.created,
       });

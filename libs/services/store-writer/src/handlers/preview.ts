@@ -18,10 +18,10 @@ export function preview(agent: OwnedAgent, request: PreviewRequest): Promise<Pre
   if (limit < 1) throw new SessionError('VALIDATION', 'limit must be at least 1');
   if (maxChars < CHARS_MIN) throw new SessionError('VALIDATION', `max_chars must be at least ${String(CHARS_MIN)}`);
   return agent.read(
-    async (store) => {
+    async (store, open) => {
       const previews: SessionPreview[] = [];
       for (const key of keys) previews.push(await previewOfKey(store, key, Math.min(limit, ITEMS_MAX), maxChars));
-      return PreviewResponse.create({ epoch: store.epoch, storeSeq: (await store.info()).seq, previews });
+      return PreviewResponse.create({ epoch: store.epoch, storeSeq: open.seq, previews });
     },
     () => PreviewResponse.create({ previews: keys.map((key) => ({ key, status: 'missing', items: [] })) }),
   );

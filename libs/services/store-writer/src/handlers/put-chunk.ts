@@ -6,8 +6,8 @@ import type { Uploads } from '../uploads';
 /** @throws VALIDATION, TOO_LARGE, OVERLOADED */
 export function putChunk(agent: OwnedAgent, uploads: Uploads, request: PutChunkRequest): Promise<PutChunkResponse> {
   // The store is opened first: its directory holds the pieces.
-  return agent.use(async ({ store }) => {
+  return agent.use(async (open) => {
     const receivedBytes = await uploads.put(agent.agentId, request);
-    return PutChunkResponse.create({ epoch: store.epoch, storeSeq: (await store.info()).seq, receivedBytes });
+    return PutChunkResponse.create({ epoch: open.store.epoch, storeSeq: open.seq, receivedBytes });
   });
 }

@@ -1,5 +1,5 @@
 /** History, page by page and followed, through the whole service. */
-import { AppendRecordsRequest, ReadHistoryRequest } from '@sessions/contracts';
+import { AppendRecordsRequest, DeliverRequest, InboundMessage, ReadHistoryRequest, ResolvedRoute } from '@sessions/contracts';
 import { KEY, bench, cleanUpBenches, history, telegram, textOf, until } from '../testing/writer-bench';
 
 cleanUpBenches();
@@ -77,5 +77,32 @@ describe('history', () => {
       if (item?.$case === 'pageEnd') break;
     }
     expect(seen).toEqual(['m2', 'm3']);
+  });
+
+  it('goes on with the new transcript when the key gets another session', async () => {
+    const made = await bench();
+    const key = 'agent:main:cron:report';
+    const run = (text: string) =>
+      made.client.deliver(
+        DeliverRequest.create({
+          agentId: 'main',
+          route: ResolvedRoute.create({ agentId: 'main', sessionKey: key, matchedBy: 'default', originKind: 'cron' }),
+          message: InboundMessage.create({ role: 'user', text, bookkeeping: true }),
+        }),
+      );
+    const first = await run('run 1');
+    const seen: string[] = [];
+    const stream = made.client.readHistory(ReadHistoryRequest.create({ agentId: 'main', by: { $case: 'key', value: key }, follow: true }));
+    let second: Awaited<ReturnType<typeof run>> | undefined;
+    for await (const { item } of stream) {
+      if (item?.$case === 'pageEnd' && second === undefined) second = await run('run 2');
+      else if (item?.$case === 'pageEnd') break;
+      if (item?.$case === 'reset') {
+        expect(item.value).toMatchObject({ previousSessionId: first.sessionId, sessionId: second?.sessionId });
+        seen.push('reset');
+      }
+      if (item?.$case === 'records') seen.push(...item.value.records.map(({ lineJson }) => textOf(lineJson)));
+    }
+    expect(seen).toEqual(['run 1', 'reset', 'run 2']);
   });
 });

@@ -101,7 +101,7 @@ class HistoryReader {
   }
 
   async #head(): Promise<Item> {
-    const [epoch, storeSeq] = await this.#agent.use(async ({ store }) => [store.epoch, (await store.info()).seq] as const);
+    const [epoch, storeSeq] = await this.#agent.use(({ store, seq }) => Promise.resolve([store.epoch, seq] as const));
     return { $case: 'head', value: HistoryHead.create({ epoch, storeSeq, key: this.#key, sessionId: this.#sessionId ?? undefined, found: true }) };
   }
 

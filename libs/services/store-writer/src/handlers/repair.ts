@@ -13,7 +13,7 @@ export async function repair(agent: OwnedAgent, request: RepairRequest): Promise
   if (!(await agent.hasStore())) return RepairResponse.create({});
   // The engine opens the store itself, to do what an owner's ordinary opening does not.
   const report = await agent.deps.stores.whileClosed(agent.agentId, () => repairStore(agent.deps.openOptions()));
-  const { epoch, storeSeq } = await agent.use(async ({ store }) => ({ epoch: store.epoch, storeSeq: (await store.info()).seq }));
+  const { epoch, storeSeq } = await agent.use(({ store, seq }) => Promise.resolve({ epoch: store.epoch, storeSeq: seq }));
   return RepairResponse.create({
     epoch,
     storeSeq,

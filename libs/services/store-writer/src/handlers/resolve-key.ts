@@ -10,9 +10,9 @@ export function resolveKey(agent: OwnedAgent, request: ResolveKeyRequest): Promi
   const { by } = request;
   if (by === undefined) throw new SessionError('VALIDATION', 'a key, a session id or a label is required');
   return agent.read(
-    async (store) => {
+    async (store, open) => {
       const entry = await find(store, by);
-      const storeSeq = (await store.info()).seq;
+      const storeSeq = open.seq;
       const passes = entry !== undefined && isWanted(entry, request);
       return ResolveKeyResponse.create({
         epoch: store.epoch,

@@ -20,13 +20,13 @@ export function search(agent: OwnedAgent, request: SearchRequest): Promise<Searc
   if (limit < 1 || limit > LIMIT_MAX) throw new SessionError('VALIDATION', `limit must be 1 to ${String(LIMIT_MAX)}`);
   const offset = offsetOf(request.cursor);
   return agent.read(
-    async (store) => {
+    async (store, open) => {
       const page = await store.list({ search: query, offset, limit });
       const hits = page.encodedRows.map((encoded) => hitOf(agent.agentId, SessionRow.decode(encoded), query));
       const next = offset + hits.length;
       return SearchResponse.create({
         epoch: store.epoch,
-        storeSeq: (await store.info()).seq,
+        storeSeq: open.seq,
         hits,
         nextCursor: next < page.totalCount && hits.length > 0 ? `o${String(next)}` : undefined,
       });

@@ -13,7 +13,7 @@ interface Look {
 
 export async function* verify(agent: OwnedAgent, { signal }: CallContext): AsyncGenerator<VerifyResponse> {
   const look = await agent.read<Look | undefined>(
-    (store) => lookAt(agent, store, signal),
+    async (store, open) => ({ ...(await lookAt(agent, store, signal)), storeSeq: open.seq }),
     () => undefined,
   );
   for (const finding of look?.report.findings ?? []) yield { item: { $case: 'finding', value: toFinding(finding) } };
@@ -35,7 +35,7 @@ export async function* verify(agent: OwnedAgent, { signal }: CallContext): Async
   };
 }
 
-async function lookAt(agent: OwnedAgent, store: AgentStore, signal: AbortSignal): Promise<Look> {
+async function lookAt(agent: OwnedAgent, store: AgentStore, signal: AbortSignal): Promise<Omit<Look, 'storeSeq'>> {
   // What is acknowledged but not yet in the sessions file would look like a difference.
   if (store.writable && store.isCheckpointDue) await store.checkpoint();
   const { nativeBinding } = agent.deps.openOptions();
@@ -45,5 +45,5 @@ async function lookAt(agent: OwnedAgent, store: AgentStore, signal: AbortSignal)
     signal,
     ...(nativeBinding === undefined ? {} : { nativeBinding }),
   });
-  return { report, epoch: store.epoch, storeSeq: (await store.info()).seq };
+  return { report, epoch: store.epoch };
 }
