@@ -15,7 +15,7 @@ import { createFanOut } from './fan-out';
 import type { Connection } from './gateway/connection';
 import { createGatewayEvents } from './gateway/events';
 import type { GatewayDeps } from './gateway/method';
-import { contextOf, hearsBroadcasts, serveRequest } from './gateway/methods';
+import { ANNOUNCED_METHODS, contextOf, hearsBroadcasts, serveRequest } from './gateway/methods';
 import { healthPayload } from './gateway/methods/health';
 import { createGatewayRows } from './gateway/rows';
 import { createRouterHandlers, serveOnBus } from './handlers/router-service';
@@ -60,12 +60,21 @@ export function createRouter(deps: RouterDeps): Router {
     },
   };
   const connected = deps.metrics.gauge('sessions_gateway_connections', 'Open WebSocket connections of clients');
+  const durations = deps.metrics.durations('sessions_gateway_request_seconds', 'Time to answer a request of the gateway protocol', ['method']);
   const sockets = createGatewaySockets({
     clock,
     logger,
     handshakeFacts: () => ({ credentials: auth, grantedScopes: grantedScopes() }),
     hello: async (connection) => helloPayload(gatewayDeps, connection),
-    serve: (connection, frame) => serveRequest(gatewayDeps, connection, frame),
+    async serve(connection, frame) {
+      const beganAtMs = clock.monotonicMs();
+      const method = ANNOUNCED_METHODS.includes(frame.method) ? frame.method : 'other';
+      try {
+        return await serveRequest(gatewayDeps, connection, frame);
+      } finally {
+        durations.observe({ method }, (clock.monotonicMs() - beganAtMs) / 1000);
+      }
+    },
     onConnected(connection) {
       connected.set(sockets.connections.size);
       if (hearsBroadcasts(connection)) void sendHealth(connection);

@@ -35,3 +35,16 @@ export function bearerMatches(header: string | undefined, credentials: Credentia
 export function isOpen(credentials: Credentials): boolean {
   return (credentials.token ?? '') === '' && (credentials.password ?? '') === '';
 }
+
+/**
+ * True when a request is not one that a page of another site makes. Without `Origin` it comes from
+ * a program; a browser always sends it where it matters.
+ */
+export function isSameOrigin(origin: string | undefined, host: string | undefined): boolean {
+  if (origin === undefined) return true;
+  try {
+    return host !== undefined && new URL(origin).host === host.toLowerCase();
+  } catch {
+    return false;
+  }
+}

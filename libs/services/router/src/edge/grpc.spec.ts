@@ -80,6 +80,13 @@ describe('RouterService over gRPC', () => {
     expect(running.stores.entry('main', 'agent:main:notes')).toMatchObject({ sendPolicy: 'deny' });
   });
 
+  it('makes one session of a request that is made again', async () => {
+    const meta = metadata({ 'sess-idempotency-key': 'make-1' });
+    const first = await call<CreateSessionResponse>('createSession', CreateSessionRequest.create({}), meta);
+    expect(first.key).toMatch(/^agent:main:dashboard:[0-9a-f-]{36}$/);
+    expect(await call<CreateSessionResponse>('createSession', CreateSessionRequest.create({}), meta)).toMatchObject({ key: first.key, sessionId: first.sessionId });
+  });
+
   it('streams history', async () => {
     await call('submitMessage', hello);
     const begin = client.getHistory;

@@ -12,7 +12,7 @@ import { SessionError } from '@sessions/domain';
 import { metaFromClient, toSessionError } from '@sessions/bus';
 import type { Bus, CallContext } from '@sessions/bus';
 import type { Health, Logger, Metrics } from '@sessions/host';
-import { bearerMatches, isOpen } from '../auth/credentials';
+import { bearerMatches, isOpen, isSameOrigin } from '../auth/credentials';
 import type { Credentials } from '../auth/credentials';
 import { SHARED_SECRET_SCOPES, holdsScope, narrowScopes } from '../auth/scopes';
 import type { OperatorScope } from '../auth/scopes';
@@ -135,7 +135,10 @@ async function handle(deps: HttpServerDeps, request: IncomingMessage, response: 
   if (!allowed.some((one) => one === method)) {
     return sendMethodNotAllowed(response, allowed.flatMap((one) => (one === 'GET' ? ['GET', 'HEAD'] : [one])));
   }
-  if (!isOpen(deps.auth) && !bearerMatches(request.headers.authorization, deps.auth)) return sendUnauthorized(response);
+  const { authorization, origin, host } = request.headers;
+  // Where no token is asked for, a page of another site could send requests through its visitor's browser.
+  const isAdmitted = isOpen(deps.auth) ? isSameOrigin(origin, host) : bearerMatches(authorization, deps.auth);
+  if (!isAdmitted) return sendUnauthorized(response);
   if (isMetrics) return sendText(response, 200, await deps.metrics.text(), { 'content-type': deps.metrics.contentType });
   if (chosen !== undefined) await serveRoute(deps, chosen.route, { request, response, url, captured: chosen.captured });
 }

@@ -34,6 +34,15 @@ describe('the door', () => {
     expect(await (await get('/metrics')).text()).toContain('sessions_http_requests_total');
   });
 
+  it('asks programs for nothing where no secret is set, but refuses pages of other sites', async () => {
+    const open = await startRouter({}, { auth: {} });
+    const status = async (own: Record<string, string>): Promise<number> => (await fetch(`${open.url}/metrics`, { headers: own })).status;
+    expect(await status({})).toBe(200);
+    expect(await status({ origin: open.url })).toBe(200);
+    expect(await status({ origin: 'https://evil.example' })).toBe(401);
+    await open.stop();
+  });
+
   it('names the methods of a path, and knows no other paths', async () => {
     const wrong = await get('/v1/messages');
     expect([wrong.status, wrong.headers.get('allow')]).toEqual([405, 'POST']);

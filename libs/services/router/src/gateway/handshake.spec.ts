@@ -120,6 +120,16 @@ describe('the handshake', () => {
     socket.close();
   });
 
+  it('lets no page of another site in where no secret is asked for', async () => {
+    const open = await startRouter({}, { auth: {} });
+    const page = await TestClient.open(open.wsUrl, { origin: 'https://evil.example' });
+    expect((await page.request('connect', connectParams({ auth: undefined }))).error).toMatchObject({ details: { code: 'CONTROL_UI_ORIGIN_NOT_ALLOWED' } });
+    const program = await TestClient.open(open.wsUrl);
+    expect((await program.request('connect', connectParams({ auth: undefined }))).ok).toBe(true);
+    program.close();
+    await open.stop();
+  });
+
   it('wants connect first', async () => {
     const client = await TestClient.open(running.wsUrl);
     const answer = await client.request('health');

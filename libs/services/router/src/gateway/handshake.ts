@@ -2,7 +2,7 @@
  * Decides on a `connect` request: protocol, credentials, device, role, scopes. Pure but for the
  * signature check; the texts, codes and close codes are those that existing clients act on.
  */
-import { judgeSecret, isOpen } from '../auth/credentials';
+import { isOpen, isSameOrigin, judgeSecret } from '../auth/credentials';
 import type { Credentials } from '../auth/credentials';
 import { judgeDevice } from '../auth/device';
 import type { DeviceVerdict } from '../auth/device';
@@ -56,7 +56,7 @@ export function decideConnect(params: ConnectParams, facts: HandshakeFacts): Acc
   if (protocol < Math.max(params.minProtocol, PROTOCOL_MIN)) return protocolMismatch(params);
   const role = params.role ?? 'operator';
   if (role !== 'operator' && role !== 'node') return refuse('invalid role');
-  if (params.client.id === CONTROL_UI && !originAllowed(facts)) {
+  if (!originAllowed(params, facts)) {
     return refuse('origin not allowed (open the control UI from the gateway host)', { code: 'CONTROL_UI_ORIGIN_NOT_ALLOWED' });
   }
   const scopes = params.scopes ?? [];
@@ -107,14 +107,13 @@ function judgeAuth(params: ConnectParams, credentials: Credentials): Refused | u
   });
 }
 
-/** A page of another site must not drive the gateway with a token that the browser keeps. */
-function originAllowed({ origin, host }: HandshakeFacts): boolean {
-  if (origin === undefined || host === undefined) return false;
-  try {
-    return new URL(origin).host === host.toLowerCase();
-  } catch {
-    return false;
-  }
+/**
+ * A page of another site must not drive the gateway: neither with a token that the browser keeps
+ * for the control UI, nor where no token is asked for.
+ */
+function originAllowed({ client }: ConnectParams, { origin, host, credentials }: HandshakeFacts): boolean {
+  if (client.id === CONTROL_UI) return origin !== undefined && isSameOrigin(origin, host);
+  return !isOpen(credentials) || isSameOrigin(origin, host);
 }
 
 function protocolMismatch({ minProtocol, maxProtocol }: ConnectParams): Refused {

@@ -1,5 +1,4 @@
 /** CreateSession: a row that lasts, with an optional first message. */
-import { randomUUID } from 'node:crypto';
 import { CreateSessionResponse, FieldChange, StoreServiceCreateSessionRequest } from '@sessions/contracts';
 import type { CreateSessionRequest } from '@sessions/contracts';
 import { SessionError, assertCreatableKey, asAgentId, configuredAgents, isUuid, modelFor, parseLabel, parseModelRef, parseSessionKey, slugAgentId } from '@sessions/domain';
@@ -8,6 +7,7 @@ import type { CallContext } from '@sessions/bus';
 import type { HandlerDeps } from '../deps';
 import { deliverTo } from './deliver-to';
 import { readEntry } from './describe-session';
+import { uuidOfCall } from './minted-id';
 import { addressOfKey, resolveAddress } from './resolve-address';
 import type { Address } from './resolve-address';
 
@@ -57,9 +57,7 @@ async function addressOf(deps: HandlerDeps, request: CreateSessionRequest, conte
   const key = request.key?.trim();
   if (key === undefined || key === '') {
     const agentId = request.agentId === undefined ? defaultAgentId : slugAgentId(request.agentId);
-    // The same request made again has to name the same session.
-    const id = isUuid(context.requestId) ? context.requestId : randomUUID();
-    return { agentId, key: `agent:${agentId}:dashboard:${id}` };
+    return { agentId, key: `agent:${agentId}:dashboard:${uuidOfCall(context)}` };
   }
   if (isUuid(key)) return resolveAddress(deps, request, context);
   const named = parseSessionKey(key).agentId;

@@ -1,6 +1,9 @@
 /**
  * ListSessions: rows of one store as they come, or of several merged by activity. Rows stay
  * encoded; only what the merge compares is read from them.
+ *
+ * A key in two stores is one row: that of the agent the key names, else the newer one. Finding all
+ * such keys would mean reading all rows, so `totalCount` counts a stray row until a page reaches it.
  */
 import { EntryFilter, ListEntriesRequest } from '@sessions/contracts';
 import type { AgentInfo, ListEntriesResponse, ListSessionsRequest, ListSessionsResponse } from '@sessions/contracts';

@@ -7,6 +7,7 @@ import type { InboundEnvelope, Route } from '@sessions/domain';
 import type { CallContext } from '@sessions/bus';
 import type { HandlerDeps } from '../deps';
 import { deliverTo } from './deliver-to';
+import { uuidOf } from './minted-id';
 
 /** Longest wait for the end of a run, milliseconds. */
 export const WAIT_MS_MAX = 600_000;
@@ -126,13 +127,4 @@ function withoutAbsent(value: unknown): unknown {
 
 function digest(text: string): string {
   return createHash('sha256').update(text, 'utf8').digest('hex');
-}
-
-/** A UUID (version 8) that follows from a text. */
-function uuidOf(text: string): string {
-  const bytes = createHash('sha256').update(text, 'utf8').digest().subarray(0, 16);
-  bytes.writeUInt8((bytes.readUInt8(6) & 0x0f) | 0x80, 6);
-  bytes.writeUInt8((bytes.readUInt8(8) & 0x3f) | 0x80, 8);
-  const hex = bytes.toString('hex');
-  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
 }
