@@ -1,8 +1,10 @@
 /** What the service promises beside its methods: events, ownership, start and end. */
 import { existsSync, mkdirSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import * as path from 'node:path';
-import { GetEntryRequest, HandOverRequest, ListEntriesRequest, SessionRow, StoreServiceService } from '@sessions/contracts';
+import { GetEntryRequest, HandOverRequest, ListEntriesRequest, SessionRow, StoreServiceService, type DeliverResponse } from '@sessions/contracts';
 import { createClient } from '@sessions/bus';
+import { SessionError } from '@sessions/domain';
+import { openStore, type AgentStore } from '@sessions/store';
 import { createRecordingLogger } from '@sessions/host/testing';
 import { KEY, bench, cleanUpBenches, history, newStateDir, sessionsDir, subjects, telegram, textOf, until } from './testing/writer-bench';
 
@@ -100,6 +102,29 @@ describe('ownership', () => {
     // Under jest the native module's errors are of another realm than the engine's: it passes them on as they are.
     expect(refusal).toMatch(/^(SESSION_LOCKED|SQLITE_BUSY)$/);
     await expect(made.client.deliver(telegram('still here'))).resolves.toMatchObject({ messageSeq: 2 });
+  });
+
+  it('opens a store again that failed, with everything that was acknowledged', async () => {
+    const handed: AgentStore[] = [];
+    const made = await bench({
+      openStore: async (options) => {
+        const store = await openStore(options);
+        handed.push(store);
+        return store;
+      },
+    });
+    const first = await made.client.deliver(telegram('Hello'), { idempotencyKey: 'k1' });
+    handed[0]?.fail(new SessionError('OUTCOME_UNKNOWN', 'a sync failed'));
+    const refused = await made.client.deliver(telegram('again'), { idempotencyKey: 'k2' }).catch((error: unknown) => error);
+    expect(refused).toMatchObject({ reason: 'OUTCOME_UNKNOWN' });
+    let answer: DeliverResponse | undefined;
+    while (answer === undefined) answer = await made.client.deliver(telegram('again'), { idempotencyKey: 'k2' }).catch(() => undefined);
+    expect(answer).toMatchObject({ sessionId: first.sessionId, messageSeq: 2 });
+    expect(answer.epoch).toBeGreaterThan(first.epoch);
+    expect(await made.client.deliver(telegram('Hello'), { idempotencyKey: 'k1' })).toMatchObject({ status: 'duplicate', messageId: first.messageId });
+    expect((await history(made)).texts).toEqual(['Hello', 'again']);
+    const epochs = made.events.filter((event) => event.body?.$case === 'store').map((event) => event.epoch);
+    expect(epochs).toEqual([first.epoch, answer.epoch]);
   });
 
   it('works through more agents than may be open at a time', async () => {

@@ -22,7 +22,7 @@ import {
 import { createClient, createInProcessBus, createSubjects, type Bus, type Client } from '@sessions/bus';
 import { parseConfig, type SessionConfig } from '@sessions/domain';
 import { createMetrics, silentLogger, systemClock, type Logger, type Service } from '@sessions/host';
-import { createStoreWriter } from '../store-writer';
+import { createStoreWriter, type StoreWriterDeps } from '../store-writer';
 
 /** Session key of Ann, whose messages `telegram` makes. */
 export const KEY = 'agent:main:telegram:direct:123';
@@ -51,7 +51,7 @@ function configOf(raw: unknown): SessionConfig {
 }
 
 /** Starts a service; it is stopped and its directory removed after the test. */
-export async function bench(options: { stateDir?: string; config?: unknown; openStoresMax?: number; logger?: Logger } = {}): Promise<Bench> {
+export async function bench(options: { stateDir?: string; config?: unknown; openStoresMax?: number; logger?: Logger; openStore?: StoreWriterDeps['openStore'] } = {}): Promise<Bench> {
   const stateDir = options.stateDir ?? newStateDir();
   const bus = createInProcessBus({ copy: true });
   const config = configOf(options.config ?? {});
@@ -65,6 +65,7 @@ export async function bench(options: { stateDir?: string; config?: unknown; open
     places: { stateDir, homeDir: stateDir },
     instance: 'test',
     ...(options.openStoresMax === undefined ? {} : { openStoresMax: options.openStoresMax }),
+    ...(options.openStore === undefined ? {} : { openStore: options.openStore }),
   });
   const events: Event[] = [];
   await bus.events.subscribe(subjects.events(), Event, (event) => void events.push(event));
