@@ -40,6 +40,8 @@ export interface OpenStoresDeps<H extends Holding> {
   readonly logger: Logger;
   readonly openMax?: number;
   readonly idleCloseMs?: number;
+  /** A store that stays open however idle it is: it stands for its state directory being in use. */
+  readonly keepsOpen?: (agentId: string) => boolean;
 }
 
 interface Place<H> {
@@ -258,10 +260,14 @@ export class OpenStores<H extends Holding> {
   #longestIdle(): Place<H> | undefined {
     let longest: Place<H> | undefined;
     for (const place of this.#places.values()) {
-      if (place.users > 0 || place.holding === undefined) continue;
+      if (place.users > 0 || place.holding === undefined || this.#keepsOpen(place)) continue;
       if (longest === undefined || place.lastUsedAtMs < longest.lastUsedAtMs) longest = place;
     }
     return longest;
+  }
+
+  #keepsOpen({ agentId }: Place<H>): boolean {
+    return this.#deps.keepsOpen?.(agentId) ?? false;
   }
 
   /** Resolves when some place changed, or after `limitMs`. */
@@ -290,7 +296,7 @@ export class OpenStores<H extends Holding> {
       () => {
         const nowMs = this.#deps.clock.monotonicMs();
         for (const place of this.#places.values()) {
-          const idle = place.users === 0 && place.holding !== undefined && place.closing === undefined;
+          const idle = place.users === 0 && place.holding !== undefined && place.closing === undefined && !this.#keepsOpen(place);
           if (idle && nowMs - place.lastUsedAtMs >= this.#idleCloseMs) void this.#close(place);
         }
         if (this.#places.size > 0) this.#startSweep();

@@ -57,7 +57,8 @@ export class Ownership {
     const { stores, skipped } = await storesOnDisk(config(), places);
     for (const { path, reason } of skipped) logger.warn('a place that looks like a store is not served', { file: path, reason: reason.replaceAll(' ', '-') });
     await Promise.all([...new Set([...ids, ...stores.map((store) => store.agentId)])].filter((agentId) => this.#covers(agentId)).map((agentId) => this.#serve(agentId)));
-    await this.#agents.get(defaultAgentId)?.agent.read(() => Promise.resolve(), () => undefined);
+    // Taken even where nothing is stored yet: two gateways on one state directory find each other here.
+    await this.#agents.get(defaultAgentId)?.agent.use(() => Promise.resolve());
     const handlers: StoreHandlers = {
       claimStore: ({ agentId }) => this.claim(agentId),
       listAgents: () => this.#listAgents(),

@@ -3,7 +3,7 @@
  * agents it serves, opens their stores on demand, and tells the bus what changed.
  */
 import { createSubjects, type Bus } from '@sessions/bus';
-import type { AgentId, Places, SessionConfig } from '@sessions/domain';
+import { configuredAgents, type AgentId, type Places, type SessionConfig } from '@sessions/domain';
 import type { Clock, Logger, Metrics, Service } from '@sessions/host';
 import { openStore, type OpenStoreOptions, type StoreNotice } from '@sessions/store';
 import * as path from 'node:path';
@@ -59,6 +59,7 @@ export function createStoreWriter(deps: StoreWriterDeps): Service {
     logger,
     ...(deps.openStoresMax === undefined ? {} : { openMax: deps.openStoresMax }),
     ...(deps.idleCloseMs === undefined ? {} : { idleCloseMs: deps.idleCloseMs }),
+    keepsOpen: (agentId) => agentId === configuredAgents(config()).defaultAgentId,
     open: async (agentId, onFailure) => {
       const reports = createReports(logger, agentId);
       const store = await (deps.openStore ?? openStore)({ ...optionsOf(deps, agentId, sessionsFile(agentId as AgentId)), onNotice: reports.notice, onFailure });

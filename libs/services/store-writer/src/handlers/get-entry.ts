@@ -6,7 +6,7 @@ import { SessionError } from '@sessions/domain';
 import { STREAM_ITEMS_BYTES } from '@sessions/bus';
 import type { AgentStore, StoredEntry } from '@sessions/store';
 import type { OwnedAgent } from '../owned-agent';
-import { entryOfKey } from './stored-session';
+import { entryOfKey, sessionEntry } from './stored-session';
 
 /** @throws VALIDATION without anything to look for */
 export function getEntry(agent: OwnedAgent, request: GetEntryRequest): Promise<GetEntryResponse> {
@@ -14,7 +14,7 @@ export function getEntry(agent: OwnedAgent, request: GetEntryRequest): Promise<G
   if (by === undefined) throw new SessionError('VALIDATION', 'a key or a session id is required');
   return agent.read(
     async (store, open) => {
-      const entry = by.$case === 'key' ? await entryOfKey(store, by.value) : await store.entry({ sessionId: by.value });
+      const entry = by.$case === 'key' ? await entryOfKey(store, by.value) : await sessionEntry(store, { sessionId: by.value });
       const storeSeq = open.seq;
       if (entry === undefined) return GetEntryResponse.create({ epoch: store.epoch, storeSeq, found: false });
       const bytes = Buffer.from(entry.text);

@@ -6,6 +6,7 @@ import { VISIBILITY, type AgentStore, type ListPage, type ListQuery, type Visibi
 import type { OwnedAgent } from '../owned-agent';
 import { withoutBulky } from './entry-json';
 import { rowTexts } from './row-texts';
+import { sessionEntry } from './stored-session';
 
 /** Rows of one answer. */
 export const LIST_LIMIT_MAX = 1000;
@@ -125,8 +126,8 @@ function isKeyLookup({ keys, search, label, spawnedBy, activeWithinMs }: EntryFi
 async function rowsOfKeys(store: AgentStore, { keys, includeGlobal, includeUnknown, includeCronRuns }: EntryFilter): Promise<readonly Uint8Array[]> {
   const rows = new Map<string, { readonly encoded: Uint8Array; readonly updatedAtMs: number }>();
   for (const key of new Set(keys.flatMap((given) => lookupCandidates(given)))) {
-    const entry = await store.entry({ key });
-    if (entry === undefined || entry.encodedRow.length === 0) continue;
+    const entry = await sessionEntry(store, { key });
+    if (entry === undefined) continue;
     const row = SessionRow.decode(entry.encodedRow);
     const kind = cliRowKind(row.key, { chatType: row.chatType, spawnedBy: row.spawnedBy });
     const isCronRun = kind === 'cron' && row.key.includes(':run:');

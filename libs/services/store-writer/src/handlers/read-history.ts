@@ -19,7 +19,7 @@ import { SessionError, isJsonObject, parseTranscriptLine, type JsonValue } from 
 import { STREAM_ITEMS_BYTES, type CallContext } from '@sessions/bus';
 import { HISTORY_LIMIT_MAX, type AgentStore, type HistoryRecord, type StoredEntry } from '@sessions/store';
 import type { OwnedAgent } from '../owned-agent';
-import { entryOfKey } from './stored-session';
+import { entryOfKey, sessionEntry } from './stored-session';
 
 /** A followed stream that is silent for so long says so, which keeps it open. */
 export const KEEPALIVE_MS = 60_000;
@@ -82,7 +82,7 @@ class HistoryReader {
 
   #find(store: AgentStore): Promise<StoredEntry | undefined> {
     const { by } = this.#request;
-    if (by?.$case === 'sessionId') return store.entry({ sessionId: by.value });
+    if (by?.$case === 'sessionId') return sessionEntry(store, { sessionId: by.value });
     return entryOfKey(store, by?.value ?? '');
   }
 
@@ -184,7 +184,7 @@ class HistoryReader {
 
   /** @returns true when the session is gone and the stream ends. */
   async *#goOn(): AsyncGenerator<Item, boolean> {
-    const entry = await this.#agent.read((store) => store.entry({ key: this.#key }), () => undefined);
+    const entry = await this.#agent.read((store) => sessionEntry(store, { key: this.#key }), () => undefined);
     if (entry === undefined) {
       yield { $case: 'end', value: HistoryEnd.create({ reason: 'delete' }) };
       return true;

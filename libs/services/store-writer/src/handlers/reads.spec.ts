@@ -1,7 +1,8 @@
 /** Lists and look-ups through the whole service. */
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import * as path from 'node:path';
-import { EntryFilter, HandOverRequest, ListEntriesRequest, PreviewRequest, ResolveKeyRequest, SearchRequest, SessionRow, StoreInfoRequest } from '@sessions/contracts';
-import { bench, cleanUpBenches, sessionsDir, telegram, type Bench } from '../testing/writer-bench';
+import { EntryFilter, HandOverRequest, ListEntriesRequest, PreviewRequest, RepairRequest, ResolveKeyRequest, SearchRequest, SessionRow, StoreInfoRequest } from '@sessions/contracts';
+import { bench, cleanUpBenches, newStateDir, sessionsDir, telegram, type Bench } from '../testing/writer-bench';
 
 cleanUpBenches();
 
@@ -84,5 +85,47 @@ describe('reads', () => {
     const info = await made.client.storeInfo(StoreInfoRequest.create({ agentId: 'main' }));
     expect(info).toMatchObject({ entryCount: 5, damage: [], writeRefusal: undefined, owner: 'store-writer/test' });
     expect(info.epoch).toBeGreaterThan(0);
+  });
+});
+
+describe('a store that is damaged', () => {
+  const list = ListEntriesRequest.create({ agentId: 'main' });
+
+  it.each(['{"agent:main:main": {"sessionId": "s-1", "upd', '[]', '\u0000\u0000\u0000', 'not json'])('is neither empty nor written to: %j', async (bytes) => {
+    const stateDir = newStateDir();
+    const file = path.join(sessionsDir(stateDir), 'sessions.json');
+    mkdirSync(sessionsDir(stateDir), { recursive: true });
+    writeFileSync(file, bytes);
+    writeFileSync(
+      path.join(sessionsDir(stateDir), 's-1.jsonl'),
+      '{"type":"session","version":3,"id":"s-1","timestamp":"2026-06-01T09:00:00.000Z","cwd":"/w","sessionKey":"agent:main:main"}\n',
+    );
+    const made = await bench({ stateDir });
+    const answer = await made.client.listEntries(list);
+    expect(answer.encodedRows.map((row) => SessionRow.decode(row).key)).toEqual(['agent:main:main']);
+    expect(answer.warnings).not.toEqual([]);
+    await expect(made.client.deliver(telegram('x'))).rejects.toMatchObject({ reason: 'STORE_UNREADABLE', hint: expect.stringContaining('sessions verify') as string });
+    expect(readFileSync(file, 'utf8')).toBe(bytes);
+    expect(await made.client.storeInfo(StoreInfoRequest.create({ agentId: 'main' }))).toMatchObject({ writeRefusal: 'STORE_UNREADABLE' });
+    await made.client.repair(RepairRequest.create({ agentId: 'main' }));
+    await expect(made.client.deliver(telegram('x'))).resolves.toMatchObject({ created: true });
+    expect((await made.client.listEntries(list)).totalCount).toBe(2);
+  });
+
+  it('keeps values that are no entries and shows them nowhere', async () => {
+    const stateDir = newStateDir();
+    mkdirSync(sessionsDir(stateDir), { recursive: true });
+    const values = { 'agent:main:a': 'text', 'agent:main:b': null, 'agent:main:c': { x: 1 }, 'agent:main:d': { sessionId: '../../etc/passwd', updatedAt: 1 } };
+    writeFileSync(path.join(sessionsDir(stateDir), 'sessions.json'), JSON.stringify(values));
+    const made = await bench({ stateDir });
+    expect((await made.client.listEntries(list)).totalCount).toBe(0);
+    for (const key of Object.keys(values)) {
+      const { keys } = await made.client.resolveKey(ResolveKeyRequest.create({ agentId: 'main', by: { $case: 'key', value: key } }));
+      expect(keys).toEqual([]);
+    }
+    await expect(made.client.deliver(telegram('x', { key: 'agent:main:d' }))).rejects.toMatchObject({ reason: 'DAMAGED' });
+    await made.client.deliver(telegram('x'));
+    await made.client.handOver(HandOverRequest.create({ agentId: 'main' }));
+    expect(JSON.parse(readFileSync(path.join(sessionsDir(stateDir), 'sessions.json'), 'utf8'))).toMatchObject(values);
   });
 });

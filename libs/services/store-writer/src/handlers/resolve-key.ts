@@ -3,7 +3,7 @@ import { ResolveKeyResponse, SessionRow, type ResolveKeyRequest } from '@session
 import { SessionError } from '@sessions/domain';
 import type { AgentStore, StoredEntry } from '@sessions/store';
 import type { OwnedAgent } from '../owned-agent';
-import { entryOfKey } from './stored-session';
+import { entryOfKey, sessionEntry } from './stored-session';
 
 /** @throws VALIDATION without anything to look for */
 export function resolveKey(agent: OwnedAgent, request: ResolveKeyRequest): Promise<ResolveKeyResponse> {
@@ -27,12 +27,10 @@ export function resolveKey(agent: OwnedAgent, request: ResolveKeyRequest): Promi
 
 function find(store: AgentStore, by: NonNullable<ResolveKeyRequest['by']>): Promise<StoredEntry | undefined> {
   if (by.$case === 'key') return entryOfKey(store, by.value);
-  return by.$case === 'sessionId' ? store.entry({ sessionId: by.value }) : store.entry({ label: by.value });
+  return by.$case === 'sessionId' ? sessionEntry(store, { sessionId: by.value }) : sessionEntry(store, { label: by.value });
 }
 
 function isWanted({ key, encodedRow }: StoredEntry, { spawnedBy, includeGlobal, includeUnknown }: ResolveKeyRequest): boolean {
-  // Values that are no entries have an empty row: they are kept, and are no sessions.
-  if (encodedRow.length === 0) return false;
   if ((key === 'global' && !includeGlobal) || (key === 'unknown' && !includeUnknown)) return false;
   if (spawnedBy === undefined) return true;
   const row = SessionRow.decode(encodedRow);
