@@ -4,9 +4,12 @@ import type { AddressInfo } from 'node:net';
 import { SessionError } from '@sessions/domain';
 import { createManualClock, createRecordingLogger } from '@sessions/host/testing';
 import type { Connection, ConnectionDeps } from './connection';
-import { HANDSHAKE_TIMEOUT_MS, REQUESTS_IN_FLIGHT_MAX, TICK_INTERVAL_MS } from './connection';
+import { FRAME_BYTES_MAX, HANDSHAKE_TIMEOUT_MS, REQUESTS_IN_FLIGHT_MAX, TICK_INTERVAL_MS } from './connection';
 import { createGatewaySockets } from '../edge/websocket';
 import { TestClient, connectParams } from '../testing/router-harness';
+
+/** 50 MB through one socket, on a machine that may be busy. */
+const LARGE_TEST_TIMEOUT_MS = 60_000;
 
 interface Edge {
   readonly url: string;
@@ -102,6 +105,24 @@ describe('a connection', () => {
     for (const finish of open) finish();
     expect((await client.answerTo('q0')).ok).toBe(true);
     client.close();
+  });
+
+  it('refuses a frame above the announced size with its close code', async () => {
+    edge = await startEdge();
+    const client = await connected(edge);
+    client.send(JSON.stringify({ type: 'req', id: 'q', method: 'health', params: { text: 'x'.repeat(FRAME_BYTES_MAX) } }));
+    expect((await client.whenClosed()).code).toBe(1009);
+    const other = await connected(edge);
+    other.send(JSON.stringify({ type: 'req', id: 'q', method: 'health', params: { text: 'x'.repeat(FRAME_BYTES_MAX - 1024) } }));
+    expect((await other.answerTo('q')).ok).toBe(true);
+    other.close();
+  }, LARGE_TEST_TIMEOUT_MS);
+
+  it('keeps out of the way of texts that are no UTF-8', async () => {
+    edge = await startEdge();
+    const client = await connected(edge);
+    client.socket.send(Buffer.from([0xff, 0xfe, 0xfd]), { binary: false });
+    expect((await client.whenClosed()).code).toBe(1007);
   });
 
   it('tells a request that its client has left', async () => {

@@ -110,7 +110,8 @@ export class Connection {
       void this.#onMessage(data, isBinary);
     });
     this.#socket.on('pong', () => (this.#alive = true));
-    this.#socket.on('error', () => this.#socket.terminate());
+    // A frame that breaks the protocol is answered with its close code first.
+    this.#socket.on('error', () => this.#terminateLater());
     this.#socket.on('close', () => this.#onClose());
     this.#handshakeTimer = clock.setTimer(HANDSHAKE_TIMEOUT_MS, () => this.close(CLOSE.normal), { keepsAlive: false });
     this.#write(formatEvent('connect.challenge', { nonce: this.#nonce, ts: clock.nowMs() }));
@@ -130,6 +131,10 @@ export class Connection {
   close(code: number, reason = ''): void {
     if (this.#state === 'closed') return;
     this.#socket.close(code, fitReason(reason));
+    this.#terminateLater();
+  }
+
+  #terminateLater(): void {
     this.#deps.clock.setTimer(CLOSE_GRACE_MS, () => this.#socket.terminate(), { keepsAlive: false });
   }
 

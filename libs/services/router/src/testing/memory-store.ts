@@ -35,6 +35,8 @@ export interface MemoryStores {
   texts(agentId: string, key: string): readonly string[];
   /** Calls so far, oldest first: method and agent. */
   readonly calls: readonly string[];
+  /** What was delivered so far, as it came. */
+  readonly delivered: readonly DeliverRequest[];
   /** Gives a session another transcript with these texts. */
   reset(agentId: string, key: string, sessionId: string, texts?: readonly { readonly role: string; readonly text: string }[]): void;
   /** Stops serving a store, as an owner that dies does. */
@@ -53,6 +55,7 @@ export async function serveMemoryStores(bus: Bus, subjectPrefix?: string): Promi
   const agents = new Map<string, MemoryAgent>();
   const refusals = new Map<string, SessionError>();
   const calls: string[] = [];
+  const delivered: DeliverRequest[] = [];
   const agentOf = (agentId: string): MemoryAgent => {
     const agent = agents.get(agentId) ?? { sessions: new Map(), results: new Map(), served: undefined, seq: 0 };
     agents.set(agentId, agent);
@@ -64,6 +67,7 @@ export async function serveMemoryStores(bus: Bus, subjectPrefix?: string): Promi
       name,
       (request: { agentId: string }, context: CallContext) => {
         calls.push(`${name} ${request.agentId}`);
+        if (name === 'deliver') delivered.push(request as DeliverRequest);
         const refusal = refusals.get(request.agentId);
         if (refusal !== undefined) throw refusal;
         return (handler as (request: unknown, context: CallContext) => unknown)(request, context);
@@ -96,6 +100,7 @@ export async function serveMemoryStores(bus: Bus, subjectPrefix?: string): Promi
   );
   return {
     calls,
+    delivered,
     put(agentId, key, entry, texts = []) {
       const messages = texts.map(({ role, text }) => messageOf(role, text));
       agentOf(agentId).sessions.set(key, { entry: { ...entry } as Record<string, JsonValue>, messages });
