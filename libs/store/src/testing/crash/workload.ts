@@ -1,0 +1,213 @@
+/**
+ * A seeded stream of operations on one store, and how each becomes a mutation. Several clients run at
+ * once, so that groups of several records are written; each logs before it asks and after it hears.
+ */
+import { createHash } from 'node:crypto';
+import { SessionError, type JsonValue } from '@sessions/domain';
+import type { AgentStore } from '../../agent-store';
+import type { Decision, Effect, MutationView } from '../../types';
+import { SeededRandom } from '../seeded-random';
+import { headerLine, messageLine, type HistoryFile, type HistoryRecord, type Operation } from './history';
+
+/** Sessions that the operations go to; few, so that they meet. */
+const KEYS_COUNT = 6;
+const SLOTS_COUNT = 4;
+const CLIENTS_COUNT = 4;
+/** Lengths of message texts: within one block, over a block's end, over several. */
+const TEXT_LENGTHS = [12, 80, 300, 900, 4000, 9000] as const;
+/** Earlier operations that are asked for again at the start of a run, besides all unanswered ones. */
+const OLD_RETRIES_MAX = 3;
+
+export interface WorkloadOptions {
+  readonly store: AgentStore;
+  readonly history: HistoryFile;
+  /** What earlier runs and this one so far have recorded. */
+  readonly past: readonly HistoryRecord[];
+  readonly seed: number;
+  readonly run: number;
+  readonly operations: number;
+  readonly nowMs: () => number;
+}
+
+/** The operation as a decision; called again with the same operation it means the same request. */
+export function decideOperation(operation: Operation, view: MutationView): Decision<JsonValue> {
+  const { key, id, kind, atMs } = operation;
+  if (kind === 'refused') throw new SessionError('VALIDATION', 'refused by the test');
+  if (kind === 'escape') {
+    return { effects: [{ kind: 'append', file: `../${operation.newSessionId}.jsonl`, lines: [headerLine(operation)], messages: 0, exchanges: 0, leafId: null }], result: { id } };
+  }
+  const entry = view.entry(key);
+  if (kind === 'remove') {
+    if (entry === undefined) throw new SessionError('SESSION_NOT_FOUND', `no session ${key}`);
+    return { effects: [{ kind: 'removeEntry', key }], result: { id } };
+  }
+  if (kind === 'patch') {
+    if (entry === undefined) throw new SessionError('SESSION_NOT_FOUND', `no session ${key}`);
+    return { effects: [{ kind: 'putEntry', key, set: { [operation.slot]: id, updatedAt: atMs } }], result: { id } };
+  }
+  return decideSend(operation, view, entry?.text);
+}
+
+function decideSend(operation: Operation, view: MutationView, entryText: string | undefined): Decision<JsonValue> {
+  const { key, id, atMs, messages } = operation;
+  const members = entryText === undefined ? undefined : (JSON.parse(entryText) as { sessionId: string });
+  const sessionId = members?.sessionId ?? operation.newSessionId;
+  const file = `${sessionId}.jsonl`;
+  const tail = view.transcript(file);
+  const lines = tail.kind === 'none' || tail.kind === 'empty' ? [headerLine({ ...operation, newSessionId: sessionId })] : [];
+  let leafId = tail.leafId;
+  for (const message of messages) {
+    lines.push(messageLine(message, leafId));
+    leafId = message.id;
+  }
+  const effects: Effect[] = [
+    { kind: 'putEntry', key, set: { ...(members === undefined ? { sessionId } : {}), updatedAt: atMs, lastSend: id } },
+    { kind: 'append', file, lines, messages: messages.length, exchanges: messages.length, leafId },
+  ];
+  return { effects, result: { id, created: members === undefined } };
+}
+
+export class Workload {
+  readonly #options: WorkloadOptions;
+  readonly #random: SeededRandom;
+  #made = 0;
+
+  constructor(options: WorkloadOptions) {
+    this.#options = options;
+    this.#random = new SeededRandom(options.seed, options.run);
+  }
+
+  /** Asks again for what was never answered, then runs all clients. Ends early when the store fails. */
+  async run(): Promise<void> {
+    await this.#askAgain();
+    await Promise.all(Array.from({ length: CLIENTS_COUNT }, () => this.#client()));
+  }
+
+  async #client(): Promise<void> {
+    while (this.#made < this.#options.operations && this.#options.store.failure === undefined) {
+      this.#made += 1;
+      const random = this.#random;
+      if (random.chance(0.04)) await this.#checkpoint();
+      else if (random.chance(0.06)) await this.#readLists();
+      else await this.#perform(this.#next(), true);
+    }
+  }
+
+  /** Unanswered operations first, one after the other: until they are settled nothing new is acknowledged. */
+  async #askAgain(): Promise<void> {
+    const answers = new Map<string, string>();
+    const unanswered = new Map<string, Operation>();
+    const answered: Operation[] = [];
+    for (const record of this.#options.past) {
+      if (record.t === 'start') unanswered.set(record.operation.id, record.operation);
+      if (record.t === 'fail') unanswered.delete(record.id);
+      if (record.t === 'ok') {
+        const operation = unanswered.get(record.id);
+        if (operation !== undefined) answered.push(operation);
+        unanswered.delete(record.id);
+        answers.set(record.id, record.answer);
+      }
+    }
+    for (const operation of unanswered.values()) await this.#perform(operation, false);
+    for (let count = 0; count < OLD_RETRIES_MAX && answered.length > 0; count += 1) {
+      const operation = this.#random.pick(answered);
+      const expected = answers.get(operation.id);
+      const outcome = await this.#perform(operation, false);
+      if (outcome !== undefined && (!outcome.repeated || outcome.answer !== expected)) {
+        this.#wrong('I1', `repeating ${operation.id} was answered ${outcome.answer} (repeated: ${outcome.repeated}), first ${expected}`);
+      }
+    }
+  }
+
+  #next(): Operation {
+    const random = this.#random;
+    const { run, nowMs } = this.#options;
+    const draw = random.below(100);
+    const kind = draw < 62 ? 'send' : draw < 85 ? 'patch' : draw < 91 ? 'remove' : draw < 97 ? 'refused' : 'escape';
+    const atMs = nowMs();
+    const messagesCount = kind === 'send' ? 1 + random.below(3) : 0;
+    return {
+      id: `r${run}-${random.hex(8)}`,
+      kind,
+      key: `agent:main:crash:${random.below(KEYS_COUNT)}`,
+      newSessionId: random.uuid(atMs),
+      atMs,
+      slot: `slot${random.below(SLOTS_COUNT)}`,
+      messages: Array.from({ length: messagesCount }, (_, index) => ({
+        id: random.hex(8),
+        atMs: atMs + index,
+        role: index % 2 === 0 ? ('user' as const) : ('assistant' as const),
+        text: random.prose(random.pick(TEXT_LENGTHS)),
+      })),
+    };
+  }
+
+  async #perform(operation: Operation, verify: boolean): Promise<{ repeated: boolean; answer: string } | undefined> {
+    const { store, history, run } = this.#options;
+    history.write({ t: 'start', run, operation });
+    try {
+      const outcome = await store.mutate({
+        idempotencyKey: operation.id,
+        contentHash: createHash('sha256').update(JSON.stringify(operation)).digest('hex'),
+        decide: (view) => decideOperation(operation, view),
+      });
+      const answer = JSON.stringify(outcome.result);
+      const { seq, epoch, repeated } = outcome;
+      history.write({ t: 'ok', run, id: operation.id, seq, epoch, repeated, answer });
+      if (verify && this.#random.chance(0.3)) await this.#readBack(operation);
+      return { repeated, answer };
+    } catch (error) {
+      const reason = error instanceof SessionError ? error.reason : String(error);
+      history.write({ t: isUnknown(reason) ? 'unknown' : 'fail', run, id: operation.id, reason });
+      return undefined;
+    }
+  }
+
+  /** A client sees what was acknowledged to it (invariant I5). */
+  async #readBack(operation: Operation): Promise<void> {
+    const { store } = this.#options;
+    if (operation.kind !== 'send' || store.failure !== undefined) return;
+    try {
+      const entry = await store.entry({ key: operation.key });
+      // Another client may have removed or made the session anew meanwhile.
+      if (entry?.sessionId === undefined || entry.sessionId === null) return;
+      const page = await store.history({ sessionId: entry.sessionId, limit: 50 });
+      const text = page?.records.map((record) => record.line).join('\n') ?? '';
+      const last = operation.messages.at(-1);
+      const isSame = (page?.records.length ?? 0) > 0 && (JSON.parse(entry.text) as { lastSend?: string }).lastSend === operation.id;
+      if (isSame && last !== undefined && !text.includes(`"id":"${last.id}"`)) this.#wrong('I5', `${operation.id} was acknowledged, and a later read lacks it`);
+    } catch (error) {
+      if (store.failure === undefined) this.#wrong('I5', `a read failed: ${String(error)}`);
+    }
+  }
+
+  async #readLists(): Promise<void> {
+    const { store } = this.#options;
+    if (store.failure !== undefined) return;
+    try {
+      await store.list({ limit: 10 });
+      await store.info();
+    } catch (error) {
+      if (store.failure === undefined) this.#wrong('I5', `a list failed: ${String(error)}`);
+    }
+  }
+
+  async #checkpoint(): Promise<void> {
+    const { store, history, run } = this.#options;
+    try {
+      const { seq } = await store.checkpoint();
+      history.write({ t: 'checkpointed', run, seq });
+    } catch (error) {
+      history.write({ t: 'failed', run, reason: `checkpoint: ${error instanceof SessionError ? error.reason : String(error)}` });
+    }
+  }
+
+  #wrong(invariant: string, message: string): void {
+    this.#options.history.write({ t: 'wrong', run: this.#options.run, invariant, message });
+  }
+}
+
+/** Reasons after which a mutation may be there or not. A fenced owner's last group may have been read by its successor. */
+function isUnknown(reason: string): boolean {
+  return reason === 'OUTCOME_UNKNOWN' || reason === 'EPOCH_SUPERSEDED';
+}
