@@ -315,7 +315,7 @@ export class AgentStore {
       this.#inFlight.delete(key);
     };
     // The index answers for the key once it has the mutation; until then the promise does.
-    outcome.then(() => this.#parts.worker.reached(seq)).then(forget, forget);
+    outcome.then(() => this.#parts.worker.applied(seq)).then(forget, forget);
   }
 
   #view(): MutationView {

@@ -44,6 +44,8 @@ export class IndexWorkerClient {
   readonly #worker: Worker;
   readonly #calls = new Map<number, Waiting>();
   readonly #seqWaiters: SeqWaiter[] = [];
+  /** Those who want to know but wait for no answer, in the order of their sequences. */
+  readonly #followers: SeqWaiter[] = [];
   readonly #options: IndexWorkerOptions;
   #nextId = 1;
   #feed: IndexChange[] = [];
@@ -103,6 +105,18 @@ export class IndexWorkerClient {
     return new Promise<void>((resolve, reject) => {
       this.#seqWaiters.push({ seq, waiting: { resolve: () => resolve(), reject } });
       this.#schedule(true);
+    });
+  }
+
+  /**
+   * As `reached`, for those whom no caller waits for: changes go on being gathered. To be called with
+   * sequences that never decrease. @throws the failure of the index.
+   */
+  applied(seq: number): Promise<void> {
+    if (this.#appliedSeq >= seq) return Promise.resolve();
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    return new Promise<void>((resolve, reject) => {
+      this.#followers.push({ seq, waiting: { resolve: () => resolve(), reject } });
     });
   }
 
@@ -185,6 +199,8 @@ export class IndexWorkerClient {
       this.#seqWaiters.splice(index, 1);
       waiter.waiting.resolve(undefined);
     }
+    const behind = this.#followers.findIndex((follower) => follower.seq > this.#appliedSeq);
+    for (const { waiting } of this.#followers.splice(0, behind === -1 ? this.#followers.length : behind)) waiting.resolve(undefined);
   }
 
   #settle(message: WorkerReply): void {
@@ -204,7 +220,7 @@ export class IndexWorkerClient {
     this.#failure = error;
     for (const waiting of this.#calls.values()) waiting.reject(error);
     this.#calls.clear();
-    for (const { waiting } of this.#seqWaiters.splice(0)) waiting.reject(error);
+    for (const { waiting } of [...this.#seqWaiters.splice(0), ...this.#followers.splice(0)]) waiting.reject(error);
     for (const resolve of this.#roomWaiters.splice(0)) resolve();
     this.#options.onFailure(error);
   }
