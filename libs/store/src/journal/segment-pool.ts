@@ -12,8 +12,8 @@ import type { FileSystem } from '../files/file-system';
 import { epochOfSpare, parseSegmentName, segmentFileName, spareFileName } from '../files/layout';
 
 export const SEGMENT_BYTES = 4 * 1024 * 1024;
-/** Spares kept ready; further recycled segments are unlinked. */
-const SPARES_MAX = 2;
+/** Spares kept ready, 32 MiB: what a busy store fills between two checkpoints. Further recycled segments are unlinked. */
+const SPARES_MAX = 8;
 const FILL_STEP_BYTES = 1024 * 1024;
 const FILE_MODE = 0o600;
 
