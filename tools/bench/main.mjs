@@ -18,6 +18,7 @@ import { judge, tableOf } from './table.mjs';
 
 /** In the order of the table. */
 const MEASURES = [
+  'list-router',
   'list-store',
   'list-growth',
   'append-durable',

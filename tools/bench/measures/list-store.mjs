@@ -1,7 +1,7 @@
 /** The newest hundred of a large store: the whole call against the query that it cannot do without. */
 import Database from 'better-sqlite3';
-import path from 'node:path';
 import { open } from '../context.mjs';
+import { NEWEST_ROWS } from '../raw-query.mjs';
 import { ratioTo } from '../results.mjs';
 import { inTurn, medianOf } from '../sampling.mjs';
 
@@ -12,14 +12,12 @@ export const rows = [
 
 const ROUNDS = 21;
 const CALLS = 100;
-const RAW = `SELECT key, updated_at, session_id, file, label, spawned_by, parent_key, status, row
-  FROM session WHERE visibility = 0 ORDER BY sort_at DESC, id LIMIT 100`;
 
 export async function run({ sizes, served }) {
   const { sessionsFile } = await served(sizes.largeEntries);
   const store = await open(sessionsFile);
   const raw = new Database(store.layout.indexFile, { readonly: true });
-  const query = raw.prepare(RAW);
+  const query = raw.prepare(NEWEST_ROWS);
   try {
     const [listed, queried] = await inTurn(ROUNDS, [
       () => medianOf(CALLS, () => store.list({ limit: 100 })),

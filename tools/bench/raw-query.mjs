@@ -1,0 +1,3 @@
+/** What any list of the newest hundred has to ask of the index, and nothing more: the reference of the list rows. */
+export const NEWEST_ROWS = `SELECT key, updated_at, session_id, file, label, spawned_by, parent_key, status, row
+  FROM session WHERE visibility = 0 ORDER BY sort_at DESC, id LIMIT 100`;
