@@ -14,7 +14,7 @@ import { SessionError } from '@sessions/domain';
 import { hasErrorCode, type FileSystem } from './file-system';
 import { replaceFile } from './atomic-write';
 import type { StoreLayout } from './layout';
-import { startTicksOf } from './process-identity';
+import { isProcessAlive, startTicksOf } from './process-identity';
 
 /** What owner.json holds. */
 export interface OwnerRecord {
@@ -40,6 +40,9 @@ export interface OwnerOptions {
 }
 
 const FILE_MODE = 0o600;
+/** How often, and how far apart, the name of a store's holder is looked for. */
+const HOLDER_LOOKS_MAX = 25;
+const HOLDER_LOOK_MS = 20;
 
 /** A held store. */
 export class StoreOwnership {
@@ -80,8 +83,8 @@ export class StoreOwnership {
  */
 export async function acquireOwnership(layout: StoreLayout, options: OwnerOptions): Promise<StoreOwnership> {
   const lock = OwnerLock.tryAcquire(layout.ownerLockFile, options.nativeBinding);
+  if (lock === undefined) throw heldBy(layout, await holderOf(layout));
   const before = readOwnerSync(layout.ownerFile);
-  if (lock === undefined) throw heldBy(layout, before);
   try {
     const record: OwnerRecord = {
       epoch: Math.max(before?.epoch ?? 0, (options.epochFloor ?? 1) - 1) + 1,
@@ -100,6 +103,16 @@ export async function acquireOwnership(layout: StoreLayout, options: OwnerOption
     lock.release();
     throw error;
   }
+}
+
+/** Who holds the lock: an owner that took it a moment ago has not written its name yet, and the last one's still stands there. */
+async function holderOf(layout: StoreLayout): Promise<OwnerRecord | undefined> {
+  for (let look = 1; look <= HOLDER_LOOKS_MAX; look += 1) {
+    const owner = readOwnerSync(layout.ownerFile);
+    if (owner !== undefined && (owner.host !== hostname() || isProcessAlive(owner.pid, owner.startTicks))) return owner;
+    await new Promise((resolve) => setTimeout(resolve, HOLDER_LOOK_MS));
+  }
+  return undefined;
 }
 
 function heldBy(layout: StoreLayout, owner: OwnerRecord | undefined): SessionError {
