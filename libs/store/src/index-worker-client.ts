@@ -10,7 +10,7 @@ import { SessionError, isReason } from '@sessions/domain';
 import type { IndexChange, WorkerCallName, WorkerCalls, WorkerReply } from './session-index/worker-protocol';
 
 /** Least time between two index transactions when nobody waits: several changes of a busy session become one. */
-export const FEED_INTERVAL_MS = 25;
+export const FEED_INTERVAL_MS = 50;
 /** Bytes of texts waiting for the worker; above, mutations wait. */
 export const FEED_BYTES_MAX = 64 * 1024 * 1024;
 
