@@ -80,6 +80,7 @@ export function scanSegment(file: string, { firstSeq, epoch }: SegmentName, byte
   const holes: { offset: number; fromSeq: number; toSeq: number }[] = [];
   let offset = SEGMENT_HEADER_BYTES;
   let expected = firstSeq;
+  let durableSeq: number | undefined;
   while (expected <= afterSeq && offset + FRAME_HEADER_BYTES <= bytes.length && bytes.readUInt32LE(offset + 8) === expected % 2 ** 32) {
     offset += FRAME_HEADER_BYTES + bytes.readUInt32LE(offset);
     expected += 1;
@@ -93,9 +94,12 @@ export function scanSegment(file: string, { firstSeq, epoch }: SegmentName, byte
       continue;
     }
     const next = findLaterFrame(bytes, offset + 1, seed, expected);
-    // Frames of one group may land in any order: only what was synced before the later frame is missed.
-    if (next === undefined || next.syncedSeq < expected) break;
-    holes.push({ offset, fromSeq: expected, toSeq: Math.min(next.seq - 1, next.syncedSeq) });
+    durableSeq ??= durableSeqIn(bytes, offset + 1, seed, expected);
+    // Frames of one group may land in any order: only what a later group calls durable is missed.
+    if (next === undefined || durableSeq < expected) break;
+    holes.push({ offset, fromSeq: expected, toSeq: Math.min(next.seq - 1, durableSeq) });
+    // Between the durable ones and the next whole frame something was torn: what follows may rest on it.
+    if (next.seq - 1 > durableSeq) break;
     offset = next.offset;
     expected = next.seq;
   }
@@ -124,6 +128,17 @@ function findLaterFrame(bytes: Buffer, from: number, seed: number, expected: num
     if (frame !== undefined) return { offset, seq, syncedSeq: frame.syncedSeq };
   }
   return undefined;
+}
+
+/** Highest sequence that any later frame calls durable; 0 for none. */
+function durableSeqIn(bytes: Buffer, from: number, seed: number, expected: number): number {
+  let durableSeq = 0;
+  let frame = findLaterFrame(bytes, from, seed, expected);
+  while (frame !== undefined) {
+    durableSeq = Math.max(durableSeq, frame.syncedSeq);
+    frame = findLaterFrame(bytes, frame.offset + 1, seed, frame.seq);
+  }
+  return durableSeq;
 }
 
 /**
