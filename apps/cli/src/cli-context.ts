@@ -2,7 +2,7 @@
 import type { CliIo } from './cli-io';
 import { parseConfig } from '@sessions/domain';
 import type { ConfigProblem, Places, SessionConfig } from '@sessions/domain';
-import { loadConfig, readEnvironment } from '@sessions/host';
+import { loadConfigSync, readEnvironment } from '@sessions/host';
 import type { HostEnvironment } from '@sessions/host';
 
 export interface CliContext {
@@ -16,9 +16,9 @@ export interface CliContext {
 }
 
 /** @throws CONFIG_INVALID naming every problem */
-export async function loadCliContext(io: CliIo): Promise<CliContext> {
+export function loadCliContext(io: CliIo): CliContext {
   const environment = readEnvironment(io.env, io.accountHome);
-  const { config, warnings, exists } = await loadConfig(environment.configPath, (raw) => parseConfig(raw, io.env));
+  const { config, warnings, exists } = loadConfigSync(environment.configPath, (raw) => parseConfig(raw, io.env));
   const places = { stateDir: environment.stateDir, homeDir: environment.homeDir };
   return { environment, config, configExists: exists, warnings, places, cwd: io.cwd };
 }

@@ -10,8 +10,8 @@ import type { Clock, Timer } from './clock';
 import { errorCode } from './error-code';
 import { type ConfigProblem, type SessionConfig, SessionError, formatProblem, parseConfig } from '@sessions/domain';
 import type { EnvironmentVariables } from './env';
-import JSON5 from 'json5';
-import { open, stat } from 'node:fs/promises';
+import type * as Json5 from 'json5';
+import { type BigIntStats, closeSync, fstatSync, openSync, promises, readFileSync, statSync } from 'node:fs';
 
 /** A larger file is refused rather than read. */
 export const CONFIG_BYTES_MAX = 16 * 1024 * 1024;
@@ -56,29 +56,54 @@ function syntaxProblem(error: unknown): string {
   return 'not valid JSON5';
 }
 
-async function readBytes(file: string): Promise<{ bytes: Buffer } | { problem: string } | undefined> {
+type BytesRead = { readonly bytes: Buffer } | { readonly problem: string } | undefined;
+
+const tooLarge = (size: number): BytesRead => ({ problem: `is ${size} bytes; at most ${CONFIG_BYTES_MAX} are read` });
+
+/** @returns undefined for a file that is not there */
+function unreadable(error: unknown): BytesRead {
+  const code = errorCode(error);
+  if (code === 'ENOENT') return undefined;
+  return { problem: code === 'EISDIR' ? 'is a directory' : `cannot be read (${code ?? 'unknown error'})` };
+}
+
+async function readBytes(file: string): Promise<BytesRead> {
   let handle;
   try {
-    handle = await open(file, 'r');
+    handle = await promises.open(file, 'r');
     const { size } = await handle.stat();
-    if (size > CONFIG_BYTES_MAX) return { problem: `is ${size} bytes; at most ${CONFIG_BYTES_MAX} are read` };
-    return { bytes: await handle.readFile() };
+    return size > CONFIG_BYTES_MAX ? tooLarge(size) : { bytes: await handle.readFile() };
   } catch (error) {
-    const code = errorCode(error);
-    if (code === 'ENOENT') return undefined;
-    if (code === 'EISDIR') return { problem: 'is a directory' };
-    return { problem: `cannot be read (${code ?? 'unknown error'})` };
+    return unreadable(error);
   } finally {
     await handle?.close();
   }
 }
 
-/**
- * Reads and judges the file once; never throws for what is in it.
- * A byte order mark is accepted, bytes that are not UTF-8 are refused.
- */
-export async function readConfigFile<Config>(file: string, parse: ParseConfig<Config>): Promise<ConfigReading<Config>> {
-  const read = await readBytes(file);
+function readBytesSync(file: string): BytesRead {
+  let fd;
+  try {
+    fd = openSync(file, 'r');
+    const { size } = fstatSync(fd);
+    return size > CONFIG_BYTES_MAX ? tooLarge(size) : { bytes: readFileSync(fd) };
+  } catch (error) {
+    return unreadable(error);
+  } finally {
+    if (fd !== undefined) closeSync(fd);
+  }
+}
+
+/** The value of a JSON5 text. The parser of plain JSON comes first: it is there already, the other has to be loaded. */
+function parseText(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    const { parse } = module.require('json5') as typeof Json5;
+    return parse(text);
+  }
+}
+
+function judge<Config>(file: string, read: BytesRead, parse: ParseConfig<Config>): ConfigReading<Config> {
   if (read === undefined) return { ...parse(undefined), exists: false };
   if ('problem' in read) return { ...refusal(file, read.problem), exists: true };
   let text: string;
@@ -89,11 +114,19 @@ export async function readConfigFile<Config>(file: string, parse: ParseConfig<Co
   }
   let raw: unknown;
   try {
-    raw = JSON5.parse(text);
+    raw = parseText(text);
   } catch (error) {
     return { ...refusal(file, `is ${syntaxProblem(error)}`), exists: true };
   }
   return { ...parse(raw), exists: true };
+}
+
+/**
+ * Reads and judges the file once; never throws for what is in it.
+ * A byte order mark is accepted, bytes that are not UTF-8 are refused.
+ */
+export async function readConfigFile<Config>(file: string, parse: ParseConfig<Config>): Promise<ConfigReading<Config>> {
+  return judge(file, await readBytes(file), parse);
 }
 
 /** One line a problem, as an operator reads them. */
@@ -119,7 +152,16 @@ export interface LoadedConfig<Config> {
  */
 export async function loadConfig<Config>(file: string, parse: ParseConfig<Config>): Promise<LoadedConfig<Config>> {
   const stamp = await stampOf(file);
-  const reading = await readConfigFile(file, parse);
+  return usable(file, await readConfigFile(file, parse), stamp);
+}
+
+/** The same for a command: blocking, so that a short process starts no threads. */
+export function loadConfigSync<Config>(file: string, parse: ParseConfig<Config>): LoadedConfig<Config> {
+  const stamp = stampOfSync(file);
+  return usable(file, judge(file, readBytesSync(file), parse), stamp);
+}
+
+function usable<Config>(file: string, reading: ConfigReading<Config>, stamp: string): LoadedConfig<Config> {
   if (reading.ok) return { config: reading.config, warnings: reading.warnings, exists: reading.exists, stamp };
   throw new SessionError('CONFIG_INVALID', `the configuration cannot be used:\n${describeProblems(reading.problems)}`, {
     facts: { problemsCount: reading.problems.length },
@@ -129,13 +171,23 @@ export async function loadConfig<Config>(file: string, parse: ParseConfig<Config
 
 const GONE = 'gone';
 
-/** Identity and version of the file; a replaced file differs in its inode. */
+/** Identity and version of a file; a replaced file differs in its inode. */
+const toStamp = ({ ino, size, mtimeNs, ctimeNs }: BigIntStats): string => `${ino}:${size}:${mtimeNs}:${ctimeNs}`;
+const stampWithout = (error: unknown): string => (errorCode(error) === 'ENOENT' ? GONE : `error:${errorCode(error)}`);
+
 async function stampOf(file: string): Promise<string> {
   try {
-    const { ino, size, mtimeNs, ctimeNs } = await stat(file, { bigint: true });
-    return `${ino}:${size}:${mtimeNs}:${ctimeNs}`;
+    return toStamp(await promises.stat(file, { bigint: true }));
   } catch (error) {
-    return errorCode(error) === 'ENOENT' ? GONE : `error:${errorCode(error)}`;
+    return stampWithout(error);
+  }
+}
+
+function stampOfSync(file: string): string {
+  try {
+    return toStamp(statSync(file, { bigint: true }));
+  } catch (error) {
+    return stampWithout(error);
   }
 }
 

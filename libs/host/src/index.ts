@@ -7,6 +7,7 @@ export {
   createConfigWatch,
   describeProblems,
   loadConfig,
+  loadConfigSync,
   readConfigFile,
   sessionConfigParser,
 } from './config-file';

@@ -176,8 +176,8 @@ describe('the history of a session', () => {
 
   it('comes by pages from the end', async () => {
     const last = await json(`sessions history ${key} --limit 2`);
-    expect(last).toMatchObject({ key, count: 2, totalCount: 4, hasMore: true, nextBefore: 4, messages: [{ role: 'assistant' }, { role: 'user' }] });
-    const first = await json(`sessions history ${key} --limit 2 --before 4`);
+    expect(last).toMatchObject({ key, count: 2, totalCount: 5, hasMore: true, nextBefore: 3, messages: [{ role: 'assistant' }, { role: 'user' }] });
+    const first = await json(`sessions history ${key} --limit 2 --before 3`);
     expect(first).toMatchObject({ count: 2, hasMore: false, nextBefore: null, messages: [{ content: [{ text: 'Plan the release' }] }, {}] });
   });
 
@@ -231,8 +231,11 @@ describe('info', () => {
 
 describe('verify', () => {
   it('finds nothing in a sound store', async () => {
-    use('simple');
+    mkdirSync(sessionsDir(), { recursive: true });
+    writeFileSync(sessionsFile(), '{"agent:main:main":{"sessionId":"s","updatedAt":1}}');
+    writeFileSync(join(sessionsDir(), 's.jsonl'), '{"role":"user","content":"hello"}\n');
     expect(await run('sessions verify')).toMatchObject({ code: 0, stdout: expect.stringContaining('Everything agrees.') as string });
+    expect(await json('sessions verify')).toMatchObject({ ok: true, stores: [{ agentId: 'main', path: sessionsFile(), findings: [], totals: { entries: 1, transcripts: 1, messages: 1 } }] });
   });
 
   it('names what no entry explains, what cannot be parsed and what is no entry', async () => {
@@ -242,7 +245,10 @@ describe('verify', () => {
     writeFileSync(join(sessionsDir(), 'orphan.jsonl'), '');
     const answer = await run('sessions verify --json');
     expect(answer.code).toBe(1);
-    expect(JSON.parse(answer.stdout)).toMatchObject({ ok: false, stores: [{ totals: { entries: 2, transcripts: 2, messages: 1 }, findings: [{ kind: 'entry-not-listed', key: 'b' }, { kind: 'transcript-without-entry', file: 'orphan.jsonl' }, { kind: 'malformed-lines', file: 's.jsonl' }] }] });
+    expect(JSON.parse(answer.stdout)).toMatchObject({ ok: false, stores: [{ totals: { entries: 2, messages: 1 }, findings: [{ kind: 'malformed-lines', key: 'a' }, { kind: 'entry-invalid', key: 'b' }, { kind: 'orphan', file: 'orphan.jsonl' }] }] });
+    const text = (await run('sessions verify')).stdout;
+    expect(text).toContain('2 things wrong:');
+    expect(text).toMatch(/entry-invalid +b +openclaw sessions cleanup --fix-missing/);
   });
 });
 

@@ -49,7 +49,7 @@ function describe(error: GatewayRequestError | GatewayTransportError, target: Ga
 export async function runGatewayCall(io: CliIo, flags: GatewayCallFlags): Promise<ExitCode> {
   const params = parseParams(flags.params);
   const timeoutMs = parseTimeoutMs(flags.timeout, CALL_TIMEOUT_MS);
-  const context = await loadCliContext(io);
+  const context = loadCliContext(io);
   const target = resolveGatewayTarget(flags, gatewaySettings(context));
   try {
     const client = await connectGateway({ target, scopes: leastScopes(flags.method), timeoutMs, clientVersion: VERSION });

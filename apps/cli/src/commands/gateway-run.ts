@@ -70,7 +70,7 @@ const given = (text: string | undefined): string | undefined => (text === undefi
 
 /** @throws VALIDATION, CONFIG_INVALID, READ_ONLY; UNAUTHENTICATED for an open address that nobody has to log in to */
 export async function resolveStandaloneOptions(io: CliIo, flags: GatewayRunFlags): Promise<StandaloneOptions> {
-  const { environment, config, places, warnings, configExists } = await loadCliContext(io);
+  const { environment, config, places, warnings, configExists } = loadCliContext(io);
   const say = (line: string): void => io.out(`${line}\n`);
   const port = parsePort(flags.port, config.gateway.port);
   const grpcPort = flags.grpcPort === undefined ? undefined : parsePort(flags.grpcPort, 0, '--grpc-port');

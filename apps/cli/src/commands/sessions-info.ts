@@ -4,7 +4,8 @@ import { EXIT } from '../cli-io';
 import type { CliIo, ExitCode } from '../cli-io';
 import type { ScopeFlags } from '../flags/list-flags';
 import { findSession } from '../offline/find-session';
-import type { FileFacts, SessionFiles } from '../offline/offline-store';
+import { readSessionFiles } from '../offline/session-files';
+import type { FileFacts, SessionFiles } from '../offline/session-files';
 import { formatLongAge } from '../render/age';
 import { keyText } from '../render/key-text';
 import { toCliRow } from '@sessions/domain';
@@ -21,15 +22,18 @@ const fileLines = (title: string, files: readonly FileFacts[]): string[] => file
 function transcriptLine({ transcript }: SessionFiles): string {
   if (transcript === null) return 'Transcript: none';
   const damage = transcript.malformedLines === 0 ? '' : `, ${transcript.malformedLines} lines that cannot be parsed`;
-  return `Transcript: ${transcript.file} (${transcript.bytes} bytes, ${transcript.lines} lines, ${transcript.messages} messages${damage})`;
+  const pending = transcript.pendingBytes === 0 ? '' : `, ${transcript.pendingBytes} bytes of it in the journal alone`;
+  const torn = transcript.tornTailBytes === 0 ? '' : `, ${transcript.tornTailBytes} bytes of an unfinished line`;
+  return `Transcript: ${transcript.file} (${transcript.bytes} bytes, ${transcript.lines} lines, ${transcript.messages} messages${pending}${damage}${torn})`;
 }
 
 export async function runSessionsInfo(io: CliIo, flags: InfoFlags): Promise<ExitCode> {
-  const context = await loadCliContext(io);
-  const { store, found } = await findSession(context, flags, flags.key);
-  const files = await store.files(found);
+  const context = loadCliContext(io);
+  const found = await findSession(context, flags, flags.key);
+  const { store, warning } = found;
+  const files = await readSessionFiles(found);
   if (flags.json === true) {
-    io.out(`${JSON.stringify({ key: found.key, agentId: store.agentId, path: store.path, entry: found.entry, ...files }, null, 2)}\n`);
+    io.out(`${JSON.stringify({ key: found.key, agentId: store.agentId, path: store.path, entry: found.entry, ...files, ...(warning !== undefined && { warnings: [warning] }) }, null, 2)}\n`);
     return EXIT.ok;
   }
   const named = (title: string, value: string | undefined): string[] => (value === undefined ? [] : [`${title}: ${visibleText(value)}`]);
@@ -54,5 +58,6 @@ export async function runSessionsInfo(io: CliIo, flags: InfoFlags): Promise<Exit
     ...fileLines('Archive', files.archives),
   ];
   io.out(`${lines.join('\n')}\n`);
+  if (warning !== undefined) io.err(`warning: ${visibleText(warning)}\n`);
   return EXIT.ok;
 }

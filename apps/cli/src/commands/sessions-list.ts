@@ -6,12 +6,14 @@ import type { CliIo, ExitCode } from '../cli-io';
 import { LIST_LIMIT_DEFAULT, parseActiveMinutes, parseLimit } from '../flags/list-flags';
 import type { ListFlags } from '../flags/list-flags';
 import type { ListArguments } from '../flags/parse-list-arguments';
-import { openOfflineStore } from '../offline/open-offline-store';
+import { withCounts } from '../offline/count-messages';
+import { readRows } from '../offline/read-rows';
 import { selectStores } from '../offline/select-stores';
 import type { ListDocument } from '../render/list-document';
 import { renderMeasuredList, renderPlainList } from '../render/list-tables';
 import { toCliRow } from '@sessions/domain';
 import type { CliRow } from '@sessions/domain';
+import { dirname } from 'node:path';
 
 const MINUTE_MS = 60_000;
 
@@ -35,11 +37,12 @@ export async function readList(context: CliContext, flags: ListFlags, { nowMs, c
   let totalCount = 0;
   for (const choice of stores) {
     debug(`reading ${choice.path} (agent ${choice.agentId})`);
-    const page = await openOfflineStore(choice).newest({ activeSinceMs, limit, countMessages });
+    const page = await readRows(choice, { activeSinceMs, limit });
+    const found = countMessages ? withCounts(page.rows, dirname(choice.path)) : page.rows;
     debug(`${page.rows.length} of ${page.totalCount} rows from ${choice.path}`);
     totalCount += page.totalCount;
     if (page.warning !== undefined) warnings.push(page.warning);
-    for (const row of page.rows) rows.push(toCliRow(row, { config: context.config, agentId: choice.agentId, nowMs }));
+    for (const row of found) rows.push(toCliRow(row, { config: context.config, agentId: choice.agentId, nowMs }));
   }
   const sorted = stores.length === 1 ? rows : rows.sort(byNewest);
   const sessions = limit === null ? sorted : sorted.slice(0, limit);
@@ -58,7 +61,7 @@ export async function readList(context: CliContext, flags: ListFlags, { nowMs, c
 
 export async function runSessionsList(io: CliIo, { command, flags }: ListArguments): Promise<ExitCode> {
   const json = flags.json === true;
-  const document = await readList(await loadCliContext(io), flags, {
+  const document = await readList(loadCliContext(io), flags, {
     nowMs: io.nowMs(),
     countMessages: command === 'sessions list' && !json,
     debug: (line) => {

@@ -1,38 +1,83 @@
-/** `openclaw sessions verify`: do the files of each store agree? */
+/** `openclaw sessions verify`: does everything that a store consists of agree? */
 import { loadCliContext } from '../cli-context';
-import { EXIT } from '../cli-io';
+import { COLUMNS_WITHOUT_TERMINAL, EXIT } from '../cli-io';
 import type { CliIo, ExitCode } from '../cli-io';
+import { toFailureDocument, toSessionError } from '../failure';
 import type { ScopeFlags } from '../flags/list-flags';
+import { nativeBindingPath } from '../offline/native-binding';
+import { repairOneStore } from '../offline/repair-stores';
+import type { RepairedStore } from '../offline/repair-stores';
 import { selectStores } from '../offline/select-stores';
-import { verifyFiles } from '../offline/verify-files';
-import type { StoreReport } from '../offline/verify-files';
-import { SessionError } from '@sessions/domain';
-import { keyText } from '../render/key-text';
+import type { StoreChoice } from '../offline/select-stores';
+import { renderStoreReport } from '../render/verify-text';
 import { visibleText } from '../render/visible-text';
+import type { SessionError } from '@sessions/domain';
+import { livingOwner, verifyStore } from '@sessions/store';
+import type { StoreReport, VerifyProgress } from '@sessions/store';
 
 export interface VerifyFlags extends ScopeFlags {
   readonly repair?: boolean | undefined;
   readonly json?: boolean | undefined;
 }
 
-function renderReport({ agentId, path, findings, totals }: StoreReport): string {
-  const lines = [
-    `Agent: ${agentId}`,
-    `Session store: ${path}`,
-    `Entries: ${totals.entries}, transcripts: ${totals.transcripts}, messages: ${totals.messages}, bytes: ${totals.bytes}`,
-    ...findings.map(({ kind, key, file, detail, repair }) => visibleText(`${kind}: ${key === undefined ? (file ?? path) : keyText(key)}: ${detail}${repair === '' ? '' : ` (--repair: ${repair})`}`)),
-    findings.length === 0 ? 'Everything agrees.' : `${findings.length} ${findings.length === 1 ? 'finding' : 'findings'}.`,
-  ];
-  return `${lines.join('\n')}\n`;
+/** A store that takes longer says on stderr how far it is, and again after each such time. */
+const PROGRESS_EVERY_MS = 1000;
+
+function progressOn(io: CliIo): (progress: VerifyProgress) => void {
+  let nextAtMs = io.nowMs() + PROGRESS_EVERY_MS;
+  return ({ agentId, phase, doneCount }) => {
+    const nowMs = io.nowMs();
+    if (nowMs < nextAtMs) return;
+    nextAtMs = nowMs + PROGRESS_EVERY_MS;
+    io.err(`verifying agent ${agentId}: ${phase}, ${doneCount} checked\n`);
+  };
+}
+
+/** Never throws for what it finds: an unreadable store is a finding. */
+export function verifyOneStore({ agentId, path }: StoreChoice, io: CliIo): Promise<StoreReport> {
+  return verifyStore(agentId, path, {
+    nowMs: () => io.nowMs(),
+    live: isLive(agentId, path),
+    nativeBinding: nativeBindingPath(),
+    onProgress: progressOn(io),
+  });
+}
+
+/** An owner record that is none says nothing about a living owner. */
+function isLive(agentId: string, path: string): boolean {
+  try {
+    return livingOwner(agentId, path) !== undefined;
+  } catch {
+    return false;
+  }
 }
 
 export async function runSessionsVerify(io: CliIo, flags: VerifyFlags): Promise<ExitCode> {
-  const { stores } = selectStores(flags, await loadCliContext(io));
-  if (flags.repair === true) {
-    throw new SessionError('UNSUPPORTED', 'This build cannot repair a store; nothing was changed.', { hint: 'openclaw sessions verify shows what is wrong.' });
+  const context = loadCliContext(io);
+  const { stores } = selectStores(flags, context);
+  const byPath = flags.store !== undefined && flags.store !== '';
+  const results: RepairedStore[] = [];
+  const refused: { readonly store: StoreChoice; readonly error: SessionError }[] = [];
+  for (const store of stores) {
+    try {
+      const repaired = flags.repair === true ? await repairOneStore(context, store, { nowMs: () => io.nowMs(), byPath }) : undefined;
+      results.push(repaired ?? { report: await verifyOneStore(store, io), done: undefined });
+    } catch (error) {
+      if (stores.length === 1) throw error;
+      refused.push({ store, error: toSessionError(error) });
+    }
   }
-  const reports = stores.map(verifyFiles);
-  const ok = reports.every(({ findings }) => findings.length === 0);
-  io.out(flags.json === true ? `${JSON.stringify({ ok, stores: reports }, null, 2)}\n` : reports.map(renderReport).join('\n'));
+  const ok = refused.length === 0 && results.every(({ report }) => report.ok);
+  if (flags.json === true) {
+    const document = {
+      ok,
+      stores: results.map(({ report, done }) => ({ ...report, ...(done !== undefined && { done }) })),
+      ...(refused.length > 0 && { refused: refused.map(({ store, error }) => ({ ...store, error: toFailureDocument(error).error })) }),
+    };
+    io.out(`${JSON.stringify(document, null, 2)}\n`);
+  } else {
+    io.out(results.map(({ report, done }) => renderStoreReport(report, done, io.columns() ?? COLUMNS_WITHOUT_TERMINAL)).join('\n'));
+  }
+  for (const { error } of refused) io.err(visibleText(`${error.message}\n${error.hint === undefined ? '' : `${error.hint}\n`}`));
   return ok ? EXIT.ok : EXIT.failed;
 }

@@ -74,7 +74,7 @@ function gatewayLine({ url, reachable, error }: GatewayStatus): string {
 
 export async function runStatus(io: CliIo, flags: StatusFlags): Promise<ExitCode> {
   const timeoutMs = parseTimeoutMs(flags.timeout, PROBE_TIMEOUT_MS);
-  const context = await loadCliContext(io);
+  const context = loadCliContext(io);
   if (flags.verbose === true) io.err(`debug: configuration ${context.environment.configPath}${context.configExists ? '' : ' (none, defaults)'}\n`);
   const { sessions, warnings: found } = await readStatus(context, { nowMs: io.nowMs(), all: flags.all === true, usage: flags.usage === true });
   const gateway = await probeGateway(context, timeoutMs, flags.deep === true);

@@ -1,8 +1,8 @@
 /** What `openclaw status` knows from the files: stores, newest sessions, what needs attention. */
 import type { CliContext } from '../cli-context';
-import { openOfflineStore } from './open-offline-store';
+import { readRows } from './read-rows';
 import { selectStores } from './select-stores';
-import type { SessionRow } from '@sessions/contracts';
+import { SessionRow } from '@sessions/contracts';
 import { SessionError, configuredAgents, contextTokensFor, dmScopeWarning, isJsonObject, modelFor, toCliRow } from '@sessions/domain';
 import type { CliRow } from '@sessions/domain';
 
@@ -57,7 +57,7 @@ export async function readStatus(context: CliContext, { nowMs, all, usage }: Sta
   const senders: string[] = [];
   for (const { agentId, path } of stores) {
     try {
-      const page = await openOfflineStore({ agentId, path }).newest({ activeSinceMs: null, limit: null, countMessages: false });
+      const page = await readRows({ agentId, path }, { activeSinceMs: null, limit: null, decode: (encoded) => SessionRow.decode(encoded) });
       if (page.warning !== undefined) warnings.push(page.warning);
       for (const row of page.rows) {
         const sender = directSender(row);

@@ -1,5 +1,5 @@
 /** Messages as lines of text: `[timestamp] role: text`. */
-import type { HistoryMessage } from '../offline/offline-store';
+import type { HistoryMessage } from '../offline/read-history';
 import { visibleText } from './visible-text';
 import { isJsonObject } from '@sessions/domain';
 import type { JsonObject, JsonValue } from '@sessions/domain';

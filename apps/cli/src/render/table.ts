@@ -6,7 +6,15 @@
  * its usual width or its longest cell; when the lines do not fit the terminal, the usual widths
  * give way.
  */
-import stringWidth from 'string-width';
+import type StringWidth from 'string-width';
+
+let loadedWidth: typeof StringWidth | undefined;
+
+/** Columns on the display. Loaded with the first table: a listing as JSON has none. */
+function stringWidth(text: string): number {
+  loadedWidth ??= module.require('string-width') as typeof StringWidth;
+  return loadedWidth(text);
+}
 
 export interface Column {
   readonly title: string;

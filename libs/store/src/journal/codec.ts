@@ -15,8 +15,16 @@
  * a synced sequence seen later is damage, everything above is a torn tail. The payload is the head
  * (JSON) followed by the transcript bytes that the head's append operations describe, in order.
  */
-import { crc32 } from 'node:zlib';
+import type * as Zlib from 'node:zlib';
 import { SessionError, type JsonValue } from '@sessions/domain';
+
+let loadedCrc32: typeof Zlib.crc32 | undefined;
+
+/** Loaded with the first frame: a reader of a store that was closed in order has none to check. */
+function crc32(bytes: Buffer, seed?: number): number {
+  loadedCrc32 ??= (module.require('node:zlib') as typeof Zlib).crc32;
+  return loadedCrc32(bytes, seed);
+}
 
 export const SEGMENT_HEADER_BYTES = 32;
 export const FRAME_HEADER_BYTES = 32;

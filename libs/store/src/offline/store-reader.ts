@@ -105,7 +105,7 @@ const WAL_FORMAT_OFFSET = 18;
 const WAL_FORMAT = 2;
 
 /** A database in WAL mode is opened only beside its `-wal` and `-shm`: otherwise SQLite would make them. */
-function openIndexIfReadable(layout: StoreLayout, nativeBinding: string | undefined): IndexReader | undefined {
+export function openIndexIfReadable(layout: StoreLayout, nativeBinding: string | undefined): IndexReader | undefined {
   if (!fs.existsSync(layout.indexFile)) return undefined;
   try {
     const inWalMode = readByte(layout.indexFile, WAL_FORMAT_OFFSET) === WAL_FORMAT;
@@ -135,14 +135,18 @@ function identityOf(index: IndexReader): { size: number; mtimeNs: bigint; inode:
   return { size: Number(size), mtimeNs: BigInt(index.meta(META.fileMtimeNs) ?? 0), inode: BigInt(index.meta(META.fileInode) ?? 0) };
 }
 
-async function indexSource(layout: StoreLayout, index: IndexReader, agentId: string): Promise<EntrySource> {
-  const appliedSeq = Number(index.meta(META.appliedSeq) ?? 0);
-  // An owner that closed in order left nothing in the journal that the index lacks.
-  const isWhole = index.meta(META.closedSeq) === String(appliedSeq);
-  return new IndexEntries(agentId, index, isWhole ? [] : await journalOverlay(layout, appliedSeq));
+/** An owner that closed in order left nothing in the journal that index or transcripts lack. */
+export function isClosedInOrder(index: IndexReader): boolean {
+  return index.meta(META.closedSeq) === (index.meta(META.appliedSeq) ?? '0');
 }
 
-async function journalOverlay(layout: StoreLayout, afterSeq: number): Promise<readonly JournalRecord[]> {
+async function indexSource(layout: StoreLayout, index: IndexReader, agentId: string): Promise<EntrySource> {
+  const appliedSeq = Number(index.meta(META.appliedSeq) ?? 0);
+  return new IndexEntries(agentId, index, isClosedInOrder(index) ? [] : await journalOverlay(layout, appliedSeq));
+}
+
+/** Records of the journal behind `afterSeq`. */
+export async function journalOverlay(layout: StoreLayout, afterSeq: number): Promise<readonly JournalRecord[]> {
   if (!fs.existsSync(layout.ownDir) || !fs.readdirSync(layout.ownDir).some((name) => parseSegmentName(name) !== undefined)) return [];
   const { records } = await readJournal(nodeFileSystem, layout.ownDir, afterSeq);
   return records.filter((record) => record.seq > afterSeq);
