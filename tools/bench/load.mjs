@@ -36,7 +36,7 @@ export function appendMessage(session) {
       const header = { type: 'session', version: 3, id: session.sessionId, timestamp: new Date(view.nowMs).toISOString(), sessionKey: session.key };
       return {
         effects: [
-          { kind: 'putEntry', key: session.key, set: { sessionId: session.sessionId, updatedAt: view.nowMs, lastInteractionAt: view.nowMs } },
+          { kind: 'putEntry', key: session.key, set: { ...(tail.kind === 'none' ? { sessionId: session.sessionId } : {}), updatedAt: view.nowMs, lastInteractionAt: view.nowMs } },
           { kind: 'append', file: session.file, lines: tail.kind === 'none' ? [JSON.stringify(header), line] : [line], messages: 1, exchanges: 1, leafId: id },
         ],
         result: { messageSeq: tail.messages + 1 },
