@@ -116,4 +116,12 @@ describe('a new entry', () => {
     const entry = { sessionId: 's', nested: { list: [1, { a: 'x\ny' }], none: {} } };
     expect(JSON.stringify({ key: entry }, null, 2)).toBe(`{\n  "key": ${formatEntry(entry)}\n}`);
   });
+
+  it('keeps the spelling of what stays the same inside an object that was merged', () => {
+    const before = '{\n    "origin": {"from": "a", "odd": 1.0, "big": 12345678901234567890, "deep": { "x": 1e2 }}\n  }';
+    const merged = { from: 'b', odd: 1, big: 12345678901234567000, deep: { x: 100 } };
+    const after = patchRawObject(before, { set: { origin: merged } });
+    expect(JSON.parse(after)).toEqual({ origin: merged });
+    for (const kept of ['1.0', '12345678901234567890', '{ "x": 1e2 }']) expect(after).toContain(kept);
+  });
 });

@@ -6,7 +6,7 @@
  * The text is scanned once; nested values are skipped, not parsed.
  */
 import { SessionError } from '../errors';
-import type { JsonValue } from '../json';
+import { isJsonObject, type JsonValue } from '../json';
 
 /** One member of an object's text; offsets are UTF-16 positions in it. */
 export interface RawMember {
@@ -77,6 +77,7 @@ export function readRawMembers(text: string): RawMember[] {
  * @throws DAMAGED when the text is not one JSON object.
  */
 export function patchRawObject(text: string, patch: RawPatch): string {
+  const set = new Map(Object.entries(patch.set ?? {}));
   const wanted = wantedValues(patch);
   const cleared = new Set((patch.clear ?? []).filter((name) => !wanted.has(name)));
   const members = readRawMembers(text);
@@ -86,7 +87,7 @@ export function patchRawObject(text: string, patch: RawPatch): string {
   let kept = 0;
   members.forEach((member, index) => {
     if (cleared.has(member.name)) return;
-    const raw = lastOf.get(member.name) === index ? wanted.get(member.name) : undefined;
+    const raw = lastOf.get(member.name) === index ? valueOver(text.slice(member.valueStart, member.valueEnd), set.get(member.name), wanted.get(member.name)) : undefined;
     // The first member that stays stands where the first one stood: without a comma before it.
     result += kept === 0 ? head : text.slice(members[index - 1]?.valueEnd, member.start);
     result += raw === undefined ? text.slice(member.start, member.valueEnd) : text.slice(member.start, member.valueStart) + raw;
@@ -149,9 +150,33 @@ export function formatEntry(entry: Readonly<Record<string, JsonValue | undefined
 }
 
 /** A member's value inside an entry of the sessions file. */
-function formatValue(value: JsonValue): string {
+function formatValue(value: JsonValue, indent = MEMBER_INDENT): string {
   if (typeof value !== 'object' || value === null) return JSON.stringify(value);
-  return JSON.stringify(value, null, 2).replaceAll('\n', `\n${MEMBER_INDENT}`);
+  return JSON.stringify(value, null, 2).replaceAll('\n', `\n${indent}`);
+}
+
+/**
+ * The text of a value that takes the place of another: what stays the same inside keeps its
+ * spelling (a program that merged an object has lost `1.0` and digits beyond 2^53).
+ */
+function valueOver(before: string, value: JsonValue | undefined, printed: string | undefined): string | undefined {
+  // Outside objects nothing was merged: the value is the caller's word.
+  if (!isJsonObject(value) || printed === undefined || !before.startsWith('{')) return printed;
+  return printOver(before, value, MEMBER_INDENT);
+}
+
+function printOver(before: string, value: JsonValue, indent: string): string {
+  if (sameJson(before, value)) return before;
+  if (!isJsonObject(value) || !before.startsWith('{')) return formatValue(value, indent);
+  const inner = `${indent}  `;
+  const old = new Map(readRawMembers(before).map((member) => [member.name, before.slice(member.valueStart, member.valueEnd)]));
+  const pieces: string[] = [];
+  for (const [name, member] of Object.entries(value)) {
+    if (member === undefined) continue;
+    const known = old.get(name);
+    pieces.push(`${JSON.stringify(name)}: ${known === undefined ? formatValue(member, inner) : printOver(known, member, inner)}`);
+  }
+  return pieces.length === 0 ? '{}' : `{\n${inner}${pieces.join(`,\n${inner}`)}\n${indent}}`;
 }
 
 function atEnd(text: string, at: number, members: RawMember[]): RawMember[] {
@@ -169,6 +194,11 @@ function skipSpace(text: string, from: number): number {
 
 function isSpace(code: number): boolean {
   return code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09;
+}
+
+/** Whether a text says what a value says, as far as a program that parsed it can know. */
+function sameJson(text: string, value: JsonValue): boolean {
+  return JSON.stringify(JSON.parse(text)) === JSON.stringify(value);
 }
 
 /** @param start of the opening quote. @returns the position behind the closing one. */
