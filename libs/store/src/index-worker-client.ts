@@ -17,6 +17,12 @@ export const FEED_BYTES_MAX = 64 * 1024 * 1024;
 /** Pause before changes are offered again to an index without room. */
 const RETRY_APPLY_MS = 500;
 
+/**
+ * Young objects of the thread: each holds an entry's bytes outside the heap, and they are freed only
+ * when this space is full, so a larger one is tens of MiB of memory in every checkpoint.
+ */
+const WORKER_YOUNG_MIB = 2;
+
 interface Waiting {
   readonly resolve: (reply: unknown) => void;
   readonly reject: (error: Error) => void;
@@ -60,7 +66,7 @@ export class IndexWorkerClient {
 
   constructor(options: IndexWorkerOptions) {
     this.#options = options;
-    this.#worker = new Worker(workerFile(), { name: 'session-index' });
+    this.#worker = new Worker(workerFile(), { name: 'session-index', resourceLimits: { maxYoungGenerationSizeMb: WORKER_YOUNG_MIB } });
     this.#worker.unref();
     this.#worker.on('message', (message: WorkerReply) => this.#settle(message));
     this.#worker.on('error', (error) => this.#fail(error));
