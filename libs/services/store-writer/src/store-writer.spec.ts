@@ -118,7 +118,14 @@ describe('ownership', () => {
     const refused = await made.client.deliver(telegram('again'), { idempotencyKey: 'k2' }).catch((error: unknown) => error);
     expect(refused).toMatchObject({ reason: 'OUTCOME_UNKNOWN' });
     let answer: DeliverResponse | undefined;
-    while (answer === undefined) answer = await made.client.deliver(telegram('again'), { idempotencyKey: 'k2' }).catch(() => undefined);
+    while (answer === undefined) {
+      answer = await made.client.deliver(telegram('again'), { idempotencyKey: 'k2' }).catch(async (error: SessionError) => {
+        // Only the delay before the next opening is waited out; any other refusal is a failure.
+        if (error.retryAfterMs === undefined) throw error;
+        await new Promise((resolve) => setTimeout(resolve, error.retryAfterMs));
+        return undefined;
+      });
+    }
     expect(answer).toMatchObject({ sessionId: first.sessionId, messageSeq: 2 });
     expect(answer.epoch).toBeGreaterThan(first.epoch);
     expect(await made.client.deliver(telegram('Hello'), { idempotencyKey: 'k1' })).toMatchObject({ status: 'duplicate', messageId: first.messageId });
