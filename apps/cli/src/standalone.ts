@@ -71,7 +71,7 @@ export const startStandalone: StartStandalone = async (options) => {
     onRefused: (problems) => logger.warn('the configuration was edited and is not valid; the values before stay in force', { count: problems.length }),
   });
   const config = (): SessionConfig => watch.config;
-  const writer = createStoreWriter({ bus, clock: systemClock, logger, metrics, config, places: options.places, instance, transport: 'standalone' });
+  const writer = createStoreWriter({ bus, clock: systemClock, logger, metrics, config, places: options.places, instance, transport: 'standalone', holdsDefaultAgent: true });
   const router = createRouter({
     bus,
     clock: systemClock,

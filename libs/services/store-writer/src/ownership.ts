@@ -30,6 +30,8 @@ export interface OwnershipDeps {
   readonly stores: OpenStores<OpenAgentStore>;
   /** `<name>/<instance>`. */
   readonly owner: string;
+  /** The default agent's store is made, opened at the start and kept open: the state directory is ours alone. */
+  readonly holdsDefaultAgent: boolean;
   readonly createAgent: (agentId: AgentId) => OwnedAgent;
   readonly createHandlers: (agent: OwnedAgent, assertOwner: () => void) => StoreHandlers;
 }
@@ -57,8 +59,10 @@ export class Ownership {
     const { stores, skipped } = await storesOnDisk(config(), places);
     for (const { path, reason } of skipped) logger.warn('a place that looks like a store is not served', { file: path, reason: reason.replaceAll(' ', '-') });
     await Promise.all([...new Set([...ids, ...stores.map((store) => store.agentId)])].filter((agentId) => this.#covers(agentId)).map((agentId) => this.#serve(agentId)));
+    const standing = this.#agents.get(defaultAgentId)?.agent;
     // Taken even where nothing is stored yet: two gateways on one state directory find each other here.
-    await this.#agents.get(defaultAgentId)?.agent.use(() => Promise.resolve());
+    if (this.#deps.holdsDefaultAgent) await standing?.use(() => Promise.resolve());
+    else await standing?.read(() => Promise.resolve(), () => undefined);
     const handlers: StoreHandlers = {
       claimStore: ({ agentId }) => this.claim(agentId),
       listAgents: () => this.#listAgents(),

@@ -31,6 +31,8 @@ export interface StoreWriterDeps {
   /** Default `standalone`: this process is alone with its state directory. */
   readonly transport?: 'standalone' | 'split';
   readonly subjectPrefix?: string;
+  /** Open the default agent's store at the start, and keep it, so that no second gateway serves this state directory. */
+  readonly holdsDefaultAgent?: boolean;
   /** Path of better_sqlite3.node, for bundles. */
   readonly nativeBinding?: string;
   /** Stores open at a time, default OPEN_STORES_MAX. */
@@ -59,7 +61,7 @@ export function createStoreWriter(deps: StoreWriterDeps): Service {
     logger,
     ...(deps.openStoresMax === undefined ? {} : { openMax: deps.openStoresMax }),
     ...(deps.idleCloseMs === undefined ? {} : { idleCloseMs: deps.idleCloseMs }),
-    keepsOpen: (agentId) => agentId === configuredAgents(config()).defaultAgentId,
+    keepsOpen: (agentId) => deps.holdsDefaultAgent === true && agentId === configuredAgents(config()).defaultAgentId,
     open: async (agentId, onFailure) => {
       const reports = createReports(logger, agentId);
       const store = await (deps.openStore ?? openStore)({ ...optionsOf(deps, agentId, sessionsFile(agentId as AgentId)), onNotice: reports.notice, onFailure });
@@ -89,6 +91,7 @@ export function createStoreWriter(deps: StoreWriterDeps): Service {
     places,
     stores,
     owner,
+    holdsDefaultAgent: deps.holdsDefaultAgent ?? false,
     createAgent: (agentId) =>
       new OwnedAgent({
         agentId,
