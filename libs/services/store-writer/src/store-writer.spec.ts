@@ -54,7 +54,7 @@ describe('ownership', () => {
     expect(await made.client.listEntries(ListEntriesRequest.create({ agentId: 'ghost' }))).toMatchObject({ totalCount: 0 });
     expect(await made.client.getEntry(GetEntryRequest.create({ agentId: 'ghost', by: { $case: 'key', value: 'agent:ghost:main' } }))).toMatchObject({ found: false });
     expect((await history(made)).items).toHaveLength(1);
-    expect(existsSync(path.join(made.stateDir, 'agents', 'ghost'))).toBe(false);
+    expect(existsSync(path.join(made.stateDir, 'agents'))).toBe(false);
   });
 
   it('lets a message create the store of an agent that nobody configured', async () => {
@@ -63,7 +63,7 @@ describe('ownership', () => {
     await made.pool.claimStore({ agentId: 'new' });
     await made.client.deliver(telegram('x', { agentId: 'new', key: 'agent:new:main' }));
     const { agents } = await made.pool.listAgents({});
-    expect(agents.map((agent) => [agent.agentId, agent.configured, agent.hasStore])).toEqual([['main', true, true], ['new', false, true]]);
+    expect(agents.map((agent) => [agent.agentId, agent.configured, agent.hasStore])).toEqual([['main', true, false], ['new', false, true]]);
   });
 
   it('serves stores found on disk, and none that is reached by a link', async () => {
@@ -162,7 +162,7 @@ describe('ownership', () => {
     const made = await bench();
     const client = createClient(made.bus, StoreServiceService, { caller: 'client:test', subject: (method) => subjects.store('main', method) });
     await expect(client.listEntries(ListEntriesRequest.create({ agentId: 'other' }))).rejects.toMatchObject({ reason: 'VALIDATION' });
-    expect(readdirSync(path.join(made.stateDir, 'agents'))).toEqual(['main']);
+    expect(readdirSync(made.stateDir)).toEqual([]);
   });
 
   it('writes simple entries where the configuration says so', async () => {
