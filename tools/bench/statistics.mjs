@@ -11,6 +11,9 @@
  */
 export const REFERENCE_SPREAD_MAX = 1.6;
 
+/** The same for the ratios of neighbours: a disk with two speeds shows here although each is steady for a while. */
+export const RATIO_SPREAD_MAX = 2.5;
+
 /** The value below which `share` (0 to 1) of the samples lie, interpolated. @throws without samples */
 export function quantile(samples, share) {
   if (samples.length === 0) throw new RangeError('no samples');
@@ -46,12 +49,18 @@ export function compare(thing, reference) {
   return { ratio: summarise(ratios), thing: summarise(thing), reference: summarise(reference) };
 }
 
+/** True when the ratios of neighbours lie too far apart for their median to mean anything. */
+export function isUnsteady(ratio) {
+  return ratio.count > 1 && ratio.upper > ratio.lower * RATIO_SPREAD_MAX;
+}
+
 /**
  * `goal`: as good as it is meant to be; `pass`: at or above the floor; `miss`: not; `noisy`: the
  * reference does not allow to say. A floor may stand above its goal (smaller is better) or below it.
  */
-export function verdictOf({ value, floor, goal, reference }) {
+export function verdictOf({ value, floor, goal, reference, ratio }) {
   if (reference !== undefined && isTooNoisy(reference)) return 'noisy';
+  if (ratio !== undefined && isUnsteady(ratio)) return 'noisy';
   const smallerIsBetter = goal <= floor;
   const reaches = (bound) => (smallerIsBetter ? value <= bound : value >= bound);
   if (reaches(goal)) return 'goal';

@@ -16,7 +16,7 @@ interface Statistics {
   summarise(samples: readonly number[]): Summary;
   isTooNoisy(reference: Summary): boolean;
   compare(thing: readonly number[], reference: readonly number[]): { ratio: Summary; thing: Summary; reference: Summary };
-  verdictOf(measured: { value: number; floor: number; goal: number; reference?: Summary }): string;
+  verdictOf(measured: { value: number; floor: number; goal: number; reference?: Summary; ratio?: Summary }): string;
 }
 
 /** The test runner loads no ES modules: the file is compiled as the specs are. */
@@ -81,6 +81,11 @@ describe('verdictOf', () => {
     const restless = summarise([1, 1, REFERENCE_SPREAD_MAX * 1.1, REFERENCE_SPREAD_MAX * 1.1]);
     expect(isTooNoisy(restless)).toBe(true);
     expect(verdictOf({ value: 1, floor: 1.5, goal: 1.2, reference: restless })).toBe('noisy');
+  });
+
+  it('says nothing when neighbours have no steady ratio, as on a disk with two speeds', () => {
+    expect(verdictOf({ value: 1, floor: 1.5, goal: 1.2, reference: steady, ratio: summarise([0.1, 0.1, 1, 10, 10]) })).toBe('noisy');
+    expect(verdictOf({ value: 1, floor: 1.5, goal: 1.2, reference: steady, ratio: summarise([0.9, 1, 1, 1.1, 9]) })).toBe('goal');
   });
 
   it('forgives a reference single outliers', () => {

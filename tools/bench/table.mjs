@@ -15,7 +15,7 @@ export function judge(row, result) {
     const mark = verdictOf({ value: result.value, floor: row.floor, goal: row.goal });
     return mark === 'miss' && result.reference.median > row.floor / 2 ? 'limit' : mark;
   }
-  return verdictOf({ value: result.value, floor: row.floor, goal: row.goal, reference: result.reference });
+  return verdictOf({ value: result.value, floor: row.floor, goal: row.goal, reference: result.reference, ratio: result.ratio });
 }
 
 function cellsOf({ row, result }) {
