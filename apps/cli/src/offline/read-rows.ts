@@ -9,6 +9,7 @@ import { readStore } from './read-store';
 import type { StoreChoice } from './select-stores';
 import type { SessionRow } from '@sessions/contracts';
 import { VISIBILITY } from '@sessions/store';
+import type * as V8 from 'node:v8';
 
 export interface RowsQuery {
   /** Only entries whose `updatedAt` is a time not before this; epoch ms. Null: all. */
@@ -31,6 +32,18 @@ export interface RowsPage {
 /** The command line shows what the gateway hides: reserved keys and single cron runs. */
 const SHOWN = [VISIBILITY.listed, VISIBILITY.global, VISIBILITY.unknown, VISIBILITY.cronRun];
 
+/** Below so many rows a process ends before optimised code has paid for its making. */
+const OPTIMISED_ABOVE_ROWS = 500;
+
+/**
+ * A hundred rows are just enough for V8 to think a loop hot: making fast code of it costs a listing
+ * more than all of its rows.
+ */
+function forgoOptimising(): void {
+  const { setFlagsFromString } = module.require('node:v8') as typeof V8;
+  setFlagsFromString('--no-opt');
+}
+
 /** @throws STORE_UNREADABLE */
 export function readRows(choice: StoreChoice, { activeSinceMs, limit, decode = decodeListRow }: RowsQuery): Promise<RowsPage> {
   return readStore(choice, (reader) => {
@@ -39,6 +52,7 @@ export function readRows(choice: StoreChoice, { activeSinceMs, limit, decode = d
       ...(activeSinceMs !== null && { updatedSinceMs: activeSinceMs }),
       limit: limit ?? Number.MAX_SAFE_INTEGER,
     });
+    if (reader.source === 'index' && page.encodedRows.length > 1 && page.encodedRows.length <= OPTIMISED_ABOVE_ROWS) forgoOptimising();
     return { rows: page.encodedRows.map(decode), totalCount: page.totalCount, warning: reader.warning };
   });
 }
