@@ -54,6 +54,8 @@ export interface StoreParts {
   readonly notices: StoreNotice[];
   readonly onNotice: (notice: StoreNotice) => void;
   readonly onFailure: (error: SessionError) => void;
+  /** Ends what still runs beside the store. */
+  readonly onClose: () => void;
 }
 
 interface InFlight {
@@ -180,6 +182,7 @@ export class AgentStore {
   async close(): Promise<void> {
     if (this.#closing) return;
     this.#closing = true;
+    this.#parts.onClose();
     clearTimeout(this.#checkpointTimer);
     const { journal, worker, reader, transcripts, ownership } = this.#parts;
     try {

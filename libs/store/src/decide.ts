@@ -66,13 +66,18 @@ function planAppend(effect: Extract<Effect, { kind: 'append' }>, earlier: readon
   if (bytes.length > LINE_BYTES_MAX && pieces.some((piece) => Buffer.byteLength(piece) > LINE_BYTES_MAX)) {
     throw new SessionError('TOO_LARGE', `a transcript line is longer than ${LINE_BYTES_MAX} bytes`, { facts: { bytesMax: LINE_BYTES_MAX } });
   }
-  const kind = tail.kind === 'none' || tail.kind === 'empty' ? (effect.leafId === null ? 'simple' : 'native') : tail.kind;
+  const kind = tail.kind === 'none' || tail.kind === 'empty' ? (effect.leafId === null && !beginsWithHeader(effect) ? 'simple' : 'native') : tail.kind;
   return {
     file: effect.file,
     bytes,
     next: { kind, leafId: effect.leafId, messages: tail.messages + effect.messages, exchanges: tail.exchanges + effect.exchanges },
     op: { messages: effect.messages, exchanges: effect.exchanges, leafId: effect.leafId },
   };
+}
+
+/** Only native transcripts have a header line. */
+function beginsWithHeader({ lines }: Extract<Effect, { kind: 'append' }>): boolean {
+  return lines[0]?.startsWith('{"type":"session"') ?? false;
 }
 
 function storedResult<T extends JsonValue>(mutation: Mutation<T>, decision: Decision<T>, nowMs: number): StoredResult | undefined {

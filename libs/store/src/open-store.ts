@@ -10,10 +10,12 @@ import { SessionError, asAgentId } from '@sessions/domain';
 import { AgentStore } from './agent-store';
 import { ExternalEdits } from './external-edits';
 import { hasErrorCode, nodeFileSystem, type FileSystem } from './files/file-system';
-import { isTempFileName, storeLayout, type StoreLayout } from './files/layout';
+import { storeLayout, type StoreLayout } from './files/layout';
 import { acquireOwnership, type StoreOwnership } from './files/owner-file';
 import { startTicksOf } from './files/process-identity';
 import { quarantineCopy } from './files/quarantine';
+import { sweepDirectory } from './files/sweep-directory';
+import type { LockReport } from './files/transcript-lock';
 import { IndexWorkerClient } from './index-worker-client';
 import type { JournalRecord } from './journal/codec';
 import { Journal } from './journal/journal';
@@ -30,8 +32,6 @@ export const CHECKPOINT_DELAY_MS = 250;
 export const WRITE_LOCK_DEFAULTS: WriteLockSettings = { acquireTimeoutMs: 60_000, staleMs: 30 * 60_000, maxHoldMs: 5 * 60_000 };
 /** Changes handed to the index in one go while replaying. */
 const REPLAY_BATCH = 1000;
-/** Temp files of ours older than this are removed. */
-const TEMP_FILE_MS = 5 * 60_000;
 const DIRECTORY_MODE = 0o700;
 
 export interface OpenStoreOptions {
@@ -98,7 +98,6 @@ async function openOwned(options: OpenStoreOptions, disk: FileSystem, layout: St
     notices.push({ kind: 'damage', message: `acknowledged mutations ${damage.fromSeq} to ${damage.toSeq} cannot be read from the journal`, path: copy ?? damage.path, count: damage.toSeq - damage.fromSeq + 1 });
   }
   await removeEmptySegments(replayed, disk, layout, nowMs());
-  await removeOldTempFiles(layout, nowMs());
   let store: AgentStore | undefined;
   const worker = new IndexWorkerClient({
     onFailure: (error) => {
@@ -181,6 +180,8 @@ function assemble({ options, disk, layout, ownership, worker, reader, replayed, 
     store.notice(found);
     options.onNotice?.(found);
   };
+  const lockReport = (report: LockReport): void => notice({ kind: 'oddity', message: `transcript lock: ${report.kind}`, path: report.path });
+  const sweep = new AbortController();
   const pool = new SegmentPool(disk, layout.ownDir, ownership.record.epoch);
   const journal = new Journal({
     fs: disk,
@@ -202,7 +203,7 @@ function assemble({ options, disk, layout, ownership, worker, reader, replayed, 
     nowMs,
     remembered: (file) => reader.transcript(file),
     scan: (file, known) => worker.call('scanTranscript', { file, ...(known === undefined ? {} : { known }) }),
-    onLockReport: (report) => notice({ kind: 'oddity', message: `transcript lock: ${report.kind}`, path: report.path }),
+    onLockReport: lockReport,
     relocate: (op) => store.relocate(op),
     onTrouble: (trouble) => store.setTrouble('transcripts', trouble),
   });
@@ -240,7 +241,9 @@ function assemble({ options, disk, layout, ownership, worker, reader, replayed, 
     notices,
     onNotice: notice,
     onFailure: (error) => options.onFailure?.(error),
+    onClose: () => sweep.abort(),
   });
+  void sweepDirectory({ fs: disk, layout, epoch: ownership.record.epoch, nowMs, onLockReport: lockReport, signal: sweep.signal });
   void pool.removeInherited().then(() => pool.prepare(), () => undefined);
   return store;
 }
@@ -272,17 +275,6 @@ async function removeEmptySegments(replayed: ReplayedJournal, disk: FileSystem, 
     if (lastSeq >= firstSeq) continue;
     if (bytes > 0) quarantineCopy(file, layout.quarantineDir, nowMs);
     await disk.unlink(file);
-  }
-}
-
-/** Read in batches: the directory holds a file a session. */
-async function removeOldTempFiles(layout: StoreLayout, nowMs: number): Promise<void> {
-  const base = path.basename(layout.sessionsFile);
-  for await (const { name } of await fs.promises.opendir(layout.dir)) {
-    if (!name.startsWith(`${base}.`) || !isTempFileName(name)) continue;
-    const file = path.join(layout.dir, name);
-    const stats = await fs.promises.lstat(file).catch(() => undefined);
-    if (stats?.isFile() === true && nowMs - stats.mtimeMs > TEMP_FILE_MS) await fs.promises.rm(file, { force: true });
   }
 }
 

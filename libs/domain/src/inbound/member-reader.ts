@@ -2,6 +2,7 @@
 import { isJsonObject, type JsonObject } from '../json';
 
 const CONTROL = /\p{Cc}/u;
+const LONE_SURROGATE = /\p{Surrogate}/u;
 const CONTROLS = /\p{Cc}+/gu;
 
 /** Problems of one document. Values are never part of them: they are people's messages and ids. */
@@ -58,6 +59,7 @@ export class MemberReader {
     else if (value.trim() === '') this.problem(name, 'must not be empty');
     else if (value.length > lengthMax) this.problem(name, `must have at most ${String(lengthMax)} characters`);
     else if (CONTROL.test(value)) this.problem(name, 'must not hold control characters');
+    else if (LONE_SURROGATE.test(value)) this.problem(name, 'must not hold half of a character (a lone surrogate)');
     else return value;
     return undefined;
   }

@@ -50,6 +50,7 @@ export function isReservedChannel(channel: string): boolean {
 
 /** Control characters of ASCII and of Latin-1. */
 const CONTROL = /\p{Cc}/u;
+const LONE_SURROGATE = /\p{Surrogate}/u;
 /** The last marker wins because the first group is greedy. */
 const SUFFIX = /^(.+):(thread|topic):(.+)$/is;
 
@@ -293,6 +294,8 @@ function creationProblem(key: string): string | undefined {
   if (key.trim() === '') return 'session key required';
   if (key.length > KEY_LENGTH_MAX) return `longer than ${String(KEY_LENGTH_MAX)} characters`;
   if (CONTROL.test(key)) return 'it holds control characters';
+  // UTF-8 has no bytes for half a character: different keys would become one on disk.
+  if (LONE_SURROGATE.test(key)) return 'it holds half of a character (a lone surrogate)';
   const parsed = parseSessionKey(key);
   if (parsed.form === 'unknown') return '"unknown" is reserved';
   if (parsed.form !== 'other') return undefined;

@@ -11,6 +11,7 @@ import { hostname } from 'node:os';
 import { randomUUID } from 'node:crypto';
 import Database from 'better-sqlite3';
 import { SessionError } from '@sessions/domain';
+import { errorCodeOf } from './error-code';
 import { hasErrorCode, type FileSystem } from './file-system';
 import { replaceFile } from './atomic-write';
 import type { StoreLayout } from './layout';
@@ -172,7 +173,7 @@ class OwnerLock {
       return new OwnerLock(db);
     } catch (error) {
       db.close();
-      if (error instanceof Error && (error as { code?: string }).code?.startsWith('SQLITE_BUSY') === true) return undefined;
+      if (errorCodeOf(error)?.startsWith('SQLITE_BUSY') === true) return undefined;
       throw error;
     }
   }

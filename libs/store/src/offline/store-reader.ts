@@ -79,7 +79,9 @@ export async function openStoreReader(options: ReaderOptions): Promise<StoreRead
     }
   }
   if (index !== undefined) {
-    const warning = `${damage ?? `${options.sessionsFile} is missing`}; rows come from the session index`;
+    // A young store whose first checkpoint is still to come misses nothing.
+    const isYoung = damage === undefined && identityOf(index) === undefined;
+    const warning = isYoung ? undefined : `${damage ?? `${options.sessionsFile} is missing`}; rows come from the session index`;
     return reader(layout, 'index', warning, await indexSource(layout, index, options.agentId));
   }
   if (damage === undefined && !hasConversations(layout)) return reader(layout, 'none', undefined, new FileEntries(options.agentId, undefined, await journalOverlay(layout, 0)));

@@ -4,6 +4,7 @@
  */
 import { closeSync, openSync } from 'node:fs';
 import Database from 'better-sqlite3';
+import { errorCodeOf } from '../files/error-code';
 import { PAGE_BYTES } from './schema';
 
 /** Memory each connection may keep for pages; independent of the size of the store. */
@@ -40,6 +41,6 @@ export function openIndexForReading(file: string, nativeBinding?: string): Datab
 
 /** True for errors that say the database file itself is bad. */
 export function isIndexDamage(error: unknown): boolean {
-  const code = error instanceof Error ? (error as { code?: string }).code : undefined;
+  const code = errorCodeOf(error);
   return code !== undefined && (code.startsWith('SQLITE_CORRUPT') || code === 'SQLITE_NOTADB');
 }

@@ -26,6 +26,7 @@ describe('any sequence of messages', () => {
               bookkeeping,
               origin: {},
               requireExisting: false,
+              mentioned: true,
               beginsSession,
               session: { sessionId: `s-${String(index)}`, cwd: '/w', storeFormat: 'native' },
               recordId: index.toString(16).padStart(8, '0'),

@@ -1,5 +1,5 @@
 import { MemoryStore } from '../testing/memory-store';
-import { decideDeliver, type Delivery } from './decide-deliver';
+import { MessageIgnored, decideDeliver, type Delivery } from './decide-deliver';
 
 const KEY = 'agent:main:telegram:direct:123';
 
@@ -12,6 +12,7 @@ function delivery(text: string, members: Partial<Delivery> = {}): Delivery {
     bookkeeping: false,
     origin: { lastChannel: 'telegram' },
     requireExisting: false,
+    mentioned: true,
     beginsSession: false,
     session: { sessionId: `s-${text}`, cwd: '/w', storeFormat: 'native' },
     recordId: Buffer.from(text.padEnd(4).slice(0, 4)).toString('hex'),
@@ -39,6 +40,15 @@ describe('a delivered message', () => {
     expect(store.members(KEY)).toMatchObject({ origin: { from: 'y', ours: 1 } });
     expect(store.members(KEY)).not.toHaveProperty('lastThreadId');
     expect(store.members(KEY)['origin']).not.toHaveProperty('threadId');
+  });
+
+  it('is ignored where it speaks to somebody else, unless the session listens to all', () => {
+    const store = new MemoryStore();
+    expect(() => decideDeliver(delivery('a', { mentioned: false }), store.view)).toThrow(MessageIgnored);
+    store.put(KEY, { sessionId: 's', updatedAt: 1, groupActivation: 'mention' });
+    expect(() => decideDeliver(delivery('a', { mentioned: false }), store.view)).toThrow(MessageIgnored);
+    store.put(KEY, { sessionId: 's', updatedAt: 1, groupActivation: 'always' });
+    expect(decideDeliver(delivery('a', { mentioned: false }), store.view).decision.result.messageSeq).toBe(1);
   });
 
   it('does not count as interaction when it is of no person', () => {

@@ -34,6 +34,8 @@ export interface Delivery {
   /** Members that the message leaves on the entry; null removes. */
   readonly origin: JsonObject;
   readonly requireExisting: boolean;
+  /** False: a message in a group that speaks to somebody else; heard only where the activation is `always`. */
+  readonly mentioned: boolean;
   /** Each message begins a session of its own under the key: an isolated run of a cron job. */
   readonly beginsSession: boolean;
   /** A second key whose row shall point at the same session. */
@@ -55,10 +57,16 @@ const NOT_CARRIED_OVER = [
   'systemPromptReport',
 ] as const;
 
-/** @throws SESSION_NOT_FOUND, DAMAGED */
+/** Not an error: the message is none of ours, and nothing is written. */
+export class MessageIgnored extends Error {
+  readonly reason = 'not_mentioned';
+}
+
+/** @throws SESSION_NOT_FOUND, DAMAGED; MessageIgnored */
 export function decideDeliver(delivery: Delivery, view: MutationView): Planned<DeliverAnswer> {
   const present = findSession(view, delivery.key);
   if (present === undefined && delivery.requireExisting) throw new SessionError('SESSION_NOT_FOUND', `session not found: ${delivery.key}`);
+  if (!delivery.mentioned && present?.native['groupActivation'] !== 'always') throw new MessageIgnored();
   const place = placeOf(delivery, present);
   const tail = view.transcript(place.file);
   const line = messageLine(delivery, tail, view.nowMs);

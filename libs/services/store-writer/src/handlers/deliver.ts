@@ -19,7 +19,7 @@ import {
   type MessageContent,
 } from '@sessions/domain';
 import type { CallContext } from '@sessions/bus';
-import { decideDeliver, type DeliverAnswer, type Delivery } from '../decisions/decide-deliver';
+import { MessageIgnored, decideDeliver, type DeliverAnswer, type Delivery } from '../decisions/decide-deliver';
 import { newRecordId } from '../new-ids';
 import { KEEP_CHANNEL_RESULT_MS, type OwnedAgent } from '../owned-agent';
 import type { Uploads } from '../uploads';
@@ -54,11 +54,13 @@ export async function deliver(agent: OwnedAgent, uploads: Uploads, request: Deli
     bookkeeping: message.bookkeeping,
     origin: message.bookkeeping || request.interSession !== undefined ? {} : originMembers(agent.agentId, route, message.sender, agent.deps.config()),
     requireExisting: request.requireExisting,
+    // Only channels say whether a group's message speaks to the agent.
+    mentioned: message.mentioned !== false || route.chatType === 'direct',
     ...cronRun(agent, key, request),
     session: newSessionOf(agent, key),
     recordId: newRecordId(),
   };
-  return agent.mutate<DeliverAnswer, DeliverResponse>(
+  const answer = agent.mutate<DeliverAnswer, DeliverResponse>(
     {
       method: 'Deliver',
       context,
@@ -80,6 +82,10 @@ export async function deliver(agent: OwnedAgent, uploads: Uploads, request: Deli
         }),
       ),
   );
+  return answer.catch((error: unknown) => {
+    if (!(error instanceof MessageIgnored)) throw error;
+    return DeliverResponse.create({ status: 'ignored', sessionKey: key, ignoredReason: error.reason });
+  });
 }
 
 function roleOf({ role }: InboundMessage): 'user' | 'assistant' {
