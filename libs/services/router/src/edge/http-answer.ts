@@ -4,6 +4,9 @@ import { SessionError } from '@sessions/domain';
 
 /** Largest body of a request, bytes. */
 export const BODY_BYTES_MAX = 25 * 1024 * 1024;
+/** Of a body that is refused, so much more is read and dropped, and for so long. */
+const DROPPED_BYTES_MAX = BODY_BYTES_MAX;
+const DROPPING_MS_MAX = 5_000;
 
 export function sendJson(response: ServerResponse, status: number, body: unknown, headers: Readonly<Record<string, string>> = {}): void {
   const bytes = Buffer.from(JSON.stringify(body), 'utf8');
@@ -45,7 +48,8 @@ export async function readJsonBody(request: IncomingMessage): Promise<unknown> {
   if (Number(request.headers['content-length'] ?? 0) > BODY_BYTES_MAX) throw tooLarge();
   const chunks: Buffer[] = [];
   let bytes = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
+  // Leaving the loop must not end the connection: the refusal goes over it.
+  for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
     bytes += chunk.length;
     if (bytes > BODY_BYTES_MAX) throw tooLarge();
     chunks.push(chunk);
@@ -56,4 +60,26 @@ export async function readJsonBody(request: IncomingMessage): Promise<unknown> {
   } catch (cause) {
     throw new SessionError('VALIDATION', 'the body is not valid JSON', { cause });
   }
+}
+
+/**
+ * Reads on without keeping anything, until the body ends or a bound is met: a client that is still
+ * sending when the connection is closed never sees its answer.
+ */
+export function dropRest(request: IncomingMessage): Promise<void> {
+  if (request.readableEnded || request.destroyed) return Promise.resolve();
+  return new Promise((resolve) => {
+    let bytes = 0;
+    const done = (): void => {
+      clearTimeout(timer);
+      request.off('data', drop).off('end', done).off('close', done).pause();
+      resolve();
+    };
+    const drop = (chunk: Buffer): void => {
+      bytes += chunk.length;
+      if (bytes > DROPPED_BYTES_MAX) done();
+    };
+    const timer = setTimeout(done, DROPPING_MS_MAX);
+    request.on('data', drop).on('end', done).on('close', done);
+  });
 }

@@ -17,7 +17,7 @@ import type { Credentials } from '../auth/credentials';
 import { SHARED_SECRET_SCOPES, holdsScope, narrowScopes } from '../auth/scopes';
 import type { OperatorScope } from '../auth/scopes';
 import type { Listen } from '../deps';
-import { sendJson, sendMethodNotAllowed, sendRefusal, sendText, sendUnauthorized } from './http-answer';
+import { dropRest, sendJson, sendMethodNotAllowed, sendRefusal, sendText, sendUnauthorized } from './http-answer';
 
 /** Time for the headers of a request, for all of it. */
 const HEADERS_TIMEOUT_MS = 15_000;
@@ -157,8 +157,10 @@ async function serveRoute(deps: HttpServerDeps, route: HttpRoute, call: Omit<Htt
     const error = toSessionError(thrown);
     if (error.reason === 'INTERNAL') deps.logger.error('an HTTP request failed', { err: error });
     if (response.headersSent) return void response.destroy();
-    // What is left of a body that is too large is not waited for.
-    if (error.reason === 'TOO_LARGE') response.shouldKeepAlive = false;
+    if (error.reason === 'TOO_LARGE') {
+      await dropRest(request);
+      response.shouldKeepAlive = false;
+    }
     sendRefusal(response, error);
   }
 }

@@ -1,3 +1,4 @@
+import { request } from 'node:http';
 import { TOKEN, startRouter } from '../testing/router-harness';
 import type { RunningRouter } from '../testing/router-harness';
 
@@ -84,6 +85,28 @@ describe('POST /v1/messages', () => {
 
   it('refuses a body that is too large', async () => {
     expect((await post('x'.repeat(26 * 1024 * 1024))).status).toBe(413);
+  });
+
+  it('answers a body that is too large to a client that is still sending it, its length told or not', async () => {
+    const { port } = new URL(running.url);
+    const answerOf = (own: Record<string, string>): Promise<number | undefined> =>
+      new Promise((resolve, reject) => {
+        const sent = request({ port, method: 'POST', path: '/v1/messages', headers: { ...headers, ...own } }, (response) => resolve(response.resume().statusCode));
+        sent.on('error', reject);
+        const chunk = Buffer.alloc(1024 * 1024, 'x');
+        let left = 27;
+        const write = (): void => {
+          while (left > 0) {
+            left -= 1;
+            if (!sent.write(chunk)) return void sent.once('drain', write);
+          }
+          sent.end();
+        };
+        write();
+      });
+    expect(await answerOf({ 'content-length': String(27 * 1024 * 1024) })).toBe(413);
+    expect(await answerOf({ 'transfer-encoding': 'chunked' })).toBe(413);
+    expect((await post(MESSAGE)).status).toBe(202);
   });
 
   it('judges the wait, and does not wait for a run that does not begin', async () => {
