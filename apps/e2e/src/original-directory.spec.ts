@@ -200,7 +200,8 @@ describe('a state directory of the original', () => {
 async function findings(stateDir: string): Promise<string[]> {
   const answer = await runCommand(stateDir, ['sessions', 'verify', '--all-agents', '--json']);
   const { stores } = JSON.parse(answer.stdout) as { stores: { agentId: string; findings: { kind: string; key?: string; file?: string }[] }[] };
-  return stores.flatMap(({ agentId, findings: found }) => found.map(({ kind, key, file }) => JSON.stringify({ agentId, kind, key, file })));
+  // A session without a message has no transcript yet: that is told, not wrong.
+  return stores.flatMap(({ agentId, findings: found }) => found.filter(({ kind }) => kind !== 'transcript-not-begun').map(({ kind, key, file }) => JSON.stringify({ agentId, kind, key, file })));
 }
 
 /** Members that are not ours to set have their bytes. */
