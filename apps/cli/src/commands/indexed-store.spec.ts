@@ -86,7 +86,7 @@ describe('a store whose owner closed it', () => {
     expect(keysOf(json('sessions'))).toEqual(['agent:main:mid', 'agent:main:gone', 'agent:main:old']);
     // A row taken out of the index alone is missed: it was the index that answered.
     const remove = "const Database = require(process.argv[1]); new Database(process.argv[2]).exec(\"DELETE FROM session WHERE key = 'agent:main:gone'\")";
-    expect(spawnSync(process.execPath, ['-e', remove, require.resolve('better-sqlite3'), join(sessionsDir, '.store', 'index.sqlite')]).status).toBe(0);
+    expect(spawnSync(process.execPath, ['-e', remove, join(NATIVE, '..', '..', '..'), join(sessionsDir, '.store', 'index.sqlite')]).status).toBe(0);
     expect(keysOf(json('sessions'))).toEqual(['agent:main:mid', 'agent:main:old']);
     writeFileSync(sessionsFile, JSON.stringify({ 'agent:main:edited': { sessionId: 'e', updatedAt: 1 } }));
     expect(keysOf(json('sessions'))).toEqual(['agent:main:edited']);
@@ -94,10 +94,10 @@ describe('a store whose owner closed it', () => {
   });
 
   it.each([
-    ['is cut short', (): void => truncateSync(sessionsFile, 20)],
-    ['has no bytes', (): void => truncateSync(sessionsFile, 0)],
-    ['is gone', (): void => rmSync(sessionsFile)],
-  ])('is listed from its index with a warning when sessions.json %s', async (_, damage) => {
+    ['is cut short', (): void => truncateSync(sessionsFile, 20), true],
+    ['has no bytes', (): void => truncateSync(sessionsFile, 0), false],
+    ['is gone', (): void => rmSync(sessionsFile), false],
+  ])('is listed from its index with a warning when sessions.json %s', async (_, damage, damaged) => {
     await ownedAndClosed();
     damage();
     const document = json('sessions');
@@ -107,6 +107,7 @@ describe('a store whose owner closed it', () => {
     expect(run('sessions', 'info', 'agent:main:mid')).toMatchObject({ code: 0, stderr: expect.stringContaining('warning: ') as string });
     expect(run('sessions', 'verify').code).toBe(1);
     expect(runChanging('sessions', 'verify', '--repair')).toMatchObject({ code: 0 });
+    if (damaged) expect(run('status').stdout).toMatch(/Warning: \d+ damaged pieces? ha(s|ve) been set aside in /);
     expect(Object.keys(JSON.parse(readFileSync(sessionsFile, 'utf8')) as object).sort()).toEqual(['agent:main:gone', 'agent:main:mid', 'agent:main:old']);
   });
 });
@@ -158,6 +159,9 @@ describe('a store that a living owner holds', () => {
     try {
       writeFileSync(join(directory, 'openclaw.json'), '{ gateway: { port: 1 } }');
       expect(json('sessions')).toMatchObject({ count: 3 });
+      expect(run('sessions', 'verify').code).toBe(0);
+      expect(json('status')).toMatchObject({ sessions: { byAgent: [{ agentId: 'main', owner: { pid: process.pid, instance: 'holder', epoch: 1 } }] } });
+      expect(run('status').stdout).toContain(`Owner: process ${process.pid} (holder)`);
       for (const scope of [[], ['--store', sessionsFile]]) {
         const refused = run('sessions', 'verify', '--repair', ...scope);
         expect(refused).toMatchObject({ code: 1, stdout: '' });

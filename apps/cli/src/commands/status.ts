@@ -14,6 +14,7 @@ import { formatLongAge } from '../render/age';
 import { keyText } from '../render/key-text';
 import { renderTable } from '../render/table';
 import { formatTokens } from '../render/tokens';
+import { visibleText } from '../render/visible-text';
 import { VERSION } from '../version';
 
 export interface StatusFlags {
@@ -55,13 +56,14 @@ async function probeGateway(context: CliContext, timeoutMs: number, deep: boolea
   }
 }
 
-function renderAgent({ agentId, path, count, recent, usage }: AgentStatus, widthMax: number): string[] {
+function renderAgent({ agentId, path, count, recent, owner, usage }: AgentStatus, widthMax: number): string[] {
   const rows = recent.map((row) => [keyText(row.key), formatLongAge(row.ageMs), row.model ?? 'unknown', formatTokens(row.totalTokens, row.contextTokens)]);
   const table = renderTable([{ title: 'KEY' }, { title: 'LAST ACTIVE' }, { title: 'MODEL' }, { title: 'TOKENS' }], rows, { widthMax, separator: '  ' });
   return [
     '',
     `Agent: ${agentId}`,
     `Session store: ${path}`,
+    ...(owner === null ? [] : [`Owner: process ${owner.pid} (${visibleText(owner.instance)})`]),
     count === null ? 'Sessions: unreadable' : `Sessions: ${count}`,
     ...(usage === undefined ? [] : [`Tokens in: ${usage.inputTokens}, out: ${usage.outputTokens}, cost: $${usage.estimatedCostUsd.toFixed(4)}`]),
     ...(rows.length === 0 ? [] : table.map((line) => `  ${line}`)),
@@ -91,7 +93,7 @@ export async function runStatus(io: CliIo, flags: StatusFlags): Promise<ExitCode
     ...(gateway.health === undefined ? [] : [`Health: ${JSON.stringify(gateway.health)}`]),
     `Sessions: ${sessions.count} in ${sessions.paths.length} ${sessions.paths.length === 1 ? 'store' : 'stores'}`,
     ...sessions.byAgent.flatMap((agent) => renderAgent(agent, widthMax)),
-    ...(warnings.length === 0 ? [] : ['', ...warnings.map((warning) => `Warning: ${warning}`)]),
+    ...(warnings.length === 0 ? [] : ['', ...warnings.map((warning) => `Warning: ${visibleText(warning)}`)]),
   ];
   io.out(`${lines.join('\n')}\n`);
   return EXIT.ok;

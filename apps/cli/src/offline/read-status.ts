@@ -2,9 +2,20 @@
 import type { CliContext } from '../cli-context';
 import { readRows } from './read-rows';
 import { selectStores } from './select-stores';
+import type { StoreChoice } from './select-stores';
 import { SessionRow } from '@sessions/contracts';
 import { SessionError, configuredAgents, contextTokensFor, dmScopeWarning, isJsonObject, modelFor, toCliRow } from '@sessions/domain';
 import type { CliRow } from '@sessions/domain';
+import { livingOwner, storeLayout } from '@sessions/store';
+import { existsSync, readdirSync } from 'node:fs';
+
+/** The process that has the store; it may have closed it since. */
+export interface StatusOwner {
+  readonly pid: number;
+  readonly instance: string;
+  readonly epoch: number;
+  readonly acquiredAtMs: number;
+}
 
 export interface AgentStatus {
   readonly agentId: string;
@@ -12,6 +23,8 @@ export interface AgentStatus {
   /** Null when the store cannot be read. */
   readonly count: number | null;
   readonly recent: readonly CliRow[];
+  /** Null when no process on this machine has the store. */
+  readonly owner: StatusOwner | null;
   /** Sums over all rows; only when asked for. */
   readonly usage?: { readonly inputTokens: number; readonly outputTokens: number; readonly estimatedCostUsd: number };
 }
@@ -49,13 +62,35 @@ function directSender(row: SessionRow): string | undefined {
   return typeof origin['from'] === 'string' ? origin['from'] : undefined;
 }
 
+/** @returns null too for an owner record that cannot be read; that one is a warning. */
+function ownerOf({ agentId, path }: StoreChoice, warnings: string[]): StatusOwner | null {
+  try {
+    const owner = livingOwner(agentId, path);
+    return owner === undefined ? null : { pid: owner.pid, instance: owner.instance, epoch: owner.epoch, acquiredAtMs: owner.acquiredAtMs };
+  } catch (error) {
+    if (!(error instanceof SessionError)) throw error;
+    warnings.push(error.message);
+    return null;
+  }
+}
+
+/** What an owner could not read and set aside is worth a look. */
+function quarantineWarning({ agentId, path }: StoreChoice): string[] {
+  const { quarantineDir } = storeLayout(agentId, path);
+  const files = existsSync(quarantineDir) ? readdirSync(quarantineDir).length : 0;
+  return files === 0 ? [] : [`${files} damaged ${files === 1 ? 'piece has' : 'pieces have'} been set aside in ${quarantineDir}`];
+}
+
 export async function readStatus(context: CliContext, { nowMs, all, usage }: StatusOptions): Promise<StatusReading> {
   const { stores } = selectStores({ allAgents: true }, context);
   const { defaultAgentId } = configuredAgents(context.config);
   const byAgent: AgentStatus[] = [];
   const warnings: string[] = [];
   const senders: string[] = [];
-  for (const { agentId, path } of stores) {
+  for (const store of stores) {
+    const { agentId, path } = store;
+    const owner = ownerOf(store, warnings);
+    warnings.push(...quarantineWarning(store));
     try {
       const page = await readRows({ agentId, path }, { activeSinceMs: null, limit: null, decode: (encoded) => SessionRow.decode(encoded) });
       if (page.warning !== undefined) warnings.push(page.warning);
@@ -68,13 +103,14 @@ export async function readStatus(context: CliContext, { nowMs, all, usage }: Sta
         agentId,
         path,
         count: page.totalCount,
+        owner,
         recent: shown.map((row) => toCliRow(row, { config: context.config, agentId, nowMs })),
         ...(usage && { usage: { inputTokens: sum(page.rows, 'inputTokens'), outputTokens: sum(page.rows, 'outputTokens'), estimatedCostUsd: sum(page.rows, 'estimatedCostUsd') } }),
       });
     } catch (error) {
       if (!(error instanceof SessionError)) throw error;
       warnings.push(error.message);
-      byAgent.push({ agentId, path, count: null, recent: [] });
+      byAgent.push({ agentId, path, count: null, owner, recent: [] });
     }
   }
   const sharing = dmScopeWarning(context.config.session, senders);
