@@ -6,6 +6,7 @@
  * Writes only the temp file; renaming it is the caller's, after transcripts are synced.
  */
 import * as fs from 'node:fs';
+import { keyLiteral } from './index-key';
 import { openIndexForReading } from './open-database';
 
 const ROWS_PER_STEP = 200;
@@ -49,7 +50,7 @@ export async function writeSnapshot(
     for (;;) {
       const rows = page.all(lastId) as (EntryRow & { id: number })[];
       for (const row of rows) {
-        out.push(Buffer.from(`${entriesCount === 0 ? '{\n' : ',\n'}  ${JSON.stringify(row.key)}: `, 'utf8'));
+        out.push(Buffer.from(`${entriesCount === 0 ? '{\n' : ',\n'}  ${keyLiteral(row.key)}: `, 'utf8'));
         out.push(row.json);
         entriesCount += 1;
         lastId = row.id;

@@ -4,6 +4,7 @@
  */
 import { SessionRow } from '@sessions/contracts';
 import { isCronRunKey, parseEntry, searchTextOf, toSessionRow } from '@sessions/domain';
+import { isOddIndexKey } from './index-key';
 import { VISIBILITY, type Visibility } from './schema';
 
 export interface EntryColumns {
@@ -40,7 +41,7 @@ const UNLISTED: Omit<EntryColumns, 'row'> = {
 /** @param messageCount user and assistant messages of a transcript, where they have been counted. */
 export function entryColumns(key: string, agentId: string, value: unknown, messageCount: (file: string) => number | undefined): EntryColumns {
   const entry = parseEntry(value);
-  if (!entry.listed) return { ...UNLISTED, row: Buffer.alloc(0) };
+  if (!entry.listed || isOddIndexKey(key)) return { ...UNLISTED, row: Buffer.alloc(0) };
   const count = entry.file === null ? undefined : messageCount(entry.file);
   const row = toSessionRow(key, entry, { agentId, ...(count === undefined ? {} : { messageCount: count }) });
   return {

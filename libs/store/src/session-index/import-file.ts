@@ -4,6 +4,7 @@
  */
 import * as fs from 'node:fs';
 import { scanSessionsFileSync } from '../sessions-file/scan-sessions-file';
+import { toIndexKey } from './index-key';
 import type { IndexWriter } from './index-writer';
 import type { StoreNotice } from './worker-protocol';
 
@@ -22,8 +23,9 @@ export function importSessionsFile(writer: IndexWriter, file: string): ImportRep
     return writer.transaction(() => {
       const summary = scanSessionsFileSync(fd, (entry) => {
         const text = entry.valueBytes;
-        if (entry.duplicateKey) writer.putEntry(entry.key, text.toString('utf8'), 'file');
-        else writer.insertEntry(entry.key, text, writer.columnsOf(entry.key, entry.value));
+        const key = toIndexKey(entry.key);
+        if (entry.duplicateKey) writer.putEntry(key, text.toString('utf8'), 'file');
+        else writer.insertEntry(key, text, writer.columnsOf(key, entry.value));
       });
       const notices: StoreNotice[] = [];
       if (summary.duplicateKeysCount > 0) {

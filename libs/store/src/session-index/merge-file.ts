@@ -14,6 +14,7 @@
 import * as fs from 'node:fs';
 import { scanSessionsFileSync } from '../sessions-file/scan-sessions-file';
 import { quarantineCopy } from '../files/quarantine';
+import { toIndexKey } from './index-key';
 import type { IndexWriter } from './index-writer';
 import { mergeEntryTexts } from './merge-entry';
 import type { StoreNotice } from './worker-protocol';
@@ -43,22 +44,23 @@ export function mergeSessionsFile(writer: IndexWriter, file: string, quarantineD
       let changed = 0;
       let added = 0;
       scanSessionsFileSync(fd, (entry) => {
+        const key = toIndexKey(entry.key);
         const theirs = entry.valueBytes.toString('utf8');
-        const id = findId.get(entry.key) as number | undefined;
+        const id = findId.get(key) as number | undefined;
         if (id === undefined) {
           // We removed it since the checkpoint: it stays removed.
-          if (writer.baseOf(entry.key)?.text !== undefined) return;
-          writer.putEntry(entry.key, theirs, 'file');
-          markSeen.run(findId.get(entry.key));
+          if (writer.baseOf(key)?.text !== undefined) return;
+          writer.putEntry(key, theirs, 'file');
+          markSeen.run(findId.get(key));
           added += 1;
           return;
         }
         markSeen.run(id);
-        const ours = writer.entryText(entry.key) as string;
+        const ours = writer.entryText(key) as string;
         if (ours === theirs) return;
-        const merged = mergeEntryTexts(ours, theirs, writer.baseOf(entry.key));
+        const merged = mergeEntryTexts(ours, theirs, writer.baseOf(key));
         if (merged === ours) return;
-        writer.putEntry(entry.key, merged, 'file');
+        writer.putEntry(key, merged, 'file');
         changed += 1;
       });
       return { changed, added, ...removeMissing(writer, file, quarantineDir, nowMs) };
