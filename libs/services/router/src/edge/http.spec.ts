@@ -89,12 +89,13 @@ describe('POST /v1/messages', () => {
 
   it('answers a body that is too large to a client that is still sending it, its length told or not', async () => {
     const { port } = new URL(running.url);
-    const answerOf = (own: Record<string, string>): Promise<number | undefined> =>
+    const answerOf = (own: Record<string, string>): Promise<{ status: number | undefined; unsentCount: number }> =>
       new Promise((resolve, reject) => {
-        const sent = request({ port, method: 'POST', path: '/v1/messages', headers: { ...headers, ...own } }, (response) => resolve(response.resume().statusCode));
-        sent.on('error', reject);
         const chunk = Buffer.alloc(1024 * 1024, 'x');
         let left = 27;
+        // An answer that overtakes the body comes with the end of the connection, which a sender may meet first.
+        const sent = request({ port, method: 'POST', path: '/v1/messages', headers: { ...headers, ...own } }, (response) => resolve({ status: response.resume().statusCode, unsentCount: left }));
+        sent.on('error', reject);
         const write = (): void => {
           while (left > 0) {
             left -= 1;
@@ -104,8 +105,8 @@ describe('POST /v1/messages', () => {
         };
         write();
       });
-    expect(await answerOf({ 'content-length': String(27 * 1024 * 1024) })).toBe(413);
-    expect(await answerOf({ 'transfer-encoding': 'chunked' })).toBe(413);
+    expect(await answerOf({ 'content-length': String(27 * 1024 * 1024) })).toEqual({ status: 413, unsentCount: 0 });
+    expect(await answerOf({ 'transfer-encoding': 'chunked' })).toEqual({ status: 413, unsentCount: 0 });
     expect((await post(MESSAGE)).status).toBe(202);
   });
 
