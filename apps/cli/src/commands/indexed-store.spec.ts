@@ -8,6 +8,9 @@ import { createHash } from 'node:crypto';
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, realpathSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { runProgram } from '../program';
+import { HELLO, recordingIo, reply, serveGateway } from '../testing';
+import type { Frame } from '../testing';
 import { openStore } from '@sessions/store';
 
 const DIST = join(__dirname, '..', '..', 'dist');
@@ -169,6 +172,31 @@ describe('a store that a living owner holds', () => {
         expect(refused.stderr).toContain('openclaw sessions verify --agent main --repair');
       }
     } finally {
+      await store.close();
+    }
+  });
+
+  it('is repaired by its owner where a gateway answers, and left alone where that cannot', async () => {
+    const store = await openStore({ agentId: 'main', sessionsFile, instance: 'holder', transport: 'standalone', clock: { nowMs: () => Date.now() } });
+    const report = { agentId: 'main', path: sessionsFile, ok: true, findings: [], totals: { entries: 3 } };
+    const answers: Frame[] = [{ ok: true, payload: { ok: true, stores: [report] } }, { ok: false, error: { code: 'UNAVAILABLE', message: 'sessions.verify is not served here' } }];
+    const gateway = await serveGateway((frame, socket) => reply(socket, frame, frame['method'] === 'connect' ? HELLO : (answers.shift() ?? {})));
+    try {
+      writeFileSync(join(directory, 'openclaw.json'), `{ gateway: { port: ${gateway.port} } }`);
+      const repair = async (): Promise<{ code: number; out: string; err: string }> => {
+        const io = recordingIo({ cwd: directory, nowMs: Date.now(), env: { HOME: directory, OPENCLAW_STATE_DIR: directory } });
+        const code = await runProgram(['sessions', 'verify', '--repair', '--json'], io, '0');
+        return { code, out: io.stdout(), err: io.stderr() };
+      };
+      const done = await repair();
+      expect({ code: done.code, document: JSON.parse(done.out) as unknown }).toEqual({ code: 0, document: { ok: true, stores: [report] } });
+      expect(gateway.frames.find(({ method }) => method === 'sessions.verify')).toMatchObject({ params: { agentId: 'main', repair: true } });
+      const refused = await repair();
+      expect(refused.code).toBe(1);
+      expect(JSON.parse(refused.out)).toMatchObject({ ok: false, error: { details: { reason: 'SESSION_LOCKED', pid: process.pid } } });
+      expect(refused.err).toContain('sessions.verify is not served here');
+    } finally {
+      await gateway.close();
       await store.close();
     }
   });
