@@ -217,3 +217,19 @@ describe.each(Object.keys(DM_KEYS))('the keys under dmScope %s', (dmScope) => {
     expect(sessionsDir(stateDir, 'support')).toContain('support');
   });
 });
+
+describe('a group message that speaks to somebody else', () => {
+  it('is ignored in a group that wants to be mentioned, and leaves everything as it was', async () => {
+    const key = 'agent:main:telegram:group:-1001234567890';
+    const stateDir = scene.stateDir(configWith());
+    const gateway = await scene.gateway(stateDir);
+    const socket = await scene.socket(gateway);
+    expect(await gateway.send({ ...group, messageId: '1' })).toMatchObject({ status: 202 });
+    await socket.call('sessions.patch', { key, groupActivation: 'mention' });
+    const { session } = await socket.call('sessions.describe', { key });
+    expect(await gateway.send({ ...group, mentioned: false, messageId: '2' })).toMatchObject({ status: 200, json: { ok: true, status: 'ignored', ignoredReason: 'not_mentioned' } });
+    expect((await socket.call('sessions.describe', { key }))['session']).toEqual(session);
+    expect(await gateway.send({ ...group, messageId: '3' })).toMatchObject({ status: 202 });
+    expect(((await socket.call('chat.history', { sessionKey: key })) as { messages: unknown[] }).messages).toHaveLength(2);
+  });
+});

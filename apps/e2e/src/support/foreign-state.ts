@@ -23,6 +23,9 @@ export const STRANGE_ENTRIES: Readonly<Record<string, string>> = {
   'agent:main:telegram:direct:escapes': `{ "sessionId": "0190aaaa-0000-7000-8000-0000000000a2", "updatedAt": 1780300000000,
       "slashes": "a\\/b\\/c", "letters": "\\u0041\\u00e9\\ud83d\\ude00", "lone": "\\ud800", "control": "\\u0000\\b\\f\\t", "both": "é😀\u2028",
       "\\u0069nner \\"key\\"": {"\\u0061": [ ], "b":{ }, "c" : [1,2 ,3]}, "__proto__": {"polluted": true}, "constructor": 1 }`,
+  // Keys that UTF-8 cannot hold, escaped in the file; they differ in that half character alone.
+  'agent:main:telegram:direct:half-\ud800': '{ "sessionId": "0190aaaa-0000-7000-8000-0000000000a4", "updatedAt": 1780300000000, "which": 1.0 }',
+  'agent:main:telegram:direct:half-\ud801': '{ "sessionId": "0190aaaa-0000-7000-8000-0000000000a5", "updatedAt": 1780300000000, "which": 2.0 }',
 };
 
 /** Files below the state directory that no rule of ours knows. */
