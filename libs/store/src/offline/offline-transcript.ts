@@ -12,7 +12,7 @@ import { scanTranscript, type TranscriptScan } from '../transcript/scan-transcri
 import { isClosedInOrder, journalOverlay, openIndexIfReadable, type ReaderOptions } from './store-reader';
 
 /** Messages that nobody has counted are counted by reading, up to so many bytes. */
-export const COUNT_BYTES_MAX = 4 * 1024 * 1024;
+export const COUNT_BYTES_MAX = 1024 * 1024;
 
 export interface OfflineHistoryQuery extends Pick<HistoryPageOptions, 'limit' | 'beforeSeq' | 'includeTools'> {
   /** Where an earlier page said that the next older one begins. */
