@@ -120,9 +120,10 @@ async function openOwned(options: OpenStoreOptions, disk: FileSystem, layout: St
     });
     notices.push(...opened.notices);
     worker.startAt(opened.appliedSeq);
-    const reader = new IndexReader(layout.indexFile, options.nativeBinding);
+    const reader = new IndexReader(layout.indexFile, options.agentId, options.nativeBinding);
     const partial = !opened.writable && options.acceptPartial !== true;
-    if (!partial) notices.push(...(await replay(replayed, opened, { options, disk, layout, worker, reader })));
+    if (partial) worker.startAt(Math.max(replayed.lastSeq, opened.appliedSeq));
+    else notices.push(...(await replay(replayed, opened, { options, disk, layout, worker, reader })));
     store = assemble({ options, disk, layout, ownership, worker, reader, replayed, opened, notices, writable: !partial });
     for (const notice of [...notices]) options.onNotice?.(notice);
     if (!partial && (opened.rewriteDue || !opened.writable)) store.rewriteSessionsFile();
@@ -161,6 +162,11 @@ async function replay(replayed: ReplayedJournal, opened: OpenIndexReply, opening
     const entries = replayEntries(batch, opened.appliedSeq, (key) => reader.entry(key)?.text);
     worker.push(index === 0 ? [...facts, ...entries] : entries, lastSeq);
     await worker.reached(lastSeq);
+  }
+  // Sequences that the journal names and no record holds (damage) are not waited for.
+  if (worker.appliedSeq < replayed.lastSeq) {
+    worker.push([], replayed.lastSeq);
+    await worker.reached(replayed.lastSeq);
   }
   return notices;
 }

@@ -5,8 +5,8 @@
  */
 
 /** Entries kept at most beyond those that the index still lacks. */
-const CACHED_ENTRIES_MAX = 1000;
-const CACHED_BYTES_MAX = 8 * 1024 * 1024;
+const CACHED_ENTRIES_MAX = 250;
+const CACHED_BYTES_MAX = 2 * 1024 * 1024;
 
 interface Pending {
   /** Undefined: removed. */

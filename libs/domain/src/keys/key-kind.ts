@@ -73,8 +73,10 @@ export function gatewayRowKind(key: string, facts: KindFacts = {}): GatewayRowKi
   const exact = key.trim().toLowerCase();
   if (exact === 'global' || exact === 'unknown') return exact;
   if (/:(group|channel):/.test(exact)) return 'group';
-  const chatType = chatTypeOf(key, facts);
-  return chatType === 'group' || chatType === 'channel' ? 'group' : 'direct';
+  const recorded = asChatType(facts.chatType);
+  if (recorded !== undefined) return recorded === 'direct' ? 'direct' : 'group';
+  // Whether the key names a person or nobody makes no difference here, so it is not parsed.
+  return toolRowKind(key) === 'group' ? 'group' : 'direct';
 }
 
 /**

@@ -112,7 +112,7 @@ export function openIndexIfReadable(layout: StoreLayout, nativeBinding: string |
   try {
     const inWalMode = readByte(layout.indexFile, WAL_FORMAT_OFFSET) === WAL_FORMAT;
     if (inWalMode && !(fs.existsSync(`${layout.indexFile}-wal`) && fs.existsSync(`${layout.indexFile}-shm`))) return undefined;
-    const index = new IndexReader(layout.indexFile, nativeBinding);
+    const index = new IndexReader(layout.indexFile, layout.agentId, nativeBinding);
     if (index.meta(META.format) === String(INDEX_FORMAT)) return index;
     index.close();
   } catch {

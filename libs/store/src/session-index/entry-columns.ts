@@ -3,7 +3,7 @@
  * looks through, and the list row ready-made as protobuf.
  */
 import { SessionRow } from '@sessions/contracts';
-import { isCronRunKey, parseEntry, searchTextOf, toSessionRow } from '@sessions/domain';
+import { isCronRunKey, nativeView, parseEntry, searchTextOf, toSessionRow } from '@sessions/domain';
 import { isOddIndexKey } from './index-key';
 import { VISIBILITY, type Visibility } from './schema';
 
@@ -37,6 +37,29 @@ const UNLISTED: Omit<EntryColumns, 'row'> = {
   status: null,
   search: '',
 };
+
+/**
+ * The narrow columns alone: what an import needs of each entry before lists can be answered. The
+ * row and the search text, which cost more than all else, follow in the background.
+ */
+export function importColumns(key: string, value: unknown): Omit<EntryColumns, 'row'> {
+  const entry = parseEntry(value);
+  if (!entry.listed || isOddIndexKey(key)) return UNLISTED;
+  const members = nativeView(entry.members);
+  const text = (name: string): string | null => (typeof members[name] === 'string' ? members[name] : null);
+  return {
+    visibility: visibilityOf(key),
+    updatedAt: entry.updatedAtMs,
+    sortAt: entry.updatedAtMs ?? 0,
+    sessionId: entry.sessionId,
+    file: entry.file,
+    label: text('label'),
+    spawnedBy: text('spawnedBy'),
+    parentKey: text('parentSessionKey'),
+    status: text('status'),
+    search: '',
+  };
+}
 
 /** @param messageCount user and assistant messages of a transcript, where they have been counted. */
 export function entryColumns(key: string, agentId: string, value: unknown, messageCount: (file: string) => number | undefined): EntryColumns {

@@ -6,6 +6,7 @@ import * as fs from 'node:fs';
 import { scanSessionsFileSync } from '../sessions-file/scan-sessions-file';
 import { toIndexKey } from './index-key';
 import type { IndexWriter } from './index-writer';
+import { META } from './schema';
 import type { StoreNotice } from './worker-protocol';
 
 export interface ImportReport {
@@ -24,9 +25,10 @@ export function importSessionsFile(writer: IndexWriter, file: string): ImportRep
       const summary = scanSessionsFileSync(fd, (entry) => {
         const text = entry.valueBytes;
         const key = toIndexKey(entry.key);
-        if (entry.duplicateKey) writer.putEntry(key, text.toString('utf8'), 'file');
-        else writer.insertEntry(key, text, writer.columnsOf(key, entry.value));
+        if (entry.duplicateKey) writer.importDuplicate(key, text.toString('utf8'));
+        else writer.importEntry(key, text, entry.value);
       });
+      writer.setMeta(META.rowsMadeId, 0);
       const notices: StoreNotice[] = [];
       if (summary.duplicateKeysCount > 0) {
         notices.push({ kind: 'oddity', message: 'keys that stand twice in the sessions file: the last one counts', path: file, count: summary.duplicateKeysCount });

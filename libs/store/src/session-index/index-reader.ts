@@ -6,7 +6,7 @@ import type Database from 'better-sqlite3';
 import type { JsonValue } from '@sessions/domain';
 import type { TranscriptTail } from '../types';
 import { matchesQuery, type RankedRow } from './rank-rows';
-import type { EntryColumns } from './entry-columns';
+import { entryColumns, type EntryColumns } from './entry-columns';
 import { openIndexForReading } from './open-database';
 import { META, VISIBILITY, type Visibility } from './schema';
 
@@ -60,11 +60,13 @@ interface EntryRow {
 
 export class IndexReader {
   readonly #db: Database.Database;
-  readonly #statements: ReturnType<typeof prepare>;
+  readonly #agentId: string;
+  readonly #statements: ReturnType<typeof statementsOf>;
 
-  constructor(indexFile: string, nativeBinding?: string) {
+  constructor(indexFile: string, agentId: string, nativeBinding?: string) {
+    this.#agentId = agentId;
     this.#db = openIndexForReading(indexFile, nativeBinding);
-    this.#statements = prepare(this.#db);
+    this.#statements = statementsOf(this.#db);
   }
 
   close(): void {
@@ -82,45 +84,57 @@ export class IndexReader {
   listRanked(query: ListQuery): { readonly rows: readonly RankedRow[]; readonly totalCount: number } {
     return this.#db.transaction(() => {
       const { ids, totalCount } = this.#select(query);
-      return { rows: ids.map((id) => this.#statements.rankedRow.get(id) as RankedRow), totalCount };
+      return { rows: ids.map((id) => this.#rankedRow(id)), totalCount };
     })();
+  }
+
+  #rankedRow(id: number): RankedRow {
+    const row = this.#statements.rankedRow().get(id) as Omit<RankedRow, 'encoded'> & { readonly encoded: Uint8Array | null };
+    return { ...row, encoded: row.encoded ?? this.#makeRow(id) };
+  }
+
+  /** After an import rows are made in the background; one that is asked for before is made here. */
+  #makeRow(id: number): Uint8Array {
+    const { key, json } = this.#statements.entryById().get(id) as { key: string; json: Buffer };
+    return entryColumns(key, this.#agentId, JSON.parse(json.toString('utf8')), (file) => this.transcript(file)?.exchanges).row;
   }
 
   /** Place of a key in the store; undefined for keys that the index has not. */
   orderOf(key: string): number | undefined {
-    return this.#statements.orderOfKey.get(key) as number | undefined;
+    return this.#statements.orderOfKey().get(key) as number | undefined;
   }
 
   /** Whether the indexed entry of this key is among those that a query asks for, its page apart. */
   matches(key: string, query: ListQuery): boolean {
-    const columns = this.#statements.columnsOfKey.get(key) as Omit<EntryColumns, 'row'> | undefined;
+    const columns = this.#statements.columnsOfKey().get(key) as Omit<EntryColumns, 'row'> | undefined;
     return columns !== undefined && matchesQuery(columns, query);
   }
 
   /** Rows by id, in the order given. */
   rowsOf(ids: readonly number[]): Uint8Array[] {
-    return ids.map((id) => this.#statements.rowOfId.get(id) as Uint8Array);
+    return ids.map((id) => (this.#statements.rowOfId().get(id) as Uint8Array | null) ?? this.#makeRow(id));
   }
 
   entry(key: string): IndexedEntry | undefined {
-    return toEntry(this.#statements.entryByKey.get(key) as EntryRow | undefined);
+    return toEntry(this.#statements.entryByKey().get(key) as EntryRow | undefined);
   }
 
   entryOfSession(sessionId: string): IndexedEntry | undefined {
-    return toEntry(this.#statements.entryBySession.get(sessionId) as EntryRow | undefined);
+    return toEntry(this.#statements.entryBySession().get(sessionId) as EntryRow | undefined);
   }
 
   entryOfLabel(label: string): IndexedEntry | undefined {
-    return toEntry(this.#statements.entryByLabel.get(label) as EntryRow | undefined);
+    return toEntry(this.#statements.entryByLabel().get(label) as EntryRow | undefined);
   }
 
   /** Row of one key, encoded. */
   row(key: string): Uint8Array | undefined {
-    return this.#statements.rowOfKey.get(key) as Uint8Array | undefined;
+    const found = this.#statements.rowOfKey().get(key) as { id: number; row: Uint8Array | null } | undefined;
+    return found === undefined ? undefined : (found.row ?? this.#makeRow(found.id));
   }
 
   transcript(file: string): TranscriptTail | undefined {
-    const row = this.#statements.transcript.get(file) as
+    const row = this.#statements.transcript().get(file) as
       | { bytes: number; messages: number; exchanges: number; leaf_id: string | null; kind: TranscriptTail['kind'] }
       | undefined;
     if (row === undefined) return undefined;
@@ -128,12 +142,12 @@ export class IndexReader {
   }
 
   result(key: string): KnownResult | undefined {
-    const row = this.#statements.result.get(key) as { hash: string; json: string; seq: number } | undefined;
+    const row = this.#statements.result().get(key) as { hash: string; json: string; seq: number } | undefined;
     return row === undefined ? undefined : { hash: row.hash, result: JSON.parse(row.json) as JsonValue, seq: row.seq };
   }
 
   meta(name: string): string | undefined {
-    return this.#statements.meta.get(name) as string | undefined;
+    return this.#statements.meta().get(name) as string | undefined;
   }
 
   countOf(visibility: Visibility): number {
@@ -155,12 +169,12 @@ export class IndexReader {
     const only = visibilities.length === 1 ? visibilities[0] : undefined;
     if (only !== undefined) {
       const ids = plain
-        ? this.#statements.newest.all(only, query.limit, offset)
-        : this.#statements.newestSince.all(only, since, since, query.limit, offset);
+        ? this.#statements.newest().all(only, query.limit, offset)
+        : this.#statements.newestSince().all(only, since, since, query.limit, offset);
       return { ids: (ids as OrderedId[]).map((row) => row.id), totalCount: this.#countMatching(only, since) };
     }
     const merged = visibilities.flatMap((visibility) => {
-      const rows = plain ? this.#statements.newest.all(visibility, end, 0) : this.#statements.newestSince.all(visibility, since, since, end, 0);
+      const rows = plain ? this.#statements.newest().all(visibility, end, 0) : this.#statements.newestSince().all(visibility, since, since, end, 0);
       return rows as OrderedId[];
     });
     merged.sort(newestFirst);
@@ -170,15 +184,15 @@ export class IndexReader {
 
   #countMatching(visibility: Visibility, since: number | undefined): number {
     if (since === undefined) return this.countOf(visibility);
-    return this.#statements.countSince.get(visibility, since, since) as number;
+    return this.#statements.countSince().get(visibility, since, since) as number;
   }
 
   /** Labels and spawners match few rows, found by their own indexes. */
   #selectNarrow(query: ListQuery, visibilities: readonly Visibility[], offset: number, end: number): { ids: number[]; totalCount: number } {
     const found = (
       query.label !== undefined
-        ? this.#statements.byLabel.all(query.label)
-        : this.#statements.bySpawner.all(query.spawnedBy, query.spawnedBy)
+        ? this.#statements.byLabel().all(query.label)
+        : this.#statements.bySpawner().all(query.spawnedBy, query.spawnedBy)
     ) as (OrderedId & { visibility: Visibility; updated_at: number | null; spawned_by: string | null; parent_key: string | null })[];
     const rows = found.filter(
       (row) =>
@@ -205,31 +219,41 @@ const ENTRY_COLUMNS = 's.key, e.json, s.session_id, s.file, s.visibility';
 /** Binds any values; the typed form of better-sqlite3 would fix them by the first call. */
 type AnyStatement = Database.Statement<unknown[]>;
 
-function prepare(db: Database.Database) {
-  const entryWhere = (condition: string): AnyStatement =>
-    db.prepare(`SELECT ${ENTRY_COLUMNS} FROM session s JOIN entry e ON e.id = s.id WHERE ${condition} ORDER BY s.sort_at DESC, s.id LIMIT 1`);
+/** Each is prepared when it is first used: a command that asks for one list needs three of them. */
+function statementsOf(db: Database.Database) {
+  const query = (sql: string): (() => AnyStatement) => {
+    let statement: AnyStatement | undefined;
+    return () => (statement ??= db.prepare(sql));
+  };
+  const value = (sql: string): (() => AnyStatement) => {
+    let statement: AnyStatement | undefined;
+    return () => (statement ??= db.prepare(sql).pluck());
+  };
+  const entryWhere = (condition: string): (() => AnyStatement) =>
+    query(`SELECT ${ENTRY_COLUMNS} FROM session s JOIN entry e ON e.id = s.id WHERE ${condition} ORDER BY s.sort_at DESC, s.id LIMIT 1`);
   const narrow = 'id, sort_at, visibility, updated_at, spawned_by, parent_key';
   return {
-    newest: db.prepare('SELECT id, sort_at FROM session WHERE visibility = ? ORDER BY sort_at DESC, id LIMIT ? OFFSET ?'),
-    newestSince: db.prepare(
+    newest: query('SELECT id, sort_at FROM session WHERE visibility = ? ORDER BY sort_at DESC, id LIMIT ? OFFSET ?'),
+    newestSince: query(
       'SELECT id, sort_at FROM session WHERE visibility = ? AND sort_at >= ? AND updated_at >= ? ORDER BY sort_at DESC, id LIMIT ? OFFSET ?',
     ),
-    countSince: db.prepare('SELECT count(*) FROM session WHERE visibility = ? AND sort_at >= ? AND updated_at >= ?').pluck(),
-    byLabel: db.prepare(`SELECT ${narrow} FROM session WHERE label = ?`),
-    bySpawner: db.prepare(`SELECT ${narrow} FROM session WHERE spawned_by = ? UNION SELECT ${narrow} FROM session WHERE parent_key = ?`),
-    rowOfId: db.prepare('SELECT row FROM session WHERE id = ?').pluck(),
-    rankedRow: db.prepare('SELECT key, sort_at AS sortAt, id AS "order", row AS encoded FROM session WHERE id = ?'),
-    orderOfKey: db.prepare('SELECT id FROM session WHERE key = ?').pluck(),
-    columnsOfKey: db.prepare(
+    countSince: value('SELECT count(*) FROM session WHERE visibility = ? AND sort_at >= ? AND updated_at >= ?'),
+    byLabel: query(`SELECT ${narrow} FROM session WHERE label = ?`),
+    bySpawner: query(`SELECT ${narrow} FROM session WHERE spawned_by = ? UNION SELECT ${narrow} FROM session WHERE parent_key = ?`),
+    rowOfId: value('SELECT row FROM session WHERE id = ?'),
+    rankedRow: query('SELECT key, sort_at AS sortAt, id AS "order", row AS encoded FROM session WHERE id = ?'),
+    orderOfKey: value('SELECT id FROM session WHERE key = ?'),
+    columnsOfKey: query(
       `SELECT visibility, updated_at AS updatedAt, sort_at AS sortAt, session_id AS sessionId, file, label,
        spawned_by AS spawnedBy, parent_key AS parentKey, status, search FROM session WHERE key = ?`,
     ),
-    rowOfKey: db.prepare('SELECT row FROM session WHERE key = ?').pluck(),
+    rowOfKey: query('SELECT id, row FROM session WHERE key = ?'),
+    entryById: query('SELECT s.key, e.json FROM session s JOIN entry e ON e.id = s.id WHERE s.id = ?'),
     entryByKey: entryWhere('s.key = ?'),
     entryBySession: entryWhere('s.session_id = ?'),
     entryByLabel: entryWhere('s.label = ?'),
-    transcript: db.prepare('SELECT bytes, messages, exchanges, leaf_id, kind FROM transcript WHERE file = ?'),
-    result: db.prepare('SELECT hash, json, seq FROM result WHERE key = ?'),
-    meta: db.prepare('SELECT value FROM meta WHERE name = ?').pluck(),
+    transcript: query('SELECT bytes, messages, exchanges, leaf_id, kind FROM transcript WHERE file = ?'),
+    result: query('SELECT hash, json, seq FROM result WHERE key = ?'),
+    meta: value('SELECT value FROM meta WHERE name = ?'),
   };
 }

@@ -17,9 +17,13 @@ import type { OpenIndexRequest, WorkerCallName, WorkerCalls } from './worker-pro
 type Call<Name extends WorkerCallName> = WorkerCalls[Name]['request'];
 type Reply<Name extends WorkerCallName> = WorkerCalls[Name]['reply'];
 
+/** Imported rows made in one step; some milliseconds of the worker's time. */
+const ROWS_PER_STEP = 100;
+
 export class IndexService {
   readonly #breathe: () => Promise<void>;
   #opened: { readonly writer: IndexWriter; readonly request: OpenIndexRequest } | undefined;
+  #rowsMade: Promise<void> = Promise.resolve();
   /** Ancestor generation that the checkpoint under way ends. */
   #endingGeneration = 0;
 
@@ -43,7 +47,7 @@ export class IndexService {
       case 'scanTranscript':
         return this.#scanTranscript(request as Call<'scanTranscript'>);
       case 'search':
-        return searchSessions(this.#index.writer.db, request as Call<'search'>, this.#breathe);
+        return this.#search(request as Call<'search'>);
       case 'check':
         return this.#check();
       case 'close':
@@ -61,7 +65,20 @@ export class IndexService {
   #open(request: Call<'open'>): Reply<'open'> {
     const { writer, reply } = openIndex(request);
     this.#opened = { writer, request };
+    this.#rowsMade = this.#makeRows(writer);
     return reply;
+  }
+
+  /** After an import: rows are made a few at a time between the messages. */
+  async #makeRows(writer: IndexWriter): Promise<void> {
+    await this.#breathe();
+    while (this.#opened?.writer === writer && writer.makeRows(ROWS_PER_STEP)) await this.#breathe();
+  }
+
+  /** Only rows that are made can be searched. */
+  async #search(request: Call<'search'>): Promise<Reply<'search'>> {
+    await this.#rowsMade;
+    return searchSessions(this.#index.writer.db, request, this.#breathe);
   }
 
   #apply(request: Call<'apply'>): Reply<'apply'> {

@@ -9,8 +9,8 @@ import type Database from 'better-sqlite3';
 import { SessionError } from '@sessions/domain';
 import type { FileIdentity } from '../files/file-system';
 import type { TranscriptTail } from '../types';
-import { entryColumns, type EntryColumns } from './entry-columns';
-import { DROP_INDEXES, INDEXES, INDEX_FORMAT, META, TABLES, VISIBILITY } from './schema';
+import { entryColumns, importColumns, type EntryColumns } from './entry-columns';
+import { DROP_INDEXES, INDEXES, KEY_INDEX, INDEX_FORMAT, META, TABLES, VISIBILITY } from './schema';
 import type { IndexChange } from './worker-protocol';
 
 interface SessionRowRef {
@@ -150,6 +150,39 @@ export class IndexWriter {
     this.#count(columns.visibility, 1);
   }
 
+  /** An import met a key that stands there already: from now on keys are looked up. */
+  importDuplicate(key: string, text: string): void {
+    this.db.exec(KEY_INDEX);
+    this.putEntry(key, text, 'file');
+  }
+
+  /** Adds an entry of an import; its row is made later. */
+  importEntry(key: string, text: Buffer, value: unknown): void {
+    const columns = importColumns(key, value);
+    const { lastInsertRowid } = this.#statements.insertEntry.run(text);
+    this.#statements.insertSession.run(lastInsertRowid, key, ...sessionValues({ ...columns, row: null }));
+    this.#count(columns.visibility, 1);
+  }
+
+  /**
+   * Makes the rows of the next imported entries.
+   * @returns false when none is left.
+   */
+  makeRows(entriesMax: number): boolean {
+    const from = this.meta(META.rowsMadeId);
+    if (from === undefined || from === '') return false;
+    const rows = this.#statements.rowsToMake.all(Number(from), entriesMax) as { id: number; key: string; json: Buffer; made: 0 | 1 }[];
+    this.transaction(() => {
+      for (const { id, key, json, made } of rows) {
+        if (made === 1) continue;
+        const columns = this.columnsOf(key, JSON.parse(json.toString('utf8')));
+        this.#statements.setRow.run(columns.search, columns.row, id);
+      }
+      this.setMeta(META.rowsMadeId, rows.length < entriesMax ? '' : (rows[rows.length - 1]?.id ?? ''));
+    });
+    return rows.length === entriesMax;
+  }
+
   removeEntry(key: string, from: 'mutation' | 'file'): void {
     const existing = this.#statements.findKey.get(key) as SessionRowRef | undefined;
     if (existing === undefined) return;
@@ -227,7 +260,7 @@ export class IndexWriter {
   }
 }
 
-function sessionValues(columns: EntryColumns): (string | number | Buffer | null)[] {
+function sessionValues(columns: Omit<EntryColumns, 'row'> & { readonly row: Buffer | null }): (string | number | Buffer | null)[] {
   return [
     columns.visibility,
     columns.updatedAt,
@@ -260,6 +293,10 @@ function prepare(db: Database.Database) {
       `UPDATE session SET visibility = ?, updated_at = ?, sort_at = ?, session_id = ?, file = ?, label = ?, spawned_by = ?,
        parent_key = ?, status = ?, search = ?, row = ? WHERE id = ?`,
     ),
+    rowsToMake: db.prepare(
+      'SELECT s.id, s.key, e.json, s.row IS NOT NULL AS made FROM session s JOIN entry e ON e.id = s.id WHERE s.id > ? ORDER BY s.id LIMIT ?',
+    ),
+    setRow: db.prepare('UPDATE session SET search = ?, row = ? WHERE id = ?'),
     updateRow: db.prepare('UPDATE session SET row = ? WHERE id = ?'),
     deleteSession: db.prepare('DELETE FROM session WHERE id = ?'),
     sessionsOfFile: db.prepare('SELECT s.id, s.key, e.json FROM session s JOIN entry e ON e.id = s.id WHERE s.file = ?'),

@@ -8,8 +8,8 @@ import { errorCodeOf } from '../files/error-code';
 import { PAGE_BYTES } from './schema';
 
 /** Memory each connection may keep for pages; independent of the size of the store. */
-const WRITER_CACHE_KIB = 8192;
-const READER_CACHE_KIB = 4096;
+const WRITER_CACHE_KIB = 4096;
+const READER_CACHE_KIB = 2048;
 /** A WAL that grew under a long reader shrinks back to this. */
 const WAL_BYTES_MAX = 16 * 1024 * 1024;
 const BUSY_TIMEOUT_MS = 5000;
@@ -28,6 +28,20 @@ export function openIndexForWriting(file: string, nativeBinding?: string): Datab
   db.pragma('journal_mode = WAL');
   db.pragma('synchronous = NORMAL');
   db.pragma(`journal_size_limit = ${WAL_BYTES_MAX}`);
+  db.pragma(`cache_size = -${WRITER_CACHE_KIB}`);
+  return db;
+}
+
+/**
+ * A database in the making, under a name that nobody reads: without a WAL and without syncs, each
+ * page is written once. Whoever makes it syncs the file before it gets its name.
+ */
+export function openIndexForBuilding(file: string, nativeBinding?: string): Database.Database {
+  closeSync(openSync(file, 'a', FILE_MODE));
+  const db = new Database(file, optionsWith(nativeBinding, {}));
+  db.pragma(`page_size = ${PAGE_BYTES}`);
+  db.pragma('journal_mode = MEMORY');
+  db.pragma('synchronous = OFF');
   db.pragma(`cache_size = -${WRITER_CACHE_KIB}`);
   return db;
 }

@@ -23,7 +23,7 @@ import { importSessionsFile } from './import-file';
 import { hasTranscripts, importTranscripts } from './import-transcripts';
 import { IndexWriter } from './index-writer';
 import { mergeSessionsFile } from './merge-file';
-import { isIndexDamage, openIndexForWriting } from './open-database';
+import { isIndexDamage, openIndexForBuilding, openIndexForWriting } from './open-database';
 import { appendRemovedEntries } from './removed-entries';
 import { loadResults } from './results-file';
 import { INDEX_FORMAT, META } from './schema';
@@ -133,20 +133,41 @@ export function mergeEdits(writer: IndexWriter, request: OpenIndexRequest, nowMs
   }
 }
 
+/** Made under another name and renamed when it is whole: an interrupted rebuild leaves nothing that could be read. */
 function rebuild(request: OpenIndexRequest, notices: StoreNotice[]): OpenedIndex {
-  const db = openIndexForWriting(request.indexFile, request.nativeBinding);
-  IndexWriter.createTables(db);
-  const writer = new IndexWriter(db, request.agentId);
+  const building = `${request.indexFile}.building`;
+  removeIndexFiles(building);
+  const db = openIndexForBuilding(building, request.nativeBinding);
+  let base: Pick<OpenIndexReply, 'origin' | 'rewriteDue' | 'writable'>;
+  try {
+    IndexWriter.createTables(db);
+    const builder = new IndexWriter(db, request.agentId);
+    base = importSources(builder, request, notices);
+    builder.transaction(() => {
+      builder.setMeta(META.format, INDEX_FORMAT);
+      builder.setMeta(META.appliedSeq, request.journalBaseSeq);
+      builder.setMeta(META.checkpointSeq, request.journalBaseSeq);
+      loadResults(db, request.ownDir, request.nowMs);
+    });
+  } finally {
+    db.close();
+  }
+  syncPath(building);
+  removeIndexFiles(request.indexFile);
+  fs.renameSync(building, request.indexFile);
+  syncPath(request.ownDir);
+  const writer = new IndexWriter(openIndexForWriting(request.indexFile, request.nativeBinding), request.agentId);
   writer.claim(request.epoch);
-  const base = importSources(writer, request, notices);
-  writer.transaction(() => {
-    writer.setMeta(META.format, INDEX_FORMAT);
-    writer.setMeta(META.appliedSeq, request.journalBaseSeq);
-    writer.setMeta(META.checkpointSeq, request.journalBaseSeq);
-    loadResults(db, request.ownDir, request.nowMs);
-  });
-  db.pragma('wal_checkpoint(TRUNCATE)');
   return { writer, reply: replyOf(writer, { ...base, closedCleanly: false, notices }) };
+}
+
+function syncPath(file: string): void {
+  const fd = fs.openSync(file, fs.constants.O_RDONLY);
+  try {
+    fs.fsyncSync(fd);
+  } finally {
+    fs.closeSync(fd);
+  }
 }
 
 function importSources(

@@ -13,7 +13,8 @@ export const PAGE_BYTES = 8192;
 /**
  * `entry.json` holds the exact bytes of the value as they stand in `sessions.json`, indentation
  * included, so a checkpoint copies them. `id` order is the file's key order. `session.row` is an
- * encoded SessionRow. `base` remembers how an entry stood at the last checkpoint (NULL: it did not
+ * encoded SessionRow; NULL (and `search` empty) until the worker has come to it after an import, and
+ * made from the entry by whoever needs it before. `base` remembers how an entry stood at the last checkpoint (NULL: it did not
  * exist) for each one changed since; it is the common ancestor when somebody edits the file by hand.
  * A generation of it begins with each snapshot and ends when that snapshot is the file on disk.
  */
@@ -33,7 +34,7 @@ export const TABLES = `
     parent_key TEXT,
     status TEXT,
     search TEXT NOT NULL,
-    row BLOB NOT NULL
+    row BLOB
   );
   CREATE TABLE IF NOT EXISTS base (id INTEGER PRIMARY KEY, key TEXT NOT NULL, generation INTEGER NOT NULL, json BLOB);
   CREATE TABLE IF NOT EXISTS transcript (
@@ -53,9 +54,12 @@ export const TABLES = `
   ) WITHOUT ROWID;
 `;
 
+/** An import makes it when it meets a key twice, else at its end. */
+export const KEY_INDEX = 'CREATE UNIQUE INDEX IF NOT EXISTS session_key ON session (key);';
+
 /** Made after a bulk import: building them last halves its time. */
 export const INDEXES = `
-  CREATE UNIQUE INDEX IF NOT EXISTS session_key ON session (key);
+  ${KEY_INDEX}
   CREATE INDEX IF NOT EXISTS session_newest ON session (visibility, sort_at DESC, id, updated_at);
   CREATE INDEX IF NOT EXISTS session_by_id ON session (session_id) WHERE session_id IS NOT NULL;
   CREATE INDEX IF NOT EXISTS session_by_file ON session (file) WHERE file IS NOT NULL;
@@ -68,6 +72,7 @@ export const INDEXES = `
 `;
 
 export const DROP_INDEXES = `
+  DROP INDEX IF EXISTS session_key;
   DROP INDEX IF EXISTS session_newest;
   DROP INDEX IF EXISTS session_by_id;
   DROP INDEX IF EXISTS session_by_file;
@@ -101,6 +106,8 @@ export const META = {
   fileInode: 'file_inode',
   lastCheckpointAtMs: 'last_checkpoint_at_ms',
   baseGeneration: 'base_generation',
+  /** Present while rows of an import are still to be made: the id up to which they are. */
+  rowsMadeId: 'rows_made_id',
   /** Set when the last owner closed in order: the index has the whole journal up to this sequence. */
   closedSeq: 'closed_seq',
   /** `count_<visibility>`: how many rows have that visibility. */
