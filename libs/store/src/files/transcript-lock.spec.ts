@@ -228,12 +228,14 @@ describe('acquireTranscriptLock', () => {
     expect(existsSync(lockFile)).toBe(false);
   });
 
-  it('sweeps dead locks and leaves living ones', async () => {
+  it('sweeps dead locks of ours, and leaves living ones and those of other programs', async () => {
     expect(await removeDeadTranscriptLock(lockFile, options())).toBeUndefined();
     plant({ pid: process.pid, createdAt: iso(nowMs), maxHoldMs: 1, starttime: startTicksOf(process.pid) });
     expect(await removeDeadTranscriptLock(lockFile, options())).toBeUndefined();
     expect(await inspectTranscriptLock(lockFile, options())).toMatchObject({ state: 'live' });
     plant({ pid: process.pid, createdAt: iso(nowMs), maxHoldMs: 1, starttime: 1 });
+    expect(await removeDeadTranscriptLock(lockFile, options())).toBeUndefined();
+    plant({ pid: process.pid, createdAt: iso(nowMs), maxHoldMs: 1, starttime: 1, epoch: 1 });
     expect(await removeDeadTranscriptLock(lockFile, options())).toBe('pid-recycled');
     expect(existsSync(lockFile)).toBe(false);
   });

@@ -129,7 +129,8 @@ export async function inspectTranscriptLock(
 }
 
 /**
- * Removes one lock file if its holder is dead: the sweep at a store's start.
+ * Removes one lock file of ours if its holder is dead: the sweep at a store's start. What other
+ * programs left is looked at when their transcript is written, not before.
  * @returns the reason when it was removed, undefined when it lives or is not there.
  */
 export async function removeDeadTranscriptLock(
@@ -137,7 +138,7 @@ export async function removeDeadTranscriptLock(
   options: Pick<TranscriptLockOptions, 'fs' | 'epoch' | 'nowMs' | 'onReport'>,
 ): Promise<DeadReason | undefined> {
   const found = await inspectTranscriptLock(path, options);
-  if (found.state !== 'dead' || !(await removeIfSame(path, found.identity, options.fs))) return undefined;
+  if (found.state !== 'dead' || found.holder?.epoch === undefined || !(await removeIfSame(path, found.identity, options.fs))) return undefined;
   options.onReport?.({ kind: 'dead-lock-removed', path, reason: found.reason, holder: found.holder });
   return found.reason;
 }

@@ -7,6 +7,7 @@ import * as fs from 'node:fs';
 import { SessionError } from '@sessions/domain';
 import type { JournalRecord } from '../journal/codec';
 import { entryColumns } from '../session-index/entry-columns';
+import { toIndexKey } from '../session-index/index-key';
 import type { ListQuery } from '../session-index/index-reader';
 import { scanSessionsFileSync } from '../sessions-file/scan-sessions-file';
 import { overlayOf, type Overlay } from './overlay';
@@ -87,7 +88,7 @@ export class FileEntries implements EntrySource {
     if (this.#file === undefined) return;
     const fd = fs.openSync(this.#file, fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW);
     try {
-      const summary = scanSessionsFileSync(fd, (entry) => visit(entry.key, () => entry.valueBytes.toString('utf8'), entry.value));
+      const summary = scanSessionsFileSync(fd, (entry) => visit(toIndexKey(entry.key), () => entry.valueBytes.toString('utf8'), entry.value));
       if (summary.outcome === 'empty') throw new SessionError('STORE_UNREADABLE', `${this.#file} has 0 bytes`, { facts: { path: this.#file } });
     } finally {
       fs.closeSync(fd);
