@@ -71,8 +71,9 @@ function checkOne({ name, bytes }: DumpedTranscript, { sent, sessions, found, ou
     }
     if (origin.operation.key !== creator.key) wrong('I4', `line ${index + 1} was sent to ${origin.operation.key}`);
     if (line !== messageLine(origin.message, parentId)) {
-      const parent: unknown = safeParse(line)?.['parentId'];
-      if (parent !== parentId) wrong('I3', `line ${index + 1} names the parent ${String(parent)}, before it stands ${String(parentId)}`);
+      const parsed = safeParse(line);
+      const parent: unknown = parsed?.['parentId'];
+      if (parsed !== undefined && parent !== parentId) wrong('I3', `line ${index + 1} names the parent ${String(parent)}, before it stands ${String(parentId)}`);
       else wrong('I4', `line ${index + 1} differs from what was sent`);
       if (typeof parent === 'string' && !seen.has(parent)) wrong('I3', `line ${index + 1}: its parent does not precede it`);
     }

@@ -70,6 +70,8 @@ function decideSend(operation: Operation, view: MutationView, entryText: string 
 export class Workload {
   readonly #options: WorkloadOptions;
   readonly #random: SeededRandom;
+  /** Sequences of what this run had acknowledged. */
+  readonly #seqOf = new Map<string, number>();
   #made = 0;
 
   constructor(options: WorkloadOptions) {
@@ -154,7 +156,8 @@ export class Workload {
       const answer = JSON.stringify(outcome.result);
       const { seq, epoch, repeated } = outcome;
       history.write({ t: 'ok', run, id: operation.id, seq, epoch, repeated, answer });
-      if (verify && this.#random.chance(0.3)) await this.#readBack(operation);
+      this.#seqOf.set(operation.id, seq);
+      if (verify && this.#random.chance(0.3)) await this.#readBack(operation, seq);
       return { repeated, answer };
     } catch (error) {
       const reason = error instanceof SessionError ? error.reason : String(error);
@@ -164,20 +167,23 @@ export class Workload {
   }
 
   /** A client sees what was acknowledged to it (invariant I5). */
-  async #readBack(operation: Operation): Promise<void> {
+  async #readBack(operation: Operation, seq: number): Promise<void> {
     const { store } = this.#options;
     if (operation.kind !== 'send' || store.failure !== undefined) return;
     try {
       const entry = await store.entry({ key: operation.key });
       // Another client may have removed or made the session anew meanwhile.
       if (entry?.sessionId === undefined || entry.sessionId === null) return;
+      const lastSend = (JSON.parse(entry.text) as { lastSend?: string }).lastSend ?? '';
+      const lastSeq = this.#seqOf.get(lastSend);
+      if (lastSeq !== undefined && lastSeq < seq) this.#wrong('I5', `${operation.id} was acknowledged, and a later read shows the entry as of ${lastSend}`);
       const page = await store.history({ sessionId: entry.sessionId, limit: 50 });
       const text = page?.records.map((record) => record.line).join('\n') ?? '';
       const last = operation.messages.at(-1);
-      const isSame = (page?.records.length ?? 0) > 0 && (JSON.parse(entry.text) as { lastSend?: string }).lastSend === operation.id;
+      const isSame = (page?.records.length ?? 0) > 0 && lastSend === operation.id;
       if (isSame && last !== undefined && !text.includes(`"id":"${last.id}"`)) this.#wrong('I5', `${operation.id} was acknowledged, and a later read lacks it`);
     } catch (error) {
-      if (store.failure === undefined) this.#wrong('I5', `a read failed: ${String(error)}`);
+      this.#readFailed(error);
     }
   }
 
@@ -188,7 +194,7 @@ export class Workload {
       await store.list({ limit: 10 });
       await store.info();
     } catch (error) {
-      if (store.failure === undefined) this.#wrong('I5', `a list failed: ${String(error)}`);
+      this.#readFailed(error);
     }
   }
 
@@ -200,6 +206,11 @@ export class Workload {
     } catch (error) {
       history.write({ t: 'failed', run, reason: `checkpoint: ${error instanceof SessionError ? error.reason : String(error)}` });
     }
+  }
+
+  /** An error is no wrong answer: the disk may be gone. */
+  #readFailed(error: unknown): void {
+    this.#options.history.write({ t: 'failed', run: this.#options.run, reason: `read: ${String(error)}` });
   }
 
   #wrong(invariant: string, message: string): void {
