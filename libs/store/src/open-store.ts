@@ -8,6 +8,7 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { SessionError, asAgentId } from '@sessions/domain';
 import { AgentStore } from './agent-store';
+import { checkIndexInBackground } from './check-index';
 import { ExternalEdits } from './external-edits';
 import { hasErrorCode, nodeFileSystem, type FileSystem } from './files/file-system';
 import { storeLayout, type StoreLayout } from './files/layout';
@@ -187,7 +188,7 @@ function assemble({ options, disk, layout, ownership, worker, reader, replayed, 
     options.onNotice?.(found);
   };
   const lockReport = (report: LockReport): void => notice({ kind: 'oddity', message: `transcript lock: ${report.kind}`, path: report.path });
-  const sweep = new AbortController();
+  const background = new AbortController();
   const pool = new SegmentPool(disk, layout.ownDir, ownership.record.epoch);
   const journal = new Journal({
     fs: disk,
@@ -247,9 +248,13 @@ function assemble({ options, disk, layout, ownership, worker, reader, replayed, 
     notices,
     onNotice: notice,
     onFailure: (error) => options.onFailure?.(error),
-    onClose: () => sweep.abort(),
+    onClose: () => background.abort(),
   });
-  void sweepDirectory({ fs: disk, layout, epoch: ownership.record.epoch, nowMs, onLockReport: lockReport, signal: sweep.signal });
+  const isTrusted = opened.closedCleanly || (opened.origin !== 'current' && opened.origin !== 'merged-edits');
+  if (!isTrusted) {
+    void checkIndexInBackground({ fs: disk, layout, nativeBinding: options.nativeBinding, signal: background.signal, onDamage: (error) => store.fail(error) });
+  }
+  void sweepDirectory({ fs: disk, layout, epoch: ownership.record.epoch, nowMs, onLockReport: lockReport, signal: background.signal });
   void pool.removeInherited().then(() => pool.prepare(), () => undefined);
   return store;
 }

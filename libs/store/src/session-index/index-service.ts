@@ -8,6 +8,7 @@ import { assertNever } from './assert-never';
 import type { IndexWriter } from './index-writer';
 import { writeSnapshot } from './checkpoint-writer';
 import { mergeEdits, openIndex } from './open-index';
+import { isIndexDamage, openIndexForReading } from './open-database';
 import { appendResults, expireResults } from './results-file';
 import { META } from './schema';
 import { searchSessions } from './search';
@@ -48,8 +49,8 @@ export class IndexService {
         return this.#scanTranscript(request as Call<'scanTranscript'>);
       case 'search':
         return this.#search(request as Call<'search'>);
-      case 'check':
-        return this.#check();
+      case 'checkFile':
+        return checkFile(request as Call<'checkFile'>);
       case 'close':
         return this.#close();
       default:
@@ -138,11 +139,6 @@ export class IndexService {
     return tail;
   }
 
-  #check(): Reply<'check'> {
-    const detail = String(this.#index.writer.db.pragma('quick_check(1)', { simple: true }));
-    return { ok: detail === 'ok', detail };
-  }
-
   /** Leaves a plain database behind: one in WAL mode cannot be read without making files beside it. */
   #close(): Reply<'close'> {
     const writer = this.#opened?.writer;
@@ -158,3 +154,19 @@ export class IndexService {
   }
 }
 
+
+/** SQLite's own check of pages and order; a file that cannot even be opened is not ok. */
+function checkFile({ indexFile, nativeBinding }: Call<'checkFile'>): Reply<'checkFile'> {
+  try {
+    const db = openIndexForReading(indexFile, nativeBinding);
+    try {
+      const detail = String(db.pragma('quick_check(1)', { simple: true }));
+      return { ok: detail === 'ok', detail };
+    } finally {
+      db.close();
+    }
+  } catch (error) {
+    if (!isIndexDamage(error)) throw error;
+    return { ok: false, detail: error instanceof Error ? error.message : String(error) };
+  }
+}

@@ -56,6 +56,11 @@ function openUsable(request: OpenIndexRequest, notices: StoreNotice[]): UsableIn
     const why = writer === undefined ? 'it has no tables' : whyStale(writer, request);
     if (writer !== undefined && why === undefined) {
       const closedCleanly = writer.meta(META.closedSeq) === String(writer.appliedSeq);
+      // Only a damaged journal ends before the index: what the index has is then the last that knows of it.
+      if (request.journalLastSeq > 0 && writer.appliedSeq > request.journalLastSeq) {
+        const message = `mutations ${request.journalLastSeq + 1} to ${writer.appliedSeq} are missing from the journal; the session index has them`;
+        notices.push({ kind: 'damage', message, path: request.ownDir, count: writer.appliedSeq - request.journalLastSeq });
+      }
       writer.claim(request.epoch);
       return { writer, closedCleanly };
     }
@@ -76,7 +81,6 @@ function whyStale(writer: IndexWriter, request: OpenIndexRequest): string | unde
   if (!writer.formatMatches) return `it has another format than ${INDEX_FORMAT}`;
   const { appliedSeq } = writer;
   if (appliedSeq < request.journalBaseSeq) return `it ends at ${appliedSeq}, before the journal begins`;
-  if (request.journalLastSeq > 0 && appliedSeq > request.journalLastSeq) return `it ends at ${appliedSeq}, behind the journal's end`;
   return undefined;
 }
 

@@ -106,7 +106,8 @@ export interface WorkerCalls {
   };
   scanTranscript: { request: { readonly file: string; readonly known?: TranscriptTail }; reply: TranscriptTail };
   search: { request: SearchRequest; reply: SearchReply };
-  check: { request: Record<string, never>; reply: { readonly ok: boolean; readonly detail: string } };
+  /** In a thread of its own: reads the whole database. */
+  checkFile: { request: { readonly indexFile: string; readonly nativeBinding?: string }; reply: { readonly ok: boolean; readonly detail: string } };
   close: { request: Record<string, never>; reply: Record<string, never> };
 }
 
