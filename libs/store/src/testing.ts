@@ -9,3 +9,11 @@ export { SeededRandom } from './testing/seeded-random';
 /** The port to disk, for those who put a slow or faulty one around it. */
 export { nodeFileSystem } from './files/file-system';
 export type { FileSystem } from './files/file-system';
+export { BuiltCopy } from './testing/crash/built-copy';
+export type { Plant } from './testing/crash/built-copy';
+export { checkClosedStore, checkStore } from './testing/crash/check-history';
+export type { CheckOptions } from './testing/crash/check-history';
+export type { CrashWriterConfig } from './testing/crash/crash-writer';
+export { LoopDisk, whyNoLoopDisk } from './testing/crash/loop-disk';
+export { WorkPlace, listed, sayWhyNot } from './testing/crash/work-place';
+export { WriterProcess, runTraced, whyNoTracing } from './testing/crash/writer-process';
