@@ -78,7 +78,7 @@ export class AgentStore {
 
   constructor(parts: StoreParts) {
     this.#parts = parts;
-    this.#reads = new StoreReads({ ...parts, epoch: parts.ownership.record.epoch });
+    this.#reads = new StoreReads({ ...parts, epoch: parts.ownership.record.epoch, rewriteDue: () => this.#rewriteDue });
     this.#lastCheckpointEndedAt = parts.monotonicMs();
   }
 

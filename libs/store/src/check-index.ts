@@ -39,7 +39,7 @@ export async function checkIndexInBackground({ fs, layout, nativeBinding, signal
 /** Open connections keep the files they have; the names are free for a new index. */
 async function setAside(fs: FileSystem, indexFile: string): Promise<void> {
   await fs.rename(indexFile, `${indexFile}.corrupt`);
-  for (const suffix of ['-wal', '-shm']) {
+  for (const suffix of ['-wal', '-shm', '-journal']) {
     await fs.unlink(`${indexFile}${suffix}`).catch((error: unknown) => {
       if (!hasErrorCode(error, 'ENOENT')) throw error;
     });

@@ -116,6 +116,8 @@ export interface ReadParts {
   readonly writable: boolean;
   readonly notices: readonly StoreNotice[];
   readonly nowMs: () => number;
+  /** True while `sessions.json` is missing or broken and not yet written again. */
+  readonly rewriteDue: () => boolean;
 }
 
 export class StoreReads {
@@ -253,6 +255,8 @@ export class StoreReads {
   }
 
   #warnings(): string[] {
-    return this.#parts.writable ? [] : [`${this.#parts.layout.sessionsFile} cannot be read; the rows are what the transcripts tell`];
+    const { writable, rewriteDue, layout } = this.#parts;
+    if (!writable) return [`${layout.sessionsFile} cannot be read; the rows are what the transcripts tell`];
+    return rewriteDue() ? [`${layout.sessionsFile} is missing or damaged and about to be written again; the rows come from the session index`] : [];
   }
 }

@@ -8,7 +8,7 @@
  * elsewhere paths are checked before and after instead.
  */
 import { constants, existsSync } from 'node:fs';
-import { open, readlink, realpath, type FileHandle } from 'node:fs/promises';
+import { lstat, open, readlink, realpath, type FileHandle } from 'node:fs/promises';
 import * as path from 'node:path';
 import { SessionError } from '@sessions/domain';
 import { errorCodeOf } from './error-code';
@@ -33,6 +33,20 @@ export async function openInside(root: string, file: string, options: OpenInside
   const held = await StoreRoot.hold(root);
   try {
     return await (held ?? new StoreRoot(path.resolve(root), undefined, '')).open(file, options);
+  } finally {
+    await held?.close();
+  }
+}
+
+/**
+ * Whether `file` is there, without opening it: closing a descriptor would free the locks that this
+ * process has on the file (SQLite's are such locks).
+ * @throws as StoreRoot.open does.
+ */
+export async function isFileInside(root: string, file: string): Promise<boolean> {
+  const held = await StoreRoot.hold(root);
+  try {
+    return (await held?.has(file)) ?? false;
   } finally {
     await held?.close();
   }
@@ -77,24 +91,36 @@ export class StoreRoot {
    * @throws VALIDATION when the path leads out of the root or is no path; DAMAGED when a link,
    *   directory or device stands where a regular file is expected.
    */
-  async open(file: string, options: OpenInsideOptions = {}): Promise<FileHandle | undefined> {
+  open(file: string, options: OpenInsideOptions = {}): Promise<FileHandle | undefined> {
+    return this.#inParent(file, (directory, wanted) => this.#openIn(directory, wanted, options));
+  }
+
+  /**
+   * Whether a file is there; it is not opened.
+   * @throws as `open` does.
+   */
+  async has(file: string): Promise<boolean> {
+    return (await this.#inParent(file, findIn)) ?? false;
+  }
+
+  async #inParent<T>(file: string, use: (directory: FileHandle, wanted: string) => Promise<T>): Promise<T | undefined> {
     const wanted = path.resolve(this.path, file);
     if (!isInside(this.path, wanted)) throw leadsOut(this.path, wanted);
     if (!this.#directory) return undefined;
-    if (path.dirname(wanted) === this.path) return this.#openIn(this.#directory, wanted, options);
+    if (path.dirname(wanted) === this.path) return use(this.#directory, wanted);
     const directory = await openDirectory(path.dirname(wanted));
     if (!directory) return undefined;
     try {
       const truePath = await truePathOf(directory, path.dirname(wanted));
       if (truePath !== this.#truePath && !isInside(this.#truePath, truePath)) throw leadsOut(this.path, wanted);
-      return await this.#openIn(directory, wanted, options);
+      return await use(directory, wanted);
     } finally {
       await directory.close();
     }
   }
 
   async #openIn(directory: FileHandle, wanted: string, options: OpenInsideOptions): Promise<FileHandle | undefined> {
-    const place = HAS_DESCRIPTOR_PATHS ? `${DESCRIPTORS}/${directory.fd}/${path.basename(wanted)}` : wanted;
+    const place = placeIn(directory, wanted);
     // O_NONBLOCK: opening a FIFO must not wait for its other end.
     const flags = (options.flags ?? constants.O_RDONLY) | constants.O_NOFOLLOW | constants.O_NONBLOCK;
     let handle: FileHandle | undefined;
@@ -114,6 +140,20 @@ export class StoreRoot {
       await handle?.close();
     }
   }
+}
+
+const placeIn = (directory: FileHandle, wanted: string): string =>
+  HAS_DESCRIPTOR_PATHS ? `${DESCRIPTORS}/${directory.fd}/${path.basename(wanted)}` : wanted;
+
+async function findIn(directory: FileHandle, wanted: string): Promise<boolean> {
+  try {
+    if ((await lstat(placeIn(directory, wanted))).isFile()) return true;
+  } catch (error) {
+    const code = errorCodeOf(error);
+    if (code === 'ENOENT' || code === 'ENOTDIR') return false;
+    throw asNoPath(error);
+  }
+  throw notRegular(wanted);
 }
 
 async function openDirectory(place: string): Promise<FileHandle | undefined> {

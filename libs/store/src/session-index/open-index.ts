@@ -84,8 +84,9 @@ function whyStale(writer: IndexWriter, request: OpenIndexRequest): string | unde
   return undefined;
 }
 
+/** With what SQLite keeps beside it: a journal of the old file would be rolled back into the new one. */
 function removeIndexFiles(indexFile: string): void {
-  for (const suffix of ['', '-wal', '-shm']) fs.rmSync(`${indexFile}${suffix}`, { force: true });
+  for (const suffix of ['', '-wal', '-shm', '-journal']) fs.rmSync(`${indexFile}${suffix}`, { force: true });
 }
 
 function bringUpToDate({ writer, closedCleanly }: UsableIndex, request: OpenIndexRequest, notices: StoreNotice[]): OpenedIndex {

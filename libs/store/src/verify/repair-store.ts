@@ -25,7 +25,10 @@ export interface RepairReport {
 /** @throws SESSION_LOCKED when another process has the store, READ_ONLY or DISK_FULL when it cannot be written. */
 export async function repairStore(options: OpenStoreOptions): Promise<RepairReport> {
   const layout = storeLayout(options.agentId, options.sessionsFile);
-  const verify = (): Promise<StoreReport> => verifyStore(options.agentId, options.sessionsFile, { nowMs: () => options.clock.nowMs() });
+  const verify = (): Promise<StoreReport> => verifyStore(options.agentId, options.sessionsFile, {
+    nowMs: () => options.clock.nowMs(),
+    ...(options.nativeBinding !== undefined && { nativeBinding: options.nativeBinding }),
+  });
   const before = await verify();
   const done: RepairAction[] = [];
   // The owner's opening quarantines a broken sessions file, replays the journal and keeps others out.
@@ -41,7 +44,7 @@ export async function repairStore(options: OpenStoreOptions): Promise<RepairRepo
     await owned.close();
   }
   if (done.some((action) => action.do === 'rebuild-index') && mayRebuildIndex(before.findings)) {
-    for (const suffix of ['', '-wal', '-shm']) rmSync(`${layout.indexFile}${suffix}`, { force: true });
+    for (const suffix of ['', '-wal', '-shm', '-journal']) rmSync(`${layout.indexFile}${suffix}`, { force: true });
     await (await openStore(options)).close();
   }
   return { before, done, after: await verify() };

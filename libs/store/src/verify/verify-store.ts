@@ -12,7 +12,7 @@ import { SessionError } from '@sessions/domain';
 import { errorCodeOf } from '../files/error-code';
 import { sameIdentity, type FileIdentity } from '../files/file-system';
 import { storeLayout, type StoreLayout } from '../files/layout';
-import { StoreRoot, openInside } from '../files/safe-path';
+import { StoreRoot, isFileInside, openInside } from '../files/safe-path';
 import { toIndexKey } from '../session-index/index-key';
 import { isIndexDamage } from '../session-index/open-database';
 import { KeyFingerprints } from '../sessions-file/key-fingerprints';
@@ -188,8 +188,9 @@ class StoreVerification {
       return undefined;
     }
     try {
-      if (!(await this.#exists(file))) {
-        if (await this.#exists(path.relative(dir, ownerFile))) this.#list.add('index-missing', 'the store has had an owner but has no session index; it is made at the next start', { file });
+      // Never opened but by SQLite: an owner in this process has locks on it.
+      if (!(await isFileInside(dir, file))) {
+        if (await isFileInside(dir, path.relative(dir, ownerFile))) this.#list.add('index-missing', 'the store has had an owner but has no session index; it is made at the next start', { file });
         return undefined;
       }
     } catch (error) {
@@ -202,12 +203,6 @@ class StoreVerification {
     index.close();
     this.#list.add('index-outdated', 'the session index has another format and is made again at the next start', { file });
     return undefined;
-  }
-
-  async #exists(file: string): Promise<boolean> {
-    const handle = await openInside(this.#layout.dir, file);
-    await handle?.close();
-    return handle !== undefined;
   }
 
   async #openSessionsFile(): Promise<SessionsFile> {
