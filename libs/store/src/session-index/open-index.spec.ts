@@ -1,0 +1,73 @@
+import Database from 'better-sqlite3';
+import * as fs from 'node:fs';
+import { tmpdir } from 'node:os';
+import * as path from 'node:path';
+import type { AgentStore } from '../agent-store';
+import { openStore } from '../open-store';
+
+describe('a session index that is made again', () => {
+  let dir: string;
+  let indexFile: string;
+
+  beforeEach(() => {
+    dir = fs.mkdtempSync(path.join(tmpdir(), 'open-index-'));
+    indexFile = path.join(dir, '.store', 'index.sqlite');
+  });
+  afterEach(() => fs.rmSync(dir, { recursive: true }));
+
+  const open = (): Promise<AgentStore> =>
+    openStore({ agentId: 'main', sessionsFile: path.join(dir, 'sessions.json'), instance: 'test', transport: 'standalone', clock: { nowMs: () => 1000 } });
+
+  async function fill(store: AgentStore, count: number): Promise<void> {
+    const put = (n: number): Promise<unknown> =>
+      store.mutate({ decide: () => ({ effects: [{ kind: 'putEntry', key: `agent:main:k${String(n)}`, set: { sessionId: `s${String(n)}`, updatedAt: n, label: 'x'.repeat(200) } }], result: null }) });
+    await Promise.all(Array.from({ length: count }, (_, n) => put(n)));
+  }
+
+  it('is not spoilt by the rollback journal that the one before it left behind', async () => {
+    const first = await open();
+    await fill(first, 400);
+    await first.close();
+    const journal = hotJournalOf(indexFile);
+    fs.rmSync(indexFile);
+    fs.writeFileSync(`${indexFile}-journal`, journal);
+    const second = await open();
+    await fill(second, 500);
+    await second.close();
+    const db = new Database(indexFile, { readonly: true });
+    expect(db.pragma('integrity_check', { simple: true })).toBe('ok');
+    expect(db.prepare('SELECT count(*) FROM session WHERE row IS NOT NULL').pluck().get()).toBe(500);
+    db.close();
+  });
+
+  it('answers with rows before they are made, and finds them all by a search', async () => {
+    const entries = Array.from({ length: 500 }, (_, n) => [`agent:main:k${String(n)}`, { sessionId: `s${String(n)}`, updatedAt: n }]);
+    fs.writeFileSync(path.join(dir, 'sessions.json'), JSON.stringify(Object.fromEntries(entries), null, 2));
+    const store = await open();
+    const { encodedRows, totalCount } = await store.list({ limit: 500 });
+    expect(totalCount).toBe(500);
+    expect(encodedRows.every((row) => row.length > 0)).toBe(true);
+    expect((await store.list({ limit: 1, search: 'AGENT:MAIN:K' })).totalCount).toBe(500);
+    await store.close();
+  });
+});
+
+/** The journal of a transaction that has begun to change the file: what a killed process leaves. */
+function hotJournalOf(indexFile: string): Buffer {
+  const copy = `${indexFile}.copy`;
+  fs.copyFileSync(indexFile, copy);
+  const db = new Database(copy);
+  try {
+    db.pragma('journal_mode = DELETE');
+    db.pragma('synchronous = OFF');
+    db.pragma('cache_size = 2');
+    db.exec("BEGIN; UPDATE session SET label = 'changed', search = 'changed'; UPDATE entry SET json = x'7b7d'");
+    const journal = fs.readFileSync(`${copy}-journal`);
+    db.exec('ROLLBACK');
+    expect(journal.length).toBeGreaterThan(100_000);
+    return journal;
+  } finally {
+    db.close();
+    fs.rmSync(copy);
+  }
+}
