@@ -10,7 +10,7 @@
  * further work (`failure`) and its holder opens the store anew.
  */
 import { SessionError, transcriptFileOf, type JsonValue } from '@sessions/domain';
-import { checkpointSpacingMs, JOURNAL_BYTES_MAX, runCheckpoint, type CheckpointReport, type LastCheckpoint } from './checkpoint';
+import { checkpointSpacingMs, JOURNAL_BYTES_MAX, JOURNAL_BYTES_REFUSED, runCheckpoint, type CheckpointReport, type LastCheckpoint } from './checkpoint';
 import { indexChanges, planMutation, TranscriptNotReady, type PlannedMutation } from './decide';
 import type { ExternalEdits } from './external-edits';
 import type { StoreOwnership } from './files/owner-file';
@@ -242,6 +242,13 @@ export class AgentStore {
       throw new SessionError('STORE_UNREADABLE', `${this.#parts.layout.sessionsFile} cannot be read; nothing is written to this store`, {
         facts: { agentId: this.agentId, path: this.#parts.layout.sessionsFile },
         hint: `run: openclaw sessions verify --agent ${this.agentId} --repair`,
+      });
+    }
+    if (this.#parts.journal.keptBytes > JOURNAL_BYTES_REFUSED) {
+      throw new SessionError('OVERLOADED', `the journal of agent ${this.agentId} has grown to its bound: sessions.json could not be written for long`, {
+        facts: { agentId: this.agentId, path: this.#parts.layout.sessionsFile, journalBytes: this.#parts.journal.keptBytes },
+        hint: 'see the log for why the sessions file cannot be written',
+        retryAfterMs: CHECKPOINT_RETRY_MS,
       });
     }
     const [trouble] = this.#troubles.values();

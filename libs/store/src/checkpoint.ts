@@ -1,9 +1,10 @@
 /**
  * When a checkpoint is due, and its order of syncs:
  *
- *     seal the journal's segment → the index has everything acknowledged → snapshot → temp file
- *     (synced every MiB) → sync the touched transcripts → is sessions.json still the one we know? →
- *     rename → sync the directory → the index remembers the new identity → recycle the segments
+ *     the index has everything acknowledged → snapshot → temp file (synced every MiB) → sync the
+ *     touched transcripts → is sessions.json still the one we know? → rename → sync the directory →
+ *     the index remembers the new identity → recycle the segments (and end the current one, if it
+ *     is large, for the next checkpoint)
  *
  * Dying between any two steps loses nothing: the journal goes last.
  */
@@ -23,6 +24,8 @@ const BYTES_PER_MS = 2000;
 /** … but comes at the latest after this, and at once when the journal has this much. */
 const LATE_MS_MAX = 5 * 60_000;
 export const JOURNAL_BYTES_MAX = 64 * 1024 * 1024;
+/** A journal that checkpoints cannot shorten grows to this; then mutations are refused. */
+export const JOURNAL_BYTES_REFUSED = 1024 * 1024 * 1024;
 /** A file that keeps changing under us is merged and tried again this often. */
 const TRIES_MAX = 5;
 
@@ -60,7 +63,6 @@ export interface CheckpointReport {
 /** Runs one checkpoint from end to end. @throws what a step threw; the next one starts anew. */
 export async function runCheckpoint(parts: CheckpointParts): Promise<CheckpointReport> {
   const startedAt = parts.monotonicMs();
-  parts.journal.seal();
   const seq = parts.journal.syncedSeq;
   await parts.worker.reached(seq);
   for (let attempt = 1; ; attempt += 1) {
@@ -76,6 +78,8 @@ export async function runCheckpoint(parts: CheckpointParts): Promise<CheckpointR
       identity: parts.edits.known,
       nowMs: parts.nowMs(),
     });
+    // Only a checkpoint that came through frees anything: one that fails must not eat the disk.
+    parts.journal.seal();
     if (indexDurable) await parts.journal.recycleThrough(Math.min(seq, written.seq));
     return { seq: written.seq, bytes: written.bytes, entriesCount: written.entriesCount, durationMs: parts.monotonicMs() - startedAt };
   }

@@ -15,6 +15,7 @@ import { storeLayout, type StoreLayout } from './files/layout';
 import { acquireOwnership, type StoreOwnership } from './files/owner-file';
 import { startTicksOf } from './files/process-identity';
 import { quarantineCopy } from './files/quarantine';
+import { assertRealDirectories } from './files/real-directories';
 import { sweepDirectory } from './files/sweep-directory';
 import type { LockReport } from './files/transcript-lock';
 import { IndexWorkerClient } from './index-worker-client';
@@ -68,6 +69,7 @@ export async function openStore(options: OpenStoreOptions): Promise<AgentStore> 
   if (!path.isAbsolute(options.sessionsFile)) throw new SessionError('VALIDATION', `the path of a sessions file must be absolute, got ${options.sessionsFile}`);
   const disk = options.fileSystem ?? nodeFileSystem;
   const layout = storeLayout(options.agentId, options.sessionsFile);
+  await translateDiskErrors(layout, () => assertRealDirectories(layout));
   await translateDiskErrors(layout, () => disk.mkdir(layout.ownDir, DIRECTORY_MODE));
   const notices: StoreNotice[] = [];
   const journalBefore = await translateDiskErrors(layout, () => readJournal(disk, layout.ownDir));

@@ -8,6 +8,7 @@ import { SessionError } from '@sessions/domain';
 import type { ExternalEdits } from './external-edits';
 import { hasErrorCode, type FileSystem } from './files/file-system';
 import type { StoreLayout } from './files/layout';
+import { assertRealDirectory } from './files/real-directories';
 import type { IndexWorkerClient } from './index-worker-client';
 import type { Journal } from './journal/journal';
 import type { IndexedEntry, IndexReader, ListQuery as IndexQuery } from './session-index/index-reader';
@@ -219,8 +220,10 @@ export class StoreReads {
   async #readPage(file: string, query: HistoryQuery): Promise<Pick<HistoryPage, 'records' | 'totalMessages' | 'hasMore' | 'nextBefore'>> {
     const { fs, layout, reader, worker } = this.#parts;
     let fd: number;
+    const fullPath = path.join(layout.dir, file);
+    await assertRealDirectory(path.dirname(fullPath));
     try {
-      fd = await fs.open(path.join(layout.dir, file), constants.O_RDONLY | constants.O_NOFOLLOW);
+      fd = await fs.open(fullPath, constants.O_RDONLY | constants.O_NOFOLLOW);
     } catch (error) {
       if (hasErrorCode(error, 'ENOENT')) return { records: [], totalMessages: 0, hasMore: false };
       if (hasErrorCode(error, 'ELOOP')) throw new SessionError('DAMAGED', `the transcript ${file} is a link; it is not followed`, { facts: { path: file } });

@@ -20,6 +20,8 @@ export const GROUP_RECORDS_MAX = 1024;
 /** Bounds of what may wait for its group; above, callers are told OVERLOADED. */
 export const QUEUED_BYTES_MAX = 64 * 1024 * 1024;
 export const QUEUED_RECORDS_MAX = 65_536;
+/** A segment with less than this is not ended by a checkpoint. */
+export const SEAL_BYTES_MIN = 1024 * 1024;
 /** When a caller told OVERLOADED may try again. */
 const OVERLOADED_RETRY_MS = 100;
 
@@ -128,9 +130,12 @@ export class Journal {
     return { seq, durable };
   }
 
-  /** Ends the current segment: the next record opens a new one, so a checkpoint can free this one. */
+  /**
+   * Ends the current segment once it holds some records: the next one opens a new segment, so a later
+   * checkpoint can free this one. A segment with less is cheaper to replay than to change.
+   */
   seal(): void {
-    this.#sealRequested = true;
+    if ((this.#active?.position ?? 0) >= SEAL_BYTES_MIN) this.#sealRequested = true;
   }
 
   /**

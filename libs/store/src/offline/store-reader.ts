@@ -12,6 +12,7 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { SessionError } from '@sessions/domain';
+import { assertRealDirectories } from '../files/real-directories';
 import { nodeFileSystem, sameIdentity } from '../files/file-system';
 import { parseSegmentName, storeLayout, type StoreLayout } from '../files/layout';
 import type { JournalRecord } from '../journal/codec';
@@ -62,6 +63,7 @@ export interface StoreReader extends EntrySource {
 /** @throws STORE_UNREADABLE when `sessions.json` cannot be read and no index of it is there. */
 export async function openStoreReader(options: ReaderOptions): Promise<StoreReader> {
   const layout = storeLayout(options.agentId, options.sessionsFile);
+  await assertRealDirectories(layout);
   const found = identifySync(options.sessionsFile);
   const index = openIndexIfReadable(layout, options.nativeBinding);
   if (index !== undefined && found !== 'not-a-file' && found !== undefined && sameIdentity(found, identityOf(index))) {
