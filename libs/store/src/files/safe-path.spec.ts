@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { constants, existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { isInside, openInside } from './safe-path';
+import { isFileInside, isInside, openInside } from './safe-path';
 
 describe('openInside', () => {
   let top: string;
@@ -42,6 +42,18 @@ describe('openInside', () => {
     expect(await textOf('none/a.jsonl')).toBeUndefined();
     expect(await textOf('a.jsonl/x')).toBeUndefined();
     expect(await textOf('a.jsonl', join(top, 'no-such-root'))).toBeUndefined();
+  });
+
+  it('tells whether a file is there without opening it, as openInside would', async () => {
+    expect(await isFileInside(root, 'a.jsonl')).toBe(true);
+    expect(await isFileInside(root, 'transcripts/b.jsonl')).toBe(true);
+    for (const file of ['none.jsonl', 'none/a.jsonl', 'a.jsonl/x']) expect(await isFileInside(root, file)).toBe(false);
+    expect(await isFileInside(join(top, 'no-such-root'), 'a.jsonl')).toBe(false);
+    symlinkSync(join(outside, 'a.jsonl'), join(root, 'link.jsonl'));
+    symlinkSync(outside, join(root, 'out'));
+    for (const file of ['link.jsonl', 'transcripts', 'out/a.jsonl', '../outside/a.jsonl']) {
+      await expect(isFileInside(root, file)).rejects.toMatchObject({ name: 'SessionError' });
+    }
   });
 
   it('works under a root that is itself reached by a link', async () => {

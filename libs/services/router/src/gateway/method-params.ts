@@ -83,6 +83,7 @@ export const METHOD_PARAMS: Readonly<Record<string, ObjectSchema>> = {
     { query: text, agentId: text, in: { kind: 'enum', values: ['meta', 'text'] }, limit: integer(1, SEARCH_LIMIT_MAX), cursor: text },
     ['query'],
   ),
+  'sessions.verify': closed({ agentId: text, deep: boolean, repair: boolean }),
   'sessions.create': closed({
     key: text,
     agentId: text,

@@ -23,6 +23,7 @@ import { sessionsSearch } from './methods/sessions-search';
 import {
   sessionsMessagesSubscribe, sessionsMessagesUnsubscribe, sessionsSubscribe, sessionsUnsubscribe,
 } from './methods/sessions-subscribe';
+import { sessionsVerify } from './methods/sessions-verify';
 
 const METHODS: Readonly<Record<string, GatewayMethod>> = {
   'agents.list': agentsList,
@@ -41,6 +42,7 @@ const METHODS: Readonly<Record<string, GatewayMethod>> = {
   'sessions.search': sessionsSearch,
   'sessions.subscribe': sessionsSubscribe,
   'sessions.unsubscribe': sessionsUnsubscribe,
+  'sessions.verify': sessionsVerify,
   status,
 };
 
@@ -51,7 +53,7 @@ const NOT_SERVED: ReadonlySet<string> = new Set([
   'sessions.compact', 'sessions.compaction.branch', 'sessions.compaction.get', 'sessions.compaction.list',
   'sessions.compaction.restore', 'sessions.delete', 'sessions.files.get', 'sessions.files.list', 'sessions.pluginPatch',
   'sessions.reset', 'sessions.restore', 'sessions.send', 'sessions.steer', 'sessions.usage', 'sessions.usage.logs',
-  'sessions.usage.timeseries', 'sessions.verify', 'tasks.cancel', 'tools.invoke',
+  'sessions.usage.timeseries', 'tasks.cancel', 'tools.invoke',
 ]);
 
 /** Served, but not announced: clients of the protocol do not expect them in the list. */

@@ -31,6 +31,8 @@ export interface StoreCalls {
   ): Promise<AnswerTo<M>>;
   /** Records of a session; begun again only while nothing has been read. */
   readHistory(request: RequestTo<'readHistory'>, context: CallContext): ReturnType<StoreClient['readHistory']>;
+  /** Findings, then totals; begun again only while nothing has been read. */
+  verify(request: RequestTo<'verify'>, context: CallContext): ReturnType<StoreClient['verify']>;
   listAgents(context: CallContext): Promise<AnswerTo<'listAgents'>>;
 }
 
@@ -39,6 +41,8 @@ export interface MutateOptions {
   readonly idempotencyKey?: string | undefined;
   /** Tells apart several mutations that one request leads to. */
   readonly part?: string | undefined;
+  /** Milliseconds instead of MUTATION_DEADLINE_MS, for a call that reads a whole store; the caller's deadline holds too. */
+  readonly budgetMs?: number;
 }
 
 export interface StoreCallsDeps {
@@ -102,25 +106,28 @@ export function createStoreCalls({ bus, subjects, instance, random }: StoreCalls
     );
   };
 
+  async function* stream<T>(agentId: string, context: CallContext, call: () => AsyncIterable<T>): AsyncGenerator<T> {
+    for (let claimed = false; ; claimed = true) {
+      let begun = false;
+      try {
+        for await (const item of call()) {
+          begun = true;
+          yield item;
+        }
+        return;
+      } catch (error) {
+        if (begun || claimed || !isOwnerless(error)) throw error;
+        await claim(agentId, context);
+      }
+    }
+  }
+
   return {
     read: (method, request, context) => unary(method, request, context, READ_DEADLINE_MS, {}),
     mutate: (method, request, context, options = {}) =>
-      unary(method, request, context, MUTATION_DEADLINE_MS, { idempotencyKey: keyOf(options, context) }),
-    async *readHistory(request, context) {
-      for (let claimed = false; ; claimed = true) {
-        let begun = false;
-        try {
-          for await (const item of client.readHistory(request, { context })) {
-            begun = true;
-            yield item;
-          }
-          return;
-        } catch (error) {
-          if (begun || claimed || !isOwnerless(error)) throw error;
-          await claim(request.agentId, context);
-        }
-      }
-    },
+      unary(method, request, context, options.budgetMs ?? MUTATION_DEADLINE_MS, { idempotencyKey: keyOf(options, context) }),
+    readHistory: (request, context) => stream(request.agentId, context, () => client.readHistory(request, { context })),
+    verify: (request, context) => stream(request.agentId, context, () => client.verify(request, { context })),
     listAgents: (context) =>
       withRetries(() => client.listAgents({}, { context: withoutCaller(context) }), {
         clock: bus.clock,

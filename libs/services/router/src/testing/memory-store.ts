@@ -5,10 +5,10 @@
 import { createHash, randomUUID } from 'node:crypto';
 import {
   AgentInfo, ClaimStoreResponse, DeliverResponse, Event, GetEntryResponse, HistoryHead, HistoryPageEnd, HistoryRecords,
-  ListEntriesResponse, MessageEvent, PatchEntryResponse, PreviewResponse, ResolveKeyResponse, SearchHit, SearchResponse, SessionRow,
-  StoreServiceCreateSessionResponse, StoreServiceListAgentsResponse, StoreServiceService, TranscriptRecord,
+  ListEntriesResponse, MessageEvent, PatchEntryResponse, PreviewResponse, RepairDeed, RepairResponse, ResolveKeyResponse, SearchHit, SearchResponse, SessionRow,
+  StoreServiceCreateSessionResponse, StoreServiceListAgentsResponse, StoreServiceService, TranscriptRecord, VerifyTotals,
 } from '@sessions/contracts';
-import type { DeliverRequest, EntryFilter, FieldChange, ListEntriesRequest, ReadHistoryRequest, ReadHistoryResponse } from '@sessions/contracts';
+import type { DeliverRequest, EntryFilter, FieldChange, Finding, ListEntriesRequest, ReadHistoryRequest, ReadHistoryResponse } from '@sessions/contracts';
 import { SessionError, isCronRunKey, lookupCandidates, parseEntry, planEntryPatch, searchTextOf, toSessionRow } from '@sessions/domain';
 import type { JsonObject, JsonValue } from '@sessions/domain';
 import { createSubjects, serveService } from '@sessions/bus';
@@ -23,6 +23,7 @@ interface MemorySession {
 interface MemoryAgent {
   readonly sessions: Map<string, MemorySession>;
   readonly results: Map<string, { readonly hash: string; readonly answer: unknown }>;
+  findings: readonly Finding[];
   served: Promise<Served> | undefined;
   seq: number;
 }
@@ -38,6 +39,8 @@ export interface MemoryStores {
   /** What was delivered so far, as it came. */
   readonly delivered: readonly DeliverRequest[];
   /** Gives a session another transcript with these texts. */
+  /** What a verify of the store finds from now on; a repair cuts its torn tails. */
+  plant(agentId: string, findings: readonly Finding[]): void;
   reset(agentId: string, key: string, sessionId: string, texts?: readonly { readonly role: string; readonly text: string }[]): void;
   /** Stops serving a store, as an owner that dies does. */
   loseOwner(agentId: string): Promise<void>;
@@ -57,7 +60,7 @@ export async function serveMemoryStores(bus: Bus, subjectPrefix?: string): Promi
   const calls: string[] = [];
   const delivered: DeliverRequest[] = [];
   const agentOf = (agentId: string): MemoryAgent => {
-    const agent = agents.get(agentId) ?? { sessions: new Map(), results: new Map(), served: undefined, seq: 0 };
+    const agent = agents.get(agentId) ?? { sessions: new Map(), results: new Map(), findings: [], served: undefined, seq: 0 };
     agents.set(agentId, agent);
     return agent;
   };
@@ -104,6 +107,9 @@ export async function serveMemoryStores(bus: Bus, subjectPrefix?: string): Promi
     put(agentId, key, entry, texts = []) {
       const messages = texts.map(({ role, text }) => messageOf(role, text));
       agentOf(agentId).sessions.set(key, { entry: { ...entry } as Record<string, JsonValue>, messages });
+    },
+    plant(agentId, findings) {
+      agentOf(agentId).findings = findings;
     },
     reset(agentId, key, sessionId, texts = []) {
       const session = agentOf(agentId).sessions.get(key);
@@ -172,6 +178,17 @@ function storeHandlers(
   };
 
   return {
+    async *verify({ agentId }) {
+      for (const finding of agentOf(agentId).findings) yield { item: { $case: 'finding', value: finding } };
+      yield { item: { $case: 'totals', value: totalsOf(agentId, agentOf(agentId)) } };
+    },
+    repair: async ({ agentId }) => {
+      const agent = agentOf(agentId);
+      const repaired = agent.findings.filter(({ repair }) => repair === 'cut-torn-tail');
+      agent.findings = agent.findings.filter((finding) => !repaired.includes(finding));
+      const deeds = repaired.map(({ repair, path, key }) => RepairDeed.create({ deed: repair, file: path, key }));
+      return RepairResponse.create({ repaired, remaining: [...agent.findings], deeds, totals: totalsOf(agentId, agent) });
+    },
     listEntries: async (request) => listEntries(agentOf(request.agentId), request),
     getEntry: async ({ agentId, by }) => {
       const found =
@@ -279,6 +296,19 @@ function deliver(request: DeliverRequest, context: CallContext, { agentOf, publi
   });
   agent.results.set(idempotencyKey, { hash, answer });
   return answer;
+}
+
+function totalsOf(agentId: string, { sessions, findings }: MemoryAgent): VerifyTotals {
+  const messages = [...sessions.values()].reduce((sum, session) => sum + session.messages.length, 0);
+  return VerifyTotals.create({
+    path: pathOf(agentId),
+    ok: findings.every(({ wrong }) => !wrong),
+    entries: sessions.size,
+    transcripts: sessions.size,
+    lines: messages + sessions.size,
+    messages,
+    findings: findings.length,
+  });
 }
 
 function textOfLine(line: string): string {

@@ -3,7 +3,7 @@ import { RepairResponse, type RepairRequest } from '@sessions/contracts';
 import { SessionError } from '@sessions/domain';
 import { repairStore, type Finding, type RepairAction } from '@sessions/store';
 import type { OwnedAgent } from '../owned-agent';
-import { toFinding } from './findings';
+import { toDeed, toFinding, toTotals } from './findings';
 
 /** @throws UNSUPPORTED for a choice among findings, SESSION_LOCKED, READ_ONLY, DISK_FULL */
 export async function repair(agent: OwnedAgent, request: RepairRequest): Promise<RepairResponse> {
@@ -19,6 +19,8 @@ export async function repair(agent: OwnedAgent, request: RepairRequest): Promise
     storeSeq,
     repaired: report.before.findings.filter((finding) => isMended(finding, report.done)).map(toFinding),
     remaining: report.after.findings.map(toFinding),
+    deeds: report.done.map(toDeed),
+    totals: toTotals(report.after, { epoch, storeSeq }),
   });
 }
 

@@ -23,7 +23,7 @@ describe('verify', () => {
     await made.client.deliver(telegram('two'));
     const { findings, totals } = await verify(made);
     expect(findings).toEqual([]);
-    expect(totals).toMatchObject({ entries: 1, transcripts: 1, lines: 3, findings: 0, path: path.join(sessionsDir(made.stateDir), 'sessions.json') });
+    expect(totals).toMatchObject({ ok: true, entries: 1, transcripts: 1, lines: 3, messages: 2, findings: 0, findingsOmitted: 0, path: path.join(sessionsDir(made.stateDir), 'sessions.json') });
   });
 
   it('names a line that cannot be read, and its file', async () => {
@@ -33,14 +33,14 @@ describe('verify', () => {
     appendFileSync(path.join(sessionsDir(made.stateDir), `${sessionId}.jsonl`), 'no json\n');
     await made.pool.claimStore({ agentId: 'main' });
     const { findings, totals } = await verify(made);
-    expect(findings).toMatchObject([{ kind: 'malformed-lines', path: `${sessionId}.jsonl`, findingId: expect.stringMatching(/^[0-9a-f]{16}$/) as string }]);
-    expect(totals).toMatchObject({ findings: 1, entries: 1 });
+    expect(findings).toMatchObject([{ kind: 'malformed-lines', wrong: true, path: `${sessionId}.jsonl`, findingId: expect.stringMatching(/^[0-9a-f]{16}$/) as string }]);
+    expect(totals).toMatchObject({ ok: false, findings: 1, entries: 1, malformedLines: 1 });
     expect((await history(made)).texts).toEqual(['one']);
   });
 
   it('answers for an agent without a store', async () => {
     const made = await bench();
-    expect(await verify(made)).toMatchObject({ findings: [], totals: { entries: 0, findings: 0 } });
+    expect(await verify(made)).toMatchObject({ findings: [], totals: { ok: true, entries: 0, findings: 0 } });
   });
 });
 
@@ -56,6 +56,8 @@ describe('repair', () => {
     const answer = await made.client.repair(RepairRequest.create({ agentId: 'main' }));
     expect(answer.repaired.map((finding) => finding.kind)).toContain('torn-tail');
     expect(answer.remaining.map((finding) => finding.kind)).not.toContain('torn-tail');
+    expect(answer.deeds).toMatchObject([{ deed: 'cut-torn-tail', file: 's-1.jsonl', key: KEY }]);
+    expect(answer.totals).toMatchObject({ entries: 1, transcripts: 1, lines: 1, findings: answer.remaining.length });
     expect(readFileSync(file, 'utf8')).toBe(whole);
     expect(readdirSync(path.join(sessionsDir(stateDir), '.store', 'quarantine'))).not.toEqual([]);
     await made.client.deliver(telegram('two'));

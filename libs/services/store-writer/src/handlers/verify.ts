@@ -3,7 +3,7 @@ import { VerifyTotals, type VerifyResponse } from '@sessions/contracts';
 import type { CallContext } from '@sessions/bus';
 import { verifyStore, type AgentStore, type StoreReport } from '@sessions/store';
 import type { OwnedAgent } from '../owned-agent';
-import { toFinding } from './findings';
+import { toFinding, toTotals } from './findings';
 
 interface Look {
   readonly report: StoreReport;
@@ -17,22 +17,8 @@ export async function* verify(agent: OwnedAgent, { signal }: CallContext): Async
     () => undefined,
   );
   for (const finding of look?.report.findings ?? []) yield { item: { $case: 'finding', value: toFinding(finding) } };
-  const totals = look?.report.totals;
-  yield {
-    item: {
-      $case: 'totals',
-      value: VerifyTotals.create({
-        epoch: look?.epoch ?? 0,
-        storeSeq: look?.storeSeq ?? 0,
-        path: look?.report.path ?? agent.deps.sessionsFile(),
-        entries: totals?.entries ?? 0,
-        transcripts: totals?.transcripts ?? 0,
-        lines: totals?.lines ?? 0,
-        bytes: totals?.transcriptBytes ?? 0,
-        findings: (look?.report.findings.length ?? 0) + (totals?.findingsOmitted ?? 0),
-      }),
-    },
-  };
+  const totals = look === undefined ? VerifyTotals.create({ path: agent.deps.sessionsFile(), ok: true }) : toTotals(look.report, look);
+  yield { item: { $case: 'totals', value: totals } };
 }
 
 async function lookAt(agent: OwnedAgent, store: AgentStore, signal: AbortSignal): Promise<Omit<Look, 'storeSeq'>> {

@@ -709,6 +709,8 @@ export interface Finding {
   detail: string;
   /** Names the finding towards `Repair`. */
   findingId: string;
+  /** False for a notice, which leaves the store in order. */
+  wrong: boolean;
 }
 
 export interface VerifyTotals {
@@ -718,8 +720,21 @@ export interface VerifyTotals {
   entries: number;
   transcripts: number;
   lines: number;
+  /** Of all transcripts. */
   bytes: number;
+  /** Those beyond what is streamed included. */
   findings: number;
+  /** False when something promised does not hold. */
+  ok: boolean;
+  sessionsFileBytes: number;
+  messages: number;
+  malformedLines: number;
+  /** Archives that the manifest names and that are there. */
+  archives: number;
+  archiveBytes: number;
+  orphans: number;
+  /** Findings that were counted and not streamed. */
+  findingsOmitted: number;
 }
 
 export interface RepairRequest {
@@ -736,6 +751,18 @@ export interface RepairResponse {
   repaired: Finding[];
   /** What is still wrong. */
   remaining: Finding[];
+  /** In the order in which they were done. */
+  deeds: RepairDeed[];
+  /** Of the look afterwards; absent: the agent has no store. */
+  totals?: VerifyTotals | undefined;
+}
+
+export interface RepairDeed {
+  /** `quarantine`, `cut-torn-tail`, `rebuild-index`, `restore-sessions-file`. */
+  deed: string;
+  /** File name inside the store's directory; absent: it concerns no single file. */
+  file?: string | undefined;
+  key?: string | undefined;
 }
 
 export interface StoreServiceCreateSessionRequest {
@@ -9346,7 +9373,7 @@ export const VerifyResponse: MessageFns<VerifyResponse> = {
 };
 
 function createBaseFinding(): Finding {
-  return { kind: "", path: undefined, key: undefined, bytes: 0, repair: "", detail: "", findingId: "" };
+  return { kind: "", path: undefined, key: undefined, bytes: 0, repair: "", detail: "", findingId: "", wrong: false };
 }
 
 export const Finding: MessageFns<Finding> = {
@@ -9371,6 +9398,9 @@ export const Finding: MessageFns<Finding> = {
     }
     if (message.findingId !== "") {
       writer.uint32(58).string(message.findingId);
+    }
+    if (message.wrong !== false) {
+      writer.uint32(64).bool(message.wrong);
     }
     return writer;
   },
@@ -9444,6 +9474,14 @@ export const Finding: MessageFns<Finding> = {
             message.findingId = reader.string();
             continue;
           }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.wrong = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -9469,6 +9507,7 @@ export const Finding: MessageFns<Finding> = {
         : isSet(object.finding_id)
         ? globalThis.String(object.finding_id)
         : "",
+      wrong: isSet(object.wrong) ? globalThis.Boolean(object.wrong) : false,
     };
   },
 
@@ -9495,6 +9534,9 @@ export const Finding: MessageFns<Finding> = {
     if (message.findingId !== "") {
       obj.findingId = message.findingId;
     }
+    if (message.wrong !== false) {
+      obj.wrong = message.wrong;
+    }
     return obj;
   },
 
@@ -9510,12 +9552,30 @@ export const Finding: MessageFns<Finding> = {
     message.repair = object.repair ?? "";
     message.detail = object.detail ?? "";
     message.findingId = object.findingId ?? "";
+    message.wrong = object.wrong ?? false;
     return message;
   },
 };
 
 function createBaseVerifyTotals(): VerifyTotals {
-  return { epoch: 0, storeSeq: 0, path: "", entries: 0, transcripts: 0, lines: 0, bytes: 0, findings: 0 };
+  return {
+    epoch: 0,
+    storeSeq: 0,
+    path: "",
+    entries: 0,
+    transcripts: 0,
+    lines: 0,
+    bytes: 0,
+    findings: 0,
+    ok: false,
+    sessionsFileBytes: 0,
+    messages: 0,
+    malformedLines: 0,
+    archives: 0,
+    archiveBytes: 0,
+    orphans: 0,
+    findingsOmitted: 0,
+  };
 }
 
 export const VerifyTotals: MessageFns<VerifyTotals> = {
@@ -9543,6 +9603,30 @@ export const VerifyTotals: MessageFns<VerifyTotals> = {
     }
     if (message.findings !== 0) {
       writer.uint32(64).int64(message.findings);
+    }
+    if (message.ok !== false) {
+      writer.uint32(72).bool(message.ok);
+    }
+    if (message.sessionsFileBytes !== 0) {
+      writer.uint32(80).int64(message.sessionsFileBytes);
+    }
+    if (message.messages !== 0) {
+      writer.uint32(88).int64(message.messages);
+    }
+    if (message.malformedLines !== 0) {
+      writer.uint32(96).int64(message.malformedLines);
+    }
+    if (message.archives !== 0) {
+      writer.uint32(104).int64(message.archives);
+    }
+    if (message.archiveBytes !== 0) {
+      writer.uint32(112).int64(message.archiveBytes);
+    }
+    if (message.orphans !== 0) {
+      writer.uint32(120).int64(message.orphans);
+    }
+    if (message.findingsOmitted !== 0) {
+      writer.uint32(128).int64(message.findingsOmitted);
     }
     return writer;
   },
@@ -9624,6 +9708,70 @@ export const VerifyTotals: MessageFns<VerifyTotals> = {
             message.findings = longToNumber(reader.int64());
             continue;
           }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.ok = reader.bool();
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.sessionsFileBytes = longToNumber(reader.int64());
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.messages = longToNumber(reader.int64());
+            continue;
+          }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.malformedLines = longToNumber(reader.int64());
+            continue;
+          }
+          case 13: {
+            if (tag !== 104) {
+              break;
+            }
+
+            message.archives = longToNumber(reader.int64());
+            continue;
+          }
+          case 14: {
+            if (tag !== 112) {
+              break;
+            }
+
+            message.archiveBytes = longToNumber(reader.int64());
+            continue;
+          }
+          case 15: {
+            if (tag !== 120) {
+              break;
+            }
+
+            message.orphans = longToNumber(reader.int64());
+            continue;
+          }
+          case 16: {
+            if (tag !== 128) {
+              break;
+            }
+
+            message.findingsOmitted = longToNumber(reader.int64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -9650,6 +9798,30 @@ export const VerifyTotals: MessageFns<VerifyTotals> = {
       lines: isSet(object.lines) ? globalThis.Number(object.lines) : 0,
       bytes: isSet(object.bytes) ? globalThis.Number(object.bytes) : 0,
       findings: isSet(object.findings) ? globalThis.Number(object.findings) : 0,
+      ok: isSet(object.ok) ? globalThis.Boolean(object.ok) : false,
+      sessionsFileBytes: isSet(object.sessionsFileBytes)
+        ? globalThis.Number(object.sessionsFileBytes)
+        : isSet(object.sessions_file_bytes)
+        ? globalThis.Number(object.sessions_file_bytes)
+        : 0,
+      messages: isSet(object.messages) ? globalThis.Number(object.messages) : 0,
+      malformedLines: isSet(object.malformedLines)
+        ? globalThis.Number(object.malformedLines)
+        : isSet(object.malformed_lines)
+        ? globalThis.Number(object.malformed_lines)
+        : 0,
+      archives: isSet(object.archives) ? globalThis.Number(object.archives) : 0,
+      archiveBytes: isSet(object.archiveBytes)
+        ? globalThis.Number(object.archiveBytes)
+        : isSet(object.archive_bytes)
+        ? globalThis.Number(object.archive_bytes)
+        : 0,
+      orphans: isSet(object.orphans) ? globalThis.Number(object.orphans) : 0,
+      findingsOmitted: isSet(object.findingsOmitted)
+        ? globalThis.Number(object.findingsOmitted)
+        : isSet(object.findings_omitted)
+        ? globalThis.Number(object.findings_omitted)
+        : 0,
     };
   },
 
@@ -9679,6 +9851,30 @@ export const VerifyTotals: MessageFns<VerifyTotals> = {
     if (message.findings !== 0) {
       obj.findings = Math.round(message.findings);
     }
+    if (message.ok !== false) {
+      obj.ok = message.ok;
+    }
+    if (message.sessionsFileBytes !== 0) {
+      obj.sessionsFileBytes = Math.round(message.sessionsFileBytes);
+    }
+    if (message.messages !== 0) {
+      obj.messages = Math.round(message.messages);
+    }
+    if (message.malformedLines !== 0) {
+      obj.malformedLines = Math.round(message.malformedLines);
+    }
+    if (message.archives !== 0) {
+      obj.archives = Math.round(message.archives);
+    }
+    if (message.archiveBytes !== 0) {
+      obj.archiveBytes = Math.round(message.archiveBytes);
+    }
+    if (message.orphans !== 0) {
+      obj.orphans = Math.round(message.orphans);
+    }
+    if (message.findingsOmitted !== 0) {
+      obj.findingsOmitted = Math.round(message.findingsOmitted);
+    }
     return obj;
   },
 
@@ -9695,6 +9891,14 @@ export const VerifyTotals: MessageFns<VerifyTotals> = {
     message.lines = object.lines ?? 0;
     message.bytes = object.bytes ?? 0;
     message.findings = object.findings ?? 0;
+    message.ok = object.ok ?? false;
+    message.sessionsFileBytes = object.sessionsFileBytes ?? 0;
+    message.messages = object.messages ?? 0;
+    message.malformedLines = object.malformedLines ?? 0;
+    message.archives = object.archives ?? 0;
+    message.archiveBytes = object.archiveBytes ?? 0;
+    message.orphans = object.orphans ?? 0;
+    message.findingsOmitted = object.findingsOmitted ?? 0;
     return message;
   },
 };
@@ -9809,7 +10013,7 @@ export const RepairRequest: MessageFns<RepairRequest> = {
 };
 
 function createBaseRepairResponse(): RepairResponse {
-  return { epoch: 0, storeSeq: 0, repaired: [], remaining: [] };
+  return { epoch: 0, storeSeq: 0, repaired: [], remaining: [], deeds: [], totals: undefined };
 }
 
 export const RepairResponse: MessageFns<RepairResponse> = {
@@ -9825,6 +10029,12 @@ export const RepairResponse: MessageFns<RepairResponse> = {
     }
     for (const v of message.remaining) {
       Finding.encode(v!, writer.uint32(34).fork()).join();
+    }
+    for (const v of message.deeds) {
+      RepairDeed.encode(v!, writer.uint32(42).fork()).join();
+    }
+    if (message.totals !== undefined) {
+      VerifyTotals.encode(message.totals, writer.uint32(50).fork()).join();
     }
     return writer;
   },
@@ -9874,6 +10084,22 @@ export const RepairResponse: MessageFns<RepairResponse> = {
             message.remaining.push(Finding.decode(reader, reader.uint32()));
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.deeds.push(RepairDeed.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.totals = VerifyTotals.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -9898,6 +10124,8 @@ export const RepairResponse: MessageFns<RepairResponse> = {
       remaining: globalThis.Array.isArray(object?.remaining)
         ? object.remaining.map((e: any) => Finding.fromJSON(e))
         : [],
+      deeds: globalThis.Array.isArray(object?.deeds) ? object.deeds.map((e: any) => RepairDeed.fromJSON(e)) : [],
+      totals: isSet(object.totals) ? VerifyTotals.fromJSON(object.totals) : undefined,
     };
   },
 
@@ -9915,6 +10143,12 @@ export const RepairResponse: MessageFns<RepairResponse> = {
     if (message.remaining?.length) {
       obj.remaining = message.remaining.map((e) => Finding.toJSON(e));
     }
+    if (message.deeds?.length) {
+      obj.deeds = message.deeds.map((e) => RepairDeed.toJSON(e));
+    }
+    if (message.totals !== undefined) {
+      obj.totals = VerifyTotals.toJSON(message.totals);
+    }
     return obj;
   },
 
@@ -9927,6 +10161,111 @@ export const RepairResponse: MessageFns<RepairResponse> = {
     message.storeSeq = object.storeSeq ?? 0;
     message.repaired = object.repaired?.map((e) => Finding.fromPartial(e)) || [];
     message.remaining = object.remaining?.map((e) => Finding.fromPartial(e)) || [];
+    message.deeds = object.deeds?.map((e) => RepairDeed.fromPartial(e)) || [];
+    message.totals = (object.totals !== undefined && object.totals !== null)
+      ? VerifyTotals.fromPartial(object.totals)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseRepairDeed(): RepairDeed {
+  return { deed: "", file: undefined, key: undefined };
+}
+
+export const RepairDeed: MessageFns<RepairDeed> = {
+  encode(message: RepairDeed, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.deed !== "") {
+      writer.uint32(10).string(message.deed);
+    }
+    if (message.file !== undefined) {
+      writer.uint32(18).string(message.file);
+    }
+    if (message.key !== undefined) {
+      writer.uint32(26).string(message.key);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RepairDeed {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRepairDeed();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.deed = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.file = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): RepairDeed {
+    return {
+      deed: isSet(object.deed) ? globalThis.String(object.deed) : "",
+      file: isSet(object.file) ? globalThis.String(object.file) : undefined,
+      key: isSet(object.key) ? globalThis.String(object.key) : undefined,
+    };
+  },
+
+  toJSON(message: RepairDeed): unknown {
+    const obj: any = {};
+    if (message.deed !== "") {
+      obj.deed = message.deed;
+    }
+    if (message.file !== undefined) {
+      obj.file = message.file;
+    }
+    if (message.key !== undefined) {
+      obj.key = message.key;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<RepairDeed>, I>>(base?: I): RepairDeed {
+    return RepairDeed.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<RepairDeed>, I>>(object: I): RepairDeed {
+    const message = createBaseRepairDeed();
+    message.deed = object.deed ?? "";
+    message.file = object.file ?? undefined;
+    message.key = object.key ?? undefined;
     return message;
   },
 };
