@@ -56,6 +56,19 @@ async function patch(index: number, set: Record<string, string | number>): Promi
   await store.mutate({ decide: () => ({ effects: [{ kind: 'putEntry', key: keyOf(index), set }], result: null }) });
 }
 
+describe('a damaged sessions file', () => {
+  it('is told of in a list until it is written again', async () => {
+    await store.close();
+    fs.truncateSync(file, 100);
+    store = await open();
+    const damaged = await store.list({ limit: ENTRIES });
+    expect(damaged.warnings).toEqual([expect.stringContaining(`${file} is missing or damaged`)]);
+    expect(damaged.encodedRows).toHaveLength(ENTRIES);
+    await store.checkpoint();
+    expect((await store.list({ limit: 1 })).warnings).toEqual([]);
+  });
+});
+
 describe('a sessions file edited under a running store', () => {
   it('takes a member that they changed and we did not, and keeps ours where both did', async () => {
     await patch(1, { label: 'ours', updatedAt: 5000 });
