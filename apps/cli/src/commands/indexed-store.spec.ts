@@ -178,7 +178,7 @@ describe('a store that a living owner holds', () => {
 
   it('is repaired by its owner where a gateway answers, and left alone where that cannot', async () => {
     const store = await openStore({ agentId: 'main', sessionsFile, instance: 'holder', transport: 'standalone', clock: { nowMs: () => Date.now() } });
-    const report = { agentId: 'main', path: sessionsFile, ok: true, findings: [], totals: { entries: 3 } };
+    const report = { agentId: 'main', path: sessionsFile, ok: true, findings: [], totals: { entries: 3 }, done: [{ do: 'cut-torn-tail', file: 's.jsonl' }] };
     const answers: Frame[] = [{ ok: true, payload: { ok: true, stores: [report] } }, { ok: false, error: { code: 'UNAVAILABLE', message: 'sessions.verify is not served here' } }];
     const gateway = await serveGateway((frame, socket) => reply(socket, frame, frame['method'] === 'connect' ? HELLO : (answers.shift() ?? {})));
     try {

@@ -46,7 +46,7 @@ export async function runSessionsInfo(io: CliIo, flags: InfoFlags): Promise<Exit
     ...named('Status', row.status),
     `Kind: ${row.kind}`,
     `Last active: ${formatLongAge(row.ageMs)}`,
-    `Model: ${row.modelProvider ?? '?'}/${row.model ?? '?'}`,
+    `Model: ${visibleText([row.modelProvider, row.model ?? 'unknown'].filter((part) => part !== undefined && part !== null).join('/'))}`,
     `Tokens: ${formatTokens(row.totalTokens, row.contextTokens)}`,
   ];
   const lines = [

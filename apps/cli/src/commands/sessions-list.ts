@@ -26,7 +26,12 @@ interface ReadOptions {
 /** Newest first over all stores; the sort is stable, so ties keep store order and then agent order. */
 const byNewest = (one: CliRow, other: CliRow): number => (other.updatedAt ?? 0) - (one.updatedAt ?? 0);
 
-/** @throws VALIDATION, AGENT_UNKNOWN, STORE_UNREADABLE */
+/** The refusal of a store whose directory is a link; a store that cannot be read is another one, and fails the list. */
+function isLeadingAway(error: unknown): error is Error {
+  return error instanceof Error && (error as { reason?: unknown }).reason === 'DAMAGED';
+}
+
+/** @throws VALIDATION, AGENT_UNKNOWN, STORE_UNREADABLE; DAMAGED for one store behind a link */
 export async function readList(context: CliContext, flags: ListFlags, { nowMs, countMessages, debug }: ReadOptions): Promise<ListDocument<CliRow>> {
   const { allAgents, stores } = selectStores(flags, context);
   const activeMinutes = parseActiveMinutes(flags.active);
@@ -37,7 +42,11 @@ export async function readList(context: CliContext, flags: ListFlags, { nowMs, c
   let totalCount = 0;
   for (const choice of stores) {
     debug(`reading ${choice.path} (agent ${choice.agentId})`);
-    const page = await readRows(choice, { activeSinceMs, limit });
+    const page = await readRows(choice, { activeSinceMs, limit }).catch((error: unknown) => {
+      // One store behind a link is passed over among several; asked for by itself, it is refused.
+      if (!allAgents || !isLeadingAway(error)) throw error;
+      return { rows: [], totalCount: 0, warning: `skipped: ${error.message}` };
+    });
     const found = countMessages ? withCounts(page.rows, dirname(choice.path)) : page.rows;
     debug(`${page.rows.length} of ${page.totalCount} rows from ${choice.path}`);
     totalCount += page.totalCount;

@@ -56,7 +56,7 @@ async function probeGateway(context: CliContext, timeoutMs: number, deep: boolea
   }
 }
 
-function renderAgent({ agentId, path, count, recent, owner, usage }: AgentStatus, widthMax: number): string[] {
+function renderAgent({ agentId, path, count, recent, owner, usage, sendersFromNewest }: AgentStatus, widthMax: number): string[] {
   const rows = recent.map((row) => [keyText(row.key), formatLongAge(row.ageMs), row.model ?? 'unknown', formatTokens(row.totalTokens, row.contextTokens)]);
   const table = renderTable([{ title: 'KEY' }, { title: 'LAST ACTIVE' }, { title: 'MODEL' }, { title: 'TOKENS' }], rows, { widthMax, separator: '  ' });
   return [
@@ -65,6 +65,7 @@ function renderAgent({ agentId, path, count, recent, owner, usage }: AgentStatus
     `Session store: ${path}`,
     ...(owner === null ? [] : [`Owner: process ${owner.pid} (${visibleText(owner.instance)})`]),
     count === null ? 'Sessions: unreadable' : `Sessions: ${count}`,
+    ...(sendersFromNewest === undefined ? [] : [`Senders: looked for in the newest ${sendersFromNewest} sessions only`]),
     ...(usage === undefined ? [] : [`Tokens in: ${usage.inputTokens}, out: ${usage.outputTokens}, cost: $${usage.estimatedCostUsd.toFixed(4)}`]),
     ...(rows.length === 0 ? [] : table.map((line) => `  ${line}`)),
   ];

@@ -25,6 +25,8 @@ export interface AgentStatus {
   readonly recent: readonly CliRow[];
   /** Null when no process on this machine has the store. */
   readonly owner: StatusOwner | null;
+  /** Set when senders were looked for in so many of the newest sessions only. */
+  readonly sendersFromNewest?: number;
   /** Sums over all rows; only when asked for. */
   readonly usage?: { readonly inputTokens: number; readonly outputTokens: number; readonly estimatedCostUsd: number };
 }
@@ -44,6 +46,8 @@ export interface StatusReading {
 }
 
 export const RECENT_MAX = 10;
+/** Rows of a store, newest first, in which senders are looked for. */
+export const SENDER_ROWS_MAX = 1000;
 
 export interface StatusOptions {
   readonly nowMs: number;
@@ -87,14 +91,17 @@ export async function readStatus(context: CliContext, { nowMs, all, usage }: Sta
   const byAgent: AgentStatus[] = [];
   const warnings: string[] = [];
   const senders: string[] = [];
+  const { dmScope, scope } = context.config.session;
+  const sendersMatter = dmScope === 'main' && scope !== 'global';
+  const limit = all || usage ? null : sendersMatter ? SENDER_ROWS_MAX : RECENT_MAX;
   for (const store of stores) {
     const { agentId, path } = store;
     const owner = ownerOf(store, warnings);
     warnings.push(...quarantineWarning(store));
     try {
-      const page = await readRows({ agentId, path }, { activeSinceMs: null, limit: null, decode: (encoded) => SessionRow.decode(encoded) });
+      const page = await readRows({ agentId, path }, { activeSinceMs: null, limit, decode: (encoded) => SessionRow.decode(encoded) });
       if (page.warning !== undefined) warnings.push(page.warning);
-      for (const row of page.rows) {
+      for (const row of sendersMatter ? page.rows.slice(0, SENDER_ROWS_MAX) : []) {
         const sender = directSender(row);
         if (sender !== undefined) senders.push(sender);
       }
@@ -105,6 +112,7 @@ export async function readStatus(context: CliContext, { nowMs, all, usage }: Sta
         count: page.totalCount,
         owner,
         recent: shown.map((row) => toCliRow(row, { config: context.config, agentId, nowMs })),
+        ...(sendersMatter && page.totalCount > SENDER_ROWS_MAX && { sendersFromNewest: SENDER_ROWS_MAX }),
         ...(usage && { usage: { inputTokens: sum(page.rows, 'inputTokens'), outputTokens: sum(page.rows, 'outputTokens'), estimatedCostUsd: sum(page.rows, 'estimatedCostUsd') } }),
       });
     } catch (error) {

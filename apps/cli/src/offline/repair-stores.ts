@@ -23,7 +23,7 @@ const GATEWAY_REPAIR_TIMEOUT_MS = 600_000;
 export interface RepairedStore {
   /** As it stands after the repair. */
   readonly report: StoreReport;
-  /** What was done; undefined when a gateway did it and does not say. */
+  /** What was done, in order; undefined when no repair was asked for. */
   readonly done: readonly RepairAction[] | undefined;
 }
 
@@ -77,7 +77,7 @@ async function repairThroughGateway(context: CliContext, choice: StoreChoice, by
     const client = await connectGateway({ target: resolveGatewayTarget({}, gatewaySettings(context)), scopes: ['operator.admin'], timeoutMs: GATEWAY_REPAIR_TIMEOUT_MS, clientVersion: VERSION });
     try {
       const payload = await client.call('sessions.verify', { agentId: choice.agentId, repair: true });
-      return { report: reportOf(payload, choice), done: undefined };
+      return repairedOf(payload, choice);
     } finally {
       client.close();
     }
@@ -89,9 +89,12 @@ async function repairThroughGateway(context: CliContext, choice: StoreChoice, by
 }
 
 /** The report of one store in the gateway's answer, which has the form of `sessions verify --json`. */
-function reportOf(payload: unknown, { agentId, path }: StoreChoice): StoreReport {
+function repairedOf(payload: unknown, { agentId, path }: StoreChoice): RepairedStore {
   const stores: unknown = typeof payload === 'object' && payload !== null && 'stores' in payload ? payload.stores : undefined;
-  const report: unknown = Array.isArray(stores) ? stores.find((store: unknown) => isJsonObject(store) && store['agentId'] === agentId) : undefined;
-  if (isJsonObject(report) && Array.isArray(report['findings']) && isJsonObject(report['totals'])) return { ok: true, ...report } as unknown as StoreReport;
+  const found: unknown = Array.isArray(stores) ? stores.find((store: unknown) => isJsonObject(store) && store['agentId'] === agentId) : undefined;
+  if (isJsonObject(found) && typeof found['ok'] === 'boolean' && Array.isArray(found['findings']) && isJsonObject(found['totals']) && Array.isArray(found['done'])) {
+    const { done, ...report } = found;
+    return { report: report as unknown as StoreReport, done: done as unknown as readonly RepairAction[] };
+  }
   throw new SessionError('INTERNAL', `The gateway's answer to sessions.verify holds no report of agent ${agentId}.`, { facts: { agentId, path } });
 }
