@@ -27,8 +27,8 @@ export interface FileSystem {
   size(fd: number): Promise<number>;
   /** Length of an open file, from memory: an fstat of an open descriptor touches no disk. */
   sizeNow(fd: number): number;
-  /** Names that an open file still has; 0: somebody removed or replaced it. From memory likewise. */
-  linksNow(fd: number): number;
+  /** Inode of an open file. From memory likewise. */
+  inodeNow(fd: number): bigint;
   /** Identity of a regular file; undefined when there is none. @throws when something else stands there. */
   identify(path: string): Promise<FileIdentity | undefined>;
   rename(from: string, to: string): Promise<void>;
@@ -93,7 +93,7 @@ export const nodeFileSystem: FileSystem = {
   size: (fd) =>
     new Promise((resolve, reject) => fs.fstat(fd, (error, stats) => (error ? reject(error) : resolve(stats.size)))),
   sizeNow: (fd) => fs.fstatSync(fd).size,
-  linksNow: (fd) => fs.fstatSync(fd).nlink,
+  inodeNow: (fd) => fs.fstatSync(fd, { bigint: true }).ino,
   async identify(path) {
     try {
       const stats = await fs.promises.lstat(path, { bigint: true });

@@ -141,8 +141,9 @@ export class TranscriptWriter {
 
   async #openFile(): Promise<number> {
     const { fs, path, beforeOpen } = this.#options;
-    // Somebody removed or replaced the file: what stands under its name now is where lines go.
-    if (this.#fd !== undefined && fs.linksNow(this.#fd) === 0) await this.closeFile();
+    // Somebody moved, removed or replaced the file: what stands under its name is where lines go.
+    const named = await fs.identify(path);
+    if (this.#fd !== undefined && named?.inode !== fs.inodeNow(this.#fd)) await this.closeFile();
     if (this.#fd === undefined) {
       await beforeOpen();
       this.#fd = await fs.open(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, FILE_MODE);
@@ -192,6 +193,7 @@ function takeContiguous(queue: Pending[]): Pending[] {
 
 function writeTrouble(file: string, cause: unknown): SessionError {
   const message = `${file} cannot be written: ${cause instanceof Error ? cause.message : String(cause)}`;
+  if (hasErrorCode(cause, 'ENOTREG', 'ELOOP', 'EISDIR')) return new SessionError('DAMAGED', message, { cause, facts: { path: file }, hint: 'move away what stands there; the lines follow by themselves' });
   const full = hasErrorCode(cause, 'ENOSPC', 'EDQUOT', 'EFBIG');
   const readOnly = hasErrorCode(cause, 'EROFS', 'EACCES', 'EPERM');
   return new SessionError(full ? 'DISK_FULL' : readOnly ? 'READ_ONLY' : 'OUTCOME_UNKNOWN', message, { cause, facts: { path: file } });

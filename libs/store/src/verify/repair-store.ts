@@ -4,10 +4,12 @@
  * again only while something else holds the entries.
  */
 import { constants, rmSync } from 'node:fs';
+import * as path from 'node:path';
 import { storeLayout, type StoreLayout } from '../files/layout';
 import { quarantineBytes, quarantineCopy } from '../files/quarantine';
 import { openInside } from '../files/safe-path';
 import { openStore, type OpenStoreOptions } from '../open-store';
+import type { StoreNotice } from '../session-index/worker-protocol';
 import { FINDING_RULES, planRepairs, type Finding, type RepairAction } from './findings';
 import { verifyStore, type StoreReport } from './verify-store';
 
@@ -32,11 +34,17 @@ export async function repairStore(options: OpenStoreOptions): Promise<RepairRepo
   const before = await verify();
   const done: RepairAction[] = [];
   // The owner's opening quarantines a broken sessions file, replays the journal and keeps others out.
-  const owned = await openStore({ ...options, acceptPartial: true });
+  // It also cuts tails of transcripts that the journal has lines for.
+  const cutAtOpening = new Set<string>();
+  const onNotice = (notice: StoreNotice): void => {
+    if (notice.kind === 'repaired' && notice.path !== undefined) cutAtOpening.add(notice.path);
+    options.onNotice?.(notice);
+  };
+  const owned = await openStore({ ...options, acceptPartial: true, onNotice });
   try {
     for (const action of planRepairs(before.findings)) {
       if (action.do === 'quarantine') quarantineCopy(options.sessionsFile, layout.quarantineDir, options.clock.nowMs());
-      else if (action.do === 'cut-torn-tail' && !(await cutTornTail(layout, action.file, options.clock.nowMs()))) continue;
+      else if (action.do === 'cut-torn-tail' && !cutAtOpening.has(path.join(layout.dir, action.file)) && !(await cutTornTail(layout, action.file, options.clock.nowMs()))) continue;
       else if (action.do === 'restore-sessions-file') await owned.checkpoint();
       done.push(action);
     }
