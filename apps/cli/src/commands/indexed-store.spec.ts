@@ -160,6 +160,8 @@ describe('a store that a living owner holds', () => {
   it('is read and verified beside it, and repaired by nobody else', async () => {
     const store = await openStore({ agentId: 'main', sessionsFile, instance: 'holder', transport: 'standalone', clock: { nowMs: () => Date.now() } });
     try {
+      // A search answers once the rows of the import are made; then the owner writes no more by itself.
+      await store.list({ search: 'old', limit: 1 });
       writeFileSync(join(directory, 'openclaw.json'), '{ gateway: { port: 1 } }');
       expect(json('sessions')).toMatchObject({ count: 3 });
       expect(run('sessions', 'verify').code).toBe(0);
