@@ -227,6 +227,13 @@ describe('info', () => {
     expect((info['archives'] as { file: string }[]).map(({ file }) => file)).toEqual(['0190aaaa-0000-7000-8000-000000000091.jsonl.reset.2026-05-31T04-00-00.000Z']);
     expect((await run('sessions info agent:main:main')).stdout).toContain('Transcript: 0190aaaa-0000-7000-8000-000000000002.jsonl');
   });
+
+  it('says that no model is known in the word of the other commands', async () => {
+    mkdirSync(sessionsDir(), { recursive: true });
+    writeFileSync(sessionsFile(), '{"agent:main:main":{"sessionId":"s","updatedAt":1},"agent:main:x":{"sessionId":"t","updatedAt":2,"modelProvider":"openai","model":"gpt-5"}}');
+    expect((await run('sessions info agent:main:main')).stdout).toContain('Model: unknown\n');
+    expect((await run('sessions info agent:main:x')).stdout).toContain('Model: openai/gpt-5\n');
+  });
 });
 
 describe('verify', () => {
@@ -260,6 +267,25 @@ describe('status', () => {
     expect(status).toMatchObject({ gateway: { reachable: false }, sessions: { count: 24, defaults: { model: 'openai/gpt-5', contextTokens: 272_000 }, byAgent: [{ agentId: 'main', count: 19, usage: { inputTokens: 40_900 } }, { agentId: 'work' }, { agentId: 'ops' }, { agentId: 'quiet', count: 0 }] } });
     expect((status['sessions'] as { recent: unknown[] }).recent).toHaveLength(10);
     expect((await run('status')).stdout).toContain(`Session store: ${sessionsFile('work')}`);
+  });
+
+  it('looks for senders in the newest thousand sessions only, and says so', async () => {
+    mkdirSync(sessionsDir(), { recursive: true });
+    const session = (place: number): object => ({ sessionId: `s${place}`, updatedAt: place, origin: { from: place < 2 ? `old-${place}` : 'one', chatType: 'direct' } });
+    const write = (count: number): void => writeFileSync(sessionsFile(), JSON.stringify(Object.fromEntries(Array.from({ length: count }, (_, place) => [`agent:main:k${place}`, session(place)]))));
+    writeFileSync(join(directory, 'openclaw.json'), '{ gateway: { port: 1 } }');
+    write(1000);
+    const whole = await run('status');
+    expect(whole.stdout).toContain('Warning: 3 senders share the main session');
+    expect(whole.stdout).not.toContain('Senders: ');
+    write(1002);
+    const cut = await run('status');
+    expect(cut.stdout).toContain('Sessions: 1002\nSenders: looked for in the newest 1000 sessions only\n');
+    expect(cut.stdout).not.toContain('Warning: ');
+    expect(await json('status')).toMatchObject({ sessions: { count: 1002, byAgent: [{ count: 1002, sendersFromNewest: 1000, recent: { length: 10 } }] } });
+    expect((await json('status --all'))['sessions']).toMatchObject({ recent: { length: 1002 }, byAgent: [{ sendersFromNewest: 1000 }] });
+    writeFileSync(join(directory, 'openclaw.json'), '{ gateway: { port: 1 }, session: { dmScope: "per-peer" } }');
+    expect((await run('status')).stdout).toMatch(/Sessions: 1002\n {2}KEY/);
   });
 
   it('warns when strangers share one conversation', async () => {
