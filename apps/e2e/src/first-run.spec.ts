@@ -120,6 +120,16 @@ describe('a start that must not succeed', () => {
     expect(await holder.send({ ...hello, messageId: '502' })).toMatchObject({ status: 202 });
   });
 
+  it('names the process that has a state directory in which nothing is stored yet', async () => {
+    const stateDir = scene.stateDir();
+    const holder = await scene.gateway(stateDir);
+    expectRefusedStart(await gatewayRun(stateDir), sessionsDir(stateDir), `in use by process ${holder.pid}`);
+    expect(await holder.http('/health', { token: null })).toMatchObject({ status: 200 });
+    expect(await holder.stop()).toBe(0);
+    // Free again as soon as the holder has gone.
+    expect(await (await scene.gateway(stateDir)).stop()).toBe(0);
+  });
+
   it('says that the port is in use, and which one to try', async () => {
     const stateDir = scene.stateDir(configWith());
     const server = createServer().listen(0, '127.0.0.1');
