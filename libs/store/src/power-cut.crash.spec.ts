@@ -10,7 +10,7 @@ import { SeededRandom } from './testing/seeded-random';
 import { WorkPlace, listed, sayWhyNot } from './testing/crash/work-place';
 import { WriterProcess } from './testing/crash/writer-process';
 
-const CUTS = Number(process.env['CRASH_CUTS'] ?? 6);
+const CUTS = Number(process.env['CRASH_CUTS'] ?? 3);
 const SEED = Number(process.env['CRASH_SEED'] ?? 20_260_602);
 const DISK_MEBIBYTES = 96;
 /** The cut comes after so many acknowledgements of a run. */

@@ -8,7 +8,7 @@
  */
 import * as fs from 'node:fs';
 import { hostname } from 'node:os';
-import { randomUUID } from 'node:crypto';
+import { randomInt, randomUUID } from 'node:crypto';
 import Database from 'better-sqlite3';
 import { SessionError } from '@sessions/domain';
 import { errorCodeOf } from './error-code';
@@ -41,6 +41,9 @@ export interface OwnerOptions {
 }
 
 const FILE_MODE = 0o600;
+/** The lock is tried this often, with random pauses up to this between. */
+const LOCK_TRIES_MAX = 8;
+const LOCK_RETRY_MS_MAX = 30;
 /** How often, and how far apart, the name of a store's holder is looked for. */
 const HOLDER_LOOKS_MAX = 25;
 const HOLDER_LOOK_MS = 20;
@@ -83,7 +86,7 @@ export class StoreOwnership {
  *   READ_ONLY or DISK_FULL when owner.json cannot be written.
  */
 export async function acquireOwnership(layout: StoreLayout, options: OwnerOptions): Promise<StoreOwnership> {
-  const lock = OwnerLock.tryAcquire(layout.ownerLockFile, options.nativeBinding);
+  const lock = await takeLock(layout, options.nativeBinding);
   if (lock === undefined) throw heldBy(layout, await holderOf(layout));
   const before = readOwnerSync(layout.ownerFile);
   try {
@@ -103,6 +106,15 @@ export async function acquireOwnership(layout: StoreLayout, options: OwnerOption
   } catch (error) {
     lock.release();
     throw error;
+  }
+}
+
+/** Two that try at the same moment can hinder each other: a holder is one that is there at every try. */
+async function takeLock(layout: StoreLayout, nativeBinding: string | undefined): Promise<OwnerLock | undefined> {
+  for (let attempt = 1; ; attempt += 1) {
+    const lock = OwnerLock.tryAcquire(layout.ownerLockFile, nativeBinding);
+    if (lock !== undefined || attempt >= LOCK_TRIES_MAX) return lock;
+    await new Promise((resolve) => setTimeout(resolve, randomInt(1, LOCK_RETRY_MS_MAX)));
   }
 }
 

@@ -12,7 +12,9 @@ const WRITER_CACHE_KIB = 4096;
 const READER_CACHE_KIB = 2048;
 /** A WAL that grew under a long reader shrinks back to this. */
 const WAL_BYTES_MAX = 16 * 1024 * 1024;
-const BUSY_TIMEOUT_MS = 5000;
+/** The writer waits for another process's transaction; a reader, on the thread that serves requests, hardly does. */
+const WRITER_BUSY_MS = 1000;
+const READER_BUSY_MS = 20;
 const FILE_MODE = 0o600;
 
 function optionsWith(nativeBinding: string | undefined, options: Database.Options): Database.Options {
@@ -23,7 +25,7 @@ function optionsWith(nativeBinding: string | undefined, options: Database.Option
 export function openIndexForWriting(file: string, nativeBinding?: string): Database.Database {
   // Made before SQLite does: its -wal and -shm take over the mode.
   closeSync(openSync(file, 'a', FILE_MODE));
-  const db = new Database(file, optionsWith(nativeBinding, { timeout: BUSY_TIMEOUT_MS }));
+  const db = new Database(file, optionsWith(nativeBinding, { timeout: WRITER_BUSY_MS }));
   db.pragma(`page_size = ${PAGE_BYTES}`);
   db.pragma('journal_mode = WAL');
   db.pragma('synchronous = NORMAL');
@@ -48,7 +50,7 @@ export function openIndexForBuilding(file: string, nativeBinding?: string): Data
 
 /** A reading connection. Of a database in WAL mode it needs the `-wal` and `-shm` beside it, or SQLite makes them. */
 export function openIndexForReading(file: string, nativeBinding?: string): Database.Database {
-  const db = new Database(file, optionsWith(nativeBinding, { readonly: true, fileMustExist: true, timeout: BUSY_TIMEOUT_MS }));
+  const db = new Database(file, optionsWith(nativeBinding, { readonly: true, fileMustExist: true, timeout: READER_BUSY_MS }));
   db.pragma(`cache_size = -${READER_CACHE_KIB}`);
   return db;
 }

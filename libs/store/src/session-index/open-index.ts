@@ -17,6 +17,7 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { SessionError } from '@sessions/domain';
+import { errorCodeOf } from '../files/error-code';
 import { hasErrorCode, sameIdentity, type FileIdentity } from '../files/file-system';
 import { quarantineCopy } from '../files/quarantine';
 import { importSessionsFile } from './import-file';
@@ -68,6 +69,13 @@ function openUsable(request: OpenIndexRequest, notices: StoreNotice[]): UsableIn
     notices.push({ kind: 'rebuilt', message: `the session index is rebuilt: ${why}`, path: request.indexFile });
     removeIndexFiles(request.indexFile);
   } catch (error) {
+    if (isHeldByOther(error)) {
+      // A former owner that is stopped in the middle of a transaction: its index stays with it.
+      fs.renameSync(request.indexFile, `${request.indexFile}.held`);
+      removeIndexFiles(request.indexFile);
+      notices.push({ kind: 'rebuilt', message: 'the session index is held by a former owner; a new one is made', path: request.indexFile });
+      return undefined;
+    }
     if (!isIndexDamage(error)) throw error;
     const aside = `${request.indexFile}.corrupt`;
     fs.renameSync(request.indexFile, aside);
@@ -75,6 +83,10 @@ function openUsable(request: OpenIndexRequest, notices: StoreNotice[]): UsableIn
     notices.push({ kind: 'damage', message: 'the session index was damaged; it is set aside and rebuilt', path: aside });
   }
   return undefined;
+}
+
+function isHeldByOther(error: unknown): boolean {
+  return errorCodeOf(error)?.startsWith('SQLITE_BUSY') ?? false;
 }
 
 function whyStale(writer: IndexWriter, request: OpenIndexRequest): string | undefined {

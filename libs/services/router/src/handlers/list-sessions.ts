@@ -19,6 +19,8 @@ import type { RowHead } from './row-order';
 export const LIST_LIMIT_DEFAULT = 100;
 /** Rows that one call to a store gives at most. */
 const STORE_PAGE_MAX = 1000;
+/** Stores that one list asks at the same time. */
+const STORES_AT_ONCE = 8;
 const MINUTE_MS = 60_000;
 
 /** What one store gave: the first rows of its list and how many there are in all. */
@@ -88,7 +90,12 @@ async function readStores(
 ): Promise<{ read: StoreRows[]; warnings: string[] }> {
   // One store skips by itself; several have to be merged from their beginning.
   const own = agents.length === 1 ? window : { offset: 0, limit: window.offset + window.limit, bytesMax: Infinity };
-  const answers = await Promise.allSettled(agents.map((agent) => readStore(deps, agent.agentId, request, own, context)));
+  const answers: PromiseSettledResult<StoreRows>[] = [];
+  // A few at a time: an owner holds only so many stores open, and makes room as each is done.
+  for (let from = 0; from < agents.length; from += STORES_AT_ONCE) {
+    const some = agents.slice(from, from + STORES_AT_ONCE);
+    answers.push(...(await Promise.allSettled(some.map((agent) => readStore(deps, agent.agentId, request, own, context)))));
+  }
   const read: StoreRows[] = [];
   const warnings: string[] = [];
   let refusal: SessionError | undefined;
