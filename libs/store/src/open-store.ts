@@ -73,7 +73,6 @@ export async function openStore(options: OpenStoreOptions): Promise<AgentStore> 
   await translateDiskErrors(layout, () => disk.mkdir(layout.ownDir, DIRECTORY_MODE));
   const notices: StoreNotice[] = [];
   const journalBefore = await translateDiskErrors(layout, () => readJournal(disk, layout.ownDir));
-  setAsideBrokenOwner(layout, options.clock.nowMs(), notices);
   const ownership = await translateDiskErrors(layout, () =>
     acquireOwnership(layout, {
       fs: disk,
@@ -81,6 +80,7 @@ export async function openStore(options: OpenStoreOptions): Promise<AgentStore> 
       transport: options.transport,
       nowMs: options.clock.nowMs(),
       epochFloor: Math.max(options.epochFloor ?? 1, journalBefore.highestEpoch + 1),
+      onBrokenRecord: (copy) => notices.push({ kind: 'damage', message: 'the owner record could not be read; it is set aside', ...(copy === undefined ? {} : { path: copy }) }),
       ...(options.nativeBinding === undefined ? {} : { nativeBinding: options.nativeBinding }),
     }),
   );
@@ -213,6 +213,7 @@ function assemble({ options, disk, layout, ownership, worker, reader, replayed, 
     remembered: (file) => reader.transcript(file),
     scan: (file, known) => worker.call('scanTranscript', { file, ...(known === undefined ? {} : { known }) }),
     onLockReport: lockReport,
+    onLoss: (file, bytes) => notice({ kind: 'damage', message: 'a transcript has lost bytes; further lines follow on what is left', path: file, count: bytes }),
     relocate: (op) => store.relocate(op),
     onTrouble: (trouble) => store.setTrouble('transcripts', trouble),
   });
@@ -259,24 +260,6 @@ function assemble({ options, disk, layout, ownership, worker, reader, replayed, 
   void sweepDirectory({ fs: disk, layout, epoch: ownership.record.epoch, nowMs, onLockReport: lockReport, signal: background.signal });
   void pool.removeInherited().then(() => pool.prepare(), () => undefined);
   return store;
-}
-
-/** An owner record that cannot be read is kept aside; its epoch is known from the journal. */
-function setAsideBrokenOwner(layout: StoreLayout, nowMs: number, notices: StoreNotice[]): void {
-  let text: string;
-  try {
-    text = fs.readFileSync(layout.ownerFile, 'utf8');
-  } catch {
-    return;
-  }
-  try {
-    if (Number.isSafeInteger((JSON.parse(text) as { epoch?: unknown }).epoch)) return;
-  } catch {
-    // not JSON: set aside below
-  }
-  const copy = quarantineCopy(layout.ownerFile, layout.quarantineDir, nowMs);
-  fs.unlinkSync(layout.ownerFile);
-  notices.push({ kind: 'damage', message: 'the owner record could not be read; it is set aside', ...(copy === undefined ? {} : { path: copy }) });
 }
 
 /**

@@ -255,7 +255,7 @@ describe('verify', () => {
     expect(JSON.parse(answer.stdout)).toMatchObject({ ok: false, stores: [{ totals: { entries: 2, messages: 1 }, findings: [{ kind: 'malformed-lines', key: 'a' }, { kind: 'entry-invalid', key: 'b' }, { kind: 'orphan', file: 'orphan.jsonl' }] }] });
     const text = (await run('sessions verify')).stdout;
     expect(text).toContain('2 things wrong:');
-    expect(text).toMatch(/entry-invalid +b +openclaw sessions cleanup --fix-missing/);
+    expect(text).toMatch(/entry-invalid +b +nothing is lost by it; the row stays/);
   });
 });
 

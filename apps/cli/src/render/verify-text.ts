@@ -10,7 +10,7 @@ const REMEDIES: Readonly<Record<Finding['repair'], string>> = {
   'restore-sessions-file': '--repair writes the file again',
   'rebuild-index': '--repair makes the index again',
   'cut-torn-tail': '--repair cuts it off, keeping the bytes',
-  'fix-missing': 'openclaw sessions cleanup --fix-missing',
+  'fix-missing': 'nothing is lost by it; the row stays',
   cleanup: 'openclaw sessions cleanup',
   manual: 'somebody has to look',
   none: '',

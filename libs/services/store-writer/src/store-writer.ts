@@ -168,8 +168,9 @@ function createReports(logger: Logger, agentId: string): { readonly notice: (not
     notice(notice) {
       const { kind, path: file, count } = notice;
       const fields = { agentId, reason: kind, ...(file === undefined ? {} : { file }), ...(count === undefined ? {} : { count }) };
-      if (kind === 'damage') logger.warn('the store reports damage', fields);
-      else logger.info('the store reports a change', fields);
+      // A notice is a sentence of the engine's: it names files and counts, never the text of a conversation.
+      if (kind === 'damage') logger.warn(`store: ${notice.message}`, fields);
+      else logger.info(`store: ${notice.message}`, fields);
       if (publisher === undefined) early.push(notice);
       else publish(notice);
     },

@@ -15,6 +15,7 @@ import { errorCodeOf } from './error-code';
 import { hasErrorCode, type FileSystem } from './file-system';
 import { replaceFile } from './atomic-write';
 import type { StoreLayout } from './layout';
+import { quarantineCopy } from './quarantine';
 import { isProcessAlive, startTicksOf } from './process-identity';
 
 /** What owner.json holds. */
@@ -36,6 +37,8 @@ export interface OwnerOptions {
   readonly nowMs: number;
   /** An epoch that a lease has already granted; the store's own may be higher. */
   readonly epochFloor?: number;
+  /** A record that cannot be read was set aside; the copy's path. */
+  readonly onBrokenRecord?: (copy: string | undefined) => void;
   /** Path of better_sqlite3.node where a bundle cannot find it by itself. */
   readonly nativeBinding?: string;
 }
@@ -88,8 +91,8 @@ export class StoreOwnership {
 export async function acquireOwnership(layout: StoreLayout, options: OwnerOptions): Promise<StoreOwnership> {
   const lock = await takeLock(layout, options.nativeBinding);
   if (lock === undefined) throw heldBy(layout, await holderOf(layout));
-  const before = readOwnerSync(layout.ownerFile);
   try {
+    const before = readOrSetAside(layout, options);
     const record: OwnerRecord = {
       epoch: Math.max(before?.epoch ?? 0, (options.epochFloor ?? 1) - 1) + 1,
       instance: options.instance,
@@ -109,6 +112,19 @@ export async function acquireOwnership(layout: StoreLayout, options: OwnerOption
   }
 }
 
+/** Under the lock: a record that cannot be read is kept in the quarantine; the journal knows its epoch. */
+function readOrSetAside(layout: StoreLayout, { nowMs, onBrokenRecord }: OwnerOptions): OwnerRecord | undefined {
+  try {
+    return readOwnerSync(layout.ownerFile);
+  } catch (error) {
+    if (!(error instanceof SessionError) || error.reason !== 'DAMAGED') throw error;
+    const copy = quarantineCopy(layout.ownerFile, layout.quarantineDir, nowMs);
+    fs.unlinkSync(layout.ownerFile);
+    onBrokenRecord?.(copy);
+    return undefined;
+  }
+}
+
 /** Two that try at the same moment can hinder each other: a holder is one that is there at every try. */
 async function takeLock(layout: StoreLayout, nativeBinding: string | undefined): Promise<OwnerLock | undefined> {
   for (let attempt = 1; ; attempt += 1) {
@@ -121,11 +137,19 @@ async function takeLock(layout: StoreLayout, nativeBinding: string | undefined):
 /** Who holds the lock: an owner that took it a moment ago has not written its name yet, and the last one's still stands there. */
 async function holderOf(layout: StoreLayout): Promise<OwnerRecord | undefined> {
   for (let look = 1; look <= HOLDER_LOOKS_MAX; look += 1) {
-    const owner = readOwnerSync(layout.ownerFile);
+    const owner = readIfWhole(layout.ownerFile);
     if (owner !== undefined && (owner.host !== hostname() || isProcessAlive(owner.pid, owner.startTicks))) return owner;
     await new Promise((resolve) => setTimeout(resolve, HOLDER_LOOK_MS));
   }
   return undefined;
+}
+
+function readIfWhole(file: string): OwnerRecord | undefined {
+  try {
+    return readOwnerSync(file);
+  } catch {
+    return undefined;
+  }
 }
 
 function heldBy(layout: StoreLayout, owner: OwnerRecord | undefined): SessionError {

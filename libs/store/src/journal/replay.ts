@@ -7,10 +7,13 @@
  */
 import { constants } from 'node:fs';
 import * as path from 'node:path';
-import type { FileSystem } from '../files/file-system';
+import { hasErrorCode, type FileSystem } from '../files/file-system';
 import { parseSegmentName, type SegmentName } from '../files/layout';
 import { FRAME_HEADER_BYTES, SEGMENT_HEADER_BYTES, decodeFrame, decodeSegmentHeader, segmentSeed, type JournalRecord } from './codec';
 import type { KeptSegment } from './journal';
+
+/** A directory whose segments change while we read is looked at this often. */
+const LOOKS_MAX = 5;
 
 /** Acknowledged records that cannot be read. */
 export interface JournalDamage {
@@ -44,6 +47,17 @@ interface SegmentScan {
 
 /** @param afterSeq records up to this one are not wanted: segments that end before are not read. */
 export async function readJournal(fs: FileSystem, dir: string, afterSeq = 0): Promise<ReplayedJournal> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await readOnce(fs, dir, afterSeq);
+    } catch (error) {
+      // A living owner recycles segments between our look at the directory and their opening.
+      if (!hasErrorCode(error, 'ENOENT') || attempt >= LOOKS_MAX) throw error;
+    }
+  }
+}
+
+async function readOnce(fs: FileSystem, dir: string, afterSeq: number): Promise<ReplayedJournal> {
   const named = (await fs.readdir(dir)).sort().flatMap((name) => {
     const segment = parseSegmentName(name);
     return segment === undefined ? [] : [{ file: path.join(dir, name), segment }];

@@ -210,6 +210,10 @@ function importSources(
     fromTranscripts(writer, request);
     return { origin: 'imported-transcripts', rewriteDue: false, writable: false };
   }
+  if (found === undefined && request.journalLastSeq > 0 && request.journalBaseSeq === 0) {
+    // The journal goes back to the first mutation: no checkpoint has ever been, and nothing is missing.
+    return { origin: 'new', rewriteDue: true, writable: true };
+  }
   // Missing or empty beside conversations: something was lost, and they are what is left of it.
   if (request.journalLastSeq > 0 || hasTranscripts(request.dir)) {
     fromTranscripts(writer, request);

@@ -45,6 +45,8 @@ export interface TranscriptFilesOptions {
   /** Reads the facts from the file, on from `known` where its bytes are unchanged. */
   readonly scan: (file: string, known: TranscriptTail | undefined) => Promise<TranscriptTail>;
   readonly onLockReport: (report: LockReport) => void;
+  /** A transcript has lost bytes that it had. */
+  readonly onLoss: (path: string, bytes: number) => void;
   readonly relocate: (op: RelocateOp) => Promise<void>;
   /** A transcript cannot be written just now, or all can be again (undefined). */
   readonly onTrouble: (trouble: SessionError | undefined) => void;
@@ -219,8 +221,10 @@ export class TranscriptFiles {
   async #currentTail(transcript: OpenTranscript): Promise<TranscriptTail> {
     await transcript.writer.settled();
     const found = await this.#identify(transcript.path);
-    if (found === undefined) return NO_TRANSCRIPT;
     const { tail } = transcript;
+    const lost = tail.bytes - (found?.size ?? 0);
+    if (tail.kind !== 'none' && lost > 0) this.#options.onLoss(transcript.path, lost);
+    if (found === undefined) return NO_TRANSCRIPT;
     if (tail.kind !== 'none' && found.size === tail.bytes) return tail;
     return this.#options.scan(transcript.file, tail.kind !== 'none' && found.size > tail.bytes ? tail : undefined);
   }

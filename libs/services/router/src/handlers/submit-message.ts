@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { Attachment, ChannelMessageRef, PeerRef, ReplyRoute, ResolvedRoute, Sender, SubmitMessageResponse } from '@sessions/contracts';
 import type { Envelope, InboundMessage, SubmitMessageRequest } from '@sessions/contracts';
-import { SessionError, defaultIdempotencyKey, parseEnvelope, resolveRoute } from '@sessions/domain';
+import { SessionError, configuredAgents, defaultIdempotencyKey, parseEnvelope, resolveRoute } from '@sessions/domain';
 import type { InboundEnvelope, Route } from '@sessions/domain';
 import type { CallContext } from '@sessions/bus';
 import type { HandlerDeps } from '../deps';
@@ -14,6 +14,16 @@ export const WAIT_MS_MAX = 600_000;
 
 export function submitMessage(deps: HandlerDeps, request: SubmitMessageRequest, context: CallContext): Promise<SubmitMessageResponse> {
   return submitEnvelope(deps, request.envelope === undefined ? {} : envelopeToJson(request.envelope), request.waitMs, context);
+}
+
+/**
+ * An envelope's own session key may name any agent: one that is neither configured nor on disk would
+ * get a store of its own with every such message.
+ */
+async function assertKnownAgent(deps: HandlerDeps, { agentId }: Route, context: CallContext): Promise<void> {
+  if (configuredAgents(deps.config()).ids.includes(agentId)) return;
+  if ((await deps.agents.list(context)).some((agent) => agent.agentId === agentId)) return;
+  throw new SessionError('AGENT_UNKNOWN', `Unknown agent id "${agentId}"`, { facts: { agentId } });
 }
 
 /**
@@ -35,6 +45,7 @@ export async function submitEnvelope(
   const ownKey = context.idempotencyKey ?? defaultIdempotencyKey(envelope, digest);
   // Minted from the key: a webhook's retry has to reach the session of its first try.
   const route = resolveRoute(envelope, deps.config(), { newHookId: uuidOf(ownKey ?? context.requestId) });
+  await assertKnownAgent(deps, route, context);
   const answer = await deliverTo(
     deps,
     {
