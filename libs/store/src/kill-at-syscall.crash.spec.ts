@@ -17,7 +17,7 @@ const CALL_PAIRS: [string, readonly string[]][] = [0, 2, 4, 6].map((index) => CA
 const SEED = Number(process.env['CRASH_SEED'] ?? 20_260_601);
 const POINTS = process.env['CRASH_POINTS'];
 /** About two minutes on two slow cores. */
-const KILLS_DEFAULT = 100;
+const KILLS_DEFAULT = 45;
 const OPERATIONS = 60;
 /** Every so many kills the next writer recovers, and may be killed in it, instead of the checker. */
 const UNCHECKED_EVERY = 3;
