@@ -121,6 +121,7 @@ function greet({ places, say, auth }: StandaloneOptions, router: Router, config:
   const { ids, defaultAgentId } = configuredAgents(config);
   const grpc = router.grpcAddress();
   say(`Gateway listening on http://${shown}:${port} (WebSocket on the same port${grpc === undefined ? '' : `, gRPC on ${grpc.host}:${grpc.port}`})`);
+  if (shown !== host) say(`Other machines of the network reach it too (listening on ${host}).`);
   say(`State directory: ${places.stateDir}`);
   say(`Agents: ${ids.join(', ')} (default ${defaultAgentId})`);
   say('');
