@@ -210,7 +210,11 @@ describe('createConfigWatch', () => {
     const { watch, clock, changes } = await open();
     watch.start();
     await writeFile(file, '{ port: 66 }');
-    for (let poll = 0; changes.length === 0 && poll < 1000; poll += 1) await clock.advance(10);
+    for (let poll = 0; changes.length === 0 && poll < 2000; poll += 1) {
+      await clock.advance(10);
+      // The file is read by the thread pool, in real time.
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
     expect(changes).toEqual([{ port: 66 }]);
     await watch.stop();
     expect(clock.pendingCount).toBe(0);
