@@ -54,6 +54,8 @@ export interface StoreParts {
   readonly notices: StoreNotice[];
   readonly onNotice: (notice: StoreNotice) => void;
   readonly onFailure: (error: SessionError) => void;
+  /** False while the index has not been checked after an unclean stop. */
+  readonly isIndexSound: () => boolean;
   /** Ends what still runs beside the store. */
   readonly onClose: () => void;
 }
@@ -192,7 +194,7 @@ export class AgentStore {
       await journal.close();
       await transcripts.close();
       reader.close();
-      await worker.close();
+      await worker.close(this.#parts.isIndexSound());
       ownership.release();
     }
   }

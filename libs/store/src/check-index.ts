@@ -18,22 +18,23 @@ export interface CheckIndexOptions {
   readonly onDamage: (error: SessionError) => void;
 }
 
-/** Never throws: a check that could not be made is made after the next unclean stop. */
-export async function checkIndexInBackground({ fs, layout, nativeBinding, signal, onDamage }: CheckIndexOptions): Promise<void> {
+/** @returns true when the index is sound; false also when the check could not be finished. Never throws. */
+export async function checkIndexInBackground({ fs, layout, nativeBinding, signal, onDamage }: CheckIndexOptions): Promise<boolean> {
   const checker = new IndexWorkerClient({ onFailure: () => undefined, onTrouble: () => undefined });
   const stop = (): void => void checker.close();
   signal.addEventListener('abort', stop, { once: true });
   try {
     const { ok, detail } = await checker.call('checkFile', { indexFile: layout.indexFile, ...(nativeBinding === undefined ? {} : { nativeBinding }) });
-    if (ok || signal.aborted) return;
+    if (ok || signal.aborted) return ok;
     await setAside(fs, layout.indexFile);
     onDamage(new SessionError('DAMAGED', `the session index is damaged (${detail}); it is made again`, { facts: { agentId: layout.agentId, path: layout.indexFile } }));
   } catch {
-    // The thread was ended, or the file went away.
+    // The thread was ended, or the file went away: nothing is known.
   } finally {
     signal.removeEventListener('abort', stop);
     await checker.close();
   }
+  return false;
 }
 
 /** Open connections keep the files they have; the names are free for a new index. */

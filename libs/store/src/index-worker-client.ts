@@ -132,10 +132,11 @@ export class IndexWorkerClient {
     await new Promise<void>((resolve) => this.#roomWaiters.push(resolve));
   }
 
-  async close(): Promise<void> {
+  /** @param sound false: the index is looked at again as a whole after the next opening. */
+  async close(sound = true): Promise<void> {
     clearTimeout(this.#feedTimer);
     if (this.#failure === undefined) {
-      await this.call('close', {}).catch(() => undefined);
+      await this.call('close', { sound }).catch(() => undefined);
       this.#failure = new Error('the session index is closed');
     }
     await this.#worker.terminate();

@@ -4,7 +4,6 @@
  * Nothing is changed on disk before the store is ours, and everything this does can be interrupted
  * and done again with the same result.
  */
-import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { SessionError, asAgentId } from '@sessions/domain';
 import { AgentStore } from './agent-store';
@@ -191,6 +190,8 @@ function assemble({ options, disk, layout, ownership, worker, reader, replayed, 
   };
   const lockReport = (report: LockReport): void => notice({ kind: 'oddity', message: `transcript lock: ${report.kind}`, path: report.path });
   const background = new AbortController();
+  // Made anew just now, or left by an owner that closed in order.
+  let isIndexSound = opened.closedCleanly || (opened.origin !== 'current' && opened.origin !== 'merged-edits');
   const pool = new SegmentPool(disk, layout.ownDir, ownership.record.epoch);
   const journal = new Journal({
     fs: disk,
@@ -251,11 +252,14 @@ function assemble({ options, disk, layout, ownership, worker, reader, replayed, 
     notices,
     onNotice: notice,
     onFailure: (error) => options.onFailure?.(error),
+    isIndexSound: () => isIndexSound,
     onClose: () => background.abort(),
   });
-  const isTrusted = opened.closedCleanly || (opened.origin !== 'current' && opened.origin !== 'merged-edits');
-  if (!isTrusted) {
-    void checkIndexInBackground({ fs: disk, layout, nativeBinding: options.nativeBinding, signal: background.signal, onDamage: (error) => store.fail(error) });
+  if (!isIndexSound) {
+    const check = { fs: disk, layout, nativeBinding: options.nativeBinding, signal: background.signal, onDamage: (error: SessionError) => store.fail(error) };
+    void checkIndexInBackground(check).then((sound) => {
+      isIndexSound = sound;
+    });
   }
   void sweepDirectory({ fs: disk, layout, epoch: ownership.record.epoch, nowMs, onLockReport: lockReport, signal: background.signal });
   void pool.removeInherited().then(() => pool.prepare(), () => undefined);

@@ -121,7 +121,7 @@ describe('openInside', () => {
     expect([...seen].filter((what) => !['inside', 'missing', 'VALIDATION'].includes(what))).toEqual([]);
     expect(readdirSync(outside)).toEqual(['a.jsonl']);
     expect(existsSync(join(spare, 'made.jsonl'))).toBe(true);
-  });
+  }, 60_000);
 
   it('leaves no descriptor open, whatever happens', async () => {
     symlinkSync('a.jsonl', join(root, 'link.jsonl'));

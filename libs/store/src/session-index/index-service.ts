@@ -52,7 +52,7 @@ export class IndexService {
       case 'checkFile':
         return checkFile(request as Call<'checkFile'>);
       case 'close':
-        return this.#close();
+        return this.#close(request as Call<'close'>);
       default:
         return assertNever(name);
     }
@@ -140,12 +140,12 @@ export class IndexService {
   }
 
   /** Leaves a plain database behind: one in WAL mode cannot be read without making files beside it. */
-  #close(): Reply<'close'> {
+  #close({ sound }: Call<'close'>): Reply<'close'> {
     const writer = this.#opened?.writer;
     this.#opened = undefined;
     if (writer === undefined) return {};
     try {
-      writer.transaction(() => writer.setMeta(META.closedSeq, writer.appliedSeq));
+      if (sound) writer.transaction(() => writer.setMeta(META.closedSeq, writer.appliedSeq));
       writer.db.pragma('journal_mode = DELETE');
     } finally {
       writer.db.close();

@@ -108,7 +108,8 @@ export interface WorkerCalls {
   search: { request: SearchRequest; reply: SearchReply };
   /** In a thread of its own: reads the whole database. */
   checkFile: { request: { readonly indexFile: string; readonly nativeBinding?: string }; reply: { readonly ok: boolean; readonly detail: string } };
-  close: { request: Record<string, never>; reply: Record<string, never> };
+  /** `sound`: the index may be trusted as it stands at the next opening. */
+  close: { request: { readonly sound: boolean }; reply: Record<string, never> };
 }
 
 export type WorkerCallName = keyof WorkerCalls;

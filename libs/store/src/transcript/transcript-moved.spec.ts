@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process';
 import * as fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import * as path from 'node:path';
@@ -64,34 +63,4 @@ describe('a transcript that somebody else moves or writes while we do', () => {
     await store.close();
     expect(idsIn(file)).toEqual(['aaaaaaaa', 'ffffffff', 'bbbbbbbb', 'cccccccc']);
   });
-
-  it('loses no line of a program that appends all the time without a lock', async () => {
-    await say('00000000');
-    const writer = spawn(process.execPath, ['-e', FOREIGN_WRITER, path.join(dir, file)]);
-    const ended = new Promise((resolve) => writer.on('exit', resolve));
-    const ours = ['00000000'];
-    for (let n = 1; writer.exitCode === null && n < 400; n += 1) {
-      const id = n.toString(16).padStart(8, '0');
-      await say(id);
-      ours.push(id);
-    }
-    await ended;
-    await store.close();
-    const ids = idsIn(file);
-    expect(ids.filter((id) => id.startsWith('f'))).toEqual(Array.from({ length: 2000 }, (_, n) => `f${n.toString(16).padStart(7, '0')}`));
-    expect(ids.filter((id) => !id.startsWith('f'))).toEqual(ours);
-    store = await open();
-    await store.close();
-    expect(idsIn(file)).toEqual(ids);
-  });
 });
-
-const FOREIGN_WRITER = `
-  const fs = require('node:fs');
-  const fd = fs.openSync(process.argv[1], 'a');
-  for (let n = 0; n < 2000; n += 1) {
-    const line = { type: 'message', id: 'f' + n.toString(16).padStart(7, '0'), parentId: null, message: { role: 'user', content: 'x' } };
-    fs.writeSync(fd, JSON.stringify(line) + '\\n');
-    if (n % 20 === 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2);
-  }
-`;

@@ -1,9 +1,13 @@
 /**
- * Puts acknowledged bytes into one transcript, in order and at their place: one appending write a
+ * Puts acknowledged bytes into one transcript, in order and at their place: one positioned write a
  * turn for everything that follows on.
  *
- * A foreign program may append meanwhile. Its bytes are never overwritten: ours follow on them, and
- * the journal is told that they stand elsewhere than their record says. A write that fails is kept
+ * A foreign program that does not heed the lock may append meanwhile: the file's length is looked at
+ * right before each write, ours then follow on its bytes, and the journal is told that they stand
+ * elsewhere than their record says. What such a program appends in the instant between that look and
+ * the write can be written over. An appending descriptor would close that gap and open a worse one: a
+ * fenced owner that wakes up in the middle of a write would repeat its lines behind its successor's,
+ * where a positioned write only puts the same bytes in the same place. A write that fails is kept
  * and tried again. What can be lost: nothing, the journal has the bytes.
  */
 import { constants } from 'node:fs';
@@ -13,8 +17,6 @@ import type { RelocateOp } from '../journal/codec';
 
 /** Pause before a failed write is tried again. */
 const RETRY_WRITE_MS = 500;
-/** Foreign bytes behind which our own are looked for after a write. */
-const FOREIGN_BYTES_SEARCHED = 1024 * 1024;
 const FILE_MODE = 0o600;
 const NEWLINE = 0x0a;
 
@@ -126,42 +128,19 @@ export class TranscriptWriter {
     this.#options.onIdle();
   }
 
-  /**
-   * The descriptor appends: whatever comes in between the look at the file's end and the write, no
-   * byte of somebody else's is written over. Where ours then stand is looked up afterwards.
-   */
   async #write(batch: readonly Pending[]): Promise<void> {
-    const { fs } = this.#options;
+    const { fs, file, relocate } = this.#options;
     const fd = await this.#openFile();
     const first = batch[0] as Pending;
-    const written = await this.#followForeignBytes(fd, first.offset + this.#shift - first.shiftAtClaim, batch);
-    await this.#relocate(batch);
-    const at = first.offset + this.#shift - first.shiftAtClaim;
-    const ours = Buffer.concat(batch.map((pending) => pending.bytes));
-    await fs.writeAll(fd, [ours.subarray(written)], at + written);
-    this.#writtenBytes += ours.length - written;
-    const end = fs.sizeNow(fd);
-    if (end !== at + ours.length) await this.#findMoved(fd, at, end, ours, batch);
-  }
-
-  async #relocate(batch: readonly Pending[]): Promise<void> {
-    const { file, relocate } = this.#options;
+    const expected = first.offset + this.#shift - first.shiftAtClaim;
+    await this.#followForeignBytes(fd, expected, batch);
     for (const { seq, offset, shiftAtClaim } of batch) {
       const moved = this.#shift - shiftAtClaim;
       if (moved !== 0) await relocate({ op: 'relocate', seq, file, fromOffset: offset, offset: offset + moved });
     }
-  }
-
-  /** Foreign bytes came in at the very moment of our write: ours stand behind some of them. */
-  async #findMoved(fd: number, from: number, end: number, ours: Buffer, batch: readonly Pending[]): Promise<void> {
-    this.#options.onForeignBytes();
-    const length = Math.min(end - from, ours.length + FOREIGN_BYTES_SEARCHED);
-    const region = Buffer.allocUnsafe(Math.max(length, 0));
-    const count = await this.#options.fs.read(fd, region, 0, region.length, from);
-    const found = region.subarray(0, count).indexOf(ours);
-    if (found <= 0) return;
-    this.#shift += found;
-    await this.#relocate(batch);
+    const bytes = batch.map((pending) => pending.bytes);
+    await fs.writeAll(fd, bytes, first.offset + this.#shift - first.shiftAtClaim);
+    for (const piece of bytes) this.#writtenBytes += piece.length;
   }
 
   async #openFile(): Promise<number> {
@@ -171,19 +150,18 @@ export class TranscriptWriter {
     if (this.#fd !== undefined && named?.inode !== fs.inodeNow(this.#fd)) await this.closeFile();
     if (this.#fd === undefined) {
       await beforeOpen();
-      this.#fd = await fs.open(path, constants.O_RDWR | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW, FILE_MODE);
+      this.#fd = await fs.open(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, FILE_MODE);
     }
     return this.#fd;
   }
 
-  /** @returns how many bytes of the batch stand there already, from a write of ours that failed half-way. */
-  async #followForeignBytes(fd: number, expected: number, batch: readonly Pending[]): Promise<number> {
+  async #followForeignBytes(fd: number, expected: number, batch: readonly Pending[]): Promise<void> {
     const found = this.#options.fs.sizeNow(fd);
-    if (found === expected) return 0;
-    if (found > expected && (await this.#isOurPrefix(fd, expected, found, batch))) return found - expected;
+    if (found === expected) return;
+    // A write of ours that failed half-way leaves a longer file too.
+    if (found > expected && (await this.#isOurPrefix(fd, expected, found, batch))) return;
     this.#shift += found + (await this.#endLine(fd, found)) - expected;
     this.#options.onForeignBytes();
-    return 0;
   }
 
   /** True when what stands behind `from` is the beginning of the batch. */
