@@ -6,6 +6,7 @@ import type { Answer } from './support/command';
 import type { Gateway } from './support/gateway';
 import { configWith, sessionsDir, TOKEN, useScene } from './support/scene';
 import { readTree } from './support/tree';
+import { waitUntil } from './support/wait-until';
 
 const scene = useScene();
 const HALF_LINE = '{"type":"message","id":"deadbeef","message":{"role":"user","content":"never fin';
@@ -63,6 +64,8 @@ describe('sessions verify beside a running gateway', () => {
 
     // The same behind a line that has just been acknowledged.
     const other = (await gateway.send(message('b', 'five')))?.json?.['sessionId'] as string;
+    // The line reaches its transcript soon after it is acknowledged.
+    await waitUntil('the line is in its transcript', () => readFileSync(join(dir, `${other}.jsonl`), 'utf8').includes('five') || undefined);
     appendFileSync(join(dir, `${other}.jsonl`), HALF_LINE);
     expect(JSON.parse((await verify(stateDir, gateway, '--repair', '--json')).stdout)).toMatchObject({ ok: true, stores: [{ totals: { messages: 4 }, done: [{ do: 'cut-torn-tail', file: `${other}.jsonl` }] }] });
 

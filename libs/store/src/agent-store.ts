@@ -56,8 +56,8 @@ export interface StoreParts {
   readonly onFailure: (error: SessionError) => void;
   /** False while the index has not been checked after an unclean stop. */
   readonly isIndexSound: () => boolean;
-  /** Ends what still runs beside the store. */
-  readonly onClose: () => void;
+  /** Ends what still runs beside the store, and resolves when it has let go of the files. */
+  readonly onClose: () => Promise<void>;
 }
 
 interface InFlight {
@@ -118,6 +118,7 @@ export class AgentStore {
     if (this.#failure !== undefined) return;
     this.#failure = error;
     clearTimeout(this.#checkpointTimer);
+    this.#parts.transcripts.end();
     this.#parts.onFailure(error);
   }
 
@@ -184,7 +185,7 @@ export class AgentStore {
   async close(): Promise<void> {
     if (this.#closing) return;
     this.#closing = true;
-    this.#parts.onClose();
+    await this.#parts.onClose();
     clearTimeout(this.#checkpointTimer);
     const { journal, worker, reader, transcripts, ownership } = this.#parts;
     try {

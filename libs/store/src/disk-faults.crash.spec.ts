@@ -71,10 +71,10 @@ it('keeps what was acknowledged on a full disk, and works again when there is ro
     sayWhyNot('disk-faults on a full disk', whyNoDisk);
     return;
   }
-  const disk = new LoopDisk(24);
+  const disk = new LoopDisk(18);
   const place = new WorkPlace('full', disk.mountPoint);
   try {
-    const config = place.config({ seed: SEED, operations: 4000, reopensMax: 2 });
+    const config = place.config({ seed: SEED, operations: 8000, reopensMax: 2 });
     const full = await new WriterProcess(build, config, 4).end;
     expect(full.code).not.toBe(0);
     const refused = readHistory(place.historyFile).flatMap((record) => (record.t === 'fail' || record.t === 'unknown' || record.t === 'failed' ? [record.reason] : []));

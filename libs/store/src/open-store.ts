@@ -190,6 +190,7 @@ function assemble({ options, disk, layout, ownership, worker, reader, replayed, 
   };
   const lockReport = (report: LockReport): void => notice({ kind: 'oddity', message: `transcript lock: ${report.kind}`, path: report.path });
   const background = new AbortController();
+  let checking: Promise<void> = Promise.resolve();
   // Made anew just now, or left by an owner that closed in order.
   let isIndexSound = opened.closedCleanly || (opened.origin !== 'current' && opened.origin !== 'merged-edits');
   const pool = new SegmentPool(disk, layout.ownDir, ownership.record.epoch);
@@ -253,11 +254,14 @@ function assemble({ options, disk, layout, ownership, worker, reader, replayed, 
     onNotice: notice,
     onFailure: (error) => options.onFailure?.(error),
     isIndexSound: () => isIndexSound,
-    onClose: () => background.abort(),
+    onClose: async () => {
+      background.abort();
+      await checking;
+    },
   });
   if (!isIndexSound) {
     const check = { fs: disk, layout, nativeBinding: options.nativeBinding, signal: background.signal, onDamage: (error: SessionError) => store.fail(error) };
-    void checkIndexInBackground(check).then((sound) => {
+    checking = checkIndexInBackground(check).then((sound) => {
       isIndexSound = sound;
     });
   }

@@ -1,12 +1,13 @@
 /**
- * Clears what dead processes left in a store's directory: temp files of the sessions file older
- * than five minutes, and courtesy locks whose holder is gone. Runs beside the store's work, in
+ * Clears what dead processes left in a store's directory: temp files of the sessions file whose
+ * process is gone or that are older than five minutes, and courtesy locks whose holder is gone. Runs beside the store's work, in
  * batches, since the directory holds a file a session; whatever it misses waits for the next start.
  */
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import type { FileSystem } from './file-system';
 import { isTempFileName, type StoreLayout } from './layout';
+import { isProcessAlive } from './process-identity';
 import { removeDeadTranscriptLock, type LockReport } from './transcript-lock';
 
 /** Temp files older than this belong to nobody. */
@@ -40,5 +41,12 @@ export async function sweepDirectory({ fs: disk, layout, epoch, nowMs, onLockRep
 
 async function removeOldTempFile(file: string, nowMs: number): Promise<void> {
   const stats = await fs.promises.lstat(file).catch(() => undefined);
-  if (stats?.isFile() === true && nowMs - stats.mtimeMs > TEMP_FILE_MS) await fs.promises.rm(file, { force: true });
+  const isOld = stats !== undefined && nowMs - stats.mtimeMs > TEMP_FILE_MS;
+  if (stats?.isFile() === true && (isOld || isOfDeadProcess(file))) await fs.promises.rm(file, { force: true });
+}
+
+/** `sessions.json.<pid>.<uuid>.tmp`: names of other programs may lack the pid, and wait for their age. */
+function isOfDeadProcess(file: string): boolean {
+  const pid = /\.(\d+)\.[0-9a-f-]{36}\.tmp$/.exec(file)?.[1];
+  return pid !== undefined && !isProcessAlive(Number(pid));
 }

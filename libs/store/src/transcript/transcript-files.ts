@@ -72,6 +72,7 @@ export class TranscriptFiles {
   #touched = new Set<string>();
   #forgottenBytes = 0;
   #closed = false;
+  #ended = false;
 
   constructor(options: TranscriptFilesOptions) {
     this.#options = options;
@@ -149,9 +150,15 @@ export class TranscriptFiles {
     }
   }
 
+  /** The journal takes no more: appends on their way to it never come, and nobody waits for them. */
+  end(): void {
+    this.#ended = true;
+  }
+
   /** Waits for writes, frees all locks and closes all files. */
   async close(): Promise<void> {
     this.#closed = true;
+    this.#ended = true;
     for (const transcript of this.#open.values()) {
       clearTimeout(transcript.idleTimer);
       await transcript.writer.close();
@@ -210,6 +217,7 @@ export class TranscriptFiles {
   /** Waits until our own lines are in the file, then reads where it ends. */
   async #readAgain(transcript: OpenTranscript): Promise<void> {
     while (transcript.writer.busy) {
+      if (this.#ended) throw new SessionError('SHUTTING_DOWN', `${transcript.path} is not written any more`);
       await transcript.writer.settled();
       if (transcript.writer.busy) await new Promise((resolve) => setTimeout(resolve, SETTLE_POLL_MS));
     }
