@@ -266,9 +266,19 @@ export class AgentStore {
         return await this.#start(mutation);
       } catch (error) {
         if (!(error instanceof TranscriptNotReady) || attempt >= DECISIONS_MAX) throw error;
-        await this.#parts.transcripts.prepare(error.file);
+        await this.#prepare(error.file);
         this.#refuseWhenUnable();
       }
+    }
+  }
+
+  /** A transcript's lock that a higher epoch holds says the same as a fence that has fallen. */
+  async #prepare(file: string): Promise<void> {
+    try {
+      await this.#parts.transcripts.prepare(file);
+    } catch (error) {
+      if (error instanceof SessionError && error.reason === 'EPOCH_SUPERSEDED') this.fail(error);
+      throw error;
     }
   }
 

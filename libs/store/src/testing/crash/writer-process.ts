@@ -6,7 +6,7 @@ import type { BuiltCopy } from './built-copy';
 import type { CrashWriterConfig } from './crash-writer';
 
 /** A writer that is neither killed nor done by then hangs. */
-const RUN_MS_MAX = 30_000;
+const RUN_MS_MAX = 90_000;
 const POLL_MS = 2;
 
 export interface WriterExit {
