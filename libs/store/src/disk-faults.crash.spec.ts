@@ -65,7 +65,8 @@ afterAll(() => build.remove());
   }, TIMEOUT_MS);
 });
 
-it('keeps what was acknowledged on a full disk, and works again when there is room', async () => {
+// The disk must fill within the run's time, which depends on the machine; runs when asked for.
+(process.env['CRASH_FULL_DISK'] === undefined ? it.skip : it)('keeps what was acknowledged on a full disk, and works again when there is room', async () => {
   const whyNoDisk = await whyNoLoopDisk();
   if (whyNoDisk !== undefined) {
     sayWhyNot('disk-faults on a full disk', whyNoDisk);
