@@ -58,4 +58,12 @@ describe('the feed of the session index', () => {
     await client.close();
     await expect(client.applied(1)).rejects.toThrow('closed');
   });
+
+  it('is closed once, however many ask for it at whatever moment', async () => {
+    const asked = client.call('scanTranscript', { file: 'none.jsonl' }).catch(() => undefined);
+    const first = client.close();
+    await asked;
+    await Promise.all([first, client.close()]);
+    await client.close();
+  });
 });

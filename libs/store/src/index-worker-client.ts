@@ -63,6 +63,7 @@ export class IndexWorkerClient {
   #feedTimer: NodeJS.Timeout | undefined;
   #roomWaiters: (() => void)[] = [];
   #failure: Error | undefined;
+  #closed: Promise<void> | undefined;
 
   constructor(options: IndexWorkerOptions) {
     this.#options = options;
@@ -132,14 +133,23 @@ export class IndexWorkerClient {
     await new Promise<void>((resolve) => this.#roomWaiters.push(resolve));
   }
 
-  /** @param sound false: the index is looked at again as a whole after the next opening. */
-  async close(sound = true): Promise<void> {
+  /**
+   * Ends the thread; a second call waits for the first. What is still asked by then is refused.
+   * @param sound false: the index is looked at again as a whole after the next opening.
+   */
+  close(sound = true): Promise<void> {
+    this.#closed ??= this.#close(sound);
+    return this.#closed;
+  }
+
+  async #close(sound: boolean): Promise<void> {
     clearTimeout(this.#feedTimer);
     if (this.#failure === undefined) {
       await this.call('close', { sound }).catch(() => undefined);
-      this.#failure = new Error('the session index is closed');
+      this.#failure ??= new Error('the session index is closed');
     }
     await this.#worker.terminate();
+    this.#refuseAll(this.#failure);
   }
 
   #schedule(now: boolean): void {
@@ -225,11 +235,16 @@ export class IndexWorkerClient {
   #fail(error: Error): void {
     if (this.#failure !== undefined) return;
     this.#failure = error;
+    this.#refuseAll(error);
+    this.#options.onFailure(error);
+  }
+
+  /** Nobody waits for a thread that answers no more. */
+  #refuseAll(error: Error): void {
     for (const waiting of this.#calls.values()) waiting.reject(error);
     this.#calls.clear();
     for (const { waiting } of [...this.#seqWaiters.splice(0), ...this.#followers.splice(0)]) waiting.reject(error);
     for (const resolve of this.#roomWaiters.splice(0)) resolve();
-    this.#options.onFailure(error);
   }
 }
 
