@@ -190,6 +190,8 @@ export class AgentStore {
     const { journal, worker, reader, transcripts, ownership } = this.#parts;
     try {
       await journal.drained();
+      // A transcript that cannot be written now is written from the journal at the next opening.
+      transcripts.end();
       if (this.#failure === undefined && this.#parts.writable && this.isCheckpointDue) await this.checkpoint();
     } finally {
       await journal.close();

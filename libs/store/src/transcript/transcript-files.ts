@@ -150,9 +150,10 @@ export class TranscriptFiles {
     }
   }
 
-  /** The journal takes no more: appends on their way to it never come, and nobody waits for them. */
+  /** The journal takes no more: appends on their way to it never come, and nobody waits for them or for a failing write. */
   end(): void {
     this.#ended = true;
+    for (const { writer } of this.#open.values()) writer.end();
   }
 
   /** Waits for writes, frees all locks and closes all files. */

@@ -57,7 +57,9 @@ export class TranscriptWriter {
   /** Bytes that foreign programs have added (or taken) since the file was opened. */
   #shift = 0;
   #writtenBytes = 0;
-  #closing = false;
+  #ended = false;
+  /** Ends the pause before the next try. */
+  #wake: (() => void) | undefined;
 
   constructor(options: TranscriptWriterOptions) {
     this.#options = options;
@@ -90,9 +92,16 @@ export class TranscriptWriter {
     this.#writing ??= this.#drain();
   }
 
-  /** Resolves when everything pushed so far is in the file. */
+  /** Resolves when everything pushed so far is in the file. @throws SHUTTING_DOWN when it never will be by this writer. */
   async settled(): Promise<void> {
     await this.#writing;
+    if (this.#queue.length > 0) throw new SessionError('SHUTTING_DOWN', `${this.#options.path} is not written any more`);
+  }
+
+  /** What cannot be written at the next try is left to the journal, and nobody waits for it. */
+  end(): void {
+    this.#ended = true;
+    this.#wake?.();
   }
 
   async closeFile(): Promise<void> {
@@ -103,7 +112,7 @@ export class TranscriptWriter {
 
   /** Writes what it can once more and closes the file. */
   async close(): Promise<void> {
-    this.#closing = true;
+    this.end();
     await this.#writing;
     await this.closeFile();
   }
@@ -120,12 +129,23 @@ export class TranscriptWriter {
         troubled = true;
         this.#queue.unshift(...batch);
         this.#options.onTrouble(writeTrouble(this.#options.path, error));
-        if (this.#closing) break;
-        await new Promise((resolve) => setTimeout(resolve, RETRY_WRITE_MS));
+        if (this.#ended) break;
+        await this.#pause();
       }
     }
     this.#writing = undefined;
     this.#options.onIdle();
+  }
+
+  async #pause(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, RETRY_WRITE_MS);
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    this.#wake = undefined;
   }
 
   async #write(batch: readonly Pending[]): Promise<void> {

@@ -1,0 +1,64 @@
+import * as fs from 'node:fs';
+import { tmpdir } from 'node:os';
+import * as path from 'node:path';
+import { SessionError } from '@sessions/domain';
+import { nodeFileSystem, type FileSystem } from '../files/file-system';
+import { TranscriptWriter } from './transcript-writer';
+
+const LINE = Buffer.from('{"type":"message","id":"a"}\n');
+
+describe('a transcript that cannot be written', () => {
+  let top: string;
+  let file: string;
+  let isFailing: boolean;
+  let troubles: (string | undefined)[];
+  beforeEach(() => {
+    top = fs.mkdtempSync(path.join(tmpdir(), 'transcript-writer-'));
+    file = path.join(top, 's.jsonl');
+    isFailing = true;
+    troubles = [];
+  });
+  afterEach(() => fs.rmSync(top, { recursive: true }));
+
+  function writer(): TranscriptWriter {
+    const disk: FileSystem = {
+      ...nodeFileSystem,
+      writeAll: (...parts) => (isFailing ? Promise.reject(Object.assign(new Error('no space'), { code: 'ENOSPC' })) : nodeFileSystem.writeAll(...parts)),
+    };
+    return new TranscriptWriter({
+      fs: disk,
+      file: 's.jsonl',
+      path: file,
+      relocate: () => Promise.resolve(),
+      onTrouble: (trouble) => troubles.push(trouble?.reason),
+      onForeignBytes: () => undefined,
+      onIdle: () => undefined,
+      beforeOpen: () => Promise.resolve(),
+    });
+  }
+
+  async function troubled(): Promise<void> {
+    while (troubles.length === 0) await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+
+  it('gets its lines as soon as it can be written again', async () => {
+    const one = writer();
+    one.push(1, 0, LINE);
+    await troubled();
+    isFailing = false;
+    await one.settled();
+    expect([fs.readFileSync(file, 'utf8'), troubles.at(-1)]).toEqual([LINE.toString(), undefined]);
+    await one.close();
+  });
+
+  it('keeps nobody waiting once the store has ended, and is never called settled', async () => {
+    const one = writer();
+    one.push(1, 0, LINE);
+    await troubled();
+    const waiting = one.settled().catch((error: unknown) => (error as SessionError).reason);
+    one.end();
+    expect(await waiting).toBe('SHUTTING_DOWN');
+    await expect(one.settled()).rejects.toMatchObject({ reason: 'SHUTTING_DOWN' });
+    await one.close();
+  });
+});
