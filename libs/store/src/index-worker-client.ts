@@ -63,6 +63,8 @@ export class IndexWorkerClient {
   #feedTimer: NodeJS.Timeout | undefined;
   #roomWaiters: (() => void)[] = [];
   #failure: Error | undefined;
+  /** Why the index could not take changes at the last try. */
+  #trouble: SessionError | undefined;
   #closed: Promise<void> | undefined;
 
   constructor(options: IndexWorkerOptions) {
@@ -105,10 +107,14 @@ export class IndexWorkerClient {
     this.#schedule(false);
   }
 
-  /** Resolves when queries see everything up to `seq`. @throws the failure of the index. */
+  /**
+   * Resolves when queries see everything up to `seq`.
+   * @throws the failure of the index; DISK_FULL or READ_ONLY while it cannot take changes.
+   */
   reached(seq: number): Promise<void> {
     if (this.#appliedSeq >= seq) return Promise.resolve();
-    if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    const refusal = this.#failure ?? this.#trouble;
+    if (refusal !== undefined) return Promise.reject(refusal);
     return new Promise<void>((resolve, reject) => {
       this.#seqWaiters.push({ seq, waiting: { resolve: () => resolve(), reject } });
       this.#schedule(true);
@@ -192,15 +198,15 @@ export class IndexWorkerClient {
 
   /** A full disk is no failure of the index: it waits for room, and those who wait for it are told. */
   async #applyUntilThereIsRoom(changes: readonly IndexChange[], appliedSeq: number): Promise<{ appliedSeq: number }> {
-    let troubled = false;
     for (;;) {
       try {
         const reply = await this.call('apply', { changes, appliedSeq });
-        if (troubled) this.#options.onTrouble(undefined);
+        if (this.#trouble !== undefined) this.#options.onTrouble(undefined);
+        this.#trouble = undefined;
         return reply;
       } catch (error) {
         if (!(error instanceof SessionError) || (error.reason !== 'DISK_FULL' && error.reason !== 'READ_ONLY')) throw error;
-        troubled = true;
+        this.#trouble = error;
         this.#options.onTrouble(error);
         for (const { waiting } of this.#seqWaiters.splice(0)) waiting.reject(error);
         await new Promise((resolve) => setTimeout(resolve, RETRY_APPLY_MS));

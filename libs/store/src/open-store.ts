@@ -207,6 +207,7 @@ function assemble({ options, disk, layout, ownership, worker, reader, replayed, 
   const transcripts = new TranscriptFiles({
     fs: disk,
     dir: layout.dir,
+    ownDir: layout.ownDir,
     epoch: ownership.record.epoch,
     pid: process.pid,
     startTicks: startTicksOf(process.pid),
@@ -265,7 +266,7 @@ function assemble({ options, disk, layout, ownership, worker, reader, replayed, 
       isIndexSound = sound;
     });
   }
-  void sweepDirectory({ fs: disk, layout, epoch: ownership.record.epoch, nowMs, onLockReport: lockReport, signal: background.signal });
+  void sweepDirectory({ fs: disk, layout, epoch: ownership.record.epoch, former: ownership.former, nowMs, onLockReport: lockReport, signal: background.signal });
   void pool.removeInherited().then(() => pool.prepare(), () => undefined);
   return store;
 }

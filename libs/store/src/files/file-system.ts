@@ -32,6 +32,8 @@ export interface FileSystem {
   /** Identity of a regular file; undefined when there is none. @throws when something else stands there. */
   identify(path: string): Promise<FileIdentity | undefined>;
   rename(from: string, to: string): Promise<void>;
+  /** A second name for a file. @throws EEXIST when something stands under the new name. */
+  link(from: string, to: string): Promise<void>;
   unlink(path: string): Promise<void>;
   mkdir(path: string, mode: number): Promise<void>;
   readdir(path: string): Promise<string[]>;
@@ -105,6 +107,7 @@ export const nodeFileSystem: FileSystem = {
     }
   },
   rename: (from, to) => fs.promises.rename(from, to),
+  link: (from, to) => fs.promises.link(from, to),
   unlink: (path) => fs.promises.unlink(path),
   async mkdir(path, mode) {
     await fs.promises.mkdir(path, { recursive: true, mode });

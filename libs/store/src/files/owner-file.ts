@@ -54,14 +54,17 @@ const HOLDER_LOOK_MS = 20;
 /** A held store. */
 export class StoreOwnership {
   readonly record: OwnerRecord;
+  /** The owner before this one; undefined when there was none or its record could not be read. */
+  readonly former: OwnerRecord | undefined;
   readonly #layout: StoreLayout;
   readonly #lock: OwnerLock;
   readonly #fd: number;
   #superseded = false;
 
-  constructor(layout: StoreLayout, record: OwnerRecord, lock: OwnerLock, fd: number) {
+  constructor(layout: StoreLayout, record: OwnerRecord, former: OwnerRecord | undefined, lock: OwnerLock, fd: number) {
     this.#layout = layout;
     this.record = record;
+    this.former = former;
     this.#lock = lock;
     this.#fd = fd;
   }
@@ -105,7 +108,7 @@ export async function acquireOwnership(layout: StoreLayout, options: OwnerOption
     const bytes = Buffer.from(`${JSON.stringify(record, null, 2)}\n`, 'utf8');
     await replaceFile(options.fs, layout.ownerFile, bytes, `${process.pid}.${randomUUID()}`);
     const fd = fs.openSync(layout.ownerFile, fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW);
-    return new StoreOwnership(layout, record, lock, fd);
+    return new StoreOwnership(layout, record, before, lock, fd);
   } catch (error) {
     lock.release();
     throw error;

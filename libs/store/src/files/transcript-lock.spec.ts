@@ -20,6 +20,7 @@ describe('acquireTranscriptLock', () => {
 
   beforeEach(() => {
     directory = mkdtempSync(join(tmpdir(), 'lock-'));
+    mkdirSync(join(directory, '.store'));
     transcript = join(directory, 'a.jsonl');
     lockFile = `${transcript}.lock`;
     nowMs = START_MS;
@@ -33,6 +34,7 @@ describe('acquireTranscriptLock', () => {
 
   const options = (changes: Partial<TranscriptLockOptions> = {}): TranscriptLockOptions => ({
     fs: nodeFileSystem,
+    tempDir: join(directory, '.store'),
     pid: process.pid,
     startTicks: startTicksOf(process.pid),
     epoch: 7,
@@ -82,9 +84,32 @@ describe('acquireTranscriptLock', () => {
     });
     expect(statSync(lockFile).mode & 0o777).toBe(0o600);
     await lock.release();
-    expect(readdirSync(directory)).toEqual([]);
+    expect(readdirSync(directory, { recursive: true })).toEqual(['.store']);
     await lock.release();
     expect(reports).toEqual([]);
+  });
+
+  it('is never there without the name of its holder', async () => {
+    let wasThere: boolean | undefined;
+    const watched: FileSystem = {
+      ...nodeFileSystem,
+      writeAll: (...parts) => {
+        wasThere = existsSync(lockFile);
+        return nodeFileSystem.writeAll(...parts);
+      },
+    };
+    const lock = await acquireTranscriptLock(transcript, options({ fs: watched }));
+    expect([wasThere, readFileSync(lockFile, 'utf8')]).toEqual([false, expect.stringContaining(`"pid": ${process.pid}`)]);
+    await lock.release();
+  });
+
+  it('is taken on a file system without hard links too, and by one only', async () => {
+    const plain: FileSystem = { ...nodeFileSystem, link: () => Promise.reject(Object.assign(new Error('no links here'), { code: 'EPERM' })) };
+    const lock = await acquireTranscriptLock(transcript, options({ fs: plain }));
+    const second = acquireTranscriptLock(transcript, options({ fs: plain, acquireTimeoutMs: 100 }));
+    await expect(second).rejects.toMatchObject({ reason: 'SESSION_LOCKED', facts: { pid: process.pid } });
+    await lock.release();
+    expect(readdirSync(directory, { recursive: true })).toEqual(['.store']);
   });
 
   it('waits for a living holder and goes on when it lets go', async () => {

@@ -4,14 +4,18 @@
  * may write. Payload: `{ pid, createdAt, maxHoldMs, starttime, epoch }`, the first four as the
  * original writes them.
  *
- * Ours is created exclusively and removed by `release`. A foreign lock whose holder lives is waited
- * for; one whose holder is dead is removed and reported. A crash leaves a dead lock and nothing else,
- * so the file is never synced.
+ * Ours is written under a temporary name in the store's own directory and linked into its place: it
+ * is there with its holder's name or not at all, whenever its maker dies or is stopped. `release`
+ * removes it. A foreign lock whose holder lives is waited for; one whose holder is dead is removed and
+ * reported. A crash leaves a dead lock or a temp file, which the next start sweeps; nothing is synced.
  */
+import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
+import { basename, join } from 'node:path';
 import { SessionError } from '@sessions/domain';
 import { errorCodeOf } from './error-code';
-import { sameIdentity, type FileIdentity, type FileSystem } from './file-system';
+import { hasErrorCode, sameIdentity, type FileIdentity, type FileSystem } from './file-system';
+import { tempFileFor } from './layout';
 import { isProcessAlive } from './process-identity';
 
 /** A payload that cannot be read is given this long to become readable: its writer may be between create and write. */
@@ -21,6 +25,8 @@ export const LOCK_POLL_MS_MAX = 250;
 const LOCK_POLL_MS_MIN = 10;
 const LOCK_BYTES_MAX = 4096;
 const LOCK_MODE = 0o600;
+/** How file systems say that they have no hard links. */
+const NO_LINKS = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK', 'EXDEV'] as const;
 
 /** What a lock file says about its holder. */
 export interface LockHolder {
@@ -40,6 +46,8 @@ export type LockReport =
 
 export interface TranscriptLockOptions {
   readonly fs: FileSystem;
+  /** Where a lock is written before it is linked into its place: on the transcripts' file system. */
+  readonly tempDir: string;
   readonly pid: number;
   /** Start time of this process in clock ticks; see startTicksOf. */
   readonly startTicks: number | undefined;
@@ -145,24 +153,13 @@ export async function removeDeadTranscriptLock(
 
 async function tryCreate(path: string, options: TranscriptLockOptions): Promise<TranscriptLock | undefined> {
   const { fs } = options;
-  const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
-  let fd: number;
+  let isMade: boolean;
   try {
-    fd = await fs.open(path, flags, LOCK_MODE);
+    isMade = await placeLock(path, options);
   } catch (error) {
-    if (errorCodeOf(error) === 'EEXIST') return undefined;
     throw cannotWrite(path, error);
   }
-  try {
-    try {
-      await fs.writeAll(fd, [payloadOf(options)], 0);
-    } finally {
-      await fs.close(fd);
-    }
-  } catch (error) {
-    await fs.unlink(path).catch(() => undefined);
-    throw cannotWrite(path, error);
-  }
+  if (!isMade) return undefined;
   const identity = await fs.identify(path);
   let held = true;
   return {
@@ -173,6 +170,49 @@ async function tryCreate(path: string, options: TranscriptLockOptions): Promise<
       if (!identity || !(await removeIfSame(path, identity, fs))) options.onReport?.({ kind: 'lock-lost', path });
     },
   };
+}
+
+/** @returns false when a lock stands there already. */
+async function placeLock(path: string, options: TranscriptLockOptions): Promise<boolean> {
+  const { fs } = options;
+  const temp = tempFileFor(join(options.tempDir, basename(path)), options.pid, randomUUID());
+  try {
+    await writeNew(temp, payloadOf(options), fs);
+    await fs.link(temp, path);
+    return true;
+  } catch (error) {
+    if (hasErrorCode(error, 'EEXIST')) return false;
+    if (!hasErrorCode(error, ...NO_LINKS)) throw error;
+    // A file system without hard links: whoever dies in the next two calls leaves a lock without a name.
+    return await createInPlace(path, options);
+  } finally {
+    await fs.unlink(temp).catch(() => undefined);
+  }
+}
+
+async function createInPlace(path: string, options: TranscriptLockOptions): Promise<boolean> {
+  try {
+    await writeNew(path, payloadOf(options), options.fs);
+    return true;
+  } catch (error) {
+    if (hasErrorCode(error, 'EEXIST')) return false;
+    throw error;
+  }
+}
+
+/** What was begun is removed when it cannot be finished. @throws EEXIST when a file stands there. */
+async function writeNew(path: string, bytes: Buffer, fs: FileSystem): Promise<void> {
+  const fd = await fs.open(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, LOCK_MODE);
+  try {
+    try {
+      await fs.writeAll(fd, [bytes], 0);
+    } finally {
+      await fs.close(fd);
+    }
+  } catch (error) {
+    await fs.unlink(path).catch(() => undefined);
+    throw error;
+  }
 }
 
 function payloadOf(options: TranscriptLockOptions): Buffer {

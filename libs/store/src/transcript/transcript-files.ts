@@ -35,6 +35,8 @@ export interface WriteLockSettings {
 export interface TranscriptFilesOptions {
   readonly fs: FileSystem;
   readonly dir: string;
+  /** The store's own directory. */
+  readonly ownDir: string;
   readonly epoch: number;
   readonly pid: number;
   readonly startTicks: number | undefined;
@@ -199,11 +201,11 @@ export class TranscriptFiles {
   }
 
   async #takeLock(transcript: OpenTranscript): Promise<void> {
-    const { fs, epoch, pid, startTicks, lock, nowMs, onLockReport } = this.#options;
+    const { fs, ownDir, epoch, pid, startTicks, lock, nowMs, onLockReport } = this.#options;
     const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
     // Before the lock file is made beside the transcript.
     await assertRealDirectory(path.dirname(transcript.path));
-    const held = await acquireTranscriptLock(transcript.path, { fs, pid, startTicks, epoch, ...lock, nowMs, sleep, onReport: onLockReport });
+    const held = await acquireTranscriptLock(transcript.path, { fs, tempDir: ownDir, pid, startTicks, epoch, ...lock, nowMs, sleep, onReport: onLockReport });
     try {
       transcript.tail = await this.#currentTail(transcript);
       transcript.stale = false;

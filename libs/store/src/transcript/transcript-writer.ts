@@ -58,6 +58,10 @@ export class TranscriptWriter {
   #shift = 0;
   #writtenBytes = 0;
   #ended = false;
+  /** Why the head of the queue could not be written at the last try. */
+  #trouble: SessionError | undefined;
+  /** Those who wait for the end of the writing under way, or for its trouble. */
+  #waiters: (() => void)[] = [];
   /** Ends the pause before the next try. */
   #wake: (() => void) | undefined;
 
@@ -92,10 +96,18 @@ export class TranscriptWriter {
     this.#writing ??= this.#drain();
   }
 
-  /** Resolves when everything pushed so far is in the file. @throws SHUTTING_DOWN when it never will be by this writer. */
+  /**
+   * Resolves when everything pushed so far is in the file.
+   * @throws DISK_FULL, READ_ONLY or another trouble while it cannot be written: nobody waits for a
+   *   disk to get room; SHUTTING_DOWN when it never will be by this writer.
+   */
   async settled(): Promise<void> {
-    await this.#writing;
-    if (this.#queue.length > 0) throw new SessionError('SHUTTING_DOWN', `${this.#options.path} is not written any more`);
+    const writing = this.#writing;
+    while (writing !== undefined && this.#writing === writing) {
+      if (this.#trouble !== undefined) throw this.#trouble;
+      await new Promise<void>((resolve) => this.#waiters.push(resolve));
+    }
+    if (this.#ended && this.#queue.length > 0) throw new SessionError('SHUTTING_DOWN', `${this.#options.path} is not written any more`);
   }
 
   /** What cannot be written at the next try is left to the journal, and nobody waits for it. */
@@ -118,23 +130,31 @@ export class TranscriptWriter {
   }
 
   async #drain(): Promise<void> {
-    let troubled = false;
     while (this.#queue.length > 0) {
       const batch = takeContiguous(this.#queue);
       try {
         await this.#write(batch);
-        if (troubled) this.#options.onTrouble(undefined);
-        troubled = false;
+        this.#setTrouble(undefined);
       } catch (error) {
-        troubled = true;
         this.#queue.unshift(...batch);
-        this.#options.onTrouble(writeTrouble(this.#options.path, error));
+        this.#setTrouble(writeTrouble(this.#options.path, error));
         if (this.#ended) break;
         await this.#pause();
       }
     }
     this.#writing = undefined;
+    this.#wakeWaiters();
     this.#options.onIdle();
+  }
+
+  #setTrouble(trouble: SessionError | undefined): void {
+    if (trouble !== undefined || this.#trouble !== undefined) this.#options.onTrouble(trouble);
+    this.#trouble = trouble;
+    if (trouble !== undefined) this.#wakeWaiters();
+  }
+
+  #wakeWaiters(): void {
+    for (const wake of this.#waiters.splice(0)) wake();
   }
 
   async #pause(): Promise<void> {

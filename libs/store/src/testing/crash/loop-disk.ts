@@ -49,11 +49,12 @@ export class LoopDisk {
     }
   }
 
-  /** Gives an unmounted disk more room. */
-  grow(mebibytes: number): void {
-    fs.truncateSync(this.#image, mebibytes * 1024 * 1024);
-    spawnSync('e2fsck', ['-p', '-f', this.#image]);
-    run('resize2fs', this.#image);
+  /** Takes all room but this with one file. @returns the file; removing it gives the room back */
+  fill(leaveBytes: number): string {
+    const { bavail, bsize } = fs.statfsSync(this.mountPoint);
+    const ballast = path.join(this.mountPoint, 'ballast');
+    run('fallocate', '-l', String(Math.max(bavail * bsize - leaveBytes, bsize)), ballast);
+    return ballast;
   }
 
   /** From now on nothing reaches the disk, and what had not reached it is lost. */
