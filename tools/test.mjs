@@ -14,6 +14,9 @@ import { say } from './setup/say.mjs';
 import { countResults } from './test/count-results.mjs';
 import { spawn } from 'node:child_process';
 
+/** A run that takes longer hangs: it is ended and counts as failed, so that nobody waits for it for ever. */
+const RUN_MINUTES_MAX = Number(process.env.TEST_MINUTES_MAX ?? 45);
+
 /** Without these the crash tests that need them are skipped, each with a notice. */
 const WANTED = [['strace', 'strace'], ['mkfs.ext4', 'e2fsprogs'], ['losetup', 'mount']];
 
@@ -31,6 +34,8 @@ const nx = ['node_modules/nx/dist/bin/nx.js', 'run-many', '-t', 'test', '--outpu
 const child = spawn(process.execPath, nx, {
   cwd: ROOT,
   stdio: ['ignore', 'pipe', 'pipe'],
+  // A process group of its own, so that all of it can be ended.
+  detached: true,
   env: { ...process.env, NX_DAEMON: 'false', FORCE_COLOR: '0' },
 });
 let output = '';
@@ -40,8 +45,30 @@ for (const [from, to] of [[child.stdout, process.stdout], [child.stderr, process
     to.write(text);
   });
 }
-for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => child.kill(signal));
+const end = (signal) => {
+  try {
+    process.kill(-child.pid, signal);
+  } catch {
+    // It is gone already.
+  }
+};
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => end(signal));
+const limit = setTimeout(() => {
+  output += `\n${sayHanging()}\n`;
+  end('SIGKILL');
+}, RUN_MINUTES_MAX * 60_000);
+
+/** Nx prints a task when it has ended: those that are missing have not. */
+function sayHanging() {
+  const ended = new Set([...output.matchAll(/> nx run ([\w-]+):test/g)].map(([, project]) => project));
+  const asked = [...(/Running target test for [^\n]*\n\n((?:- [\w-]+\n)+)/.exec(output)?.[1] ?? '').matchAll(/- ([\w-]+)/g)].map(([, project]) => project);
+  const sentence = `the tests did not end within ${RUN_MINUTES_MAX} minutes; not ended: ${asked.filter((project) => !ended.has(project)).join(', ') || 'unknown'}`;
+  say(sentence);
+  return sentence;
+}
+
 child.on('close', (code) => {
+  clearTimeout(limit);
   const { passed, failed } = countResults(output, code === 0);
   process.stdout.write(`\n${passed} passed, ${failed} failed\n`);
   process.exitCode = failed === 0 ? 0 : 1;
