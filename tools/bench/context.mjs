@@ -69,7 +69,10 @@ export function createContext({ directory, quick, notice }) {
     entries,
     ...(await once(`served-${entries}-${entryBytes}`, async (stateDir) => {
       const { sessionsFile, sessionsFileBytes } = generateStore({ stateDir, entries, entryBytes });
-      await (await open(sessionsFile)).close();
+      const store = await open(sessionsFile);
+      // As a gateway leaves it that ran for longer than its first seconds: a search waits for all rows.
+      await store.list({ limit: 1, search: 'no session has this' });
+      await store.close();
       return { bytes: sessionsFileBytes };
     })),
   });

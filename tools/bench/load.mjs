@@ -6,6 +6,9 @@ export const MESSAGE_BYTES = 1024;
 
 const PROSE = 'Please check the calendar of next week and send the draft of the release plan to the team before noon. ';
 
+/** Texts by the length of the ids around them; times have one length until the year 2286. */
+const texts = new Map();
+
 let nextCall = 0;
 const callPrefix = randomBytes(6).toString('hex');
 
@@ -19,8 +22,15 @@ export function messageLine(id, parentId, nowMs) {
       timestamp: new Date(nowMs).toISOString(),
       message: { role: 'user', content: [{ type: 'text', text }], timestamp: nowMs },
     });
-  const missing = MESSAGE_BYTES - 1 - build('').length;
-  return build(PROSE.repeat(Math.ceil(missing / PROSE.length)).slice(0, missing));
+  // Its own cost is part of no store: the text is cut once for each length of the rest.
+  const idBytes = id.length + (parentId === null ? 'null'.length : parentId.length + 2);
+  let text = texts.get(idBytes);
+  if (text === undefined) {
+    const missing = MESSAGE_BYTES - 1 - build('').length;
+    text = PROSE.repeat(Math.ceil(missing / PROSE.length)).slice(0, missing);
+    texts.set(idBytes, text);
+  }
+  return build(text);
 }
 
 /** One message to one session: its line, its entry's times, and the answer kept for a repeat. */

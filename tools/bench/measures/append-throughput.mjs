@@ -1,5 +1,5 @@
 /**
- * Sixty-four sessions at once on a disk whose syncs take 5 ms longer, against one session on the
+ * Sixty-four sessions at once on a disk whose syncs take 5 ms, against one session on the
  * same disk: the gain of sharing syncs, and whether all sessions have their share of it.
  */
 import { nodeFileSystem } from '@sessions/store/testing';
@@ -11,7 +11,7 @@ import { quantile } from '../statistics.mjs';
 
 export const name = 'append-throughput';
 export const rows = [
-  { what: 'append throughput, 64 sessions, 5 ms added to each sync', against: 'one session, same disk', floor: 35, goal: 55 },
+  { what: 'append throughput, 64 sessions, each sync taking 5 ms', against: 'one session, same disk', floor: 35, goal: 55 },
   { what: 'the slowest of the 64: appends of the fastest ÷ its own', against: '–', floor: 1.5, goal: 1.1 },
   { what: 'p99 ÷ p50 of an append, 64 sessions', against: '–', floor: 5, goal: 3 },
 ];
@@ -20,12 +20,14 @@ const ROUNDS = 7;
 const SYNC_MS = 5;
 const SESSIONS = 64;
 
-/** The disk with every synced write, and every sync, taking SYNC_MS longer. */
+/**
+ * The disk with every synced write, and every sync, taking at least SYNC_MS from its call on: the
+ * disk works while the event loop does, so the time does not begin when the loop notices the end.
+ */
 function slowDisk() {
   const syncedOnWrite = new Set();
   const longer = async (work) => {
-    const result = await work;
-    await new Promise((resolve) => setTimeout(resolve, SYNC_MS));
+    const [result] = await Promise.all([work, new Promise((resolve) => setTimeout(resolve, SYNC_MS))]);
     return result;
   };
   return {

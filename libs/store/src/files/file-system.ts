@@ -29,6 +29,11 @@ export interface FileSystem {
   sizeNow(fd: number): number;
   /** Inode of an open file. From memory likewise. */
   inodeNow(fd: number): bigint;
+  /**
+   * Inode under a name, without following a link; undefined: none. To be asked of names of open files
+   * only: those the kernel keeps in memory, so that this touches no disk.
+   */
+  inodeNamedNow(path: string): bigint | undefined;
   /** Identity of a regular file; undefined when there is none. @throws when something else stands there. */
   identify(path: string): Promise<FileIdentity | undefined>;
   rename(from: string, to: string): Promise<void>;
@@ -46,6 +51,13 @@ const close = promisify(fs.close);
 const fdatasync = promisify(fs.fdatasync);
 const fsync = promisify(fs.fsync);
 const ftruncate = promisify(fs.ftruncate);
+
+/** By callback: every append looks at its transcript's name, and the promises of `fs` cost twice as much. */
+function lstat(path: string): Promise<fs.BigIntStats> {
+  return new Promise((resolve, reject) => {
+    fs.lstat(path, { bigint: true }, (error, stats) => (error ? reject(error) : resolve(stats)));
+  });
+}
 
 function read(fd: number, buffer: Buffer, offset: number, length: number, position: number): Promise<number> {
   return new Promise((resolve, reject) => {
@@ -96,9 +108,10 @@ export const nodeFileSystem: FileSystem = {
     new Promise((resolve, reject) => fs.fstat(fd, (error, stats) => (error ? reject(error) : resolve(stats.size)))),
   sizeNow: (fd) => fs.fstatSync(fd).size,
   inodeNow: (fd) => fs.fstatSync(fd, { bigint: true }).ino,
+  inodeNamedNow: (path) => fs.lstatSync(path, { bigint: true, throwIfNoEntry: false })?.ino,
   async identify(path) {
     try {
-      const stats = await fs.promises.lstat(path, { bigint: true });
+      const stats = await lstat(path);
       if (!stats.isFile()) throw Object.assign(new Error(`${path} is not a regular file`), { code: 'ENOTREG' });
       return { size: Number(stats.size), mtimeNs: stats.mtimeNs, inode: stats.ino };
     } catch (error) {

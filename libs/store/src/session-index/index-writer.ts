@@ -27,6 +27,17 @@ interface TranscriptRow {
   readonly kind: TranscriptTail['kind'];
 }
 
+/** An entry, and whether its row has been made. */
+interface RowToMake {
+  readonly id: number;
+  readonly key: string;
+  readonly json: Buffer;
+  readonly made: 0 | 1;
+}
+
+/** Rows that are made first: two pages of a list. */
+const NEWEST_ROWS = 200;
+
 export class IndexWriter {
   readonly db: Database.Database;
   readonly #agentId: string;
@@ -165,15 +176,17 @@ export class IndexWriter {
   }
 
   /**
-   * Makes the rows of the next imported entries.
+   * Makes the rows of the next imported entries: those of the newest sessions first, which the first
+   * page of a list shows, then all in the order of the file.
    * @returns false when none is left.
    */
   makeRows(entriesMax: number): boolean {
     const from = this.meta(META.rowsMadeId);
     if (from === undefined || from === '') return false;
-    const rows = this.#statements.rowsToMake.all(Number(from), entriesMax) as { id: number; key: string; json: Buffer; made: 0 | 1 }[];
+    const rows = this.#statements.rowsToMake.all(Number(from), entriesMax) as RowToMake[];
+    const newest = Number(from) === 0 ? (this.#statements.newestRowsToMake.all(VISIBILITY.listed, NEWEST_ROWS) as RowToMake[]) : [];
     this.transaction(() => {
-      for (const { id, key, json, made } of rows) {
+      for (const { id, key, json, made } of [...newest, ...rows]) {
         if (made === 1) continue;
         const columns = this.columnsOf(key, JSON.parse(json.toString('utf8')));
         this.#statements.setRow.run(columns.search, columns.row, id);
@@ -295,6 +308,9 @@ function prepare(db: Database.Database) {
     ),
     rowsToMake: db.prepare(
       'SELECT s.id, s.key, e.json, s.row IS NOT NULL AS made FROM session s JOIN entry e ON e.id = s.id WHERE s.id > ? ORDER BY s.id LIMIT ?',
+    ),
+    newestRowsToMake: db.prepare(
+      'SELECT s.id, s.key, e.json, s.row IS NOT NULL AS made FROM session s JOIN entry e ON e.id = s.id WHERE s.visibility = ? ORDER BY s.sort_at DESC, s.id LIMIT ?',
     ),
     setRow: db.prepare('UPDATE session SET search = ?, row = ? WHERE id = ?'),
     updateRow: db.prepare('UPDATE session SET row = ? WHERE id = ?'),

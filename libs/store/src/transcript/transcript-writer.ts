@@ -1,6 +1,6 @@
 /**
- * Puts acknowledged bytes into one transcript, in order and at their place: one positioned write a
- * turn for everything that follows on.
+ * Puts acknowledged bytes into one transcript, in order and at their place: one positioned write for
+ * everything that follows on, at once after a silence, then every GATHER_MS at most.
  *
  * A foreign program that does not heed the lock may append meanwhile: the file's length is looked at
  * right before each write, ours then follow on its bytes, and the journal is told that they stand
@@ -15,6 +15,13 @@ import { SessionError } from '@sessions/domain';
 import { hasErrorCode, type FileSystem } from '../files/file-system';
 import type { RelocateOp } from '../journal/codec';
 
+/**
+ * Least time between two writes to one transcript when nobody waits for them: the lines of a busy
+ * session go together. Until then they are in the journal, and a reader of ours hurries them.
+ */
+const GATHER_MS = 50;
+/** Bytes that wait no longer. */
+const GATHER_BYTES_MAX = 256 * 1024;
 /** Pause before a failed write is tried again. */
 const RETRY_WRITE_MS = 500;
 const FILE_MODE = 0o600;
@@ -56,7 +63,11 @@ export class TranscriptWriter {
   #fd: number | undefined;
   /** Bytes that foreign programs have added (or taken) since the file was opened. */
   #shift = 0;
+  #queuedBytes = 0;
   #writtenBytes = 0;
+  #lastWriteAtMs = Number.NEGATIVE_INFINITY;
+  /** Somebody waits for what is queued. */
+  #hurried = false;
   #ended = false;
   /** Why the head of the queue could not be written at the last try. */
   #trouble: SessionError | undefined;
@@ -93,6 +104,8 @@ export class TranscriptWriter {
     const shiftAtClaim = this.#claims.get(offset) ?? this.#shift;
     this.#claims.delete(offset);
     this.#queue.push({ seq, offset, shiftAtClaim, bytes });
+    this.#queuedBytes += bytes.length;
+    if (this.#queuedBytes >= GATHER_BYTES_MAX) this.#hurry();
     this.#writing ??= this.#drain();
   }
 
@@ -102,12 +115,20 @@ export class TranscriptWriter {
    *   disk to get room; SHUTTING_DOWN when it never will be by this writer.
    */
   async settled(): Promise<void> {
+    this.#hurry();
     const writing = this.#writing;
     while (writing !== undefined && this.#writing === writing) {
       if (this.#trouble !== undefined) throw this.#trouble;
       await new Promise<void>((resolve) => this.#waiters.push(resolve));
     }
     if (this.#ended && this.#queue.length > 0) throw new SessionError('SHUTTING_DOWN', `${this.#options.path} is not written any more`);
+  }
+
+  /** Ends the gathering of lines; a pause after a failed write goes on. */
+  #hurry(): void {
+    if (this.#writing === undefined) return;
+    this.#hurried = true;
+    if (this.#trouble === undefined) this.#wake?.();
   }
 
   /** What cannot be written at the next try is left to the journal, and nobody waits for it. */
@@ -130,19 +151,22 @@ export class TranscriptWriter {
   }
 
   async #drain(): Promise<void> {
+    await this.#gather();
     while (this.#queue.length > 0) {
       const batch = takeContiguous(this.#queue);
       try {
         await this.#write(batch);
+        this.#lastWriteAtMs = performance.now();
         this.#setTrouble(undefined);
       } catch (error) {
         this.#queue.unshift(...batch);
         this.#setTrouble(writeTrouble(this.#options.path, error));
         if (this.#ended) break;
-        await this.#pause();
+        await this.#pause(RETRY_WRITE_MS);
       }
     }
     this.#writing = undefined;
+    this.#hurried = false;
     this.#wakeWaiters();
     this.#options.onIdle();
   }
@@ -157,9 +181,19 @@ export class TranscriptWriter {
     for (const wake of this.#waiters.splice(0)) wake();
   }
 
-  async #pause(): Promise<void> {
+  /**
+   * Begins a turn of the event loop later: the lines of one group go to their transcripts while the
+   * next group is being synced, and so cost those who wait for it nothing.
+   */
+  async #gather(): Promise<void> {
+    await new Promise((resolve) => setImmediate(resolve));
+    const waitMs = this.#lastWriteAtMs + GATHER_MS - performance.now();
+    if (waitMs > 0 && !this.#hurried && !this.#ended && this.#queuedBytes < GATHER_BYTES_MAX) await this.#pause(waitMs);
+  }
+
+  async #pause(ms: number): Promise<void> {
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, RETRY_WRITE_MS);
+      const timer = setTimeout(resolve, ms);
       this.#wake = () => {
         clearTimeout(timer);
         resolve();
@@ -180,15 +214,19 @@ export class TranscriptWriter {
     }
     const bytes = batch.map((pending) => pending.bytes);
     await fs.writeAll(fd, bytes, first.offset + this.#shift - first.shiftAtClaim);
-    for (const piece of bytes) this.#writtenBytes += piece.length;
+    for (const piece of bytes) {
+      this.#writtenBytes += piece.length;
+      this.#queuedBytes -= piece.length;
+    }
   }
 
   async #openFile(): Promise<number> {
     const { fs, path, beforeOpen } = this.#options;
     // Somebody moved, removed or replaced the file: what stands under its name is where lines go.
-    const named = await fs.identify(path);
-    if (this.#fd !== undefined && named?.inode !== fs.inodeNow(this.#fd)) await this.closeFile();
+    if (this.#fd !== undefined && fs.inodeNamedNow(path) !== fs.inodeNow(this.#fd)) await this.closeFile();
     if (this.#fd === undefined) {
+      // Refuses what is no regular file.
+      await fs.identify(path);
       await beforeOpen();
       this.#fd = await fs.open(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, FILE_MODE);
     }
