@@ -38,13 +38,38 @@ const POOL_THREADS = '16';
 /** Magic number of tmpfs, on which a sync is nothing. */
 const TMPFS = 0x01021994;
 
+const OPTIONS = { only: { type: 'string' }, quick: { type: 'boolean' }, json: { type: 'boolean' }, directory: { type: 'string' }, help: { type: 'boolean' } };
+const HELP = `npm run bench [-- flags]: ratios against reference operations of the same run; half an hour in all.
+
+  --only <name,…>       only these measurements: ${MEASURES.join(', ')}
+  --quick               smaller stores: a look, not a verdict
+  --directory <path>    where the stores are made (room for about 10 GB), kept for the next run; default: a temporary one
+  --json                the results as JSON on stdout
+
+A floor that is missed or a measurement that fails ends with exit 1; a reference too noisy to judge by is said to be one.
+`;
+
+function parseFlags() {
+  try {
+    return parseArgs({ options: OPTIONS }).values;
+  } catch (error) {
+    process.stderr.write(`${error.message}\n\n${HELP}`);
+    process.exit(1);
+  }
+}
+
 function readFlags() {
-  const { values } = parseArgs({
-    options: { only: { type: 'string' }, quick: { type: 'boolean' }, json: { type: 'boolean' }, directory: { type: 'string' } },
-  });
+  const values = parseFlags();
+  if (values.help === true) {
+    process.stdout.write(HELP);
+    process.exit(0);
+  }
   const only = values.only?.split(',').filter((name) => name !== '');
   const unknown = only?.find((name) => !MEASURES.includes(name));
-  if (unknown !== undefined) throw new Error(`no measurement is called ${unknown}; there are: ${MEASURES.join(', ')}`);
+  if (unknown !== undefined) {
+    process.stderr.write(`no measurement is called ${unknown}; there are: ${MEASURES.join(', ')}\n`);
+    process.exit(1);
+  }
   return { ...values, names: only === undefined ? MEASURES : MEASURES.filter((name) => only.includes(name)) };
 }
 
