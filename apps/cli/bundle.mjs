@@ -1,8 +1,8 @@
 /**
  * Bundles the command line into dist/: one file for the start and the listing, with the code that V8
  * makes of it, one for the command
- * parser, one for each command, and the store's index worker beside the commands, where an opened
- * store looks for it. Code is read from the libraries' sources, so a bundle is never older than they are.
+ * parser, one for each command, and the store's threads beside the commands, where an opened store
+ * looks for them. Code is read from the libraries' sources, so a bundle is never older than they are.
  */
 import { build } from 'esbuild';
 import { spawnSync } from 'node:child_process';
@@ -96,7 +96,9 @@ export default async function bundle() {
     // The listing's own file holds the driver's JavaScript too: ten small files less to find at each start.
     await build({ ...shared, external: ['./program', 'better-sqlite3/build/Release/better_sqlite3.node'], minifyWhitespace: true, minifySyntax: true, entryPoints: [source('main.ts')], outdir });
     await build({ ...shared, entryPoints: [source('program.ts'), ...commands.map((name) => source(join('commands', name)))], outdir, outbase: join(here, 'src') });
-    await build({ ...shared, entryPoints: [join(libraries, 'store', 'src', 'index-worker.ts')], outfile: join(outdir, 'commands', 'index-worker.js') });
+    for (const thread of ['index-worker', 'value-parser']) {
+      await build({ ...shared, entryPoints: [join(libraries, 'store', 'src', `${thread}.ts`)], outfile: join(outdir, 'commands', `${thread}.js`) });
+    }
     addLauncher(outdir, await storeForWarming(outdir));
     moveInto(outdir, dist);
     dropOldStarts(readFileSync(join(dist, 'main.js'), 'utf8'));

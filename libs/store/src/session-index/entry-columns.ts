@@ -25,7 +25,10 @@ export interface EntryColumns {
   readonly row: Buffer;
 }
 
-const UNLISTED: Omit<EntryColumns, 'row'> = {
+/** What an import stores of an entry at once. */
+export type ImportColumns = Omit<EntryColumns, 'row'>;
+
+const UNLISTED: ImportColumns = {
   visibility: VISIBILITY.unlisted,
   updatedAt: null,
   sortAt: 0,
@@ -42,7 +45,7 @@ const UNLISTED: Omit<EntryColumns, 'row'> = {
  * The narrow columns alone: what an import needs of each entry before lists can be answered. The
  * row and the search text, which cost more than all else, follow in the background.
  */
-export function importColumns(key: string, value: unknown): Omit<EntryColumns, 'row'> {
+export function importColumns(key: string, value: unknown): ImportColumns {
   const entry = parseEntry(value);
   if (!entry.listed || isOddIndexKey(key)) return UNLISTED;
   const members = nativeView(entry.members);

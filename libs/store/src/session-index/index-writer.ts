@@ -9,7 +9,7 @@ import type Database from 'better-sqlite3';
 import { SessionError } from '@sessions/domain';
 import type { FileIdentity } from '../files/file-system';
 import type { TranscriptTail } from '../types';
-import { entryColumns, importColumns, type EntryColumns } from './entry-columns';
+import { entryColumns, type EntryColumns, type ImportColumns } from './entry-columns';
 import { DROP_INDEXES, INDEXES, KEY_INDEX, INDEX_FORMAT, META, TABLES, VISIBILITY } from './schema';
 import type { IndexChange } from './worker-protocol';
 
@@ -168,8 +168,7 @@ export class IndexWriter {
   }
 
   /** Adds an entry of an import; its row is made later. */
-  importEntry(key: string, text: Buffer, value: unknown): void {
-    const columns = importColumns(key, value);
+  importEntry(key: string, text: Buffer, columns: ImportColumns): void {
     const { lastInsertRowid } = this.#statements.insertEntry.run(text);
     this.#statements.insertSession.run(lastInsertRowid, key, ...sessionValues({ ...columns, row: null }));
     this.#count(columns.visibility, 1);

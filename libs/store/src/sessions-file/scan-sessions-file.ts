@@ -4,7 +4,7 @@
  */
 import { readSync } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
-import { SessionsFileScanner, type ScannedEntry, type ScanSummary } from './scanner';
+import { SessionsFileScanner, type ScannedEntry, type ScannerOptions, type ScanSummary } from './scanner';
 
 /** Bytes read at a time. */
 export const SCAN_CHUNK_BYTES = 1024 * 1024;
@@ -48,9 +48,9 @@ export async function* scanSessionsFile(
 export function scanSessionsFileSync(
   fd: number,
   onEntry: (entry: ScannedEntry) => void,
-  options: ScanSessionsFileOptions = {},
+  options: ScanSessionsFileOptions & ScannerOptions = {},
 ): ScanSummary {
-  const scanner = new SessionsFileScanner();
+  const scanner = new SessionsFileScanner(options);
   const chunk = Buffer.allocUnsafe(options.chunkBytes ?? SCAN_CHUNK_BYTES);
   for (let position = 0; ; ) {
     const bytesRead = readSync(fd, chunk, 0, chunk.length, position);

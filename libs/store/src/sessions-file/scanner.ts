@@ -5,9 +5,9 @@
  *
  * Accepted is exactly what JSON.parse accepts of the whole text, provided that the text is valid
  * UTF-8 and its top is an object; a leading byte order mark is allowed on top of that. The loop
- * itself knows only strings, escapes and depth. Each value is then given to JSON.parse here, and the
- * result is handed out too: the reader of a store needs it for its columns anyway, and nothing
- * unparsable gets past this file.
+ * itself knows only strings, escapes and depth. Each value is then given to JSON.parse, here or, with
+ * `parseValues: false`, by the receiver through `parseEntryValue`: the reader of a store needs the
+ * result for its columns anyway, and nothing unparsable may get into an index.
  */
 import { isAscii, isUtf8 } from 'node:buffer';
 import { SessionError } from '@sessions/domain';
@@ -24,7 +24,7 @@ export interface ScannedEntry {
   readonly key: string;
   /** The value's bytes as they stand in the file, inner indentation included; owned by the receiver. */
   readonly valueBytes: Buffer;
-  /** What JSON.parse makes of `valueBytes`; any JSON value, not only an object. */
+  /** What JSON.parse makes of `valueBytes`; any JSON value, not only an object. Undefined with `parseValues: false`. */
   readonly value: unknown;
   /** False when the key is written otherwise than JSON.stringify would (needless escapes). */
   readonly keyBytesEqualCanonical: boolean;
@@ -70,8 +70,14 @@ const enum State {
   Done,
 }
 
+export interface ScannerOptions {
+  /** False: values are cut out and not parsed; their receiver gives each to `parseEntryValue`. */
+  readonly parseValues?: boolean;
+}
+
 /** Push chunks in order, then call `end` once. A scanner that has thrown is of no further use. */
 export class SessionsFileScanner {
+  readonly #parseValues: boolean;
   readonly #keys = new KeyFingerprints();
   #state: State = State.Start;
   #depth = 0;
@@ -88,6 +94,10 @@ export class SessionsFileScanner {
   #keyDuplicate = false;
   #entriesCount = 0;
   #duplicateKeysCount = 0;
+
+  constructor({ parseValues = true }: ScannerOptions = {}) {
+    this.#parseValues = parseValues;
+  }
 
   /**
    * Takes the next bytes of the file and calls `onEntry` for each entry they complete. The bytes
@@ -313,7 +323,7 @@ export class SessionsFileScanner {
     }
     if (this.#keyHasEscape || hasControlByte(raw)) {
       const quoted = Buffer.concat([QUOTE_BYTES, raw, QUOTE_BYTES]);
-      this.#key = parseValue(quoted, this.#tokenOffset - 1) as string;
+      this.#key = parseEntryValue(quoted, this.#tokenOffset - 1) as string;
       this.#keyCanonical = JSON.stringify(this.#key) === quoted.toString('utf8');
     } else {
       this.#key = decode(raw, this.#tokenOffset);
@@ -332,7 +342,7 @@ export class SessionsFileScanner {
     return {
       key: this.#key,
       valueBytes,
-      value: parseValue(valueBytes, this.#tokenOffset),
+      value: this.#parseValues ? parseEntryValue(valueBytes, this.#tokenOffset) : undefined,
       keyBytesEqualCanonical: this.#keyCanonical,
       duplicateKey: this.#keyDuplicate,
       offset: this.#tokenOffset,
@@ -358,7 +368,12 @@ function decode(bytes: Buffer, offset: number): string {
   throw unreadable(offset + firstInvalidUtf8(bytes), 'valid UTF-8', 'other bytes');
 }
 
-function parseValue(bytes: Buffer, offset: number): unknown {
+/**
+ * The JSON value that stands at a place of a sessions file.
+ * @param offset of its first byte in the file
+ * @throws STORE_UNREADABLE naming the byte and what was expected there
+ */
+export function parseEntryValue(bytes: Buffer, offset: number): unknown {
   const text = decode(bytes, offset);
   try {
     return JSON.parse(text);
