@@ -143,7 +143,7 @@ export class IndexReader {
 
   result(key: string): KnownResult | undefined {
     const row = this.#statements.result().get(key) as { hash: string; json: string; seq: number } | undefined;
-    return row === undefined ? undefined : { hash: row.hash, result: JSON.parse(row.json) as JsonValue, seq: row.seq };
+    return row === undefined ? undefined : { hash: row.hash, result: JSON.parse(row.json) as JsonValue, seq: Math.abs(row.seq) };
   }
 
   meta(name: string): string | undefined {

@@ -40,6 +40,22 @@ describe('a session index that is made again', () => {
     db.close();
   });
 
+  it('knows the first answers and their sequences, and writes none of them down twice', async () => {
+    const once = { idempotencyKey: 'k-1', decide: () => ({ effects: [{ kind: 'putEntry' as const, key: 'agent:main:a', set: { sessionId: 'a', updatedAt: 1 } }], result: { n: 1 } }) };
+    const first = await open();
+    await fill(first, 3);
+    const { seq } = await first.mutate(once);
+    await first.close();
+    const [name] = fs.readdirSync(path.join(dir, '.store')).filter((file) => file.startsWith('results-'));
+    const lines = fs.readFileSync(path.join(dir, '.store', String(name)), 'utf8');
+    fs.rmSync(indexFile);
+    const second = await open();
+    expect(await second.mutate(once)).toMatchObject({ seq, repeated: true, result: { n: 1 } });
+    await fill(second, 1);
+    await second.close();
+    expect(fs.readFileSync(path.join(dir, '.store', String(name)), 'utf8')).toBe(lines);
+  });
+
   it('answers with rows before they are made, and finds them all by a search', async () => {
     const entries = Array.from({ length: 500 }, (_, n) => [`agent:main:k${String(n)}`, { sessionId: `s${String(n)}`, updatedAt: n }]);
     fs.writeFileSync(path.join(dir, 'sessions.json'), JSON.stringify(Object.fromEntries(entries), null, 2));

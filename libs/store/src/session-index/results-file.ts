@@ -35,7 +35,7 @@ export function appendResults(db: Database.Database, ownDir: string, range: { fr
       const rows = page.all(from, range.toSeq) as ResultRow[];
       if (rows.length === 0) break;
       fd ??= fs.openSync(path.join(ownDir, resultsFileName(dayOf(range.nowMs))), 'a', FILE_MODE);
-      const text = rows.map((row) => `${JSON.stringify([row.key, row.hash, row.keep_until, row.json])}\n`).join('');
+      const text = rows.map((row) => `${JSON.stringify([row.key, row.hash, row.keep_until, row.json, row.seq])}\n`).join('');
       fs.writeSync(fd, text);
       from = (rows[rows.length - 1] as ResultRow).seq;
     }
@@ -55,23 +55,28 @@ export function expireResults(db: Database.Database, ownDir: string, nowMs: numb
   }
 }
 
-/** Fills the table of a new index; lines that cannot be read are passed over (a torn last line). */
+/**
+ * Fills the table of a new index; lines that cannot be read are passed over (a torn last line). Their
+ * sequences are stored negative: what stands in a file already is not appended again.
+ */
 export function loadResults(db: Database.Database, ownDir: string, nowMs: number): void {
-  const put = db.prepare('INSERT INTO result (key, hash, json, keep_until, seq) VALUES (?, ?, ?, ?, 0) ON CONFLICT DO NOTHING');
+  const put = db.prepare('INSERT INTO result (key, hash, json, keep_until, seq) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING');
   for (const name of fs.readdirSync(ownDir).filter((file) => dayOfResultsFile(file) !== undefined).sort()) {
     for (const line of fs.readFileSync(path.join(ownDir, name), 'utf8').split('\n')) {
       const row = parseLine(line);
-      if (row !== undefined && row[2] >= nowMs) put.run(row[0], row[1], row[3], row[2]);
+      if (row !== undefined && row[2] >= nowMs) put.run(row[0], row[1], row[3], row[2], -(row[4] ?? 0));
     }
   }
 }
 
-function parseLine(line: string): [string, string, number, string] | undefined {
+/** Lines of earlier releases end without the sequence. */
+type ResultLine = [key: string, hash: string, keepUntilMs: number, json: string, seq?: number];
+
+function parseLine(line: string): ResultLine | undefined {
   try {
     const value: unknown = JSON.parse(line);
-    if (Array.isArray(value) && value.length === 4 && typeof value[0] === 'string' && typeof value[2] === 'number') {
-      return value as [string, string, number, string];
-    }
+    if (!Array.isArray(value) || typeof value[0] !== 'string' || typeof value[2] !== 'number') return undefined;
+    if (value.length === 4 || (value.length === 5 && Number.isSafeInteger(value[4]))) return value as unknown as ResultLine;
   } catch {
     // an incomplete last line
   }
