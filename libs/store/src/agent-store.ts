@@ -10,7 +10,8 @@
  * further work (`failure`) and its holder opens the store anew.
  */
 import { SessionError, transcriptFileOf, type JsonValue } from '@sessions/domain';
-import { checkpointSpacingMs, JOURNAL_BYTES_MAX, JOURNAL_BYTES_REFUSED, runCheckpoint, type CheckpointReport, type LastCheckpoint } from './checkpoint';
+import { JOURNAL_BYTES_REFUSED, runCheckpoint, type CheckpointReport } from './checkpoint';
+import { CHECKPOINT_RETRY_MS, CheckpointSchedule } from './checkpoint-schedule';
 import { indexChanges, planMutation, TranscriptNotReady, type PlannedMutation } from './decide';
 import type { ExternalEdits } from './external-edits';
 import type { StoreOwnership } from './files/owner-file';
@@ -28,8 +29,6 @@ import type { EntrySnapshot, Mutation, MutationOutcome, MutationView, Transcript
 
 /** A decision is made again this often while transcripts it looks at are being prepared. */
 const DECISIONS_MAX = 8;
-/** A checkpoint that failed is tried again after this. */
-const CHECKPOINT_RETRY_MS = 2000;
 /** Reasons after which nothing that this owner does can be believed. */
 const ENDS_THE_STORE: ReadonlySet<string> = new Set(['EPOCH_SUPERSEDED', 'OUTCOME_UNKNOWN']);
 /** Notices kept for `info`. */
@@ -73,15 +72,21 @@ export class AgentStore {
   #failure: SessionError | undefined;
   #closing = false;
   #rewriteDue = false;
-  #lastCheckpoint: LastCheckpoint | undefined;
-  #lastCheckpointEndedAt: number;
   #checkpointing: Promise<CheckpointReport> | undefined;
-  #checkpointTimer: NodeJS.Timeout | undefined;
+  readonly #schedule: CheckpointSchedule;
 
   constructor(parts: StoreParts) {
     this.#parts = parts;
     this.#reads = new StoreReads({ ...parts, epoch: parts.ownership.record.epoch, rewriteDue: () => this.#rewriteDue });
-    this.#lastCheckpointEndedAt = parts.monotonicMs();
+    this.#schedule = new CheckpointSchedule({
+      delayMs: parts.checkpointDelayMs,
+      monotonicMs: parts.monotonicMs,
+      journal: parts.journal,
+      mayRun: () => !this.#closing && this.#failure === undefined && parts.writable,
+      run: () => this.checkpoint(),
+      onFailure: (error) =>
+        parts.onNotice({ kind: 'damage', message: `the sessions file could not be written: ${error instanceof Error ? error.message : String(error)}`, path: parts.layout.sessionsFile }),
+    });
   }
 
   get agentId(): string {
@@ -117,7 +122,7 @@ export class AgentStore {
   fail(error: SessionError): void {
     if (this.#failure !== undefined) return;
     this.#failure = error;
-    clearTimeout(this.#checkpointTimer);
+    this.#schedule.cancel();
     this.#parts.transcripts.end();
     this.#parts.onFailure(error);
   }
@@ -162,21 +167,20 @@ export class AgentStore {
   /** Brings `sessions.json` up to everything acknowledged so far. */
   async checkpoint(): Promise<CheckpointReport> {
     while (this.#checkpointing !== undefined) await this.#checkpointing.catch(() => undefined);
-    clearTimeout(this.#checkpointTimer);
-    this.#checkpointTimer = undefined;
+    this.#schedule.cancel();
     const { fs, layout, journal, worker, transcripts, edits, ownership, nowMs, monotonicMs } = this.#parts;
     const fence = (): void => ownership.fence();
     this.#checkpointing = runCheckpoint({ fs, layout, journal, worker, transcripts, edits, fence, nowMs, monotonicMs });
+    let report: CheckpointReport | undefined;
     try {
-      const report = await this.#checkpointing;
-      this.#lastCheckpoint = report;
+      report = await this.#checkpointing;
       this.#rewriteDue = false;
       return report;
     } catch (error) {
       if (error instanceof SessionError && ENDS_THE_STORE.has(error.reason)) this.fail(error);
       throw error;
     } finally {
-      this.#lastCheckpointEndedAt = monotonicMs();
+      this.#schedule.ended(report);
       this.#checkpointing = undefined;
     }
   }
@@ -186,7 +190,7 @@ export class AgentStore {
     if (this.#closing) return;
     this.#closing = true;
     await this.#parts.onClose();
-    clearTimeout(this.#checkpointTimer);
+    this.#schedule.cancel();
     const { journal, worker, reader, transcripts, ownership } = this.#parts;
     try {
       await journal.drained();
@@ -210,34 +214,7 @@ export class AgentStore {
 
   /** Asks for a checkpoint as soon as its spacing allows; `soon` skips the spacing. */
   scheduleCheckpoint(soon = false): void {
-    if (this.#closing || this.#failure !== undefined || !this.#parts.writable) return;
-    if (this.#checkpointTimer !== undefined && !soon) return;
-    clearTimeout(this.#checkpointTimer);
-    const urgent = soon || this.#parts.journal.keptBytes > JOURNAL_BYTES_MAX;
-    const { checkpointDelayMs, monotonicMs } = this.#parts;
-    const spacing = checkpointSpacingMs(this.#lastCheckpoint, checkpointDelayMs);
-    const waitMs = urgent ? 0 : Math.max(checkpointDelayMs, this.#lastCheckpointEndedAt + spacing - monotonicMs());
-    this.#checkpointTimer = setTimeout(() => {
-      this.#checkpointTimer = undefined;
-      void this.#checkpointInBackground();
-    }, waitMs).unref();
-  }
-
-  async #checkpointInBackground(): Promise<void> {
-    if (this.#closing || this.#failure !== undefined) return;
-    const startedAtSeq = this.#parts.journal.syncedSeq;
-    try {
-      await this.checkpoint();
-      if (this.#parts.journal.syncedSeq > startedAtSeq) this.scheduleCheckpoint();
-    } catch (error) {
-      if (this.failure !== undefined) return;
-      const message = `the sessions file could not be written: ${error instanceof Error ? error.message : String(error)}`;
-      this.#parts.onNotice({ kind: 'damage', message, path: this.#parts.layout.sessionsFile });
-      this.#checkpointTimer = setTimeout(() => {
-        this.#checkpointTimer = undefined;
-        void this.#checkpointInBackground();
-      }, CHECKPOINT_RETRY_MS).unref();
-    }
+    this.#schedule.ask(soon);
   }
 
   #refuseWhenUnable(): void {
