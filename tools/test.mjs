@@ -15,7 +15,15 @@ import { countResults } from './test/count-results.mjs';
 import { spawn } from 'node:child_process';
 
 /** A run that takes longer hangs: it is ended and counts as failed, so that nobody waits for it for ever. */
-const RUN_MINUTES_MAX = Number(process.env.TEST_MINUTES_MAX ?? 45);
+const RUN_MINUTES_MAX = readMinutes(process.env.TEST_MINUTES_MAX ?? '45');
+
+function readMinutes(text) {
+  const minutes = Number(text);
+  // A timer takes no more than some 35,000 minutes.
+  if (minutes > 0 && minutes <= 24 * 60) return minutes;
+  say(`TEST_MINUTES_MAX must be a number of minutes above 0 and up to 1440, got ${JSON.stringify(text)}`);
+  process.exit(1);
+}
 
 /** Without these the crash tests that need them are skipped, each with a notice. */
 const WANTED = [['strace', 'strace'], ['mkfs.ext4', 'e2fsprogs'], ['losetup', 'mount']];

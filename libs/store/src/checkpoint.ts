@@ -94,7 +94,9 @@ async function writeTemp(
   const { fs, layout, edits } = parts;
   try {
     const written = await parts.worker.call('writeCheckpoint', { seq, tempFile, nowMs: parts.nowMs() });
-    await believeSync(layout.dir, parts.transcripts.syncTouched());
+    // A line that has no room is no sync that failed: this checkpoint fails, and the store goes on.
+    const touched = await parts.transcripts.settleTouched();
+    await believeSync(layout.dir, parts.transcripts.sync(touched));
     parts.fence();
     if (!(await edits.isUnchanged())) {
       await fs.unlink(tempFile);

@@ -84,7 +84,7 @@ export async function openStore(options: OpenStoreOptions): Promise<AgentStore> 
     }),
   );
   try {
-    return await openOwned(options, disk, layout, ownership, notices);
+    return await translateDiskErrors(layout, () => openOwned(options, disk, layout, ownership, notices));
   } catch (error) {
     ownership.release();
     throw error;

@@ -157,8 +157,10 @@ export class StoreReads {
     if (entry === undefined) return undefined;
     const head = { key: entry.key, sessionId: entry.sessionId };
     if (entry.file === null) return { ...head, records: [], totalMessages: 0, hasMore: false };
+    // Before the wait: what the index knows by now is in the file after it, what it learns later may not be.
+    const known = this.#parts.reader.transcript(entry.file);
     await this.#parts.transcripts.settled(entry.file);
-    return { ...head, ...(await this.#readPage(entry.file, query)) };
+    return { ...head, ...(await this.#readPage(entry.file, query, known)) };
   }
 
   async info(): Promise<StoreInfo> {
@@ -217,8 +219,8 @@ export class StoreReads {
     };
   }
 
-  async #readPage(file: string, query: HistoryQuery): Promise<Pick<HistoryPage, 'records' | 'totalMessages' | 'hasMore' | 'nextBefore'>> {
-    const { fs, layout, reader, worker } = this.#parts;
+  async #readPage(file: string, query: HistoryQuery, remembered: TranscriptTail | undefined): Promise<Pick<HistoryPage, 'records' | 'totalMessages' | 'hasMore' | 'nextBefore'>> {
+    const { fs, layout, worker } = this.#parts;
     let fd: number;
     const fullPath = path.join(layout.dir, file);
     await assertRealDirectory(path.dirname(fullPath));
@@ -231,7 +233,7 @@ export class StoreReads {
     }
     try {
       const size = await fs.size(fd);
-      let known = reader.transcript(file);
+      let known = remembered;
       // Counted once; later appends count on from there.
       if (known === undefined || known.bytes !== size) known = await worker.call('scanTranscript', { file, ...(known === undefined ? {} : { known }) });
       const page = await readHistoryPage(byteSourceOf(fs, fd), {

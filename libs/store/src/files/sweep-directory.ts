@@ -32,8 +32,8 @@ export interface SweepOptions {
 /** Never throws: a file that cannot be removed now is looked at again at the next start. */
 export async function sweepDirectory({ fs: disk, layout, epoch, former, nowMs, onLockReport, signal }: SweepOptions): Promise<void> {
   const base = path.basename(layout.sessionsFile);
+  await sweepOwnDirectory(layout).catch(() => undefined);
   try {
-    await sweepOwnDirectory(layout);
     for await (const { name } of await fs.promises.opendir(layout.dir)) {
       if (signal.aborted) return;
       const file = path.join(layout.dir, name);

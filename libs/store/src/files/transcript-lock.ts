@@ -11,7 +11,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { SessionError } from '@sessions/domain';
 import { errorCodeOf } from './error-code';
 import { hasErrorCode, sameIdentity, type FileIdentity, type FileSystem } from './file-system';
@@ -175,7 +175,8 @@ async function tryCreate(path: string, options: TranscriptLockOptions): Promise<
 /** @returns false when a lock stands there already. */
 async function placeLock(path: string, options: TranscriptLockOptions): Promise<boolean> {
   const { fs } = options;
-  const temp = tempFileFor(join(options.tempDir, basename(path)), options.pid, randomUUID());
+  // Without the transcript's name, which may be as long as a name can be.
+  const temp = tempFileFor(join(options.tempDir, 'lock'), options.pid, randomUUID());
   try {
     await writeNew(temp, payloadOf(options), fs);
     await fs.link(temp, path);

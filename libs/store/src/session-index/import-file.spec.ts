@@ -54,6 +54,7 @@ describe('the import of a large sessions file', () => {
   it.each([
     ['a value', (all: string[]) => all.splice(2500, 1, '"agent:main:broken": {"a":tru}')],
     ['a value that stands before another damage', (all: string[]) => all.splice(2999, 2, '"agent:main:broken": {"a":tru}', '"agent:main:k" 5')],
+    ['the first of two values', (all: string[]) => [700, 2900].forEach((at) => all.splice(at, 1, '"agent:main:broken": {"a":tru}'))],
     ['what stands between entries', (all: string[]) => all.splice(2500, 1, '"agent:main:k" 5')],
   ])('names the first damage, that of %s, and leaves the index empty', (_, damage) => {
     const all = members();

@@ -5,6 +5,7 @@
  * A large file's values are parsed by a second thread, a few batches ahead of the storing.
  */
 import * as fs from 'node:fs';
+import { SessionError } from '@sessions/domain';
 import { scanSessionsFileSync } from '../sessions-file/scan-sessions-file';
 import { parseEntryValue, type ScannedEntry, type ScanSummary } from '../sessions-file/scanner';
 import { ValueParserClient } from '../value-parser-client';
@@ -70,26 +71,36 @@ function importTogether(writer: IndexWriter, fd: number, parser: ValueParserClie
   const storeDownTo = (batchesLeft: number): void => {
     while (ahead.length > batchesLeft) storeBatch(writer, ahead.shift() as ScannedEntry[], parser);
   };
+  const scanned = scanNoting(fd, (entry) => {
+    batch.push(entry);
+    batchBytes += entry.valueBytes.length;
+    if (batchBytes < BATCH_BYTES && batch.length < BATCH_ENTRIES_MAX) return;
+    offer();
+    storeDownTo(BATCHES_AHEAD_MAX);
+  });
+  offer();
+  // A value that is no JSON and stands before the scanner's damage is the first damage, and is thrown here.
+  storeDownTo(0);
+  if ('damage' in scanned) throw scanned.damage;
+  return scanned;
+}
+
+/** Damage that the scanner finds is returned; what `onEntry` throws goes through. */
+function scanNoting(fd: number, onEntry: (entry: ScannedEntry) => void): ScanSummary | { readonly damage: SessionError } {
+  let isStoring = false;
   try {
-    const summary = scanSessionsFileSync(
+    return scanSessionsFileSync(
       fd,
       (entry) => {
-        batch.push(entry);
-        batchBytes += entry.valueBytes.length;
-        if (batchBytes < BATCH_BYTES && batch.length < BATCH_ENTRIES_MAX) return;
-        offer();
-        storeDownTo(BATCHES_AHEAD_MAX);
+        isStoring = true;
+        onEntry(entry);
+        isStoring = false;
       },
       { parseValues: false },
     );
-    offer();
-    storeDownTo(0);
-    return summary;
   } catch (error) {
-    // A value that is no JSON and stands before the damage is the first damage.
-    offer();
-    storeDownTo(0);
-    throw error;
+    if (isStoring || !(error instanceof SessionError)) throw error;
+    return { damage: error };
   }
 }
 

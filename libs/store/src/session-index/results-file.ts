@@ -14,6 +14,7 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 const FILE_KEPT_DAYS = 8;
 const FILE_MODE = 0o600;
 const ROWS_PER_WRITE = 1000;
+const NEWLINE = 0x0a;
 
 interface ResultRow {
   readonly key: string;
@@ -34,15 +35,29 @@ export function appendResults(db: Database.Database, ownDir: string, range: { fr
     for (;;) {
       const rows = page.all(from, range.toSeq) as ResultRow[];
       if (rows.length === 0) break;
-      fd ??= fs.openSync(path.join(ownDir, resultsFileName(dayOf(range.nowMs))), 'a', FILE_MODE);
+      fd ??= openAtLineStart(path.join(ownDir, resultsFileName(dayOf(range.nowMs))));
       const text = rows.map((row) => `${JSON.stringify([row.key, row.hash, row.keep_until, row.json, row.seq])}\n`).join('');
-      fs.writeSync(fd, text);
+      writeWhole(fd, Buffer.from(text, 'utf8'));
       from = (rows[rows.length - 1] as ResultRow).seq;
     }
     if (fd !== undefined) fs.fsyncSync(fd);
   } finally {
     if (fd !== undefined) fs.closeSync(fd);
   }
+}
+
+/** Opens for appending; a line that an earlier append left unfinished is ended, so that ours stays whole. */
+function openAtLineStart(file: string): number {
+  const fd = fs.openSync(file, 'a+', FILE_MODE);
+  const { size } = fs.fstatSync(fd);
+  const last = Buffer.alloc(1);
+  if (size > 0 && fs.readSync(fd, last, 0, 1, size - 1) === 1 && last[0] !== NEWLINE) writeWhole(fd, Buffer.of(NEWLINE));
+  return fd;
+}
+
+/** A disk without room takes a part of the bytes and says so only at the next call. */
+function writeWhole(fd: number, bytes: Buffer): void {
+  for (let at = 0; at < bytes.length; ) at += fs.writeSync(fd, bytes, at);
 }
 
 /** Forgets results that are past their time, in the table and on disk. */

@@ -17,7 +17,9 @@ export async function scanTailOf(file: string, known: TranscriptTail | undefined
     throw error;
   }
   try {
-    const scanner = new TranscriptScanner(known === undefined || (known.tornBytes ?? 0) > 0 ? {} : { from: scanOf(known) });
+    // Facts beyond the file's end are of another file.
+    const isUsable = known !== undefined && (known.tornBytes ?? 0) === 0 && known.bytes <= fs.fstatSync(fd).size;
+    const scanner = new TranscriptScanner(isUsable ? { from: scanOf(known) } : {});
     const chunk = Buffer.allocUnsafe(TRANSCRIPT_CHUNK_BYTES);
     for (;;) {
       const bytesRead = fs.readSync(fd, chunk, 0, chunk.length, scanner.position);

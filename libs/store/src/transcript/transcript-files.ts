@@ -72,6 +72,8 @@ export class TranscriptFiles {
   readonly #options: TranscriptFilesOptions;
   readonly #open = new Map<string, OpenTranscript>();
   #touched = new Set<string>();
+  /** Transcripts that could not be written at their last try. */
+  readonly #troubles = new Map<string, SessionError>();
   #forgottenBytes = 0;
   #closed = false;
   #ended = false;
@@ -137,17 +139,31 @@ export class TranscriptFiles {
     await this.#open.get(file)?.writer.settled();
   }
 
-  /** Syncs every transcript written since the last call. @throws what a sync threw; all count as touched again then. */
-  async syncTouched(): Promise<void> {
+  /**
+   * Resolves when everything acknowledged so far is in its transcript.
+   * @returns the transcripts written since they were last asked for; they are to be synced
+   * @throws why one of them cannot be written; all count as touched again then
+   */
+  async settleTouched(): Promise<readonly string[]> {
     const touched = [...this.#touched];
     this.#touched = new Set();
     try {
       await Promise.all([...this.#open.values()].map(({ writer }) => writer.settled()));
-      for (let index = 0; index < touched.length; index += SYNCS_AT_ONCE) {
-        await Promise.all(touched.slice(index, index + SYNCS_AT_ONCE).map((file) => this.#sync(file)));
-      }
+      return touched;
     } catch (error) {
       for (const file of touched) this.#touched.add(file);
+      throw error;
+    }
+  }
+
+  /** Syncs transcripts. @throws what a sync threw; all count as touched again then. */
+  async sync(files: readonly string[]): Promise<void> {
+    try {
+      for (let index = 0; index < files.length; index += SYNCS_AT_ONCE) {
+        await Promise.all(files.slice(index, index + SYNCS_AT_ONCE).map((file) => this.#sync(file)));
+      }
+    } catch (error) {
+      for (const file of files) this.#touched.add(file);
       throw error;
     }
   }
@@ -173,7 +189,7 @@ export class TranscriptFiles {
 
   #remember(file: string): OpenTranscript {
     this.#forgetIdle();
-    const { fs, dir, relocate, onTrouble, remembered } = this.#options;
+    const { fs, dir, relocate, remembered } = this.#options;
     const fullPath = path.join(dir, file);
     const transcript: OpenTranscript = {
       file,
@@ -183,7 +199,7 @@ export class TranscriptFiles {
         file,
         path: fullPath,
         relocate,
-        onTrouble,
+        onTrouble: (trouble) => this.#noteTrouble(file, trouble),
         onForeignBytes: () => {
           transcript.stale = true;
         },
@@ -198,6 +214,13 @@ export class TranscriptFiles {
     };
     this.#open.set(file, transcript);
     return transcript;
+  }
+
+  #noteTrouble(file: string, trouble: SessionError | undefined): void {
+    if (trouble === undefined) this.#troubles.delete(file);
+    else this.#troubles.set(file, trouble);
+    const [first] = this.#troubles.values();
+    this.#options.onTrouble(first);
   }
 
   async #takeLock(transcript: OpenTranscript): Promise<void> {

@@ -58,6 +58,6 @@ describe('a transcript that cannot be written', () => {
     await expect(one.settled()).rejects.toMatchObject({ reason: 'DISK_FULL' });
     one.end();
     await one.close();
-    await expect(one.settled()).rejects.toMatchObject({ reason: 'SHUTTING_DOWN' });
+    await expect(one.settled()).rejects.toMatchObject({ reason: 'DISK_FULL' });
   });
 });

@@ -1,6 +1,6 @@
 /**
  * Puts acknowledged bytes into one transcript, in order and at their place: one positioned write for
- * everything that follows on, at once after a silence, then every GATHER_MS at most.
+ * everything that follows on, begun at once after a silence and GATHER_MS after the last one otherwise.
  *
  * A foreign program that does not heed the lock may append meanwhile: the file's length is looked at
  * right before each write, ours then follow on its bytes, and the journal is told that they stand
@@ -121,7 +121,7 @@ export class TranscriptWriter {
       if (this.#trouble !== undefined) throw this.#trouble;
       await new Promise<void>((resolve) => this.#waiters.push(resolve));
     }
-    if (this.#ended && this.#queue.length > 0) throw new SessionError('SHUTTING_DOWN', `${this.#options.path} is not written any more`);
+    if (this.#ended && this.#queue.length > 0) throw this.#trouble ?? new SessionError('SHUTTING_DOWN', `${this.#options.path} is not written any more`);
   }
 
   /** Ends the gathering of lines; a pause after a failed write goes on. */
