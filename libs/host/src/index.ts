@@ -45,3 +45,5 @@ export { isTracingConfigured, startTracing } from './tracing';
 export type { CallSpan, CallTracer, TraceContext, Tracing, TracingOptions } from './tracing';
 export { WATCHDOG_MS, startWatchdog } from './watchdog';
 export type { Watchdog, WatchdogOptions } from './watchdog';
+export { createJobMetrics } from './job-metrics';
+export type { EndedJob, JobMetrics } from './job-metrics';
