@@ -17,10 +17,10 @@ function reporting() {
 describe('reports of the bus', () => {
   it('are each a line and a count', async () => {
     const { reports, logger, metrics } = reporting();
-    reports.note({ kind: 'slow-consumer', count: 3 });
-    reports.note({ kind: 'slow-consumer' });
-    reports.note({ kind: 'reconnect' });
-    expect(logger.lines.map(({ level, reason }) => [level, reason])).toEqual([['warn', 'slow-consumer'], ['warn', 'slow-consumer'], ['info', 'reconnect']]);
+    reports.note({ kind: 'slow-consumer', message: 'a reader is slow', count: 3 });
+    reports.note({ kind: 'slow-consumer', message: 'a reader is slow' });
+    reports.note({ kind: 'reconnected', message: 'back again' });
+    expect(logger.lines.map(({ level, reason }) => [level, reason])).toEqual([['warn', 'slow-consumer'], ['warn', 'slow-consumer'], ['info', 'reconnected']]);
     const text = await metrics.text();
     expect(text).toMatch(/sessions_bus_reports_total\{kind="slow-consumer",.*\} 2/u);
     metrics.close();
@@ -31,7 +31,7 @@ describe('reports of the bus', () => {
     reports.look();
     expect(health.report().parts['bus']).toEqual({ state: 'ok' });
     state.connected = false;
-    reports.note({ kind: 'disconnect' });
+    reports.note({ kind: 'disconnected', message: 'gone' });
     expect(health.report().parts['bus']).toEqual({ state: 'degraded', reason: 'disconnected' });
     await clock.advance(BUS_DOWN_AFTER_MS);
     expect(health.report().parts['bus']?.state).toBe('down');

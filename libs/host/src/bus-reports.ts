@@ -13,12 +13,13 @@ import type { Metrics } from './metrics';
 /** Longest time without connection that still counts as a hiccup. */
 export const BUS_DOWN_AFTER_MS = 5_000;
 
-/** The members of a report that are read here. */
+/** A report as it is read here. */
 export interface BusReportFacts {
   /** A stable word of a small set. */
   readonly kind: string;
-  readonly error?: unknown;
-  readonly count?: number;
+  /** A sentence of the transport's in lower case; holds no content of a message and no credentials. */
+  readonly message: string;
+  readonly [fact: string]: string | number | boolean;
 }
 
 export interface BusReports {
@@ -37,7 +38,7 @@ export interface BusReportsDeps {
 }
 
 /** Kinds that an operator need not look at. */
-const GOOD_NEWS = /^(connect|reconnect|update)(ed)?$/;
+const GOOD_NEWS: ReadonlySet<string> = new Set(['connected', 'reconnected', 'servers-changed', 'provisioned', 'closed']);
 
 export function createBusReports({ clock, logger, metrics, health, isConnected }: BusReportsDeps): BusReports {
   const total = metrics.counter('sessions_bus_reports_total', 'What the bus transport reported, by kind', ['kind']);
@@ -59,11 +60,11 @@ export function createBusReports({ clock, logger, metrics, health, isConnected }
     again = clock.setTimer(BUS_DOWN_AFTER_MS, look, { keepsAlive: false });
   };
   return {
-    note({ kind, error, count }) {
+    note({ kind, message, count }) {
       total.inc({ kind });
-      const fields = { reason: kind, ...(count !== undefined && { count }), ...(error !== undefined && { err: error }) };
-      if (GOOD_NEWS.test(kind)) logger.info('the bus reported a change', fields);
-      else logger.warn('the bus reported a problem', fields);
+      const fields = { reason: kind, ...(typeof count === 'number' && { count }) };
+      if (GOOD_NEWS.has(kind)) logger.info(`bus: ${message}`, fields);
+      else logger.warn(`bus: ${message}`, fields);
       look();
     },
     look,

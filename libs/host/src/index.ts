@@ -39,8 +39,10 @@ export { isLoopback, listenFailure, parseBind, refuseOpenAddress } from './liste
 export type { SharedSecrets } from './listen-address';
 export { PROBE_CONNECTIONS_MAX, PROBE_TIMEOUT_MS, createProbes, notReadyBecause } from './probes';
 export type { Probes, ProbesDeps } from './probes';
-export { runApp, runAppHere, shownServers } from './run-app';
-export type { AppBus, AppDefinition, AppParts, AppProcess, BusConnection } from './run-app';
+export { createBusLink, shownServers } from './bus-link';
+export type { AppBus, BusConnection, BusEnvironment, BusLink, ConnectBus } from './bus-link';
+export { runApp, runAppHere } from './run-app';
+export type { AppDefinition, AppParts, AppProcess } from './run-app';
 export { isTracingConfigured, startTracing } from './tracing';
 export type { CallSpan, CallTracer, TraceContext, Tracing, TracingOptions } from './tracing';
 export { WATCHDOG_MS, startWatchdog } from './watchdog';

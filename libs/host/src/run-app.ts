@@ -7,7 +7,7 @@
  * owns nothing on disk but what its services do.
  */
 import { appHelp, readAppEnvironment, type AppEnvironment, type AppHelp } from './app-environment';
-import { createBusReports, type BusReportFacts } from './bus-reports';
+import { createBusLink, type AppBus, type ConnectBus } from './bus-link';
 import { systemClock, type Clock } from './clock';
 import { createConfigWatch, loadConfig, sessionConfigParser } from './config-file';
 import { readEnvironment, type EnvironmentVariables, type HostEnvironment } from './env';
@@ -27,24 +27,6 @@ import { hostname } from 'node:os';
 
 /** Longest wait, after everything has been closed, for what keeps the event loop alive by mistake. */
 const EXIT_GRACE_MS = 2_000;
-
-/** What the process needs of its connection beside the app's own use. */
-export interface AppBus {
-  readonly connected: boolean;
-  close(): Promise<void>;
-}
-
-/** How to reach the bus. */
-export interface BusConnection {
-  readonly servers: readonly string[];
-  readonly service: string;
-  readonly instance: string;
-  readonly subjectPrefix: string;
-  readonly credsFile?: string;
-  readonly tls?: { readonly caFile?: string; readonly certFile?: string; readonly keyFile?: string };
-  readonly connectTimeoutMs: number;
-  readonly onReport: (report: BusReportFacts) => void;
-}
 
 /** What an app builds its services of. */
 export interface AppParts<B extends AppBus> {
@@ -66,7 +48,7 @@ export interface AppParts<B extends AppBus> {
 export interface AppDefinition<B extends AppBus> extends AppHelp {
   readonly version: string;
   /** The library of the bus is the app's to choose: this one does not know it. */
-  readonly connectBus: (connection: BusConnection) => Promise<B>;
+  readonly connectBus: ConnectBus<B>;
   /** In order of dependency. @throws SessionError when the configuration does not allow it */
   readonly createServices: (parts: AppParts<B>) => readonly Service[];
 }
@@ -149,27 +131,13 @@ async function run<B extends AppBus>(definition: AppDefinition<B>, process: AppP
     }
     const tracing = await startTracing({ variables: environment.variables, service: name, instance, version });
     closing.push(() => tracing?.stop());
-    let bus: B | undefined;
-    const reports = createBusReports({ clock: systemClock, logger, metrics, health, isConnected: () => bus?.connected });
-    closing.push(...(await openProbes(definition, app, { health, metrics, logger, beforeReport: reports.look })));
-    bus = await definition.connectBus({
-      servers: app.servers,
-      service: name,
-      instance,
-      subjectPrefix: initial.config.bus.subjectPrefix,
-      connectTimeoutMs: app.connectTimeoutMs,
-      onReport: reports.note,
-      ...(app.credsFile !== undefined && { credsFile: app.credsFile }),
-      ...tlsOf(app),
-    }).catch((error: unknown) => {
-      throw unreachable(app, error);
-    });
-    reports.look();
-    const connected = bus;
+    const link = createBusLink({ clock: systemClock, logger, metrics, health });
+    closing.push(...(await openProbes(definition, app, { health, metrics, logger, beforeReport: link.look })));
+    const bus = await link.connect(definition.connectBus, app, { service: name, instance, subjectPrefix: initial.config.bus.subjectPrefix });
     const services = [
-      service('bus', { stop: () => connected.close() }),
+      service('bus', { stop: () => bus.close() }),
       ...definition.createServices({
-        bus: connected,
+        bus,
         clock: systemClock,
         logger,
         metrics,
@@ -184,7 +152,7 @@ async function run<B extends AppBus>(definition: AppDefinition<B>, process: AppP
       // Drained first: whoever balances load hears of the end before anything is refused.
       service('readiness', { drain: async () => health.setPhase('draining') }),
     ];
-    closing.push(() => watch.stop(), () => connected.close());
+    closing.push(() => watch.stop(), () => bus.close());
     return await runUntilSignal({
       host: createHost({ services, clock: systemClock, logger, drainTimeoutMs: app.drainTimeoutMs }),
       signals: process.signals,
@@ -231,25 +199,3 @@ async function openProbes({ probePort, servesClients }: AppHelp, app: AppEnviron
   }
   return opened;
 }
-
-function tlsOf({ caFile, certFile, keyFile }: AppEnvironment): Pick<BusConnection, 'tls'> {
-  if (caFile === undefined && certFile === undefined && keyFile === undefined) return {};
-  return { tls: { ...(caFile !== undefined && { caFile }), ...(certFile !== undefined && { certFile }), ...(keyFile !== undefined && { keyFile }) } };
-}
-
-/** Addresses as people may see them: without user and password. */
-export function shownServers(servers: readonly string[]): string {
-  return servers.map((server) => server.replace(/^([a-z]+:\/\/)?.*@/iu, '$1')).join(', ');
-}
-
-function unreachable({ servers, connectTimeoutMs }: AppEnvironment, error: unknown): SessionError {
-  const code = (error as { code?: unknown } | null)?.code;
-  const why = error instanceof SessionError ? error.message : typeof code === 'string' ? code : 'no answer';
-  return new SessionError('NO_OWNER', `NATS at ${shownServers(servers)} could not be reached within ${connectTimeoutMs} ms (${redacted(why, servers)}).`, {
-    hint: 'Start nats-server there, or name another with SESS_NATS_URL.',
-    cause: error,
-  });
-}
-
-/** An error of the client may quote the address it tried, password included. */
-const redacted = (text: string, servers: readonly string[]): string => servers.reduce((shown, server) => shown.replaceAll(server, shownServers([server])), text);
