@@ -55,6 +55,11 @@ export function leaseDoubted(state: LeaseState, triedAt: Moment): LeaseState {
   return state.kind === 'ended' ? state : { ...state, kind: 'doubted', triedAt };
 }
 
+/** The refused lease is the own after all: trusted for as long as it was before, to be renewed soon. */
+export function leaseUndoubted(state: LeaseState): LeaseState {
+  return state.kind === 'doubted' ? { ...state, kind: 'held', failures: state.failures + 1 } : state;
+}
+
 export function leaseEnded(state: LeaseState, why: LeaseEnd): LeaseState {
   return state.kind === 'ended' ? state : { kind: 'ended', why };
 }
@@ -75,6 +80,11 @@ export function leaseDueInMs(state: LeaseState, now: Moment, terms: LeaseTerms):
   if (current.kind === 'ended') return undefined;
   const untilRenewalMs = current.failures === 0 ? terms.renewMs : Math.min(RETRY_MS, terms.renewMs);
   return Math.max(0, Math.min(untilRenewalMs - ageMs(current.triedAt, now), trustLeftMs(current.provenAt, now, terms)));
+}
+
+/** Milliseconds for which the holder may still act unless it renews; 0: none. */
+export function leaseTrustLeftMs(state: LeaseState, now: Moment, terms: LeaseTerms): number {
+  return state.kind === 'ended' ? 0 : Math.max(0, trustLeftMs(state.provenAt, now, terms));
 }
 
 /** Time that has surely not been less: the greater of what two clocks tell. */
