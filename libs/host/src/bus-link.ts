@@ -66,6 +66,8 @@ export function shownServers(servers: readonly string[]): string {
 }
 
 function unreachable({ servers, connectTimeoutMs }: BusEnvironment, error: unknown): SessionError {
+  // Refused credentials and files that cannot be read are told by the transport as they are.
+  if (error instanceof SessionError && error.reason !== 'NO_OWNER') return error;
   const { code } = (error ?? {}) as { code?: unknown };
   const why = error instanceof SessionError ? error.message : typeof code === 'string' ? code : 'no answer';
   return new SessionError('NO_OWNER', `NATS at ${shownServers(servers)} could not be reached within ${connectTimeoutMs} ms (${redacted(why, servers)}).`, {

@@ -49,3 +49,5 @@ export { WATCHDOG_MS, startWatchdog } from './watchdog';
 export type { Watchdog, WatchdogOptions } from './watchdog';
 export { createJobMetrics } from './job-metrics';
 export type { EndedJob, JobMetrics } from './job-metrics';
+export { greetingLines } from './greeting';
+export type { Greeting } from './greeting';

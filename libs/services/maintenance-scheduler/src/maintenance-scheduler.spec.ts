@@ -130,5 +130,6 @@ function delegate(leases: Leases): Leases {
     renew: (lease) => leases.renew(lease),
     release: (lease) => leases.release(lease),
     read: (key) => leases.read(key),
+    list: (prefix) => leases.list(prefix),
   };
 }
