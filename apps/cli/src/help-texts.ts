@@ -54,7 +54,7 @@ export const HELP = {
   gatewayRun: {
     summary: 'run every service in this process',
     description: 'Runs every service in this process on the configured state directory. SIGINT and SIGTERM finish the work in hand and end with exit code 0.',
-    examples: ['openclaw gateway run', 'openclaw gateway run --port 19000 --bind lan --token "$TOKEN"', 'openclaw gateway run --bus nats://127.0.0.1:4222'],
+    examples: ['openclaw gateway run --port 19000 --bind lan --token "$TOKEN"', 'openclaw gateway run --bus nats://127.0.0.1:4222'],
   },
   gatewaySetupBus: {
     summary: 'make what the services need on NATS, once',
