@@ -17,7 +17,7 @@ import { JetStream, isAway } from './jetstream';
 import { NatsJobs } from './jobs';
 import { NatsLeases } from './lease';
 import { NatsLink } from './link';
-import type { NatsBus, NatsBusOptions, NatsTestHooks } from './options';
+import type { NatsBus, NatsBusOptions, NatsInternals, NatsTestHooks } from './options';
 import { provision } from './provision';
 import { createProvisioner } from './provisioner';
 import { NatsRpc } from './rpc';
@@ -50,7 +50,7 @@ interface Opened {
  * @throws NO_OWNER when no server answers in time, UNAUTHENTICATED when it refuses the credentials,
  * CONFIG_INVALID for addresses or files that cannot be read
  */
-export async function connectNatsBus(options: NatsBusOptions & NatsTestHooks): Promise<NatsBus> {
+export async function connectNatsBus(options: NatsBusOptions & NatsTestHooks): Promise<NatsBus & NatsInternals> {
   const timing = { ...DEFAULT_TIMING, ...options.timing };
   const { subjectPrefix, service, instance } = options;
   createSubjects(subjectPrefix);
@@ -79,6 +79,12 @@ export async function connectNatsBus(options: NatsBusOptions & NatsTestHooks): P
       return link.connected;
     },
     onReconnect: (listener) => link.onReconnect(listener),
+    internals: {
+      nc: link.nc,
+      get open() {
+        return inbox.size;
+      },
+    },
     async close() {
       leases.close();
       info.close();

@@ -7,12 +7,15 @@ import type { Inbox } from './inbox';
 import type { JetStream } from './jetstream';
 import type { NatsLink } from './link';
 import type { Provisioner } from './provisioner';
-import { NO_RESPONDERS, NS_PER_MS } from './wire';
+import { NS_PER_MS } from './wire';
 
 /** How long the server keeps one request, milliseconds; an idle worker asks this seldom. */
 const PULL_EXPIRES_MS = 30_000;
-/** How much later an answer may come before the request counts as lost, milliseconds. */
-const PULL_GRACE_MS = 2_000;
+/** How often the server says that it still has the request, milliseconds. A consumer that is gone says nothing. */
+const HEARTBEAT_MS = 5_000;
+/** Silence after which the request counts as lost, milliseconds. */
+const SILENCE_MS_MAX = 2 * HEARTBEAT_MS + 1_000;
+const HEARTBEAT_STATUS = 100;
 const AGAIN_MS = 250;
 const AGAIN_MS_MAX = 5_000;
 /** Statuses of a request that ended in order: no message, time over. */
@@ -57,12 +60,13 @@ export class JobPuller {
       },
     });
     this.#ends = [
-      link.onReconnect(() => this.pull()),
+      // The server may have come back without the consumer, and would not say so.
+      link.onReconnect(() => void this.#repair()),
       link.onLost(() => this.#closed(false)),
       link.onRefused((subject) => {
         if (subject !== this.#ask) return;
         this.#closed(false);
-        this.#later();
+        this.#repairLater();
       }),
     ];
   }
@@ -76,9 +80,14 @@ export class JobPuller {
     this.#requests += 1;
     this.#open = `${this.#replyPrefix}.${this.#requests.toString(36)}`;
     this.#expected = batch;
-    this.#cancelTimer();
-    this.#cancelTimer = link.clock.startTimer(PULL_EXPIRES_MS + PULL_GRACE_MS, () => this.#closed(true));
-    link.send(this.#ask, JSON.stringify({ batch, expires: PULL_EXPIRES_MS * NS_PER_MS }), { reply: this.#open });
+    this.#expectLife();
+    const request = { batch, expires: PULL_EXPIRES_MS * NS_PER_MS, idle_heartbeat: HEARTBEAT_MS * NS_PER_MS };
+    link.send(this.#ask, JSON.stringify(request), { reply: this.#open });
+  }
+
+  /** Makes sure that the consumer is there, then asks. */
+  start(): void {
+    void this.#repair();
   }
 
   stop(): void {
@@ -91,16 +100,27 @@ export class JobPuller {
   #onMessage(msg: Msg): void {
     if (this.#isStopped) return;
     const status = msg.headers?.code ?? 0;
-    if (status === 0) {
+    const isHealthy = status === 0 || status === HEARTBEAT_STATUS || ORDERLY.has(status);
+    if (isHealthy) {
       this.#againMs = AGAIN_MS;
+      this.#expectLife();
+    }
+    if (status === 0) {
       this.#expected -= 1;
       this.#deps.onJob(msg);
       if (this.#expected <= 0) this.#closed(true);
-    } else if (msg.subject === this.#open) {
-      const isOrderly = ORDERLY.has(status);
-      this.#closed(isOrderly);
-      if (!isOrderly) void this.#repair(status === NO_RESPONDERS);
+    } else if (msg.subject === this.#open && status !== HEARTBEAT_STATUS) {
+      this.#closed(isHealthy);
+      if (!isHealthy) this.#repairLater();
     }
+  }
+
+  #expectLife(): void {
+    this.#cancelTimer();
+    this.#cancelTimer = this.#deps.link.clock.startTimer(SILENCE_MS_MAX, () => {
+      this.#closed(false);
+      void this.#repair();
+    });
   }
 
   #closed(pullsOn: boolean): void {
@@ -110,32 +130,26 @@ export class JobPuller {
     if (pullsOn) this.pull();
   }
 
-  /** The consumer does not answer: it may be gone. */
-  async #repair(asksAtOnce: boolean): Promise<void> {
-    if (this.#isRepairing || this.#isStopped) return;
+  /** The consumer may be gone: makes sure that it is there, then asks. */
+  async #repair(): Promise<void> {
+    if (this.#isRepairing || this.#isStopped || !this.#deps.link.connected) return;
     this.#isRepairing = true;
     const { jetStream, provisioner, stream, consumer } = this.#deps;
-    let isThere = false;
     try {
       await provisioner.run(`the job consumer ${stream}/${consumer}`, () => jetStream.api(`CONSUMER.INFO.${stream}.${consumer}`));
-      isThere = asksAtOnce;
-    } catch {
-      // Reported by the provisioner; tried again below.
-    }
-    this.#isRepairing = false;
-    if (isThere && this.#againMs === AGAIN_MS) {
-      // Once at once; a consumer that is there and yet does not answer is asked more and more seldom.
-      this.#againMs *= 2;
+      this.#isRepairing = false;
       this.pull();
-    } else {
-      this.#later();
+    } catch {
+      // Reported by the provisioner.
+      this.#isRepairing = false;
+      this.#repairLater();
     }
   }
 
-  #later(): void {
+  #repairLater(): void {
     if (this.#isStopped) return;
     this.#cancelTimer();
-    this.#cancelTimer = this.#deps.link.clock.startTimer(this.#againMs, () => this.pull());
+    this.#cancelTimer = this.#deps.link.clock.startTimer(this.#againMs, () => void this.#repair());
     this.#againMs = Math.min(AGAIN_MS_MAX, this.#againMs * 2);
   }
 }

@@ -92,7 +92,7 @@ export class NatsJobs implements Jobs {
     });
     const consumer: Consumer = { puller, open };
     this.#consumers.add(consumer);
-    puller.pull();
+    puller.start();
     return { stop: async () => this.#stop(consumer) };
   }
 

@@ -19,6 +19,8 @@ import { namesFor } from './wire';
 
 /** Keys whose revision is remembered; the oldest leaves first. */
 const SEEN_MAX = 20_000;
+/** A holder gives up long before it has tried as often. */
+const UNCONFIRMED_MAX = 16;
 
 const OPERATION_HEADER = 'KV-Operation';
 const EXPECTED_HEADER = 'Nats-Expected-Last-Subject-Sequence';
@@ -50,8 +52,8 @@ export class NatsLeases implements Leases {
   readonly #bucket: string;
   /** When a key's revision was first seen here, on this process's clock. */
   readonly #seen = new Map<string, { readonly revision: number; readonly atMs: number }>();
-  /** The last try to write a key whose answer did not come. */
-  readonly #unconfirmed = new Map<string, string>();
+  /** Tries to write a key whose answer did not come, since the last one whose did; the oldest leaves first. */
+  readonly #unconfirmed = new Map<string, readonly string[]>();
   #closed = false;
 
   constructor(deps: NatsLeasesDeps) {
@@ -126,12 +128,12 @@ export class NatsLeases implements Leases {
     const value = { instance, epoch, host, pid, acquired_at_ms: acquiredAtMs, fence, beat };
     // Counted from before it was sent: never later than the server counts.
     const sentAtMs = this.#now();
-    this.#unconfirmed.delete(key);
     const revision = await this.#put(key, Buffer.from(JSON.stringify(value)), expected, {}).catch((error: unknown) => {
-      this.#remember(this.#unconfirmed, key, beat);
+      this.#remember(this.#unconfirmed, key, [...(this.#unconfirmed.get(key) ?? []), beat].slice(-UNCONFIRMED_MAX));
       throw error;
     });
     if (revision === undefined) return undefined;
+    this.#unconfirmed.delete(key);
     this.#note(key, revision, sentAtMs);
     return { key, holder, fence: fence ?? revision, revision, expiresAtMs: sentAtMs + this.#deps.timing.leaseTtlMs };
   }
@@ -175,7 +177,7 @@ export class NatsLeases implements Leases {
   }
 
   #isOurUnconfirmed(key: string, { beat }: Stored): boolean {
-    return this.#unconfirmed.get(key) === beat;
+    return this.#unconfirmed.get(key)?.includes(beat) === true;
   }
 
   #note(key: string, revision: number, atMs: number): void {

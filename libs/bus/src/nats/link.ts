@@ -21,6 +21,11 @@ export interface SendOptions {
   readonly reply?: string;
 }
 
+/** How long closing waits for what is on its way out, milliseconds. */
+const CLOSE_FLUSH_MS = 1_000;
+/** How long the server may take to know of a subscription, milliseconds. */
+const CONFIRM_MS = 5_000;
+
 const EMPTY = new Uint8Array(0);
 
 export class NatsLink {
@@ -101,7 +106,7 @@ export class NatsLink {
   /** Resolves when the server knows of the subscription. @throws CONFIG_INVALID when it refuses it */
   async confirm(subject: string, subscription: Subscription): Promise<void> {
     // While the connection is away there is nothing to confirm: it subscribes anew when it stands.
-    await this.nc.flush().catch(() => undefined);
+    if (this.connected) await this.#within(CONFIRM_MS, this.nc.flush());
     if (!subscription.isClosed() || this.nc.isClosed()) return;
     throw new SessionError('CONFIG_INVALID', `the NATS server does not let this service subscribe to ${subject}`, {
       facts: { subject },
@@ -113,8 +118,16 @@ export class NatsLink {
     if (this.#closed) return;
     this.#closed = true;
     for (const finish of [...this.#waiting]) finish();
-    if (this.#connected) await this.nc.flush().catch(() => undefined);
+    // A server that hangs must not keep us: what it has not taken by then is lost.
+    if (this.#connected) await this.#within(CLOSE_FLUSH_MS, this.nc.flush());
     await this.nc.close();
+  }
+
+  async #within(patienceMs: number, act: Promise<void>): Promise<void> {
+    let cancel: () => void = () => undefined;
+    const late = new Promise<void>((resolve) => (cancel = this.clock.startTimer(patienceMs, resolve)));
+    await Promise.race([act.catch(() => undefined), late]);
+    cancel();
   }
 
   #encode(headers: Headers): MsgHdrs {

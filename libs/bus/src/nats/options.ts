@@ -1,4 +1,5 @@
 /** What a connection to NATS needs, and what it tells of itself; types only, so that importing them loads nothing. */
+import type { NatsConnection } from 'nats';
 import type { Bus } from '../bus';
 import type { BusClock } from '../clock';
 import type { BusTiming } from '../timing';
@@ -55,4 +56,13 @@ export interface NatsBus extends Bus {
   readonly connected: boolean;
   /** Called after each reconnect; what was published in between is lost here. @returns a function that ends it */
   onReconnect(listener: () => void): () => void;
+}
+
+/** For tests of what is left behind. */
+export interface NatsInternals {
+  readonly internals: {
+    readonly nc: NatsConnection;
+    /** Questions without answer, and calls and streams being served. */
+    readonly open: number;
+  };
 }

@@ -3,8 +3,8 @@
  *
  * Each message carries its number and, as reply subject, where this side takes `credit <n>`, `here`
  * and `cancel`. At most `STREAM_CREDIT` messages are sent ahead of the reader. The handler is left
- * alone (its signal aborts) when the reader cancels, grants nothing for `streamCreditMs`, or does
- * not answer beats: a reader that died holds nothing here for longer.
+ * alone (its signal aborts) when the reader cancels, grants nothing for `streamCreditMs`, has no
+ * subscription any more, or does not answer beats: one that died holds nothing here for longer.
  */
 import { CALL_HEADER } from '@sessions/contracts';
 import { SessionError } from '@sessions/domain';
@@ -17,7 +17,7 @@ import type { BusTiming } from '../timing';
 import type { RawHandler } from './endpoints';
 import type { Inbox, InboxPlace } from './inbox';
 import type { NatsLink } from './link';
-import { BEATS_MISSED_MAX, BEAT_HEADER, CONTROL } from './wire';
+import { BEATS_MISSED_MAX, BEAT_HEADER, CONTROL, NO_RESPONDERS } from './wire';
 
 export interface StreamSenderOptions {
   readonly link: NatsLink;
@@ -154,6 +154,8 @@ export class StreamSender {
   }
 
   #onControl(msg: Msg): void {
+    // The server says that nobody is left at the reader's subject.
+    if (msg.headers?.code === NO_RESPONDERS) return this.#serving.abort(new DOMException('the reader of the stream is gone', 'AbortError'));
     const text = msg.string();
     this.#heardAtMs = this.#options.link.clock.nowMs();
     if (text === CONTROL.CANCEL) return this.#serving.abort(new DOMException('the reader left the stream', 'AbortError'));
