@@ -15,7 +15,7 @@ import { acquireOwnership, type StoreOwnership } from './files/owner-file';
 import { startTicksOf } from './files/process-identity';
 import { quarantineCopy } from './files/quarantine';
 import { assertRealDirectories } from './files/real-directories';
-import { sweepDirectory } from './files/sweep-directory';
+import { disarmFormerOwner, sweepDirectory } from './files/sweep-directory';
 import type { LockReport } from './files/transcript-lock';
 import { IndexWorkerClient } from './index-worker-client';
 import type { JournalRecord } from './journal/codec';
@@ -93,6 +93,9 @@ export async function openStore(options: OpenStoreOptions): Promise<AgentStore> 
 
 async function openOwned(options: OpenStoreOptions, disk: FileSystem, layout: StoreLayout, ownership: StoreOwnership, notices: StoreNotice[]): Promise<AgentStore> {
   const nowMs = (): number => options.clock.nowMs();
+  await disarmFormerOwner({ fs: disk, layout, former: ownership.former });
+  const pool = new SegmentPool(disk, layout.ownDir, ownership.record.epoch);
+  await pool.removeInherited();
   // Read again now that the store is ours: the last owner may have written until a moment ago.
   const replayed = await readJournal(disk, layout.ownDir);
   for (const damage of replayed.damage) {
@@ -126,7 +129,7 @@ async function openOwned(options: OpenStoreOptions, disk: FileSystem, layout: St
     const partial = !opened.writable && options.acceptPartial !== true;
     if (partial) worker.startAt(Math.max(replayed.lastSeq, opened.appliedSeq));
     else notices.push(...(await replay(replayed, opened, { options, disk, layout, worker, reader })));
-    store = assemble({ options, disk, layout, ownership, worker, reader, replayed, opened, notices, writable: !partial });
+    store = assemble({ options, disk, layout, ownership, pool, worker, reader, replayed, opened, notices, writable: !partial });
     for (const notice of [...notices]) options.onNotice?.(notice);
     if (!partial && (opened.rewriteDue || !opened.writable)) store.rewriteSessionsFile();
     else if (store.isCheckpointDue) store.scheduleCheckpoint();
@@ -175,13 +178,14 @@ async function replay(replayed: ReplayedJournal, opened: OpenIndexReply, opening
 
 interface Assembly extends Opening {
   readonly ownership: StoreOwnership;
+  readonly pool: SegmentPool;
   readonly replayed: ReplayedJournal;
   readonly opened: OpenIndexReply;
   readonly notices: StoreNotice[];
   readonly writable: boolean;
 }
 
-function assemble({ options, disk, layout, ownership, worker, reader, replayed, opened, notices, writable }: Assembly): AgentStore {
+function assemble({ options, disk, layout, ownership, pool, worker, reader, replayed, opened, notices, writable }: Assembly): AgentStore {
   const nowMs = (): number => options.clock.nowMs();
   const monotonicMs = (): number => performance.now();
   const notice = (found: StoreNotice): void => {
@@ -193,7 +197,6 @@ function assemble({ options, disk, layout, ownership, worker, reader, replayed, 
   let checking: Promise<void> = Promise.resolve();
   // Made anew just now, or left by an owner that closed in order.
   let isIndexSound = opened.closedCleanly || (opened.origin !== 'current' && opened.origin !== 'merged-edits');
-  const pool = new SegmentPool(disk, layout.ownDir, ownership.record.epoch);
   const journal = new Journal({
     fs: disk,
     pool,
@@ -257,7 +260,7 @@ function assemble({ options, disk, layout, ownership, worker, reader, replayed, 
     isIndexSound: () => isIndexSound,
     onClose: async () => {
       background.abort();
-      await checking;
+      await Promise.all([checking, sweeping]);
     },
   });
   if (!isIndexSound) {
@@ -266,8 +269,8 @@ function assemble({ options, disk, layout, ownership, worker, reader, replayed, 
       isIndexSound = sound;
     });
   }
-  void sweepDirectory({ fs: disk, layout, epoch: ownership.record.epoch, former: ownership.former, nowMs, onLockReport: lockReport, signal: background.signal });
-  void pool.removeInherited().then(() => pool.prepare(), () => undefined);
+  const sweeping = sweepDirectory({ fs: disk, layout, epoch: ownership.record.epoch, former: ownership.former, nowMs, onLockReport: lockReport, signal: background.signal });
+  pool.prepare();
   return store;
 }
 
