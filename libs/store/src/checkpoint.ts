@@ -6,7 +6,8 @@
  *     the index remembers the new identity → recycle the segments (and end the current one, if it
  *     is large, for the next checkpoint)
  *
- * Dying between any two steps loses nothing: the journal goes last.
+ * Dying between any two steps loses nothing: the journal goes last, and what a transcript that cannot
+ * be written lacks stays in it.
  */
 import { randomUUID } from 'node:crypto';
 import { SessionError } from '@sessions/domain';
@@ -54,6 +55,8 @@ export interface CheckpointParts {
 }
 
 export interface CheckpointReport {
+  /** Set while the journal keeps lines of a transcript that cannot be written: its first sequence. */
+  readonly heldFromSeq?: number;
   readonly seq: number;
   readonly bytes: number;
   readonly entriesCount: number;
@@ -80,8 +83,10 @@ export async function runCheckpoint(parts: CheckpointParts): Promise<CheckpointR
     });
     // Only a checkpoint that came through frees anything: one that fails must not eat the disk.
     parts.journal.seal();
-    if (indexDurable) await parts.journal.recycleThrough(Math.min(seq, written.seq));
-    return { seq: written.seq, bytes: written.bytes, entriesCount: written.entriesCount, durationMs: parts.monotonicMs() - startedAt };
+    const { heldFromSeq = Number.MAX_SAFE_INTEGER } = written;
+    if (indexDurable) await parts.journal.recycleThrough(Math.min(seq, written.seq, heldFromSeq - 1));
+    const held = written.heldFromSeq === undefined ? {} : { heldFromSeq: written.heldFromSeq };
+    return { seq: written.seq, bytes: written.bytes, entriesCount: written.entriesCount, durationMs: parts.monotonicMs() - startedAt, ...held };
   }
 }
 
@@ -90,13 +95,13 @@ async function writeTemp(
   parts: CheckpointParts,
   tempFile: string,
   seq: number,
-): Promise<{ seq: number; bytes: number; entriesCount: number } | undefined> {
+): Promise<{ seq: number; bytes: number; entriesCount: number; heldFromSeq: number | undefined } | undefined> {
   const { fs, layout, edits } = parts;
   try {
     const written = await parts.worker.call('writeCheckpoint', { seq, tempFile, nowMs: parts.nowMs() });
     // A line that has no room is no sync that failed: this checkpoint fails, and the store goes on.
-    const touched = await parts.transcripts.settleTouched();
-    await believeSync(layout.dir, parts.transcripts.sync(touched));
+    const { files, heldFromSeq } = await parts.transcripts.settleTouched();
+    await believeSync(layout.dir, parts.transcripts.sync(files));
     parts.fence();
     if (!(await edits.isUnchanged())) {
       await fs.unlink(tempFile);
@@ -117,7 +122,7 @@ async function writeTemp(
     } finally {
       edits.pause(false);
     }
-    return written;
+    return { ...written, heldFromSeq };
   } catch (error) {
     await fs.unlink(tempFile).catch(() => undefined);
     throw error;
