@@ -8,6 +8,8 @@ import { openStore } from './open-store';
 import type { Mutation } from './types';
 
 const BUSY_MS = 1500;
+/** The courtesy lock of an idle transcript is given back by then. */
+const LOCK_GIVEN_BACK_MS = 400;
 
 let dir: string;
 let store: AgentStore;
@@ -149,4 +151,16 @@ it('shows a busy session whole to every reader while others look at the lists', 
       expect(page?.totalMessages).toBeGreaterThan(before);
     }),
   ]);
+});
+
+it('names the directory that somebody moved away, serves nothing empty in its place, and goes on when it is back', async () => {
+  await store.mutate(message('calm'));
+  await store.checkpoint();
+  await new Promise((resolve) => setTimeout(resolve, LOCK_GIVEN_BACK_MS));
+  fs.renameSync(dir, `${dir}.away`);
+  await expect(store.mutate(message('calm'))).rejects.toMatchObject({ reason: 'STORE_UNREADABLE', facts: { path: dir } });
+  await expect(linesOf('calm')).rejects.toMatchObject({ reason: 'STORE_UNREADABLE' });
+  fs.renameSync(`${dir}.away`, dir);
+  await store.mutate(message('calm'));
+  expect([await linesOf('calm'), store.failure]).toEqual([2, undefined]);
 });

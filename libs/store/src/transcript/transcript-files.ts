@@ -7,7 +7,7 @@ import { constants } from 'node:fs';
 import * as path from 'node:path';
 import { SessionError } from '@sessions/domain';
 import { hasErrorCode, type FileSystem } from '../files/file-system';
-import { assertRealDirectory } from '../files/real-directories';
+import { assertStandingDirectory } from '../files/real-directories';
 import { acquireTranscriptLock, type LockReport, type TranscriptLock } from '../files/transcript-lock';
 import type { RelocateOp } from '../journal/codec';
 import type { TranscriptTail } from '../types';
@@ -266,7 +266,7 @@ export class TranscriptFiles {
     const { fs, ownDir, epoch, pid, startTicks, lock, nowMs, onLockReport } = this.#options;
     const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
     // Before the lock file is made beside the transcript.
-    await assertRealDirectory(path.dirname(transcript.path));
+    await assertStandingDirectory(path.dirname(transcript.path));
     const held = await acquireTranscriptLock(transcript.path, { fs, tempDir: ownDir, pid, startTicks, epoch, ...lock, nowMs, sleep, onReport: onLockReport });
     try {
       transcript.tail = await this.#currentTail(transcript);
