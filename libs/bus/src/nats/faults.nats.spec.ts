@@ -82,6 +82,17 @@ describe('a server that is restarted', () => {
     expect(kinds()).toEqual(expect.arrayContaining(['connected', 'disconnected', 'reconnected']));
   });
 
+  it('gets the events that were published while the publisher\'s connection was away', async () => {
+    const [writer, router] = [await connect('store-writer'), await connect('router')];
+    const seen: number[] = [];
+    await router.events.subscribe(subjects.events(), Event, ({ seq }) => void seen.push(seq));
+    void internals(writer).nc.reconnect();
+    await until(() => !writer.connected);
+    for (const seq of [1, 2, 3]) writer.events.publish(subjects.event('main', 'changed', 'k'), Event, Event.create({ agentId: 'main', seq }));
+    await until(() => seen.length === 3);
+    expect(seen).toEqual([1, 2, 3]);
+  });
+
   it('makes calls wait for it a moment, then say that nobody can be asked', async () => {
     const router = await connect('router');
     await server.kill();
@@ -312,6 +323,28 @@ describe('what is left behind', () => {
   });
 });
 
+describe('a job that silences its workers', () => {
+  it('is a dead letter after the last delivery, though nobody could say so', async () => {
+    const bus = await connect('agent-runner', { timing: { ...TIMING, ackWaitMs: 250 } });
+    const { nc } = internals(bus);
+    const publish = nc.publish.bind(nc);
+    // Nothing that a worker says of a job arrives: as if each had been killed at work.
+    nc.publish = (subject, ...more) => (subject.startsWith('$JS.ACK.') && more[0] !== '+TERM' ? undefined : publish(subject, ...more));
+    const deliveries: number[] = [];
+    const work = (job: { readonly delivery: number }): Promise<void> => {
+      deliveries.push(job.delivery);
+      return new Promise(() => undefined);
+    };
+    await bus.jobs.consume(subjects.jobs('turn'), TurnJob, work, { concurrency: 10 });
+    await bus.jobs.publish(subjects.job('turn', 'main'), TurnJob, TurnJob.create({ runId: 'r' }), 'turn:main:r:1');
+    await until(() => kinds().includes('dead-letter'));
+    expect(deliveries).toEqual([1, 2, 3, 4, 5]);
+    expect(await bus.jobs.listDead(subjects.jobs('turn'))).toMatchObject([{ messageId: 'turn:main:r:1', deliveries: MAX_DELIVERIES }]);
+    await wait(600);
+    expect(deliveries).toHaveLength(MAX_DELIVERIES);
+  });
+});
+
 describe('permissions and sizes', () => {
   it('that the server refuses are reported and named, not waited for', async () => {
     await server.stop();
@@ -386,7 +419,12 @@ async function again<T>(act: () => Promise<T>): Promise<T> {
 }
 
 interface Internals {
-  readonly nc: { close(): Promise<void>; readonly protocol: { readonly subscriptions: { size(): number } } };
+  readonly nc: {
+    close(): Promise<void>;
+    publish(subject: string, ...more: unknown[]): void;
+    reconnect(): Promise<void>;
+    readonly protocol: { readonly subscriptions: { size(): number } };
+  };
   readonly open: number;
 }
 
