@@ -101,6 +101,11 @@ export interface SubscribeOptions {
   readonly waiting?: number;
   /** `drop-newest` counts what it drops; `end` ends the subscription (OVERLOADED). Default `end`. */
   readonly whenSlow?: SlowSubscriber;
+  /**
+   * Events may have been lost on their way here, by a reconnect: what they told has to be read again.
+   * May be called between two events.
+   */
+  readonly onGap?: () => void;
 }
 
 export interface Subscription {

@@ -40,7 +40,7 @@ export function describeLeases(create: CreateHarness): void {
 
     it('end unless they are renewed', async () => {
       const lease = await acquired(harness, 1);
-      await harness.advance(harness.timing.leaseTtlMs + 1);
+      await harness.advance(harness.timing.leaseTtlMs + 1 + harness.slackMs);
       expect(await harness.bus.leases.read(KEY)).toBeUndefined();
       expect(await reasonOf(harness.bus.leases.renew(lease))).toBe('EPOCH_SUPERSEDED');
     });
@@ -60,7 +60,7 @@ export function describeLeases(create: CreateHarness): void {
 
     it('fence a holder that slept: its successor has the higher number, it cannot renew', async () => {
       const old = await acquired(harness, 1);
-      await harness.advance(harness.timing.leaseTtlMs + 1);
+      await harness.advance(harness.timing.leaseTtlMs + 1 + harness.slackMs);
       const next = await acquired(harness, 2);
       expect(next.fence).toBeGreaterThan(old.fence);
       expect(await reasonOf(harness.bus.leases.renew(old))).toBe('EPOCH_SUPERSEDED');
