@@ -48,7 +48,6 @@ export class LeasedOwnership {
   readonly #rebalancing: Rebalancing;
   #served: Served[] = [];
   #timer: Timer | undefined;
-  #looking: Promise<void> | undefined;
   #draining = false;
   #drained: Promise<void> | undefined;
 
@@ -94,7 +93,7 @@ export class LeasedOwnership {
     this.#timer?.cancel();
     this.#drained ??= (async () => {
       await Promise.all(this.#served.map((served) => served.stop()));
-      await Promise.all([this.#looking, this.#claims.settled()]);
+      await this.#claims.settled();
       await this.#held.leaveAll();
       await this.#members.leave();
     })();
@@ -167,7 +166,7 @@ export class LeasedOwnership {
     this.#timer = this.#deps.clock.setTimer(
       LOOK_AROUND_MS,
       () => {
-        this.#looking = this.#lookAround().finally(() => this.#lookLater());
+        void this.#lookAround().finally(() => this.#lookLater());
       },
       { keepsAlive: false },
     );
