@@ -227,6 +227,21 @@ describe('a lease', () => {
   });
 });
 
+describe('a lease that is in doubt', () => {
+  it('is settled by the next claim at the same writer, without two owners in one process', async () => {
+    const house = new House();
+    const a = await house.start('a');
+    await house.claimAt(a, 'x');
+    const first = await house.deliver('x', 'one');
+    house.clock.setNowMs(house.clock.nowMs() + 21_000);
+    expect(await house.claimAt(a, 'x')).toMatchObject({ owner: 'store-writer/a', epoch: first.epoch + 1 });
+    await house.deliver('x', 'two');
+    expect(await house.texts('x')).toEqual(['one', 'two']);
+    await house.clock.advance(20_000);
+    expect((await house.bus.leases.read('store.x'))?.holder.epoch).toBe(first.epoch + 1);
+  });
+});
+
 describe('rebalancing', () => {
   it('moves a bounded number of agents at a time until each is where it should be', async () => {
     const house = new House();
