@@ -108,7 +108,7 @@ export function scanSegment(file: string, { firstSeq, epoch }: SegmentName, byte
       continue;
     }
     const next = findLaterFrame(bytes, offset + 1, seed, expected);
-    durableSeq ??= durableSeqIn(bytes, offset + 1, seed, expected);
+    durableSeq ??= durableSeqFrom(next, bytes, seed);
     // Frames of one group may land in any order: only what a later group calls durable is missed.
     if (next === undefined || durableSeq < expected) break;
     holes.push({ offset, fromSeq: expected, toSeq: Math.min(next.seq - 1, durableSeq) });
@@ -126,15 +126,22 @@ function isHeaderOf(bytes: Buffer, firstSeq: number, epoch: number): boolean {
   return header?.firstSeq === firstSeq && header.epoch === epoch;
 }
 
+/** Place of the sequence in a frame's header. */
+const SEQ_OFFSET = 8;
+const ZEROS = Buffer.alloc(4_096);
+
 interface FoundFrame {
   readonly offset: number;
   readonly seq: number;
   readonly syncedSeq: number;
 }
 
-/** A damaged record hides its length, so every later offset is a candidate; runs only over damage. */
+/**
+ * A damaged record hides its length, so every later offset is a candidate. A segment's unused end is
+ * zero and holds no sequence: it is passed over, or each opening of a store would stand still there.
+ */
 function findLaterFrame(bytes: Buffer, from: number, seed: number, expected: number): FoundFrame | undefined {
-  const last = bytes.length - FRAME_HEADER_BYTES;
+  const last = Math.min(bytes.length - FRAME_HEADER_BYTES, lastNonZero(bytes, from) - SEQ_OFFSET);
   for (let offset = from; offset <= last; offset += 1) {
     const seq = bytes.readUInt32LE(offset + 8) + bytes.readUInt32LE(offset + 12) * 2 ** 32;
     if (seq <= expected || seq > expected + bytes.length) continue;
@@ -144,13 +151,19 @@ function findLaterFrame(bytes: Buffer, from: number, seed: number, expected: num
   return undefined;
 }
 
-/** Highest sequence that any later frame calls durable; 0 for none. */
-function durableSeqIn(bytes: Buffer, from: number, seed: number, expected: number): number {
+/** Place of the last byte from `from` on that is not zero; -1 when all are. */
+function lastNonZero(bytes: Buffer, from: number): number {
+  let end = bytes.length;
+  while (end - ZEROS.length >= from && ZEROS.equals(bytes.subarray(end - ZEROS.length, end))) end -= ZEROS.length;
+  while (end > from && bytes[end - 1] === 0) end -= 1;
+  return end > from ? end - 1 : -1;
+}
+
+/** Highest sequence that `frame` or any one behind it calls durable; 0 for none. */
+function durableSeqFrom(found: FoundFrame | undefined, bytes: Buffer, seed: number): number {
   let durableSeq = 0;
-  let frame = findLaterFrame(bytes, from, seed, expected);
-  while (frame !== undefined) {
+  for (let frame = found; frame !== undefined; frame = findLaterFrame(bytes, frame.offset + 1, seed, frame.seq)) {
     durableSeq = Math.max(durableSeq, frame.syncedSeq);
-    frame = findLaterFrame(bytes, frame.offset + 1, seed, frame.seq);
   }
   return durableSeq;
 }
