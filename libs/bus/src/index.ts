@@ -74,3 +74,7 @@ export { DEFAULT_SUBJECT_PREFIX, EVENT_TYPES, JOB_TYPES, createSubjects, methodO
 export type { EventSelection, EventType, JobType, ParsedSubject, Subjects } from './subjects';
 export { DEFAULT_TIMING } from './timing';
 export type { BusTiming } from './timing';
+export { createJobWorker } from './job-worker';
+export type { HandleJob, JobAnswer, JobEnd, JobHandling, JobOutcome, JobWorker, JobWorkerOptions } from './job-worker';
+export { traceBus } from './traced-bus';
+export type { BusSpan, BusTracer } from './traced-bus';

@@ -101,6 +101,22 @@ export class NatsLeases implements Leases {
     return { key, holder: stored.holder, fence: stored.fence ?? revision, revision, expiresAtMs };
   }
 
+  async list(prefix: string): Promise<readonly Lease[]> {
+    const { jetStream, provisioner } = this.#deps;
+    const root = this.#subject('');
+    // A filter holds whole tokens; what it lets through beside the prefix is left out below.
+    const filter = `${root}${prefix.endsWith('.') ? prefix : ''}>`;
+    try {
+      const { state } = await provisioner.run(this.#what(), () => jetStream.api(`STREAM.INFO.KV_${this.#bucket}`, { subjects_filter: filter }));
+      const { subjects } = state as { readonly subjects?: Readonly<Record<string, number>> };
+      const keys = Object.keys(subjects ?? {}).map((subject) => subject.slice(root.length)).filter((key) => key.startsWith(prefix));
+      const leases = await Promise.all(keys.map((key) => this.read(key)));
+      return leases.filter((lease) => lease !== undefined);
+    } catch (error) {
+      throw this.#toError(error);
+    }
+  }
+
   close(): void {
     this.#closed = true;
   }
