@@ -23,7 +23,7 @@ WORKDIR /app
 COPY --from=manifests /app ./
 RUN --mount=type=cache,target=/root/.npm npm ci
 COPY . .
-RUN NX_DAEMON=false npx nx run-many -t build -p cli,router-app,store-writer-app,maintenance-scheduler-app,compaction-worker-app,agent-runner-app
+RUN --mount=type=cache,target=/app/.nx NX_DAEMON=false npx nx run-many -t build -p cli,router-app,store-writer-app,maintenance-scheduler-app,compaction-worker-app,agent-runner-app
 
 FROM node:20-bookworm-slim AS packages
 WORKDIR /app

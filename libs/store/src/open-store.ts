@@ -45,6 +45,8 @@ export interface OpenStoreOptions {
   readonly clock: { nowMs(): number };
   /** Epoch that a lease has granted; the store's own may be higher. */
   readonly epochFloor?: number;
+  /** The lease that granted `epochFloor` is held: the lock is taken from an owner among writers that is still there. Default false. */
+  readonly takesOver?: boolean;
   /** `sync`: `sessions.json` is written before each acknowledgement. */
   readonly flush?: 'checkpoint' | 'sync';
   readonly checkpointDelayMs?: number;
@@ -79,6 +81,7 @@ export async function openStore(options: OpenStoreOptions): Promise<AgentStore> 
       transport: options.transport,
       nowMs: options.clock.nowMs(),
       epochFloor: Math.max(options.epochFloor ?? 1, journalBefore.highestEpoch + 1),
+      ...(options.takesOver === true && options.epochFloor !== undefined ? { takesOverBelow: options.epochFloor } : {}),
       onBrokenRecord: (copy) => notices.push({ kind: 'damage', message: 'the owner record could not be read; it is set aside', ...(copy === undefined ? {} : { path: copy }) }),
       ...(options.nativeBinding === undefined ? {} : { nativeBinding: options.nativeBinding }),
     }),

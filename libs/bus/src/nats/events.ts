@@ -1,6 +1,8 @@
 /**
- * Events over core NATS: to whoever is connected at that moment. Nothing is kept; what is published
- * while a connection is away is lost for it, and `onGap` says so. Each subscriber's queue is bounded.
+ * Events over core NATS: to whoever is connected at that moment. What is published while a subscriber's
+ * connection is away is lost for it, and `onGap` says so. What is published here while our own is away
+ * waits for it, at most `UNSENT_BYTES_MAX`; beyond, the oldest leaves, so that later ones show the gap.
+ * Each subscriber's queue is bounded.
  */
 import { SessionError } from '@sessions/domain';
 import type { Events, MessageCodec, SubscribeOptions, Subscription } from '../bus';
@@ -9,15 +11,26 @@ import type { EventHandler } from '../event-queue';
 import { MAX_PAYLOAD_BYTES, checkSize } from '../limits';
 import type { NatsLink } from './link';
 
+const UNSENT_BYTES_MAX = 8 * 1024 * 1024;
+
+interface Unsent {
+  readonly subject: string;
+  readonly payload: Uint8Array;
+}
+
 export class NatsEvents implements Events {
   readonly #link: NatsLink;
   readonly #subscribers = new Set<EventQueue>();
   readonly #endReconnect: () => void;
+  #unsent: Unsent[] = [];
+  #unsentBytes = 0;
+  #droppedCount = 0;
   #closed = false;
 
   constructor(link: NatsLink) {
     this.#link = link;
     this.#endReconnect = link.onReconnect(() => {
+      this.#sendUnsent();
       for (const subscriber of [...this.#subscribers]) subscriber.noteGap();
     });
   }
@@ -26,8 +39,8 @@ export class NatsEvents implements Events {
     if (this.#closed) throw new SessionError('SHUTTING_DOWN', 'the bus is closed');
     const payload = codec.encode(event).finish();
     checkSize(`the event ${subject}`, payload.length, MAX_PAYLOAD_BYTES);
-    // Nobody hears it while the connection is away; the gap in the numbers tells of it afterwards.
-    this.#link.sendIfConnected(subject, payload);
+    if (this.#link.connected) this.#link.send(subject, payload);
+    else this.#keep({ subject, payload });
   }
 
   async subscribe<T>(
@@ -61,6 +74,23 @@ export class NatsEvents implements Events {
     this.#closed = true;
     this.#endReconnect();
     await Promise.all([...this.#subscribers].map((one) => one.stop()));
+  }
+
+  #keep(event: Unsent): void {
+    this.#unsent.push(event);
+    this.#unsentBytes += event.payload.length;
+    while (this.#unsentBytes > UNSENT_BYTES_MAX) {
+      this.#unsentBytes -= this.#unsent.shift()?.payload.length ?? 0;
+      this.#droppedCount += 1;
+    }
+  }
+
+  #sendUnsent(): void {
+    const [unsent, dropped] = [this.#unsent, this.#droppedCount];
+    this.#unsent = [];
+    this.#unsentBytes = this.#droppedCount = 0;
+    for (const { subject, payload } of unsent) this.#link.sendIfConnected(subject, payload);
+    if (dropped > 0) this.#link.report({ kind: 'error', message: 'events were dropped while the connection was away', dropped });
   }
 
   #reportSlow({ pattern, dropped }: EventQueue, error: Error | undefined): void {

@@ -1,8 +1,8 @@
 /**
  * The caller's side of one unary call: its answer, its time, its cancelling.
  *
- * During a hand-over two owners of a store may hear the call. A refusal NOT_OWNER therefore waits a
- * moment for the other one's answer.
+ * During a hand-over two owners of a store may hear the call. A refusal of one that is not its owner
+ * therefore waits a moment for the other one's answer.
  */
 import { SessionError } from '@sessions/domain';
 import type { Msg } from 'nats';
@@ -14,6 +14,9 @@ import { refusedError } from './inbox';
 import type { Inbox, InboxPlace, Lost } from './inbox';
 import type { NatsLink } from './link';
 import { CONTROL, HAND_OVER_PATIENCE_MS, NO_RESPONDERS, WORKING_HEADER, readHeaders } from './wire';
+
+/** What an owner of before, or one that stops, says. */
+const HANDED_OVER: ReadonlySet<string> = new Set(['NOT_OWNER', 'NO_OWNER', 'EPOCH_SUPERSEDED']);
 
 export interface PendingCallOptions {
   readonly link: NatsLink;
@@ -82,7 +85,7 @@ export class PendingCall {
     }
     try {
       const error = errorFromHeaders(headers);
-      if (error?.reason === 'NOT_OWNER') {
+      if (error !== undefined && HANDED_OVER.has(error.reason)) {
         this.#cancelHandOver ??= link.clock.startTimer(HAND_OVER_PATIENCE_MS, () => this.#fail(error));
         return;
       }

@@ -102,6 +102,9 @@ async function ensureStream(jetStream: JetStream, config: StreamConfig): Promise
     await jetStream.api(`STREAM.CREATE.${config.name}`, config);
   } catch (error) {
     if (!(error instanceof JetStreamRefusal && error.errCode === JS_ERROR.STREAM_EXISTS)) throw error;
-    await jetStream.api(`STREAM.UPDATE.${config.name}`, config);
+    const { config: present } = (await jetStream.api(`STREAM.INFO.${config.name}`)) as { readonly config?: StreamConfig };
+    // A set-up without a word of copies does not take any away.
+    const replicas = Math.max(Number(present?.['num_replicas'] ?? 1), Number(config['num_replicas']));
+    await jetStream.api(`STREAM.UPDATE.${config.name}`, { ...present, ...config, num_replicas: replicas });
   }
 }

@@ -73,7 +73,7 @@ export function createStoreWriter(deps: StoreWriterDeps): Service {
       const epochFloor = leased?.admit(agentId);
       const store = await (deps.openStore ?? openStore)({
         ...optionsOf(deps, agentId, sessionsFile(agentId as AgentId)),
-        ...(epochFloor === undefined ? {} : { epochFloor }),
+        ...(epochFloor === undefined ? {} : { epochFloor, takesOver: true }),
         onNotice: reports.notice,
         onFailure: (error) => {
           onFailure();

@@ -11,7 +11,7 @@ import { SessionError, type AgentId, type LeaseTerms } from '@sessions/domain';
 import type { Clock, Logger } from '@sessions/host';
 import { isOwnerGone, recordedEpoch } from '@sessions/store';
 import type { HeldAgents } from './held-agents';
-import { LEASE_CALL_MS, LeaseKeeper, answered } from './lease-keeper';
+import { LEASE_CALL_MS, LeaseKeeper, answered, isSameProcess } from './lease-keeper';
 
 /** How often a claim that is overtaken by others is tried before its caller is asked to come again. */
 export const ACQUIRE_TRIES_MAX = 3;
@@ -64,6 +64,8 @@ export class Claims {
     await held.settled(agentId);
     const present = await held.answer(agentId);
     if (present !== undefined) return present;
+    // Held, but not to be relied on: its time is over, and nobody has noticed yet.
+    await held.leave(agentId);
     await held.makeRoom();
     const taken = await this.#acquire(agentId);
     return taken instanceof LeaseKeeper ? held.enter(agentId, taken, () => beforeOpening(agentId)) : taken;
@@ -88,13 +90,12 @@ export class Claims {
     throw new SessionError('NO_OWNER', `the lease of agent ${agentId} changes hands`, { facts: { agentId }, retryAfterMs: COME_AGAIN_MS });
   }
 
-  /** The lease is one of ours that no store goes with (its answer got lost), or its owner is dead beyond doubt. */
+  /** The lease is one of ours that no store goes with (an answer got lost, this container was started again), or its owner is dead beyond doubt. */
   #mayTakeFrom(agentId: AgentId, { holder }: Lease): boolean {
     const { logger, sessionsFile, nativeBinding } = this.#deps;
-    const self = this.#deps.holder(0);
-    if (holder.instance === self.instance && holder.host === self.host && holder.pid === self.pid) return true;
+    if (isSameProcess(holder, this.#deps.holder(0))) return true;
     if (!isOwnerGone(agentId, sessionsFile(agentId), holder, nativeBinding)) return false;
-    logger.warn('the owner of a store is dead; its lease is taken over', { agentId, epoch: holder.epoch, peer: holder.instance });
+    logger.warn('the owner of a store is dead; its lease is taken over', { agentId, epoch: holder.epoch, member: holder.instance });
     return true;
   }
 

@@ -146,9 +146,14 @@ export function momentOf(clock: Clock): Moment {
   return { wallMs: clock.nowMs(), steadyMs: clock.monotonicMs() };
 }
 
+/** Same process, or the one that took its place in a container that was started again. */
+export function isSameProcess(one: LeaseHolder, other: LeaseHolder): boolean {
+  return one.instance === other.instance && one.host === other.host && one.pid === other.pid;
+}
+
 /** Same process, same acquiring; the epoch may have grown. */
-export function isSameHolder(one: LeaseHolder, other: LeaseHolder): boolean {
-  return one.instance === other.instance && one.host === other.host && one.pid === other.pid && one.acquiredAtMs === other.acquiredAtMs;
+function isSameHolder(one: LeaseHolder, other: LeaseHolder): boolean {
+  return isSameProcess(one, other) && one.acquiredAtMs === other.acquiredAtMs;
 }
 
 /** @throws DEADLINE when `work` takes longer; it goes on and nobody hears of it. */

@@ -12,9 +12,9 @@
  */
 import { StoreServiceListAgentsResponse, StoreServiceService, type ClaimStoreResponse } from '@sessions/contracts';
 import { serveService, type Served } from '@sessions/bus';
-import { SessionError, asAgentId, type AgentId } from '@sessions/domain';
+import { SessionError, asAgentId, type AgentId, type LeaseTerms } from '@sessions/domain';
 import { isOwnerGone } from '@sessions/store';
-import type { Timer } from '@sessions/host';
+import type { Clock, Timer } from '@sessions/host';
 import { coversAgent, notCovered } from '../covered-agents';
 import { listAgents } from '../list-agents';
 import { POOL_METHODS, POOL_QUEUE_GROUP, type OwnershipDeps } from '../ownership';
@@ -26,8 +26,6 @@ import { HeldAgents } from './held-agents';
 import { askPeers, mergeAgents, notHere, writerAway } from './other-volumes';
 import { Rebalancing } from './rebalancing';
 import { WriterMembers } from './writer-members';
-import type { Clock } from '@sessions/host';
-import type { LeaseTerms } from '@sessions/domain';
 
 /** How often this writer looks around: who is there, what is idle, what should be elsewhere. */
 export const LOOK_AROUND_MS = 10_000;
@@ -48,7 +46,6 @@ export class LeasedOwnership {
   readonly #rebalancing: Rebalancing;
   #served: Served[] = [];
   #timer: Timer | undefined;
-  #looking: Promise<void> | undefined;
   #draining = false;
   #drained: Promise<void> | undefined;
 
@@ -80,6 +77,7 @@ export class LeasedOwnership {
   /** Makes sure that the agent has an owner, here or elsewhere, and says who it is. */
   async claim(agent: string): Promise<ClaimStoreResponse> {
     const agentId = asAgentId(agent);
+    this.#refuseWhileDraining();
     if (await this.#isHere(agentId)) return this.#claimHere(agentId);
     const answers = await askPeers(this.#members, agentId, await this.#peers());
     if (answers.answer !== undefined) return answers.answer;
@@ -94,7 +92,7 @@ export class LeasedOwnership {
     this.#timer?.cancel();
     this.#drained ??= (async () => {
       await Promise.all(this.#served.map((served) => served.stop()));
-      await Promise.all([this.#looking, this.#claims.settled()]);
+      await this.#claims.settled();
       await this.#held.leaveAll();
       await this.#members.leave();
     })();
@@ -123,7 +121,7 @@ export class LeasedOwnership {
   }
 
   async #claimHere(agentId: AgentId): Promise<ClaimStoreResponse> {
-    if (this.#draining) throw new SessionError('SHUTTING_DOWN', 'this store-writer is shutting down');
+    this.#refuseWhileDraining();
     if (!(await this.#isHere(agentId))) throw notHere(agentId, this.#deps.instance);
     return this.#claims.claim(agentId);
   }
@@ -137,6 +135,10 @@ export class LeasedOwnership {
     const answers = await askPeers(this.#members, agentId, await this.#peers());
     if (answers.answer !== undefined) throw new SessionError('NO_OWNER', `the files of agent ${agentId} are with another writer`, { facts: { agentId } });
     if (answers.silent.length > 0) throw writerAway(agentId, answers.silent);
+  }
+
+  #refuseWhileDraining(): void {
+    if (this.#draining) throw new SessionError('SHUTTING_DOWN', 'this store-writer is shutting down');
   }
 
   async #peers(): Promise<readonly string[]> {
@@ -167,7 +169,7 @@ export class LeasedOwnership {
     this.#timer = this.#deps.clock.setTimer(
       LOOK_AROUND_MS,
       () => {
-        this.#looking = this.#lookAround().finally(() => this.#lookLater());
+        void this.#lookAround().finally(() => this.#lookLater());
       },
       { keepsAlive: false },
     );

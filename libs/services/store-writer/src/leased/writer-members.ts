@@ -11,7 +11,7 @@ import { StoreServiceService } from '@sessions/contracts';
 import { createClient, subjectToken, type Bus, type Client, type LeaseHolder, type Subjects } from '@sessions/bus';
 import type { LeaseTerms } from '@sessions/domain';
 import type { Clock, Logger } from '@sessions/host';
-import { LEASE_CALL_MS, LeaseKeeper, answered, isSameHolder } from './lease-keeper';
+import { LEASE_CALL_MS, LeaseKeeper, answered, isSameProcess } from './lease-keeper';
 
 export const SERVICE_NAME = 'store-writer';
 /** Members that are looked at; a house with more of them places agents among these. */
@@ -33,13 +33,11 @@ export interface WriterMembersDeps {
 
 export class WriterMembers {
   readonly #deps: WriterMembersDeps;
-  readonly #startedAtMs: number;
   #presence: LeaseKeeper | undefined;
   #left = false;
 
   constructor(deps: WriterMembersDeps) {
     this.#deps = deps;
-    this.#startedAtMs = deps.clock.nowMs();
   }
 
   /** How this process calls itself in leases. */
@@ -53,10 +51,10 @@ export class WriterMembers {
     if (this.#presence !== undefined || this.#left) return;
     const { bus, clock, logger, instance, isGone } = this.#deps;
     const key = `${PREFIX}${subjectToken(instance)}`;
-    const holder = { ...this.holder(0), acquiredAtMs: this.#startedAtMs };
+    const holder = this.holder(0);
     try {
       const present = await answered(clock, LEASE_CALL_MS, bus.leases.read(key));
-      const isOurs = present !== undefined && (isSameHolder(present.holder, holder) || isGone(present.holder));
+      const isOurs = present !== undefined && (isSameProcess(present.holder, holder) || isGone(present.holder));
       if (isOurs) await answered(clock, LEASE_CALL_MS, bus.leases.release(present));
       const kept = await LeaseKeeper.acquire({ leases: bus.leases, ...this.#deps }, key, holder, () => (this.#presence = undefined));
       if (kept !== undefined && this.#left) await kept.release();

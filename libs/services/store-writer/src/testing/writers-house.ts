@@ -12,7 +12,8 @@ import { createStoreWriter, type StoreWriterDeps } from '../store-writer';
 import { newStateDir, subjects, telegram, textOf } from './writer-bench';
 
 const TEST_LIMIT_MS = 60_000;
-const EVENTUALLY_MS = 10_000;
+const PAUSE_MS = 2;
+const EVENTUALLY_MS = 30_000;
 const houses: House[] = [];
 const PASSING: ReadonlySet<string> = new Set(['NOT_OWNER', 'NO_OWNER', 'EPOCH_SUPERSEDED', 'SHUTTING_DOWN', 'SESSION_LOCKED']);
 
@@ -92,11 +93,19 @@ export class House {
     return writer;
   }
 
-  /** Hands everything over and ends the writer. */
+  /** Hands everything over and ends the writer; time goes on for what waits for an answer. */
   async stop(writer: HouseWriter): Promise<void> {
     this.writers.splice(this.writers.indexOf(writer), 1);
-    await writer.service.drain();
-    await writer.service.stop();
+    let ended = false;
+    const ending = (async () => {
+      await writer.service.drain();
+      await writer.service.stop();
+    })().finally(() => (ended = true));
+    while (!ended) {
+      await Promise.race([ending, new Promise((resolve) => setTimeout(resolve, 500))]);
+      if (!ended) await this.clock.advance(1_000);
+    }
+    await ending;
   }
 
   /** A message as the router sends it: claimed and tried again with the same key while a refusal can pass. */
@@ -105,21 +114,25 @@ export class House {
       try {
         return await this.client.deliver(telegram(text, { agentId, key: `agent:${agentId}:main` }), { idempotencyKey: `${agentId}/${text}` });
       } catch (error) {
-        if (tried >= retriesMax || !(error instanceof SessionError) || !PASSING.has(error.reason)) throw error;
-        await this.pool.claimStore({ agentId }).catch(() => undefined);
-        await new Promise((resolve) => setTimeout(resolve, 2));
+        await this.#mayTryAgain(agentId, error, tried < retriesMax);
       }
     }
   }
 
-  async texts(agentId: string): Promise<string[]> {
-    const texts: string[] = [];
-    await this.pool.claimStore({ agentId });
-    const request = { agentId, by: { $case: 'key' as const, value: `agent:${agentId}:main` } };
-    for await (const { item } of this.client.readHistory(ReadHistoryRequest.create(request))) {
-      if (item?.$case === 'records') texts.push(...item.value.records.map(({ lineJson }) => textOf(lineJson)));
+  /** Texts of an agent's one session; claimed and tried again while its owner changes. */
+  async texts(agentId: string, retriesMax = 200): Promise<string[]> {
+    const request = ReadHistoryRequest.create({ agentId, by: { $case: 'key', value: `agent:${agentId}:main` } });
+    for (let tried = 0; ; tried += 1) {
+      const texts: string[] = [];
+      try {
+        for await (const { item } of this.client.readHistory(request)) {
+          if (item?.$case === 'records') texts.push(...item.value.records.map(({ lineJson }) => textOf(lineJson)));
+        }
+        return texts;
+      } catch (error) {
+        await this.#mayTryAgain(agentId, error, tried < retriesMax);
+      }
     }
-    return texts;
   }
 
   async owner(agentId: string): Promise<string | undefined> {
@@ -137,6 +150,13 @@ export class House {
     }
     await this.bus.close();
     for (const dir of this.#dirs) rmSync(dir, { recursive: true, force: true });
+  }
+
+  /** Has the agent claimed. @throws `error` when another try cannot help */
+  async #mayTryAgain(agentId: string, error: unknown, isTriesLeft: boolean): Promise<void> {
+    if (!isTriesLeft || !(error instanceof SessionError) || !PASSING.has(error.reason)) throw error;
+    await this.pool.claimStore({ agentId }).catch(() => undefined);
+    await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
   }
 
   #leasesOf(writerOf: () => HouseWriter): Leases {
