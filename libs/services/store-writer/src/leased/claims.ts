@@ -95,7 +95,7 @@ export class Claims {
     const { logger, sessionsFile, nativeBinding } = this.#deps;
     if (isSameProcess(holder, this.#deps.holder(0))) return true;
     if (!isOwnerGone(agentId, sessionsFile(agentId), holder, nativeBinding)) return false;
-    logger.warn('the owner of a store is dead; its lease is taken over', { agentId, epoch: holder.epoch, peer: holder.instance });
+    logger.warn('the owner of a store is dead; its lease is taken over', { agentId, epoch: holder.epoch, member: holder.instance });
     return true;
   }
 

@@ -56,15 +56,15 @@ export class Rebalancing {
       if (asked.owner !== owner) return;
     } catch (error) {
       if (error instanceof SessionError) this.#refused.add(agentId);
-      logger.info('an agent stays: the writer that should have it does not take it', { agentId, peer: to, err: error });
+      logger.info('an agent stays: the writer that should have it does not take it', { agentId, member: to, err: error });
       return;
     }
     await held.leave(agentId);
     try {
       const { epoch } = await there.claimStore({ agentId });
-      logger.info('an agent was moved', { agentId, peer: to, epoch });
+      logger.info('an agent was moved', { agentId, member: to, epoch });
     } catch (err) {
-      logger.warn('an agent was handed over and not taken; the next call has it claimed', { agentId, peer: to, err });
+      logger.warn('an agent was handed over and not taken; the next call has it claimed', { agentId, member: to, err });
     }
   }
 }
