@@ -16,7 +16,7 @@ import { hasErrorCode, type FileSystem } from './file-system';
 import { replaceFile } from './atomic-write';
 import type { StoreLayout } from './layout';
 import { quarantineCopy } from './quarantine';
-import { isProcessAlive, startTicksOf } from './process-identity';
+import { isProcessAlive, kernelBootId, startTicksOf } from './process-identity';
 
 /** What owner.json holds. */
 export interface OwnerRecord {
@@ -28,6 +28,8 @@ export interface OwnerRecord {
   readonly startTicks: number | null;
   readonly acquiredAtMs: number;
   readonly transport: string;
+  /** The kernel's name for this boot, shared by all containers of a machine; absent in older records. */
+  readonly bootId?: string | null;
 }
 
 export interface OwnerOptions {
@@ -110,6 +112,7 @@ export async function acquireOwnership(layout: StoreLayout, options: OwnerOption
       startTicks: startTicksOf(process.pid) ?? null,
       acquiredAtMs: options.nowMs,
       transport: options.transport,
+      bootId: kernelBootId() ?? null,
     };
     const bytes = Buffer.from(`${JSON.stringify(record, null, 2)}\n`, 'utf8');
     await replaceFile(options.fs, layout.ownerFile, bytes, `${process.pid}.${randomUUID()}`);

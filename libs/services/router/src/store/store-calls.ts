@@ -14,6 +14,7 @@ import { StoreServiceService, type ClaimStoreResponse } from '@sessions/contract
 import { SessionError } from '@sessions/domain';
 import { MUTATION_DEADLINE_MS, READ_DEADLINE_MS, createClient, idempotencyKeyOf, retryDelayMs, sleep, withRetries } from '@sessions/bus';
 import type { Bus, BusClock, CallContext, CallMeta, Client, ClientCallOptions, Subjects } from '@sessions/bus';
+import { firstAnswer } from './first-answer';
 
 export type StoreClient = Client<typeof StoreServiceService>;
 
@@ -65,6 +66,10 @@ const OWNERLESS: ReadonlySet<string> = new Set(['NO_OWNER', 'NOT_OWNER', 'EPOCH_
 
 /** Time for a claim: a store whose index is gone is rebuilt while it opens. */
 export const CLAIM_DEADLINE_MS = 60_000;
+/** A writer that says nothing for so long may be stopped or cut off, and still get its share of the claims: another is asked too. */
+export const CLAIM_PATIENCE_MS = 3_000;
+/** Writers that are asked for one claim. */
+const CLAIM_ASKED_MAX = 6;
 /** How often a stream of which nothing was read is begun again. */
 const STREAM_TRIES_MAX = 3;
 /** When a caller may come again for a store that nobody answers for. */
@@ -84,7 +89,8 @@ export function createStoreCalls({ bus, subjects, instance, random }: StoreCalls
   const claim = (agentId: string, context: CallContext, deadlineAtMs: number): Promise<ClaimStoreResponse> => {
     let running = claims.get(agentId);
     if (running === undefined) {
-      running = client.claimStore({ agentId }, { context: withoutCaller(context), timeoutMs: CLAIM_DEADLINE_MS }).finally(() => claims.delete(agentId));
+      const ask = (): Promise<ClaimStoreResponse> => client.claimStore({ agentId }, { context: withoutCaller(context), timeoutMs: CLAIM_DEADLINE_MS });
+      running = firstAnswer(bus.clock, ask, CLAIM_PATIENCE_MS, CLAIM_ASKED_MAX).finally(() => claims.delete(agentId));
       claims.set(agentId, running);
     }
     return inTime(bus.clock, running, deadlineAtMs, agentId);
