@@ -67,19 +67,26 @@ export class MessageRecorder {
     return this.records.filter(({ outcome }) => outcome === 'ok').length;
   }
 
-  /** Resolves when so many more messages were accepted. @throws when they are not within `withinMs` */
+  /** Resolves when each agent was sent so many more messages that were accepted. @throws when they are not within `withinMs` */
   async accepts(count: number, withinMs: number): Promise<void> {
-    const wanted = this.accepted + count;
-    for (const deadline = performance.now() + withinMs; this.accepted < wanted; ) {
-      if (performance.now() > deadline) throw new Error(`${this.accepted} of ${wanted} messages were accepted within ${withinMs} ms; ${this.wrong.slice(-3).join(' | ')}`);
+    const sinceMs = performance.now();
+    const lacking = (): string[] => this.#options.agents.filter((agent) => this.records.filter((record) => record.outcome === 'ok' && record.startedAtMs >= sinceMs && this.agentOf(record.client) === agent).length < count);
+    for (const deadline = performance.now() + withinMs; lacking().length > 0; ) {
+      if (performance.now() > deadline) throw new Error(`agents ${lacking().join(', ')} did not take ${count} messages within ${withinMs} ms; ${this.wrong.slice(-3).join(' | ')}`);
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
   }
 
-  /** Longest time between two acceptances since then, of any client; milliseconds. */
+  /** Longest time between two acceptances of messages to one agent since then, over all agents; milliseconds. */
   longestGapMs(sinceMs: number): number {
-    const ends = [sinceMs, ...this.records.filter(({ outcome, endedAtMs }) => outcome === 'ok' && endedAtMs >= sinceMs).map(({ endedAtMs }) => endedAtMs)].sort((a, b) => a - b);
-    return Math.max(0, ...ends.slice(1).map((end, index) => end - (ends[index] as number)));
+    const accepted = this.records.filter(({ outcome, endedAtMs }) => outcome === 'ok' && endedAtMs >= sinceMs);
+    return Math.max(
+      0,
+      ...this.#options.agents.map((agent) => {
+        const ends = [sinceMs, ...accepted.filter(({ client }) => this.agentOf(client) === agent).map(({ endedAtMs }) => endedAtMs)].sort((a, b) => a - b);
+        return Math.max(0, ...ends.slice(1).map((end, index) => end - (ends[index] as number)));
+      }),
+    );
   }
 
   agentOf(client: number): string {
