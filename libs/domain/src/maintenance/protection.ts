@@ -4,7 +4,7 @@
  */
 import type { JsonValue } from '../json';
 import { asChatType, keyRest } from '../keys/key-kind';
-import { lookupCandidates, parseSessionKey } from '../keys/session-key';
+import { lookupCandidates, parseSessionKey, type ParsedKey } from '../keys/session-key';
 import type { FactRow, Protection } from './facts';
 
 /** A session used within this time is in use. */
@@ -36,8 +36,9 @@ export function protectionsOf(facts: ProtectionFacts): readonly Protection[] {
   if (facts.isHeld) held.push('held');
   if (isRecent(facts.updatedAt, facts.nowMs, true) || isRecent(facts.lastInteractionAt, facts.nowMs, false)) held.push('recent');
   if (isNamed(facts)) held.push('named');
-  if (isMainKey(facts.key)) held.push('main');
-  if (isDurablePointer(facts)) held.push('pointer');
+  const parsed = parseSessionKey(facts.key);
+  if (isMain(parsed)) held.push('main');
+  if (isPointer(parsed, facts)) held.push('pointer');
   return held;
 }
 
@@ -55,14 +56,22 @@ function isNamed({ key, named }: ProtectionFacts): boolean {
 
 /** An agent's main session, and the shared one of scope `global`. */
 export function isMainKey(key: string): boolean {
-  const parsed = parseSessionKey(key);
+  return isMain(parseSessionKey(key));
+}
+
+function isMain(parsed: ParsedKey): boolean {
   return parsed.suffix === undefined && (parsed.form === 'main' || parsed.form === 'global');
 }
 
 /** A group, channel, room, thread or topic, whatever account it is of; never a synthetic key. */
-export function isDurablePointer({ key, chatType, originChatType }: Pick<ProtectionFacts, 'key' | 'chatType' | 'originChatType'>): boolean {
+export function isDurablePointer(facts: PointerFacts): boolean {
+  return isPointer(parseSessionKey(facts.key), facts);
+}
+
+type PointerFacts = Pick<ProtectionFacts, 'key' | 'chatType' | 'originChatType'>;
+
+function isPointer(parsed: ParsedKey, { key, chatType, originChatType }: PointerFacts): boolean {
   if (isSyntheticKey(key)) return false;
-  const parsed = parseSessionKey(key);
   if (parsed.suffix !== undefined || parsed.form === 'group' || parsed.form === 'room') return true;
   // Keys that this grammar does not read are judged by the words in them, towards keeping.
   if (/:(?:group|channel|room|thread|topic):/i.test(`:${keyRest(key)}`)) return true;
