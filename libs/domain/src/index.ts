@@ -76,6 +76,8 @@ export { decideFreshness, resetPolicyFor, resetTypeOf, sessionTimes } from './en
 export type { FreshWhy, Freshness, FreshnessFacts, ResetPolicySettings, ResolvedResetPolicy, SessionTimes } from './entry/freshness';
 export { cronRunEntry, resetEntry } from './entry/reset-entry';
 export type { ResetReason, ResetRequest } from './entry/reset-entry';
+export { chooseArchive, restoredEntry } from './entry/restore-entry';
+export type { ArchiveFacts, RestoreRequest, RestoredSession } from './entry/restore-entry';
 export { forkEntry } from './entry/fork-entry';
 export type { ForkRequest } from './entry/fork-entry';
 export { FORK_WINDOW_SHARE, planFork } from './entry/plan-fork';
@@ -112,6 +114,8 @@ export { CHARS_PER_TOKEN, IMAGE_TOKENS, contextTokens, estimateLineTokens, estim
 export type { TokenCounter } from './compaction/count-tokens';
 export { CHUNK_WINDOW_SHARE, KEEP_RECENT_TOKENS, NEW_CONTENT_SHARE_MIN, chunksOf, isFlushDue, isNearlyFull, planCompaction, planTurnDrop, reserveTokens } from './compaction/plan-compaction';
 export type { CompactionPlan, CompactionRequest, CompactionSettings, SummaryChunk, TurnDrop } from './compaction/plan-compaction';
+export { isOverflowError, planFlush } from './compaction/plan-flush';
+export type { FlushRequest } from './compaction/plan-flush';
 export { planTruncation, rewriteLine } from './compaction/plan-truncation';
 export type { KeptLine, LineRewrite, TruncationPlan } from './compaction/plan-truncation';
 export { INTERRUPTED_RESULT_TEXT, assembleContext, contextProblems, missingResults } from './compaction/assemble-context';
