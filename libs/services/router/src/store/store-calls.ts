@@ -6,6 +6,9 @@
  * idempotency key, within its deadline. A claim may be answered with an owner that does not answer
  * itself (it died, its lease still runs): then the caller is told whom that waits for, and to come again.
  *
+ * An owner that is killed answers nothing, and nobody says so: a call that waits asks now and then
+ * whether its subject is served at all, and is made again at the next owner when it is not.
+ *
  * A claim opens a store and may outlast the call that asked for it: it goes on for those who come
  * again, each caller waits no longer than its own deadline.
  */
@@ -15,6 +18,7 @@ import { SessionError } from '@sessions/domain';
 import { MUTATION_DEADLINE_MS, READ_DEADLINE_MS, createClient, idempotencyKeyOf, retryDelayMs, sleep, withRetries } from '@sessions/bus';
 import type { Bus, BusClock, CallContext, CallMeta, Client, ClientCallOptions, Subjects } from '@sessions/bus';
 import { firstAnswer } from './first-answer';
+import { createOwnerProbe, whileServed } from './owner-probe';
 
 export type StoreClient = Client<typeof StoreServiceService>;
 
@@ -66,6 +70,8 @@ const OWNERLESS: ReadonlySet<string> = new Set(['NO_OWNER', 'NOT_OWNER', 'EPOCH_
 
 /** Time for a claim: a store whose index is gone is rebuilt while it opens. */
 export const CLAIM_DEADLINE_MS = 60_000;
+/** A call without an answer for so long: is its owner still there? Asked again as often. */
+const OWNER_PROBE_MS = 1_000;
 /** A writer that says nothing for so long may be stopped or cut off, and still get its share of the claims: another is asked too. */
 export const CLAIM_PATIENCE_MS = 3_000;
 /** Writers that are asked for one claim. */
@@ -96,9 +102,14 @@ export function createStoreCalls({ bus, subjects, instance, random }: StoreCalls
     return inTime(bus.clock, running, deadlineAtMs, agentId);
   };
 
-  const attempt = async <T>(agentId: string, context: CallContext, deadlineAtMs: number, call: () => Promise<T>): Promise<T> => {
+  const isServed = createOwnerProbe({
+    ask: (agentId) => client.storeInfo({ agentId }, { timeoutMs: OWNER_PROBE_MS }),
+    isOwnerless,
+  });
+
+  const attempt = async <T>(agentId: string, context: CallContext, deadlineAtMs: number, call: (signal?: AbortSignal) => Promise<T>): Promise<T> => {
     try {
-      return await call();
+      return await whileServed({ clock: bus.clock, everyMs: OWNER_PROBE_MS, isServed: () => isServed(agentId) }, call);
     } catch (error) {
       if (!isOwnerless(error)) throw error;
     }
@@ -122,8 +133,8 @@ export function createStoreCalls({ bus, subjects, instance, random }: StoreCalls
     const call = client[method] as unknown as (request: unknown, options: ClientCallOptions) => Promise<AnswerTo<M>>;
     const answer = withRetries(
       () =>
-        attempt(request.agentId, context, deadlineAtMs, () =>
-          call(request, { ...own, context, timeoutMs: Math.max(1, deadlineAtMs - bus.clock.nowMs()) }),
+        attempt(request.agentId, context, deadlineAtMs, (signal) =>
+          call(request, { ...own, context, timeoutMs: Math.max(1, deadlineAtMs - bus.clock.nowMs()), ...(signal === undefined ? {} : { signal }) }),
         ),
       { clock: bus.clock, deadlineAtMs, random, signal: context.signal },
     );
