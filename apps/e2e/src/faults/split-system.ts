@@ -70,6 +70,13 @@ export class SplitSystem {
     return found;
   }
 
+  /** Ends one in order. @throws with what it logged when it does not end clean */
+  async stopApp(instance: string): Promise<void> {
+    const app = this.app(instance);
+    const code = await app.stop();
+    if (code !== 0) throw new Error(`${instance} ended with ${code}: ${JSON.stringify(app.lines().filter(({ level }) => level !== 'info').slice(-10))}`);
+  }
+
   /** Instance of the writer that last took this agent's store. */
   ownerOf(agentId: string): string {
     const file = join(this.stateDir, 'agents', agentId, 'sessions', '.store', 'owner.json');
@@ -85,9 +92,9 @@ export class SplitSystem {
   /** Ends all in order, so that every file is up to date, and says what is wrong with them. */
   async check(recorder: MessageRecorder): Promise<string> {
     await recorder.stop();
-    const ended = await Promise.all([...this.apps].map(async ([instance, app]) => ({ instance, code: await app.stop() })));
-    const unclean = ended.filter(({ code }) => code !== 0 && code !== null).map(({ instance, code }) => `${instance} ended with ${code}`);
-    return [...unclean, ...checkMessages(this.stateDir, recorder, this.owners)].join('\n');
+    const living = [...this.apps].filter(([, app]) => app.isRunning());
+    const unclean = await Promise.all(living.map(([instance]) => this.stopApp(instance).then(() => '', (error: unknown) => String(error))));
+    return [...unclean.filter((sentence) => sentence !== ''), ...checkMessages(this.stateDir, recorder, this.owners)].join('\n');
   }
 
   async remove(): Promise<void> {

@@ -19,6 +19,7 @@ export interface SplitApp {
   readonly probesUrl: string;
   /** Its log lines so far. */
   lines(): readonly Readonly<Record<string, unknown>>[];
+  isRunning(): boolean;
   kill(): Promise<void>;
   /** SIGTERM. @returns its exit code */
   stop(): Promise<number | null>;
@@ -56,6 +57,7 @@ export async function startApp(app: AppName, stateDir: string, natsUrl: string, 
     port: portOf('router is listening'),
     probesUrl: `http://127.0.0.1:${String(portOf('probes are served'))}`,
     lines,
+    isRunning: () => child.exitCode === null && child.signalCode === null,
     async kill() {
       if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL');
       await exited;
