@@ -69,16 +69,17 @@ export interface HttpServer {
 }
 
 export function createHttpServer(deps: HttpServerDeps): HttpServer {
-  let open = 0;
+  const open = new Set<ServerResponse>();
   let closed: Promise<void> | undefined;
   const requests = deps.metrics.counter('sessions_http_requests_total', 'HTTP requests answered', ['status']);
   const server: Server = createServer({ headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS }, (request, response) => {
-    open += 1;
+    open.add(response);
+    if (closed !== undefined) endsConnection(response);
     response.once('close', () => {
-      open -= 1;
+      open.delete(response);
       requests.inc({ status: String(response.statusCode) });
     });
-    void handle(deps, request, response, open).catch((err: unknown) => {
+    void handle(deps, request, response, open.size).catch((err: unknown) => {
       deps.logger.error('an HTTP request failed', { err });
       if (!response.headersSent) sendRefusal(response, toSessionError(err));
       else response.destroy();
@@ -105,6 +106,8 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
     async drain() {
       if (!server.listening) return;
       const done = close();
+      // A client at work on a kept connection would go on for ever: its next request goes elsewhere.
+      for (const response of open) endsConnection(response);
       server.closeIdleConnections();
       await done;
     },
@@ -114,6 +117,10 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
       await done;
     },
   };
+}
+
+function endsConnection(response: ServerResponse): void {
+  if (!response.headersSent) response.setHeader('Connection', 'close');
 }
 
 async function handle(deps: HttpServerDeps, request: IncomingMessage, response: ServerResponse, open: number): Promise<void> {

@@ -1,4 +1,4 @@
-import { request } from 'node:http';
+import { Agent, request } from 'node:http';
 import { TOKEN, startRouter } from '../testing/router-harness';
 import type { RunningRouter } from '../testing/router-harness';
 
@@ -170,5 +170,30 @@ describe('GET /sessions/{key}/history', () => {
       status: 404,
       body: { ok: false, error: { type: 'not_found', message: 'Session not found: agent:main:nope', reason: 'SESSION_NOT_FOUND' } },
     });
+  });
+});
+
+describe('a router that drains', () => {
+  it('answers what is under way and ends kept connections, so that a client that never rests does not hold it', async () => {
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    let isOver = false;
+    const client = (async () => {
+      const statuses: (number | string)[] = [];
+      while (!isOver) {
+        statuses.push(
+          await new Promise<number | string>((resolve) => {
+            request(`${running.url}/health`, { agent }, (response) => response.resume().on('end', () => resolve(response.statusCode ?? 0)))
+              .on('error', () => resolve('refused'))
+              .end();
+          }),
+        );
+      }
+      return new Set(statuses);
+    })();
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    await running.router.drain();
+    isOver = true;
+    expect((await client).has(200)).toBe(true);
+    agent.destroy();
   });
 });

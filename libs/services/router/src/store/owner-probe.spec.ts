@@ -31,13 +31,24 @@ describe('a call that nobody answers', () => {
   });
 });
 
-describe('the question whether a store is served', () => {
+describe('the question whether a call can still be answered', () => {
+  const isOwnerless = (error: unknown): boolean => error instanceof SessionError && error.reason === 'NO_OWNER';
+
   it('is asked once for all who wait, and a slow owner counts as there', async () => {
     let asked = 0;
-    const isOwnerless = (error: unknown): boolean => error instanceof SessionError && error.reason === 'NO_OWNER';
-    const isServed = createOwnerProbe({ ask: () => ((asked += 1), Promise.reject(new SessionError('DEADLINE', 'slow'))), isOwnerless });
-    expect(await Promise.all([isServed('main'), isServed('main')])).toEqual([true, true]);
+    const watch = createOwnerProbe({ ask: () => ((asked += 1), Promise.reject(new SessionError('DEADLINE', 'slow'))), isOwnerless });
+    expect(await Promise.all([watch('main')(), watch('main')()])).toEqual([true, true]);
     expect(asked).toBe(1);
-    expect(await createOwnerProbe({ ask: () => Promise.reject(new SessionError('NO_OWNER', 'nobody')), isOwnerless })('main')).toBe(false);
+    expect(await createOwnerProbe({ ask: () => Promise.reject(new SessionError('NO_OWNER', 'nobody')), isOwnerless })('main')()).toBe(false);
+  });
+
+  it('is answered with no when the owner has changed since the call began', async () => {
+    let epoch = 3;
+    const watch = createOwnerProbe({ ask: () => Promise.resolve(epoch), isOwnerless });
+    const early = watch('main');
+    expect(await early()).toBe(true);
+    epoch = 4;
+    expect(await early()).toBe(false);
+    expect(await watch('main')()).toBe(true);
   });
 });

@@ -1,32 +1,56 @@
 /**
  * Finds out about owners that died with calls in their hands. A killed process answers nothing and
  * its calls would wait for their whole deadline; but nobody serves its subjects any more, and that
- * the bus says at once. One question an agent is under way at a time, however many calls wait.
+ * the bus says at once. Where another owner is there by now, the call was lost with the one before.
+ * One question an agent is under way at a time, however many calls wait.
  */
 import { SessionError } from '@sessions/domain';
 import type { BusClock } from '@sessions/bus';
 
 export interface OwnerProbeDeps {
-  /** A cheap read that only the owner answers. */
-  readonly ask: (agentId: string) => Promise<unknown>;
+  /** A cheap read that only the owner answers; its epoch. */
+  readonly ask: (agentId: string) => Promise<number>;
   /** True for refusals that say that there is no owner. */
   readonly isOwnerless: (error: unknown) => boolean;
 }
 
-/** @returns false only when nobody serves the agent's store; a slow owner counts as there. */
-export function createOwnerProbe({ ask, isOwnerless }: OwnerProbeDeps): (agentId: string) => Promise<boolean> {
-  const running = new Map<string, Promise<boolean>>();
-  return (agentId) => {
+/** Agents whose owner's epoch is remembered; the oldest leaves first, and its next change is not noticed. */
+const EPOCHS_MAX = 10_000;
+
+/**
+ * Whether a call that was sent some time ago can still be answered: begins a watch over one call.
+ * @returns false when nobody serves the agent's store, or an owner of another epoch than at its
+ *   beginning; a slow owner counts as there.
+ */
+export function createOwnerProbe({ ask, isOwnerless }: OwnerProbeDeps): (agentId: string) => () => Promise<boolean> {
+  const running = new Map<string, Promise<number | 'nobody' | 'slow'>>();
+  const epochs = new Map<string, number>();
+  const epochNow = (agentId: string): Promise<number | 'nobody' | 'slow'> => {
     const present = running.get(agentId);
     if (present !== undefined) return present;
     const asked = ask(agentId)
       .then(
-        () => true,
-        (error: unknown) => !isOwnerless(error),
+        (epoch) => {
+          epochs.delete(agentId);
+          epochs.set(agentId, epoch);
+          const [oldest] = epochs.size > EPOCHS_MAX ? epochs.keys() : [];
+          if (oldest !== undefined) epochs.delete(oldest);
+          return epoch;
+        },
+        (error: unknown) => (isOwnerless(error) ? ('nobody' as const) : ('slow' as const)),
       )
       .finally(() => running.delete(agentId));
     running.set(agentId, asked);
     return asked;
+  };
+  return (agentId) => {
+    let known = epochs.get(agentId);
+    return async () => {
+      const now = await epochNow(agentId);
+      if (typeof now === 'string') return now === 'slow';
+      known ??= now;
+      return known === now;
+    };
   };
 }
 

@@ -102,14 +102,14 @@ export function createStoreCalls({ bus, subjects, instance, random }: StoreCalls
     return inTime(bus.clock, running, deadlineAtMs, agentId);
   };
 
-  const isServed = createOwnerProbe({
-    ask: (agentId) => client.storeInfo({ agentId }, { timeoutMs: OWNER_PROBE_MS }),
+  const watchOwner = createOwnerProbe({
+    ask: async (agentId) => (await client.storeInfo({ agentId }, { timeoutMs: OWNER_PROBE_MS })).epoch,
     isOwnerless,
   });
 
   const attempt = async <T>(agentId: string, context: CallContext, deadlineAtMs: number, call: (signal?: AbortSignal) => Promise<T>): Promise<T> => {
     try {
-      return await whileServed({ clock: bus.clock, everyMs: OWNER_PROBE_MS, isServed: () => isServed(agentId) }, call);
+      return await whileServed({ clock: bus.clock, everyMs: OWNER_PROBE_MS, isServed: watchOwner(agentId) }, call);
     } catch (error) {
       if (!isOwnerless(error)) throw error;
     }
@@ -147,11 +147,18 @@ export function createStoreCalls({ bus, subjects, instance, random }: StoreCalls
     for (let tried = 1; ; tried += 1) {
       let begun = false;
       try {
-        for await (const item of call()) {
-          begun = true;
-          yield item;
+        const items = call()[Symbol.asyncIterator]();
+        try {
+          // The first one only: what was begun is watched over by the bus.
+          for (let next = await whileServed({ clock: bus.clock, everyMs: OWNER_PROBE_MS, isServed: watchOwner(agentId) }, () => items.next()); next.done !== true; next = await items.next()) {
+            begun = true;
+            yield next.value;
+          }
+          return;
+        } finally {
+          // Not waited for: an owner that is gone does not hear it.
+          void Promise.resolve(items.return?.()).catch(() => undefined);
         }
-        return;
       } catch (error) {
         if (begun || !isOwnerless(error)) throw error;
         if (tried > STREAM_TRIES_MAX) throw comeAgain(error as SessionError);
