@@ -10,6 +10,8 @@
  * further work (`failure`) and its holder opens the store anew.
  */
 import { SessionError, transcriptFileOf, type JsonValue } from '@sessions/domain';
+import type { ArchiveOps } from './archive/archive-ops';
+import type { FileHolder, HeldFiles, HoldRequest } from './archive/held-files';
 import { JOURNAL_BYTES_REFUSED, runCheckpoint, type CheckpointReport } from './checkpoint';
 import { CHECKPOINT_RETRY_MS, CheckpointSchedule } from './checkpoint-schedule';
 import { indexChanges, planMutation, TranscriptNotReady, type PlannedMutation } from './decide';
@@ -18,14 +20,14 @@ import type { StoreOwnership } from './files/owner-file';
 import type { FileSystem } from './files/file-system';
 import type { StoreLayout } from './files/layout';
 import type { IndexWorkerClient } from './index-worker-client';
-import { encodePayload, type AppendOp, type RelocateOp } from './journal/codec';
+import { encodePayload, type AppendOp, type FileOp, type RelocateOp } from './journal/codec';
 import type { Journal } from './journal/journal';
 import type { PendingEntries } from './pending-entries';
 import type { IndexReader } from './session-index/index-reader';
-import type { StoreNotice } from './session-index/worker-protocol';
+import type { IndexChange, StoreNotice } from './session-index/worker-protocol';
 import { StoreReads, type EntryRef, type HistoryPage, type HistoryQuery, type ListPage, type ListQuery, type StoredEntry, type StoreInfo } from './store-reads';
 import type { TranscriptFiles } from './transcript/transcript-files';
-import type { EntrySnapshot, Mutation, MutationOutcome, MutationView, TranscriptTail } from './types';
+import type { EntrySnapshot, HeldView, Mutation, MutationOutcome, MutationView, TranscriptTail } from './types';
 
 /** A decision is made again this often while transcripts it looks at are being prepared. */
 const DECISIONS_MAX = 8;
@@ -43,6 +45,8 @@ export interface StoreParts {
   readonly worker: IndexWorkerClient;
   readonly reader: IndexReader;
   readonly transcripts: TranscriptFiles;
+  readonly archives: ArchiveOps;
+  readonly holder: FileHolder;
   readonly pending: PendingEntries;
   readonly edits: ExternalEdits;
   readonly writable: boolean;
@@ -59,6 +63,17 @@ export interface StoreParts {
   readonly onClose: () => Promise<void>;
 }
 
+/** What cannot write just now. */
+type Part = 'transcripts' | 'archives' | 'index';
+
+/** What the mutations of one piece of work did to the files that it holds. */
+interface HeldUse {
+  readonly changed: Set<string>;
+  /** Staged files that a record names. */
+  readonly installed: Set<string>;
+  readonly done: Promise<void>[];
+}
+
 interface InFlight {
   readonly hash: string;
   readonly outcome: Promise<MutationOutcome<JsonValue>>;
@@ -68,7 +83,8 @@ export class AgentStore {
   readonly #parts: StoreParts;
   readonly #reads: StoreReads;
   readonly #inFlight = new Map<string, InFlight>();
-  readonly #troubles = new Map<'transcripts' | 'index', SessionError>();
+  readonly #troubles = new Map<Part, SessionError>();
+  readonly #uses = new WeakMap<object, HeldUse>();
   #failure: SessionError | undefined;
   #closing = false;
   #rewriteDue = false;
@@ -118,17 +134,47 @@ export class AgentStore {
     this.#parts.worker.push([], seq);
   }
 
+  /** Journals that the file operations of a record stand on disk, and tells the index what became of the transcripts. */
+  async noteFilesDone(seq: number, facts: readonly IndexChange[]): Promise<void> {
+    const done = this.#parts.journal.append(encodePayload({ atMs: this.#parts.nowMs(), ops: [{ op: 'done', seq }] }));
+    await done.durable;
+    this.#parts.worker.push(facts, done.seq);
+    // A transcript that is let go is asked of the index.
+    await this.#parts.worker.reached(done.seq).catch(() => undefined);
+  }
+
+  /**
+   * Holds files for one piece of work: what is acknowledged for them by now is in them, and nothing
+   * else of this store changes them until the work, and what its mutation does to them, is done.
+   * @throws VALIDATION for names outside the store, DAMAGED for what is no regular file, SESSION_LOCKED
+   *   while a foreign program holds a transcript, DISK_FULL or READ_ONLY while its lines cannot be written.
+   */
+  async withHeld<T>(requests: readonly HoldRequest[], work: (held: HeldFiles) => Promise<T>): Promise<T> {
+    this.#refuseWhenUnable();
+    const held = await this.#parts.holder.hold(requests);
+    const use: HeldUse = { changed: new Set(), installed: new Set(), done: [] };
+    this.#uses.set(held, use);
+    try {
+      return await work(held);
+    } finally {
+      // An operation that has to wait for room keeps its files; nobody waits for it.
+      const release = Promise.all(use.done).then(() => held.letGo(use.changed, use.installed)).catch(() => undefined);
+      if (this.#troubles.get('archives') === undefined) await release;
+    }
+  }
+
   /** Ends the store's work for good: nothing further is acknowledged. */
   fail(error: SessionError): void {
     if (this.#failure !== undefined) return;
     this.#failure = error;
     this.#schedule.cancel();
     this.#parts.transcripts.end();
+    this.#parts.archives.end();
     this.#parts.onFailure(error);
   }
 
   /** A part cannot write just now: mutations are refused until it can (undefined) again; reads go on. */
-  setTrouble(part: 'transcripts' | 'index', trouble: SessionError | undefined): void {
+  setTrouble(part: Part, trouble: SessionError | undefined): void {
     if (trouble === undefined) this.#troubles.delete(part);
     else this.#troubles.set(part, trouble);
   }
@@ -168,9 +214,9 @@ export class AgentStore {
   async checkpoint(): Promise<CheckpointReport> {
     while (this.#checkpointing !== undefined) await this.#checkpointing.catch(() => undefined);
     this.#schedule.cancel();
-    const { fs, layout, journal, worker, transcripts, edits, ownership, nowMs, monotonicMs } = this.#parts;
+    const { fs, layout, journal, worker, transcripts, archives, edits, ownership, nowMs, monotonicMs } = this.#parts;
     const fence = (): void => ownership.fence();
-    this.#checkpointing = runCheckpoint({ fs, layout, journal, worker, transcripts, edits, fence, nowMs, monotonicMs });
+    this.#checkpointing = runCheckpoint({ fs, layout, journal, worker, transcripts, archives, edits, fence, nowMs, monotonicMs });
     let report: CheckpointReport | undefined;
     try {
       report = await this.#checkpointing;
@@ -191,9 +237,10 @@ export class AgentStore {
     this.#closing = true;
     await this.#parts.onClose();
     this.#schedule.cancel();
-    const { journal, worker, reader, transcripts, ownership } = this.#parts;
+    const { journal, worker, reader, transcripts, archives, ownership } = this.#parts;
     try {
       await journal.drained();
+      await archives.close();
       // A transcript that cannot be written now is written from the journal at the next opening.
       transcripts.end();
       if (this.#failure === undefined && this.#parts.writable && this.isCheckpointDue) await this.checkpoint();
@@ -279,14 +326,14 @@ export class AgentStore {
   /** Decides and hands the record to the journal without giving way in between. */
   #start<T extends JsonValue>(mutation: Mutation<T>): Promise<MutationOutcome<T>> {
     const { transcripts, journal, pending } = this.#parts;
-    const view = this.#view();
+    const view = this.#view(mutation.held);
     const decision = mutation.decide(view);
     const sources = { nowMs: view.nowMs, text: (key: string) => view.entry(key)?.text, tail: (file: string) => view.transcript(file) };
     const planned = planMutation(mutation, decision, sources);
     const appendOps = planned.appends.map(
       (append): AppendOp => ({ op: 'append', file: append.file, offset: sources.tail(append.file).bytes, bytes: append.bytes, ...append.op }),
     );
-    const payload = encodePayload({ atMs: view.nowMs, ops: [...planned.entryOps, ...appendOps], ...(planned.stored ? { stored: planned.stored } : {}) });
+    const payload = encodePayload({ atMs: view.nowMs, ops: [...planned.entryOps, ...appendOps, ...planned.fileOps], ...(planned.stored ? { stored: planned.stored } : {}) });
     const { seq, durable } = journal.append(payload);
     const tails = new Map<string, TranscriptTail>();
     for (const append of planned.appends) {
@@ -294,12 +341,37 @@ export class AgentStore {
       tails.set(append.file, { ...append.next, bytes: offset + append.bytes.length });
     }
     for (const [key, text] of planned.texts) pending.set(key, text, seq);
-    const outcome = durable.then((): MutationOutcome<T> => {
-      this.#apply(planned, appendOps, tails, seq);
+    const filesDone = this.#noteUse(mutation.held, planned.fileOps);
+    const outcome = durable.then(
+      () => {
+        this.#apply(planned, appendOps, tails, seq);
+        if (planned.fileOps.length === 0) return undefined;
+        const { tried, ended } = this.#parts.archives.run(seq, planned.fileOps);
+        void ended.then(filesDone);
+        return tried;
+      },
+      (error: unknown) => {
+        filesDone();
+        throw error;
+      },
+    ).then((): MutationOutcome<T> => {
       return { result: decision.result, seq, epoch: this.epoch, repeated: false, effects: planned.effects };
     });
     this.#trackInFlight(mutation, outcome, seq);
     return outcome;
+  }
+
+  /** From here on the names of these files belong to the operations. @returns to be called when they are done, or never will be. */
+  #noteUse(held: object | undefined, ops: readonly FileOp[]): () => void {
+    const use = held === undefined ? undefined : this.#uses.get(held);
+    if (use === undefined || ops.length === 0) return () => undefined;
+    for (const op of ops) {
+      if (op.op === 'aside' || op.op === 'replace' || op.op === 'back') use.changed.add(op.file);
+      if (op.op === 'replace') use.installed.add(op.staged);
+    }
+    let done: () => void = () => undefined;
+    use.done.push(new Promise((resolve) => (done = resolve)));
+    return done;
   }
 
   /** Runs in sequence order, as the journal resolves its records in order. */
@@ -320,7 +392,7 @@ export class AgentStore {
     outcome.then(() => this.#parts.worker.applied(seq)).then(forget, forget);
   }
 
-  #view(): MutationView {
+  #view(held: HeldView | undefined): MutationView {
     const { pending, reader, transcripts, nowMs } = this.#parts;
     const entry = (key: string): EntrySnapshot | undefined => {
       const known = pending.get(key);
@@ -349,6 +421,7 @@ export class AgentStore {
       keyOfLabel: (label) => keyWhere('label', label, reader.entryOfLabel(label)),
       transcript: (file) => {
         refuseUnsafeFile(file);
+        if (held?.has(file) === true) return held.get(file).tail;
         const tail = transcripts.ready(file);
         if (tail === undefined) throw new TranscriptNotReady(file);
         return tail;

@@ -23,6 +23,6 @@ export async function verifyJournal({ layout, list, rows }: { readonly layout: S
     list.add('journal-damaged', `acknowledged mutations ${fromSeq} to ${toSeq} cannot be read, from byte ${offset}`, { file });
   }
   for (const { ops } of journal.records) {
-    for (const op of ops) if (op.op === 'append' || op.op === 'relocate') rows.explain(op.file);
+    for (const op of ops) if ('file' in op) rows.explain(op.file);
   }
 }
