@@ -133,6 +133,29 @@ const BUGS: readonly PlantedBug[] = [
     },
   },
   {
+    invariant: 'I9',
+    name: 'takes a transcript away before its archive is there',
+    // Lines that no record of the journal holds any more, of an acknowledged message.
+    orFoundAs: 'I1',
+    plants: [
+      {
+        file: 'archive/perform-file-ops.js',
+        find: /await fs\.link\(from, (.*layout\.dir, to\))\);\n/,
+        replace: "const kept = require('node:fs').readFileSync(from); require('node:fs').unlinkSync(from); await new Promise((r) => setTimeout(r, 300)); require('node:fs').writeFileSync($1, kept);\n",
+      },
+    ],
+    scenario: async (build, place) => {
+      const sound = new BuiltCopy();
+      try {
+        await finished(sound, place);
+      } finally {
+        sound.remove();
+      }
+      expect(listed(await place.check())).toBe('');
+      await killed(build, place);
+    },
+  },
+  {
     invariant: 'I12',
     name: 'lets .. lead out of the store',
     plants: [{ file: 'agent-store.js', find: 'function refuseUnsafeFile(file) {', replace: '$& return;' }],
