@@ -4,7 +4,7 @@
  * the user's choice and `[]` for an element of a list; `agents.defaults.*` may be repeated in
  * each element of `agents.list[]`.
  */
-import { bool, bytes, choice, duration, hourOfDay, int, optional, secret, text, texts, timeZone, where, type Option } from './options';
+import { bool, bytes, choice, duration, hourOfDay, int, optional, secret, text, texts, timeZone, where, withUnit, type Option } from './options';
 
 const COUNT = { min: 0 };
 const MS = { min: 1, unit: 'ms' };
@@ -38,11 +38,11 @@ export const OPTIONS = {
   'session.threadBindings.spawnSessions': bool(true, 'spawned sessions may get a thread'),
   'session.threadBindings.defaultSpawnContext': choice(['fork', 'isolated'], 'fork', 'what a thread-bound session starts from'),
   'session.maintenance.mode': choice(['warn', 'enforce'], 'warn', 'whether automatic maintenance acts or reports'),
-  'session.maintenance.pruneAfter': duration('30d', 'd', 'age at which an unused session is archived; 0 off'),
+  'session.maintenance.pruneAfter': withUnit(duration('30d', 'd', 'age at which an unused session is archived; 0 off')),
   'session.maintenance.maxEntries': int(500, COUNT, 'rows of a store above which the oldest are archived; 0 off'),
-  'session.maintenance.resetArchiveRetention': optional(duration('0', 'd', 'age at which archives of resets are removed; 0 or false: never', { allowFalse: true }), 'pruneAfter'),
-  'session.maintenance.maxDiskBytes': bytes('0', 'disk budget of a store; 0 off'),
-  'session.maintenance.highWaterBytes': bytes('0', 'use at which clearing for the budget stops; 0: 80 % of maxDiskBytes'),
+  'session.maintenance.resetArchiveRetention': optional(withUnit(duration('0', 'd', 'age at which archives of resets are removed; 0 or false: never', { allowFalse: true })), 'pruneAfter'),
+  'session.maintenance.maxDiskBytes': withUnit(bytes('0', 'disk budget of a store; 0 off')),
+  'session.maintenance.highWaterBytes': withUnit(bytes('0', 'use at which clearing for the budget stops; 0: 80 % of maxDiskBytes')),
   'session.writeLock.acquireTimeoutMs': int(60_000, MS, 'longest wait for a foreign transcript lock'),
   'session.writeLock.staleMs': int(1_800_000, MS, 'age at which a transcript lock is reported as stale'),
   'session.writeLock.maxHoldMs': int(300_000, MS, 'longest hold announced in a transcript lock'),
@@ -140,7 +140,7 @@ export const OPTIONS = {
   'hooks.token': secret(optional(text('', 'bearer token of webhooks'))),
   'hooks.path': where(text('/hooks', 'path of the webhooks'), (path) => path.startsWith('/'), 'must start with "/"'),
   'hooks.allowRequestSessionKey': bool(false, 'a webhook may name its session key'),
-  'cron.sessionRetention': duration('24h', 'h', 'age at which rows of cron runs are archived; 0 or false: never', { allowFalse: true }),
+  'cron.sessionRetention': withUnit(duration('24h', 'h', 'age at which rows of cron runs are archived; 0 or false: never', { allowFalse: true })),
   'cron.runLog.maxBytes': bytes('2000000', 'size of a run log'),
   'cron.runLog.keepLines': int(2_000, COUNT, 'lines kept in a run log'),
   'models.providers.*.baseUrl': optional(text('', 'endpoint of the provider')),

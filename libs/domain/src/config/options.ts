@@ -115,6 +115,15 @@ export function optional<T>(option: Option<T>, defaultText = '–'): Option<T | 
   return { ...option, fallback: undefined, defaultText };
 }
 
+/**
+ * The same option, where a text of digits only is refused unless it is zero: a limit that removes
+ * things says its unit, or is a number in the key's own.
+ */
+export function withUnit<T>(option: Option<T>): Option<T> {
+  const isBare = (raw: unknown): boolean => typeof raw === 'string' && /^[\d.]+$/.test(raw.trim()) && Number(raw) !== 0;
+  return { ...option, parse: (raw) => (isBare(raw) ? refused('must be a number, or a text with its unit') : option.parse(raw)) };
+}
+
 /** The same option with values that no problem may print. */
 export function secret<T>(option: Option<T>): Option<T> {
   return { ...option, secret: true };

@@ -1,7 +1,7 @@
 import { parseConfig, type SessionConfig } from '../config/parse-config';
 import { dmScopeWarning } from './dm-scope-warning';
 import { linkedName } from './identity-links';
-import { evaluateSendPolicy, type SendSubject } from './send-policy';
+import { enforceSendPolicy, evaluateSendPolicy, type SendSubject } from './send-policy';
 
 function session(raw: object): SessionConfig['session'] {
   const result = parseConfig({ session: raw });
@@ -56,6 +56,16 @@ describe('evaluateSendPolicy', () => {
 
   it('never applies a rule whose condition it does not know', () => {
     expect(decide({ rules: [deny({ sessionId: 'x' })] }, group)).toBe('allow');
+  });
+});
+
+describe('enforceSendPolicy', () => {
+  it('refuses methods and silences answers, the override of the entry first', () => {
+    const { sendPolicy } = session({ sendPolicy: { rules: [deny({ channel: 'discord', chatType: 'group' })] } });
+    const points = (subject: SendSubject) => (['chat.send', 'agent', 'auto-reply'] as const).map((point) => enforceSendPolicy(point, sendPolicy, subject));
+    expect(points({ key: 'agent:main:discord:group:1' })).toEqual(['refuse', 'refuse', 'run-without-delivery']);
+    expect(points({ key: 'agent:main:discord:group:1', override: 'allow' })).toEqual(['proceed', 'proceed', 'proceed']);
+    expect(points({ key: 'agent:main:discord:direct:1' })).toEqual(['proceed', 'proceed', 'proceed']);
   });
 });
 

@@ -39,3 +39,15 @@ function channelOf(subject: SendSubject): string | undefined {
   const parsed = parseSessionKey(subject.key);
   return 'channel' in parsed ? parsed.channel?.toLowerCase() : undefined;
 }
+
+/** Where the policy is asked; `sessions_send` comes through `agent`. */
+export type SendPoint = 'chat.send' | 'agent' | 'auto-reply';
+
+/**
+ * What a policy means where it is enforced (tools §8): both methods are refused before a run starts;
+ * the run of a message that came in by itself happens, and its answer is delivered to nobody.
+ */
+export function enforceSendPolicy(point: SendPoint, policy: SendPolicy, subject: SendSubject): 'proceed' | 'refuse' | 'run-without-delivery' {
+  if (evaluateSendPolicy(policy, subject) === 'allow') return 'proceed';
+  return point === 'auto-reply' ? 'run-without-delivery' : 'refuse';
+}
