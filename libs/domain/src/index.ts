@@ -85,3 +85,13 @@ export { historyView, messageSeqs, withoutTools } from './transcript/history-vie
 export type { HistoryMessage, HistoryOptions, HistoryView } from './transcript/history-view';
 export { DISPLAY_MESSAGE_BYTES_MAX, OVERSIZED_PLACEHOLDER, displayMessage, displayText, isSilentReply } from './transcript/display';
 export { LAST_MESSAGE_CHARS_MAX, TITLE_CHARS_MAX, cutText, derivedTitle, lastMessagePreview, messageText, previewOf } from './transcript/preview';
+
+// Lifecycle and maintenance
+export { resetEntry } from './entry/reset-entry';
+export type { ResetReason, ResetRequest } from './entry/reset-entry';
+export { forkEntry } from './entry/fork-entry';
+export { isMainKey, protectionsOf } from './maintenance/protection';
+export type { ProtectionFacts } from './maintenance/protection';
+export { parseStoreFile, unreferencedClass } from './maintenance/store-files';
+export type { StoreFile } from './maintenance/store-files';
+export type { FactFile, FactRow, FileClass, Protection, TranscriptState } from './maintenance/facts';

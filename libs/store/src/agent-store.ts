@@ -9,7 +9,7 @@
  * next opening replays the journal; when the journal cannot be written, this object refuses all
  * further work (`failure`) and its holder opens the store anew.
  */
-import { SessionError, transcriptFileOf, type JsonValue } from '@sessions/domain';
+import { SessionError, parseEntry, transcriptFileOf, type JsonValue } from '@sessions/domain';
 import type { ArchiveOps } from './archive/archive-ops';
 import type { FileHolder, HeldFiles, HoldRequest } from './archive/held-files';
 import { JOURNAL_BYTES_REFUSED, runCheckpoint, type CheckpointReport } from './checkpoint';
@@ -25,6 +25,7 @@ import type { Journal } from './journal/journal';
 import type { PendingEntries } from './pending-entries';
 import type { IndexReader } from './session-index/index-reader';
 import type { IndexChange, StoreNotice } from './session-index/worker-protocol';
+import { StoreFiles } from './store-files';
 import { StoreReads, type EntryRef, type HistoryPage, type HistoryQuery, type ListPage, type ListQuery, type StoredEntry, type StoreInfo } from './store-reads';
 import type { TranscriptFiles } from './transcript/transcript-files';
 import type { EntrySnapshot, HeldView, Mutation, MutationOutcome, MutationView, TranscriptTail } from './types';
@@ -80,6 +81,8 @@ interface InFlight {
 }
 
 export class AgentStore {
+  /** Archives, and transcripts as whole files. */
+  readonly files: StoreFiles;
   readonly #parts: StoreParts;
   readonly #reads: StoreReads;
   readonly #inFlight = new Map<string, InFlight>();
@@ -93,6 +96,7 @@ export class AgentStore {
 
   constructor(parts: StoreParts) {
     this.#parts = parts;
+    this.files = new StoreFiles(parts);
     this.#reads = new StoreReads({ ...parts, epoch: parts.ownership.record.epoch, rewriteDue: () => this.#rewriteDue });
     this.#schedule = new CheckpointSchedule({
       delayMs: parts.checkpointDelayMs,
@@ -418,6 +422,11 @@ export class AgentStore {
         return undefined;
       },
       keyOfSession: (sessionId) => keyWhere('sessionId', sessionId, reader.entryOfSession(sessionId)),
+      isFileOfOthers: (file, key) => {
+        const recent = pending.keyWhere('sessionFile', file) ?? pending.keyWhere('sessionId', file.replace(/\.jsonl$/, ''));
+        const keys = [...reader.keysOfFile(file), ...(recent === undefined ? [] : [recent])].filter((other) => other !== key);
+        return keys.some((other) => fileOf(entry(other)) === file);
+      },
       keyOfLabel: (label) => keyWhere('label', label, reader.entryOfLabel(label)),
       transcript: (file) => {
         refuseUnsafeFile(file);
@@ -440,6 +449,12 @@ export class AgentStore {
     notices.push(notice);
     if (notices.length > NOTICES_MAX) notices.shift();
   }
+}
+
+/** Transcript of an entry as it stands, or will stand. */
+function fileOf(entry: EntrySnapshot | undefined): string | null {
+  const parsed = entry === undefined ? undefined : parseEntry(JSON.parse(entry.text));
+  return parsed?.listed === true ? parsed.file : null;
 }
 
 /** Every file that a mutation names is a transcript inside the store's directory. */

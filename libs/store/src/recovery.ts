@@ -77,7 +77,8 @@ function placements(records: readonly JournalRecord[]): Placement[] {
       } else if (op.op === 'aside' || op.op === 'replace' || op.op === 'back') {
         const appends = byFile.get(op.file);
         byFile.delete(op.file);
-        if (appends !== undefined && open.has(record.seq) && op.op !== 'back') closed.push({ file: op.file, orAs: op.op === 'aside' ? op.to : op.keptAs, appends });
+        const orAs = op.op === 'aside' ? op.to : op.op === 'replace' ? op.keptAs : undefined;
+        if (appends !== undefined && open.has(record.seq) && orAs !== undefined) closed.push({ file: op.file, orAs, appends });
       }
     }
   }

@@ -35,6 +35,8 @@ export interface MutationView {
   firstExisting(keys: readonly string[]): EntrySnapshot | undefined;
   /** Key of the entry with this session id. */
   keyOfSession(sessionId: string): string | undefined;
+  /** True when an entry with another key has this transcript too. */
+  isFileOfOthers(file: string, key: string): boolean;
   /** Key of the entry with exactly this label. */
   keyOfLabel(label: string): string | undefined;
   /** @param file name inside the store's directory. */
@@ -79,7 +81,7 @@ export interface BringBackEffect {
   readonly file: string;
 }
 
-/** A held transcript stays as an archive, and a staged one takes its place. */
+/** A held transcript stays as an archive, and a staged one takes its place; or a held name without a file gets one. */
 export interface ReplaceTranscriptEffect {
   readonly kind: 'replaceTranscript';
   readonly file: string;

@@ -8,6 +8,7 @@ import { openStore } from '../open-store';
 import { nodeFileSystem, type FileSystem } from '../files/file-system';
 import type { Effect, MutationView } from '../types';
 import { parseManifestLine, type ManifestLine } from './manifest';
+import { performFileOps } from './perform-file-ops';
 
 const KEY = 'agent:main:one';
 const FILE = 's1.jsonl';
@@ -209,3 +210,17 @@ async function waitFor(condition: () => boolean): Promise<boolean> {
   while (!condition()) await new Promise((resolve) => setTimeout(resolve, 10));
   return true;
 }
+
+it('does not set the new transcript aside when a replacement was interrupted at its very end', async () => {
+  for (const id of ['a', 'b']) await say(id);
+  const place = { fs: nodeFileSystem, layout: store.layout, fence: () => undefined, onNotice: () => undefined };
+  await store.checkpoint();
+  const staged = 'staged-1-00000000-0000-4000-8000-000000000000.jsonl';
+  fs.writeFileSync(path.join(dir, '.store', staged), `${header}\n`);
+  const ops = [{ op: 'replace' as const, file: FILE, staged, keptAs: 's1.jsonl.bak.2026-06-01T09-00-00.000Z', bytes: 1, sha256: '' }];
+  await performFileOps(place, ops, false);
+  const once = transcripts().map((name) => [name, read(name)]);
+  await performFileOps(place, ops, true);
+  expect(transcripts().map((name) => [name, read(name)])).toEqual(once);
+  expect(once).toHaveLength(2);
+});

@@ -37,11 +37,11 @@ type Ops<Name extends FileOp['op']> = readonly Extract<FileOp, { op: Name }>[];
 export async function performFileOps(place: FileOpsPlace, ops: readonly FileOp[], again: boolean): Promise<void> {
   const of = <Name extends FileOp['op']>(name: Name): Ops<Name> => ops.filter((op): op is Extract<FileOp, { op: Name }> => op.op === name);
   const aside = of('aside');
-  const replaced = of('replace');
+  const replaced = await notInstalled(place, of('replace'));
   const back = of('back');
   const removed = of('unlink');
-  const keeping = [...aside, ...replaced.map((op): SetAsideOp => ({ op: 'aside', file: op.file, to: op.keptAs, bytes: op.bytes, sha256: op.sha256 }))];
-  const moves = [...keeping.map((op) => op.file), ...back.flatMap((op) => [op.archive, op.file]), ...removed.map((op) => op.archive)];
+  const keeping = [...aside, ...replaced.flatMap(({ file, keptAs, bytes, sha256 }): SetAsideOp[] => (keptAs === undefined ? [] : [{ op: 'aside', file, to: keptAs, bytes, sha256 }]))];
+  const moves = [...keeping.map((op) => op.file), ...replaced.map((op) => op.file), ...back.flatMap((op) => [op.archive, op.file]), ...removed.map((op) => op.archive)];
   for (const folder of new Set(moves.map((file) => path.dirname(path.join(place.layout.dir, file))))) await assertRealDirectory(folder);
   const names = new Map<string, string>();
   for (const op of keeping) names.set(op.file, await keep(place, op));
@@ -54,6 +54,13 @@ export async function performFileOps(place: FileOpsPlace, ops: readonly FileOp[]
   for (const op of replaced) await install(place, op);
   for (const op of removed) await removeArchive(place, op);
   await syncFolders(place, [...back.map((op) => op.archive), ...replaced.map((op) => op.file), ...removed.map((op) => op.archive)]);
+}
+
+/** Where the staged file has gone it has taken its place, and what has the name now is not what was there. */
+async function notInstalled({ fs, layout }: FileOpsPlace, ops: readonly ReplaceOp[]): Promise<ReplaceOp[]> {
+  const open: ReplaceOp[] = [];
+  for (const op of ops) if (await isThere(fs, path.join(layout.ownDir, op.staged))) open.push(op);
+  return open;
 }
 
 /** Gives the file its second name. @returns the name; another one than planned where a foreign file has taken that. */
@@ -122,12 +129,7 @@ async function bringBack({ fs, layout, fence, onNotice }: FileOpsPlace, op: Brin
 
 async function install({ fs, layout, fence }: FileOpsPlace, op: ReplaceOp): Promise<void> {
   fence();
-  try {
-    await fs.rename(path.join(layout.ownDir, op.staged), path.join(layout.dir, op.file));
-  } catch (error) {
-    // It stands in its place already.
-    if (!hasErrorCode(error, 'ENOENT')) throw error;
-  }
+  await fs.rename(path.join(layout.ownDir, op.staged), path.join(layout.dir, op.file));
   await believeSync(layout.ownDir, fs.syncDirectory(layout.ownDir));
 }
 

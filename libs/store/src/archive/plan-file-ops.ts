@@ -30,8 +30,9 @@ function opOf(effect: FileEffect, held: HeldView): FileOp[] {
     return [{ op: 'back', archive: effect.archive, file: effect.file, bytes, sha256 }];
   }
   if (effect.kind === 'replaceTranscript') {
-    const { file, asideAs, ...bytes } = present(held, effect.file);
-    return [{ op: 'replace', file, staged: effect.staged.name, keptAs: asideAs, ...bytes }];
+    const { file, found, asideAs } = held.get(effect.file);
+    if (found === undefined) return [{ op: 'replace', file, staged: effect.staged.name, bytes: 0, sha256: '' }];
+    return [{ op: 'replace', file, staged: effect.staged.name, keptAs: asideAs, bytes: found.bytes, sha256: found.sha256 }];
   }
   if (effect.kind === 'removeArchive') {
     assertArchiveFile(effect.archive);
@@ -50,7 +51,7 @@ function manifestLine(effect: Extract<FileEffect, { kind: 'recordArchive' }>, op
   const { reason, key, sessionId, entryText, actor, runId } = effect;
   const files = ops.flatMap((op) => {
     if (op.op === 'aside') return [{ from: op.file, to: op.to, bytes: op.bytes, sha256: op.sha256 }];
-    return op.op === 'replace' ? [{ from: op.file, to: op.keptAs, bytes: op.bytes, sha256: op.sha256 }] : [];
+    return op.op === 'replace' && op.keptAs !== undefined ? [{ from: op.file, to: op.keptAs, bytes: op.bytes, sha256: op.sha256 }] : [];
   });
   const gone = ops.flatMap((op) => (op.op === 'back' || op.op === 'unlink' ? [op.archive] : []));
   const replaced = effects.find((other) => other.kind === 'replaceTranscript');

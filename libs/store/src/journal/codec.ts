@@ -91,13 +91,14 @@ export interface BringBackOp {
   readonly sha256: string;
 }
 
-/** A transcript's bytes stay under an archive name, and a file written aside takes its place. */
+/** A transcript's bytes, if there are any, stay under an archive name, and a file written aside takes its place. */
 export interface ReplaceOp {
   readonly op: 'replace';
   readonly file: string;
   /** Name in the store's own directory; complete and synced before the record is written. */
   readonly staged: string;
-  readonly keptAs: string;
+  /** Absent: no file had the name. */
+  readonly keptAs?: string;
   /** Of the bytes that stay under `keptAs`. */
   readonly bytes: number;
   readonly sha256: string;

@@ -45,6 +45,9 @@ export interface KnownResult {
   readonly seq: number;
 }
 
+/** More entries than this do not share a transcript; if they do, the rest of them counts as sharing it too. */
+const KEYS_OF_FILE_MAX = 16;
+
 interface OrderedId {
   readonly id: number;
   readonly sort_at: number;
@@ -125,6 +128,11 @@ export class IndexReader {
 
   entryOfLabel(label: string): IndexedEntry | undefined {
     return toEntry(this.#statements.entryByLabel().get(label) as EntryRow | undefined);
+  }
+
+  /** Keys of the entries with this transcript, at most KEYS_OF_FILE_MAX. */
+  keysOfFile(file: string): string[] {
+    return this.#statements.keysOfFile().all(file, KEYS_OF_FILE_MAX) as string[];
   }
 
   /** Row of one key, encoded. */
@@ -252,6 +260,7 @@ function statementsOf(db: Database.Database) {
     entryByKey: entryWhere('s.key = ?'),
     entryBySession: entryWhere('s.session_id = ?'),
     entryByLabel: entryWhere('s.label = ?'),
+    keysOfFile: value('SELECT key FROM session WHERE file = ? LIMIT ?'),
     transcript: query('SELECT bytes, messages, exchanges, leaf_id, kind FROM transcript WHERE file = ?'),
     result: query('SELECT hash, json, seq FROM result WHERE key = ?'),
     meta: value('SELECT value FROM meta WHERE name = ?'),
