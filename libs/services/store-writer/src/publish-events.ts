@@ -34,7 +34,10 @@ export type Announcement =
       readonly sessionId: string | undefined;
       /** A word of the contract: `create`, `send`, `patch`, … */
       readonly reason: string;
+      /** Undefined after a deletion. */
       readonly row: Uint8Array | undefined;
+      /** The session id that the key had, when it has another one now. */
+      readonly previousSessionId?: string;
     }
   | {
       readonly kind: 'store';
@@ -118,7 +121,7 @@ export class EventPublisher {
     const keyed = { ...head, sessionKey: key, sessionId, seq: this.#seqs.next(key) };
     const encodedRow = row === undefined ? undefined : Buffer.from(row);
     if (announcement.kind === 'changed') {
-      const value = { reason: announcement.reason, phase: undefined, runId: undefined, encodedRow, previousSessionId: undefined };
+      const value = { reason: announcement.reason, phase: undefined, runId: undefined, encodedRow, previousSessionId: announcement.previousSessionId };
       return Event.create({ ...keyed, body: { $case: 'changed', value } });
     }
     const { messageId, messageSeq, line, runId } = announcement;
