@@ -95,3 +95,7 @@ export type { ProtectionFacts } from './maintenance/protection';
 export { parseStoreFile, unreferencedClass } from './maintenance/store-files';
 export type { StoreFile } from './maintenance/store-files';
 export type { FactFile, FactRow, FileClass, Protection, TranscriptState } from './maintenance/facts';
+export { planTruncation, rewriteLine } from './compaction/plan-truncation';
+export type { KeptLine, LineRewrite, TruncationPlan } from './compaction/plan-truncation';
+export { lineLinks } from './transcript/line-links';
+export type { LineLinks } from './transcript/line-links';

@@ -21,6 +21,7 @@ import { resolveKey } from './handlers/resolve-key';
 import { restoreSession } from './handlers/restore-session';
 import { search } from './handlers/search';
 import { storeInfo } from './handlers/store-info';
+import { truncateTranscript } from './handlers/truncate-transcript';
 import { verify } from './handlers/verify';
 import type { OwnedAgent } from './owned-agent';
 import type { CallMetrics } from './call-metrics';
@@ -78,6 +79,7 @@ export function createAgentHandlers({ agent, uploads, metrics, assertOwner }: Ag
     deleteSession: unary('DeleteSession', (request, context) => deleteSession(agent, request, context)),
     restoreSession: unary('RestoreSession', (request, context) => restoreSession(agent, request, context)),
     forkSession: unary('ForkSession', (request, context) => forkSession(agent, request, context)),
+    truncateTranscript: unary('TruncateTranscript', (request, context) => truncateTranscript(agent, request, context)),
     putChunk: unary('PutChunk', (request) => putChunk(agent, uploads, request)),
   };
 }
