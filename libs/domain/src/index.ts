@@ -99,3 +99,6 @@ export { planTruncation, rewriteLine } from './compaction/plan-truncation';
 export type { KeptLine, LineRewrite, TruncationPlan } from './compaction/plan-truncation';
 export { lineLinks } from './transcript/line-links';
 export type { LineLinks } from './transcript/line-links';
+export { EMPTY_TRANSCRIPT_BYTES_MAX, judgeTranscript } from './maintenance/plan-missing';
+export type { TranscriptFacts } from './maintenance/plan-missing';
+export { RECENT_MS } from './maintenance/protection';

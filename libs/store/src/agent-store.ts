@@ -25,6 +25,7 @@ import type { Journal } from './journal/journal';
 import type { PendingEntries } from './pending-entries';
 import type { IndexReader } from './session-index/index-reader';
 import type { IndexChange, StoreNotice } from './session-index/worker-protocol';
+import { StoreFacts } from './store-facts';
 import { StoreFiles } from './store-files';
 import { StoreReads, type EntryRef, type HistoryPage, type HistoryQuery, type ListPage, type ListQuery, type StoredEntry, type StoreInfo } from './store-reads';
 import type { TranscriptFiles } from './transcript/transcript-files';
@@ -83,6 +84,8 @@ interface InFlight {
 export class AgentStore {
   /** Archives, and transcripts as whole files. */
   readonly files: StoreFiles;
+  /** What maintenance plans are made from. */
+  readonly facts: StoreFacts;
   readonly #parts: StoreParts;
   readonly #reads: StoreReads;
   readonly #inFlight = new Map<string, InFlight>();
@@ -98,6 +101,7 @@ export class AgentStore {
     this.#parts = parts;
     this.files = new StoreFiles(parts);
     this.#reads = new StoreReads({ ...parts, epoch: parts.ownership.record.epoch, rewriteDue: () => this.#rewriteDue });
+    this.facts = new StoreFacts({ ...parts, upToDate: () => this.#reads.upToDate() });
     this.#schedule = new CheckpointSchedule({
       delayMs: parts.checkpointDelayMs,
       monotonicMs: parts.monotonicMs,

@@ -26,6 +26,8 @@ export type {
   StagedTranscript,
   TranscriptTail,
 } from './types';
+export type { AgedRow, DirectoryFile, StoreFacts } from './store-facts';
+export type { StoreFiles } from './store-files';
 export { HELD_FILES_MAX } from './archive/held-files';
 export type { HeldFiles, HoldRequest } from './archive/held-files';
 export { isLiveTranscript, readArchiveFile } from './archive/archive-files';

@@ -30,6 +30,7 @@ export type Announcement =
     }
   | {
       readonly kind: 'changed';
+      /** Empty: the store as a whole, after a clean-up. */
       readonly key: string;
       readonly sessionId: string | undefined;
       /** A word of the contract: `create`, `send`, `patch`, … */
@@ -118,7 +119,7 @@ export class EventPublisher {
       return Event.create({ ...head, seq: this.#seqs.next(''), body: { $case: 'store', value: { kind: announcement.storeKind, factsJson } } });
     }
     const { key, sessionId, row } = announcement;
-    const keyed = { ...head, sessionKey: key, sessionId, seq: this.#seqs.next(key) };
+    const keyed = { ...head, sessionKey: key === '' ? undefined : key, sessionId, seq: this.#seqs.next(key) };
     const encodedRow = row === undefined ? undefined : Buffer.from(row);
     if (announcement.kind === 'changed') {
       const value = { reason: announcement.reason, phase: undefined, runId: undefined, encodedRow, previousSessionId: announcement.previousSessionId };

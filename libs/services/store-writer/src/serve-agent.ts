@@ -2,6 +2,7 @@
 import { StoreServiceService } from '@sessions/contracts';
 import { SessionError } from '@sessions/domain';
 import type { CallContext, Handlers } from '@sessions/bus';
+import { applyMaintenance } from './handlers/apply-maintenance';
 import { appendRecords } from './handlers/append-records';
 import { createSession } from './handlers/create-session';
 import { deleteSession } from './handlers/delete-session';
@@ -14,6 +15,7 @@ import { patchEntry } from './handlers/patch-entry';
 import { preview } from './handlers/preview';
 import { putChunk } from './handlers/put-chunk';
 import { readBranch } from './handlers/read-branch';
+import { readFacts } from './handlers/read-facts';
 import { readHistory } from './handlers/read-history';
 import { repair } from './handlers/repair';
 import { resetSession } from './handlers/reset-session';
@@ -64,6 +66,11 @@ export function createAgentHandlers({ agent, uploads, metrics, assertOwner }: Ag
       assertAgent(agent, request.agentId);
       yield* readBranch(agent, request, context);
     },
+    readFacts: async function* (request, context) {
+      assertOwner();
+      assertAgent(agent, request.agentId);
+      yield* readFacts(agent, request, context);
+    },
     listArchives: unary('ListArchives', (request) => listArchives(agent, request)),
     verify: async function* (request, context) {
       assertOwner();
@@ -80,6 +87,7 @@ export function createAgentHandlers({ agent, uploads, metrics, assertOwner }: Ag
     restoreSession: unary('RestoreSession', (request, context) => restoreSession(agent, request, context)),
     forkSession: unary('ForkSession', (request, context) => forkSession(agent, request, context)),
     truncateTranscript: unary('TruncateTranscript', (request, context) => truncateTranscript(agent, request, context)),
+    applyMaintenance: unary('ApplyMaintenance', (request, context) => applyMaintenance(agent, request, context)),
     putChunk: unary('PutChunk', (request) => putChunk(agent, uploads, request)),
   };
 }
