@@ -9,9 +9,10 @@
  * next opening replays the journal; when the journal cannot be written, this object refuses all
  * further work (`failure`) and its holder opens the store anew.
  */
-import { SessionError, parseEntry, transcriptFileOf, type JsonValue } from '@sessions/domain';
+import { SessionError, type JsonValue } from '@sessions/domain';
 import type { ArchiveOps } from './archive/archive-ops';
 import type { FileHolder, HeldFiles, HoldRequest } from './archive/held-files';
+import { HeldUses } from './archive/held-uses';
 import { JOURNAL_BYTES_REFUSED, runCheckpoint, type CheckpointReport } from './checkpoint';
 import { CHECKPOINT_RETRY_MS, CheckpointSchedule } from './checkpoint-schedule';
 import { indexChanges, planMutation, TranscriptNotReady, type PlannedMutation } from './decide';
@@ -20,8 +21,9 @@ import type { StoreOwnership } from './files/owner-file';
 import type { FileSystem } from './files/file-system';
 import type { StoreLayout } from './files/layout';
 import type { IndexWorkerClient } from './index-worker-client';
-import { encodePayload, type AppendOp, type FileOp, type RelocateOp } from './journal/codec';
+import { encodePayload, type AppendOp, type RelocateOp } from './journal/codec';
 import type { Journal } from './journal/journal';
+import { mutationView } from './mutation-view';
 import type { PendingEntries } from './pending-entries';
 import type { IndexReader } from './session-index/index-reader';
 import type { IndexChange, StoreNotice } from './session-index/worker-protocol';
@@ -29,7 +31,7 @@ import { StoreFacts } from './store-facts';
 import { StoreFiles } from './store-files';
 import { StoreReads, type EntryRef, type HistoryPage, type HistoryQuery, type ListPage, type ListQuery, type StoredEntry, type StoreInfo } from './store-reads';
 import type { TranscriptFiles } from './transcript/transcript-files';
-import type { EntrySnapshot, HeldView, Mutation, MutationOutcome, MutationView, TranscriptTail } from './types';
+import type { Mutation, MutationOutcome, TranscriptTail } from './types';
 
 /** A decision is made again this often while transcripts it looks at are being prepared. */
 const DECISIONS_MAX = 8;
@@ -68,14 +70,6 @@ export interface StoreParts {
 /** What cannot write just now. */
 type Part = 'transcripts' | 'archives' | 'index';
 
-/** What the mutations of one piece of work did to the files that it holds. */
-interface HeldUse {
-  readonly changed: Set<string>;
-  /** Staged files that a record names. */
-  readonly installed: Set<string>;
-  readonly done: Promise<void>[];
-}
-
 interface InFlight {
   readonly hash: string;
   readonly outcome: Promise<MutationOutcome<JsonValue>>;
@@ -90,7 +84,7 @@ export class AgentStore {
   readonly #reads: StoreReads;
   readonly #inFlight = new Map<string, InFlight>();
   readonly #troubles = new Map<Part, SessionError>();
-  readonly #uses = new WeakMap<object, HeldUse>();
+  readonly #uses = new HeldUses();
   #failure: SessionError | undefined;
   #closing = false;
   #rewriteDue = false;
@@ -160,13 +154,11 @@ export class AgentStore {
   async withHeld<T>(requests: readonly HoldRequest[], work: (held: HeldFiles) => Promise<T>): Promise<T> {
     this.#refuseWhenUnable();
     const held = await this.#parts.holder.hold(requests);
-    const use: HeldUse = { changed: new Set(), installed: new Set(), done: [] };
-    this.#uses.set(held, use);
     try {
       return await work(held);
     } finally {
       // An operation that has to wait for room keeps its files; nobody waits for it.
-      const release = Promise.all(use.done).then(() => held.letGo(use.changed, use.installed)).catch(() => undefined);
+      const release = this.#uses.release(held);
       if (this.#troubles.get('archives') === undefined) await release;
     }
   }
@@ -334,7 +326,7 @@ export class AgentStore {
   /** Decides and hands the record to the journal without giving way in between. */
   #start<T extends JsonValue>(mutation: Mutation<T>): Promise<MutationOutcome<T>> {
     const { transcripts, journal, pending } = this.#parts;
-    const view = this.#view(mutation.held);
+    const view = mutationView(this.#parts, mutation.held);
     const decision = mutation.decide(view);
     const sources = { nowMs: view.nowMs, text: (key: string) => view.entry(key)?.text, tail: (file: string) => view.transcript(file) };
     const planned = planMutation(mutation, decision, sources);
@@ -349,7 +341,7 @@ export class AgentStore {
       tails.set(append.file, { ...append.next, bytes: offset + append.bytes.length });
     }
     for (const [key, text] of planned.texts) pending.set(key, text, seq);
-    const filesDone = this.#noteUse(mutation.held, planned.fileOps);
+    const filesDone = this.#uses.note(mutation.held, planned.fileOps);
     const outcome = durable.then(
       () => {
         this.#apply(planned, appendOps, tails, seq);
@@ -367,19 +359,6 @@ export class AgentStore {
     });
     this.#trackInFlight(mutation, outcome, seq);
     return outcome;
-  }
-
-  /** From here on the names of these files belong to the operations. @returns to be called when they are done, or never will be. */
-  #noteUse(held: object | undefined, ops: readonly FileOp[]): () => void {
-    const use = held === undefined ? undefined : this.#uses.get(held);
-    if (use === undefined || ops.length === 0) return () => undefined;
-    for (const op of ops) {
-      if (op.op === 'aside' || op.op === 'replace' || op.op === 'back') use.changed.add(op.file);
-      if (op.op === 'replace') use.installed.add(op.staged);
-    }
-    let done: () => void = () => undefined;
-    use.done.push(new Promise((resolve) => (done = resolve)));
-    return done;
   }
 
   /** Runs in sequence order, as the journal resolves its records in order. */
@@ -400,48 +379,6 @@ export class AgentStore {
     outcome.then(() => this.#parts.worker.applied(seq)).then(forget, forget);
   }
 
-  #view(held: HeldView | undefined): MutationView {
-    const { pending, reader, transcripts, nowMs } = this.#parts;
-    const entry = (key: string): EntrySnapshot | undefined => {
-      const known = pending.get(key);
-      if (known !== undefined) return known.text === undefined ? undefined : { key, text: known.text };
-      const indexed = reader.entry(key);
-      if (indexed === undefined) return undefined;
-      pending.remember(key, indexed.text);
-      return { key, text: indexed.text };
-    };
-    const keyWhere = (member: string, value: string, indexed: { key: string } | undefined): string | undefined => {
-      const recent = pending.keyWhere(member, value);
-      if (recent !== undefined) return recent;
-      return indexed === undefined || pending.isPending(indexed.key) ? undefined : indexed.key;
-    };
-    return {
-      nowMs: nowMs(),
-      entry,
-      firstExisting: (keys) => {
-        for (const key of keys) {
-          const found = entry(key);
-          if (found !== undefined) return found;
-        }
-        return undefined;
-      },
-      keyOfSession: (sessionId) => keyWhere('sessionId', sessionId, reader.entryOfSession(sessionId)),
-      isFileOfOthers: (file, key) => {
-        const recent = pending.keyWhere('sessionFile', file) ?? pending.keyWhere('sessionId', file.replace(/\.jsonl$/, ''));
-        const keys = [...reader.keysOfFile(file), ...(recent === undefined ? [] : [recent])].filter((other) => other !== key);
-        return keys.some((other) => fileOf(entry(other)) === file);
-      },
-      keyOfLabel: (label) => keyWhere('label', label, reader.entryOfLabel(label)),
-      transcript: (file) => {
-        refuseUnsafeFile(file);
-        if (held?.has(file) === true) return held.get(file).tail;
-        const tail = transcripts.ready(file);
-        if (tail === undefined) throw new TranscriptNotReady(file);
-        return tail;
-      },
-    };
-  }
-
   /** True while `sessions.json` lacks something acknowledged. */
   get isCheckpointDue(): boolean {
     return this.#rewriteDue || this.#parts.journal.syncedSeq > this.#reads.checkpointSeq;
@@ -453,18 +390,6 @@ export class AgentStore {
     notices.push(notice);
     if (notices.length > NOTICES_MAX) notices.shift();
   }
-}
-
-/** Transcript of an entry as it stands, or will stand. */
-function fileOf(entry: EntrySnapshot | undefined): string | null {
-  const parsed = entry === undefined ? undefined : parseEntry(JSON.parse(entry.text));
-  return parsed?.listed === true ? parsed.file : null;
-}
-
-/** Every file that a mutation names is a transcript inside the store's directory. */
-function refuseUnsafeFile(file: string): void {
-  if (transcriptFileOf('', file) === file) return;
-  throw new SessionError('VALIDATION', 'an append names no transcript inside the store', { facts: { fileLength: file.length } });
 }
 
 function refuseMismatch(key: string, before: string, now: string | undefined): void {

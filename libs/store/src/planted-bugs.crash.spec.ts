@@ -158,7 +158,7 @@ const BUGS: readonly PlantedBug[] = [
   {
     invariant: 'I12',
     name: 'lets .. lead out of the store',
-    plants: [{ file: 'agent-store.js', find: 'function refuseUnsafeFile(file) {', replace: '$& return;' }],
+    plants: [{ file: 'mutation-view.js', find: 'function refuseUnsafeFile(file) {', replace: '$& return;' }],
     scenario: finished,
   },
 ];
