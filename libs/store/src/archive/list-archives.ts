@@ -23,8 +23,8 @@ export interface ArchiveQuery {
 
 export interface ListedArchive {
   readonly kind: ArchiveKind;
-  /** The transcript, or the first file of a line without one. */
-  readonly main: ArchivedFile;
+  /** The transcript, or the first file of a line without one; undefined: an entry alone, whose files stayed. */
+  readonly main: ArchivedFile | undefined;
   /** All files of the line. */
   readonly files: readonly ArchivedFile[];
   readonly atMs: number;
@@ -33,7 +33,7 @@ export interface ListedArchive {
   readonly sessionId: string | null;
   readonly entry?: JsonValue;
   readonly kept?: ManifestLine['kept'];
-  /** The file stands under that name, with that length. */
+  /** The file stands under that name, with that length; or there is an entry to bring back. */
   readonly isThere: boolean;
 }
 
@@ -71,10 +71,12 @@ export async function listArchives(fs: FileSystem, layout: StoreLayout, query: A
 }
 
 async function listed(fs: FileSystem, layout: StoreLayout, line: ManifestLine): Promise<ListedArchive | undefined> {
-  const main = line.files.find(({ from }) => isLiveTranscript(from)) ?? line.files[0];
-  const name = main === undefined ? undefined : readArchiveFile(main.to);
-  if (main === undefined || name === undefined) return undefined;
-  const found = await fs.identify(path.join(layout.dir, main.to)).catch(() => undefined);
   const { files, at, reason, key, sessionId, entry, kept } = line;
+  const main = files.find(({ from }) => isLiveTranscript(from)) ?? files[0];
+  // What was only brought back or removed is no archive.
+  if (main === undefined) return line.gone !== undefined || entry === undefined ? undefined : { kind: 'deleted', main, files, atMs: at, reason, key, sessionId, entry, isThere: true };
+  const name = readArchiveFile(main.to);
+  if (name === undefined) return undefined;
+  const found = await fs.identify(path.join(layout.dir, main.to)).catch(() => undefined);
   return { kind: name.kind, main, files, atMs: at, reason, key, sessionId, ...(entry === undefined ? {} : { entry }), ...(kept === undefined ? {} : { kept }), isThere: found?.size === main.bytes };
 }

@@ -11,7 +11,7 @@ import { findSession, type PresentSession } from './session-of-key';
 /** The archive that was chosen, as the manifest or its name tells. */
 export interface ChosenArchive {
   readonly kind: ArchiveKind;
-  /** The transcript's archive first, then those of its sidecars. Hash empty: no line of the manifest names it. */
+  /** The transcript's archive first, then those of its sidecars; none: only the entry was removed. Hash empty: no line of the manifest names it. */
   readonly files: readonly ArchivedFile[];
   readonly sessionId: string;
   readonly atMs: number;
@@ -48,7 +48,8 @@ export function decideRestore(request: RestoreRequest, view: MutationView): Plan
   const key = present?.key ?? request.key;
   if (archive === undefined) throw new SessionError('ARCHIVE_NOT_FOUND', `No archive found: ${request.key}`);
   const [main] = archive.files;
-  if (main === undefined || held.get(main.to).found === undefined) throw new SessionError('ARCHIVE_NOT_FOUND', `No archive found: ${request.key}`);
+  const isThere = main === undefined ? isJsonObject(archive.entry) && present === undefined : held.get(main.to).found !== undefined;
+  if (!isThere) throw new SessionError('ARCHIVE_NOT_FOUND', `No archive found: ${request.key}`);
   for (const file of archive.files) refuseDamaged(held, file);
   const restored = archive.kind === 'bak' ? undoTruncation(request, archive, present, view.nowMs) : bringBack(request, archive, present, view);
   const previousSessionId = present?.sessionId ?? null;
@@ -121,8 +122,8 @@ function bringBack({ held }: RestoreRequest, archive: ChosenArchive, present: Pr
     ...there.map(({ to, from }): Effect => ({ kind: 'bringBack', archive: to, file: from })),
   ];
   const archived = [...aside.archived, ...taken.map(({ from }) => held.get(from).asideAs)];
-  const sessionFile = archive.files[0]?.from ?? '';
-  const identity = { sessionId: archive.sessionId, sessionFile };
+  const sessionFile = archive.files[0]?.from;
+  const identity: Record<string, JsonValue> = sessionFile === undefined ? {} : { sessionId: archive.sessionId, sessionFile };
   if (isDeletion || present === undefined) {
     const entry: JsonObject = isJsonObject(archive.entry) ? archive.entry : { ...identity, updatedAt: archive.atMs, sessionStartedAt: archive.atMs };
     const again = restoredTimes(entry, view.nowMs, true);

@@ -30,17 +30,20 @@ export async function chooseArchive(store: AgentStore, choice: ArchiveChoice): P
 }
 
 function isMeant(archive: ListedArchive, { named, entry }: ArchiveChoice): boolean {
+  // An entry whose files stayed: there is nothing to bring back while the key has a row.
+  if (archive.main === undefined) return entry === undefined && (named === undefined || archive.sessionId === named);
   if (named !== undefined) return archive.main.to === named || archive.sessionId === named || stampsOf(archive).includes(named);
   // A truncation is undone where it was made; of a session that the key has left it is no way back.
   return archive.kind !== 'bak' || archive.main.from === entry?.file;
 }
 
 function stampsOf({ main }: ListedArchive): string[] {
-  const name = readArchiveFile(main.to);
-  return name === undefined ? [] : [fileStamp(name.atMs), main.to.slice(main.to.lastIndexOf('.', main.to.length - '.000Z'.length - 1) + 1)];
+  const name = main === undefined ? undefined : readArchiveFile(main.to);
+  return name === undefined ? [] : [fileStamp(name.atMs), fileStamp(name.atMs).replace('.000Z', 'Z')];
 }
 
 function chosen({ kind, main, files, sessionId, atMs, entry }: ListedArchive): ChosenArchive {
+  if (main === undefined) return { kind, files: [], sessionId: sessionId ?? '', atMs, entry };
   return { kind, files: [main, ...files.filter((file) => file !== main)], sessionId: sessionId ?? sessionOf(main.from), atMs, entry };
 }
 

@@ -11,7 +11,7 @@ import { readFieldChanges } from '../decisions/field-patch';
 import { newTranscriptFile, type NewSession } from '../decisions/new-session';
 import { uuidV7 } from '../new-ids';
 import type { OwnedAgent } from '../owned-agent';
-import { goneSince } from './create-session';
+import { goneSince } from './gone-since';
 import { answeredEntry } from './entry-json';
 import { newSessionOf } from './new-session-of';
 import { branchOf } from './read-branch';

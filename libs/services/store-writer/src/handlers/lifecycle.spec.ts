@@ -7,6 +7,7 @@ import {
   ForkSessionRequest,
   ListArchivesRequest,
   ReadBranchRequest,
+  StoreServiceCreateSessionRequest,
   StoreServiceDeleteSessionRequest,
   StoreServiceResetSessionRequest,
   StoreServiceRestoreSessionRequest,
@@ -164,6 +165,11 @@ describe('delete and restore', () => {
     const before = files(made);
     expect(await remove(made, { deleteTranscript: false })).toMatchObject({ deleted: true, archived: [] });
     expect(files(made)).toEqual(before);
+    // Its files never left: the entry alone comes back.
+    expect((await archives(made, KEY))[0]).toMatchObject({ reason: 'delete', file: '', restorable: true });
+    expect(await restore(made)).toMatchObject({ key: KEY, restored: [], archived: [] });
+    expect((await history(made)).texts).toEqual(['one']);
+    await expect(restore(made)).rejects.toMatchObject({ reason: 'ARCHIVE_NOT_FOUND' });
   });
 });
 
@@ -185,6 +191,8 @@ describe('fork and branch', () => {
     expect(await branch(made, 'agent:main:child')).toHaveLength(3);
     const small = await made.client.forkSession(ForkSessionRequest.create({ agentId: 'main', sourceKey: KEY, contextTokens: 10 }));
     expect(small).toMatchObject({ forked: false, refusal: 'parent_too_large' });
+    const created = await made.client.createSession(StoreServiceCreateSessionRequest.create({ agentId: 'main', key: 'agent:main:other', parentSessionKey: KEY, fork: true }));
+    expect(created).toMatchObject({ forked: true, created: true, key: 'agent:main:other' });
     await expect(made.client.forkSession(ForkSessionRequest.create({ agentId: 'main', sourceKey: 'agent:main:none' }))).rejects.toMatchObject({ reason: 'SESSION_NOT_FOUND' });
   });
 });

@@ -22,5 +22,5 @@ export async function listArchives(agent: OwnedAgent, request: ListArchivesReque
 }
 
 function lineOf({ kind, main, atMs, reason, key, sessionId, isThere }: ListedArchive): ArchiveLine {
-  return ArchiveLine.create({ key: key ?? '', sessionId: sessionId ?? '', archiveKind: kind, reason, archivedAtMs: atMs, file: main.to, bytes: main.bytes, restorable: isThere });
+  return ArchiveLine.create({ key: key ?? '', sessionId: sessionId ?? '', archiveKind: kind, reason, archivedAtMs: atMs, file: main?.to ?? '', bytes: main?.bytes ?? 0, restorable: isThere });
 }

@@ -6,7 +6,7 @@ import type { AgentStore, HeldFiles, HoldRequest, StagedTranscript } from '@sess
 import { decideRestore, type ChosenArchive, type RestoreAnswer } from '../decisions/decide-restore';
 import type { OwnedAgent } from '../owned-agent';
 import { chooseArchive } from './choose-archive';
-import { goneSince } from './create-session';
+import { goneSince } from './gone-since';
 import { answeredEntry } from './entry-json';
 import { requestHash } from './request-hash';
 import { actorOf, holdsOf, pathsOf } from './session-holds';
