@@ -224,3 +224,15 @@ it('does not set the new transcript aside when a replacement was interrupted at 
   expect(transcripts().map((name) => [name, read(name)])).toEqual(once);
   expect(once).toHaveLength(2);
 });
+
+it('finishes an interrupted operation in a copy of the store too, where one file with two names has become two', async () => {
+  await say('a');
+  await store.checkpoint();
+  const place = { fs: nodeFileSystem, layout: store.layout, fence: () => undefined, onNotice: () => undefined };
+  const text = read(FILE);
+  const to = 's1.jsonl.reset.2026-06-01T09-00-00.000Z';
+  fs.copyFileSync(path.join(dir, FILE), path.join(dir, to));
+  const op = { op: 'aside' as const, file: FILE, to, bytes: Buffer.byteLength(text), sha256: createHash('sha256').update(text).digest('hex') };
+  await performFileOps(place, [op], true);
+  expect(transcripts()).toEqual([to]);
+});

@@ -5,7 +5,6 @@
  *
  * Appends to a held transcript wait for the length of the work: reading it once, some syncs.
  */
-import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
 import * as path from 'node:path';
 import { SessionError, insideSessionsDir, type ArchiveKind } from '@sessions/domain';
@@ -15,11 +14,11 @@ import { byteSourceOf, type ByteSource } from '../transcript/byte-source';
 import type { TranscriptFiles } from '../transcript/transcript-files';
 import type { HeldBytes, HeldFile, HeldView, StagedTranscript, TranscriptTail } from '../types';
 import { freeArchiveFile, isLiveTranscript } from './archive-files';
+import { hashOf } from './hash-file';
 import { stageTranscript, type Piece } from './stage-transcript';
 
 /** Files of one piece of work: a session's transcript, sidecars and archives. */
 export const HELD_FILES_MAX = 64;
-const HASH_CHUNK_BYTES = 1024 * 1024;
 const NANOS_PER_MS = 1_000_000n;
 const NOTHING: TranscriptTail = { kind: 'none', leafId: null, messages: 0, exchanges: 0, bytes: 0 };
 
@@ -165,21 +164,4 @@ async function look(fs: FileSystem, file: string, nameOnly: boolean): Promise<He
   if (found === undefined) return undefined;
   const mtimeMs = Number(found.mtimeNs / NANOS_PER_MS);
   return nameOnly ? { bytes: found.size, mtimeMs, sha256: '' } : { mtimeMs, ...(await hashOf(fs, file)) };
-}
-
-async function hashOf(fs: FileSystem, file: string): Promise<{ bytes: number; sha256: string }> {
-  const fd = await fs.open(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-  try {
-    const hash = createHash('sha256');
-    const chunk = Buffer.allocUnsafe(HASH_CHUNK_BYTES);
-    let bytes = 0;
-    for (;;) {
-      const count = await fs.read(fd, chunk, 0, chunk.length, bytes);
-      if (count === 0) return { bytes, sha256: hash.digest('hex') };
-      hash.update(chunk.subarray(0, count));
-      bytes += count;
-    }
-  } finally {
-    await fs.close(fd);
-  }
 }

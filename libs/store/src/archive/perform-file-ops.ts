@@ -21,6 +21,7 @@ import { assertRealDirectory } from '../files/real-directories';
 import type { BringBackOp, FileOp, ReplaceOp, SetAsideOp, UnlinkOp } from '../journal/codec';
 import type { StoreNotice } from '../session-index/worker-protocol';
 import { freeArchiveFile, readArchiveFile } from './archive-files';
+import { hasContent } from './hash-file';
 import { appendManifestLines } from './manifest';
 
 export interface FileOpsPlace {
@@ -44,13 +45,13 @@ export async function performFileOps(place: FileOpsPlace, ops: readonly FileOp[]
   const moves = [...keeping.map((op) => op.file), ...replaced.map((op) => op.file), ...back.flatMap((op) => [op.archive, op.file]), ...removed.map((op) => op.archive)];
   for (const folder of new Set(moves.map((file) => path.dirname(path.join(place.layout.dir, file))))) await assertRealDirectory(folder);
   const names = new Map<string, string>();
-  for (const op of keeping) names.set(op.file, await keep(place, op));
+  for (const op of keeping) names.set(op.file, await keep(place, op, again));
   await syncFolders(place, keeping.map((op) => op.file));
   await appendManifestLines(place.fs, place.layout.manifestFile, of('manifest').map(({ line }) => renamed(line, keeping, names)), again);
   if (of('manifest').length > 0) await believeSync(place.layout.ownDir, place.fs.syncDirectory(place.layout.ownDir));
-  for (const op of aside) await takeName(place, op.file, names.get(op.file) ?? op.to);
+  for (const op of aside) await takeName(place, op, names.get(op.file) ?? op.to, again);
   await syncFolders(place, aside.map((op) => op.file));
-  for (const op of back) await bringBack(place, op);
+  for (const op of back) await bringBack(place, op, again);
   for (const op of replaced) await install(place, op);
   for (const op of removed) await removeArchive(place, op);
   await syncFolders(place, [...back.map((op) => op.archive), ...replaced.map((op) => op.file), ...removed.map((op) => op.archive)]);
@@ -64,7 +65,7 @@ async function notInstalled({ fs, layout }: FileOpsPlace, ops: readonly ReplaceO
 }
 
 /** Gives the file its second name. @returns the name; another one than planned where a foreign file has taken that. */
-async function keep(place: FileOpsPlace, op: SetAsideOp): Promise<string> {
+async function keep(place: FileOpsPlace, op: SetAsideOp, again: boolean): Promise<string> {
   const { fs, layout, onNotice } = place;
   const from = path.join(layout.dir, op.file);
   let to = op.to;
@@ -90,6 +91,8 @@ async function keep(place: FileOpsPlace, op: SetAsideOp): Promise<string> {
     } catch (error) {
       if (!hasErrorCode(error, 'EEXIST')) throw error;
       if (await isSameFile(fs, from, path.join(layout.dir, to))) return to;
+      // A copy of an interrupted store has two files where there was one with two names.
+      if (again && (await hasContent(fs, path.join(layout.dir, to), op))) return to;
       const name = readArchiveFile(op.to);
       if (name === undefined) throw error;
       to = await freeArchiveFile(fs, layout.dir, op.file, name.kind, name.atMs);
@@ -98,14 +101,15 @@ async function keep(place: FileOpsPlace, op: SetAsideOp): Promise<string> {
 }
 
 /** Takes the old name away once the file has its archive's. */
-async function takeName({ fs, layout, fence }: FileOpsPlace, file: string, archive: string): Promise<void> {
-  const from = path.join(layout.dir, file);
-  if (!(await isSameFile(fs, from, path.join(layout.dir, archive)))) return;
+async function takeName({ fs, layout, fence }: FileOpsPlace, op: SetAsideOp, archive: string, again: boolean): Promise<void> {
+  const from = path.join(layout.dir, op.file);
+  const isSame = await isSameFile(fs, from, path.join(layout.dir, archive));
+  if (!isSame && !(again && (await hasContent(fs, from, op)) && (await hasContent(fs, path.join(layout.dir, archive), op)))) return;
   fence();
   await unlinkIfThere(fs, from);
 }
 
-async function bringBack({ fs, layout, fence, onNotice }: FileOpsPlace, op: BringBackOp): Promise<void> {
+async function bringBack({ fs, layout, fence, onNotice }: FileOpsPlace, op: BringBackOp, again: boolean): Promise<void> {
   const from = path.join(layout.dir, op.archive);
   const to = path.join(layout.dir, op.file);
   try {
@@ -117,7 +121,7 @@ async function bringBack({ fs, layout, fence, onNotice }: FileOpsPlace, op: Brin
       return;
     }
     if (!hasErrorCode(error, 'EEXIST')) throw error;
-    if (!(await isSameFile(fs, from, to))) {
+    if (!(await isSameFile(fs, from, to)) && !(again && (await hasContent(fs, to, op)))) {
       onNotice({ kind: 'oddity', message: 'a file stands where an archive was to be brought back; the archive stays', path: from });
       return;
     }

@@ -1,7 +1,7 @@
 /** Lines of a transcript by their places: counted without parsing, and the last ones read from the end. */
 import { readTail, type BranchLine, type ByteSource } from '@sessions/store';
 
-const CHUNK_BYTES = 1024 * 1024;
+const CHUNK_BYTES = 256 * 1024;
 const NEWLINE = 0x0a;
 const COMPACTION = Buffer.from('"type":"compaction"');
 
