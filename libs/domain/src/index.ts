@@ -43,10 +43,18 @@ export type { AgentChoice, BindingLevel, MatchedBy } from './routing/bindings';
 export { linkedName } from './routing/identity-links';
 export { groupDisplayName, originPatch } from './routing/origin-metadata';
 export type { OriginPatch } from './routing/origin-metadata';
-export { evaluateSendPolicy } from './routing/send-policy';
-export type { SendSubject } from './routing/send-policy';
+export { enforceSendPolicy, evaluateSendPolicy } from './routing/send-policy';
+export type { SendPoint, SendSubject } from './routing/send-policy';
+export { SPAWN_CHAIN_MAX, canSee, effectiveVisibility, matchesPattern, spawnAncestors } from './routing/visibility';
+export type { Visibility, VisibilitySubject, VisibilityTarget } from './routing/visibility';
 export { dmScopeWarning } from './routing/dm-scope-warning';
 export type { DmScopeWarning } from './routing/dm-scope-warning';
+
+// Chat commands
+export { COMMAND_LENGTH_MAX, commandVerdict, inlineCommands, parseChatCommand } from './commands/chat-commands';
+export type { ChatIntent, CommandSender, CommandVerdict, InlineCommands, ToggleName } from './commands/chat-commands';
+export { chooseNewModel } from './commands/new-model';
+export type { KnownModel, NewModelChoice } from './commands/new-model';
 
 // Entries
 export { formatEntry, patchRawObject, readRawMembers } from './entry/raw-object';
@@ -63,6 +71,17 @@ export { LABEL_LENGTH_MAX, PATCH_FIELDS, entryMembers, labelInUse, parseLabel, p
 export type { EntryPatch, PatchFacts } from './entry/patch-fields';
 export { createEntryFields, firstMessageFields, inboundTouchFields } from './entry/touch';
 export type { NewEntry, OptionalMembers } from './entry/touch';
+export { ZoneClock, ZoneClocks } from './entry/zone-clock';
+export { decideFreshness, resetPolicyFor, resetTypeOf, sessionTimes } from './entry/freshness';
+export type { FreshWhy, Freshness, FreshnessFacts, ResetPolicySettings, ResolvedResetPolicy, SessionTimes } from './entry/freshness';
+export { cronRunEntry, resetEntry } from './entry/reset-entry';
+export type { ResetReason, ResetRequest } from './entry/reset-entry';
+export { chooseArchive, restoredEntry } from './entry/restore-entry';
+export type { ArchiveFacts, RestoreRequest, RestoredSession } from './entry/restore-entry';
+export { forkEntry } from './entry/fork-entry';
+export type { ForkRequest } from './entry/fork-entry';
+export { FORK_WINDOW_SHARE, planFork } from './entry/plan-fork';
+export type { ForkPlan } from './entry/plan-fork';
 
 // Lists
 export { searchTextOf, toSessionRow } from './list/session-row';
@@ -85,20 +104,48 @@ export { historyView, messageSeqs, withoutTools } from './transcript/history-vie
 export type { HistoryMessage, HistoryOptions, HistoryView } from './transcript/history-view';
 export { DISPLAY_MESSAGE_BYTES_MAX, OVERSIZED_PLACEHOLDER, displayMessage, displayText, isSilentReply } from './transcript/display';
 export { LAST_MESSAGE_CHARS_MAX, TITLE_CHARS_MAX, cutText, derivedTitle, lastMessagePreview, messageText, previewOf } from './transcript/preview';
+export { lineLinks } from './transcript/line-links';
+export type { LineLinks } from './transcript/line-links';
+export { blocksOf, completeTurns, isBrokenOff, pairTools, pendingFrom, resultCallId, safeAfter, safeBefore, safePlaces, toolCallsOf, wholeCall } from './transcript/structure';
+export type { ToolCall, ToolPairs } from './transcript/structure';
 
-// Lifecycle and maintenance
-export { resetEntry } from './entry/reset-entry';
-export type { ResetReason, ResetRequest } from './entry/reset-entry';
-export { forkEntry } from './entry/fork-entry';
-export { isMainKey, protectionsOf } from './maintenance/protection';
+// Compaction
+export { CHARS_PER_TOKEN, IMAGE_TOKENS, contextTokens, estimateLineTokens, estimateTextTokens } from './compaction/count-tokens';
+export type { TokenCounter } from './compaction/count-tokens';
+export { CHUNK_WINDOW_SHARE, KEEP_RECENT_TOKENS, NEW_CONTENT_SHARE_MIN, chunksOf, isFlushDue, isNearlyFull, planCompaction, planTurnDrop, reserveTokens } from './compaction/plan-compaction';
+export type { CompactionPlan, CompactionRequest, CompactionSettings, SummaryChunk, TurnDrop } from './compaction/plan-compaction';
+export { isOverflowError, planFlush } from './compaction/plan-flush';
+export type { FlushRequest } from './compaction/plan-flush';
+export { planTruncation, rewriteLine } from './compaction/plan-truncation';
+export type { KeptLine, LineRewrite, TruncationPlan } from './compaction/plan-truncation';
+export { INTERRUPTED_RESULT_TEXT, assembleContext, contextProblems, missingResults } from './compaction/assemble-context';
+export type { ContextMessage } from './compaction/assemble-context';
+export { pruneContext } from './compaction/prune-context';
+export type { PruneRequest, PrunedContext, PruningSettings } from './compaction/prune-context';
+
+// Maintenance
+export { PROTECTIONS, isArchive, isOrphan } from './maintenance/facts';
+export type { FactFile, FactRow, FileClass, Protection, StoreFacts, StoreTotals, TranscriptState } from './maintenance/facts';
+export { RECENT_MS, isDurablePointer, isFree, isFreeToFix, isMainKey, isSyntheticKey, protectionsOf } from './maintenance/protection';
 export type { ProtectionFacts } from './maintenance/protection';
 export { parseStoreFile, unreferencedClass } from './maintenance/store-files';
 export type { StoreFile } from './maintenance/store-files';
-export type { FactFile, FactRow, FileClass, Protection, TranscriptState } from './maintenance/facts';
-export { planTruncation, rewriteLine } from './compaction/plan-truncation';
-export type { KeptLine, LineRewrite, TruncationPlan } from './compaction/plan-truncation';
-export { lineLinks } from './transcript/line-links';
-export type { LineLinks } from './transcript/line-links';
+export { BATCH_ACTIONS_MAX, actionBatches } from './maintenance/actions';
+export type { ActionKind, ActionReason, FileActionKind, MaintenanceAction, RowActionKind } from './maintenance/actions';
+export { planMaintenance, stepsFor } from './maintenance/plan';
+export type { KeepReason, MaintenancePlan, MaintenanceSettings, PlanCounts, PlanFlags, PlanRequest, RowVerdict } from './maintenance/plan';
+export { UNLABELLED, planTable } from './maintenance/plan-table';
+export type { LabelCount, PlanTable, PlanTableRow } from './maintenance/plan-table';
+export { MODEL_RUN_MAX_AGE_MS, isModelRunKey } from './maintenance/plan-prune';
 export { EMPTY_TRANSCRIPT_BYTES_MAX, judgeTranscript } from './maintenance/plan-missing';
 export type { TranscriptFacts } from './maintenance/plan-missing';
-export { RECENT_MS } from './maintenance/protection';
+export { isRetiredDmRow } from './maintenance/plan-dm-scope';
+export { ARCHIVE_MIN_AGE_MS, UNLINK_NOTICE_MS, mayUnlink } from './maintenance/plan-archives';
+export { TEMP_MIN_AGE_MS } from './maintenance/plan-orphans';
+export type { DiskBudgetReport } from './maintenance/plan-disk-budget';
+export { planSubagentArchives, subagentArchiveAtMs } from './maintenance/plan-subagents';
+export type { ChildFacts } from './maintenance/plan-subagents';
+export { ARCHIVE_INTERVAL_MS, IDLE_INTERVAL_MS, JUMP_MS_MIN, SETTLE_MS, TOUCHED_INTERVAL_MS, nextDueAtMs, noteTouched, startSchedule, takeDue } from './maintenance/schedule';
+export type { Clock, DueJob, DueRequest, ScheduleState } from './maintenance/schedule';
+export { NOTICE_KEYS_MAX, REMOVAL_NOTICE_MS, holdUnannounced, planNotices } from './maintenance/notice';
+export type { Announced, Notice, NoticeRequest } from './maintenance/notice';

@@ -4,3 +4,5 @@ export { conversationEnvelopes, directEnvelopes, dmScopes, envelopes, rawConfigs
 export { chatMessages, nativeTranscripts, oddLines, simpleTranscripts } from './testing/transcript-arbitraries';
 export type { KnownTranscript } from './testing/transcript-arbitraries';
 export { entryTexts, memberNames, nativeEntries, oddEntries, simpleEntries } from './testing/entry-arbitraries';
+export { assistant, branchOf, brokenConversations, nativeLines, parseLines, toolCall, toolConversations, toolResult, userText } from './testing/tool-arbitraries';
+export { FACTS_NOW_MS, factsOf, storeFacts } from './testing/maintenance-arbitraries';

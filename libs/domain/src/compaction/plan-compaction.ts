@@ -78,15 +78,17 @@ export type CompactionPlan =
 
 /** Decides; a plan always summarises at least one line the model sees. */
 export function planCompaction(request: CompactionRequest): CompactionPlan {
-  const { path, windowTokens, settings, trigger, count } = request;
+  const { path, windowTokens, settings, trigger } = request;
   const start = visibleFrom(path);
   const { compaction } = contextLines(path);
-  const tokensBefore = tokensNow(path, start, count);
+  const tokensBefore = tokensNow(path, start, request.count);
+  // An earlier summary is handed over by itself and weighs nothing where it stands.
+  const count: TokenCounter = (line) => (line.type === 'compaction' ? 0 : request.count(line));
   const none = (reason: Extract<CompactionPlan, { kind: 'none' }>['reason']): CompactionPlan => ({ kind: 'none', reason, tokensBefore });
   if (trigger === 'threshold' && !isNearlyFull(settings, windowTokens, tokensBefore)) return none('not full');
   if (trigger !== 'manual' && !hasNewContent(request)) return none('little new content');
-  const cut = chooseCut(request, start);
-  const seen = path.slice(start, cut).filter((line) => line.type !== 'compaction' && count(line) > 0);
+  const cut = chooseCut({ ...request, count }, start);
+  const seen = path.slice(start, cut).filter((line) => count(line) > 0);
   const tipId = path.at(-1)?.id;
   if (seen.length === 0 || tipId === undefined) return none('nothing to summarise');
   const summary = compaction?.value['summary'];
@@ -138,16 +140,18 @@ function chooseCut(request: CompactionRequest, start: number): number {
   const place = (wanted: number): number => {
     const before = safeBefore(places, Math.min(wanted, pending));
     // A call whose results are too large to stay goes with all of them, unless it is not finished.
-    return sumTokens(path, before, path.length, count) <= most ? before : Math.min(safeAfter(places, wanted), pending);
+    if (sumTokens(path, before, path.length, count) <= most) return before;
+    const after = safeAfter(places, wanted);
+    return after <= pending ? after : safeBefore(places, pending);
   };
-  let keep = Math.min(settings.keepRecentTokens ?? (isHard ? 0 : KEEP_RECENT_TOKENS), most);
+  const keep = Math.min(settings.keepRecentTokens ?? (isHard ? 0 : KEEP_RECENT_TOKENS), most);
   const turns = isHard ? path.length : recentTurnsFrom(path, settings.recentTurnsPreserve);
   const tail = tailFrom(path, keep, count);
   let cut = place(turns < tail && sumTokens(path, turns, path.length, count) <= most ? turns : tail);
   // Progress: where all of it fits into the tail, the tail shrinks until something is left before it.
-  while (cut <= start && keep > 0 && trigger !== 'manual') {
-    keep = Math.floor(keep / 2);
-    cut = place(tailFrom(path, keep, count));
+  for (let less = keep; cut <= start && trigger !== 'manual'; less = Math.floor(less / 2)) {
+    cut = place(tailFrom(path, less, count));
+    if (less === 0) break;
   }
   return Math.max(cut, start);
 }

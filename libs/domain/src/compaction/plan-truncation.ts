@@ -102,13 +102,12 @@ class Truncation {
   #chooseLines(): Set<number> {
     const first = this.#header === undefined ? 0 : 1;
     const room = Math.max(1, this.#maxLines - first);
-    let from = Math.max(first, this.#lines.length - room);
-    let kept = this.#window(from);
-    while (from > first && this.#hadMessage(from) && !this.#hasMessage(kept)) {
-      from = this.#growTo(from, first);
-      kept = this.#window(from);
-    }
-    return kept;
+    const from = Math.max(first, this.#lines.length - room);
+    const kept = this.#window(from);
+    if (this.#hasMessage(kept)) return kept;
+    // The window grows back to the call of its results, or whatever message stands nearest (decision 39).
+    const message = this.#lines.findLastIndex((line, at) => at >= first && at < from && line.isMessage && line.resultOf === undefined);
+    return message === -1 ? kept : this.#window(message);
   }
 
   #window(from: number): Set<number> {
@@ -131,18 +130,6 @@ class Truncation {
 
   #hasMessage(kept: ReadonlySet<number>): boolean {
     return [...kept].some((at) => this.#line(at).isMessage);
-  }
-
-  #hadMessage(from: number): boolean {
-    return this.#lines.slice(from).some((line) => line.isMessage);
-  }
-
-  /** The window grows back to the call of its last result, else to the message before it (decision 39). */
-  #growTo(from: number, first: number): number {
-    const last = this.#lines.findLast((line, at) => at >= from && line.resultOf !== undefined);
-    const call = last === undefined ? -1 : this.#lines.findLastIndex((line, at) => at < from && line.callIds.includes(last.resultOf ?? ''));
-    const message = this.#lines.findLastIndex((line, at) => at < from && line.isMessage);
-    return Math.max(first, call === -1 ? message : call);
   }
 
   #leafRefusal(kept: ReadonlySet<number>): Refusal | undefined {

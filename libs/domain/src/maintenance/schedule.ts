@@ -14,9 +14,9 @@ export const TOUCHED_INTERVAL_MS = 60_000;
 export const IDLE_INTERVAL_MS = 3_600_000;
 /** Overdue archives of sub-agents are looked for this often, in either mode. */
 export const ARCHIVE_INTERVAL_MS = 60_000;
-/** A larger difference between the two clocks is a jump, not drift. */
+/** Clocks that part by less have drifted, not jumped. */
 export const JUMP_MS_MIN = 60_000;
-/** How long a wall clock that jumped forward has to last before plans believe it. */
+/** How long a wall clock that went forward has to last before plans believe it. */
 export const SETTLE_MS = 24 * 3_600_000;
 
 export interface Clock {
@@ -34,11 +34,12 @@ interface StoreTimes {
   readonly isTouched: boolean;
 }
 
+/** How far the wall clock is ahead of the steady one: the difference tells of every jump and drift. */
 interface Trust {
-  readonly clock: Clock;
-  /** How far the wall clock is ahead of the time that plans believe; 0: not at all. */
-  readonly aheadMs: number;
-  /** Since when it has been steadily so, on the steady clock. */
+  /** The difference that plans believe. */
+  readonly believedMs: number;
+  /** The one that is being watched, and since when on the steady clock it has lasted. */
+  readonly watchedMs: number;
   readonly sinceMs: number;
 }
 
@@ -57,7 +58,7 @@ export interface DueJob {
 
 /** Nothing is due at a start: every store waits its interval first. */
 export function startSchedule(clock: Clock, agentIds: readonly string[] = []): ScheduleState {
-  return { stores: new Map(agentIds.map((agentId) => [agentId, freshTimes(clock)])), trust: { clock, aheadMs: 0, sinceMs: clock.steadyMs } };
+  return { stores: new Map(agentIds.map((agentId) => [agentId, freshTimes(clock)])), trust: { believedMs: aheadMs(clock), watchedMs: aheadMs(clock), sinceMs: clock.steadyMs } };
 }
 
 /** Notes that a store was written to. */
@@ -77,7 +78,7 @@ export interface DueRequest {
 /** What is due now. The state that is given back counts it as done: each job is given out once. */
 export function takeDue(state: ScheduleState, { agentIds, clock, isSuspended = false }: DueRequest): { readonly state: ScheduleState; readonly jobs: readonly DueJob[] } {
   const trust = follow(state.trust, clock);
-  const planNowMs = clock.nowMs - trust.aheadMs;
+  const planNowMs = clock.steadyMs + trust.believedMs;
   const jobs: DueJob[] = [];
   const stores = new Map<string, StoreTimes>();
   for (const agentId of agentIds) {
@@ -113,10 +114,15 @@ function planCause(times: StoreTimes, clock: Clock): 'touched' | 'hourly' | unde
   return passedMs >= IDLE_INTERVAL_MS ? 'hourly' : undefined;
 }
 
-/** A jump forward is held against the wall clock until it has lasted; a jump back is believed at once. */
+function aheadMs(clock: Clock): number {
+  return clock.nowMs - clock.steadyMs;
+}
+
+/** A clock that goes back is believed at once, one that goes forward when it has lasted. */
 function follow(trust: Trust, clock: Clock): Trust {
-  const jumpMs = clock.nowMs - trust.clock.nowMs - (clock.steadyMs - trust.clock.steadyMs);
-  if (Math.abs(jumpMs) >= JUMP_MS_MIN) return { clock, aheadMs: Math.max(0, trust.aheadMs + jumpMs), sinceMs: clock.steadyMs };
-  const hasSettled = clock.steadyMs - trust.sinceMs >= SETTLE_MS;
-  return { clock, aheadMs: hasSettled ? 0 : trust.aheadMs, sinceMs: trust.sinceMs };
+  const ahead = aheadMs(clock);
+  const believedMs = Math.min(trust.believedMs, ahead);
+  if (Math.abs(ahead - trust.watchedMs) >= JUMP_MS_MIN) return { believedMs, watchedMs: ahead, sinceMs: clock.steadyMs };
+  const hasLasted = clock.steadyMs - trust.sinceMs >= SETTLE_MS;
+  return { ...trust, believedMs: hasLasted ? ahead : believedMs };
 }
