@@ -2,7 +2,7 @@
  * A session brought back from an archive. What is live under the key becomes an archive first, in the
  * same mutation, so a restore can be undone like everything else.
  */
-import { SessionError, isJsonObject, type ArchiveKind, type JsonObject, type JsonValue } from '@sessions/domain';
+import { SessionError, isJsonObject, restoredEntry, type ArchiveKind, type JsonObject, type JsonValue } from '@sessions/domain';
 import type { ArchivedFile, Effect, HeldView, MutationView, StagedTranscript } from '@sessions/store';
 import { membersAfter, rowOf, type Planned, type StoredAnswer } from './planned';
 import { FilesMoved, entryTextOf, setAside } from './session-files';
@@ -103,7 +103,7 @@ function undoTruncation({ held, staged }: RestoreRequest, archive: ChosenArchive
   return {
     effects: [{ kind: 'replaceTranscript', file, staged }],
     archived: live.found === undefined ? [] : [live.asideAs],
-    ...restoredTimes(present.native, nowMs, false),
+    ...restoredEntry({ kind: 'bak', sessionId: archive.sessionId, sessionFile: file, nowMs, current: present.native }),
     replacesEntry: false,
   };
 }
@@ -123,27 +123,19 @@ function bringBack({ held }: RestoreRequest, archive: ChosenArchive, present: Pr
   ];
   const archived = [...aside.archived, ...taken.map(({ from }) => held.get(from).asideAs)];
   const sessionFile = archive.files[0]?.from;
-  const identity: Record<string, JsonValue> = sessionFile === undefined ? {} : { sessionId: archive.sessionId, sessionFile };
+  const back = { sessionId: archive.sessionId, sessionFile: sessionFile ?? '', nowMs: view.nowMs, current: present?.native };
   if (isDeletion || present === undefined) {
-    const entry: JsonObject = isJsonObject(archive.entry) ? archive.entry : { ...identity, updatedAt: archive.atMs, sessionStartedAt: archive.atMs };
-    const again = restoredTimes(entry, view.nowMs, true);
-    // An entry of the tutorial's format keeps its own names for these.
-    const changed: Record<string, JsonValue> = typeof entry['uuid'] === 'string' && entry['sessionId'] === undefined ? { lastActive: new Date(view.nowMs).toISOString() } : { ...identity, ...again.set };
-    const kept = Object.entries(entry).filter(([name, value]) => value !== undefined && !again.clear.includes(name));
-    return { effects, archived, set: { ...(Object.fromEntries(kept) as Record<string, JsonValue>), ...changed }, clear: [], replacesEntry: true };
+    const entry: JsonObject = isJsonObject(archive.entry) ? archive.entry : { sessionStartedAt: archive.atMs };
+    return { effects, archived, set: membersBack(entry, restoredEntry({ kind: 'deleted', ...back, archived: entry }).set, sessionFile, view.nowMs), clear: [], replacesEntry: true };
   }
-  const { set, clear } = restoredTimes(present.native, view.nowMs, true);
-  const previous: Record<string, JsonValue> = present.sessionId === null || present.sessionId === archive.sessionId ? {} : { previousSessionId: present.sessionId };
-  return { effects, archived, set: { ...identity, ...set, ...previous }, clear, replacesEntry: false };
+  return { effects, archived, ...restoredEntry({ kind: 'reset', ...back }), replacesEntry: false };
 }
 
-const TOKENS = ['inputTokens', 'outputTokens', 'totalTokens', 'cacheRead', 'cacheWrite'];
-
-/**
- * A restored session is in use: nothing ages it out at once, and the next message does not reset it.
- * Its counters tell of another transcript.
- */
-function restoredTimes(native: JsonObject, nowMs: number, isBack: boolean): Pick<Restored, 'set' | 'clear'> {
-  const started: Record<string, JsonValue> = isBack ? { sessionStartedAt: nowMs, lastInteractionAt: nowMs } : {};
-  return { set: { updatedAt: nowMs, ...started, totalTokensFresh: false }, clear: TOKENS.filter((name) => native[name] !== undefined) };
+/** A row whose files never left keeps the name that it had for them; one of the tutorial's format keeps its own names. */
+function membersBack(entry: JsonObject, restored: Readonly<Record<string, JsonValue>>, sessionFile: string | undefined, nowMs: number): Record<string, JsonValue> {
+  const there = Object.entries(entry).filter((member): member is [string, JsonValue] => member[1] !== undefined);
+  if (entry['sessionId'] === undefined && typeof entry['uuid'] === 'string') return { ...Object.fromEntries(there), lastActive: new Date(nowMs).toISOString() };
+  const { sessionFile: _, ...rest } = restored;
+  const file = sessionFile ?? entry['sessionFile'];
+  return file === undefined ? rest : { ...rest, sessionFile: file };
 }

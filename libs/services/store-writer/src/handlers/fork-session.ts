@@ -3,7 +3,7 @@
  * child's transcript is written aside and gets its name with its entry, so it is there whole or not at all.
  */
 import { ForkSessionResponse, type ForkSessionRequest } from '@sessions/contracts';
-import { SessionError, assertCreatableKey, lookupCandidates, sessionHeaderLine } from '@sessions/domain';
+import { CHARS_PER_TOKEN, FORK_WINDOW_SHARE, SessionError, assertCreatableKey, lookupCandidates, sessionHeaderLine } from '@sessions/domain';
 import { idempotencyKeyOf, type CallContext } from '@sessions/bus';
 import { readLineFacts, type AgentStore, type BranchLine, type ByteSource, type HeldFiles, type Piece, type StagedTranscript } from '@sessions/store';
 import { decideFork, type ForkAnswer } from '../decisions/decide-fork';
@@ -16,12 +16,9 @@ import { answeredEntry } from './entry-json';
 import { newSessionOf } from './new-session-of';
 import { branchOf } from './read-branch';
 import { requestHash } from './request-hash';
+import { textOf } from './transcript-lines';
 import { entryOfKey } from './stored-session';
 
-/** What a token is taken for where nobody has counted. */
-const CHARS_PER_TOKEN = 4;
-/** Share of the child's window that a copied branch may fill. */
-const WINDOW_SHARE = 0.5;
 
 /** @throws SESSION_NOT_FOUND, ENTRY_CHANGED, KEY_INVALID, LABEL_IN_USE, VALIDATION, IDEMPOTENCY_MISMATCH; UNSUPPORTED for checkpoints */
 export async function forkSession(agent: OwnedAgent, request: ForkSessionRequest, context: CallContext): Promise<ForkSessionResponse> {
@@ -78,8 +75,8 @@ async function copyBranch(store: AgentStore, held: HeldFiles, { sourceKey, targe
   const refused = (refusal: string): Copied => ({ sourceSessionId: source.sessionId, staged: undefined, refusal });
   const branch = await branchOf(store, source, undefined);
   if (branch === undefined || branch.lines.length === 0) return refused('parent_empty');
-  const bytes = branch.lines.reduce((sum, line) => sum + line.bytes, 0);
-  if (contextTokens !== undefined && bytes / CHARS_PER_TOKEN > contextTokens * WINDOW_SHARE) return refused('parent_too_large');
+  const bytesMax = contextTokens === undefined ? undefined : contextTokens * FORK_WINDOW_SHARE * CHARS_PER_TOKEN;
+  if (bytesMax !== undefined && (await store.files.readTranscript(source.file, (from) => isContextLarger(from, branch.lines, bytesMax))) === true) return refused('parent_too_large');
   const header = sessionHeaderLine({ sessionId: session.sessionId, nowMs, cwd: session.cwd, sessionKey: targetKey });
   const withParent = `${header.slice(0, -1)},"parentSession":${JSON.stringify(source.sessionId)}}`;
   // The tutorial's format knows no header.
@@ -91,14 +88,26 @@ async function copyBranch(store: AgentStore, held: HeldFiles, { sourceKey, targe
   return staged === undefined ? refused('parent_empty') : { sourceSessionId: source.sessionId, staged, refusal: undefined };
 }
 
+/** Whether what a model sees of the branch, from the newest summary's first kept line on, is more than that; reads no further. */
+async function isContextLarger(source: ByteSource, lines: readonly BranchLine[], bytesMax: number): Promise<boolean> {
+  let bytes = 0;
+  let firstKept: unknown;
+  for (let at = lines.length - 1; at >= 0; at -= 1) {
+    const line = lines[at] as BranchLine;
+    bytes += line.bytes;
+    if (bytes > bytesMax) return true;
+    const facts = readLineFacts(Buffer.from(await textOf(source, line)));
+    if (firstKept === undefined && facts?.record['type'] === 'compaction') firstKept = facts.record['firstKeptEntryId'] ?? facts.id;
+    if (firstKept !== undefined && facts?.id === firstKept) return false;
+  }
+  return false;
+}
+
 /** Without an assistant message at the end whose tool calls are not all answered, and what follows on it. */
 async function completeTurns(source: ByteSource, lines: readonly BranchLine[]): Promise<readonly BranchLine[]> {
   const answered = new Set<string>();
   for (let at = lines.length - 1; at >= 0; at -= 1) {
-    const { offset, bytes } = lines[at] as BranchLine;
-    const text = Buffer.alloc(bytes - 1);
-    await source.read(text, 0, text.length, offset);
-    const facts = readLineFacts(text);
+    const facts = readLineFacts(Buffer.from(await textOf(source, lines[at] as BranchLine)));
     const message = facts?.record['message'] as { toolCallId?: unknown; content?: unknown } | undefined;
     if (facts?.role === 'toolResult' && typeof message?.toolCallId === 'string') answered.add(message.toolCallId);
     if (facts?.role === 'user') return lines;

@@ -3,14 +3,13 @@
  * counts and learns what refers to what, the second gives the candidates. Entries are parsed in slices
  * and not kept; what is kept is some bytes a row, a session id and a file name.
  */
-import { isCronRunKey, isJsonObject, nativeView, parseEntry, parseSessionKey, parseStoreFile, unreferencedClass, type FileClass, type JsonObject, type Protection } from '@sessions/domain';
+import { isCronRunKey, isJsonObject, isModelRunKey, nativeView, parseEntry, parseSessionKey, parseStoreFile, unreferencedClass, type FileClass, type JsonObject, type Protection } from '@sessions/domain';
 import type { AgentStore, AgedRow, DirectoryFile } from '@sessions/store';
 import { sidecarsOf } from '../decisions/session-files';
 import { lookAtTranscript, type LookedAt } from './look-at-transcript';
 import { protectionsOfEntry } from './protected-row';
 
-const MODEL_RUN = /^agent:[^:]+:explicit:model-run-[0-9a-f]{8}-[0-9a-f-]{27}$/i;
-/** Pairs of member names that hold session ids in a compaction checkpoint. */
+/** Members of a compaction checkpoint that hold session ids too. */
 const CHECKPOINT_ENDS = ['preCompaction', 'postCompaction'];
 
 export interface FactsQuery {
@@ -174,7 +173,7 @@ export class FactGatherer {
     return [
       ...(isBefore(pruneBeforeMs) ? ['age'] : []),
       ...(isBefore(cronRunsBeforeMs) && isCronRunKey(key) ? ['cron-run'] : []),
-      ...(isBefore(modelRunsBeforeMs) && MODEL_RUN.test(key) ? ['model-run'] : []),
+      ...(isBefore(modelRunsBeforeMs) && isModelRunKey(key) ? ['model-run'] : []),
       ...(dmScopeRows && parseSessionKey(key).form === 'direct' ? ['dm-scope'] : []),
       ...(dueArchives && typeof archiveAt === 'number' && archiveAt <= nowMs ? ['archive-due'] : []),
     ];
