@@ -5,7 +5,7 @@
  * When nothing has changed it reads and hashes the sources and ends, in well under two seconds.
  */
 import { SetupError, say } from './setup/say.mjs';
-import { build } from './setup/build.mjs';
+import { SPLIT_APPS, build } from './setup/build.mjs';
 import { installDependencies } from './setup/dependencies.mjs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -41,6 +41,11 @@ export const prepareDependencies = () => take(checkNode, installDependencies);
 /** Brings the checkout into a state that runs, or ends the process with exit 1 and a sentence. */
 export function setUp() {
   if (!take(checkNode, installDependencies, build)) process.exit(1);
+}
+
+/** The same, and the apps of the split deployment. */
+export function setUpSplit() {
+  if (!take(checkNode, installDependencies, build, (root) => build(root, SPLIT_APPS))) process.exit(1);
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

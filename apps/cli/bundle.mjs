@@ -36,7 +36,7 @@ const shared = {
   format: 'cjs',
   conditions: ['@sessions/source'],
   // Packages that find files of their own beside their code, and those that only the gateway needs.
-  external: ['better-sqlite3', './program', '@grpc/grpc-js', '@grpc/reflection', 'grpc-health-check', 'pino', 'prom-client', 'fastify'],
+  external: ['better-sqlite3', './program', '@grpc/grpc-js', '@grpc/reflection', 'grpc-health-check', 'pino', 'prom-client', 'fastify', 'nats', '@opentelemetry/*'],
   plugins: [pureLibraries],
   logLevel: 'warning',
   sourcemap: false,

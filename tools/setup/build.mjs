@@ -1,9 +1,9 @@
 /**
  * The build, skipped when no source has changed since the last one.
  *
- * `node_modules/.setup-stamp` holds the hash of everything that the build reads; it is written
- * after a build that ended well and never before. Deleting it, or the bundle of
- * the command line, brings the build back.
+ * A stamp in `node_modules` holds the hash of everything that the build reads; it is written after
+ * a build that ended well and never before. Deleting it, or a bundle that it stands for, brings the
+ * build back.
  */
 import { run, say } from './say.mjs';
 import { createHash } from 'node:crypto';
@@ -14,10 +14,17 @@ const FOLDERS = ['apps', 'libs', 'proto'];
 const FILES = ['nx.json', 'package.json', 'package-lock.json', 'tsconfig.base.json', 'tsconfig.json'];
 /** Results and installed packages, which no build reads from here. */
 const SKIPPED = new Set(['dist', 'node_modules', '.nx', 'coverage']);
-const STAMP = 'node_modules/.setup-stamp';
+
 /** The command line is built from every library; with its bundle there, all are. */
-const TARGET = 'cli:build';
-const BUNDLE = 'apps/cli/dist/main.js';
+export const COMMAND_LINE = { stamp: 'node_modules/.setup-stamp', projects: ['cli'], bundles: ['apps/cli/dist/main.js'] };
+
+/** The apps of the split deployment, by their directories. */
+export const APPS = ['router', 'store-writer', 'maintenance-scheduler', 'compaction-worker', 'agent-runner'];
+export const SPLIT_APPS = {
+  stamp: 'node_modules/.setup-stamp-split',
+  projects: APPS.map((app) => `${app}-app`),
+  bundles: APPS.map((app) => `apps/${app}/dist/main.js`),
+};
 
 /** Every file below `folder`, in a stable order. */
 function* filesBelow(folder) {
@@ -41,22 +48,22 @@ export function hashSources(root) {
   return hash.digest('hex');
 }
 
-function readStamp(root) {
+function readStamp(root, stamp) {
   try {
-    return readFileSync(path.join(root, STAMP), 'utf8');
+    return readFileSync(path.join(root, stamp), 'utf8');
   } catch {
     return undefined;
   }
 }
 
 /** Builds what runs with Nx when the sources differ from those last built. */
-export function build(root) {
+export function build(root, { stamp, projects, bundles } = COMMAND_LINE) {
   const sources = hashSources(root);
-  if (readStamp(root) === sources && existsSync(path.join(root, BUNDLE))) return;
+  if (readStamp(root, stamp) === sources && bundles.every((bundle) => existsSync(path.join(root, bundle)))) return;
   say('building');
-  run(process.execPath, ['node_modules/nx/dist/bin/nx.js', 'run', TARGET, '--output-style=static'], {
+  run(process.execPath, ['node_modules/nx/dist/bin/nx.js', 'run-many', '-t', 'build', '-p', projects.join(','), '--output-style=static'], {
     cwd: root,
     env: { ...process.env, NX_DAEMON: 'false' },
   });
-  writeFileSync(path.join(root, STAMP), sources);
+  writeFileSync(path.join(root, stamp), sources);
 }

@@ -1,8 +1,14 @@
 /** System packages: installed where we may (Debian, root), named with the command where we may not. */
 import { onPath, run, say } from './say.mjs';
 import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 
 const INSTALL = ['install', '-y', '--no-install-recommends'];
+
+/** Where Debian puts what an ordinary user's PATH does not look for. */
+const SYSTEM_DIRS = ['/usr/sbin', '/sbin'];
+
+const isThere = (command) => onPath(command) || SYSTEM_DIRS.some((directory) => existsSync(join(directory, command)));
 
 const mayInstall = () => process.getuid?.() === 0 && existsSync('/etc/debian_version') && onPath('apt-get');
 
@@ -15,7 +21,7 @@ export const installCommand = (packages) => `apt-get ${INSTALL.join(' ')} ${pack
  * @returns the pairs that are still missing
  */
 export function provide(wanted) {
-  const missing = wanted.filter(([command]) => !onPath(command));
+  const missing = wanted.filter(([command]) => !isThere(command));
   if (missing.length === 0 || !mayInstall()) return missing;
   const packages = [...new Set(missing.map(([, name]) => name))];
   say(`installing ${packages.join(', ')}`);
@@ -30,5 +36,5 @@ export function provide(wanted) {
       say(error.message);
     }
   }
-  return wanted.filter(([command]) => !onPath(command));
+  return wanted.filter(([command]) => !isThere(command));
 }

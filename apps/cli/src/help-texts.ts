@@ -54,7 +54,12 @@ export const HELP = {
   gatewayRun: {
     summary: 'run every service in this process',
     description: 'Runs every service in this process on the configured state directory. SIGINT and SIGTERM finish the work in hand and end with exit code 0.',
-    examples: ['openclaw gateway run', 'openclaw gateway run --port 19000 --bind lan --token "$TOKEN"'],
+    examples: ['openclaw gateway run --port 19000 --bind lan --token "$TOKEN"', 'openclaw gateway run --bus nats://127.0.0.1:4222'],
+  },
+  gatewaySetupBus: {
+    summary: 'make what the services need on NATS, once',
+    description: 'Makes the streams, consumers and the bucket of leases that services in separate processes bind to. Safe to repeat: what is there stays.',
+    examples: ['openclaw gateway setup-bus --bus nats://127.0.0.1:4222', 'openclaw gateway setup-bus --bus nats://n1:4222,nats://n2:4222,nats://n3:4222 --replicas 3'],
   },
   gatewayCall: {
     summary: 'call one method of a running gateway',

@@ -20,6 +20,7 @@ const load = {
   verify: () => module.require('./commands/sessions-verify') as typeof import('./commands/sessions-verify'),
   status: () => module.require('./commands/status') as typeof import('./commands/status'),
   gatewayCall: () => module.require('./commands/gateway-call') as typeof import('./commands/gateway-call'),
+  gatewaySetupBus: () => module.require('./commands/gateway-setup-bus') as typeof import('./commands/gateway-setup-bus'),
   gatewayRun: () => module.require('./commands/gateway-run') as typeof import('./commands/gateway-run'),
 };
 
@@ -86,8 +87,14 @@ function addSessions(program: Command, io: CliIo, done: Done): void {
     .option('--bind <where>', 'loopback, lan or an address; all but loopback need a token or password (default: configuration, loopback)')
     .option('--token <token>', 'shared token (default: configuration, then OPENCLAW_GATEWAY_TOKEN)')
     .option('--password <password>', 'shared password (default: configuration, then OPENCLAW_GATEWAY_PASSWORD)')
-    .option('--grpc-port <port>', 'serve gRPC on this port too (default: not served)');
+    .option('--grpc-port <port>', 'serve gRPC on this port too (default: not served)')
+    .option('--bus <url>', 'join a system over NATS, nats://host:4222, or inproc to be alone (default: SESS_NATS_URL, then bus.transport of the configuration, inproc)');
   run.action(async () => done(await load.gatewayRun().runGatewayRun(io, run.opts())));
+
+  const setupBus = withJson(add(gateway, 'setup-bus', HELP.gatewaySetupBus))
+    .option('--bus <url>', 'addresses of NATS, with a user that may make streams (default: SESS_NATS_URL, nats://127.0.0.1:4222)')
+    .option('--replicas <count>', 'servers of a cluster that keep a copy: 1, 3 or 5 (default: 1)');
+  setupBus.action(async () => done(await load.gatewaySetupBus().runGatewaySetupBus(io, setupBus.opts())));
 
   const call = withJson(withGateway(add(gateway, 'call <method>', HELP.gatewayCall)))
     .option('--params <json>', 'parameters, a JSON object (default: {})')

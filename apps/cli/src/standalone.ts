@@ -1,28 +1,38 @@
 /**
- * Every service in one process over the in-process bus: what `openclaw gateway run` starts.
+ * Every service in one process: what `openclaw gateway run` starts. Over the in-process bus the
+ * process is alone with its state directory; over NATS it is one member of a system among others.
  * Composition only: what each part does lives in its library.
  */
-import { createInProcessBus, systemClock as busClock } from '@sessions/bus';
-import { SessionError, configuredAgents, type Places, type SessionConfig } from '@sessions/domain';
+import { createAgentRunner } from '@sessions/agent-runner';
+import { connectNatsBus, createInProcessBus, systemClock as busClock, traceBus, type Bus } from '@sessions/bus';
+import { createCompactionWorker } from '@sessions/compaction-worker';
+import { configuredAgents, type Places, type SessionConfig } from '@sessions/domain';
 import {
+  createBusLink,
   createConfigWatch,
   createHealth,
   createHost,
   createLogger,
   createMetrics,
+  greetingLines,
+  listenFailure,
   loadConfig,
   runUntilSignal,
   sessionConfigParser,
+  shownServers,
+  startTracing,
   systemClock,
+  type BusEnvironment,
+  type BusLink,
   type HostEnvironment,
   type Service,
 } from '@sessions/host';
+import { createMaintenanceScheduler } from '@sessions/maintenance-scheduler';
 import { createRouter, type Router } from '@sessions/router';
 import { createStoreWriter } from '@sessions/store-writer';
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import * as path from 'node:path';
-import { errorCode } from './error-code';
 import { VERSION } from './version';
 
 export interface StandaloneOptions {
@@ -38,6 +48,8 @@ export interface StandaloneOptions {
   readonly grpcPort: number | undefined;
   /** What clients must present; at least one unless `host` is loopback. */
   readonly auth: { readonly token: string | undefined; readonly password: string | undefined };
+  /** NATS to join; undefined: the in-process bus. */
+  readonly bus: BusEnvironment | undefined;
   /** Log lines as JSON instead of text for people. */
   readonly jsonLogs: boolean;
   /** Lines for the person who started it. */
@@ -59,7 +71,6 @@ export const startStandalone: StartStandalone = async (options) => {
   const logger = createLogger({ service: 'gateway', instance, format: options.jsonLogs ? 'json' : 'text' });
   const health = createHealth();
   const metrics = createMetrics({ service: 'gateway', instance });
-  const bus = createInProcessBus({ clock: busClock });
   const parse = sessionConfigParser(options.environment.variables);
   const file = options.environment.configPath;
   const watch = createConfigWatch({
@@ -71,29 +82,38 @@ export const startStandalone: StartStandalone = async (options) => {
     onRefused: (problems) => logger.warn('the configuration was edited and is not valid; the values before stay in force', { count: problems.length }),
   });
   const config = (): SessionConfig => watch.config;
-  const writer = createStoreWriter({ bus, clock: systemClock, logger, metrics, config, places: options.places, instance, transport: 'standalone', holdsDefaultAgent: true });
-  const router = createRouter({
-    bus,
-    clock: systemClock,
-    logger,
-    metrics,
-    health,
-    config,
-    stateDir: options.places.stateDir,
-    configPath: options.environment.configPath,
-    homeDir: options.places.homeDir,
-    version: VERSION,
-    instance,
-    listen: options.listen,
-    ...(options.grpcPort === undefined ? {} : { grpcListen: { host: options.listen.host, port: options.grpcPort } }),
-    ...(existsSync(PROTO_DIR) ? { protoDir: PROTO_DIR } : {}),
-    auth: { ...(options.auth.token === undefined ? {} : { token: options.auth.token }), ...(options.auth.password === undefined ? {} : { password: options.auth.password }) },
-  });
-  const services: Service[] = [busService(bus), writer, router];
-  const host = createHost({ services, clock: systemClock, logger });
+  const closing: (() => Promise<unknown> | undefined)[] = [() => watch.stop()];
   try {
+    const tracing = await startTracing({ variables: options.environment.variables, service: 'gateway', instance, version: VERSION });
+    closing.push(() => tracing?.stop());
+    const { subjectPrefix } = config().bus;
+    const bus = await openBus(options, { service: 'gateway', instance, subjectPrefix }, { logger, metrics, health });
+    closing.push(() => bus.close());
+    const shared = { bus: traceBus(bus, tracing), clock: systemClock, logger, metrics, config, instance };
+    const router = createRouter({
+      ...shared,
+      health,
+      subjectPrefix,
+      stateDir: options.places.stateDir,
+      configPath: options.environment.configPath,
+      homeDir: options.places.homeDir,
+      version: VERSION,
+      listen: options.listen,
+      ...(options.grpcPort === undefined ? {} : { grpcListen: { host: options.listen.host, port: options.grpcPort } }),
+      ...(existsSync(PROTO_DIR) ? { protoDir: PROTO_DIR } : {}),
+      auth: { ...(options.auth.token === undefined ? {} : { token: options.auth.token }), ...(options.auth.password === undefined ? {} : { password: options.auth.password }) },
+    });
+    const isAlone = options.bus === undefined;
+    const services: Service[] = [
+      busService(bus),
+      createStoreWriter({ ...shared, subjectPrefix, places: options.places, transport: isAlone ? 'standalone' : 'split', holdsDefaultAgent: isAlone }),
+      createMaintenanceScheduler(shared),
+      createCompactionWorker(shared),
+      createAgentRunner(shared),
+      router,
+    ];
     return await runUntilSignal({
-      host,
+      host: createHost({ services, clock: systemClock, logger }),
       signals: process,
       clock: systemClock,
       onStarted: () => {
@@ -103,47 +123,33 @@ export const startStandalone: StartStandalone = async (options) => {
       },
     });
   } catch (error) {
-    throw startFailure(error, options);
+    throw listenFailure(error, options.listen, `Stop that program, or choose another port: --port ${options.listen.port + 1}`);
   } finally {
-    await watch.stop();
+    for (const close of closing.reverse()) await close();
     logger.info('the gateway has stopped');
   }
 };
 
-function busService(bus: ReturnType<typeof createInProcessBus>): Service {
+/** @throws NO_OWNER when NATS cannot be reached */
+async function openBus({ bus }: StandaloneOptions, who: Parameters<BusLink['connect']>[2], parts: Omit<Parameters<typeof createBusLink>[0], 'clock'>): Promise<Bus> {
+  if (bus === undefined) return createInProcessBus({ clock: busClock });
+  return createBusLink({ clock: systemClock, ...parts }).connect(connectNatsBus, bus, who);
+}
+
+function busService(bus: Bus): Service {
   return { name: 'bus', start: () => Promise.resolve(), drain: () => Promise.resolve(), stop: () => bus.close() };
 }
 
-/** What a newcomer needs next, on standard output. */
-function greet({ places, say, auth }: StandaloneOptions, router: Router, config: SessionConfig): void {
-  const { host, port } = router.address();
-  const shown = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;
+function greet({ places, say, auth, bus }: StandaloneOptions, router: Router, config: SessionConfig): void {
   const { ids, defaultAgentId } = configuredAgents(config);
-  const grpc = router.grpcAddress();
-  say(`Gateway listening on http://${shown}:${port} (WebSocket on the same port${grpc === undefined ? '' : `, gRPC on ${grpc.host}:${grpc.port}`})`);
-  if (shown !== host) say(`Other machines of the network reach it too (listening on ${host}).`);
-  say(`State directory: ${places.stateDir}`);
-  say(`Agents: ${ids.join(', ')} (default ${defaultAgentId})`);
-  say('');
-  say('Try next, in another terminal:');
-  say('  npx openclaw status');
-  say(`  npx openclaw gateway call chat.send --params '{"sessionKey":"main","message":"Hello","idempotencyKey":"hello-1"}'`);
-  say('  npx openclaw sessions history main');
-  if (auth.token === undefined && auth.password === undefined) say('\nNo token is configured: every program on this machine may use this gateway.');
-}
-
-/** Errors of the system at start, as sentences with the next step. */
-function startFailure(error: unknown, { listen }: StandaloneOptions): unknown {
-  const code = errorCode(error);
-  if (code === 'EADDRINUSE') {
-    return new SessionError('RUN_STILL_ACTIVE', `Port ${listen.port} on ${listen.host} is in use by another program.`, {
-      facts: { host: listen.host, port: listen.port },
-      hint: `Stop that program, or choose another port: --port ${listen.port + 1}`,
-      cause: error,
-    });
-  }
-  if (code === 'EADDRNOTAVAIL' || code === 'EACCES') {
-    return new SessionError('VALIDATION', `Cannot listen on ${listen.host}:${listen.port}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
-  }
-  return error;
+  const lines = greetingLines({
+    ...router.address(),
+    grpc: router.grpcAddress(),
+    about: bus === undefined ? [] : [`Joined the system at ${shownServers(bus.servers)}`],
+    stateDir: places.stateDir,
+    agentIds: ids,
+    defaultAgentId,
+    isOpen: auth.token === undefined && auth.password === undefined,
+  });
+  for (const line of lines) say(line);
 }

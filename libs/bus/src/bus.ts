@@ -101,6 +101,11 @@ export interface SubscribeOptions {
   readonly waiting?: number;
   /** `drop-newest` counts what it drops; `end` ends the subscription (OVERLOADED). Default `end`. */
   readonly whenSlow?: SlowSubscriber;
+  /**
+   * Events may have been lost on their way here, by a reconnect: what they told has to be read again.
+   * May be called between two events.
+   */
+  readonly onGap?: () => void;
 }
 
 export interface Subscription {
@@ -211,12 +216,17 @@ export interface Lease {
 export interface Leases {
   /** Undefined: another holds it. Ends after `leaseTtlMs` unless renewed. */
   acquire(key: string, holder: LeaseHolder): Promise<Lease | undefined>;
-  /** @throws EPOCH_SUPERSEDED when it ended or another holds it */
+  /**
+   * Keeps it, with `lease.holder` as it is given: an owner's epoch grows while it holds the lease.
+   * @throws EPOCH_SUPERSEDED when it ended or another holds it
+   */
   renew(lease: Lease): Promise<Lease>;
   /** Without effect when it ended or another holds it. */
   release(lease: Lease): Promise<void>;
   /** The present one; undefined: nobody holds it. */
   read(key: string): Promise<Lease | undefined>;
+  /** The present ones whose key begins with `prefix`, in no order. */
+  list(prefix: string): Promise<readonly Lease[]>;
 }
 
 /** A connection to the bus. */

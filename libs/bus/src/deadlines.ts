@@ -26,10 +26,20 @@ const READS: ReadonlySet<string> = new Set([
   'GetSchedule', 'Describe',
 ]);
 
+/** True for a unary method that changes nothing: asking twice is the same as asking once. */
+export function isRead(method: MethodShape): boolean {
+  return READS.has(methodOfPath(method.path));
+}
+
 /** The usual time for a method, milliseconds. */
 export function defaultDeadlineMs(method: MethodShape): number {
   if (method.responseStream) return STREAM_DEADLINE_MS;
-  return READS.has(methodOfPath(method.path)) ? READ_DEADLINE_MS : MUTATION_DEADLINE_MS;
+  return isRead(method) ? READ_DEADLINE_MS : MUTATION_DEADLINE_MS;
+}
+
+/** What a call ends with when its time is over. */
+export function deadlineError(method: MethodShape, timeoutMs: number): SessionError {
+  return new SessionError('DEADLINE', `${method.path} did not answer within ${timeoutMs} ms`, { facts: { timeoutMs } });
 }
 
 /** Whole milliseconds, at least 0. */

@@ -43,6 +43,7 @@ export {
   READ_DEADLINE_MS,
   STREAM_DEADLINE_MS,
   defaultDeadlineMs,
+  isRead,
   retryDelayMs,
   sleep,
   timeoutFromHeaders,
@@ -51,7 +52,7 @@ export {
 } from './deadlines';
 export type { RetryOptions } from './deadlines';
 export { createInProcessBus } from './inproc/create-in-process-bus';
-export type { InProcessBusOptions } from './inproc/create-in-process-bus';
+export type { InProcessBus, InProcessBusOptions } from './inproc/create-in-process-bus';
 export {
   LIST_ANSWER_BYTES,
   MAX_CALLS_IN_FLIGHT,
@@ -66,8 +67,14 @@ export {
   STREAM_CREDIT,
   STREAM_ITEMS_BYTES,
 } from './limits';
+export { connectNatsBus, provisionNats } from './nats/connect-nats-bus';
+export type { BusReport, BusReportKind, NatsBus, NatsBusOptions } from './nats/options';
 export { STATUS_OK, encodeDetails, errorFromHeaders, errorToHeaders, toSessionError } from './status';
 export { DEFAULT_SUBJECT_PREFIX, EVENT_TYPES, JOB_TYPES, createSubjects, methodOfPath, subjectMatches, subjectToken } from './subjects';
 export type { EventSelection, EventType, JobType, ParsedSubject, Subjects } from './subjects';
 export { DEFAULT_TIMING } from './timing';
 export type { BusTiming } from './timing';
+export { createJobWorker } from './job-worker';
+export type { HandleJob, JobAnswer, JobEnd, JobHandling, JobOutcome, JobWorker, JobWorkerOptions } from './job-worker';
+export { traceBus } from './traced-bus';
+export type { BusSpan, BusTracer } from './traced-bus';

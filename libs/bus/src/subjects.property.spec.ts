@@ -40,6 +40,7 @@ describe('subjects', () => {
         expect(subjects.parse(subjects.storePool(name))).toEqual({ kind: 'rpc', service: 'storepool', method: name });
         expect(subjects.parse(subjects.store(agent, name))).toEqual({ kind: 'rpc', service: 'store', agentId: agent, method: name });
         expect(subjects.parse(subjects.run(key, name))).toEqual({ kind: 'rpc', service: 'run', token: subjectToken(key), method: name });
+        expect(subjects.parse(subjects.writer(key, name))).toEqual({ kind: 'rpc', service: 'writer', token: subjectToken(key), method: name });
         expect(subjects.parse(subjects.event(agent, event, key))).toEqual({ kind: 'event', agentId: agent, type: event, token: subjectToken(key) });
         expect(subjects.parse(subjects.event(agent, event))).toEqual({ kind: 'event', agentId: agent, type: event, token: undefined });
         expect(subjects.parse(subjects.job(job, agent))).toEqual({ kind: 'job', type: job, agentId: agent });

@@ -3,8 +3,8 @@
  *
  *     <p>.rpc.router.<Method>               <p>.rpc.store.<agentId>.<Method>
  *     <p>.rpc.storepool.<Method>            <p>.rpc.{maintenance,compaction,runtime}.<Method>
- *     <p>.rpc.run.<token>.<Method>          <p>.events.<agentId>.<type>.<token>
- *     <p>.jobs.<type>.<agentId>
+ *     <p>.rpc.run.<token>.<Method>          <p>.rpc.writer.<token>.<Method>
+ *     <p>.events.<agentId>.<type>.<token>   <p>.jobs.<type>.<agentId>
  *
  * An agent id is literal: its grammar needs no escaping. Session keys and run ids never are: their
  * token has constant length and holds neither wildcards nor a person's id; the payload carries the
@@ -40,7 +40,7 @@ type PlainService = (typeof PLAIN_SERVICES)[number];
 export type ParsedSubject =
   | { readonly kind: 'rpc'; readonly service: PlainService; readonly method: string }
   | { readonly kind: 'rpc'; readonly service: 'store'; readonly agentId: string; readonly method: string }
-  | { readonly kind: 'rpc'; readonly service: 'run'; readonly token: string; readonly method: string }
+  | { readonly kind: 'rpc'; readonly service: 'run' | 'writer'; readonly token: string; readonly method: string }
   | { readonly kind: 'event'; readonly agentId: string; readonly type: EventType; readonly token: string | undefined }
   | { readonly kind: 'job'; readonly type: JobType; readonly agentId: string };
 
@@ -62,6 +62,8 @@ export interface Subjects {
   runtime(method: string): string;
   /** The runner that executes this run. */
   run(runId: string, method: string): string;
+  /** One store-writer among its peers, by its instance name: what the pool's subject gives to any of them. */
+  writer(instance: string, method: string): string;
   /** `sessionKey` absent: the event concerns the store. */
   event(agentId: string, type: EventType, sessionKey?: string): string;
   /** A subject with wildcards for `events.subscribe`. */
@@ -125,6 +127,7 @@ export function createSubjects(prefix: string = DEFAULT_SUBJECT_PREFIX): Subject
     runtime: plain('runtime'),
     store: (agentId, method) => `${prefix}.rpc.store.${asAgentId(agentId)}.${checkedMethod(method)}`,
     run: (runId, method) => `${prefix}.rpc.run.${subjectToken(runId)}.${checkedMethod(method)}`,
+    writer: (instance, method) => `${prefix}.rpc.writer.${subjectToken(instance)}.${checkedMethod(method)}`,
     event: (agentId, type, sessionKey) =>
       `${prefix}.events.${asAgentId(agentId)}.${type}.${sessionKey === undefined ? NO_SESSION : subjectToken(sessionKey)}`,
     events: ({ agentId, type, sessionKey } = {}) =>
@@ -155,7 +158,7 @@ function parseSubject(prefix: string, subject: string): ParsedSubject | undefine
   }
   if (area === 'rpc' && third !== undefined && METHOD.test(third)) {
     if (first === 'store' && isAgentId(second)) return { kind: 'rpc', service: 'store', agentId: second, method: third };
-    return first === 'run' && TOKEN.test(second) ? { kind: 'rpc', service: 'run', token: second, method: third } : undefined;
+    return (first === 'run' || first === 'writer') && TOKEN.test(second) ? { kind: 'rpc', service: first, token: second, method: third } : undefined;
   }
   if (area === 'events' && third !== undefined) {
     const type = EVENT_TYPES.find((name) => name === second);

@@ -1,5 +1,5 @@
 /**
- * For spec files: the contract that every transport passes, and a clock that stands still.
+ * For spec files: the contract that every transport passes, a clock that stands still, and a server.
  *
  *     describeBus('in one process', async () => ({ bus, timing, advance, loseStreamMessage, close }));
  */
@@ -12,6 +12,8 @@ import type { CreateHarness } from './contract-suite/harness';
 
 export { ManualClock, settle, until } from './contract-suite/harness';
 export type { BusHarness, CreateHarness } from './contract-suite/harness';
+export { startNatsServer } from './testing/nats-server';
+export type { NatsServer, NatsServerOptions } from './testing/nats-server';
 
 /** Declares the whole contract for one transport; each test gets a harness of its own. */
 export function describeBus(name: string, createBus: CreateHarness): void {

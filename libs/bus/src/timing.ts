@@ -2,6 +2,8 @@
 export interface BusTiming {
   /** A stream whose reader granted no credit for this long is ended by the server. */
   readonly streamCreditMs: number;
+  /** How often a stream's server says that it is there, and its reader answers; three times missed: the other is gone. */
+  readonly streamBeatMs: number;
   /** A job that is neither acknowledged nor reported as in progress for this long comes again. */
   readonly ackWaitMs: number;
   /** How often a worker reports a long job as in progress. */
@@ -20,6 +22,7 @@ export interface BusTiming {
 
 export const DEFAULT_TIMING: BusTiming = {
   streamCreditMs: 30_000,
+  streamBeatMs: 10_000,
   ackWaitMs: 30_000,
   inProgressMs: 10_000,
   redeliveryMs: 1_000,

@@ -104,6 +104,12 @@ export { historyView, messageSeqs, withoutTools } from './transcript/history-vie
 export type { HistoryMessage, HistoryOptions, HistoryView } from './transcript/history-view';
 export { DISPLAY_MESSAGE_BYTES_MAX, OVERSIZED_PLACEHOLDER, displayMessage, displayText, isSilentReply } from './transcript/display';
 export { LAST_MESSAGE_CHARS_MAX, TITLE_CHARS_MAX, cutText, derivedTitle, lastMessagePreview, messageText, previewOf } from './transcript/preview';
+
+// Leases
+export { isLeaseTrusted, leaseAcquired, leaseAt, leaseDoubted, leaseDueInMs, leaseEnded, leaseRenewalFailed, leaseRenewed, leaseTrustLeftMs, leaseUndoubted } from './lease/lease';
+export type { LeaseEnd, LeaseState, LeaseTerms, Moment } from './lease/lease';
+export { planRebalance, rankOwners, rendezvousOwner } from './lease/placement';
+export type { Move, RebalanceFacts } from './lease/placement';
 export { lineLinks } from './transcript/line-links';
 export type { LineLinks } from './transcript/line-links';
 export { blocksOf, completeTurns, isBrokenOff, pairTools, pendingFrom, resultCallId, safeAfter, safeBefore, safePlaces, toolCallsOf, wholeCall } from './transcript/structure';

@@ -12,6 +12,10 @@ import { isNativeError } from 'node:util/types';
 export interface LogFields {
   readonly service?: string;
   readonly instance?: string;
+  /** Another process of the house, by its instance name. */
+  readonly member?: string;
+  /** Key of a lease. */
+  readonly lease?: string;
   readonly agentId?: string;
   readonly sessionId?: string;
   /** Logged as `sessionKeyHash`. */
@@ -46,7 +50,7 @@ export interface LoggedError {
 }
 
 const PLAIN_FIELDS = [
-  'service', 'instance', 'agentId', 'sessionId', 'epoch', 'seq', 'requestId', 'traceId', 'durationMs', 'bytes',
+  'service', 'instance', 'member', 'lease', 'agentId', 'sessionId', 'epoch', 'seq', 'requestId', 'traceId', 'durationMs', 'bytes',
   'count', 'attempt', 'port', 'file', 'reason', 'hint',
 ] as const satisfies readonly (keyof LogFields)[];
 

@@ -47,6 +47,8 @@ export { openStoreReader } from './offline/store-reader';
 export type { ReadEntry, ReaderOptions, ReadRows, StoreReader } from './offline/store-reader';
 export { COUNT_BYTES_MAX, openOfflineTranscript } from './offline/offline-transcript';
 export type { OfflineHistoryQuery, OfflineTranscript } from './offline/offline-transcript';
+export { isOwnerGone, recordedEpoch } from './offline/owner-gone';
+export type { ClaimedOwner } from './offline/owner-gone';
 export { livingOwner } from './offline/living-owner';
 export type { OwnerRecord } from './files/owner-file';
 export { isStoreHeld } from './files/owner-file';

@@ -28,7 +28,7 @@ import { Journal } from './journal/journal';
 import { readJournal, type ReplayedJournal } from './journal/replay';
 import { SegmentPool } from './journal/segment-pool';
 import { PendingEntries } from './pending-entries';
-import { appendedFiles, movedFiles, openFileOps, replayEntries, replayTranscripts } from './recovery';
+import { appendedFiles, movedFiles, openFileOps, replayEntries, replayTranscripts, type ReplayedTranscripts } from './recovery';
 import { IndexReader } from './session-index/index-reader';
 import type { IndexChange, OpenIndexReply, StoreNotice } from './session-index/worker-protocol';
 import { TranscriptFiles, type WriteLockSettings } from './transcript/transcript-files';
@@ -50,6 +50,8 @@ export interface OpenStoreOptions {
   readonly clock: { nowMs(): number };
   /** Epoch that a lease has granted; the store's own may be higher. */
   readonly epochFloor?: number;
+  /** The lease that granted `epochFloor` is held: the lock is taken from an owner among writers that is still there. Default false. */
+  readonly takesOver?: boolean;
   /** `sync`: `sessions.json` is written before each acknowledgement. */
   readonly flush?: 'checkpoint' | 'sync';
   readonly checkpointDelayMs?: number;
@@ -84,6 +86,7 @@ export async function openStore(options: OpenStoreOptions): Promise<AgentStore> 
       transport: options.transport,
       nowMs: options.clock.nowMs(),
       epochFloor: Math.max(options.epochFloor ?? 1, journalBefore.highestEpoch + 1),
+      ...(options.takesOver === true && options.epochFloor !== undefined ? { takesOverBelow: options.epochFloor } : {}),
       onBrokenRecord: (copy) => notices.push({ kind: 'damage', message: 'the owner record could not be read; it is set aside', ...(copy === undefined ? {} : { path: copy }) }),
       ...(options.nativeBinding === undefined ? {} : { nativeBinding: options.nativeBinding }),
     }),
@@ -134,8 +137,9 @@ async function openOwned(options: OpenStoreOptions, disk: FileSystem, layout: St
     const reader = new IndexReader(layout.indexFile, options.agentId, options.nativeBinding);
     const partial = !opened.writable && options.acceptPartial !== true;
     if (partial) worker.startAt(Math.max(replayed.lastSeq, opened.appliedSeq));
-    else notices.push(...(await replay(replayed, opened, { options, disk, layout, ownership, worker, reader })));
-    store = assemble({ options, disk, layout, ownership, pool, worker, reader, replayed, opened, notices, writable: !partial });
+    const replay = partial ? undefined : await replayJournal(replayed, opened, { options, disk, layout, ownership, worker, reader });
+    notices.push(...(replay?.notices ?? []));
+    store = assemble({ options, disk, layout, ownership, pool, worker, reader, replayed, opened, notices, writable: !partial, unwritten: replay?.unwritten ?? new Map() });
     if (!partial) for (const { seq } of openFileOps(replayed.records)) await store.noteFilesDone(seq, []);
     for (const notice of [...notices]) options.onNotice?.(notice);
     if (!partial && (opened.rewriteDue || !opened.writable)) store.rewriteSessionsFile();
@@ -156,15 +160,16 @@ interface Opening {
   readonly reader: IndexReader;
 }
 
-async function replay(replayed: ReplayedJournal, opened: OpenIndexReply, opening: Opening): Promise<StoreNotice[]> {
+async function replayJournal(replayed: ReplayedJournal, opened: OpenIndexReply, opening: Opening): Promise<ReplayedTranscripts> {
   const { options, disk, layout, ownership, worker, reader } = opening;
-  const notices = await replayTranscripts(replayed.records, {
+  const transcripts = await replayTranscripts(replayed.records, {
     fs: disk,
     layout,
     nowMs: options.clock.nowMs(),
     // A sync that failed may have left bytes that read back right and are on no disk.
     rewriteAll: !opened.closedCleanly,
   });
+  const notices = [...transcripts.notices];
   const place = { fs: disk, layout, fence: () => ownership.fence(), onNotice: (notice: StoreNotice) => void notices.push(notice) };
   for (const { ops } of openFileOps(replayed.records)) await performFileOps(place, ops, true);
   await removeStaged(disk, layout);
@@ -172,7 +177,8 @@ async function replay(replayed: ReplayedJournal, opened: OpenIndexReply, opening
   // Facts go with the first batch: pushed alone behind the last one they would wait for the next mutation.
   const facts: IndexChange[] = [];
   // What an operation did to a transcript is told with its `done` record, so any of them may be news.
-  for (const file of new Set([...appendedFiles(behind), ...movedFiles(replayed.records)])) facts.push({ kind: 'transcript', file, tail: await worker.call('scanTranscript', { file }) });
+  const news = new Set([...appendedFiles(behind), ...movedFiles(replayed.records)]);
+  for (const file of news) if (!transcripts.unwritten.has(file)) facts.push({ kind: 'transcript', file, tail: await worker.call('scanTranscript', { file }) });
   for (let index = 0; index < behind.length; index += REPLAY_BATCH) {
     const batch = behind.slice(index, index + REPLAY_BATCH);
     const lastSeq = (batch[batch.length - 1] as JournalRecord).seq;
@@ -186,7 +192,7 @@ async function replay(replayed: ReplayedJournal, opened: OpenIndexReply, opening
     worker.push([], replayed.lastSeq);
     await worker.reached(replayed.lastSeq);
   }
-  return notices;
+  return { ...transcripts, notices };
 }
 
 interface Assembly extends Opening {
@@ -195,9 +201,10 @@ interface Assembly extends Opening {
   readonly opened: OpenIndexReply;
   readonly notices: StoreNotice[];
   readonly writable: boolean;
+  readonly unwritten: ReplayedTranscripts['unwritten'];
 }
 
-function assemble({ options, disk, layout, ownership, pool, worker, reader, replayed, opened, notices, writable }: Assembly): AgentStore {
+function assemble({ options, disk, layout, ownership, pool, worker, reader, replayed, opened, notices, writable, unwritten }: Assembly): AgentStore {
   const nowMs = (): number => options.clock.nowMs();
   const monotonicMs = (): number => performance.now();
   const notice = (found: StoreNotice): void => {
@@ -295,6 +302,7 @@ function assemble({ options, disk, layout, ownership, pool, worker, reader, repl
   }
   const sweeping = sweepDirectory({ fs: disk, layout, epoch: ownership.record.epoch, former: ownership.former, nowMs, onLockReport: lockReport, signal: background.signal });
   pool.prepare();
+  for (const [file, lines] of unwritten) transcripts.resume(file, lines);
   return store;
 }
 

@@ -1,4 +1,5 @@
-import { isLoopback, parseBind, parsePort, runGatewayRun } from './gateway-run';
+import { parsePort, runGatewayRun } from './gateway-run';
+import { isLoopback, parseBind } from '@sessions/host';
 import type { StandaloneOptions } from '../standalone';
 import { recordingIo } from '../testing';
 import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -48,6 +49,17 @@ describe('gateway run', () => {
   it('answers the exit code of the services', async () => {
     expect((await start({ token: 't' }, {}, 130)).code).toBe(130);
     expect((await start({ token: 't' }, {}, 7)).code).toBe(1);
+  });
+
+  it('joins NATS when a flag, the environment or the configuration says so, and is alone otherwise', async () => {
+    expect((await start({ token: 't' })).options.bus).toBeUndefined();
+    expect((await start({ token: 't', bus: 'nats://a:1,nats://b:2' })).options.bus).toMatchObject({ servers: ['nats://a:1', 'nats://b:2'] });
+    const env = { SESS_NATS_URL: 'nats://c:3', SESS_NATS_CREDS: '~/nats.creds' };
+    expect((await start({ token: 't' }, env)).options.bus).toMatchObject({ servers: ['nats://c:3'], credsFile: join(directory, 'nats.creds') });
+    expect((await start({ token: 't', bus: 'inproc' }, env)).options.bus).toBeUndefined();
+    writeFileSync(join(directory, 'openclaw.json'), '{ bus: { transport: "nats" } }');
+    expect((await start({ token: 't' })).options.bus).toMatchObject({ servers: ['nats://127.0.0.1:4222'] });
+    await expect(start({ token: 't', bus: 'me:secret@host' })).rejects.toThrow(/^(?!.*secret).*--bus/u);
   });
 
   it('never listens beyond the machine without a credential', async () => {

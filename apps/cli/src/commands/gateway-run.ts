@@ -10,10 +10,11 @@ import type { CliIo, ExitCode } from '../cli-io';
 import { startStandalone } from '../standalone';
 import type { StandaloneOptions, StartStandalone } from '../standalone';
 import { SessionError } from '@sessions/domain';
-import { createMinimalConfig } from '@sessions/host';
+import type { SessionConfig } from '@sessions/domain';
+import { createMinimalConfig, parseBind, readAppEnvironment, refuseOpenAddress } from '@sessions/host';
+import type { BusEnvironment, HostEnvironment } from '@sessions/host';
 import { constants } from 'node:fs';
 import { access, mkdir } from 'node:fs/promises';
-import { isIP } from 'node:net';
 import { errorCode } from '../error-code';
 
 export interface GatewayRunFlags {
@@ -23,32 +24,18 @@ export interface GatewayRunFlags {
   readonly password?: string | undefined;
   /** Port of the gRPC edge; not served without. */
   readonly grpcPort?: string | undefined;
+  /** Addresses of NATS, or `inproc`. */
+  readonly bus?: string | undefined;
   readonly json?: boolean | undefined;
 }
 
 const PORT_MAX = 65_535;
-const LOOPBACK_HOST = '127.0.0.1';
-const LAN_HOST = '0.0.0.0';
-
 /** @throws VALIDATION */
 export function parsePort(given: string | undefined, configured: number, option = '--port'): number {
   if (given === undefined) return configured;
   const port = /^\d{1,5}$/u.test(given) ? Number(given) : Number.NaN;
   if (port <= PORT_MAX) return port;
   throw new SessionError('VALIDATION', `${option} must be a whole number from 0 to ${PORT_MAX}, for example ${option} 19000.`, { facts: { option, given } });
-}
-
-/** The address to listen on. @throws VALIDATION for a word that is none */
-export function parseBind(given: string): string {
-  if (given === 'loopback' || given === 'localhost') return LOOPBACK_HOST;
-  if (given === 'lan') return LAN_HOST;
-  if (isIP(given) !== 0) return given;
-  throw new SessionError('VALIDATION', '--bind must be loopback, lan or an IP address, for example --bind lan.', { facts: { option: '--bind', given } });
-}
-
-/** 127.0.0.0/8, ::1 and the IPv4 forms of the former. */
-export function isLoopback(host: string): boolean {
-  return host === '::1' || /^(::ffff:)?127\./iu.test(host);
 }
 
 /** Found out before anything listens, not at the first message. @throws READ_ONLY */
@@ -66,6 +53,18 @@ async function ensureWritable(stateDir: string): Promise<void> {
   }
 }
 
+const IN_PROCESS = 'inproc';
+
+/** The flag first, then the configuration, which `SESS_NATS_URL` sets to NATS. @throws VALIDATION, CONFIG_INVALID */
+function busOf(flag: string | undefined, environment: HostEnvironment, config: SessionConfig): BusEnvironment | undefined {
+  if (flag === IN_PROCESS || (flag === undefined && config.bus.transport === IN_PROCESS)) return undefined;
+  if (flag !== undefined && !/^(nats|tls|ws|wss):\/\//iu.test(flag)) {
+    // The value may hold a password.
+    throw new SessionError('VALIDATION', '--bus must be inproc or addresses of NATS, for example --bus nats://127.0.0.1:4222.', { facts: { option: '--bus' } });
+  }
+  return readAppEnvironment(flag === undefined ? environment.variables : { ...environment.variables, SESS_NATS_URL: flag }, environment.homeDir);
+}
+
 const given = (text: string | undefined): string | undefined => (text === undefined || text === '' ? undefined : text);
 
 /** @throws VALIDATION, CONFIG_INVALID, READ_ONLY; UNAUTHENTICATED for an open address that nobody has to log in to */
@@ -77,12 +76,8 @@ export async function resolveStandaloneOptions(io: CliIo, flags: GatewayRunFlags
   const host = parseBind(flags.bind ?? config.gateway.bind);
   const configuredToken = given(flags.token) ?? config.gateway.auth.token;
   const password = given(flags.password) ?? config.gateway.auth.password;
-  if (!isLoopback(host) && configuredToken === undefined && password === undefined) {
-    throw new SessionError('UNAUTHENTICATED', `Refusing to listen on ${host} without a token or password: anyone on the network could read every session.`, {
-      facts: { host },
-      hint: 'Set gateway.auth.token in the configuration, or pass --token or --password.',
-    });
-  }
+  refuseOpenAddress(host, { token: configuredToken, password }, 'Set gateway.auth.token in the configuration, or pass --token or --password.');
+  const bus = busOf(flags.bus, environment, config);
   await ensureWritable(places.stateDir);
   const firstStart = !configExists && configuredToken === undefined && password === undefined;
   const made = firstStart ? await createMinimalConfig(environment.configPath) : undefined;
@@ -94,6 +89,7 @@ export async function resolveStandaloneOptions(io: CliIo, flags: GatewayRunFlags
     places,
     listen: { host, port },
     grpcPort,
+    bus,
     auth: { token, password },
     jsonLogs: flags.json === true,
     say,

@@ -3,7 +3,7 @@ import { Event } from '@sessions/contracts';
 import { MAX_PAYLOAD_BYTES } from '../limits';
 import { createSubjects } from '../subjects';
 import type { BusHarness, CreateHarness } from './harness';
-import { deferred, reasonOf, settle, until } from './harness';
+import { deferred, reasonOf, until } from './harness';
 
 const subjects = createSubjects('suite');
 const KEY = 'agent:main:telegram:direct:123';
@@ -51,7 +51,7 @@ export function describeEvents(create: CreateHarness): void {
       }
       harness.bus.events.publish(subjects.event('main', 'changed', KEY), Event, event(1));
       await until(() => seen.get('tail') === 1);
-      await settle();
+      await harness.settle();
       expect(Object.fromEntries(seen)).toEqual({
         all: 1,
         agent: 1,
@@ -73,7 +73,7 @@ export function describeEvents(create: CreateHarness): void {
       });
       for (const seq of [1, 2]) harness.bus.events.publish(subjects.event('main', 'run', KEY), Event, event(seq));
       await until(() => begun.length === 1);
-      await settle();
+      await harness.settle();
       expect(begun).toEqual([1]);
       gate.resolve();
       await until(() => begun.length === 2);
@@ -125,7 +125,7 @@ export function describeEvents(create: CreateHarness): void {
       await subscription.stop();
       expect(await subscription.ended).toBeUndefined();
       harness.bus.events.publish(subjects.event('main', 'changed', KEY), Event, event(2));
-      await settle();
+      await harness.settle();
       expect(seen).toEqual([1]);
     });
 

@@ -6,7 +6,7 @@ import { MAX_DELIVERIES, MAX_JOB_BYTES } from '../limits';
 import { createSubjects } from '../subjects';
 import { redeliveryDelayMs } from '../timing';
 import type { BusHarness, CreateHarness } from './harness';
-import { deferred, reasonOf, settle, until } from './harness';
+import { deferred, reasonOf, until } from './harness';
 
 const subjects = createSubjects('suite');
 const turn = (runId: string) => TurnJob.create({ agentId: 'main', runId, attempt: 1, sessionKey: 'agent:main:main' });
@@ -51,7 +51,7 @@ export function describeJobs(create: CreateHarness): void {
       }, 3);
       for (let number = 0; number < 9; number += 1) await publish(`r${number}`);
       await until(() => open === 3);
-      await settle();
+      await harness.settle();
       gate.resolve();
       await until(() => done === 9);
       expect(most).toBe(3);
@@ -61,7 +61,7 @@ export function describeJobs(create: CreateHarness): void {
       expect(await publish('r1')).toEqual({ duplicate: false });
       expect(await publish('r1')).toEqual({ duplicate: true });
       expect(await publish('r1', 'turn:main:r1:2')).toEqual({ duplicate: false });
-      await harness.advance(harness.timing.duplicateWindowMs + 1);
+      await harness.advance(harness.timing.duplicateWindowMs + 1 + harness.slackMs);
       expect(await publish('r1')).toEqual({ duplicate: false });
     });
 
@@ -74,13 +74,13 @@ export function describeJobs(create: CreateHarness): void {
       });
       await publish('r1');
       await until(() => deliveries.length === 1);
-      await harness.advance(redeliveryDelayMs(harness.timing, 1) + 1);
+      await harness.advance(redeliveryDelayMs(harness.timing, 1) + 1 + harness.slackMs);
       await until(() => deliveries.length === 2);
-      await harness.advance(redeliveryDelayMs(harness.timing, 1) + 1);
+      await harness.advance(redeliveryDelayMs(harness.timing, 1) + 1 + harness.slackMs);
       expect(deliveries).toEqual([1, 2]);
-      await harness.advance(redeliveryDelayMs(harness.timing, 2) + 1);
+      await harness.advance(redeliveryDelayMs(harness.timing, 2) + 1 + harness.slackMs);
       await until(() => deliveries.length === 3);
-      await harness.advance(redeliveryDelayMs(harness.timing, 5));
+      await harness.advance(redeliveryDelayMs(harness.timing, 3) + 1 + harness.slackMs);
       expect(deliveries).toEqual([1, 2, 3]);
       expect(await harness.bus.jobs.listDead(subjects.jobs('turn'))).toEqual([]);
     });
@@ -93,7 +93,7 @@ export function describeJobs(create: CreateHarness): void {
       });
       await publish('r1');
       await until(() => deliveries === 1);
-      await harness.advance(redeliveryDelayMs(harness.timing, 1) + 1);
+      await harness.advance(redeliveryDelayMs(harness.timing, 1) + 1 + harness.slackMs);
       await until(() => deliveries === 2);
     });
 
@@ -106,10 +106,10 @@ export function describeJobs(create: CreateHarness): void {
       }, 2);
       await publish('r1');
       await until(() => jobs.length === 1);
-      await harness.advance(harness.timing.ackWaitMs + 1);
+      await harness.advance(harness.timing.ackWaitMs + 1 + harness.slackMs);
       await until(() => jobs[0]?.signal.aborted === true);
       expect(await jobs[0]?.ack()).toBe(false);
-      await harness.advance(redeliveryDelayMs(harness.timing, 1) + 1);
+      await harness.advance(redeliveryDelayMs(harness.timing, 1) + 1 + harness.slackMs);
       await until(() => jobs.length === 2);
     });
 
@@ -142,7 +142,7 @@ export function describeJobs(create: CreateHarness): void {
       await until(() => deliveries.length === 1);
       await harness.advance(harness.timing.redeliveryMs * 2);
       expect(deliveries).toEqual([1]);
-      await harness.advance(harness.timing.redeliveryMs + 1);
+      await harness.advance(harness.timing.redeliveryMs + 1 + harness.slackMs);
       await until(() => deliveries.length === 2);
     });
 
@@ -158,8 +158,10 @@ export function describeJobs(create: CreateHarness): void {
       await publish('r1');
       for (let delivery = 1; delivery <= MAX_DELIVERIES; delivery += 1) {
         await until(() => deliveries === delivery);
-        await harness.advance(redeliveryDelayMs(harness.timing, delivery) + 1);
+        if (delivery < MAX_DELIVERIES) await harness.advance(redeliveryDelayMs(harness.timing, delivery) + 1 + harness.slackMs);
       }
+      await harness.settle();
+      await harness.advance(harness.timing.ackWaitMs * 2);
       expect(deliveries).toBe(MAX_DELIVERIES);
       const dead = await harness.bus.jobs.listDead(subjects.jobs('turn'));
       expect(dead).toHaveLength(1);

@@ -40,7 +40,7 @@ export function describeLeases(create: CreateHarness): void {
 
     it('end unless they are renewed', async () => {
       const lease = await acquired(harness, 1);
-      await harness.advance(harness.timing.leaseTtlMs + 1);
+      await harness.advance(harness.timing.leaseTtlMs + 1 + harness.slackMs);
       expect(await harness.bus.leases.read(KEY)).toBeUndefined();
       expect(await reasonOf(harness.bus.leases.renew(lease))).toBe('EPOCH_SUPERSEDED');
     });
@@ -60,7 +60,7 @@ export function describeLeases(create: CreateHarness): void {
 
     it('fence a holder that slept: its successor has the higher number, it cannot renew', async () => {
       const old = await acquired(harness, 1);
-      await harness.advance(harness.timing.leaseTtlMs + 1);
+      await harness.advance(harness.timing.leaseTtlMs + 1 + harness.slackMs);
       const next = await acquired(harness, 2);
       expect(next.fence).toBeGreaterThan(old.fence);
       expect(await reasonOf(harness.bus.leases.renew(old))).toBe('EPOCH_SUPERSEDED');
@@ -73,6 +73,38 @@ export function describeLeases(create: CreateHarness): void {
       const second = await harness.bus.leases.renew(first);
       expect(await reasonOf(harness.bus.leases.renew(first))).toBe('EPOCH_SUPERSEDED');
       expect((await harness.bus.leases.renew(second)).fence).toBe(first.fence);
+    });
+
+    it('carry what their holder says of itself at each renewal', async () => {
+      const first = await acquired(harness, 1);
+      const renewed = await harness.bus.leases.renew({ ...first, holder: { ...first.holder, epoch: 7 } });
+      expect(renewed.holder.epoch).toBe(7);
+      expect((await harness.bus.leases.read(KEY))?.holder).toEqual({ ...first.holder, epoch: 7 });
+    });
+
+    it('are listed by the beginning of their key while they hold', async () => {
+      const { leases } = harness.bus;
+      await acquired(harness, 1);
+      const gone = await leases.acquire('store.gone', holder(2));
+      await leases.acquire('writer.a', holder(3));
+      if (gone) await leases.release(gone);
+      const listed = await leases.list('store.');
+      expect(listed.map(({ key, holder: { epoch } }) => [key, epoch])).toEqual([[KEY, 1]]);
+      expect((await leases.list('writer.')).map(({ key }) => key)).toEqual(['writer.a']);
+      expect(await leases.list('other.')).toEqual([]);
+      await harness.advance(harness.timing.leaseTtlMs + 1);
+      expect(await leases.list('store.')).toEqual([]);
+    });
+
+    it('can be taken from a holder by who has read them', async () => {
+      await acquired(harness, 1);
+      const seen = await harness.bus.leases.read(KEY);
+      if (!seen) throw new Error('nobody holds the lease');
+      await harness.bus.leases.release(seen);
+      expect((await acquired(harness, 2)).fence).toBeGreaterThan(seen.revision);
+      // What was read before belongs to the holder of then.
+      await harness.bus.leases.release(seen);
+      expect((await harness.bus.leases.read(KEY))?.holder.epoch).toBe(2);
     });
 
     it('can be given back at once', async () => {

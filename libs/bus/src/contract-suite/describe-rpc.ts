@@ -8,7 +8,7 @@ import { metaFromClient } from '../call-meta';
 import { MAX_PAYLOAD_BYTES } from '../limits';
 import { createSubjects } from '../subjects';
 import type { BusHarness, CreateHarness } from './harness';
-import { deferred, meta, reasonOf, refusal, settle, until } from './harness';
+import { deferred, meta, reasonOf, refusal, until } from './harness';
 
 const subjects = createSubjects('suite');
 const subjectFor = (method: string) => subjects.store('main', method);
@@ -226,7 +226,7 @@ export function describeRpc(create: CreateHarness): void {
       let stopped = false;
       const stopping = served.stop().then(() => (stopped = true));
       expect(await reasonOf(client().getEntry(entryRequest))).toBe('NO_OWNER');
-      await settle();
+      await harness.settle();
       expect(stopped).toBe(false);
       gate.resolve();
       expect((await answer).key).toBe('late');

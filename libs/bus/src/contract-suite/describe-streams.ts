@@ -8,7 +8,7 @@ import type { CallContext } from '../bus';
 import { MAX_PAYLOAD_BYTES, STREAM_CREDIT } from '../limits';
 import { createSubjects } from '../subjects';
 import type { BusHarness, CreateHarness } from './harness';
-import { deferred, reasonOf, refusal, settle, until } from './harness';
+import { deferred, reasonOf, refusal, until } from './harness';
 
 const subjects = createSubjects('suite');
 const subjectFor = (method: string) => subjects.store('main', method);
@@ -74,10 +74,10 @@ export function describeStreams(create: CreateHarness): void {
       const reader = open()[Symbol.asyncIterator]();
       await reader.next();
       await until(() => made >= STREAM_CREDIT);
-      await settle();
+      await harness.settle();
       expect(made).toBeLessThanOrEqual(STREAM_CREDIT + 2);
       for (let read = 0; read < 100; read += 1) await reader.next();
-      await settle();
+      await harness.settle();
       expect(made).toBeLessThanOrEqual(101 + STREAM_CREDIT + 2);
       expect(made).toBeGreaterThan(100);
       await reader.return?.();
@@ -96,9 +96,9 @@ export function describeStreams(create: CreateHarness): void {
       });
       const reader = open()[Symbol.asyncIterator]();
       await reader.next();
-      await harness.advance(harness.timing.streamCreditMs - 1);
+      await harness.advance(harness.timing.streamCreditMs - 1 - harness.slackMs);
       expect(cleaned).toBe(false);
-      await harness.advance(2);
+      await harness.advance(2 + 2 * harness.slackMs);
       await until(() => cleaned && context?.signal.aborted === true);
       const rest = async () => {
         for (let read = 0; read < 2 * STREAM_CREDIT; read += 1) await reader.next();

@@ -10,6 +10,10 @@ export interface BusHarness {
   readonly bus: Bus;
   /** The spans that this bus runs with; a transport on real time shortens them. */
   readonly timing: BusTiming;
+  /** How exactly this bus tells time, milliseconds: 0 where it stands until it is advanced. */
+  readonly slackMs: number;
+  /** Lets everything that is ready, or on its way, arrive. */
+  settle(): Promise<void>;
   /** Lets this much time pass for the bus, and what follows from it happen. */
   advance(ms: number): Promise<void>;
   /** From now on message number `seq` of every stream gets lost on its way; undefined: none. */

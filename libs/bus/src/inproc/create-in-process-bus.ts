@@ -17,15 +17,23 @@ export interface InProcessBusOptions {
   readonly copy?: boolean;
   /** For tests of readers: true loses that message (from 1) of a stream on its way. */
   readonly losesStreamMessage?: (subject: string, seq: number) => boolean;
+  /** For tests of followers: true loses that event on its way. */
+  readonly losesEvent?: (subject: string) => boolean;
+}
+
+/** A bus within one process; it never reconnects, so its gaps are made by tests. */
+export interface InProcessBus extends Bus {
+  /** Tells every subscriber of events what a reconnect would: that some may be lost. */
+  noteGap(): void;
 }
 
 /** A bus that every service of this process shares. */
-export function createInProcessBus(options: InProcessBusOptions = {}): Bus {
+export function createInProcessBus(options: InProcessBusOptions = {}): InProcessBus {
   const clock = options.clock ?? systemClock;
   const timing = { ...DEFAULT_TIMING, ...options.timing };
   const passing = createPassing(options.copy ?? false);
   const rpc = new InProcRpc({ clock, timing, passing, losesStreamMessage: options.losesStreamMessage });
-  const events = new InProcEvents(passing);
+  const events = new InProcEvents(passing, options.losesEvent);
   const jobs = new InProcJobs(clock, timing, passing);
   const leases = new InProcLeases(clock, timing);
   return {
@@ -34,6 +42,7 @@ export function createInProcessBus(options: InProcessBusOptions = {}): Bus {
     events,
     jobs,
     leases,
+    noteGap: () => events.noteGap(),
     async close() {
       leases.close();
       await Promise.all([rpc.close(), events.close(), jobs.close()]);

@@ -15,6 +15,8 @@ async function createHarness(copy: boolean): Promise<BusHarness> {
   return {
     bus,
     timing: DEFAULT_TIMING,
+    slackMs: 0,
+    settle,
     advance: (ms) => clock.advance(ms),
     loseStreamMessage: (seq) => (lost = seq),
     close: () => bus.close(),

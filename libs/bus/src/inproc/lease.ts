@@ -42,6 +42,11 @@ export class InProcLeases implements Leases {
     return this.present(key);
   }
 
+  async list(prefix: string): Promise<readonly Lease[]> {
+    const keys = [...this.held.keys()].filter((key) => key.startsWith(prefix));
+    return keys.map((key) => this.present(key)).filter((lease) => lease !== undefined);
+  }
+
   close(): void {
     this.closed = true;
   }

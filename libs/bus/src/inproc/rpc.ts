@@ -6,8 +6,11 @@ import { SessionError } from '@sessions/domain';
 import type { CallContext, CallOptions, MethodShape, Rpc, Served, ServeOptions } from '../bus';
 import { metaFromHeaders, metaToHeaders } from '../call-meta';
 import type { BusClock } from '../clock';
+import { deadlineError } from '../deadlines';
 import { MAX_CALLS_IN_FLIGHT } from '../limits';
 import { toSessionError } from '../status';
+import type { OpenStream } from '../stream-iterator';
+import { streamIterator } from '../stream-iterator';
 import type { BusTiming } from '../timing';
 import type { Passing } from './passing';
 import { StreamChannel } from './stream-channel';
@@ -20,12 +23,6 @@ interface Endpoint {
   readonly queueGroup: string | undefined;
   readonly calls: Set<Promise<unknown>>;
   readonly streams: Set<(reason: SessionError) => void>;
-}
-
-interface OpenStream {
-  readonly channel: StreamChannel;
-  /** The reader is gone, or has read to the end. */
-  leave(): void;
 }
 
 export interface InProcRpcOptions {
@@ -88,7 +85,7 @@ export class InProcRpc implements Rpc {
   }
 
   stream(subject: string, method: MethodShape, request: unknown, options: CallOptions): AsyncIterable<unknown> {
-    return { [Symbol.asyncIterator]: () => this.openStream(subject, method, request, options) };
+    return { [Symbol.asyncIterator]: () => streamIterator(() => this.startStream(subject, method, request, options)) };
   }
 
   /** Ends every stream, refuses further calls, waits for those under way. */
@@ -96,40 +93,6 @@ export class InProcRpc implements Rpc {
     this.closed = true;
     const open = [...this.endpoints].flatMap(([subject, endpoints]) => endpoints.map((one) => this.stop(subject, one)));
     await Promise.all(open);
-  }
-
-  /**
-   * Not a generator: `return` has to work while a `next` is waiting, and a generator would queue it
-   * behind that one.
-   */
-  private openStream(
-    subject: string,
-    method: MethodShape,
-    request: unknown,
-    options: CallOptions,
-  ): AsyncIterator<unknown, undefined> {
-    let opened: OpenStream | undefined;
-    let over = false;
-    const finish = (): IteratorResult<unknown, undefined> => {
-      over = true;
-      opened?.leave();
-      return { done: true, value: undefined };
-    };
-    return {
-      next: async () => {
-        if (over) return finish();
-        try {
-          opened ??= this.startStream(subject, method, request, options);
-          const result = await opened.channel.next();
-          return result.done || over ? finish() : result;
-        } catch (error) {
-          if (over) return finish();
-          finish();
-          throw error;
-        }
-      },
-      return: async () => finish(),
-    };
   }
 
   private startStream(subject: string, method: MethodShape, request: unknown, options: CallOptions): OpenStream {
@@ -159,7 +122,7 @@ export class InProcRpc implements Rpc {
     };
     void this.feed(endpoint, passed, context, channel, serving).finally(() => endpoint.streams.delete(breakOff));
     return {
-      channel,
+      next: () => channel.next(),
       leave() {
         options.signal?.removeEventListener('abort', cancelled);
         breakOff(new DOMException('the reader left the stream', 'AbortError'));
@@ -247,8 +210,4 @@ export class InProcRpc implements Rpc {
   private checkOpen(): void {
     if (this.closed) throw new SessionError('SHUTTING_DOWN', 'the bus is closed');
   }
-}
-
-function deadlineError(method: MethodShape, timeoutMs: number): SessionError {
-  return new SessionError('DEADLINE', `${method.path} did not answer within ${timeoutMs} ms`, { facts: { timeoutMs } });
 }

@@ -162,6 +162,8 @@ export const OPTIONS = {
   'bus.transport': optional(choice(['inproc', 'nats'], 'inproc', 'how services reach each other'), 'inproc; nats when SESS_NATS_URL is set'),
   'bus.subjectPrefix': where(text('sess', 'first token of every subject'), (prefix) => /^[a-z0-9_-]+$/i.test(prefix), 'must be one subject token of letters, digits, _ and -'),
   'storeWriter.agents': texts(['*'], 'agents whose stores this writer may own; * is a wildcard'),
+  'storeWriter.volume': choice(['shared', 'own'], 'shared', 'whether all writers see one state directory, or each keeps the agents of its own'),
+  'storeWriter.writers': texts([], 'instance names of all writers; needed with volume own'),
   'storeWriter.checkpointDelayMs': int(250, { min: 0, unit: 'ms' }, 'least time from a write to its checkpoint'),
   'agentRunner.maxConcurrent': int(16, { min: 1 }, 'turns at once in one instance'),
   'compactionWorker.maxConcurrent': int(2, { min: 1 }, 'compactions at once in one instance'),

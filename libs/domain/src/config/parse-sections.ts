@@ -195,12 +195,16 @@ export function parseQueue(section: Section) {
 export function parseDeployment(root: Section, env: Environment) {
   const bus = root.section('bus', 'warn');
   const writer = root.section('storeWriter', 'warn');
+  const volume = writer.take('storeWriter.volume');
+  const writers = writer.take('storeWriter.writers');
+  // Without the names nobody can tell an agent that is new from one whose writer is away.
+  if (volume === 'own' && writers.length === 0) writer.refuse('writers', 'must name every writer (SESS_INSTANCE) when storeWriter.volume is own');
   return {
     bus: {
       transport: bus.take('bus.transport') ?? (nonEmpty(env.SESS_NATS_URL) === undefined ? ('inproc' as const) : ('nats' as const)),
       subjectPrefix: bus.take('bus.subjectPrefix'),
     },
-    storeWriter: { agents: writer.take('storeWriter.agents'), checkpointDelayMs: writer.take('storeWriter.checkpointDelayMs') },
+    storeWriter: { agents: writer.take('storeWriter.agents'), volume, writers, checkpointDelayMs: writer.take('storeWriter.checkpointDelayMs') },
     agentRunner: { maxConcurrent: root.section('agentRunner', 'warn').take('agentRunner.maxConcurrent') },
     compactionWorker: { maxConcurrent: root.section('compactionWorker', 'warn').take('compactionWorker.maxConcurrent') },
   };

@@ -43,7 +43,7 @@ export function createRouter(deps: RouterDeps): Router {
   const agents = createKnownAgents({ stores, clock, config });
   const { stateDir, homeDir } = deps;
   const handlerDeps: HandlerDeps = { config, clock, stores, agents, bus, subjects, logger, stateDir, homeDir };
-  const fanOut = createFanOut({ bus, subjects, clock, logger });
+  const fanOut = createFanOut({ bus, subjects, clock, logger, stores, instance: deps.instance });
   const handlers = createRouterHandlers(handlerDeps, fanOut, EDGE_LIST_BYTES_MAX);
   const rows = createGatewayRows(config);
 
@@ -83,7 +83,8 @@ export function createRouter(deps: RouterDeps): Router {
   });
   // A store that another router had made shows in lists as soon as it is written to.
   fanOut.add((event) => agents.noteWritten(event.agentId));
-  fanOut.add(createGatewayEvents({ connections: () => sockets.connections, rows }));
+  const isFollowed = (key: string): boolean => [...sockets.connections].some(({ followsAll, followedKeys }) => followsAll || followedKeys.has(key));
+  fanOut.add(createGatewayEvents({ connections: () => sockets.connections, rows }), isFollowed);
 
   const sendHealth = async (connection: Connection): Promise<void> => {
     try {

@@ -1,25 +1,36 @@
 /**
- * Which agents' stores this writer answers for, by the subjects it serves.
+ * Which agents' stores this writer answers for when it is alone with its state directory, by the
+ * subjects it serves. Among other writers `leased/leased-ownership.ts` takes its place.
  *
  * Served: the two pool methods, for any writer; and per agent the methods of its owner. An agent is
  * served from the start when it is configured or found on disk, any other once somebody claims it.
  * Serving opens nothing: the store is opened by the first request, and its owner file keeps every
  * other process out from then on.
  */
-import { AgentInfo, ClaimStoreResponse, HandOverResponse, StoreServiceListAgentsResponse, StoreServiceService } from '@sessions/contracts';
+import { ClaimStoreResponse, HandOverResponse, StoreServiceListAgentsResponse, StoreServiceService } from '@sessions/contracts';
 import { SessionError, asAgentId, configuredAgents, type AgentId, type Places, type SessionConfig } from '@sessions/domain';
 import { serveService, type Bus, type Served, type Subjects } from '@sessions/bus';
 import type { Logger } from '@sessions/host';
+import { coversAgent, notCovered } from './covered-agents';
+import { listAgents } from './list-agents';
 import type { OpenStores } from './open-stores';
 import type { OpenAgentStore, OwnedAgent } from './owned-agent';
 import type { StoreHandlers } from './serve-agent';
-import { sessionsFileOf, storesOnDisk } from './store-places';
+import { storesOnDisk } from './store-places';
 
 /** Agents that one writer serves. */
 export const AGENTS_MAX = 10_000;
 
-const POOL_METHODS: ReadonlySet<string> = new Set(['ClaimStore', 'ListAgents']);
-const POOL_QUEUE_GROUP = 'store-writer';
+export const POOL_METHODS: ReadonlySet<string> = new Set(['ClaimStore', 'ListAgents']);
+export const POOL_QUEUE_GROUP = 'store-writer';
+
+/** What a store's handlers have to ask. */
+export interface OwnerChecks {
+  /** @throws NOT_OWNER when no call may begin: the store is another's, or is being handed over. */
+  assertOwner(): void;
+  /** @throws NOT_OWNER when no call may be answered as the owner's any more. */
+  assertMayAnswer(): void;
+}
 
 export interface OwnershipDeps {
   readonly bus: Bus;
@@ -33,7 +44,7 @@ export interface OwnershipDeps {
   /** The default agent's store is made, opened at the start and kept open: the state directory is ours alone. */
   readonly holdsDefaultAgent: boolean;
   readonly createAgent: (agentId: AgentId) => OwnedAgent;
-  readonly createHandlers: (agent: OwnedAgent, assertOwner: () => void) => StoreHandlers;
+  readonly createHandlers: (agent: OwnedAgent, checks: OwnerChecks) => StoreHandlers;
 }
 
 interface ServedAgent {
@@ -76,7 +87,7 @@ export class Ownership {
   /** Serves an agent, if it is not served yet, and says who its owner is now. */
   async claim(agent: string): Promise<ClaimStoreResponse> {
     const agentId = asAgentId(agent);
-    this.#refuseUncovered(agentId);
+    if (!this.#covers(agentId)) throw notCovered(agentId);
     await this.#agents.get(agentId)?.handingOver;
     const entry = this.#agents.get(agentId) ?? this.#serveNew(agentId);
     await entry.served;
@@ -94,17 +105,8 @@ export class Ownership {
     await Promise.all([this.#pool?.stop(), ...served.map((one) => (one.status === 'fulfilled' ? one.value.stop() : undefined))]);
   }
 
-  /** `storeWriter.agents` names whom this writer may answer for; `*` stands for any characters. */
   #covers(agentId: AgentId): boolean {
-    return this.#deps.config().storeWriter.agents.some((pattern) => matches(pattern, agentId));
-  }
-
-  #refuseUncovered(agentId: AgentId): void {
-    if (this.#covers(agentId)) return;
-    throw new SessionError('NO_OWNER', `this store-writer does not answer for agent ${agentId}`, {
-      facts: { agentId },
-      hint: 'storeWriter.agents in the configuration names the agents',
-    });
+    return coversAgent(this.#deps.config().storeWriter.agents, agentId);
   }
 
   async #serve(agentId: AgentId): Promise<void> {
@@ -119,7 +121,7 @@ export class Ownership {
     const assertOwner = (): void => {
       if (entry.handingOver !== undefined) throw new SessionError('NOT_OWNER', 'the store is being handed over', { facts: { agentId } });
     };
-    const handlers: StoreHandlers = { ...createHandlers(agent, assertOwner), handOver: () => this.#handOver(entry) };
+    const handlers: StoreHandlers = { ...createHandlers(agent, { assertOwner, assertMayAnswer: () => undefined }), handOver: () => this.#handOver(entry) };
     const served = serveService(bus, StoreServiceService, handlers, {
       subjectFor: (method) => (POOL_METHODS.has(method) ? undefined : subjects.store(agentId, method)),
     });
@@ -149,33 +151,9 @@ export class Ownership {
     return entry.handingOver;
   }
 
-  /** Configured agents in file order, then those found on disk only. */
   async #listAgents(): Promise<StoreServiceListAgentsResponse> {
-    const { config, places } = this.#deps;
-    const { ids, defaultAgentId } = configuredAgents(config());
-    const { stores } = await storesOnDisk(config(), places);
-    const found = new Map(stores.map((store) => [store.agentId, store.sessionsFile]));
-    const others = [...found.keys()].filter((agentId) => !ids.includes(agentId));
-    const agents = await Promise.all(
-      [...ids, ...others].map(async (agentId) =>
-        AgentInfo.create({
-          agentId,
-          configured: ids.includes(agentId),
-          isDefault: agentId === defaultAgentId,
-          storePath: found.get(agentId) ?? sessionsFileOf(config(), agentId, places),
-          hasStore: found.has(agentId) || (await this.#hasStore(agentId)),
-        }),
-      ),
-    );
-    return StoreServiceListAgentsResponse.create({ agents });
+    const { config, places, createAgent } = this.#deps;
+    const hasStore = (agentId: AgentId): Promise<boolean> => (this.#agents.get(agentId)?.agent ?? createAgent(agentId)).hasStore();
+    return StoreServiceListAgentsResponse.create({ agents: await listAgents(config(), places, hasStore) });
   }
-
-  async #hasStore(agentId: AgentId): Promise<boolean> {
-    return (await (this.#agents.get(agentId)?.agent ?? this.#deps.createAgent(agentId)).hasStore());
-  }
-}
-
-function matches(pattern: string, agentId: string): boolean {
-  const parts = pattern.split('*').map((part) => part.replace(/[^a-z0-9_-]/gi, (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`));
-  return new RegExp(`^${parts.join('.*')}$`, 'u').test(agentId);
 }

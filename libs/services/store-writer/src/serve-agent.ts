@@ -26,6 +26,7 @@ import { storeInfo } from './handlers/store-info';
 import { truncateTranscript } from './handlers/truncate-transcript';
 import { verify } from './handlers/verify';
 import type { OwnedAgent } from './owned-agent';
+import type { OwnerChecks } from './ownership';
 import type { CallMetrics } from './call-metrics';
 import type { Uploads } from './uploads';
 
@@ -35,20 +36,29 @@ export interface AgentServiceDeps {
   readonly agent: OwnedAgent;
   readonly uploads: Uploads;
   readonly metrics: CallMetrics;
-  /** Throws NOT_OWNER once the store is being handed over. */
-  readonly assertOwner: () => void;
+  readonly checks: OwnerChecks;
 }
 
 type Unary<Request, Response> = (request: Request, context: CallContext) => Promise<Response>;
 
 /** Methods that are missing here are refused by name (`UNSUPPORTED`). */
-export function createAgentHandlers({ agent, uploads, metrics, assertOwner }: AgentServiceDeps): StoreHandlers {
+export function createAgentHandlers({ agent, uploads, metrics, checks }: AgentServiceDeps): StoreHandlers {
+  const { assertOwner, assertMayAnswer } = checks;
   const unary = <Request extends { readonly agentId: string }, Response>(method: string, handler: Unary<Request, Response>): Unary<Request, Response> =>
     metrics.timed(method, async (request, context) => {
       assertOwner();
       assertAgent(agent, request.agentId);
-      return handler(request, context);
+      const answer = await handler(request, context);
+      // A process that slept in between answers for nobody. What it made durable is found by the same key.
+      assertMayAnswer();
+      return answer;
     });
+  async function* checked<T>(items: AsyncIterable<T>): AsyncGenerator<T> {
+    for await (const item of items) {
+      assertMayAnswer();
+      yield item;
+    }
+  }
   return {
     listEntries: unary('ListEntries', (request) => listEntries(agent, request)),
     getEntry: unary('GetEntry', (request) => getEntry(agent, request)),
@@ -59,7 +69,7 @@ export function createAgentHandlers({ agent, uploads, metrics, assertOwner }: Ag
     readHistory: async function* (request, context) {
       assertOwner();
       assertAgent(agent, request.agentId);
-      yield* readHistory(agent, request, context);
+      yield* checked(readHistory(agent, request, context));
     },
     readBranch: async function* (request, context) {
       assertOwner();
@@ -75,7 +85,7 @@ export function createAgentHandlers({ agent, uploads, metrics, assertOwner }: Ag
     verify: async function* (request, context) {
       assertOwner();
       assertAgent(agent, request.agentId);
-      yield* verify(agent, context);
+      yield* checked(verify(agent, context));
     },
     repair: unary('Repair', (request) => repair(agent, request)),
     createSession: unary('CreateSession', (request, context) => createSession(agent, request, context)),

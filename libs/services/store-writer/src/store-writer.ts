@@ -2,8 +2,8 @@
  * The store-writer: the only service that writes the files of agents' stores. It answers for the
  * agents it serves, opens their stores on demand, and tells the bus what changed.
  */
-import { createSubjects, type Bus } from '@sessions/bus';
-import { configuredAgents, type AgentId, type Places, type SessionConfig } from '@sessions/domain';
+import { DEFAULT_TIMING, createSubjects, type Bus, type BusTiming } from '@sessions/bus';
+import { SessionError, configuredAgents, type AgentId, type Places, type SessionConfig } from '@sessions/domain';
 import type { Clock, Logger, Metrics, Service } from '@sessions/host';
 import { openStore, type OpenStoreOptions, type StoreNotice } from '@sessions/store';
 import * as path from 'node:path';
@@ -11,7 +11,8 @@ import { createCallMetrics } from './call-metrics';
 import { LiveFeed } from './live-feed';
 import { OpenStores } from './open-stores';
 import { OwnedAgent, type OpenAgentStore } from './owned-agent';
-import { Ownership } from './ownership';
+import { LeasedOwnership, type LeasedOwnershipDeps } from './leased/leased-ownership';
+import { Ownership, type OwnershipDeps } from './ownership';
 import { EventPublisher } from './publish-events';
 import { createAgentHandlers } from './serve-agent';
 import { sessionsFileOf } from './store-places';
@@ -28,7 +29,10 @@ export interface StoreWriterDeps {
   readonly places: Places;
   /** Name of this process among its peers. */
   readonly instance: string;
-  /** Default `standalone`: this process is alone with its state directory. */
+  /**
+   * Default `standalone`: this process is alone with its state directory and serves every agent at
+   * once. `split`: one of several writers; agents are claimed, each under a lease.
+   */
   readonly transport?: 'standalone' | 'split';
   readonly subjectPrefix?: string;
   /** Open the default agent's store at the start, and keep it, so that no second gateway serves this state directory. */
@@ -39,6 +43,8 @@ export interface StoreWriterDeps {
   readonly openStoresMax?: number;
   /** Milliseconds, default IDLE_CLOSE_MS. */
   readonly idleCloseMs?: number;
+  /** Spans of leases, with `split`; default: those of the contract. The bus must run with the same. */
+  readonly leaseTiming?: Pick<BusTiming, 'leaseTtlMs' | 'leaseRenewMs' | 'leaseTrustMs'>;
   /** Default: the engine's. */
   readonly openStore?: typeof openStore;
 }
@@ -64,7 +70,20 @@ export function createStoreWriter(deps: StoreWriterDeps): Service {
     keepsOpen: (agentId) => deps.holdsDefaultAgent === true && agentId === configuredAgents(config()).defaultAgentId,
     open: async (agentId, onFailure) => {
       const reports = createReports(logger, agentId);
-      const store = await (deps.openStore ?? openStore)({ ...optionsOf(deps, agentId, sessionsFile(agentId as AgentId)), onNotice: reports.notice, onFailure });
+      const epochFloor = leased?.admit(agentId);
+      const store = await (deps.openStore ?? openStore)({
+        ...optionsOf(deps, agentId, sessionsFile(agentId as AgentId)),
+        ...(epochFloor === undefined ? {} : { epochFloor, takesOver: true }),
+        onNotice: reports.notice,
+        onFailure: (error) => {
+          onFailure();
+          leased?.failed(agentId, error);
+        },
+      });
+      if (leased?.opened(agentId, store.epoch) === false) {
+        await store.close();
+        throw new SessionError('NOT_OWNER', 'the store was lost while it opened', { facts: { agentId } });
+      }
       const events = new EventPublisher({ bus, subjects, agentId, epoch: store.epoch, clock, feed, logger });
       events.publish({ kind: 'store', storeKind: 'owner', facts: { epoch: store.epoch, owner } });
       reports.publishTo(events);
@@ -83,7 +102,7 @@ export function createStoreWriter(deps: StoreWriterDeps): Service {
       };
     },
   });
-  const ownership = new Ownership({
+  const ownershipDeps: OwnershipDeps = {
     bus,
     subjects,
     logger,
@@ -105,8 +124,10 @@ export function createStoreWriter(deps: StoreWriterDeps): Service {
         owner,
         openOptions: () => optionsOf(deps, agentId, sessionsFile(agentId)),
       }),
-    createHandlers: (agent, assertOwner) => createAgentHandlers({ agent, uploads, metrics, assertOwner }),
-  });
+    createHandlers: (agent, checks) => createAgentHandlers({ agent, uploads, metrics, checks }),
+  };
+  const leased: LeasedOwnership | undefined = deps.transport === 'split' ? new LeasedOwnership({ ...ownershipDeps, ...leaseDepsOf(deps) }) : undefined;
+  const ownership = leased ?? new Ownership(ownershipDeps);
   return {
     name: SERVICE_NAME,
     async start() {
@@ -123,6 +144,16 @@ export function createStoreWriter(deps: StoreWriterDeps): Service {
       await ownership.drain();
       await stores.closeAll();
     },
+  };
+}
+
+function leaseDepsOf({ clock, instance, idleCloseMs, nativeBinding, leaseTiming = DEFAULT_TIMING }: StoreWriterDeps): Pick<LeasedOwnershipDeps, 'clock' | 'instance' | 'terms' | 'idleCloseMs' | 'nativeBinding'> {
+  return {
+    clock,
+    instance,
+    terms: { ttlMs: leaseTiming.leaseTtlMs, renewMs: leaseTiming.leaseRenewMs, trustMs: leaseTiming.leaseTrustMs },
+    ...(idleCloseMs === undefined ? {} : { idleCloseMs }),
+    ...(nativeBinding === undefined ? {} : { nativeBinding }),
   };
 }
 

@@ -16,7 +16,7 @@ import { hasErrorCode, type FileSystem } from './file-system';
 import { replaceFile } from './atomic-write';
 import type { StoreLayout } from './layout';
 import { quarantineCopy } from './quarantine';
-import { isProcessAlive, startTicksOf } from './process-identity';
+import { isProcessAlive, kernelBootId, startTicksOf } from './process-identity';
 
 /** What owner.json holds. */
 export interface OwnerRecord {
@@ -28,6 +28,8 @@ export interface OwnerRecord {
   readonly startTicks: number | null;
   readonly acquiredAtMs: number;
   readonly transport: string;
+  /** The kernel's name for this boot, shared by all containers of a machine; absent in older records. */
+  readonly bootId?: string | null;
 }
 
 export interface OwnerOptions {
@@ -37,6 +39,12 @@ export interface OwnerOptions {
   readonly nowMs: number;
   /** An epoch that a lease has already granted; the store's own may be higher. */
   readonly epochFloor?: number;
+  /**
+   * Epoch of the store's lease, which the caller holds: an owner among writers of an older epoch that
+   * still has the lock has outlived its own lease and was stopped, or hangs. The lock is taken from it;
+   * its fence has fallen when it goes on.
+   */
+  readonly takesOverBelow?: number;
   /** A record that cannot be read was set aside; the copy's path. */
   readonly onBrokenRecord?: (copy: string | undefined) => void;
   /** Path of better_sqlite3.node where a bundle cannot find it by itself. */
@@ -92,7 +100,7 @@ export class StoreOwnership {
  *   READ_ONLY or DISK_FULL when owner.json cannot be written.
  */
 export async function acquireOwnership(layout: StoreLayout, options: OwnerOptions): Promise<StoreOwnership> {
-  const lock = await takeLock(layout, options.nativeBinding);
+  const lock = (await takeLock(layout, options.nativeBinding)) ?? (await takeLockFrom(layout, options));
   if (lock === undefined) throw heldBy(layout, await holderOf(layout));
   try {
     const before = readOrSetAside(layout, options);
@@ -104,6 +112,7 @@ export async function acquireOwnership(layout: StoreLayout, options: OwnerOption
       startTicks: startTicksOf(process.pid) ?? null,
       acquiredAtMs: options.nowMs,
       transport: options.transport,
+      bootId: kernelBootId() ?? null,
     };
     const bytes = Buffer.from(`${JSON.stringify(record, null, 2)}\n`, 'utf8');
     await replaceFile(options.fs, layout.ownerFile, bytes, `${process.pid}.${randomUUID()}`);
@@ -135,6 +144,18 @@ async function takeLock(layout: StoreLayout, nativeBinding: string | undefined):
     if (lock !== undefined || attempt >= LOCK_TRIES_MAX) return lock;
     await new Promise((resolve) => setTimeout(resolve, randomInt(1, LOCK_RETRY_MS_MAX)));
   }
+}
+
+/**
+ * The lock belongs to a file, so a new file has a new lock. Taken only from an owner among writers of
+ * an older epoch than the lease grants: a gateway of its own and a repair have no lease that could end.
+ */
+async function takeLockFrom(layout: StoreLayout, { takesOverBelow, nativeBinding }: OwnerOptions): Promise<OwnerLock | undefined> {
+  const owner = takesOverBelow === undefined ? undefined : readIfWhole(layout.ownerFile);
+  if (owner === undefined || owner.transport !== 'split' || owner.epoch >= (takesOverBelow ?? 0)) return undefined;
+  if (owner.host === hostname() && owner.pid === process.pid) return undefined;
+  fs.rmSync(layout.ownerLockFile, { force: true });
+  return takeLock(layout, nativeBinding);
 }
 
 /** Who holds the lock: an owner that took it a moment ago has not written its name yet, and the last one's still stands there. */

@@ -44,6 +44,16 @@ export function isProcessAlive(pid: number, startTicks?: number | null): boolean
   return startTicks === undefined || startTicks === null || stat.startTicks === startTicks;
 }
 
+/** Names this boot of this machine's kernel, the same in all of its containers; undefined where the platform does not say. */
+export function kernelBootId(): string | undefined {
+  try {
+    return readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
+  } catch (error) {
+    if (UNREADABLE.has(errorCodeOf(error) ?? '')) return undefined;
+    throw error;
+  }
+}
+
 function readStat(pid: number): ProcessStat | undefined {
   if (!Number.isSafeInteger(pid) || pid <= 0) return undefined;
   let text: string;

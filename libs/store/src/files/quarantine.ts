@@ -39,6 +39,20 @@ export function quarantineCopy(file: string, quarantineDir: string, nowMs: numbe
   }
 }
 
+/**
+ * Moves aside what stands in the place of a file and is none: a directory with all that is in it, a
+ * link itself and not what it names.
+ * @returns where it is now; undefined when a regular file or nothing stands there.
+ */
+export function quarantineMove(file: string, quarantineDir: string, nowMs: number): string | undefined {
+  const stats = fs.lstatSync(file, { throwIfNoEntry: false });
+  if (stats === undefined || stats.isFile()) return undefined;
+  fs.mkdirSync(quarantineDir, { recursive: true, mode: DIRECTORY_MODE });
+  const target = path.join(quarantineDir, `${path.basename(file)}.not-a-file-${fileStamp(nowMs)}`);
+  fs.renameSync(file, target);
+  return target;
+}
+
 /** Keeps bytes that are about to be cut off a file. @returns the file they went to. */
 export function quarantineBytes(name: string, bytes: Buffer, quarantineDir: string, nowMs: number): string {
   fs.mkdirSync(quarantineDir, { recursive: true, mode: DIRECTORY_MODE });

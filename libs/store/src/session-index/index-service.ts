@@ -51,6 +51,8 @@ export class IndexService {
         return this.#merge(request as Call<'merge'>);
       case 'writeCheckpoint':
         return this.#writeCheckpoint(request as Call<'writeCheckpoint'>);
+      case 'announceCheckpoint':
+        return this.#announceCheckpoint(request as Call<'announceCheckpoint'>);
       case 'finishCheckpoint':
         return this.#finishCheckpoint(request as Call<'finishCheckpoint'>);
       case 'scanTranscript':
@@ -118,6 +120,11 @@ export class IndexService {
       this.#breathe,
     );
     return { tempFile: request.tempFile, seq, ...written };
+  }
+
+  #announceCheckpoint({ identity }: Call<'announceCheckpoint'>): Reply<'announceCheckpoint'> {
+    if (identity !== undefined) this.#index.writer.announce(identity, this.#endingGeneration);
+    return {};
   }
 
   #finishCheckpoint(request: Call<'finishCheckpoint'>): Reply<'finishCheckpoint'> {

@@ -6,7 +6,7 @@
 import { constants, rmSync } from 'node:fs';
 import * as path from 'node:path';
 import { storeLayout, type StoreLayout } from '../files/layout';
-import { quarantineBytes, quarantineCopy } from '../files/quarantine';
+import { quarantineBytes, quarantineCopy, quarantineMove } from '../files/quarantine';
 import { openInside } from '../files/safe-path';
 import { openStore, type OpenStoreOptions } from '../open-store';
 import type { StoreNotice } from '../session-index/worker-protocol';
@@ -43,7 +43,7 @@ export async function repairStore(options: OpenStoreOptions): Promise<RepairRepo
   const owned = await openStore({ ...options, acceptPartial: true, onNotice });
   try {
     for (const action of planRepairs(before.findings)) {
-      if (action.do === 'quarantine') quarantineCopy(options.sessionsFile, layout.quarantineDir, options.clock.nowMs());
+      if (action.do === 'quarantine') setAside(options.sessionsFile, layout.quarantineDir, options.clock.nowMs());
       else if (action.do === 'cut-torn-tail' && !cutAtOpening.has(path.join(layout.dir, action.file)) && !(await cutTornTail(layout, action.file, options.clock.nowMs()))) continue;
       else if (action.do === 'restore-sessions-file') await owned.checkpoint();
       done.push(action);
@@ -56,6 +56,11 @@ export async function repairStore(options: OpenStoreOptions): Promise<RepairRepo
     await (await openStore(options)).close();
   }
   return { before, done, after: await verify() };
+}
+
+/** A file is copied, so that its place is never empty; anything else has to make room for one. */
+function setAside(file: string, quarantineDir: string, nowMs: number): void {
+  if (quarantineCopy(file, quarantineDir, nowMs) === undefined) quarantineMove(file, quarantineDir, nowMs);
 }
 
 /** While the sessions file could not be read the index is the only one that knows the entries. */

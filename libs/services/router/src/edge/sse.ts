@@ -159,7 +159,7 @@ class LiveView {
       if (event.sessionKey !== key || this.#stream.behindBytes > BEHIND_BYTES_MAX) return;
       const payload = changedPayloadOf(event, this.#deps.rows);
       if (payload !== undefined) void this.#stream.send('sessions.changed', payload);
-    });
+    }, (heard) => heard === key);
   }
 }
 

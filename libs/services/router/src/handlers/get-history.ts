@@ -1,16 +1,24 @@
 /**
  * GetHistory: one page of a session's messages, newest page first, each page ascending; with
  * `follow` what is appended from then on, across resets. The owner watches before it reads, so
- * nothing is lost or doubled between page and live view.
+ * nothing is lost or doubled between page and live view. A live view whose stream breaks (its owner
+ * died, handed over, or the bus lost a message) goes on behind the last message that it gave.
  */
-import { GetHistoryResponse, HistoryMessage, HistoryPage, ReadHistoryRequest } from '@sessions/contracts';
+import { GetHistoryResponse, HistoryMessage, HistoryPage, HistoryPosition, ReadHistoryRequest } from '@sessions/contracts';
 import type { GetHistoryRequest, HistoryPageEnd, ReadHistoryResponse, TranscriptRecord } from '@sessions/contracts';
 import { SessionError } from '@sessions/domain';
+import { retryDelayMs } from '@sessions/bus';
 import type { CallContext } from '@sessions/bus';
+import { sleep } from '@sessions/host';
 import type { HandlerDeps } from '../deps';
 import { resolveAddress } from './resolve-address';
 
 export const HISTORY_LIMIT_MAX = 1000;
+/** Tries to go on with a live view, one after another without a record between, and the longest wait before one. */
+const RESUMES_MAX = 8;
+const RESUME_WAIT_MS_MAX = 2_000;
+/** What ends a stream though the session is there. */
+const BROKEN: ReadonlySet<string> = new Set(['NO_OWNER', 'NOT_OWNER', 'EPOCH_SUPERSEDED', 'SHUTTING_DOWN']);
 
 type Item = NonNullable<ReadHistoryResponse['item']>;
 
@@ -31,9 +39,23 @@ export async function* getHistory(
   const { agentId, key } = await resolveAddress(deps, request, context);
   if (!(await deps.agents.hasStore(agentId, context))) throw notFound(key);
   const read = ReadHistoryRequest.create({ agentId, by: { $case: 'key', value: key }, beforeSeq, limit, includeTools, follow, after });
-  const reader = new PageReader(key, after?.sessionId);
-  for await (const { item } of deps.stores.readHistory(read, context)) {
-    if (item !== undefined) for (const answer of reader.take(item)) yield { item: answer };
+  let from = after;
+  for (let broken = 0; ; broken += 1) {
+    const reader = new PageReader(key, from);
+    try {
+      for await (const { item } of deps.stores.readHistory({ ...read, after: from }, context)) {
+        if (item === undefined) continue;
+        for (const answer of reader.take(item)) yield { item: answer };
+        if (item.$case === 'records') broken = 0;
+      }
+      return;
+    } catch (error) {
+      const { position } = reader;
+      const isPassing = error instanceof SessionError && BROKEN.has(error.reason) && !context.signal.aborted;
+      if (!follow || position === undefined || !isPassing || broken >= RESUMES_MAX) throw error;
+      from = position;
+    }
+    await sleep(deps.clock, Math.min(RESUME_WAIT_MS_MAX, retryDelayMs(broken + 1, Math.random())));
   }
 }
 
@@ -47,12 +69,20 @@ class PageReader {
   #held: TranscriptRecord[] | undefined;
   /** Behind the page: each record is a message of its own. */
   #isLive = false;
+  #lastSeq = 0;
   /** Session id after which an earlier stream goes on. */
   readonly #resumedId: string | undefined;
 
-  constructor(key: string, resumedId: string | undefined) {
+  constructor(key: string, resumed: HistoryPosition | undefined) {
     this.#key = key;
-    this.#resumedId = resumedId;
+    this.#resumedId = resumed?.sessionId;
+    this.#lastSeq = resumed?.messageSeq ?? 0;
+  }
+
+  /** Behind what was given so far; undefined while the page is not whole. */
+  get position(): HistoryPosition | undefined {
+    if (!this.#isLive || this.#sessionId === undefined) return undefined;
+    return HistoryPosition.create({ sessionId: this.#sessionId, messageSeq: this.#lastSeq });
   }
 
   *take(item: Item): Iterable<NonNullable<GetHistoryResponse['item']>> {
@@ -62,8 +92,10 @@ class PageReader {
         this.#key = item.value.key;
         this.#sessionId = item.value.sessionId;
         this.#isLive = this.#resumedId !== undefined && this.#resumedId === this.#sessionId;
+        if (!this.#isLive) this.#lastSeq = 0;
         return;
       case 'records':
+        for (const record of item.value.records) this.#noteSeq(record);
         if (this.#isLive) {
           for (const record of item.value.records) yield this.#message(record);
         } else if (item.value.records.length > 0) {
@@ -79,11 +111,17 @@ class PageReader {
       case 'reset':
         this.#isLive = false;
         this.#held = undefined;
+        this.#lastSeq = 0;
         yield { $case: 'reset', value: item.value };
         return;
       case 'end':
         yield { $case: 'end', value: item.value };
     }
+  }
+
+  /** A line in parts counts with its last one. */
+  #noteSeq({ part, messageSeq = 0 }: TranscriptRecord): void {
+    if (part === undefined || part.part >= part.parts) this.#lastSeq = Math.max(this.#lastSeq, messageSeq);
   }
 
   #page(records: TranscriptRecord[], continues: boolean, end: HistoryPageEnd | undefined): NonNullable<GetHistoryResponse['item']> {

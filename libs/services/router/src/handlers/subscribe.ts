@@ -29,7 +29,7 @@ export async function* subscribe(
     if (waiting.length >= WAITING_MAX) overrun = true;
     else waiting.push(event);
     wake();
-  });
+  }, (key) => request.all || keys.has(key));
   const onLeave = (): void => wake();
   context.signal.addEventListener('abort', onLeave, { once: true });
   try {

@@ -4,7 +4,7 @@ import { createInProcessBus, createSubjects, serveService } from '@sessions/bus'
 import type { Bus, CallContext } from '@sessions/bus';
 import { serveMemoryStores } from '../testing/memory-store';
 import type { MemoryStores } from '../testing/memory-store';
-import { createStoreCalls } from './store-calls';
+import { COME_AGAIN_MS, createStoreCalls } from './store-calls';
 import type { StoreCalls } from './store-calls';
 
 const ID = '0190aaaa-0000-7000-8000-000000000001';
@@ -84,5 +84,41 @@ describe('calls to a store', () => {
     await stores.stop();
     const asked = context({ deadlineAtMs: Date.now() + 300 });
     await expect(calls.read('listEntries', list, asked)).rejects.toMatchObject({ reason: 'NO_OWNER' });
+  });
+
+  it('claims anew from a writer that shuts down, with the same key', async () => {
+    await calls.read('listEntries', list, context());
+    stores.refuse('main', new SessionError('SHUTTING_DOWN', 'bye'));
+    setTimeout(() => stores.refuse('main', undefined), 30);
+    expect(await calls.read('listEntries', list, context())).toMatchObject({ totalCount: 1 });
+    expect(stores.calls.filter((call) => call === 'claimStore main').length).toBeGreaterThan(1);
+  });
+
+  it('says whom it waits for when the owner that was named does not answer, and when to come again', async () => {
+    await stores.stop();
+    const pool = await serveService(bus, StoreServiceService, { claimStore: async () => ({ epoch: 7, owner: 'store-writer/dead', storeSeq: 0 }) }, { subjectFor: (method) => (method === 'ClaimStore' ? createSubjects().storePool(method) : undefined) });
+    await expect(calls.read('listEntries', list, context({ deadlineAtMs: Date.now() + 300 }))).rejects.toMatchObject({
+      reason: 'NO_OWNER', facts: { owner: 'store-writer/dead', epoch: 7 }, retryAfterMs: COME_AGAIN_MS,
+    });
+    await pool.stop();
+  });
+
+  it('lets a claim outlast the call that asked for it, and asks only once', async () => {
+    await stores.stop();
+    let claims = 0;
+    let end = (): void => undefined;
+    const held = new Promise<void>((resolve) => (end = resolve));
+    const slow = async (): Promise<{ epoch: number; owner: string; storeSeq: number }> => {
+      claims += 1;
+      await held;
+      return { epoch: 7, owner: 'store-writer/slow', storeSeq: 0 };
+    };
+    const pool = await serveService(bus, StoreServiceService, { claimStore: slow }, { subjectFor: (method) => (method === 'ClaimStore' ? createSubjects().storePool(method) : undefined) });
+    for (let call = 0; call < 2; call += 1) {
+      await expect(calls.read('listEntries', list, context({ deadlineAtMs: Date.now() + 50 }))).rejects.toMatchObject({ reason: 'NO_OWNER', retryAfterMs: COME_AGAIN_MS });
+    }
+    expect(claims).toBe(1);
+    end();
+    await pool.stop();
   });
 });

@@ -3,13 +3,22 @@
  *
  * Nobody serving the store's subject, or a writer that is no longer its owner, is not the caller's
  * business: a writer is asked to claim the store and the call is made again with the same
- * idempotency key, within its deadline.
+ * idempotency key, within its deadline. A claim may be answered with an owner that does not answer
+ * itself (it died, its lease still runs): then the caller is told whom that waits for, and to come again.
+ *
+ * An owner that is killed answers nothing, and nobody says so: a call that waits asks now and then
+ * whether its subject is served at all, and is made again at the next owner when it is not.
+ *
+ * A claim opens a store and may outlast the call that asked for it: it goes on for those who come
+ * again, each caller waits no longer than its own deadline.
  */
 import { createHash } from 'node:crypto';
-import { StoreServiceService } from '@sessions/contracts';
+import { StoreServiceService, type ClaimStoreResponse } from '@sessions/contracts';
 import { SessionError } from '@sessions/domain';
-import { MUTATION_DEADLINE_MS, READ_DEADLINE_MS, createClient, idempotencyKeyOf, withRetries } from '@sessions/bus';
-import type { Bus, CallContext, CallMeta, Client, ClientCallOptions, Subjects } from '@sessions/bus';
+import { MUTATION_DEADLINE_MS, READ_DEADLINE_MS, createClient, idempotencyKeyOf, retryDelayMs, sleep, withRetries } from '@sessions/bus';
+import type { Bus, BusClock, CallContext, CallMeta, Client, ClientCallOptions, Subjects } from '@sessions/bus';
+import { firstAnswer } from './first-answer';
+import { createOwnerProbe, whileServed } from './owner-probe';
 
 export type StoreClient = Client<typeof StoreServiceService>;
 
@@ -56,7 +65,21 @@ export interface StoreCallsDeps {
 /** Served by any writer, not by the owner. */
 const POOL_METHODS: ReadonlySet<string> = new Set(['ClaimStore', 'ListAgents']);
 
-const OWNERLESS: ReadonlySet<string> = new Set(['NO_OWNER', 'NOT_OWNER', 'EPOCH_SUPERSEDED']);
+/** A writer that shuts down hands its stores over: the next one is to be found, not waited for. */
+const OWNERLESS: ReadonlySet<string> = new Set(['NO_OWNER', 'NOT_OWNER', 'EPOCH_SUPERSEDED', 'SHUTTING_DOWN']);
+
+/** Time for a claim: a store whose index is gone is rebuilt while it opens. */
+export const CLAIM_DEADLINE_MS = 60_000;
+/** A call without an answer for so long: is its owner still there? Asked again as often. */
+const OWNER_PROBE_MS = 1_000;
+/** A writer that says nothing for so long may be stopped or cut off, and still get its share of the claims: another is asked too. */
+export const CLAIM_PATIENCE_MS = 3_000;
+/** Writers that are asked for one claim. */
+const CLAIM_ASKED_MAX = 6;
+/** How often a stream of which nothing was read is begun again. */
+const STREAM_TRIES_MAX = 3;
+/** When a caller may come again for a store that nobody answers for. */
+export const COME_AGAIN_MS = 2_000;
 
 const isOwnerless = (error: unknown): boolean => error instanceof SessionError && OWNERLESS.has(error.reason);
 
@@ -67,23 +90,34 @@ export function createStoreCalls({ bus, subjects, instance, random }: StoreCalls
       POOL_METHODS.has(method) ? subjects.storePool(method) : subjects.store((request as { agentId: string }).agentId, method),
   });
   /** Claims under way, by agent: a store that many callers miss is claimed once. */
-  const claims = new Map<string, Promise<unknown>>();
+  const claims = new Map<string, Promise<ClaimStoreResponse>>();
 
-  const claim = (agentId: string, context: CallContext): Promise<unknown> => {
-    const running = claims.get(agentId);
-    if (running !== undefined) return running;
-    const started = client.claimStore({ agentId }, { context: withoutCaller(context) }).finally(() => claims.delete(agentId));
-    claims.set(agentId, started);
-    return started;
+  const claim = (agentId: string, context: CallContext, deadlineAtMs: number): Promise<ClaimStoreResponse> => {
+    let running = claims.get(agentId);
+    if (running === undefined) {
+      const ask = (): Promise<ClaimStoreResponse> => client.claimStore({ agentId }, { context: withoutCaller(context), timeoutMs: CLAIM_DEADLINE_MS });
+      running = firstAnswer(bus.clock, ask, CLAIM_PATIENCE_MS, CLAIM_ASKED_MAX).finally(() => claims.delete(agentId));
+      claims.set(agentId, running);
+    }
+    return inTime(bus.clock, running, deadlineAtMs, agentId);
   };
 
-  const attempt = async <T>(agentId: string, context: CallContext, call: () => Promise<T>): Promise<T> => {
+  const isServed = createOwnerProbe({
+    ask: (agentId) => client.storeInfo({ agentId }, { timeoutMs: OWNER_PROBE_MS }),
+    isOwnerless,
+  });
+
+  const attempt = async <T>(agentId: string, context: CallContext, deadlineAtMs: number, call: (signal?: AbortSignal) => Promise<T>): Promise<T> => {
+    try {
+      return await whileServed({ clock: bus.clock, everyMs: OWNER_PROBE_MS, isServed: () => isServed(agentId) }, call);
+    } catch (error) {
+      if (!isOwnerless(error)) throw error;
+    }
+    const claimed = await claim(agentId, context, deadlineAtMs);
     try {
       return await call();
     } catch (error) {
-      if (!isOwnerless(error)) throw error;
-      await claim(agentId, context);
-      return call();
+      throw isOwnerless(error) ? unanswered(agentId, claimed, error as SessionError) : error;
     }
   };
 
@@ -97,17 +131,20 @@ export function createStoreCalls({ bus, subjects, instance, random }: StoreCalls
     const deadlineAtMs = Math.min(context.deadlineAtMs, bus.clock.nowMs() + budgetMs);
     // One table of methods, one signature: what a member takes and gives is fixed by `M` above.
     const call = client[method] as unknown as (request: unknown, options: ClientCallOptions) => Promise<AnswerTo<M>>;
-    return withRetries(
+    const answer = withRetries(
       () =>
-        attempt(request.agentId, context, () =>
-          call(request, { ...own, context, timeoutMs: Math.max(1, deadlineAtMs - bus.clock.nowMs()) }),
+        attempt(request.agentId, context, deadlineAtMs, (signal) =>
+          call(request, { ...own, context, timeoutMs: Math.max(1, deadlineAtMs - bus.clock.nowMs()), ...(signal === undefined ? {} : { signal }) }),
         ),
       { clock: bus.clock, deadlineAtMs, random, signal: context.signal },
     );
+    return answer.catch((error: unknown) => {
+      throw isOwnerless(error) ? comeAgain(error as SessionError) : error;
+    });
   };
 
   async function* stream<T>(agentId: string, context: CallContext, call: () => AsyncIterable<T>): AsyncGenerator<T> {
-    for (let claimed = false; ; claimed = true) {
+    for (let tried = 1; ; tried += 1) {
       let begun = false;
       try {
         for await (const item of call()) {
@@ -116,8 +153,10 @@ export function createStoreCalls({ bus, subjects, instance, random }: StoreCalls
         }
         return;
       } catch (error) {
-        if (begun || claimed || !isOwnerless(error)) throw error;
-        await claim(agentId, context);
+        if (begun || !isOwnerless(error)) throw error;
+        if (tried > STREAM_TRIES_MAX) throw comeAgain(error as SessionError);
+        await claim(agentId, context, Math.min(context.deadlineAtMs, bus.clock.nowMs() + MUTATION_DEADLINE_MS));
+        if (tried > 1) await sleep(bus.clock, retryDelayMs(tried - 1, random()), context.signal);
       }
     }
   }
@@ -135,6 +174,37 @@ export function createStoreCalls({ bus, subjects, instance, random }: StoreCalls
         random,
       }),
   };
+}
+
+/** @throws NO_OWNER when the claim takes longer; it goes on. */
+async function inTime<T>(clock: BusClock, work: Promise<T>, deadlineAtMs: number, agentId: string): Promise<T> {
+  let cancel = (): void => undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    cancel = clock.startTimer(Math.max(0, deadlineAtMs - clock.nowMs()), () => {
+      reject(new SessionError('NO_OWNER', `the store of agent ${agentId} is being taken over`, { facts: { agentId }, retryAfterMs: COME_AGAIN_MS }));
+    });
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    cancel();
+  }
+}
+
+/** The claim named an owner, and the owner did not answer. */
+function unanswered(agentId: string, { owner, epoch }: ClaimStoreResponse, error: SessionError): SessionError {
+  return new SessionError('NO_OWNER', `the owner of the store of agent ${agentId} does not answer`, {
+    facts: { agentId, owner, epoch },
+    hint: 'an owner that died is replaced when its lease ends, within 30 s',
+    cause: error,
+  });
+}
+
+/** Tells the last one who hears of it when to try again; said earlier it would only lengthen our own tries. */
+function comeAgain(error: SessionError): SessionError {
+  if (error.retryAfterMs !== undefined) return error;
+  const { reason, message, facts, hint } = error;
+  return new SessionError(reason, message, { facts, ...(hint === undefined ? {} : { hint }), retryAfterMs: COME_AGAIN_MS, cause: error });
 }
 
 /** For calls that several callers wait for: one of them leaving must not end it for the others. */

@@ -25,7 +25,8 @@ interface MemoryAgent {
   readonly results: Map<string, { readonly hash: string; readonly answer: unknown }>;
   findings: readonly Finding[];
   served: Promise<Served> | undefined;
-  seq: number;
+  /** Last event number by key. */
+  readonly seqs: Map<string, number>;
 }
 
 export interface MemoryStores {
@@ -60,7 +61,7 @@ export async function serveMemoryStores(bus: Bus, subjectPrefix?: string): Promi
   const calls: string[] = [];
   const delivered: DeliverRequest[] = [];
   const agentOf = (agentId: string): MemoryAgent => {
-    const agent = agents.get(agentId) ?? { sessions: new Map(), results: new Map(), findings: [], served: undefined, seq: 0 };
+    const agent = agents.get(agentId) ?? { sessions: new Map(), results: new Map(), findings: [], served: undefined, seqs: new Map() };
     agents.set(agentId, agent);
     return agent;
   };
@@ -172,8 +173,9 @@ function storeHandlers(
   };
   const publish = (agentId: string, key: string, session: MemorySession, body: NonNullable<Event['body']>): void => {
     const agent = agentOf(agentId);
-    agent.seq += 1;
-    const event = Event.create({ agentId, sessionKey: key, sessionId: String(session.entry.sessionId), epoch: 1, seq: agent.seq, atMs: NOW_MS, body });
+    const seq = (agent.seqs.get(key) ?? 0) + 1;
+    agent.seqs.set(key, seq);
+    const event = Event.create({ agentId, sessionKey: key, sessionId: String(session.entry.sessionId), epoch: 1, seq, atMs: NOW_MS, body });
     bus.events.publish(subjects.event(agentId, body.$case === 'message' ? 'message' : 'changed', key), Event, event);
   };
 
@@ -394,7 +396,7 @@ const recordsOf = ({ messages }: MemorySession): TranscriptRecord[] =>
 
 function* firstPage(session: MemorySession, request: ReadHistoryRequest): Iterable<ReadHistoryResponse> {
   const until = (request.beforeSeq ?? Infinity) - 1;
-  const visible = recordsOf(session).filter((record) => (record.messageSeq ?? 0) <= until && (request.includeTools || record.role !== 'toolResult'));
+  const visible = recordsOf(session).filter((record) => (record.messageSeq ?? 0) <= until && (record.messageSeq ?? 0) > (request.afterSeq ?? 0) && (request.includeTools || record.role !== 'toolResult'));
   const page = visible.slice(-(request.limit ?? 1000));
   // In two items, so that readers have to put pages together.
   const middle = Math.ceil(page.length / 2);

@@ -1,6 +1,6 @@
 /** A router on a free port with stores in memory, and a client that speaks the gateway's frames. */
 import { createInProcessBus } from '@sessions/bus';
-import type { Bus } from '@sessions/bus';
+import type { InProcessBus, InProcessBusOptions } from '@sessions/bus';
 import { parseConfig } from '@sessions/domain';
 import type { SessionConfig } from '@sessions/domain';
 import { createHealth, createMetrics, silentLogger, systemClock } from '@sessions/host';
@@ -15,7 +15,7 @@ export const TOKEN = 'a-test-token';
 
 export interface RunningRouter {
   readonly router: Router;
-  readonly bus: Bus;
+  readonly bus: InProcessBus;
   readonly stores: MemoryStores;
   readonly url: string;
   readonly wsUrl: string;
@@ -30,8 +30,8 @@ export function configOf(raw: unknown): SessionConfig {
   return parsed.config;
 }
 
-export async function startRouter(rawConfig: unknown = {}, more: Partial<RouterDeps> = {}): Promise<RunningRouter> {
-  const bus = createInProcessBus();
+export async function startRouter(rawConfig: unknown = {}, more: Partial<RouterDeps> = {}, busOptions: InProcessBusOptions = {}): Promise<RunningRouter> {
+  const bus = createInProcessBus(busOptions);
   const stores = await serveMemoryStores(bus);
   const config = configOf(rawConfig);
   const health = createHealth();

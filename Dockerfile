@@ -1,0 +1,59 @@
+# One image for every app of the system; the command chooses:
+#
+#   docker run … node apps/router/dist/main.js        (the default)
+#   docker run … node apps/store-writer/dist/main.js
+#   docker run … openclaw gateway setup-bus
+#
+# Runs as the user node (uid 1000), with a read-only root: only a store-writer writes, below /state.
+# Builds with docker-compose or: docker build --network=host -t openclaw-sessions .
+
+# The manifests alone: as long as they are the same, the layers that install packages are reused.
+FROM node:20-bookworm-slim AS manifests
+WORKDIR /app
+COPY . .
+RUN find . -type f ! -name package.json ! -name package-lock.json ! -name .npmrc -delete
+
+FROM node:20-bookworm-slim AS build
+# better-sqlite3 is compiled where no binary can be downloaded, with the headers that the image has.
+ENV npm_config_nodedir=/usr/local
+RUN apt-get update \
+ && apt-get install -y --no-install-recommends g++ make python3 \
+ && rm -rf /var/lib/apt/lists/*
+WORKDIR /app
+COPY --from=manifests /app ./
+RUN --mount=type=cache,target=/root/.npm npm ci
+COPY . .
+RUN --mount=type=cache,target=/app/.nx NX_DAEMON=false npx nx run-many -t build -p cli,router-app,store-writer-app,maintenance-scheduler-app,compaction-worker-app,agent-runner-app
+
+FROM node:20-bookworm-slim AS packages
+WORKDIR /app
+COPY --from=manifests /app ./
+# No scripts run here: the one binary that a script would compile comes from the stage above. The
+# libraries are inside the bundles, and what SQLite is compiled from is not needed to run it.
+RUN --mount=type=cache,target=/root/.npm npm ci --omit=dev --ignore-scripts \
+ && rm -rf node_modules/@sessions node_modules/better-sqlite3/deps node_modules/better-sqlite3/src
+COPY --from=build /app/node_modules/better-sqlite3/build/Release/better_sqlite3.node node_modules/better-sqlite3/build/Release/
+
+FROM node:20-bookworm-slim
+ENV NODE_ENV=production \
+    OPENCLAW_HOME=/state \
+    OPENCLAW_STATE_DIR=/state \
+    OPENCLAW_CONFIG_PATH=/config/openclaw.json \
+    SESS_LISTEN_HOST=lan \
+    SESS_PROBE_PORT=9090
+WORKDIR /app
+RUN mkdir -p /state /config && chown node:node /state && ln -s /app/tools/openclaw.cjs /usr/local/bin/openclaw
+COPY --from=packages /app/node_modules ./node_modules
+COPY proto ./proto
+COPY tools/openclaw.cjs ./tools/
+COPY --from=build /app/apps/cli/dist ./apps/cli/dist
+COPY --from=build /app/apps/router/dist/main.js ./apps/router/dist/
+COPY --from=build /app/apps/store-writer/dist/main.js /app/apps/store-writer/dist/index-worker.js /app/apps/store-writer/dist/value-parser.js ./apps/store-writer/dist/
+COPY --from=build /app/apps/maintenance-scheduler/dist/main.js ./apps/maintenance-scheduler/dist/
+COPY --from=build /app/apps/compaction-worker/dist/main.js ./apps/compaction-worker/dist/
+COPY --from=build /app/apps/agent-runner/dist/main.js ./apps/agent-runner/dist/
+USER node
+EXPOSE 18789 9090
+HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
+  CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.SESS_PROBE_PORT}/readyz`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
+CMD ["node", "apps/router/dist/main.js"]

@@ -1,0 +1,137 @@
+/**
+ * Sessions whose events may be missing, each read again from its store before its further events
+ * are passed on, so that listeners get every message once and in order. At most `READS_MAX` are read
+ * at a time; events held back for one session are bounded, and read again when there are more.
+ */
+import { randomUUID } from 'node:crypto';
+import type { Event } from '@sessions/contracts';
+import type { Bus, CallContext } from '@sessions/bus';
+import { READ_DEADLINE_MS, retryDelayMs } from '@sessions/bus';
+import type { Clock, Logger } from '@sessions/host';
+import { sleep } from '@sessions/host';
+import type { EventPlaces, Place } from './event-places';
+import { readMissed } from './read-missed';
+import type { StoreCalls } from './store/store-calls';
+
+/** Sessions that are read at a time. */
+const READS_MAX = 8;
+/** Events that wait for one session's reading; more are left to another reading. */
+const HELD_MAX = 256;
+/** A store may be changing hands: how often its reading is tried. */
+const TRIES_MAX = 4;
+
+export interface CatchUpDeps {
+  readonly bus: Pick<Bus, 'clock'>;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly stores: StoreCalls;
+  readonly places: EventPlaces;
+  readonly instance: string;
+  readonly deliver: (event: Event) => void;
+}
+
+interface Reading {
+  readonly place: Place;
+  readonly held: Event[];
+  /** More came than could be held. */
+  overrun: boolean;
+}
+
+export class CatchUp {
+  readonly #deps: CatchUpDeps;
+  readonly #readings = new Map<string, Reading>();
+  readonly #queue: Reading[] = [];
+  readonly #stopping = new AbortController();
+  #active = 0;
+
+  constructor(deps: CatchUpDeps) {
+    this.#deps = deps;
+  }
+
+  /** True when the event is passed on later, after what is being read. */
+  holds(event: Event): boolean {
+    const reading = event.sessionKey === undefined ? undefined : this.#readings.get(event.sessionKey);
+    if (reading === undefined) return false;
+    if (reading.held.length < HELD_MAX) reading.held.push(event);
+    else reading.overrun = true;
+    return true;
+  }
+
+  /** Reads what came after `place`. */
+  begin(place: Place): void {
+    if (this.#readings.has(place.key) || this.#stopping.signal.aborted) return;
+    const reading: Reading = { place, held: [], overrun: false };
+    this.#readings.set(place.key, reading);
+    this.#queue.push(reading);
+    this.#next();
+  }
+
+  stop(): void {
+    this.#stopping.abort(new Error('the router stops'));
+    this.#queue.length = 0;
+  }
+
+  #next(): void {
+    while (this.#active < READS_MAX) {
+      const reading = this.#queue.shift();
+      if (reading === undefined) return;
+      this.#active += 1;
+      void this.#read(reading).finally(() => {
+        this.#active -= 1;
+        this.#next();
+      });
+    }
+  }
+
+  /** Never rejects. */
+  async #read(reading: Reading): Promise<void> {
+    const { places, logger, deliver } = this.#deps;
+    const { key, agentId } = reading.place;
+    let from = reading.place;
+    try {
+      do {
+        reading.overrun = false;
+        const { events, sessionId, messageSeq } = await this.#tryOften(from);
+        for (const event of events) deliver(event);
+        places.noteRead(key, sessionId, messageSeq);
+        from = { ...from, sessionId, messageSeq };
+      } while (reading.overrun && !this.#stopping.signal.aborted);
+    } catch (err) {
+      if (!this.#stopping.signal.aborted) logger.error('events were lost and could not be read from the store', { agentId, err });
+    }
+    this.#readings.delete(key);
+    for (const event of reading.held) if (!isTold(event, from)) deliver(event);
+  }
+
+  async #tryOften(place: Place): ReturnType<typeof readMissed> {
+    const { clock, stores } = this.#deps;
+    for (let tried = 1; ; tried += 1) {
+      try {
+        return await readMissed(stores, place, this.#context(), clock.nowMs());
+      } catch (error) {
+        if (tried >= TRIES_MAX || this.#stopping.signal.aborted) throw error;
+        await sleep(clock, retryDelayMs(tried, 0.5));
+      }
+    }
+  }
+
+  #context(): CallContext {
+    const { bus, instance } = this.#deps;
+    return {
+      caller: `service:router/${instance}`,
+      scopes: [],
+      requestId: randomUUID(),
+      idempotencyKey: undefined,
+      traceparent: undefined,
+      tracestate: undefined,
+      hops: 0,
+      signal: this.#stopping.signal,
+      deadlineAtMs: bus.clock.nowMs() + READ_DEADLINE_MS,
+    };
+  }
+}
+
+/** True when the reading has already told what this event tells. */
+function isTold({ body, sessionId }: Event, { sessionId: readId, messageSeq = 0 }: Place): boolean {
+  return body?.$case === 'message' && sessionId === readId && (body.value.messageSeq ?? Infinity) <= messageSeq;
+}
