@@ -9,7 +9,10 @@
  * next opening replays the journal; when the journal cannot be written, this object refuses all
  * further work (`failure`) and its holder opens the store anew.
  */
-import { SessionError, transcriptFileOf, type JsonValue } from '@sessions/domain';
+import { SessionError, type JsonValue } from '@sessions/domain';
+import type { ArchiveOps } from './archive/archive-ops';
+import type { FileHolder, HeldFiles, HoldRequest } from './archive/held-files';
+import { HeldUses } from './archive/held-uses';
 import { JOURNAL_BYTES_REFUSED, runCheckpoint, type CheckpointReport } from './checkpoint';
 import { CHECKPOINT_RETRY_MS, CheckpointSchedule } from './checkpoint-schedule';
 import { indexChanges, planMutation, TranscriptNotReady, type PlannedMutation } from './decide';
@@ -20,12 +23,15 @@ import type { StoreLayout } from './files/layout';
 import type { IndexWorkerClient } from './index-worker-client';
 import { encodePayload, type AppendOp, type RelocateOp } from './journal/codec';
 import type { Journal } from './journal/journal';
+import { mutationView } from './mutation-view';
 import type { PendingEntries } from './pending-entries';
 import type { IndexReader } from './session-index/index-reader';
-import type { StoreNotice } from './session-index/worker-protocol';
+import type { IndexChange, StoreNotice } from './session-index/worker-protocol';
+import { StoreFacts } from './store-facts';
+import { StoreFiles } from './store-files';
 import { StoreReads, type EntryRef, type HistoryPage, type HistoryQuery, type ListPage, type ListQuery, type StoredEntry, type StoreInfo } from './store-reads';
 import type { TranscriptFiles } from './transcript/transcript-files';
-import type { EntrySnapshot, Mutation, MutationOutcome, MutationView, TranscriptTail } from './types';
+import type { Mutation, MutationOutcome, TranscriptTail } from './types';
 
 /** A decision is made again this often while transcripts it looks at are being prepared. */
 const DECISIONS_MAX = 8;
@@ -43,6 +49,8 @@ export interface StoreParts {
   readonly worker: IndexWorkerClient;
   readonly reader: IndexReader;
   readonly transcripts: TranscriptFiles;
+  readonly archives: ArchiveOps;
+  readonly holder: FileHolder;
   readonly pending: PendingEntries;
   readonly edits: ExternalEdits;
   readonly writable: boolean;
@@ -59,16 +67,24 @@ export interface StoreParts {
   readonly onClose: () => Promise<void>;
 }
 
+/** What cannot write just now. */
+type Part = 'transcripts' | 'archives' | 'index';
+
 interface InFlight {
   readonly hash: string;
   readonly outcome: Promise<MutationOutcome<JsonValue>>;
 }
 
 export class AgentStore {
+  /** Archives, and transcripts as whole files. */
+  readonly files: StoreFiles;
+  /** What maintenance plans are made from. */
+  readonly facts: StoreFacts;
   readonly #parts: StoreParts;
   readonly #reads: StoreReads;
   readonly #inFlight = new Map<string, InFlight>();
-  readonly #troubles = new Map<'transcripts' | 'index', SessionError>();
+  readonly #troubles = new Map<Part, SessionError>();
+  readonly #uses = new HeldUses();
   #failure: SessionError | undefined;
   #closing = false;
   #rewriteDue = false;
@@ -77,7 +93,9 @@ export class AgentStore {
 
   constructor(parts: StoreParts) {
     this.#parts = parts;
+    this.files = new StoreFiles(parts);
     this.#reads = new StoreReads({ ...parts, epoch: parts.ownership.record.epoch, rewriteDue: () => this.#rewriteDue });
+    this.facts = new StoreFacts({ ...parts, upToDate: () => this.#reads.upToDate() });
     this.#schedule = new CheckpointSchedule({
       delayMs: parts.checkpointDelayMs,
       monotonicMs: parts.monotonicMs,
@@ -118,17 +136,45 @@ export class AgentStore {
     this.#parts.worker.push([], seq);
   }
 
+  /** Journals that the file operations of a record stand on disk, and tells the index what became of the transcripts. */
+  async noteFilesDone(seq: number, facts: readonly IndexChange[]): Promise<void> {
+    const done = this.#parts.journal.append(encodePayload({ atMs: this.#parts.nowMs(), ops: [{ op: 'done', seq }] }));
+    await done.durable;
+    this.#parts.worker.push(facts, done.seq);
+    // A transcript that is let go is asked of the index.
+    await this.#parts.worker.reached(done.seq).catch(() => undefined);
+  }
+
+  /**
+   * Holds files for one piece of work: what is acknowledged for them by now is in them, and nothing
+   * else of this store changes them until the work, and what its mutation does to them, is done.
+   * @throws VALIDATION for names outside the store, DAMAGED for what is no regular file, SESSION_LOCKED
+   *   while a foreign program holds a transcript, DISK_FULL or READ_ONLY while its lines cannot be written.
+   */
+  async withHeld<T>(requests: readonly HoldRequest[], work: (held: HeldFiles) => Promise<T>): Promise<T> {
+    this.#refuseWhenUnable();
+    const held = await this.#parts.holder.hold(requests);
+    try {
+      return await work(held);
+    } finally {
+      // An operation that has to wait for room keeps its files; nobody waits for it.
+      const release = this.#uses.release(held);
+      if (this.#troubles.get('archives') === undefined) await release;
+    }
+  }
+
   /** Ends the store's work for good: nothing further is acknowledged. */
   fail(error: SessionError): void {
     if (this.#failure !== undefined) return;
     this.#failure = error;
     this.#schedule.cancel();
     this.#parts.transcripts.end();
+    this.#parts.archives.end();
     this.#parts.onFailure(error);
   }
 
   /** A part cannot write just now: mutations are refused until it can (undefined) again; reads go on. */
-  setTrouble(part: 'transcripts' | 'index', trouble: SessionError | undefined): void {
+  setTrouble(part: Part, trouble: SessionError | undefined): void {
     if (trouble === undefined) this.#troubles.delete(part);
     else this.#troubles.set(part, trouble);
   }
@@ -168,9 +214,9 @@ export class AgentStore {
   async checkpoint(): Promise<CheckpointReport> {
     while (this.#checkpointing !== undefined) await this.#checkpointing.catch(() => undefined);
     this.#schedule.cancel();
-    const { fs, layout, journal, worker, transcripts, edits, ownership, nowMs, monotonicMs } = this.#parts;
+    const { fs, layout, journal, worker, transcripts, archives, edits, ownership, nowMs, monotonicMs } = this.#parts;
     const fence = (): void => ownership.fence();
-    this.#checkpointing = runCheckpoint({ fs, layout, journal, worker, transcripts, edits, fence, nowMs, monotonicMs });
+    this.#checkpointing = runCheckpoint({ fs, layout, journal, worker, transcripts, archives, edits, fence, nowMs, monotonicMs });
     let report: CheckpointReport | undefined;
     try {
       report = await this.#checkpointing;
@@ -191,9 +237,10 @@ export class AgentStore {
     this.#closing = true;
     await this.#parts.onClose();
     this.#schedule.cancel();
-    const { journal, worker, reader, transcripts, ownership } = this.#parts;
+    const { journal, worker, reader, transcripts, archives, ownership } = this.#parts;
     try {
       await journal.drained();
+      await archives.close();
       // A transcript that cannot be written now is written from the journal at the next opening.
       transcripts.end();
       if (this.#failure === undefined && this.#parts.writable && this.isCheckpointDue) await this.checkpoint();
@@ -279,14 +326,14 @@ export class AgentStore {
   /** Decides and hands the record to the journal without giving way in between. */
   #start<T extends JsonValue>(mutation: Mutation<T>): Promise<MutationOutcome<T>> {
     const { transcripts, journal, pending } = this.#parts;
-    const view = this.#view();
+    const view = mutationView(this.#parts, mutation.held);
     const decision = mutation.decide(view);
     const sources = { nowMs: view.nowMs, text: (key: string) => view.entry(key)?.text, tail: (file: string) => view.transcript(file) };
     const planned = planMutation(mutation, decision, sources);
     const appendOps = planned.appends.map(
       (append): AppendOp => ({ op: 'append', file: append.file, offset: sources.tail(append.file).bytes, bytes: append.bytes, ...append.op }),
     );
-    const payload = encodePayload({ atMs: view.nowMs, ops: [...planned.entryOps, ...appendOps], ...(planned.stored ? { stored: planned.stored } : {}) });
+    const payload = encodePayload({ atMs: view.nowMs, ops: [...planned.entryOps, ...appendOps, ...planned.fileOps], ...(planned.stored ? { stored: planned.stored } : {}) });
     const { seq, durable } = journal.append(payload);
     const tails = new Map<string, TranscriptTail>();
     for (const append of planned.appends) {
@@ -294,8 +341,20 @@ export class AgentStore {
       tails.set(append.file, { ...append.next, bytes: offset + append.bytes.length });
     }
     for (const [key, text] of planned.texts) pending.set(key, text, seq);
-    const outcome = durable.then((): MutationOutcome<T> => {
-      this.#apply(planned, appendOps, tails, seq);
+    const filesDone = this.#uses.note(mutation.held, planned.fileOps);
+    const outcome = durable.then(
+      () => {
+        this.#apply(planned, appendOps, tails, seq);
+        if (planned.fileOps.length === 0) return undefined;
+        const { tried, ended } = this.#parts.archives.run(seq, planned.fileOps);
+        void ended.then(filesDone);
+        return tried;
+      },
+      (error: unknown) => {
+        filesDone();
+        throw error;
+      },
+    ).then((): MutationOutcome<T> => {
       return { result: decision.result, seq, epoch: this.epoch, repeated: false, effects: planned.effects };
     });
     this.#trackInFlight(mutation, outcome, seq);
@@ -320,42 +379,6 @@ export class AgentStore {
     outcome.then(() => this.#parts.worker.applied(seq)).then(forget, forget);
   }
 
-  #view(): MutationView {
-    const { pending, reader, transcripts, nowMs } = this.#parts;
-    const entry = (key: string): EntrySnapshot | undefined => {
-      const known = pending.get(key);
-      if (known !== undefined) return known.text === undefined ? undefined : { key, text: known.text };
-      const indexed = reader.entry(key);
-      if (indexed === undefined) return undefined;
-      pending.remember(key, indexed.text);
-      return { key, text: indexed.text };
-    };
-    const keyWhere = (member: string, value: string, indexed: { key: string } | undefined): string | undefined => {
-      const recent = pending.keyWhere(member, value);
-      if (recent !== undefined) return recent;
-      return indexed === undefined || pending.isPending(indexed.key) ? undefined : indexed.key;
-    };
-    return {
-      nowMs: nowMs(),
-      entry,
-      firstExisting: (keys) => {
-        for (const key of keys) {
-          const found = entry(key);
-          if (found !== undefined) return found;
-        }
-        return undefined;
-      },
-      keyOfSession: (sessionId) => keyWhere('sessionId', sessionId, reader.entryOfSession(sessionId)),
-      keyOfLabel: (label) => keyWhere('label', label, reader.entryOfLabel(label)),
-      transcript: (file) => {
-        refuseUnsafeFile(file);
-        const tail = transcripts.ready(file);
-        if (tail === undefined) throw new TranscriptNotReady(file);
-        return tail;
-      },
-    };
-  }
-
   /** True while `sessions.json` lacks something acknowledged. */
   get isCheckpointDue(): boolean {
     return this.#rewriteDue || this.#parts.journal.syncedSeq > this.#reads.checkpointSeq;
@@ -367,12 +390,6 @@ export class AgentStore {
     notices.push(notice);
     if (notices.length > NOTICES_MAX) notices.shift();
   }
-}
-
-/** Every file that a mutation names is a transcript inside the store's directory. */
-function refuseUnsafeFile(file: string): void {
-  if (transcriptFileOf('', file) === file) return;
-  throw new SessionError('VALIDATION', 'an append names no transcript inside the store', { facts: { fileLength: file.length } });
 }
 
 function refuseMismatch(key: string, before: string, now: string | undefined): void {

@@ -2,7 +2,7 @@
  * When a checkpoint is due, and its order of syncs:
  *
  *     the index has everything acknowledged → snapshot → temp file (synced every MiB) → sync the
- *     touched transcripts → is sessions.json still the one we know? → the index is told which file
+ *     touched transcripts → wait for archives under way → is sessions.json still the one we know? → the index is told which file
  *     comes → rename → sync the directory → the index remembers the new identity → recycle the segments (and end the current one, if it
  *     is large, for the next checkpoint)
  *
@@ -11,7 +11,9 @@
  */
 import { randomUUID } from 'node:crypto';
 import { SessionError } from '@sessions/domain';
+import type { ArchiveOps } from './archive/archive-ops';
 import type { ExternalEdits } from './external-edits';
+import { believeSync } from './files/believe-sync';
 import type { FileSystem } from './files/file-system';
 import { tempFileFor, type StoreLayout } from './files/layout';
 import type { IndexWorkerClient } from './index-worker-client';
@@ -47,6 +49,7 @@ export interface CheckpointParts {
   readonly journal: Journal;
   readonly worker: IndexWorkerClient;
   readonly transcripts: TranscriptFiles;
+  readonly archives: ArchiveOps;
   readonly edits: ExternalEdits;
   /** Throws when a newer owner is known: a fenced writer renames nothing. */
   readonly fence: () => void;
@@ -102,6 +105,8 @@ async function writeTemp(
     const written = await parts.worker.call('writeCheckpoint', { seq, tempFile, nowMs: parts.nowMs() });
     // A line that has no room is no sync that failed: this checkpoint fails, and the store goes on.
     const { files, heldFromSeq } = await parts.transcripts.settleTouched();
+    // Its record goes with the segment: what it says of files must stand on disk by then.
+    await parts.archives.settled();
     await believeSync(layout.dir, parts.transcripts.sync(files));
     await edits.pause();
     try {
@@ -131,17 +136,5 @@ async function writeTemp(
   } catch (error) {
     await fs.unlink(tempFile).catch(() => undefined);
     throw error;
-  }
-}
-
-/**
- * A sync that failed is never asked for again and believed: the kernel has dropped the dirty mark.
- * OUTCOME_UNKNOWN ends the store; its next opening writes the journal's bytes again.
- */
-async function believeSync(where: string, sync: Promise<void>): Promise<void> {
-  try {
-    await sync;
-  } catch (cause) {
-    throw new SessionError('OUTCOME_UNKNOWN', `a sync failed in ${where}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause, facts: { path: where } });
   }
 }

@@ -3,7 +3,8 @@
  * transcript ends come in through the view.
  */
 import { SessionError, formatEntry, patchRawObject, syncedPatch, type JsonValue } from '@sessions/domain';
-import type { JournalOp, StoredResult } from './journal/codec';
+import { isFileEffect, planFileOps } from './archive/plan-file-ops';
+import type { FileOp, JournalOp, StoredResult } from './journal/codec';
 import type { IndexChange } from './session-index/worker-protocol';
 import { KEEP_RESULT_MS_MIN, LINE_BYTES_MAX, RESULT_BYTES_MAX, type Decision, type Effect, type Mutation, type TranscriptTail } from './types';
 
@@ -29,6 +30,7 @@ export interface PlannedMutation {
   /** Entry texts after the mutation; undefined: removed. */
   readonly texts: ReadonlyMap<string, string | undefined>;
   readonly appends: readonly PlannedAppend[];
+  readonly fileOps: readonly FileOp[];
   readonly stored: StoredResult | undefined;
 }
 
@@ -44,6 +46,7 @@ export function planMutation<T extends JsonValue>(mutation: Mutation<T>, decisio
   const entryOps: JournalOp[] = [];
   const appends: PlannedAppend[] = [];
   for (const effect of decision.effects) {
+    if (isFileEffect(effect)) continue;
     if (effect.kind === 'append') appends.push(planAppend(effect, appends, sources));
     else if (effect.kind === 'removeEntry') {
       texts.set(effect.key, undefined);
@@ -55,7 +58,10 @@ export function planMutation<T extends JsonValue>(mutation: Mutation<T>, decisio
       entryOps.push({ op: 'set', key: effect.key, set, ...(clear.length > 0 ? { clear } : {}), ...(before === undefined ? { create: true } : {}) });
     }
   }
-  return { effects: decision.effects, entryOps, texts, appends, stored: storedResult(mutation, decision, sources.nowMs) };
+  const fileOps = planFileOps(decision.effects.filter(isFileEffect), mutation.held, sources.nowMs);
+  const heldToo = appends.find(({ file }) => mutation.held?.has(file));
+  if (heldToo !== undefined) throw new Error(`an append to ${heldToo.file}, which is held`);
+  return { effects: decision.effects, entryOps, texts, appends, fileOps, stored: storedResult(mutation, decision, sources.nowMs) };
 }
 
 function planAppend(effect: Extract<Effect, { kind: 'append' }>, earlier: readonly PlannedAppend[], sources: PlanSources): PlannedAppend {

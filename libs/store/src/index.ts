@@ -7,16 +7,42 @@ export type { EntryRef, HistoryPage, HistoryQuery, HistoryRecord, ListPage, List
 export { KEEP_RESULT_MS_MIN, LINE_BYTES_MAX, RESULT_BYTES_MAX } from './types';
 export type {
   AppendEffect,
+  BringBackEffect,
   Decision,
   Effect,
   EntrySnapshot,
+  FileEffect,
+  HeldFile,
+  HeldView,
   Mutation,
   MutationOutcome,
   MutationView,
   PutEntryEffect,
+  RecordArchiveEffect,
+  RemoveArchiveEffect,
   RemoveEntryEffect,
+  ReplaceTranscriptEffect,
+  SetAsideEffect,
+  StagedTranscript,
   TranscriptTail,
 } from './types';
+export type { AgedRow, DirectoryFile, StoreFacts } from './store-facts';
+export type { StoreFiles } from './store-files';
+export { HELD_FILES_MAX } from './archive/held-files';
+export type { HeldFiles, HoldRequest } from './archive/held-files';
+export { isLiveTranscript, readArchiveFile } from './archive/archive-files';
+export type { ArchiveFile } from './archive/archive-files';
+export { ARCHIVES_LIMIT_MAX } from './archive/list-archives';
+export type { ArchivePage, ArchiveQuery, ListedArchive } from './archive/list-archives';
+export type { ArchivedFile } from './archive/manifest';
+export type { Piece } from './archive/stage-transcript';
+export type { ByteSource } from './transcript/byte-source';
+export { findBranch } from './transcript/read-branch';
+export { readTail } from './transcript/backward-reader';
+export type { BranchLine } from './transcript/read-branch';
+export { readLineFacts } from './transcript/line-facts';
+export type { LineFacts } from './transcript/line-facts';
+export { scanTranscript } from './transcript/scan-transcript';
 export { openStoreReader } from './offline/store-reader';
 export type { ReadEntry, ReaderOptions, ReadRows, StoreReader } from './offline/store-reader';
 export { COUNT_BYTES_MAX, openOfflineTranscript } from './offline/offline-transcript';
@@ -27,7 +53,7 @@ export { livingOwner } from './offline/living-owner';
 export type { OwnerRecord } from './files/owner-file';
 export { isStoreHeld } from './files/owner-file';
 export type { HistoryItem, HistoryPage as TranscriptPage, HistoryPosition } from './transcript/read-history';
-export type { TranscriptScan } from './transcript/scan-transcript';
+export type { ScannedLine, TranscriptScan } from './transcript/scan-transcript';
 export { VISIBILITY } from './session-index/schema';
 export type { Visibility } from './session-index/schema';
 export type { StoreNotice } from './session-index/worker-protocol';

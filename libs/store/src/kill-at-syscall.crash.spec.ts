@@ -11,7 +11,7 @@ import { BuiltCopy } from './testing/crash/built-copy';
 import { WorkPlace, listed, sayWhyNot } from './testing/crash/work-place';
 import { WriterProcess, runTraced, whyNoTracing } from './testing/crash/writer-process';
 
-const CALLS = ['pwrite64', 'pwritev', 'write', 'fdatasync', 'fsync', 'rename', 'unlink', 'openat', 'ftruncate'] as const;
+const CALLS = ['pwrite64', 'pwritev', 'write', 'fdatasync', 'fsync', 'rename', 'unlink', 'openat', 'ftruncate', 'link'] as const;
 /** Two at a time: one writer waits for its disk while the other computes. */
 const CALL_PAIRS: [string, readonly string[]][] = [0, 2, 4, 6].map((index) => CALLS.slice(index, index === 6 ? undefined : index + 2)).map((calls) => [calls.join(' or '), calls]);
 const SEED = Number(process.env['CRASH_SEED'] ?? 20_260_601);

@@ -7,23 +7,28 @@
 import * as path from 'node:path';
 import { SessionError, asAgentId } from '@sessions/domain';
 import { AgentStore } from './agent-store';
+import { ArchiveOps } from './archive/archive-ops';
+import { FileHolder } from './archive/held-files';
+import { cutTornManifest } from './archive/manifest';
+import { performFileOps } from './archive/perform-file-ops';
+import { isStagedName } from './archive/stage-transcript';
 import { checkIndexInBackground } from './check-index';
 import { ExternalEdits } from './external-edits';
 import { hasErrorCode, nodeFileSystem, type FileSystem } from './files/file-system';
 import { storeLayout, type StoreLayout } from './files/layout';
 import { acquireOwnership, type StoreOwnership } from './files/owner-file';
 import { startTicksOf } from './files/process-identity';
-import { quarantineCopy } from './files/quarantine';
+import { quarantineBytes, quarantineCopy } from './files/quarantine';
 import { assertRealDirectories } from './files/real-directories';
 import { disarmFormerOwner, sweepDirectory } from './files/sweep-directory';
 import type { LockReport } from './files/transcript-lock';
 import { IndexWorkerClient } from './index-worker-client';
-import type { JournalRecord } from './journal/codec';
+import type { FileOp, JournalRecord } from './journal/codec';
 import { Journal } from './journal/journal';
 import { readJournal, type ReplayedJournal } from './journal/replay';
 import { SegmentPool } from './journal/segment-pool';
 import { PendingEntries } from './pending-entries';
-import { appendedFiles, replayEntries, replayTranscripts, type ReplayedTranscripts } from './recovery';
+import { appendedFiles, movedFiles, openFileOps, replayEntries, replayTranscripts, type ReplayedTranscripts } from './recovery';
 import { IndexReader } from './session-index/index-reader';
 import type { IndexChange, OpenIndexReply, StoreNotice } from './session-index/worker-protocol';
 import { TranscriptFiles, type WriteLockSettings } from './transcript/transcript-files';
@@ -106,6 +111,7 @@ async function openOwned(options: OpenStoreOptions, disk: FileSystem, layout: St
     notices.push({ kind: 'damage', message: `acknowledged mutations ${damage.fromSeq} to ${damage.toSeq} cannot be read from the journal`, path: copy ?? damage.path, count: damage.toSeq - damage.fromSeq + 1 });
   }
   await removeEmptySegments(replayed, disk, layout, nowMs());
+  await cutTornManifest(disk, layout.manifestFile, (torn) => void quarantineBytes(path.basename(layout.manifestFile), torn, layout.quarantineDir, nowMs()));
   let store: AgentStore | undefined;
   const worker = new IndexWorkerClient({
     onFailure: (error) => {
@@ -131,9 +137,10 @@ async function openOwned(options: OpenStoreOptions, disk: FileSystem, layout: St
     const reader = new IndexReader(layout.indexFile, options.agentId, options.nativeBinding);
     const partial = !opened.writable && options.acceptPartial !== true;
     if (partial) worker.startAt(Math.max(replayed.lastSeq, opened.appliedSeq));
-    const replay = partial ? undefined : await replayJournal(replayed, opened, { options, disk, layout, worker, reader });
+    const replay = partial ? undefined : await replayJournal(replayed, opened, { options, disk, layout, ownership, worker, reader });
     notices.push(...(replay?.notices ?? []));
     store = assemble({ options, disk, layout, ownership, pool, worker, reader, replayed, opened, notices, writable: !partial, unwritten: replay?.unwritten ?? new Map() });
+    if (!partial) for (const { seq } of openFileOps(replayed.records)) await store.noteFilesDone(seq, []);
     for (const notice of [...notices]) options.onNotice?.(notice);
     if (!partial && (opened.rewriteDue || !opened.writable)) store.rewriteSessionsFile();
     else if (store.isCheckpointDue) store.scheduleCheckpoint();
@@ -148,12 +155,13 @@ interface Opening {
   readonly options: OpenStoreOptions;
   readonly disk: FileSystem;
   readonly layout: StoreLayout;
+  readonly ownership: StoreOwnership;
   readonly worker: IndexWorkerClient;
   readonly reader: IndexReader;
 }
 
 async function replayJournal(replayed: ReplayedJournal, opened: OpenIndexReply, opening: Opening): Promise<ReplayedTranscripts> {
-  const { options, disk, layout, worker, reader } = opening;
+  const { options, disk, layout, ownership, worker, reader } = opening;
   const transcripts = await replayTranscripts(replayed.records, {
     fs: disk,
     layout,
@@ -161,10 +169,16 @@ async function replayJournal(replayed: ReplayedJournal, opened: OpenIndexReply, 
     // A sync that failed may have left bytes that read back right and are on no disk.
     rewriteAll: !opened.closedCleanly,
   });
+  const notices = [...transcripts.notices];
+  const place = { fs: disk, layout, fence: () => ownership.fence(), onNotice: (notice: StoreNotice) => void notices.push(notice) };
+  for (const { ops } of openFileOps(replayed.records)) await performFileOps(place, ops, true);
+  await removeStaged(disk, layout);
   const behind = replayed.records.filter((record) => record.seq > opened.appliedSeq);
   // Facts go with the first batch: pushed alone behind the last one they would wait for the next mutation.
   const facts: IndexChange[] = [];
-  for (const file of appendedFiles(behind)) if (!transcripts.unwritten.has(file)) facts.push({ kind: 'transcript', file, tail: await worker.call('scanTranscript', { file }) });
+  // What an operation did to a transcript is told with its `done` record, so any of them may be news.
+  const news = new Set([...appendedFiles(behind), ...movedFiles(replayed.records)]);
+  for (const file of news) if (!transcripts.unwritten.has(file)) facts.push({ kind: 'transcript', file, tail: await worker.call('scanTranscript', { file }) });
   for (let index = 0; index < behind.length; index += REPLAY_BATCH) {
     const batch = behind.slice(index, index + REPLAY_BATCH);
     const lastSeq = (batch[batch.length - 1] as JournalRecord).seq;
@@ -172,16 +186,16 @@ async function replayJournal(replayed: ReplayedJournal, opened: OpenIndexReply, 
     worker.push(index === 0 ? [...facts, ...entries] : entries, lastSeq);
     await worker.reached(lastSeq);
   }
+  if (behind.length === 0 && facts.length > 0) worker.push(facts, opened.appliedSeq);
   // Sequences that the journal names and no record holds (damage) are not waited for.
   if (worker.appliedSeq < replayed.lastSeq) {
     worker.push([], replayed.lastSeq);
     await worker.reached(replayed.lastSeq);
   }
-  return transcripts;
+  return { ...transcripts, notices };
 }
 
 interface Assembly extends Opening {
-  readonly ownership: StoreOwnership;
   readonly pool: SegmentPool;
   readonly replayed: ReplayedJournal;
   readonly opened: OpenIndexReply;
@@ -228,6 +242,16 @@ function assemble({ options, disk, layout, ownership, pool, worker, reader, repl
     relocate: (op) => store.relocate(op),
     onTrouble: (trouble) => store.setTrouble('transcripts', trouble),
   });
+  const archives = new ArchiveOps({
+    fs: disk,
+    layout,
+    fence: () => ownership.fence(),
+    onNotice: notice,
+    onDone: async (seq, ops) => store.noteFilesDone(seq, await factsOf(ops, worker)),
+    onTrouble: (trouble) => store.setTrouble('archives', trouble),
+    onFailure: (error) => store.fail(error),
+  });
+  const holder = new FileHolder({ fs: disk, dir: layout.dir, ownDir: layout.ownDir, epoch: ownership.record.epoch, transcripts, nowMs });
   const edits = new ExternalEdits({
     fs: disk,
     sessionsFile: layout.sessionsFile,
@@ -252,6 +276,8 @@ function assemble({ options, disk, layout, ownership, pool, worker, reader, repl
     worker,
     reader,
     transcripts,
+    archives,
+    holder,
     pending,
     edits,
     writable,
@@ -278,6 +304,18 @@ function assemble({ options, disk, layout, ownership, pool, worker, reader, repl
   pool.prepare();
   for (const [file, lines] of unwritten) transcripts.resume(file, lines);
   return store;
+}
+
+/** What became of the transcripts that operations gave or took a name. */
+async function factsOf(ops: readonly FileOp[], worker: IndexWorkerClient): Promise<IndexChange[]> {
+  const facts: IndexChange[] = [];
+  for (const file of movedFiles([{ ops }])) facts.push({ kind: 'transcript', file, tail: await worker.call('scanTranscript', { file }) });
+  return facts;
+}
+
+/** New transcripts that no record has put into their place. */
+async function removeStaged(disk: FileSystem, layout: StoreLayout): Promise<void> {
+  for (const name of await disk.readdir(layout.ownDir)) if (isStagedName(name)) await disk.unlink(path.join(layout.ownDir, name));
 }
 
 /**

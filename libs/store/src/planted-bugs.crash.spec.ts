@@ -133,9 +133,32 @@ const BUGS: readonly PlantedBug[] = [
     },
   },
   {
+    invariant: 'I9',
+    name: 'takes a transcript away before its archive is there',
+    // Lines that no record of the journal holds any more, of an acknowledged message.
+    orFoundAs: 'I1',
+    plants: [
+      {
+        file: 'archive/perform-file-ops.js',
+        find: /await fs\.link\(from, (.*layout\.dir, to\))\);\n/,
+        replace: "const kept = require('node:fs').readFileSync(from); require('node:fs').unlinkSync(from); await new Promise((r) => setTimeout(r, 300)); require('node:fs').writeFileSync($1, kept);\n",
+      },
+    ],
+    scenario: async (build, place) => {
+      const sound = new BuiltCopy();
+      try {
+        await finished(sound, place);
+      } finally {
+        sound.remove();
+      }
+      expect(listed(await place.check())).toBe('');
+      await killed(build, place);
+    },
+  },
+  {
     invariant: 'I12',
     name: 'lets .. lead out of the store',
-    plants: [{ file: 'agent-store.js', find: 'function refuseUnsafeFile(file) {', replace: '$& return;' }],
+    plants: [{ file: 'mutation-view.js', find: 'function refuseUnsafeFile(file) {', replace: '$& return;' }],
     scenario: finished,
   },
 ];
@@ -165,20 +188,42 @@ it.each(BUGS.map((bug) => [bug.invariant, bug.name, bug] as const))(
   TIMEOUT_MS,
 );
 
-it(
-  'I1 is found broken by a store that does not sync its journal, when the power is cut',
-  async () => {
+interface PowerCutBug {
+  readonly invariant: string;
+  readonly name: string;
+  readonly plants: readonly Plant[];
+}
+
+const POWER_CUT_BUGS: readonly PowerCutBug[] = [
+  {
+    invariant: 'I1',
+    name: 'does not sync its journal',
+    plants: [{ file: 'journal/segment-pool.js', find: /node_fs_1\.constants\.O_RDWR \| node_fs_1\.constants\.O_DSYNC/, replace: 'node_fs_1.constants.O_RDWR' }],
+  },
+  {
+    invariant: 'I9',
+    name: 'takes a transcript away before its archive is synced',
+    plants: [
+      { file: 'archive/perform-file-ops.js', find: /await fs\.link\(from, (.*layout\.dir, to\))\);/, replace: "require('node:fs').writeFileSync($1, require('node:fs').readFileSync(from), { flag: 'wx' });" },
+      { file: 'archive/perform-file-ops.js', find: /async function isSameFile\([^)]*\) \{/, replace: '$& return true;' },
+    ],
+  },
+];
+
+it.each(POWER_CUT_BUGS.map((bug) => [bug.invariant, bug.name, bug] as const))(
+  '%s is found broken by a store that %s, when the power is cut',
+  async (invariant, _, { plants }) => {
     const whyNot = await whyNoLoopDisk();
     if (whyNot !== undefined) {
       sayWhyNot('planted bug of the power cut', whyNot);
       return;
     }
-    const build = new BuiltCopy([{ file: 'journal/segment-pool.js', find: /node_fs_1\.constants\.O_RDWR \| node_fs_1\.constants\.O_DSYNC/, replace: 'node_fs_1.constants.O_RDWR' }]);
+    const build = new BuiltCopy(plants);
     const disk = new LoopDisk(64);
     const place = new WorkPlace('planted-cut', disk.mountPoint);
     try {
       const found: string[] = [];
-      for (let cut = 1; cut <= CUTS_MAX && !found.includes('I1'); cut += 1) {
+      for (let cut = 1; cut <= CUTS_MAX && !found.includes(invariant); cut += 1) {
         const config = place.config({ seed: SEED, operations: 100_000, checkpointDelayMs: 60_000 });
         const writer = new WriterProcess(build, config, 4);
         await acknowledged(place, config.run, 40, writer);
@@ -189,7 +234,7 @@ it(
         disk.mount();
         found.push(...(await place.check()).map((violation) => violation.invariant));
       }
-      expect(found).toContain('I1');
+      expect(found).toContain(invariant);
     } finally {
       build.remove();
       place.remove();

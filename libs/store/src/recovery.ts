@@ -3,7 +3,9 @@
  *
  * Transcripts: every kept record's bytes are compared with what stands at their offset and written
  * where they differ; a length proves nothing after a power cut. Bytes behind the last record that
- * end without a newline were never acknowledged: they are kept aside and cut.
+ * end without a newline were never acknowledged: they are kept aside and cut. Lines from before a file
+ * was set aside or replaced are in its archive, synced, once a `done` record says so; without one they
+ * are put where the file stands by now, and the operation is performed again after them.
  *
  * Entries: records behind the index's `applied_seq` are applied to it in order. They hold final
  * values, so applying one to a newer state ends in the same state.
@@ -13,10 +15,11 @@
 import { constants } from 'node:fs';
 import * as path from 'node:path';
 import { formatEntry, patchRawObject, syncedPatch } from '@sessions/domain';
+import { isLiveTranscript } from './archive/archive-files';
 import { hasErrorCode, type FileSystem } from './files/file-system';
 import type { StoreLayout } from './files/layout';
 import { quarantineBytes } from './files/quarantine';
-import type { AppendOp, JournalRecord } from './journal/codec';
+import { isFileOp, type AppendOp, type FileOp, type JournalRecord } from './journal/codec';
 import type { IndexChange, StoreNotice } from './session-index/worker-protocol';
 
 /** A transcript's unfinished tail is looked for in at most this many bytes. */
@@ -30,23 +33,61 @@ interface Placed {
   readonly op: AppendOp;
 }
 
-/** Appends by transcript, at the offsets that later relocations gave them. Pure. */
-export function placeAppends(records: readonly JournalRecord[]): Map<string, Placed[]> {
+/** File operations of one record that no `done` record follows. */
+export interface OpenFileOps {
+  readonly seq: number;
+  readonly ops: readonly FileOp[];
+}
+
+/** @returns in the order of their records; of one file only the newest is ever open. Pure. */
+export function openFileOps(records: readonly JournalRecord[]): OpenFileOps[] {
+  const done = new Set(records.flatMap(({ ops }) => ops.flatMap((op) => (op.op === 'done' ? [op.seq] : []))));
+  return records.filter(({ seq }) => !done.has(seq)).flatMap(({ seq, ops }) => (ops.some(isFileOp) ? [{ seq, ops: ops.filter(isFileOp) }] : []));
+}
+
+/** Transcripts' names that file operations of these records have changed. */
+export function movedFiles(records: readonly Pick<JournalRecord, 'ops'>[]): string[] {
+  const names = records.flatMap(({ ops }) => ops.flatMap((op) => (op.op === 'aside' || op.op === 'replace' || op.op === 'back' ? [op.file] : [])));
+  return [...new Set(names)].filter(isLiveTranscript);
+}
+
+/** Appends to the file that stands under one name, at the offsets that later relocations gave them. */
+interface Placement {
+  readonly file: string;
+  /** Where the file may stand as well: an operation that is open gives it this name. */
+  readonly orAs?: string;
+  readonly appends: readonly Placed[];
+}
+
+function placements(records: readonly JournalRecord[]): Placement[] {
   const moved = new Map<string, number>();
   for (const record of records) {
     for (const op of record.ops) if (op.op === 'relocate') moved.set(`${op.seq} ${op.file} ${op.fromOffset}`, op.offset);
   }
+  const open = new Set(openFileOps(records).map(({ seq }) => seq));
+  const closed: Placement[] = [];
   const byFile = new Map<string, Placed[]>();
   for (const record of records) {
     for (const op of record.ops) {
-      if (op.op !== 'append') continue;
-      const offset = moved.get(`${record.seq} ${op.file} ${op.offset}`) ?? op.offset;
-      const placed = byFile.get(op.file) ?? [];
-      placed.push({ seq: record.seq, offset, op });
-      byFile.set(op.file, placed);
+      if (op.op === 'append') {
+        const offset = moved.get(`${record.seq} ${op.file} ${op.offset}`) ?? op.offset;
+        const placed = byFile.get(op.file) ?? [];
+        placed.push({ seq: record.seq, offset, op });
+        byFile.set(op.file, placed);
+      } else if (op.op === 'aside' || op.op === 'replace' || op.op === 'back') {
+        const appends = byFile.get(op.file);
+        byFile.delete(op.file);
+        const orAs = op.op === 'aside' ? op.to : op.op === 'replace' ? op.keptAs : undefined;
+        if (appends !== undefined && open.has(record.seq) && orAs !== undefined) closed.push({ file: op.file, orAs, appends });
+      }
     }
   }
-  return byFile;
+  return [...closed, ...[...byFile].map(([file, appends]) => ({ file, appends }))];
+}
+
+/** Appends by transcript, to the files that have these names when every operation is done. Pure. */
+export function placeAppends(records: readonly JournalRecord[]): Map<string, readonly Placed[]> {
+  return new Map(placements(records).flatMap(({ file, orAs, appends }) => (orAs === undefined ? [[file, appends] as const] : [])));
 }
 
 export interface ReplayTranscriptsOptions {
@@ -71,7 +112,8 @@ const ONE_FILE_ONLY = ['EACCES', 'EPERM', 'EISDIR', 'ELOOP', 'ENOTREG'] as const
 export async function replayTranscripts(records: readonly JournalRecord[], options: ReplayTranscriptsOptions): Promise<ReplayedTranscripts> {
   const notices: StoreNotice[] = [];
   const unwritten = new Map<string, { seq: number; offset: number; bytes: Buffer }[]>();
-  for (const [file, appends] of placeAppends(records)) {
+  for (const { file: name, orAs, appends } of placements(records)) {
+      const file = orAs === undefined ? name : await standing(name, orAs, options);
     try {
       const repaired = await replayOne(file, appends, options);
       if (repaired !== undefined) notices.push(repaired);
@@ -83,6 +125,14 @@ export async function replayTranscripts(records: readonly JournalRecord[], optio
     }
   }
   return { notices, unwritten };
+}
+
+/** The name of a file that an interrupted operation may have given its second name, or that alone. */
+async function standing(file: string, orAs: string, { fs, layout }: ReplayTranscriptsOptions): Promise<string> {
+  const inodeOf = async (name: string): Promise<bigint | undefined> => (await fs.identify(path.join(layout.dir, name)).catch(() => undefined))?.inode;
+  const [first, second] = [await inodeOf(file), await inodeOf(orAs)];
+  // Replaced already: what has the first name is the new file.
+  return second === undefined || first === second ? file : orAs;
 }
 
 async function replayOne(file: string, appends: readonly Placed[], options: ReplayTranscriptsOptions): Promise<StoreNotice | undefined> {

@@ -129,7 +129,7 @@ export class StoreReads {
   }
 
   async list(query: ListQuery): Promise<ListPage> {
-    await this.#upToDate();
+    await this.upToDate();
     const { reader, worker } = this.#parts;
     if (query.search === undefined || query.search === '') return { ...reader.list(query), warnings: this.#warnings() };
     const { ids, totalCount } = await worker.call('search', {
@@ -145,13 +145,13 @@ export class StoreReads {
   }
 
   async entry(ref: EntryRef): Promise<StoredEntry | undefined> {
-    await this.#upToDate();
+    await this.upToDate();
     return this.#storedEntry(this.#find(ref));
   }
 
   /** @returns undefined when there is no such session; an empty page for one without a transcript. */
   async history(query: HistoryQuery): Promise<HistoryPage | undefined> {
-    await this.#upToDate();
+    await this.upToDate();
     const ref = query.key !== undefined ? { key: query.key } : { sessionId: query.sessionId ?? '' };
     const entry = this.#find(ref);
     if (entry === undefined) return undefined;
@@ -164,7 +164,7 @@ export class StoreReads {
   }
 
   async info(): Promise<StoreInfo> {
-    await this.#upToDate();
+    await this.upToDate();
     const { agentId, layout, journal, reader, epoch, writable, notices } = this.#parts;
     const checkpointSeq = this.checkpointSeq;
     const lastAtMs = Number(reader.meta(META.lastCheckpointAtMs) ?? 0);
@@ -188,7 +188,8 @@ export class StoreReads {
     return Number(this.#parts.reader.meta(META.checkpointSeq) ?? 0);
   }
 
-  async #upToDate(): Promise<void> {
+  /** Resolves when queries see everything that was acknowledged when the call came in. */
+  async upToDate(): Promise<void> {
     const { edits, worker, journal } = this.#parts;
     if (edits.due) await edits.check();
     await worker.reached(journal.syncedSeq);

@@ -35,6 +35,8 @@ export interface MutationView {
   firstExisting(keys: readonly string[]): EntrySnapshot | undefined;
   /** Key of the entry with this session id. */
   keyOfSession(sessionId: string): string | undefined;
+  /** True when an entry with another key has this transcript too. */
+  isFileOfOthers(file: string, key: string): boolean;
   /** Key of the entry with exactly this label. */
   keyOfLabel(label: string): string | undefined;
   /** @param file name inside the store's directory. */
@@ -65,7 +67,84 @@ export interface AppendEffect {
   readonly leafId: string | null;
 }
 
-export type Effect = PutEntryEffect | RemoveEntryEffect | AppendEffect;
+/** A held file gets its archive name (`HeldFile.asideAs`); whatever was acknowledged for it is in the archive. */
+export interface SetAsideEffect {
+  readonly kind: 'setAside';
+  readonly file: string;
+}
+
+/** A held archive gets a transcript's name again; that name is free, or set aside in the same mutation. */
+export interface BringBackEffect {
+  readonly kind: 'bringBack';
+  readonly archive: string;
+  /** Held too. */
+  readonly file: string;
+}
+
+/** A held transcript stays as an archive, and a staged one takes its place; or a held name without a file gets one. */
+export interface ReplaceTranscriptEffect {
+  readonly kind: 'replaceTranscript';
+  readonly file: string;
+  /** From `HeldFiles.stage`. */
+  readonly staged: StagedTranscript;
+}
+
+/** A held archive is removed for good. */
+export interface RemoveArchiveEffect {
+  readonly kind: 'removeArchive';
+  readonly archive: string;
+}
+
+/** A line of the archive manifest, over everything that the mutation sets aside, brings back or removes. */
+export interface RecordArchiveEffect {
+  readonly kind: 'recordArchive';
+  /** `reset`, `new`, `delete`, `compact`, `prune-stale`, `restore`, … */
+  readonly reason: string;
+  readonly key: string | null;
+  readonly sessionId: string | null;
+  /** The entry as it stood, JSON text; absent: there was none. */
+  readonly entryText?: string;
+  readonly actor: string;
+  readonly runId?: string;
+}
+
+export type FileEffect = SetAsideEffect | BringBackEffect | ReplaceTranscriptEffect | RemoveArchiveEffect | RecordArchiveEffect;
+
+export type Effect = PutEntryEffect | RemoveEntryEffect | AppendEffect | FileEffect;
+
+/** A new transcript that is complete and synced, and has no name that anybody reads yet. */
+export interface StagedTranscript {
+  /** Name in the store's own directory. */
+  readonly name: string;
+  readonly bytes: number;
+  readonly lines: number;
+  readonly tail: TranscriptTail;
+}
+
+export interface HeldBytes {
+  readonly bytes: number;
+  readonly mtimeMs: number;
+  /** Lower-case hex; empty where only the name is held. */
+  readonly sha256: string;
+}
+
+/** A file that nobody of this store writes to while it is held. */
+export interface HeldFile {
+  readonly file: string;
+  /** Undefined: there is no such file. */
+  readonly found: HeldBytes | undefined;
+  /** The free name that it gets when it is set aside. */
+  readonly asideAs: string;
+  /** End of a transcript; of other files the end of nothing. */
+  readonly tail: TranscriptTail;
+}
+
+/** The files that one piece of work holds. */
+export interface HeldView {
+  /** @throws Error for a file that is not held: a mistake of the caller. */
+  get(file: string): HeldFile;
+  has(file: string): boolean;
+}
 
 export interface Decision<T extends JsonValue> {
   readonly effects: readonly Effect[];
@@ -80,6 +159,8 @@ export interface Mutation<T extends JsonValue> {
   readonly contentHash?: string;
   /** How long the first result is kept; at least a day. */
   readonly keepResultMs?: number;
+  /** Files that its file effects are about; see `AgentStore.withHeld`. */
+  readonly held?: HeldView;
   /** Pure and synchronous; may be called several times before its decision is taken. Throws to refuse. */
   decide(view: MutationView): Decision<T>;
 }

@@ -10,7 +10,8 @@ import * as path from 'node:path';
 import { SessionError, type AgentId, type JsonValue, type SessionConfig } from '@sessions/domain';
 import { idempotencyKeyOf, type CallContext } from '@sessions/bus';
 import type { Clock, Logger } from '@sessions/host';
-import type { AgentStore, MutationOutcome, MutationView, OpenStoreOptions } from '@sessions/store';
+import type { AgentStore, HeldFiles, HoldRequest, MutationOutcome, MutationView, OpenStoreOptions } from '@sessions/store';
+import { FilesMoved } from './decisions/session-files';
 import type { Planned } from './decisions/planned';
 import type { LiveFeed } from './live-feed';
 import type { Holding, OpenStores } from './open-stores';
@@ -49,11 +50,21 @@ export interface MutationRequest<T extends JsonValue> {
   /** Tells apart the requests that may share an idempotency key; absent: any content repeats. */
   readonly contentHash?: string;
   readonly keepResultMs?: number;
+  /** Files that the decision is about. */
+  readonly held?: HeldFiles;
   /** Pure; see `Mutation.decide`. */
   readonly plan: (view: MutationView) => Planned<T>;
   /** What a stored answer of this method says of itself. */
   readonly method: string;
 }
+
+export interface HeldMutation<T extends JsonValue> {
+  readonly files: (store: AgentStore) => Promise<readonly HoldRequest[]>;
+  readonly request: (held: HeldFiles, store: AgentStore) => Promise<MutationRequest<T>> | MutationRequest<T>;
+}
+
+/** A key gets another transcript this often while its files are being held, and no more. */
+const HOLDS_MAX = 8;
 
 export class OwnedAgent {
   readonly deps: OwnedAgentDeps;
@@ -85,6 +96,15 @@ export class OwnedAgent {
     return this.use(async (open) => after(await commit(open, request), open.store));
   }
 
+  /**
+   * As `mutate`, over files that nobody else changes meanwhile. Where the session has other files by
+   * the time of the decision, which throws `FilesMoved` then, those are held and it is planned anew.
+   * @param files which to hold, of the session as it is now.
+   */
+  mutateHeld<T extends JsonValue & { readonly method: string }, R>(held: HeldMutation<T>, after: (outcome: MutationOutcome<T>, store: AgentStore) => Promise<R>): Promise<R> {
+    return this.use(async (open) => after(await commitHeld(open, held), open.store));
+  }
+
   async hasStore(): Promise<boolean> {
     if (this.deps.stores.isOpen(this.agentId)) return true;
     try {
@@ -93,6 +113,18 @@ export class OwnedAgent {
       const code = (error as NodeJS.ErrnoException).code;
       if (code === 'ENOENT' || code === 'ENOTDIR') return false;
       throw error;
+    }
+  }
+}
+
+export async function commitHeld<T extends JsonValue & { readonly method: string }>(open: OpenAgentStore, { files, request }: HeldMutation<T>): Promise<MutationOutcome<T>> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      const wanted = await files(open.store);
+      return await open.store.withHeld(wanted, async (held) => commit(open, { held, ...(await request(held, open.store)) }));
+    } catch (error) {
+      if (!(error instanceof FilesMoved)) throw error;
+      if (attempt >= HOLDS_MAX) throw new SessionError('ENTRY_CHANGED', 'the session changes faster than its files can be held', { cause: error });
     }
   }
 }
@@ -106,6 +138,7 @@ async function commit<T extends JsonValue & { readonly method: string }>(open: O
     outcome = await store.mutate<T>({
       idempotencyKey: idempotencyKeyOf(request.context),
       ...(request.contentHash === undefined ? {} : { contentHash: request.contentHash }),
+      ...(request.held === undefined ? {} : { held: request.held }),
       ...(request.keepResultMs === undefined ? {} : { keepResultMs: request.keepResultMs }),
       decide: (view) => {
         // A decision that is made again takes a later place: the earlier one never came about.

@@ -30,11 +30,15 @@ export type Announcement =
     }
   | {
       readonly kind: 'changed';
+      /** Empty: the store as a whole, after a clean-up. */
       readonly key: string;
       readonly sessionId: string | undefined;
       /** A word of the contract: `create`, `send`, `patch`, … */
       readonly reason: string;
+      /** Undefined after a deletion. */
       readonly row: Uint8Array | undefined;
+      /** The session id that the key had, when it has another one now. */
+      readonly previousSessionId?: string;
     }
   | {
       readonly kind: 'store';
@@ -115,10 +119,10 @@ export class EventPublisher {
       return Event.create({ ...head, seq: this.#seqs.next(''), body: { $case: 'store', value: { kind: announcement.storeKind, factsJson } } });
     }
     const { key, sessionId, row } = announcement;
-    const keyed = { ...head, sessionKey: key, sessionId, seq: this.#seqs.next(key) };
+    const keyed = { ...head, sessionKey: key === '' ? undefined : key, sessionId, seq: this.#seqs.next(key) };
     const encodedRow = row === undefined ? undefined : Buffer.from(row);
     if (announcement.kind === 'changed') {
-      const value = { reason: announcement.reason, phase: undefined, runId: undefined, encodedRow, previousSessionId: undefined };
+      const value = { reason: announcement.reason, phase: undefined, runId: undefined, encodedRow, previousSessionId: announcement.previousSessionId };
       return Event.create({ ...keyed, body: { $case: 'changed', value } });
     }
     const { messageId, messageSeq, line, runId } = announcement;

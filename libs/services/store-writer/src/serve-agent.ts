@@ -2,19 +2,28 @@
 import { StoreServiceService } from '@sessions/contracts';
 import { SessionError } from '@sessions/domain';
 import type { CallContext, Handlers } from '@sessions/bus';
+import { applyMaintenance } from './handlers/apply-maintenance';
 import { appendRecords } from './handlers/append-records';
 import { createSession } from './handlers/create-session';
+import { deleteSession } from './handlers/delete-session';
 import { deliver } from './handlers/deliver';
+import { forkSession } from './handlers/fork-session';
 import { getEntry } from './handlers/get-entry';
+import { listArchives } from './handlers/list-archives';
 import { listEntries } from './handlers/list-entries';
 import { patchEntry } from './handlers/patch-entry';
 import { preview } from './handlers/preview';
 import { putChunk } from './handlers/put-chunk';
+import { readBranch } from './handlers/read-branch';
+import { readFacts } from './handlers/read-facts';
 import { readHistory } from './handlers/read-history';
 import { repair } from './handlers/repair';
+import { resetSession } from './handlers/reset-session';
 import { resolveKey } from './handlers/resolve-key';
+import { restoreSession } from './handlers/restore-session';
 import { search } from './handlers/search';
 import { storeInfo } from './handlers/store-info';
+import { truncateTranscript } from './handlers/truncate-transcript';
 import { verify } from './handlers/verify';
 import type { OwnedAgent } from './owned-agent';
 import type { OwnerChecks } from './ownership';
@@ -62,6 +71,17 @@ export function createAgentHandlers({ agent, uploads, metrics, checks }: AgentSe
       assertAgent(agent, request.agentId);
       yield* checked(readHistory(agent, request, context));
     },
+    readBranch: async function* (request, context) {
+      assertOwner();
+      assertAgent(agent, request.agentId);
+      yield* readBranch(agent, request, context);
+    },
+    readFacts: async function* (request, context) {
+      assertOwner();
+      assertAgent(agent, request.agentId);
+      yield* readFacts(agent, request, context);
+    },
+    listArchives: unary('ListArchives', (request) => listArchives(agent, request)),
     verify: async function* (request, context) {
       assertOwner();
       assertAgent(agent, request.agentId);
@@ -72,6 +92,12 @@ export function createAgentHandlers({ agent, uploads, metrics, checks }: AgentSe
     deliver: unary('Deliver', (request, context) => deliver(agent, uploads, request, context)),
     appendRecords: unary('AppendRecords', (request, context) => appendRecords(agent, uploads, request, context)),
     patchEntry: unary('PatchEntry', (request, context) => patchEntry(agent, request, context)),
+    resetSession: unary('ResetSession', (request, context) => resetSession(agent, request, context)),
+    deleteSession: unary('DeleteSession', (request, context) => deleteSession(agent, request, context)),
+    restoreSession: unary('RestoreSession', (request, context) => restoreSession(agent, request, context)),
+    forkSession: unary('ForkSession', (request, context) => forkSession(agent, request, context)),
+    truncateTranscript: unary('TruncateTranscript', (request, context) => truncateTranscript(agent, request, context)),
+    applyMaintenance: unary('ApplyMaintenance', (request, context) => applyMaintenance(agent, request, context)),
     putChunk: unary('PutChunk', (request) => putChunk(agent, uploads, request)),
   };
 }

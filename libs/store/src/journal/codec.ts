@@ -72,7 +72,68 @@ export interface RelocateOp {
   readonly offset: number;
 }
 
-export type JournalOp = SetEntryOp | RemoveEntryOp | AppendOp | RelocateOp;
+/** A file gets its archive name. It is the newest thing that the journal says of the file until `done`. */
+export interface SetAsideOp {
+  readonly op: 'aside';
+  /** Name inside the store's directory, as all names here. */
+  readonly file: string;
+  readonly to: string;
+  readonly bytes: number;
+  readonly sha256: string;
+}
+
+/** An archive gets a transcript's name again. */
+export interface BringBackOp {
+  readonly op: 'back';
+  readonly archive: string;
+  readonly file: string;
+  readonly bytes: number;
+  readonly sha256: string;
+}
+
+/** A transcript's bytes, if there are any, stay under an archive name, and a file written aside takes its place. */
+export interface ReplaceOp {
+  readonly op: 'replace';
+  readonly file: string;
+  /** Name in the store's own directory; complete and synced before the record is written. */
+  readonly staged: string;
+  /** Absent: no file had the name. */
+  readonly keptAs?: string;
+  /** Of the bytes that stay under `keptAs`. */
+  readonly bytes: number;
+  readonly sha256: string;
+}
+
+/** An archive is removed for good. */
+export interface UnlinkOp {
+  readonly op: 'unlink';
+  readonly archive: string;
+  readonly bytes: number;
+}
+
+/** One line that the archive manifest has. */
+export interface ManifestOp {
+  readonly op: 'manifest';
+  /** JSON text without its newline. */
+  readonly line: string;
+}
+
+/** The file operations of an earlier record stand on disk, synced: a replay leaves them alone. */
+export interface DoneOp {
+  readonly op: 'done';
+  readonly seq: number;
+}
+
+/** What changes names of files; performed in the order of the record, each step once. */
+export type FileOp = SetAsideOp | BringBackOp | ReplaceOp | UnlinkOp | ManifestOp;
+
+export type JournalOp = SetEntryOp | RemoveEntryOp | AppendOp | RelocateOp | FileOp | DoneOp;
+
+const FILE_OPS: ReadonlySet<JournalOp['op']> = new Set(['aside', 'back', 'replace', 'unlink', 'manifest']);
+
+export function isFileOp(op: JournalOp): op is FileOp {
+  return FILE_OPS.has(op.op);
+}
 
 /** The first answer to an idempotency key. */
 export interface StoredResult {

@@ -18,7 +18,11 @@ export function overlayOf(records: readonly JournalRecord[], textOf: (key: strin
   }
   const exchanges = new Map<string, number>();
   for (const record of records) {
-    for (const op of record.ops) if (op.op === 'append') exchanges.set(op.file, (exchanges.get(op.file) ?? 0) + op.exchanges);
+    for (const op of record.ops) {
+      if (op.op === 'append') exchanges.set(op.file, (exchanges.get(op.file) ?? 0) + op.exchanges);
+      // Counted anew when the owner is back.
+      else if (op.op === 'aside' || op.op === 'replace' || op.op === 'back') exchanges.delete(op.file);
+    }
   }
   return { texts, exchanges };
 }

@@ -45,6 +45,20 @@ export interface KnownResult {
   readonly seq: number;
 }
 
+/** More entries than this do not share a transcript; if they do, the rest of them counts as sharing it too. */
+const KEYS_OF_FILE_MAX = 16;
+
+export interface OldRow {
+  readonly id: number;
+  readonly sortAt: number;
+  readonly key: string;
+  readonly text: string;
+  readonly sessionId: string | null;
+  readonly file: string | null;
+  readonly updatedAt: number | null;
+  readonly visibility: Visibility;
+}
+
 interface OrderedId {
   readonly id: number;
   readonly sort_at: number;
@@ -125,6 +139,18 @@ export class IndexReader {
 
   entryOfLabel(label: string): IndexedEntry | undefined {
     return toEntry(this.#statements.entryByLabel().get(label) as EntryRow | undefined);
+  }
+
+  /** The next rows of one visibility, oldest first, behind the row given. */
+  oldestRows(visibility: Visibility, after: { readonly sortAt: number; readonly id: number } | undefined, limit: number): OldRow[] {
+    const { sortAt, id } = after ?? { sortAt: Number.MIN_SAFE_INTEGER, id: Number.MAX_SAFE_INTEGER };
+    const rows = this.#statements.oldestRows().all(visibility, sortAt, sortAt, id, limit) as (Omit<OldRow, 'text'> & { readonly json: Buffer })[];
+    return rows.map(({ json, ...row }) => ({ ...row, text: json.toString('utf8') }));
+  }
+
+  /** Keys of the entries with this transcript, at most KEYS_OF_FILE_MAX. */
+  keysOfFile(file: string): string[] {
+    return this.#statements.keysOfFile().all(file, KEYS_OF_FILE_MAX) as string[];
   }
 
   /** Row of one key, encoded. */
@@ -252,6 +278,13 @@ function statementsOf(db: Database.Database) {
     entryByKey: entryWhere('s.key = ?'),
     entryBySession: entryWhere('s.session_id = ?'),
     entryByLabel: entryWhere('s.label = ?'),
+    // Backwards through the index of lists: the order of ties is the other way round too.
+    oldestRows: query(
+      `SELECT s.id, s.sort_at AS sortAt, s.key, e.json, s.session_id AS sessionId, s.file, s.updated_at AS updatedAt, s.visibility
+       FROM session s JOIN entry e ON e.id = s.id
+       WHERE s.visibility = ? AND s.sort_at >= ? AND (s.sort_at > ? OR s.id < ?) ORDER BY s.sort_at, s.id DESC LIMIT ?`,
+    ),
+    keysOfFile: value('SELECT key FROM session WHERE file = ? LIMIT ?'),
     transcript: query('SELECT bytes, messages, exchanges, leaf_id, kind FROM transcript WHERE file = ?'),
     result: query('SELECT hash, json, seq FROM result WHERE key = ?'),
     meta: value('SELECT value FROM meta WHERE name = ?'),

@@ -145,7 +145,11 @@ export class IndexService {
   /** What was counted once is kept, so the next reader of the transcript does not count again. */
   async #scanTranscript(request: Call<'scanTranscript'>): Promise<Reply<'scanTranscript'>> {
     const { writer, request: opened } = this.#index;
-    const tail = await scanTailOf(path.join(opened.dir, request.file), request.known, this.#breathe);
+    const place = path.join(opened.dir, request.file);
+    const inode = inodeOf(place);
+    const tail = await scanTailOf(place, request.known, this.#breathe);
+    // Set aside or replaced while it was read: what was counted is of another file.
+    if (inodeOf(place) !== inode) return tail;
     const stored = writer.transcript(request.file);
     const isNews = stored === undefined || stored.bytes !== tail.bytes;
     if (isNews && tail.kind !== 'none' && tail.tornBytes === undefined && (stored?.bytes ?? 0) <= tail.bytes) {

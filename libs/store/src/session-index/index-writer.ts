@@ -215,11 +215,12 @@ export class IndexWriter {
     return { kind: row.kind, leafId: row.leaf_id, messages: row.messages, exchanges: row.exchanges, bytes: row.bytes };
   }
 
-  /** Stores a transcript's facts; the row that shows its message count follows. */
+  /** Stores a transcript's facts, or forgets them when it is gone; the row that shows its message count follows. */
   putTranscript(file: string, tail: TranscriptTail): void {
-    this.#statements.putTranscript.run(file, tail.bytes, tail.messages, tail.exchanges, tail.leafId, tail.kind);
+    if (tail.kind === 'none') this.#statements.dropTranscript.run(file);
+    else this.#statements.putTranscript.run(file, tail.bytes, tail.messages, tail.exchanges, tail.leafId, tail.kind);
     for (const session of this.#statements.sessionsOfFile.all(file) as { id: number; key: string; json: Buffer }[]) {
-      const columns = entryColumns(session.key, this.#agentId, JSON.parse(session.json.toString('utf8')), () => tail.exchanges);
+      const columns = entryColumns(session.key, this.#agentId, JSON.parse(session.json.toString('utf8')), () => (tail.kind === 'none' ? undefined : tail.exchanges));
       this.#statements.updateRow.run(columns.row, session.id);
     }
   }
@@ -351,6 +352,7 @@ function prepare(db: Database.Database) {
        ON CONFLICT (file) DO UPDATE SET bytes = excluded.bytes, messages = excluded.messages,
          exchanges = excluded.exchanges, leaf_id = excluded.leaf_id, kind = excluded.kind`,
     ),
+    dropTranscript: db.prepare('DELETE FROM transcript WHERE file = ?'),
     baseOf: db.prepare('SELECT json FROM base WHERE key = ? ORDER BY generation LIMIT 1'),
     putBase: db.prepare('INSERT INTO base (key, generation, json) VALUES (?, ?, ?) ON CONFLICT DO NOTHING'),
     copyBase: db.prepare('INSERT INTO base (key, generation, json) SELECT ?, ?, json FROM entry WHERE id = ? ON CONFLICT DO NOTHING'),

@@ -54,6 +54,12 @@ export interface TranscriptFilesOptions {
   readonly onTrouble: (trouble: SessionError | undefined) => void;
 }
 
+/** Somebody works on the file as a whole. */
+interface Hold {
+  readonly ended: Promise<void>;
+  readonly end: () => void;
+}
+
 /** What a checkpoint finds of the transcripts. */
 export interface SettledTranscripts {
   /** To be synced: everything acknowledged so far is in them. */
@@ -79,6 +85,7 @@ interface OpenTranscript {
 export class TranscriptFiles {
   readonly #options: TranscriptFilesOptions;
   readonly #open = new Map<string, OpenTranscript>();
+  readonly #holds = new Map<string, Hold>();
   /** Transcripts written since their last sync, with the first sequence since. */
   #touched = new Map<string, number>();
   /** Transcripts that could not be written at their last try. */
@@ -101,6 +108,7 @@ export class TranscriptFiles {
    * @throws why this one cannot be written just now; its neighbours go on.
    */
   ready(file: string): TranscriptTail | undefined {
+    if (this.#holds.has(file)) return undefined;
     const trouble = this.#troubles.get(file);
     if (trouble !== undefined) throw trouble;
     const transcript = this.#open.get(file);
@@ -113,6 +121,55 @@ export class TranscriptFiles {
    * @throws SESSION_LOCKED when a living foreign program holds it too long; DAMAGED when no regular file stands there.
    */
   async prepare(file: string): Promise<void> {
+    for (let hold = this.#holds.get(file); hold !== undefined; hold = this.#holds.get(file)) await hold.ended;
+    await this.#prepare(file);
+  }
+
+  /**
+   * Keeps appends off a transcript until `letGo`: those on their way are written first, later ones
+   * wait in `prepare`. One at a time; a second caller waits for the first.
+   * @returns where the file ends. @throws as `prepare`, and why its lines cannot be written.
+   */
+  async hold(file: string): Promise<TranscriptTail> {
+    for (let hold = this.#holds.get(file); hold !== undefined; hold = this.#holds.get(file)) await hold.ended;
+    let end: () => void = () => undefined;
+    const ended = new Promise<void>((resolve) => {
+      end = resolve;
+    });
+    this.#holds.set(file, { ended, end });
+    try {
+      // A lock that is being given back is taken again.
+      while (this.#open.get(file)?.lock === undefined) await this.#prepare(file);
+      const transcript = this.#open.get(file) as OpenTranscript;
+      await transcript.change;
+      await this.#quiet(transcript);
+      transcript.tail = transcript.stale ? await this.#options.scan(file, undefined) : await this.#currentTail(transcript);
+      transcript.stale = false;
+      await transcript.writer.closeFile();
+      return transcript.tail;
+    } catch (error) {
+      await this.letGo(file, false);
+      throw error;
+    }
+  }
+
+  /** @param changed the name stands for another file, or none: everything known of it is forgotten. */
+  async letGo(file: string, changed: boolean): Promise<void> {
+    const transcript = this.#open.get(file);
+    if (changed && transcript !== undefined) {
+      clearTimeout(transcript.idleTimer);
+      await transcript.writer.close();
+      await transcript.lock?.release().catch(() => undefined);
+      this.#forgottenBytes += transcript.writer.writtenBytes;
+      this.#open.delete(file);
+      this.#touched.delete(file);
+    } else if (transcript !== undefined) this.#restartIdleTimer(transcript);
+    const hold = this.#holds.get(file);
+    this.#holds.delete(file);
+    hold?.end();
+  }
+
+  async #prepare(file: string): Promise<void> {
     const known = this.#open.get(file);
     if (known?.change !== undefined) return known.change;
     if (known?.lock !== undefined && !known.stale) return;
@@ -281,13 +338,18 @@ export class TranscriptFiles {
 
   /** Waits until our own lines are in the file, then reads where it ends. */
   async #readAgain(transcript: OpenTranscript): Promise<void> {
+    await this.#quiet(transcript);
+    transcript.tail = await this.#options.scan(transcript.file, undefined);
+    transcript.stale = false;
+  }
+
+  /** Nothing is on its way to the file, in the journal or out of it. */
+  async #quiet(transcript: OpenTranscript): Promise<void> {
     while (transcript.writer.busy) {
       if (this.#ended) throw new SessionError('SHUTTING_DOWN', `${transcript.path} is not written any more`);
       await transcript.writer.settled();
       if (transcript.writer.busy) await new Promise((resolve) => setTimeout(resolve, SETTLE_POLL_MS));
     }
-    transcript.tail = await this.#options.scan(transcript.file, undefined);
-    transcript.stale = false;
   }
 
   /** What we know, if the file still has that length; else what the file says. */
@@ -320,7 +382,7 @@ export class TranscriptFiles {
   #releaseIdle(transcript: OpenTranscript): void {
     const { lock } = transcript;
     if (lock === undefined || this.#closed) return;
-    if (transcript.writer.busy || transcript.change !== undefined) {
+    if (transcript.writer.busy || transcript.change !== undefined || this.#holds.has(transcript.file)) {
       this.#restartIdleTimer(transcript);
       return;
     }

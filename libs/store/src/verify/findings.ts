@@ -72,6 +72,12 @@ export const FINDING_RULES = {
   'not-a-regular-file': rule(true, 'manual'),
   'manifest-malformed': rule(true, 'manual'),
   'archive-differs': rule(true, 'manual'),
+  /** The manifest names it, and no line says that it has left. */
+  'archive-missing': rule(true, 'manual'),
+  /** Made by another program, or its line was lost: it is brought back by its name. */
+  'archive-unlisted': rule(false, 'none'),
+  /** A file was being set aside, brought back or replaced; the next start goes on with it. */
+  'archive-unfinished': rule(false, 'none'),
 } as const satisfies Record<string, FindingRule>;
 
 export type FindingKind = keyof typeof FINDING_RULES;

@@ -29,6 +29,10 @@ export interface DirectoryParts {
   readonly rowsComplete: boolean;
   /** True when a record of the journal or other open work names this session id. */
   readonly namedElsewhere: (sessionId: string) => boolean;
+  /** Files that an interrupted operation is about. */
+  readonly unfinished: ReadonlySet<string>;
+  /** Archives that the manifest names; filled by `verifyManifest`. */
+  readonly listed: Set<string>;
   readonly nowMs: () => number;
   readonly onName: () => void;
 }
@@ -66,6 +70,7 @@ async function verifyName(parts: DirectoryParts, folder: string, item: Dirent): 
   }
   const { kind, sessionId } = readArtifactName(item.name);
   if (kind === 'unknown') list.add('unknown-name', 'a file that nothing explains; it is never touched', { file });
+  else if (kind === 'archive' && !parts.listed.has(file) && !parts.unfinished.has(file)) list.add('archive-unlisted', 'no line of the manifest names this archive; it is restored by its name', { file });
   else if (kind === 'temp') list.add('temp-file', 'left by a write that did not end; removed at a start when older than 5 minutes', { file });
   else if (sessionId !== undefined && parts.rowsComplete && !isExplained(parts, file, sessionId)) {
     parts.totals.orphans += 1;
@@ -90,30 +95,34 @@ async function verifyLock(parts: DirectoryParts, file: string): Promise<void> {
 }
 
 /** Reads the archive manifest, and compares the archives that are still there with it. */
-export async function verifyManifest(parts: Pick<DirectoryParts, 'layout' | 'list' | 'totals' | 'rows'>): Promise<void> {
+export async function verifyManifest(parts: Pick<DirectoryParts, 'layout' | 'list' | 'totals' | 'rows' | 'unfinished' | 'listed'>): Promise<void> {
   const { layout, list } = parts;
   const file = path.relative(layout.dir, layout.manifestFile);
   const manifest = await openInside(layout.dir, file);
   if (!manifest) return;
-  /** The newest line about a file counts: names are never reused for other bytes while the file is there. */
+  /** The newest line about a file counts: names are never reused for other bytes while the file is there. A line may say that archives have left. */
   const expected = new Map<string, { readonly bytes: number; readonly sha256: string }>();
   try {
     const scan = await scanTranscript(manifest, {
       onLine: ({ facts }) => {
         if (!facts) return;
-        const { sessionId, files } = facts.record;
+        const { sessionId, files, gone } = facts.record;
         if (typeof sessionId === 'string') parts.rows.explain(sessionId);
         for (const archived of Array.isArray(files) ? (files as readonly unknown[]) : []) {
           const entry = readArchived(archived);
           if (entry) expected.set(path.relative(layout.dir, path.resolve(layout.dir, entry.to)), entry);
         }
+        for (const name of Array.isArray(gone) ? (gone as readonly unknown[]) : []) if (typeof name === 'string') expected.delete(name);
       },
     });
     if (scan.malformedLines > 0) list.add('manifest-malformed', `${scan.malformedLines} of ${scan.lines} lines of the archive manifest cannot be read`, { file });
   } finally {
     await manifest.close();
   }
-  for (const [archive, { bytes, sha256 }] of expected) await verifyArchive(parts, archive, bytes, sha256);
+  for (const [archive, { bytes, sha256 }] of expected) {
+    parts.listed.add(archive);
+    if (!parts.unfinished.has(archive)) await verifyArchive(parts, archive, bytes, sha256);
+  }
 }
 
 async function verifyArchive(parts: Pick<DirectoryParts, 'layout' | 'list' | 'totals'>, file: string, bytes: number, sha256: string): Promise<void> {
@@ -126,8 +135,11 @@ async function verifyArchive(parts: Pick<DirectoryParts, 'layout' | 'list' | 'to
     list.add('archive-differs', 'the manifest names an archive that is not a regular file of this store', { file });
     return;
   }
-  // Retention and restore take archives away; the line stays.
-  if (!handle) return;
+  // Retention and restore say in the manifest what they take away.
+  if (!handle) {
+    list.add('archive-missing', 'the manifest names an archive that is not there: another program removed it, or it is lost', { file });
+    return;
+  }
   try {
     const hash = createHash('sha256');
     const chunk = Buffer.allocUnsafe(HASH_CHUNK_BYTES);

@@ -1,8 +1,8 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { linkSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { segmentFileName } from '../files/layout';
-import { encodeFrame, encodePayload, encodeSegmentHeader, segmentSeed } from '../journal/codec';
+import { encodeFrame, encodePayload, encodeSegmentHeader, segmentSeed, type JournalOp } from '../journal/codec';
 import { generateStore, type GeneratedStore } from '../testing/store-generator';
 import { verifyStore } from './verify-store';
 
@@ -48,6 +48,18 @@ describe('verify of a journal', () => {
     const report = await verify();
     expect(report.ok).toBe(false);
     expect(report.findings).toMatchObject([{ kind: 'journal-damaged', detail: expect.stringContaining('mutations 2 to 2') }]);
+  });
+
+  it('says which operations on files the next start has to finish, and nothing else about those files', async () => {
+    const to = 'young.jsonl.reset.2026-05-01T10-00-00.000Z';
+    const seed = segmentSeed(1, 1);
+    const frame = (seq: number, op: JournalOp): Buffer => Buffer.concat(encodeFrame(encodePayload({ atMs: 1, ops: [op] }), { seq, epoch: 1, syncedSeq: seq - 1, seed }));
+    const aside = frame(1, { op: 'aside', file: 'young.jsonl', to, bytes: 16, sha256: 'x' });
+    writeFileSync(segment, Buffer.concat([encodeSegmentHeader(1, 1), aside, Buffer.alloc(4096)]));
+    linkSync(join(store.sessionsDir, 'young.jsonl'), join(store.sessionsDir, to));
+    expect((await verify()).findings).toMatchObject([{ kind: 'archive-unfinished', file: 'young.jsonl' }]);
+    writeFileSync(segment, Buffer.concat([encodeSegmentHeader(1, 1), aside, frame(2, { op: 'done', seq: 1 }), Buffer.alloc(4096)]));
+    expect((await verify()).findings).toMatchObject([{ kind: 'archive-unlisted', file: to }]);
   });
 
   it('leaves a journal alone that an owner is writing', async () => {

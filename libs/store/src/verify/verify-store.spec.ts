@@ -328,7 +328,10 @@ describe('verifyStore', () => {
     (entries[store.keyAt(0)] as Record<string, unknown>)['usageFamilySessionIds'] = ['named-by-family'];
     writeStore({ ...entries, alt: { sessionId: 'alt', updatedAt: 1, sessionFile: 'transcripts/alt.jsonl' } });
     const report = await verify({ namedElsewhere: (sessionId) => sessionId === 'named-by-journal' });
-    expect(report.findings.map(({ kind, file }) => `${kind} ${file}`).sort()).toEqual([
+    // Archives of another program are a notice: they have no line, and are restored by their names.
+    const unlisted = report.findings.filter(({ kind }) => kind === 'archive-unlisted');
+    expect(unlisted).toHaveLength(3);
+    expect(report.findings.filter((finding) => !unlisted.includes(finding)).map(({ kind, file }) => `${kind} ${file}`).sort()).toEqual([
       'dead-lock dead.jsonl.lock',
       'lock-not-a-file odd.jsonl.lock',
       `orphan ${other}.jsonl`,
@@ -352,13 +355,14 @@ describe('verifyStore', () => {
     writeFileSync(inStore('good.trajectory.jsonl'), '');
     writeFileSync(
       inStore('.store/archive-manifest.jsonl'),
-      line('good', 'good', `good.jsonl.reset.${stamp}`) + line('long', 'long', `long.jsonl.reset.${stamp}`) + line('bent', 'bent', `bent.jsonl.reset.${stamp}`) + line('gone', 'x', `gone.jsonl.reset.${stamp}`) + line('out', 'x', '/etc/passwd') + 'broken\n',
+      line('good', 'good', `good.jsonl.reset.${stamp}`) + line('long', 'long', `long.jsonl.reset.${stamp}`) + line('bent', 'bent', `bent.jsonl.reset.${stamp}`) + line('gone', 'x', `gone.jsonl.reset.${stamp}`) + line('out', 'x', '/etc/passwd') + line('left', 'x', `left.jsonl.reset.${stamp}`) + `${JSON.stringify({ at: 2, reason: 'restore', key: 'k', sessionId: 'left', files: [], gone: [`left.jsonl.reset.${stamp}`] })}\n` + 'broken\n',
     );
     const report = await verify();
     expect(report.findings.map(({ kind, file }) => [kind, file])).toEqual([
       ['manifest-malformed', '.store/archive-manifest.jsonl'],
       ['archive-differs', `long.jsonl.reset.${stamp}`],
       ['archive-differs', `bent.jsonl.reset.${stamp}`],
+      ['archive-missing', `gone.jsonl.reset.${stamp}`],
       ['archive-differs', relative(store.sessionsDir, '/etc/passwd')],
     ]);
     expect(report.totals).toMatchObject({ archives: 3, archiveBytes: 14 });

@@ -140,6 +140,8 @@ class StoreVerification {
       root = await StoreRoot.hold(this.#layout.dir);
       const rows = new RowVerifier({ root, list: this.#list, totals: this.#totals, index, live: this.#options.live === true });
       const rowsComplete = await this.#verifyRows(rows, file, index);
+      this.#step('archives');
+      const unfinished = this.#options.live === true ? new Set<string>() : await verifyJournal({ layout: this.#layout, list: this.#list, rows });
       const parts = {
         layout: this.#layout,
         list: this.#list,
@@ -147,11 +149,11 @@ class StoreVerification {
         rows,
         rowsComplete,
         namedElsewhere: this.#options.namedElsewhere ?? (() => false),
+        unfinished,
+        listed: new Set<string>(),
         nowMs: this.#options.nowMs,
         onName: () => this.#step('names'),
       };
-      this.#step('archives');
-      if (this.#options.live !== true) await verifyJournal(parts);
       await verifyManifest(parts);
       await verifyNames(parts);
     } finally {

@@ -1,5 +1,5 @@
 /** CreateSession: a session before anything is said in it; an existing key keeps its session. */
-import { StoreServiceCreateSessionResponse, type StoreServiceCreateSessionRequest } from '@sessions/contracts';
+import { ForkSessionRequest, StoreServiceCreateSessionResponse, type StoreServiceCreateSessionRequest } from '@sessions/contracts';
 import { SessionError, assertCreatableKey, lookupCandidates, parseSessionKey, slugAgentId } from '@sessions/domain';
 import { idempotencyKeyOf, type CallContext } from '@sessions/bus';
 import { decideCreate, type CreateAnswer, type Creation } from '../decisions/decide-create';
@@ -7,12 +7,14 @@ import { readFieldChanges } from '../decisions/field-patch';
 import { uuidV7 } from '../new-ids';
 import type { OwnedAgent } from '../owned-agent';
 import { answeredEntry } from './entry-json';
+import { forkSession } from './fork-session';
+import { goneSince } from './gone-since';
 import { newSessionOf } from './new-session-of';
 import { requestHash } from './request-hash';
 
 /** @throws VALIDATION, KEY_INVALID, LABEL_IN_USE, SESSION_NOT_FOUND for an unknown parent, ENTRY_CHANGED, IDEMPOTENCY_MISMATCH */
 export async function createSession(agent: OwnedAgent, request: StoreServiceCreateSessionRequest, context: CallContext): Promise<StoreServiceCreateSessionResponse> {
-  if (request.fork) throw new SessionError('UNSUPPORTED', 'a session cannot be begun as a fork here: create it without fork');
+  if (request.fork) return createFork(agent, request, context);
   const key = request.key ?? `agent:${agent.agentId}:dashboard:${uuidV7(agent.deps.clock.nowMs())}`;
   assertCreatableKey(key);
   const parentAgent = request.parentSessionKey === undefined ? undefined : parseSessionKey(request.parentSessionKey).agentId;
@@ -45,7 +47,12 @@ export async function createSession(agent: OwnedAgent, request: StoreServiceCrea
   );
 }
 
-/** A repeated request is answered from the store; what it made may have been deleted since. */
-export function goneSince(idempotencyKey: string): SessionError {
-  return new SessionError('SESSION_NOT_FOUND', 'the session of this request has been deleted since', { facts: { idempotencyKeyLength: idempotencyKey.length } });
+/** @throws as `forkSession`; VALIDATION without a parent, or with a session id of the caller's own */
+async function createFork(agent: OwnedAgent, request: StoreServiceCreateSessionRequest, context: CallContext): Promise<StoreServiceCreateSessionResponse> {
+  const { agentId, key, fields, parentSessionKey, forkContextTokens } = request;
+  if (parentSessionKey === undefined) throw new SessionError('VALIDATION', 'a fork needs the session that it begins with');
+  if (request.sessionId !== undefined) throw new SessionError('VALIDATION', 'a fork gets a session id of its own');
+  const { epoch, storeSeq, forked, refusal, ...made } = await forkSession(agent, ForkSessionRequest.create({ agentId, sourceKey: parentSessionKey, targetKey: key, fields, contextTokens: forkContextTokens }), context);
+  const { sessionId, entryJson, encodedRow } = made;
+  return StoreServiceCreateSessionResponse.create({ epoch, storeSeq, key: made.key, sessionId, entryJson, encodedRow, created: true, forked, forkRefusal: refusal });
 }

@@ -5,7 +5,7 @@ import { idempotencyKeyOf, type CallContext } from '@sessions/bus';
 import { decidePatch, type PatchAnswer } from '../decisions/decide-patch';
 import { readFieldChanges } from '../decisions/field-patch';
 import type { OwnedAgent } from '../owned-agent';
-import { goneSince } from './create-session';
+import { goneSince } from './gone-since';
 import { answeredEntry } from './entry-json';
 import { newSessionOf } from './new-session-of';
 import { requestHash } from './request-hash';

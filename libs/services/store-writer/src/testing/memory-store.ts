@@ -37,6 +37,13 @@ export class MemoryStore {
       entry,
       firstExisting: (keys) => keys.map(entry).find((found) => found !== undefined),
       keyOfSession: (sessionId) => keyWhere((members) => members['sessionId'] === sessionId),
+      isFileOfOthers: (file, key) => {
+        for (const [other, text] of this.entries) {
+          const parsed = parseEntry(JSON.parse(text));
+          if (other !== key && parsed.listed && parsed.file === file) return true;
+        }
+        return false;
+      },
       keyOfLabel: (label) => keyWhere((members) => members['label'] === label),
       transcript: (file) => this.tails.get(file) ?? NO_TRANSCRIPT,
     };
@@ -69,7 +76,7 @@ export class MemoryStore {
       const before = this.entries.get(effect.key);
       const clear = effect.clear ?? [];
       this.entries.set(effect.key, before === undefined ? formatEntry(effect.set) : patchRawObject(before, { set: syncSimpleMembers(before, effect.set), clear }));
-    } else {
+    } else if (effect.kind === 'append') {
       const before = this.tails.get(effect.file) ?? NO_TRANSCRIPT;
       const lines = this.files.get(effect.file) ?? [];
       this.files.set(effect.file, [...lines, ...effect.lines]);

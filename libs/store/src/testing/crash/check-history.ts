@@ -4,7 +4,7 @@
  *     I1  acknowledged messages are there once           I6  index = f(files)
  *     I2  unanswered ones wholly or not, failed not      I7  epochs grow, one writer each
  *     I3  order of lines = order of acknowledgements     I8  sessions.json is a state between two acknowledgements
- *     I4  nothing that nobody sent, bytes equal          I9  no line ever seen is gone
+ *     I4  nothing that nobody sent, bytes equal          I9  no line ever seen is gone: it stands in a transcript or an archive
  *     I5  reads see what was acknowledged (by the writer) I12 regular files inside the store only
  *     I18 recovery twice = recovery once
  *
@@ -13,6 +13,7 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { openStore } from '../../open-store';
+import { checkArchives } from './check-archives';
 import { checkIndex } from './check-index';
 import { checkTranscripts, type Violation } from './check-transcripts';
 import { HistoryFile, readHistory } from './history';
@@ -53,6 +54,7 @@ export async function checkClosedStore(options: CheckOptions): Promise<Violation
   const transcripts = dumpTranscripts(layout.dir);
   const violations: Violation[] = [...outcomes.wrong.filter((wrong) => options.damaged !== true || !wrong.message.startsWith('recovery reported'))];
   violations.push(...checkTranscripts(transcripts, outcomes));
+  violations.push(...checkArchives(layout, transcripts));
   violations.push(...checkSessionsFile(sessionsFile, outcomes));
   violations.push(...checkFinalEntries(sessionsFile, outcomes, transcripts.map(({ bytes }) => bytes.toString('utf8')).join('')));
   const index = dumpIndex(layout.indexFile);

@@ -14,19 +14,23 @@ export interface SentMessage {
   readonly text: string;
 }
 
-export type OperationKind = 'send' | 'patch' | 'remove' | 'refused' | 'escape';
+export type OperationKind = 'send' | 'patch' | 'remove' | 'refused' | 'escape' | 'reset' | 'delete' | 'truncate' | 'restore';
 
 /** One requested mutation. */
 export interface Operation {
   readonly id: string;
   readonly kind: OperationKind;
   readonly key: string;
-  /** Session id that the entry gets when the operation creates it. */
+  /** Session id that the entry gets when the operation creates it, or begins it anew. */
   readonly newSessionId: string;
   readonly atMs: number;
   readonly messages: readonly SentMessage[];
   /** Member that a patch sets to the operation's id. */
   readonly slot: string;
+  /** Of a restore: the file that is brought back. */
+  readonly archive?: string;
+  /** Of a truncation: messages that stay. */
+  readonly keep?: number;
 }
 
 export type HistoryRecord =

@@ -36,12 +36,15 @@ export class Outcomes {
   readonly #attempts = new Map<string, Attempts>();
   readonly #wrong: { invariant: string; message: string }[] = [];
   readonly #epochs: number[] = [];
+  /** What had been acknowledged when an operation was first asked for: it counts after that. */
+  readonly #orderAtStart = new Map<string, number>();
 
   constructor(history: readonly HistoryRecord[]) {
     let highest = 0;
     for (const record of history) {
       if (record.t === 'start') {
         this.operations.set(record.operation.id, record.operation);
+        if (!this.#orderAtStart.has(record.operation.id)) this.#orderAtStart.set(record.operation.id, highest);
         this.#count(record.operation.id, { started: 1, failed: 0, refused: false });
       } else if (record.t === 'wrong') this.#wrong.push(record);
       else if (record.t === 'fail') this.#count(record.id, { started: 0, failed: 1, refused: REFUSALS.has(record.reason) });
@@ -95,8 +98,9 @@ export class Outcomes {
   }
 
   /**
-   * States that an entry may be in: all acknowledged operations up to an order, then any of the
-   * unanswered ones in any order.
+   * States that an entry may be in: all acknowledged operations up to an order, and any of the
+   * unanswered ones behind them, in any order. One that moves files is acknowledged later than
+   * mutations behind it, so an unanswered one of these may stand anywhere behind its request.
    * @param isThere whether an unanswered send is known to have happened or not, from its messages: its
    *   entry must agree. Absent: nothing is known.
    */
@@ -104,17 +108,20 @@ export class Outcomes {
     const own = [...this.operations.values()].filter((operation) => operation.key === key);
     const done = own.filter((operation) => this.outcomeOf(operation.id) === 'ok' && (this.orderOf(operation.id) as number) <= throughOrder);
     done.sort((a, b) => (this.orderOf(a.id) as number) - (this.orderOf(b.id) as number));
-    const base = done.reduce<EntryState>((state, operation) => after(state, operation), undefined);
     const open = own.filter((operation) => this.outcomeOf(operation.id) === 'unknown').slice(-UNANSWERED_MAX);
-    const states: EntryState[] = [];
-    const contradicts = (operation: Operation, applied: boolean): boolean => isThere !== undefined && operation.kind === 'send' && isThere(operation) !== applied;
-    const visit = (state: EntryState, rest: readonly Operation[]): void => {
-      const agrees = open.every((operation) => !contradicts(operation, !rest.includes(operation)));
-      if (agrees) states.push(state);
-      rest.forEach((operation, index) => visit(after(state, operation), rest.filter((_, other) => other !== index)));
-    };
-    visit(base, open);
-    return states;
+    let reached: Reached[] = [{ state: undefined, applied: [] }];
+    for (const operation of done) {
+      const order = this.orderOf(operation.id) as number;
+      reached = withAnyOf(reached, open.filter((other) => this.#earliest(other) < order));
+      reached = reached.map(({ state, applied }) => ({ state: after(state, operation), applied }));
+    }
+    const agrees = ({ applied }: Reached): boolean => isThere === undefined || open.every((operation) => operation.kind !== 'send' || isThere(operation) === applied.includes(operation.id));
+    return withAnyOf(reached, open).filter(agrees).map(({ state }) => state);
+  }
+
+  #earliest({ id, kind }: Operation): number {
+    const movesFiles = kind === 'reset' || kind === 'delete' || kind === 'truncate' || kind === 'restore';
+    return movesFiles ? (this.#orderAtStart.get(id) ?? 0) : Number.POSITIVE_INFINITY;
   }
 
   #count(id: string, more: Attempts): void {
@@ -149,6 +156,30 @@ export class Outcomes {
   }
 }
 
+/** A state, and the unanswered operations that led to it. */
+interface Reached {
+  readonly state: EntryState;
+  readonly applied: readonly string[];
+}
+
+/** Every state after any of the operations, each at most once, in any order. */
+function withAnyOf(reached: readonly Reached[], operations: readonly Operation[]): Reached[] {
+  const all = new Map(reached.map((one) => [nameOf(one), one]));
+  // What is added while it is walked is walked too.
+  for (const { state, applied } of all.values()) {
+    for (const operation of operations) {
+      if (applied.includes(operation.id)) continue;
+      const next = { state: after(state, operation), applied: [...applied, operation.id] };
+      if (!all.has(nameOf(next))) all.set(nameOf(next), next);
+    }
+  }
+  return [...all.values()];
+}
+
+function nameOf({ state, applied }: Reached): string {
+  return JSON.stringify([state ?? null, [...applied].sort()]);
+}
+
 /** An operation applied to an entry; a patch or a removal of nothing does nothing. */
 function after(state: EntryState, operation: Operation): EntryState {
   const { kind, id } = operation;
@@ -157,7 +188,14 @@ function after(state: EntryState, operation: Operation): EntryState {
     return { ...before, members: { ...before.members, lastSend: id } };
   }
   if (kind === 'patch') return state === undefined ? undefined : { ...state, members: { ...state.members, [operation.slot]: id } };
-  return kind === 'remove' ? undefined : state;
+  if (kind === 'reset') return state === undefined ? undefined : { sessionId: operation.newSessionId, members: { ...state.members, lastSend: id } };
+  if (kind === 'restore') return { sessionId: sessionIdOf(operation.archive ?? ''), members: { ...state?.members, lastSend: id } };
+  return kind === 'remove' || kind === 'delete' ? undefined : state;
+}
+
+/** The session whose transcript a file is or was. */
+export function sessionIdOf(file: string): string {
+  return file.slice(0, file.indexOf('.jsonl'));
 }
 
 /** The same view of an entry as it stands on disk. */

@@ -98,6 +98,7 @@ export function fingerprintOf(sessionsFile: string): string {
   const hash = createHash('sha256');
   hash.update(fs.existsSync(sessionsFile) ? fs.readFileSync(sessionsFile) : 'no sessions file');
   for (const { name, bytes } of dumpTranscripts(layout.dir)) hash.update(`\n${name} ${bytes.length}\n`).update(bytes);
+  hash.update(fs.existsSync(layout.manifestFile) ? fs.readFileSync(layout.manifestFile) : 'no manifest');
   const index = dumpIndex(layout.indexFile);
   if (index !== undefined) {
     for (const row of index.rows) hash.update(JSON.stringify({ ...row, row: row.row.toString('base64') }));

@@ -7,7 +7,8 @@ import { SessionError, type JsonValue } from '@sessions/domain';
 import type { AgentStore } from '../../agent-store';
 import type { Decision, Effect, MutationView } from '../../types';
 import { SeededRandom } from '../seeded-random';
-import { headerLine, messageLine, type HistoryFile, type HistoryRecord, type Operation } from './history';
+import { headerLine, messageLine, type HistoryFile, type HistoryRecord, type Operation, type OperationKind } from './history';
+import { isLifecycle, performLifecycle, pickArchive } from './lifecycle-operations';
 
 /** Sessions that the operations go to; few, so that they meet. */
 const KEYS_COUNT = 6;
@@ -15,6 +16,9 @@ const SLOTS_COUNT = 4;
 const CLIENTS_COUNT = 4;
 /** Lengths of message texts: within one block, over a block's end, over several. */
 const TEXT_LENGTHS = [12, 80, 300, 900, 4000, 9000] as const;
+/** How often an archive is brought back, where there is one, and how many messages a truncation leaves at most. */
+const RESTORE_CHANCE = 0.05;
+const KEEP_MAX = 5;
 /** Earlier operations that are asked for again at the start of a run, besides all unanswered ones. */
 const OLD_RETRIES_MAX = 3;
 
@@ -124,17 +128,19 @@ export class Workload {
   #next(): Operation {
     const random = this.#random;
     const { run, nowMs } = this.#options;
-    const draw = random.below(100);
-    const kind = draw < 62 ? 'send' : draw < 85 ? 'patch' : draw < 91 ? 'remove' : draw < 97 ? 'refused' : 'escape';
+    const archive = random.chance(RESTORE_CHANCE) ? pickArchive(this.#options.store.layout, random) : undefined;
+    const kind = archive === undefined ? kindOf(random.below(100)) : 'restore';
     const atMs = nowMs();
     const messagesCount = kind === 'send' ? 1 + random.below(3) : 0;
     return {
       id: `r${run}-${random.hex(8)}`,
       kind,
-      key: `agent:main:crash:${random.below(KEYS_COUNT)}`,
+      key: archive?.key ?? `agent:main:crash:${random.below(KEYS_COUNT)}`,
       newSessionId: random.uuid(atMs),
       atMs,
       slot: `slot${random.below(SLOTS_COUNT)}`,
+      ...(archive === undefined ? {} : { archive: archive.file }),
+      ...(kind === 'truncate' ? { keep: 1 + random.below(KEEP_MAX) } : {}),
       messages: Array.from({ length: messagesCount }, (_, index) => ({
         id: random.hex(8),
         atMs: atMs + index,
@@ -148,11 +154,10 @@ export class Workload {
     const { store, history, run } = this.#options;
     history.write({ t: 'start', run, operation });
     try {
-      const outcome = await store.mutate({
-        idempotencyKey: operation.id,
-        contentHash: createHash('sha256').update(JSON.stringify(operation)).digest('hex'),
-        decide: (view) => decideOperation(operation, view),
-      });
+      const request = { idempotencyKey: operation.id, contentHash: createHash('sha256').update(JSON.stringify(operation)).digest('hex') };
+      const outcome = isLifecycle(operation)
+        ? await performLifecycle(store, operation, request)
+        : await store.mutate({ ...request, decide: (view) => decideOperation(operation, view) });
       const answer = JSON.stringify(outcome.result);
       const { seq, epoch, repeated } = outcome;
       history.write({ t: 'ok', run, id: operation.id, seq, epoch, repeated, answer });
@@ -216,6 +221,17 @@ export class Workload {
   #wrong(invariant: string, message: string): void {
     this.#options.history.write({ t: 'wrong', run: this.#options.run, invariant, message });
   }
+}
+
+/** Of a hundred draws. */
+function kindOf(draw: number): OperationKind {
+  const shares: readonly (readonly [OperationKind, number])[] = [['send', 54], ['patch', 19], ['remove', 3], ['refused', 4], ['escape', 2], ['reset', 7], ['truncate', 7]];
+  let end = 0;
+  for (const [kind, share] of shares) {
+    end += share;
+    if (draw < end) return kind;
+  }
+  return 'delete';
 }
 
 /** Reasons after which a mutation may be there or not. A fenced owner's last group may have been read by its successor. */

@@ -524,7 +524,22 @@ export interface FactRow {
     | number
     | undefined;
   /** File name where the transcript is found, for `misplaced`. */
-  foundFile?: string | undefined;
+  foundFile?:
+    | string
+    | undefined;
+  /** Share of `sessions.json`. */
+  entryBytes?:
+    | number
+    | undefined;
+  /** Of a sub-agent: `keep`, `delete`. Absent: none is stored. */
+  cleanup?:
+    | string
+    | undefined;
+  /** Spawned to stay: `mode: "session"`. */
+  persistentChild: boolean;
+  label?: string | undefined;
+  modelProvider?: string | undefined;
+  model?: string | undefined;
 }
 
 /** A slice of files. */
@@ -7005,6 +7020,12 @@ function createBaseFactRow(): FactRow {
     originChatType: undefined,
     archiveAtMs: undefined,
     foundFile: undefined,
+    entryBytes: undefined,
+    cleanup: undefined,
+    persistentChild: false,
+    label: undefined,
+    modelProvider: undefined,
+    model: undefined,
   };
 }
 
@@ -7042,6 +7063,24 @@ export const FactRow: MessageFns<FactRow> = {
     }
     if (message.foundFile !== undefined) {
       writer.uint32(90).string(message.foundFile);
+    }
+    if (message.entryBytes !== undefined) {
+      writer.uint32(96).int64(message.entryBytes);
+    }
+    if (message.cleanup !== undefined) {
+      writer.uint32(106).string(message.cleanup);
+    }
+    if (message.persistentChild !== false) {
+      writer.uint32(112).bool(message.persistentChild);
+    }
+    if (message.label !== undefined) {
+      writer.uint32(122).string(message.label);
+    }
+    if (message.modelProvider !== undefined) {
+      writer.uint32(130).string(message.modelProvider);
+    }
+    if (message.model !== undefined) {
+      writer.uint32(138).string(message.model);
     }
     return writer;
   },
@@ -7147,6 +7186,54 @@ export const FactRow: MessageFns<FactRow> = {
             message.foundFile = reader.string();
             continue;
           }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.entryBytes = longToNumber(reader.int64());
+            continue;
+          }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.cleanup = reader.string();
+            continue;
+          }
+          case 14: {
+            if (tag !== 112) {
+              break;
+            }
+
+            message.persistentChild = reader.bool();
+            continue;
+          }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.label = reader.string();
+            continue;
+          }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            message.modelProvider = reader.string();
+            continue;
+          }
+          case 17: {
+            if (tag !== 138) {
+              break;
+            }
+
+            message.model = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -7206,6 +7293,24 @@ export const FactRow: MessageFns<FactRow> = {
         : isSet(object.found_file)
         ? globalThis.String(object.found_file)
         : undefined,
+      entryBytes: isSet(object.entryBytes)
+        ? globalThis.Number(object.entryBytes)
+        : isSet(object.entry_bytes)
+        ? globalThis.Number(object.entry_bytes)
+        : undefined,
+      cleanup: isSet(object.cleanup) ? globalThis.String(object.cleanup) : undefined,
+      persistentChild: isSet(object.persistentChild)
+        ? globalThis.Boolean(object.persistentChild)
+        : isSet(object.persistent_child)
+        ? globalThis.Boolean(object.persistent_child)
+        : false,
+      label: isSet(object.label) ? globalThis.String(object.label) : undefined,
+      modelProvider: isSet(object.modelProvider)
+        ? globalThis.String(object.modelProvider)
+        : isSet(object.model_provider)
+        ? globalThis.String(object.model_provider)
+        : undefined,
+      model: isSet(object.model) ? globalThis.String(object.model) : undefined,
     };
   },
 
@@ -7244,6 +7349,24 @@ export const FactRow: MessageFns<FactRow> = {
     if (message.foundFile !== undefined) {
       obj.foundFile = message.foundFile;
     }
+    if (message.entryBytes !== undefined) {
+      obj.entryBytes = Math.round(message.entryBytes);
+    }
+    if (message.cleanup !== undefined) {
+      obj.cleanup = message.cleanup;
+    }
+    if (message.persistentChild !== false) {
+      obj.persistentChild = message.persistentChild;
+    }
+    if (message.label !== undefined) {
+      obj.label = message.label;
+    }
+    if (message.modelProvider !== undefined) {
+      obj.modelProvider = message.modelProvider;
+    }
+    if (message.model !== undefined) {
+      obj.model = message.model;
+    }
     return obj;
   },
 
@@ -7263,6 +7386,12 @@ export const FactRow: MessageFns<FactRow> = {
     message.originChatType = object.originChatType ?? undefined;
     message.archiveAtMs = object.archiveAtMs ?? undefined;
     message.foundFile = object.foundFile ?? undefined;
+    message.entryBytes = object.entryBytes ?? undefined;
+    message.cleanup = object.cleanup ?? undefined;
+    message.persistentChild = object.persistentChild ?? false;
+    message.label = object.label ?? undefined;
+    message.modelProvider = object.modelProvider ?? undefined;
+    message.model = object.model ?? undefined;
     return message;
   },
 };

@@ -1,0 +1,35 @@
+/** A session taken out of the store; its files become archives from which it can be brought back whole. */
+import { SessionError, isMainKey } from '@sessions/domain';
+import type { HeldView, MutationView } from '@sessions/store';
+import type { Planned, StoredAnswer } from './planned';
+import { entryTextOf, refuseOtherSession, setAside } from './session-files';
+import { findSession } from './session-of-key';
+
+export interface DeleteRequest {
+  readonly key: string;
+  /** False: the files stay in place. */
+  readonly deleteTranscript: boolean;
+  readonly expectedSessionId?: string | undefined;
+  readonly held: HeldView;
+  readonly actor: string;
+}
+
+export type DeleteAnswer = StoredAnswer<'DeleteSession', { readonly deleted: boolean; readonly sessionId: string | null; readonly archived: readonly string[] }>;
+
+/** An unknown key is answered, not refused. @throws MAIN_PROTECTED, ENTRY_CHANGED; FilesMoved */
+export function decideDelete(request: DeleteRequest, view: MutationView): Planned<DeleteAnswer> {
+  const { held, actor, deleteTranscript } = request;
+  const present = findSession(view, request.key);
+  if (present === undefined) return { decision: { effects: [], result: { method: 'DeleteSession', deleted: false, sessionId: null, archived: [] } }, announcements: [] };
+  const { key, sessionId } = present;
+  if (isMainKey(key)) throw new SessionError('MAIN_PROTECTED', `Cannot delete the main session (${key}).`);
+  refuseOtherSession(present, request.expectedSessionId);
+  const aside = deleteTranscript ? setAside({ held, present, withSidecars: true }, view) : { effects: [], archived: [] };
+  return {
+    decision: {
+      effects: [...aside.effects, { kind: 'recordArchive', reason: 'delete', key, sessionId, ...entryTextOf(view, key), actor }, { kind: 'removeEntry', key }],
+      result: { method: 'DeleteSession', deleted: true, sessionId, archived: aside.archived },
+    },
+    announcements: [{ kind: 'changed', key, sessionId: sessionId ?? undefined, reason: 'delete', row: undefined }],
+  };
+}

@@ -1,0 +1,66 @@
+/** Which files belong to a session, and what a decision knows of them while they are held. Pure. */
+import { SessionError, isJsonObject, type JsonObject } from '@sessions/domain';
+import type { Effect, HeldFile, HeldView, MutationView } from '@sessions/store';
+import type { PresentSession } from './session-of-key';
+
+/** The session has other files than those that are held: hold them and decide anew. */
+export class FilesMoved extends Error {}
+
+const SUFFIX = '.jsonl';
+
+/** Runtime events and the pointer to relocated ones, named after the transcript or the session id. */
+export function sidecarsOf(file: string, sessionId: string): string[] {
+  const folder = file.slice(0, file.lastIndexOf('/') + 1);
+  const base = file.endsWith(SUFFIX) ? file.slice(0, -SUFFIX.length) : file;
+  const names = [`${base}.trajectory.jsonl`, `${base}.trajectory-path.json`, `${folder}${sessionId}.trajectory.jsonl`, `${folder}${sessionId}.trajectory-path.json`];
+  return [...new Set(names)];
+}
+
+/** The held transcript of a session; undefined where there is no file. @throws FilesMoved */
+export function heldTranscript(held: HeldView, present: PresentSession | undefined): HeldFile | undefined {
+  const file = present?.file ?? undefined;
+  if (file === undefined) return undefined;
+  if (!held.has(file)) throw new FilesMoved();
+  const transcript = held.get(file);
+  return transcript.found === undefined ? undefined : transcript;
+}
+
+export interface SetAside {
+  readonly effects: readonly Effect[];
+  /** Names inside the store's directory under which the files stand afterwards. */
+  readonly archived: readonly string[];
+  /** Bytes that are set aside. */
+  readonly bytes: number;
+}
+
+export interface SetAsideRequest {
+  readonly held: HeldView;
+  readonly present: PresentSession;
+  /** False: only the transcript, as at a reset. */
+  readonly withSidecars: boolean;
+}
+
+/** Effects that set a session's files aside; a transcript that another row still uses stays with all its sidecars. */
+export function setAside({ held, present, withSidecars }: SetAsideRequest, view: MutationView): SetAside {
+  const transcript = heldTranscript(held, present);
+  const { file, sessionId, key } = present;
+  if (file === null || view.isFileOfOthers(file, key)) return { effects: [], archived: [], bytes: 0 };
+  const sidecars = withSidecars && sessionId !== null ? sidecarsOf(file, sessionId).filter((name) => held.has(name)) : [];
+  const found = [...(transcript === undefined ? [] : [transcript]), ...sidecars.map((name) => held.get(name)).filter((other) => other.found !== undefined)];
+  return {
+    effects: found.map(({ file: name }): Effect => ({ kind: 'setAside', file: name })),
+    archived: found.map(({ asideAs }) => asideAs),
+    bytes: found.reduce((sum, { found: bytes }) => sum + (bytes?.bytes ?? 0), 0),
+  };
+}
+
+/** @throws ENTRY_CHANGED */
+export function refuseOtherSession(present: PresentSession | undefined, expectedSessionId: string | undefined): void {
+  if (expectedSessionId === undefined || expectedSessionId === (present?.sessionId ?? undefined)) return;
+  throw new SessionError('ENTRY_CHANGED', 'the key has another session id by now', { facts: { expectedSessionId, sessionId: present?.sessionId ?? null } });
+}
+
+export function entryTextOf(view: MutationView, key: string): { readonly entryText?: string } {
+  const text = view.entry(key)?.text;
+  return text === undefined || !isJsonObject(JSON.parse(text) as JsonObject) ? {} : { entryText: text };
+}

@@ -1,0 +1,105 @@
+/**
+ * ApplyMaintenance: a batch of a plan, each action in a mutation of its own that looks at it once more.
+ * A repeated request answers what each action came to the first time; a batch that broke off goes on.
+ */
+import { createHash } from 'node:crypto';
+import { ActionResult, ApplyMaintenanceResponse, type ApplyMaintenanceRequest, type MaintenanceAction } from '@sessions/contracts';
+import { SessionError } from '@sessions/domain';
+import { idempotencyKeyOf, type CallContext } from '@sessions/bus';
+import type { AgentStore, HoldRequest } from '@sessions/store';
+import { decideAction, type ActionAnswer, type ActionRequest } from '../decisions/decide-maintenance';
+import { sidecarsOf } from '../decisions/session-files';
+import { lookAtTranscript } from '../maintenance/look-at-transcript';
+import { commitHeld, type OpenAgentStore, type OwnedAgent } from '../owned-agent';
+import { requestHash } from './request-hash';
+import { actorOf } from './session-holds';
+
+/** Actions of one request (contracts). */
+export const ACTIONS_MAX = 200;
+
+/** @throws VALIDATION; STORE_UNREADABLE, DISK_FULL or READ_ONLY with what was done so far done */
+export async function applyMaintenance(agent: OwnedAgent, request: ApplyMaintenanceRequest, context: CallContext): Promise<ApplyMaintenanceResponse> {
+  const { actions, activeKey } = request;
+  if (actions.length > ACTIONS_MAX) throw new SessionError('VALIDATION', `a batch has at most ${String(ACTIONS_MAX)} actions`);
+  if (!(await agent.hasStore())) throw new SessionError('SESSION_NOT_FOUND', 'the agent has no store');
+  return agent.use(async (open) => {
+    const results: ActionResult[] = [];
+    const removedKeys: string[] = [];
+    for (const [index, action] of actions.entries()) {
+      context.signal.throwIfAborted();
+      const answer = action.kind === 'unlink-temp' ? await unlinkTemp(open.store, action) : await perform(open, action, { context, index, activeKey });
+      if (answer.key !== null) removedKeys.push(answer.key);
+      results.push(toResult(answer));
+    }
+    if (results.some(({ outcome }) => outcome === 'done')) {
+      open.events.publish({ kind: 'changed', key: '', sessionId: undefined, reason: 'cleanup', row: undefined });
+      // Those who follow one of the sessions look for themselves.
+      for (const key of removedKeys) agent.deps.feed.changed(agent.agentId, key);
+    }
+    const { entriesCount, seq, epoch } = await open.store.info();
+    return ApplyMaintenanceResponse.create({ epoch, storeSeq: seq, results, rowCount: entriesCount });
+  });
+}
+
+interface Occasion {
+  readonly context: CallContext;
+  readonly index: number;
+  readonly activeKey: string | undefined;
+}
+
+type Answer = Pick<ActionAnswer, 'outcome' | 'reason' | 'archivedBytes' | 'freedBytes' | 'archivedAs' | 'key'>;
+
+async function perform(open: OpenAgentStore, action: MaintenanceAction, { context, index, activeKey }: Occasion): Promise<Answer> {
+  const { kind, key, file, expectedSessionId, expectedUpdatedAtMs, expectedSizeBytes, expectedMtimeMs } = action;
+  const asked = { kind, key, file, expectedSessionId, expectedUpdatedAtMs, expectedSizeBytes, expectedMtimeMs, activeKey, actor: actorOf(context) };
+  const row = key === undefined ? undefined : await open.store.entry({ key });
+  // Held by somebody else: nobody waits for that here.
+  if (row?.file !== null && row?.file !== undefined && (await open.store.facts.isLockedByOthers(row.file))) return { ...NOTHING, outcome: 'skipped', reason: 'locked' };
+  try {
+    const outcome = await commitHeld<ActionAnswer>(open, {
+      files: (store) => holdsFor(store, action),
+      request: async (held, store) => {
+        const decided: ActionRequest = { ...asked, held, isLocked: false, transcriptState: await stateFor(store, action) };
+        return { method: 'ApplyMaintenance', context: { ...context, idempotencyKey: actionKey(context, index) }, contentHash: requestHash('ApplyMaintenance', [kind, key ?? '', file ?? '']), plan: (view) => decideAction(decided, view) };
+      },
+    });
+    return outcome.result;
+  } catch (error) {
+    // What concerns this one file alone does not end the batch.
+    if (!(error instanceof SessionError) || !['DAMAGED', 'SESSION_LOCKED', 'VALIDATION', 'ENTRY_CHANGED'].includes(error.reason)) throw error;
+    return { ...NOTHING, outcome: 'skipped', reason: error.reason === 'SESSION_LOCKED' ? 'locked' : error.reason === 'ENTRY_CHANGED' ? 'changed' : 'damaged' };
+  }
+}
+
+const NOTHING = { archivedBytes: 0, freedBytes: 0, archivedAs: null, key: null } as const;
+
+async function holdsFor(store: AgentStore, { kind, key, file }: MaintenanceAction): Promise<HoldRequest[]> {
+  if (kind === 'unlink-archive') return file === undefined ? [] : [{ file, nameOnly: true }];
+  if (kind === 'archive-orphan') return file === undefined ? [] : [{ file, kind: 'deleted' }];
+  const row = key === undefined ? undefined : await store.entry({ key });
+  const named = kind === 'repair-session-file' && file !== undefined ? [{ file, nameOnly: true }] : [];
+  if (row === undefined || row.file === null) return named;
+  const files = kind === 'repair-session-file' ? [] : [row.file, ...sidecarsOf(row.file, row.sessionId ?? '')];
+  return [...named, ...files.map((name): HoldRequest => ({ file: name, kind: 'deleted' }))];
+}
+
+async function stateFor(store: AgentStore, { kind, key }: MaintenanceAction): Promise<ActionRequest['transcriptState']> {
+  if (kind !== 'prune-missing' && kind !== 'repair-session-file') return undefined;
+  const row = key === undefined ? undefined : await store.entry({ key });
+  return row === undefined ? undefined : (await lookAtTranscript(store, row.file, row.sessionId)).state;
+}
+
+/** A repeated request finds each action's own first answer. */
+function actionKey(context: CallContext, index: number): string {
+  return createHash('sha256').update(`${idempotencyKeyOf(context)} action ${String(index)}`).digest('hex');
+}
+
+async function unlinkTemp(store: AgentStore, { file }: MaintenanceAction): Promise<Answer> {
+  const freedBytes = file === undefined ? undefined : await store.facts.removeStaleTemp(file);
+  if (freedBytes === undefined) return { ...NOTHING, outcome: 'skipped', reason: 'changed' };
+  return { ...NOTHING, outcome: 'done', reason: null, freedBytes };
+}
+
+function toResult({ outcome, reason, archivedBytes, freedBytes, archivedAs }: Answer): ActionResult {
+  return ActionResult.create({ outcome, reason: reason ?? undefined, archivedBytes, freedBytes, archivedAs: archivedAs ?? undefined });
+}

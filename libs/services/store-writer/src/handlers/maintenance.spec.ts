@@ -1,0 +1,170 @@
+/** Facts for plans, and actions of plans, through the whole service. */
+import { existsSync, mkdirSync, readFileSync, readdirSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import * as path from 'node:path';
+import { ApplyMaintenanceRequest, MaintenanceAction, ReadFactsRequest, StoreServiceRestoreSessionRequest, type FactFile, type FactRow, type StoreTotals } from '@sessions/contracts';
+import { bench, cleanUpBenches, newStateDir, sessionsDir, type Bench } from '../testing/writer-bench';
+
+cleanUpBenches();
+
+const DAY_MS = 24 * 60 * 60_000;
+const nowMs = Date.now();
+const header = (id: string): string => `${JSON.stringify({ type: 'session', version: 3, id })}\n`;
+const message = `${JSON.stringify({ type: 'message', id: 'aaaaaaaa', parentId: null, message: { role: 'user', content: 'x' } })}\n`;
+
+interface Seed {
+  readonly [key: string]: { readonly sessionId: string; readonly ageDays: number; readonly text?: string; readonly [member: string]: unknown };
+}
+
+async function seeded(seed: Seed, more: Record<string, string> = {}): Promise<Bench> {
+  const stateDir = newStateDir();
+  const dir = sessionsDir(stateDir);
+  mkdirSync(dir, { recursive: true });
+  const entries: Record<string, unknown> = {};
+  for (const [key, { ageDays, text, ...members }] of Object.entries(seed)) {
+    entries[key] = { ...members, updatedAt: nowMs - ageDays * DAY_MS };
+    if (text !== '') writeFileSync(path.join(dir, `${members.sessionId}.jsonl`), text ?? header(members.sessionId) + message);
+  }
+  writeFileSync(path.join(dir, 'sessions.json'), JSON.stringify(entries, null, 2));
+  for (const [name, text] of Object.entries(more)) {
+    writeFileSync(path.join(dir, name), text);
+    utimesSync(path.join(dir, name), new Date(nowMs - 40 * DAY_MS), new Date(nowMs - 40 * DAY_MS));
+  }
+  return bench({ stateDir });
+}
+
+async function facts(made: Bench, members: Partial<ReadFactsRequest>): Promise<{ totals: StoreTotals | undefined; rows: FactRow[]; files: FactFile[] }> {
+  const found: { totals: StoreTotals | undefined; rows: FactRow[]; files: FactFile[] } = { totals: undefined, rows: [], files: [] };
+  for await (const { item } of made.client.readFacts(ReadFactsRequest.create({ agentId: 'main', nowAtMs: nowMs, ...members }))) {
+    if (item?.$case === 'totals') found.totals = item.value;
+    if (item?.$case === 'rows') found.rows.push(...item.value.rows);
+    if (item?.$case === 'files') found.files.push(...item.value.files);
+  }
+  return found;
+}
+
+const apply = (made: Bench, actions: Partial<MaintenanceAction>[], idempotencyKey?: string) =>
+  made.client.applyMaintenance(
+    ApplyMaintenanceRequest.create({ agentId: 'main', planId: 'p', batch: 1, actions: actions.map((action) => MaintenanceAction.create(action)) }),
+    ...(idempotencyKey === undefined ? [] : [{ idempotencyKey }]),
+  );
+
+const of = ({ key, sessionId, updatedAtMs }: FactRow, kind: string): Partial<MaintenanceAction> => ({ kind, key, expectedSessionId: sessionId, expectedUpdatedAtMs: updatedAtMs });
+const names = (made: Bench): string[] => readdirSync(sessionsDir(made.stateDir)).sort();
+
+const STORE: Seed = {
+  'agent:main:main': { sessionId: 's-main', ageDays: 90 },
+  'agent:main:explicit:old': { sessionId: 's-old', ageDays: 60 },
+  'agent:main:explicit:older': { sessionId: 's-older', ageDays: 70 },
+  'agent:main:explicit:young': { sessionId: 's-young', ageDays: 2 },
+  'agent:main:telegram:group:-1': { sessionId: 's-group', ageDays: 80 },
+  'agent:main:explicit:empty': { sessionId: 's-empty', ageDays: 3, text: header('s-empty') },
+  'agent:main:explicit:gone': { sessionId: 's-gone', ageDays: 3, text: '' },
+  'agent:main:explicit:running': { sessionId: 's-running', ageDays: 60, status: 'running' },
+};
+
+describe('facts', () => {
+  it('count everything and give the candidates with their protections, oldest first', async () => {
+    const made = await seeded(STORE);
+    const { totals, rows } = await facts(made, { pruneBeforeAtMs: nowMs - 30 * DAY_MS });
+    expect(totals).toMatchObject({ rowCount: 8, protectedRowCount: 3, refusal: undefined });
+    expect(totals?.totalBytes).toBeGreaterThan(0);
+    expect(rows.map(({ key, protections, candidateFor }) => [key.slice('agent:main:'.length), protections, candidateFor])).toEqual([
+      ['main', ['main'], ['age']],
+      ['telegram:group:-1', ['pointer'], ['age']],
+      ['explicit:older', [], ['age']],
+      ['explicit:running', ['running'], ['age']],
+      ['explicit:old', [], ['age']],
+    ]);
+    expect(rows.every(({ bytes, entryBytes }) => bytes > 0 && (entryBytes ?? 0) > 0)).toBe(true);
+  });
+
+  it('give as many of the oldest free rows as are past the cap', async () => {
+    const made = await seeded(STORE);
+    const { rows } = await facts(made, { maxEntries: 6 });
+    expect(rows.map(({ key }) => key)).toEqual(['agent:main:explicit:older', 'agent:main:explicit:old']);
+  });
+
+  it('say of transcripts what they are, and find files that nothing names', async () => {
+    const made = await seeded(STORE, {
+      'orphan.jsonl': header('orphan') + message,
+      's-old.trajectory.jsonl': '{}\n',
+      'x.jsonl.deleted.2026-01-01T00-00-00.000Z': 'gone\n',
+    });
+    const { rows, files } = await facts(made, { missingRows: true, fileClasses: ['orphan-transcript', 'orphan-trajectory', 'archive-deleted'] });
+    expect(rows.map(({ key, transcriptState }) => [key, transcriptState]).sort()).toEqual([['agent:main:explicit:empty', 'header-only'], ['agent:main:explicit:gone', 'missing']]);
+    expect(files.map(({ name, fileClass }) => [name, fileClass]).sort()).toEqual([['orphan.jsonl', 'orphan-transcript'], ['x.jsonl.deleted.2026-01-01T00-00-00.000Z', 'archive-deleted']]);
+  });
+
+  it('can be left in the middle', async () => {
+    const made = await seeded(STORE);
+    for await (const { item } of made.client.readFacts(ReadFactsRequest.create({ agentId: 'main', nowAtMs: nowMs, maxEntries: 1 }))) {
+      expect(item?.$case).toBe('totals');
+      break;
+    }
+    await made.stop();
+  });
+});
+
+describe('actions', () => {
+  it('archive rows with their files, and each comes back', async () => {
+    const made = await seeded(STORE, { 's-old.trajectory.jsonl': '{}\n' });
+    const { rows } = await facts(made, { pruneBeforeAtMs: nowMs - 30 * DAY_MS });
+    const { results, rowCount } = await apply(made, rows.map((row) => of(row, 'prune-stale')));
+    expect(results.map(({ outcome, reason }) => [outcome, reason])).toEqual([
+      ['skipped', 'protected'],
+      ['skipped', 'protected'],
+      ['done', undefined],
+      ['skipped', 'protected'],
+      ['done', undefined],
+    ]);
+    expect(rowCount).toBe(6);
+    expect(results[4]?.archivedBytes).toBe(rows[4]?.bytes);
+    expect(names(made).filter((name) => name.startsWith('s-old.') && !name.includes('.deleted.'))).toEqual([]);
+    expect(made.events.filter(({ body }) => body?.$case === 'changed').map(({ body, sessionKey }) => [body?.$case === 'changed' && body.value.reason, sessionKey])).toEqual([['cleanup', undefined]]);
+    const back = await made.client.restoreSession(StoreServiceRestoreSessionRequest.create({ agentId: 'main', key: 'agent:main:explicit:old' }));
+    expect(back.restored).toHaveLength(2);
+    expect(readFileSync(path.join(sessionsDir(made.stateDir), 's-old.jsonl'), 'utf8')).toBe(header('s-old') + message);
+  });
+
+  it('are skipped when the row changed since the plan, and answered once', async () => {
+    const made = await seeded(STORE);
+    const { rows } = await facts(made, { pruneBeforeAtMs: nowMs - 30 * DAY_MS });
+    const old = rows.find(({ key }) => key.endsWith(':old')) as FactRow;
+    const stale = { ...of(old, 'prune-stale'), expectedUpdatedAtMs: (old.updatedAtMs ?? 0) - 1 };
+    expect((await apply(made, [stale, { ...of(old, 'prune-stale'), expectedSessionId: 'other' }, { kind: 'prune-stale', key: 'agent:main:none' }, { kind: 'unlink-blob', file: 'skills-prompts/x' }])).results.map(({ reason }) => reason)).toEqual(['changed', 'changed', 'gone', 'unsupported']);
+    const first = await apply(made, [of(old, 'prune-stale')], 'batch-1');
+    expect((await apply(made, [of(old, 'prune-stale')], 'batch-1')).results).toEqual(first.results);
+    await expect(apply(made, Array.from({ length: 201 }, () => stale))).rejects.toMatchObject({ reason: 'VALIDATION' });
+  });
+
+  it('take rows without a conversation, and none that has one', async () => {
+    const made = await seeded(STORE);
+    const { rows } = await facts(made, { missingRows: true, pruneBeforeAtMs: nowMs - 30 * DAY_MS });
+    const byKey = (end: string): FactRow => rows.find(({ key }) => key.endsWith(end)) as FactRow;
+    const { results } = await apply(made, [of(byKey(':empty'), 'prune-missing'), of(byKey(':gone'), 'prune-missing'), of(byKey(':old'), 'prune-missing')]);
+    expect(results.map(({ outcome, reason }) => [outcome, reason])).toEqual([['done', undefined], ['done', undefined], ['skipped', 'changed']]);
+    expect(names(made).some((name) => name.startsWith('s-empty.jsonl.deleted.'))).toBe(true);
+  });
+
+  it('archive orphans, and unlink archives that are old enough and nothing else', async () => {
+    const young = `y.jsonl.deleted.${new Date(nowMs - 60_000).toISOString().replaceAll(':', '-')}`;
+    const old = 'x.jsonl.deleted.2026-01-01T00-00-00.000Z';
+    const made = await seeded(STORE, { 'orphan.jsonl': header('orphan') + message, [old]: 'gone\n', [young]: 'young\n', 'sessions.json.1.01234567-0123-0123-0123-0123456789ab.tmp': 'half' });
+    const dir = sessionsDir(made.stateDir);
+    const size = (name: string): Partial<MaintenanceAction> => ({ file: name, expectedSizeBytes: statSync(path.join(dir, name)).size, expectedMtimeMs: Math.floor(statSync(path.join(dir, name)).mtimeMs) });
+    const { results } = await apply(made, [
+      { kind: 'archive-orphan', ...size('orphan.jsonl') },
+      { kind: 'archive-orphan', ...size('s-old.jsonl') },
+      { kind: 'unlink-archive', ...size(old), expectedSizeBytes: 1 },
+      { kind: 'unlink-archive', ...size(old) },
+      { kind: 'unlink-archive', ...size(young) },
+      { kind: 'unlink-archive', file: 's-old.jsonl' },
+      { kind: 'unlink-archive', file: '../../secret.jsonl.deleted.2026-01-01T00-00-00.000Z' },
+    ]);
+    expect(results.map(({ outcome, reason }) => reason ?? outcome)).toEqual(['done', 'protected', 'changed', 'done', 'not-due', 'unsupported', 'damaged']);
+    expect(results[3]?.freedBytes).toBe(5);
+    expect(existsSync(path.join(dir, old))).toBe(false);
+    expect(existsSync(path.join(dir, young))).toBe(true);
+    expect(names(made).some((name) => name.startsWith('orphan.jsonl.deleted.'))).toBe(true);
+  });
+});

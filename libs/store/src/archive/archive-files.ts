@@ -1,0 +1,60 @@
+/**
+ * Which names in a store's directory are archives, and where a file goes when it is set aside. An
+ * archive stands beside the file that it was, so that its name tells where it belongs.
+ */
+import * as path from 'node:path';
+import { SessionError, archiveName, insideSessionsDir, parseArchiveName, type ArchiveKind } from '@sessions/domain';
+import type { FileSystem } from '../files/file-system';
+
+/** Milliseconds that are tried for a name that nobody has. */
+const NAMES_TRIED_MAX = 10_000;
+
+export interface ArchiveFile {
+  readonly kind: ArchiveKind;
+  /** Name inside the store's directory that the file had. */
+  readonly original: string;
+  /** When it was set aside, by its name. */
+  readonly atMs: number;
+}
+
+/** @returns undefined for every name that is no archive of a store: only such files are ever removed or brought back. */
+export function readArchiveFile(file: string): ArchiveFile | undefined {
+  if (insideSessionsDir(file) !== file) return undefined;
+  const { dir, base } = path.posix.parse(file);
+  const name = parseArchiveName(base);
+  if (name === undefined) return undefined;
+  const original = path.posix.join(dir, name.base);
+  // What a restore would write to must be a name that a transcript or a sidecar can have.
+  return insideSessionsDir(original) === original && /\.(?:jsonl|json)$/.test(original) ? { kind: name.kind, original, atMs: name.atMs } : undefined;
+}
+
+/** A transcript that lines may be appended to; sidecars and archives are written by nobody of this store. */
+export function isLiveTranscript(file: string): boolean {
+  return file.endsWith('.jsonl') && !file.endsWith('.trajectory.jsonl') && readArchiveFile(file) === undefined;
+}
+
+/** @throws VALIDATION */
+export function assertArchiveFile(file: string): ArchiveFile {
+  const archive = readArchiveFile(file);
+  if (archive !== undefined) return archive;
+  throw new SessionError('VALIDATION', 'the name is not that of an archive of this store', { facts: { fileLength: file.length } });
+}
+
+/** @returns the archive name with the first millisecond from `atMs` on that nobody has taken. */
+export async function freeArchiveFile(fs: FileSystem, dir: string, file: string, kind: ArchiveKind, atMs: number): Promise<string> {
+  const { dir: folder, base } = path.posix.parse(file);
+  for (let tried = 0; tried < NAMES_TRIED_MAX; tried += 1) {
+    const name = path.posix.join(folder, archiveName({ base, kind, atMs: atMs + tried }));
+    if (!(await isTaken(fs, path.join(dir, name)))) return name;
+  }
+  throw new SessionError('INTERNAL', `no free archive name within ${NAMES_TRIED_MAX} ms`, { facts: { kind } });
+}
+
+/** A directory or a link takes a name as well. */
+async function isTaken(fs: FileSystem, file: string): Promise<boolean> {
+  try {
+    return (await fs.identify(file)) !== undefined;
+  } catch {
+    return true;
+  }
+}

@@ -1,0 +1,82 @@
+/** What can be brought back: the lines of the archive manifest, newest first, with what became of their files. Reads only. */
+import { constants } from 'node:fs';
+import * as path from 'node:path';
+import type { ArchiveKind, JsonValue } from '@sessions/domain';
+import { hasErrorCode, type FileSystem } from '../files/file-system';
+import type { StoreLayout } from '../files/layout';
+import { byteSourceOf } from '../transcript/byte-source';
+import { linesBackwards } from '../transcript/backward-reader';
+import { isLiveTranscript, readArchiveFile } from './archive-files';
+import { parseManifestLine, type ArchivedFile, type ManifestLine } from './manifest';
+
+export const ARCHIVES_LIMIT_MAX = 1000;
+/** Manifest lines that one page looks at; a page may therefore be empty and have a next one. */
+const LINES_PER_PAGE_MAX = 10_000;
+
+export interface ArchiveQuery {
+  /** Only archives of these keys; absent: all. */
+  readonly keys?: ReadonlySet<string>;
+  /** `nextBefore` of the page before. */
+  readonly before?: number;
+  readonly limit: number;
+}
+
+export interface ListedArchive {
+  readonly kind: ArchiveKind;
+  /** The transcript, or the first file of a line without one; undefined: an entry alone, whose files stayed. */
+  readonly main: ArchivedFile | undefined;
+  /** All files of the line. */
+  readonly files: readonly ArchivedFile[];
+  readonly atMs: number;
+  readonly reason: string;
+  readonly key: string | null;
+  readonly sessionId: string | null;
+  readonly entry?: JsonValue;
+  readonly kept?: ManifestLine['kept'];
+  /** The file stands under that name, with that length; or there is an entry to bring back. */
+  readonly isThere: boolean;
+}
+
+export interface ArchivePage {
+  readonly archives: readonly ListedArchive[];
+  readonly nextBefore?: number;
+}
+
+export async function listArchives(fs: FileSystem, layout: StoreLayout, query: ArchiveQuery): Promise<ArchivePage> {
+  let fd: number;
+  try {
+    fd = await fs.open(layout.manifestFile, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  } catch (error) {
+    if (hasErrorCode(error, 'ENOENT')) return { archives: [] };
+    throw error;
+  }
+  try {
+    const archives: ListedArchive[] = [];
+    let looked = 0;
+    const end = Math.min(query.before ?? Number.MAX_SAFE_INTEGER, await fs.size(fd));
+    for await (const batch of linesBackwards(byteSourceOf(fs, fd), end)) {
+      for (const { content, offset } of batch) {
+        looked += 1;
+        const line = content === undefined ? undefined : parseManifestLine(content.toString('utf8'));
+        const isAsked = query.keys === undefined || (line?.key !== null && line?.key !== undefined && query.keys.has(line.key));
+        const archive = line === undefined || !isAsked ? undefined : await listed(fs, layout, line);
+        if (archive !== undefined) archives.push(archive);
+        if ((archives.length >= query.limit || looked >= LINES_PER_PAGE_MAX) && offset > 0) return { archives, nextBefore: offset };
+      }
+    }
+    return { archives };
+  } finally {
+    await fs.close(fd);
+  }
+}
+
+async function listed(fs: FileSystem, layout: StoreLayout, line: ManifestLine): Promise<ListedArchive | undefined> {
+  const { files, at, reason, key, sessionId, entry, kept } = line;
+  const main = files.find(({ from }) => isLiveTranscript(from)) ?? files[0];
+  // What was only brought back or removed is no archive.
+  if (main === undefined) return line.gone !== undefined || entry === undefined ? undefined : { kind: 'deleted', main, files, atMs: at, reason, key, sessionId, entry, isThere: true };
+  const name = readArchiveFile(main.to);
+  if (name === undefined) return undefined;
+  const found = await fs.identify(path.join(layout.dir, main.to)).catch(() => undefined);
+  return { kind: name.kind, main, files, atMs: at, reason, key, sessionId, ...(entry === undefined ? {} : { entry }), ...(kept === undefined ? {} : { kept }), isThere: found?.size === main.bytes };
+}

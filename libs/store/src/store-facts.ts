@@ -1,0 +1,175 @@
+/**
+ * What maintenance plans are made from: every row in the order of its age, every file of the
+ * directory, every session id that the archive manifest names. Each is read in slices with other work
+ * between them; memory grows with the names of the directory, never with entries or transcripts.
+ */
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import { isTempFileName, type StoreLayout } from './files/layout';
+import { hasErrorCode, type FileSystem } from './files/file-system';
+import { inspectTranscriptLock } from './files/transcript-lock';
+import { parseManifestLine } from './archive/manifest';
+import { linesBackwards } from './transcript/backward-reader';
+import { byteSourceOf } from './transcript/byte-source';
+import type { IndexReader } from './session-index/index-reader';
+import { VISIBILITY, type Visibility } from './session-index/schema';
+
+/** Longest stretch of work without giving way, milliseconds. */
+const SLICE_MS = 10;
+/** Rows read at a time. */
+const ROWS_PER_QUERY = 100;
+/** Files looked at in one go. */
+const STATS_AT_ONCE = 32;
+/** A temp file that is older belongs to nobody. */
+export const TEMP_FILE_MS = 5 * 60_000;
+const TRANSCRIPTS_FOLDER = 'transcripts';
+
+export interface AgedRow {
+  readonly key: string;
+  readonly text: string;
+  readonly sessionId: string | null;
+  readonly file: string | null;
+  /** Null when the entry has none that is a number. */
+  readonly updatedAt: number | null;
+  readonly visibility: Visibility;
+}
+
+export interface DirectoryFile {
+  /** Below the store's directory. */
+  readonly name: string;
+  readonly sizeBytes: number;
+  readonly mtimeMs: number;
+}
+
+export interface StoreFactsParts {
+  readonly fs: FileSystem;
+  readonly layout: StoreLayout;
+  readonly reader: IndexReader;
+  readonly nowMs: () => number;
+  /** Resolves when the index has everything acknowledged. */
+  readonly upToDate: () => Promise<void>;
+}
+
+export class StoreFacts {
+  readonly #parts: StoreFactsParts;
+
+  constructor(parts: StoreFactsParts) {
+    this.#parts = parts;
+  }
+
+  /** All rows, those that no list shows too; oldest first, rows without a time before all others. */
+  async *rows(): AsyncGenerator<AgedRow> {
+    await this.#parts.upToDate();
+    const streams = Object.values(VISIBILITY).map((visibility) => this.#rowsOf(visibility));
+    const heads = streams.map((stream) => stream.next().value as OrderedRow | undefined);
+    let sliceEndsAt = performance.now() + SLICE_MS;
+    for (;;) {
+      let oldest = -1;
+      heads.forEach((head, index) => {
+        if (head !== undefined && (oldest === -1 || head.sortAt < (heads[oldest]?.sortAt ?? 0))) oldest = index;
+      });
+      const row = heads[oldest];
+      if (row === undefined) return;
+      yield row;
+      heads[oldest] = streams[oldest]?.next().value as OrderedRow | undefined;
+      if (performance.now() < sliceEndsAt) continue;
+      await new Promise((resolve) => setImmediate(resolve));
+      sliceEndsAt = performance.now() + SLICE_MS;
+    }
+  }
+
+  /** Regular files directly in the store's directory and in `transcripts/`; links and directories are left out. */
+  async *files(): AsyncGenerator<DirectoryFile> {
+    for (const folder of ['', TRANSCRIPTS_FOLDER]) {
+      let batch: string[] = [];
+      for await (const item of await openDirectory(path.join(this.#parts.layout.dir, folder))) {
+        if (!item.isFile()) continue;
+        batch.push(path.posix.join(folder, item.name));
+        if (batch.length < STATS_AT_ONCE) continue;
+        yield* await this.#look(batch);
+        batch = [];
+      }
+      yield* await this.#look(batch);
+    }
+  }
+
+  /** Session ids that lines of the manifest name. */
+  async *archivedSessionIds(): AsyncGenerator<string> {
+    const { fs: disk, layout } = this.#parts;
+    let fd: number;
+    try {
+      fd = await disk.open(layout.manifestFile, fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW);
+    } catch (error) {
+      if (hasErrorCode(error, 'ENOENT')) return;
+      throw error;
+    }
+    try {
+      for await (const batch of linesBackwards(byteSourceOf(disk, fd), await disk.size(fd))) {
+        for (const { content } of batch) {
+          const line = content === undefined ? undefined : parseManifestLine(content.toString('utf8'));
+          if (line?.sessionId !== null && line?.sessionId !== undefined) yield line.sessionId;
+        }
+      }
+    } finally {
+      await disk.close(fd);
+    }
+  }
+
+  /** True while a living process of somebody else holds the transcript. */
+  async isLockedByOthers(file: string): Promise<boolean> {
+    const { fs: disk, layout, nowMs } = this.#parts;
+    const found = await inspectTranscriptLock(`${path.join(layout.dir, file)}.lock`, { fs: disk, epoch: 0, nowMs });
+    return found.state === 'live' && found.holder?.pid !== process.pid;
+  }
+
+  /** Removes a temp file of the sessions file that nobody wants any more. @returns its bytes; undefined: it is none, or young. */
+  async removeStaleTemp(name: string): Promise<number | undefined> {
+    const { fs: disk, layout, nowMs } = this.#parts;
+    if (!name.startsWith(`${path.basename(layout.sessionsFile)}.`) || name.includes('/') || !isTempFileName(name)) return undefined;
+    const [found] = await this.#look([name]);
+    if (found === undefined || nowMs() - found.mtimeMs <= TEMP_FILE_MS) return undefined;
+    await disk.unlink(path.join(layout.dir, name));
+    return found.sizeBytes;
+  }
+
+  *#rowsOf(visibility: Visibility): Generator<OrderedRow> {
+    let after: { sortAt: number; id: number } | undefined;
+    for (;;) {
+      const rows = this.#parts.reader.oldestRows(visibility, after, ROWS_PER_QUERY);
+      yield* rows;
+      const last = rows.at(-1);
+      if (last === undefined) return;
+      after = last;
+    }
+  }
+
+  async #look(names: readonly string[]): Promise<DirectoryFile[]> {
+    const { fs: disk, layout } = this.#parts;
+    const found = await Promise.all(
+      names.map(async (name) => {
+        const identity = await disk.identify(path.join(layout.dir, name)).catch(() => undefined);
+        return identity === undefined ? [] : [{ name, sizeBytes: identity.size, mtimeMs: Number(identity.mtimeNs / 1_000_000n) }];
+      }),
+    );
+    return found.flat();
+  }
+}
+
+export interface OrderedRow extends AgedRow {
+  readonly id: number;
+  readonly sortAt: number;
+}
+
+async function openDirectory(place: string): Promise<AsyncIterable<fs.Dirent>> {
+  try {
+    const stats = await fs.promises.lstat(place);
+    return stats.isDirectory() ? await fs.promises.opendir(place) : nothing();
+  } catch (error) {
+    if (hasErrorCode(error, 'ENOENT')) return nothing();
+    throw error;
+  }
+}
+
+async function* nothing(): AsyncGenerator<fs.Dirent> {
+  // A store without this folder.
+}
