@@ -13,6 +13,8 @@ export const AFTER_LEASE_MS = 75_000;
 
 const CLIENTS = 4;
 const CONFIG = { agents: { list: AGENTS.map((id) => ({ id })) } };
+/** A longer gap is explained by what the processes logged. */
+const LONG_GAP_MS = 5_000;
 /** Messages that each agent takes before and after each fault. */
 const SOME = 12;
 
@@ -42,7 +44,18 @@ export class Scene {
     await work();
     const tookMs = performance.now() - atMs;
     await this.#recorder.accepts(SOME, withinMs);
-    process.stdout.write(`${name}: took ${Math.round(tookMs)} ms; an agent took no message for at most ${Math.round(this.#recorder.longestGapMs(atMs))} ms\n`);
+    const gapMs = Math.round(this.#recorder.longestGapMs(atMs));
+    if (gapMs > LONG_GAP_MS) this.#sayWhatWasLogged(Date.now() - (performance.now() - atMs));
+    process.stdout.write(`${name}: took ${Math.round(tookMs)} ms; an agent took no message for at most ${gapMs} ms\n`);
+  }
+
+  #sayWhatWasLogged(sinceMs: number): void {
+    for (const [instance, app] of this.system.apps) {
+      for (const line of app.lines()) {
+        const at = Number(line['time']);
+        if (at >= sinceMs) process.stdout.write(`  ${Math.round(at - sinceMs)} ms ${instance}: ${String(line['msg'])} ${JSON.stringify({ ...line, msg: undefined, time: undefined, level: undefined, service: undefined, instance: undefined })}\n`);
+      }
+    }
   }
 
   /** Ends clients and system in order. @returns what is wrong, a line each */

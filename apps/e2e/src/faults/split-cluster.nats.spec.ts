@@ -16,11 +16,11 @@ afterEach(async () => {
 it('keeps every accepted message while each node of the cluster, its leaders among them, is killed and comes back', async () => {
   await scene.begin({ natsUrl: cluster.url, replicas: 3 });
   for (const [index, node] of cluster.nodes.entries()) {
-    await scene.fault(`kill -9 of node ${index + 1}, away for 12 s`, async () => {
+    await scene.fault(`kill -9 of node ${index + 1}, away for 6 s`, async () => {
       await node.kill();
-      await pause(12_000);
+      await pause(6_000);
       await node.restart();
-      await pause(5_000);
+      await pause(4_000);
     });
   }
   await scene.fault('kill -9 of the owner', async () => {
