@@ -82,7 +82,7 @@ it(
         expect(acknowledgedAfterWaking(place, run, before)).toEqual([]);
         expect(readHistory(place.historyFile)).toContainEqual(expect.objectContaining({ t: 'failed', run, reason: 'EPOCH_SUPERSEDED' }));
       }
-      expect(listed(await place.check({ twice: true }))).toBe('');
+      expect(listed(await place.check({ twice: true, afterTakeOver: true }))).toBe('');
     } finally {
       place.remove();
     }

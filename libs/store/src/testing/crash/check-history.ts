@@ -29,6 +29,8 @@ export interface CheckOptions {
   readonly twice?: boolean;
   /** Lines seen at earlier checks; the checker adds what it sees (I9). */
   readonly seenLines?: Set<string>;
+  /** A stopped owner lost the store and woke up. */
+  readonly afterTakeOver?: boolean;
   /** Reports of damage are expected: the files were damaged on purpose. */
   readonly damaged?: boolean;
 }
@@ -54,7 +56,7 @@ export async function checkClosedStore(options: CheckOptions): Promise<Violation
   const transcripts = dumpTranscripts(layout.dir);
   const violations: Violation[] = [...outcomes.wrong.filter((wrong) => options.damaged !== true || !wrong.message.startsWith('recovery reported'))];
   violations.push(...checkTranscripts(transcripts, outcomes));
-  violations.push(...checkArchives(layout, transcripts));
+  violations.push(...checkArchives(layout, transcripts, options.afterTakeOver));
   violations.push(...checkSessionsFile(sessionsFile, outcomes));
   violations.push(...checkFinalEntries(sessionsFile, outcomes, transcripts.map(({ bytes }) => bytes.toString('utf8')).join('')));
   const index = dumpIndex(layout.indexFile);

@@ -47,7 +47,7 @@ export class WorkPlace {
   }
 
   /** Recovers the store and checks every invariant. */
-  check(options: { readonly twice?: boolean; readonly damaged?: boolean } = {}): Promise<Violation[]> {
+  check(options: { readonly twice?: boolean; readonly damaged?: boolean; readonly afterTakeOver?: boolean } = {}): Promise<Violation[]> {
     this.#runs += 1;
     return checkStore({ sessionsFile: this.sessionsFile, historyFile: this.historyFile, run: this.#runs, seenLines: this.#seenLines, ...options });
   }
