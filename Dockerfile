@@ -7,25 +7,30 @@
 # Runs as the user node (uid 1000), with a read-only root: only a store-writer writes, below /state.
 # Builds with docker-compose or: docker build --network=host -t openclaw-sessions .
 
+# The base of every stage: Debian with Node 20. Where the packages' binaries cannot be downloaded, it
+# needs Node's headers below /usr/local/include/node; the official image has them.
+ARG NODE_IMAGE=node:20-bookworm-slim
+
 # The manifests alone: as long as they are the same, the layers that install packages are reused.
-FROM node:20-bookworm-slim AS manifests
+FROM ${NODE_IMAGE} AS manifests
 WORKDIR /app
 COPY . .
 RUN find . -type f ! -name package.json ! -name package-lock.json ! -name .npmrc -delete
 
-FROM node:20-bookworm-slim AS build
-# better-sqlite3 is compiled where no binary can be downloaded, with the headers that the image has.
-ENV npm_config_nodedir=/usr/local
+FROM ${NODE_IMAGE} AS build
 RUN apt-get update \
  && apt-get install -y --no-install-recommends g++ make python3 \
  && rm -rf /var/lib/apt/lists/*
 WORKDIR /app
 COPY --from=manifests /app ./
-RUN --mount=type=cache,target=/root/.npm npm ci
+# better-sqlite3 is compiled where no binary can be downloaded: with the headers that the image has,
+# else with those that npm fetches.
+RUN --mount=type=cache,target=/root/.npm \
+    if [ -e /usr/local/include/node/node.h ]; then export npm_config_nodedir=/usr/local; fi; npm ci
 COPY . .
 RUN --mount=type=cache,target=/app/.nx NX_DAEMON=false npx nx run-many -t build -p cli,router-app,store-writer-app,maintenance-scheduler-app,compaction-worker-app,agent-runner-app
 
-FROM node:20-bookworm-slim AS packages
+FROM ${NODE_IMAGE} AS packages
 WORKDIR /app
 COPY --from=manifests /app ./
 # No scripts run here: the one binary that a script would compile comes from the stage above. The
@@ -34,7 +39,7 @@ RUN --mount=type=cache,target=/root/.npm npm ci --omit=dev --ignore-scripts \
  && rm -rf node_modules/@sessions node_modules/better-sqlite3/deps node_modules/better-sqlite3/src
 COPY --from=build /app/node_modules/better-sqlite3/build/Release/better_sqlite3.node node_modules/better-sqlite3/build/Release/
 
-FROM node:20-bookworm-slim
+FROM ${NODE_IMAGE}
 ENV NODE_ENV=production \
     OPENCLAW_HOME=/state \
     OPENCLAW_STATE_DIR=/state \

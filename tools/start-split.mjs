@@ -3,9 +3,10 @@
  * nats-server, and every app as a process of its own on one state directory.
  *
  * Flags: --port P (the first router's; further ones take the ports behind it), --routers N,
- * --writers N, --nats-port P. The state directory and configuration are those of `npm start`; a
- * first start makes the same minimal configuration. Ctrl-C ends the routers first, then those who
- * work for them, then nats-server, and exits 0.
+ * --writers N, --nats-port P, --no-setup (what is installed and built is taken as it is). The state
+ * directory and configuration are those of `npm start`; a first start makes the same minimal
+ * configuration. Ctrl-C ends the routers first, then those who work for them, then nats-server, and
+ * exits 0.
  */
 import { ROOT, setUpSplit } from './setup.mjs';
 import { Children } from './split/children.mjs';
@@ -33,12 +34,12 @@ function readFlags() {
   let values;
   try {
     const text = { type: 'string' };
-    ({ values } = parseArgs({ options: { port: text, routers: text, writers: text, 'nats-port': text, help: { type: 'boolean' } } }));
+    ({ values } = parseArgs({ options: { port: text, routers: text, writers: text, 'nats-port': text, 'no-setup': { type: 'boolean' }, help: { type: 'boolean' } } }));
   } catch (error) {
     fail(error.message);
   }
   if (values.help) {
-    process.stdout.write('npm run start:split -- [--port P] [--routers N] [--writers N] [--nats-port P]\n\nEvery app as a process of its own over a nats-server, on this machine.\nDefaults: gateway.port of the configuration, 1 router, 2 writers, a free port for NATS.\n');
+    process.stdout.write('npm run start:split -- [--port P] [--routers N] [--writers N] [--nats-port P] [--no-setup]\n\nEvery app as a process of its own over a nats-server, on this machine.\nDefaults: gateway.port of the configuration, 1 router, 2 writers, a free port for NATS.\n--no-setup: neither install nor build; what is there is started.\n');
     process.exit(0);
   }
   const whole = (name, fallback, min, max) => {
@@ -52,13 +53,14 @@ function readFlags() {
     routers: whole('routers', 1, 1, COPIES_MAX),
     writers: whole('writers', 2, 1, COPIES_MAX),
     natsPort: whole('nats-port', undefined, 1, PORT_MAX),
+    isSetUp: values['no-setup'] === true,
   };
 }
 
 const flags = readFlags();
 const natsServer = findNatsServer();
 if (natsServer === undefined) fail(process.env.NATS_SERVER ? `NATS_SERVER is ${process.env.NATS_SERVER}, which cannot be run.` : INSTALL_HINT);
-setUpSplit();
+if (!flags.isSetUp) setUpSplit();
 
 // From what was just built; there is nothing to load before.
 const require = createRequire(path.join(ROOT, 'apps', 'cli', 'package.json'));

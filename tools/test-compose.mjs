@@ -4,16 +4,21 @@
  *
  * A project, passwords and ports of its own, so it stands beside whatever else runs. The writer is
  * killed as its process on the host: `docker kill` would count as the operator's wish and keep it
- * down. Exit 0 when everything held; 1, with what was seen, when not or when there is no engine.
+ * down. NODE_IMAGE names another base image. Exit 0 when everything held; 1, with what was seen, when not or when there is no engine.
  */
 import { ROOT } from './setup.mjs';
 import { freePorts } from './compose/free-ports.mjs';
 import { Compose, findEngine } from './compose/compose.mjs';
+import { NODE_IMAGE, prepareNodeImage } from './compose/node-image.mjs';
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const UP_SECONDS_MAX = 240;
-/** The lease of a writer that died ends after 30 s; its successor needs a moment. */
+/**
+ * A writer that died is taken over within a few seconds: its successor, in another container of the
+ * same machine, sees by the kernel's boot id that the process is gone. On machines of their own it
+ * waits for the lease, 30 s. The bound leaves a loaded machine its time.
+ */
 const TAKEOVER_MS_MAX = 60_000;
 const MESSAGES_BEFORE = 20;
 const MESSAGES_AFTER = 20;
@@ -30,9 +35,12 @@ if (engine.problem !== undefined) {
 }
 seen(`engine ${engine.version}`);
 
+const base = prepareNodeImage(process.env.NODE_IMAGE || NODE_IMAGE);
+if (base.note !== undefined) seen(base.note);
+
 const token = secret();
 const ports = await freePorts(2);
-const variables = { OPENCLAW_GATEWAY_TOKEN: token, GATEWAY_BIND: '127.0.0.1', GATEWAY_PORTS: `${ports[0]}-${ports[1]}` };
+const variables = { OPENCLAW_GATEWAY_TOKEN: token, GATEWAY_BIND: '127.0.0.1', GATEWAY_PORTS: `${ports[0]}-${ports[1]}`, NODE_IMAGE: base.image };
 for (const user of ['ROUTER', 'STORE_WRITER', 'MAINTENANCE_SCHEDULER', 'COMPACTION_WORKER', 'AGENT_RUNNER', 'SETUP', 'SYS']) variables[`NATS_${user}_PASSWORD`] = secret();
 const compose = new Compose({ cwd: ROOT, project: `sessions-test-${process.pid}`, variables });
 

@@ -22,12 +22,14 @@ export function findEngine() {
 }
 
 export class Compose {
-  #cwd;
+  #options;
   #directory;
   #start;
 
   constructor({ cwd, project, variables }) {
-    this.#cwd = cwd;
+    // A variable of the caller's own would come before the file.
+    const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !(name in variables)));
+    this.#options = { cwd, env };
     this.#directory = mkdtempSync(path.join(tmpdir(), 'test-compose-'));
     const file = path.join(this.#directory, 'env');
     writeFileSync(file, Object.entries(variables).map(([name, value]) => `${name}=${value}\n`).join(''), { mode: 0o600 });
@@ -36,7 +38,7 @@ export class Compose {
 
   /** @returns standard output @throws with all that was printed */
   run(args) {
-    const { status, stdout, stderr, error } = docker([...this.#start, ...args], { cwd: this.#cwd });
+    const { status, stdout, stderr, error } = docker([...this.#start, ...args], this.#options);
     if (error !== undefined) throw error;
     if (status !== 0) throw new Error(`docker compose ${args.join(' ')} ended with ${status}:\n${stdout}${stderr}`);
     return stdout;
@@ -72,12 +74,12 @@ export class Compose {
   }
 
   logs() {
-    const { stdout, stderr } = docker([...this.#start, 'logs', '--no-color', '--tail', LOG_LINES], { cwd: this.#cwd });
+    const { stdout, stderr } = docker([...this.#start, 'logs', '--no-color', '--tail', LOG_LINES], this.#options);
     return `${stdout}${stderr}`;
   }
 
   down() {
-    docker([...this.#start, 'down', '-v', '--timeout', '30'], { cwd: this.#cwd });
+    docker([...this.#start, 'down', '-v', '--timeout', '30'], this.#options);
     rmSync(this.#directory, { recursive: true, force: true });
   }
 }

@@ -5,7 +5,8 @@
 import { readdirSync } from 'node:fs';
 import { runCommand } from './support/command';
 import type { Answer } from './support/command';
-import type { Gateway, HttpRequest } from './support/gateway';
+import type { HttpRequest } from './support/door';
+import type { Gateway } from './support/gateway';
 import { connectParams, openSocket } from './support/gateway-socket';
 import type { GatewaySocket } from './support/gateway-socket';
 import { configWith, sessionsDir, useScene } from './support/scene';

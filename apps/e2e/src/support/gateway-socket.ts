@@ -1,7 +1,7 @@
 /** A client of the WebSocket door that can also misbehave: raw frames, frames before `connect`. */
 import { once } from 'node:events';
 import { WebSocket } from 'ws';
-import type { Gateway } from './gateway';
+import type { DoorPlace } from './door';
 
 const ANSWER_TIMEOUT_MS = 15_000;
 
@@ -45,7 +45,7 @@ export const connectParams = ({ token, scopes = ['operator.admin'] }: ConnectOpt
 });
 
 /** Opens a socket and waits for the challenge; says nothing yet. */
-export async function openSocket(gateway: Pick<Gateway, 'url'>): Promise<GatewaySocket> {
+export async function openSocket(gateway: Pick<DoorPlace, 'url'>): Promise<GatewaySocket> {
   const socket = new WebSocket(gateway.url.replace('http:', 'ws:'), { perMessageDeflate: false });
   const frames: Frame[] = [];
   const waiting = new Set<() => void>();
@@ -101,7 +101,7 @@ export async function openSocket(gateway: Pick<Gateway, 'url'>): Promise<Gateway
 }
 
 /** Opens a socket and shakes hands. @throws when the gateway refuses */
-export async function connectSocket(gateway: Pick<Gateway, 'url' | 'token'>, options: ConnectOptions = {}): Promise<GatewaySocket> {
+export async function connectSocket(gateway: Pick<DoorPlace, 'url' | 'token'>, options: ConnectOptions = {}): Promise<GatewaySocket> {
   const socket = await openSocket(gateway);
   await socket.call('connect', connectParams({ token: gateway.token, ...options }));
   return socket;

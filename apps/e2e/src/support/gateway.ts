@@ -5,40 +5,18 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { LAUNCHER, environmentOf } from './command';
+import { doorAt } from './door';
+import type { Door } from './door';
 
 /** A loaded machine takes its time; a gateway that says nothing for longer does not start. */
 const START_TIMEOUT_MS = 30_000;
 /** Longer than the gateway's own bound for draining. */
 const STOP_TIMEOUT_MS = 20_000;
-const REQUEST_TIMEOUT_MS = 15_000;
 
-export interface HttpAnswer {
-  readonly status: number;
-  readonly text: string;
-  /** The text as JSON; undefined when it is none. */
-  readonly json: Record<string, unknown> | undefined;
-}
-
-export interface HttpRequest {
-  readonly method?: string;
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: string | Uint8Array;
-  /** undefined: the gateway's own token; null: no credentials. */
-  readonly token?: string | null;
-}
-
-export interface Gateway {
+export interface Gateway extends Door {
   readonly pid: number;
-  /** `http://127.0.0.1:<port>` */
-  readonly url: string;
-  /** `127.0.0.1:<port>` of the gRPC door; undefined when it was not asked for. */
-  readonly grpc: string | undefined;
-  readonly token: string;
   /** All that it has written so far, both streams. */
   printed(): string;
-  http(path: string, request?: HttpRequest): Promise<HttpAnswer>;
-  /** `POST /v1/messages`. @returns undefined when the connection ended without an answer, or the gateway is going away */
-  send(envelope: Readonly<Record<string, unknown>>): Promise<HttpAnswer | undefined>;
   /** No warning, no clean-up: what a power cut leaves of a process. */
   kill(): Promise<void>;
   /** SIGTERM: it finishes what it has begun. @returns its exit code */
@@ -91,33 +69,10 @@ export async function startGateway(stateDir: string, { token, args = [], env, on
     }
   });
 
-  const http = async (path: string, { method = 'GET', headers = {}, body, token: other }: HttpRequest = {}): Promise<HttpAnswer> => {
-    const credentials: Record<string, string> = other === null ? {} : { authorization: `Bearer ${other ?? token}` };
-    const response = await fetch(`${url}${path}`, {
-      method,
-      headers: { 'content-type': 'application/json', ...credentials, ...headers },
-      ...(body !== undefined && { body }),
-      signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
-    });
-    const text = await response.text();
-    return { status: response.status, text, json: jsonOf(text) };
-  };
-
   return {
     pid: child.pid ?? 0,
-    url,
-    grpc: /gRPC on (127\.0\.0\.1:\d+)/u.exec(printed)?.[1],
-    token,
+    ...doorAt({ url, grpc: /gRPC on (127\.0\.0\.1:\d+)/u.exec(printed)?.[1], token }),
     printed: () => printed,
-    http,
-    async send(envelope) {
-      try {
-        const answer = await http('/v1/messages', { method: 'POST', body: JSON.stringify(envelope) });
-        return answer.status === 503 ? undefined : answer;
-      } catch {
-        return undefined;
-      }
-    },
     kill,
     async stop() {
       const timer = setTimeout(() => child.kill('SIGKILL'), STOP_TIMEOUT_MS);
@@ -127,12 +82,4 @@ export async function startGateway(stateDir: string, { token, args = [], env, on
       return code;
     },
   };
-}
-
-function jsonOf(text: string): Record<string, unknown> | undefined {
-  try {
-    return JSON.parse(text) as Record<string, unknown>;
-  } catch {
-    return undefined;
-  }
 }

@@ -5,6 +5,7 @@
 import { cpSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import type { DoorPlace } from './door';
 import { startGateway } from './gateway';
 import type { Gateway, GatewayOptions } from './gateway';
 import { connectSocket } from './gateway-socket';
@@ -20,7 +21,7 @@ export interface Scene {
   /** A copy of a recorded state directory. */
   fixture(name: string): string;
   gateway(stateDir: string, options?: Partial<GatewayOptions>): Promise<Gateway>;
-  socket(gateway: Gateway, options?: ConnectOptions): Promise<GatewaySocket>;
+  socket(door: DoorPlace, options?: ConnectOptions): Promise<GatewaySocket>;
   /** Runs before the directories are removed. */
   onEnd(action: () => void | Promise<void>): void;
 }
@@ -54,8 +55,8 @@ export function useScene(until: 'each' | 'all' = 'each'): Scene {
     },
     gateway: (stateDir, options = {}) =>
       startGateway(stateDir, { token: TOKEN, ...options, onSpawn: (end) => ends.push(end) }),
-    async socket(gateway, options = {}) {
-      const socket = await connectSocket(gateway, options);
+    async socket(door, options = {}) {
+      const socket = await connectSocket(door, options);
       ends.push(() => socket.close());
       return socket;
     },

@@ -16,6 +16,8 @@ export interface SplitApp {
   readonly pid: number;
   /** Of its HTTP door; the router only. */
   readonly port: number | undefined;
+  /** Of its gRPC door; the router only, when SESS_GRPC_PORT asked for one. */
+  readonly grpcPort: number | undefined;
   readonly probesUrl: string;
   /** Its log lines so far. */
   lines(): readonly Readonly<Record<string, unknown>>[];
@@ -55,6 +57,7 @@ export async function startApp(app: AppName, stateDir: string, natsUrl: string, 
   return {
     pid: child.pid ?? 0,
     port: portOf('router is listening'),
+    grpcPort: portOf('gRPC is served'),
     probesUrl: `http://127.0.0.1:${String(portOf('probes are served'))}`,
     lines,
     isRunning: () => child.exitCode === null && child.signalCode === null,

@@ -133,6 +133,7 @@ export function createRouter(deps: RouterDeps): Router {
         throw error;
       }
       logger.info('router is listening', { port: http.address().port });
+      if (grpc !== undefined && deps.grpcListen !== undefined) logger.info('gRPC is served', { port: grpc.address().port });
     },
     async drain() {
       sockets.drain();
