@@ -26,6 +26,7 @@ export class CheckpointSchedule {
   #last: LastCheckpoint | undefined;
   #lastEndedAt: number;
   #timer: NodeJS.Timeout | undefined;
+  #isHeld = false;
 
   constructor(options: CheckpointScheduleOptions) {
     this.#options = options;
@@ -36,13 +37,15 @@ export class CheckpointSchedule {
   ask(soon = false): void {
     const { delayMs, monotonicMs, journal, mayRun } = this.#options;
     if (!mayRun() || (this.#timer !== undefined && !soon)) return;
-    const urgent = soon || journal.keptBytes > JOURNAL_BYTES_MAX;
+    // A journal that must be kept for a transcript is not shortened by hurrying.
+    const urgent = soon || (journal.keptBytes > JOURNAL_BYTES_MAX && !this.#isHeld);
     const earliestAt = this.#lastEndedAt + checkpointSpacingMs(this.#last, delayMs);
     this.#runIn(urgent ? 0 : Math.max(delayMs, earliestAt - monotonicMs()));
   }
 
   /** A checkpoint, whoever asked for it, is over. @param report undefined when it failed */
-  ended(report: LastCheckpoint | undefined): void {
+  ended(report: (LastCheckpoint & { readonly heldFromSeq?: number }) | undefined): void {
+    this.#isHeld = report?.heldFromSeq !== undefined;
     this.#last = report ?? this.#last;
     this.#lastEndedAt = this.#options.monotonicMs();
   }

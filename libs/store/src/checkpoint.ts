@@ -2,11 +2,12 @@
  * When a checkpoint is due, and its order of syncs:
  *
  *     the index has everything acknowledged → snapshot → temp file (synced every MiB) → sync the
- *     touched transcripts → is sessions.json still the one we know? → rename → sync the directory →
- *     the index remembers the new identity → recycle the segments (and end the current one, if it
+ *     touched transcripts → is sessions.json still the one we know? → the index is told which file
+ *     comes → rename → sync the directory → the index remembers the new identity → recycle the segments (and end the current one, if it
  *     is large, for the next checkpoint)
  *
- * Dying between any two steps loses nothing: the journal goes last.
+ * Dying between any two steps loses nothing: the journal goes last, and what a transcript that cannot
+ * be written lacks stays in it.
  */
 import { randomUUID } from 'node:crypto';
 import { SessionError } from '@sessions/domain';
@@ -54,6 +55,8 @@ export interface CheckpointParts {
 }
 
 export interface CheckpointReport {
+  /** Set while the journal keeps lines of a transcript that cannot be written: its first sequence. */
+  readonly heldFromSeq?: number;
   readonly seq: number;
   readonly bytes: number;
   readonly entriesCount: number;
@@ -80,8 +83,10 @@ export async function runCheckpoint(parts: CheckpointParts): Promise<CheckpointR
     });
     // Only a checkpoint that came through frees anything: one that fails must not eat the disk.
     parts.journal.seal();
-    if (indexDurable) await parts.journal.recycleThrough(Math.min(seq, written.seq));
-    return { seq: written.seq, bytes: written.bytes, entriesCount: written.entriesCount, durationMs: parts.monotonicMs() - startedAt };
+    const { heldFromSeq = Number.MAX_SAFE_INTEGER } = written;
+    if (indexDurable) await parts.journal.recycleThrough(Math.min(seq, written.seq, heldFromSeq - 1));
+    const held = written.heldFromSeq === undefined ? {} : { heldFromSeq: written.heldFromSeq };
+    return { seq: written.seq, bytes: written.bytes, entriesCount: written.entriesCount, durationMs: parts.monotonicMs() - startedAt, ...held };
   }
 }
 
@@ -90,34 +95,39 @@ async function writeTemp(
   parts: CheckpointParts,
   tempFile: string,
   seq: number,
-): Promise<{ seq: number; bytes: number; entriesCount: number } | undefined> {
+): Promise<{ seq: number; bytes: number; entriesCount: number; heldFromSeq: number | undefined } | undefined> {
   const { fs, layout, edits } = parts;
+  const { known } = edits;
   try {
     const written = await parts.worker.call('writeCheckpoint', { seq, tempFile, nowMs: parts.nowMs() });
     // A line that has no room is no sync that failed: this checkpoint fails, and the store goes on.
-    const touched = await parts.transcripts.settleTouched();
-    await believeSync(layout.dir, parts.transcripts.sync(touched));
-    parts.fence();
-    if (!(await edits.isUnchanged())) {
-      await fs.unlink(tempFile);
-      await edits.lookNow();
-      return undefined;
-    }
-    if (edits.blocked) {
-      throw new SessionError('STORE_UNREADABLE', `${layout.sessionsFile} is not a regular file`, {
-        facts: { path: layout.sessionsFile },
-        hint: 'move it away; the sessions file is written again from the index',
-      });
-    }
-    edits.pause(true);
+    const { files, heldFromSeq } = await parts.transcripts.settleTouched();
+    await believeSync(layout.dir, parts.transcripts.sync(files));
+    await edits.pause();
     try {
+      // Merged since the snapshot or about to be: the snapshot lacks it either way.
+      if (edits.known !== known || !(await edits.isUnchanged())) {
+        await fs.unlink(tempFile);
+        await edits.lookNow();
+        return undefined;
+      }
+      if (edits.blocked) {
+        throw new SessionError('STORE_UNREADABLE', `${layout.sessionsFile} is not a regular file`, {
+          facts: { path: layout.sessionsFile },
+          hint: 'move it away; the sessions file is written again from the index',
+        });
+      }
+      // Renaming changes none of it. Whoever dies before `finishCheckpoint` knows its own file again.
+      const identity = await fs.identify(tempFile);
+      await parts.worker.call('announceCheckpoint', { identity });
+      parts.fence();
       await fs.rename(tempFile, layout.sessionsFile);
       await believeSync(layout.dir, fs.syncDirectory(layout.dir));
-      edits.setKnown(await fs.identify(layout.sessionsFile));
+      edits.setKnown(identity);
     } finally {
-      edits.pause(false);
+      edits.resume();
     }
-    return written;
+    return { ...written, heldFromSeq };
   } catch (error) {
     await fs.unlink(tempFile).catch(() => undefined);
     throw error;

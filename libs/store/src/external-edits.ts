@@ -45,8 +45,14 @@ export class ExternalEdits {
     this.#known = identity;
   }
 
-  pause(paused: boolean): void {
-    this.#paused = paused;
+  /** From now on no look begins, and the one under way is over: it would take what we put there for somebody else's. */
+  async pause(): Promise<void> {
+    this.#paused = true;
+    await this.#checking?.catch(() => undefined);
+  }
+
+  resume(): void {
+    this.#paused = false;
   }
 
   /** True when a look is due; callers that find it false need not await anything. */

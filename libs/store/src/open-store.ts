@@ -15,7 +15,7 @@ import { acquireOwnership, type StoreOwnership } from './files/owner-file';
 import { startTicksOf } from './files/process-identity';
 import { quarantineCopy } from './files/quarantine';
 import { assertRealDirectories } from './files/real-directories';
-import { sweepDirectory } from './files/sweep-directory';
+import { disarmFormerOwner, sweepDirectory } from './files/sweep-directory';
 import type { LockReport } from './files/transcript-lock';
 import { IndexWorkerClient } from './index-worker-client';
 import type { JournalRecord } from './journal/codec';
@@ -23,7 +23,7 @@ import { Journal } from './journal/journal';
 import { readJournal, type ReplayedJournal } from './journal/replay';
 import { SegmentPool } from './journal/segment-pool';
 import { PendingEntries } from './pending-entries';
-import { appendedFiles, replayEntries, replayTranscripts } from './recovery';
+import { appendedFiles, replayEntries, replayTranscripts, type ReplayedTranscripts } from './recovery';
 import { IndexReader } from './session-index/index-reader';
 import type { IndexChange, OpenIndexReply, StoreNotice } from './session-index/worker-protocol';
 import { TranscriptFiles, type WriteLockSettings } from './transcript/transcript-files';
@@ -93,6 +93,9 @@ export async function openStore(options: OpenStoreOptions): Promise<AgentStore> 
 
 async function openOwned(options: OpenStoreOptions, disk: FileSystem, layout: StoreLayout, ownership: StoreOwnership, notices: StoreNotice[]): Promise<AgentStore> {
   const nowMs = (): number => options.clock.nowMs();
+  await disarmFormerOwner({ fs: disk, layout, former: ownership.former });
+  const pool = new SegmentPool(disk, layout.ownDir, ownership.record.epoch);
+  await pool.removeInherited();
   // Read again now that the store is ours: the last owner may have written until a moment ago.
   const replayed = await readJournal(disk, layout.ownDir);
   for (const damage of replayed.damage) {
@@ -125,8 +128,9 @@ async function openOwned(options: OpenStoreOptions, disk: FileSystem, layout: St
     const reader = new IndexReader(layout.indexFile, options.agentId, options.nativeBinding);
     const partial = !opened.writable && options.acceptPartial !== true;
     if (partial) worker.startAt(Math.max(replayed.lastSeq, opened.appliedSeq));
-    else notices.push(...(await replay(replayed, opened, { options, disk, layout, worker, reader })));
-    store = assemble({ options, disk, layout, ownership, worker, reader, replayed, opened, notices, writable: !partial });
+    const replay = partial ? undefined : await replayJournal(replayed, opened, { options, disk, layout, worker, reader });
+    notices.push(...(replay?.notices ?? []));
+    store = assemble({ options, disk, layout, ownership, pool, worker, reader, replayed, opened, notices, writable: !partial, unwritten: replay?.unwritten ?? new Map() });
     for (const notice of [...notices]) options.onNotice?.(notice);
     if (!partial && (opened.rewriteDue || !opened.writable)) store.rewriteSessionsFile();
     else if (store.isCheckpointDue) store.scheduleCheckpoint();
@@ -145,9 +149,9 @@ interface Opening {
   readonly reader: IndexReader;
 }
 
-async function replay(replayed: ReplayedJournal, opened: OpenIndexReply, opening: Opening): Promise<StoreNotice[]> {
+async function replayJournal(replayed: ReplayedJournal, opened: OpenIndexReply, opening: Opening): Promise<ReplayedTranscripts> {
   const { options, disk, layout, worker, reader } = opening;
-  const notices = await replayTranscripts(replayed.records, {
+  const transcripts = await replayTranscripts(replayed.records, {
     fs: disk,
     layout,
     nowMs: options.clock.nowMs(),
@@ -157,7 +161,7 @@ async function replay(replayed: ReplayedJournal, opened: OpenIndexReply, opening
   const behind = replayed.records.filter((record) => record.seq > opened.appliedSeq);
   // Facts go with the first batch: pushed alone behind the last one they would wait for the next mutation.
   const facts: IndexChange[] = [];
-  for (const file of appendedFiles(behind)) facts.push({ kind: 'transcript', file, tail: await worker.call('scanTranscript', { file }) });
+  for (const file of appendedFiles(behind)) if (!transcripts.unwritten.has(file)) facts.push({ kind: 'transcript', file, tail: await worker.call('scanTranscript', { file }) });
   for (let index = 0; index < behind.length; index += REPLAY_BATCH) {
     const batch = behind.slice(index, index + REPLAY_BATCH);
     const lastSeq = (batch[batch.length - 1] as JournalRecord).seq;
@@ -170,18 +174,20 @@ async function replay(replayed: ReplayedJournal, opened: OpenIndexReply, opening
     worker.push([], replayed.lastSeq);
     await worker.reached(replayed.lastSeq);
   }
-  return notices;
+  return transcripts;
 }
 
 interface Assembly extends Opening {
   readonly ownership: StoreOwnership;
+  readonly pool: SegmentPool;
   readonly replayed: ReplayedJournal;
   readonly opened: OpenIndexReply;
   readonly notices: StoreNotice[];
   readonly writable: boolean;
+  readonly unwritten: ReplayedTranscripts['unwritten'];
 }
 
-function assemble({ options, disk, layout, ownership, worker, reader, replayed, opened, notices, writable }: Assembly): AgentStore {
+function assemble({ options, disk, layout, ownership, pool, worker, reader, replayed, opened, notices, writable, unwritten }: Assembly): AgentStore {
   const nowMs = (): number => options.clock.nowMs();
   const monotonicMs = (): number => performance.now();
   const notice = (found: StoreNotice): void => {
@@ -193,7 +199,6 @@ function assemble({ options, disk, layout, ownership, worker, reader, replayed, 
   let checking: Promise<void> = Promise.resolve();
   // Made anew just now, or left by an owner that closed in order.
   let isIndexSound = opened.closedCleanly || (opened.origin !== 'current' && opened.origin !== 'merged-edits');
-  const pool = new SegmentPool(disk, layout.ownDir, ownership.record.epoch);
   const journal = new Journal({
     fs: disk,
     pool,
@@ -257,7 +262,7 @@ function assemble({ options, disk, layout, ownership, worker, reader, replayed, 
     isIndexSound: () => isIndexSound,
     onClose: async () => {
       background.abort();
-      await checking;
+      await Promise.all([checking, sweeping]);
     },
   });
   if (!isIndexSound) {
@@ -266,8 +271,9 @@ function assemble({ options, disk, layout, ownership, worker, reader, replayed, 
       isIndexSound = sound;
     });
   }
-  void sweepDirectory({ fs: disk, layout, epoch: ownership.record.epoch, former: ownership.former, nowMs, onLockReport: lockReport, signal: background.signal });
-  void pool.removeInherited().then(() => pool.prepare(), () => undefined);
+  const sweeping = sweepDirectory({ fs: disk, layout, epoch: ownership.record.epoch, former: ownership.former, nowMs, onLockReport: lockReport, signal: background.signal });
+  pool.prepare();
+  for (const [file, lines] of unwritten) transcripts.resume(file, lines);
   return store;
 }
 

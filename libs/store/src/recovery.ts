@@ -57,14 +57,32 @@ export interface ReplayTranscriptsOptions {
   readonly rewriteAll: boolean;
 }
 
-/** @returns what was repaired. @throws the file system's error when a transcript cannot be written. */
-export async function replayTranscripts(records: readonly JournalRecord[], options: ReplayTranscriptsOptions): Promise<StoreNotice[]> {
+export interface ReplayedTranscripts {
+  /** What was repaired, and what could not be. */
+  readonly notices: readonly StoreNotice[];
+  /** Lines of transcripts that cannot be written now; the journal keeps them. */
+  readonly unwritten: ReadonlyMap<string, readonly { readonly seq: number; readonly offset: number; readonly bytes: Buffer }[]>;
+}
+
+/** Errors of one file; a full or failing disk is no reason to open the store without its lines. */
+const ONE_FILE_ONLY = ['EACCES', 'EPERM', 'EISDIR', 'ELOOP', 'ENOTREG'] as const;
+
+/** @throws the file system's error when the disk cannot be written. */
+export async function replayTranscripts(records: readonly JournalRecord[], options: ReplayTranscriptsOptions): Promise<ReplayedTranscripts> {
   const notices: StoreNotice[] = [];
+  const unwritten = new Map<string, { seq: number; offset: number; bytes: Buffer }[]>();
   for (const [file, appends] of placeAppends(records)) {
-    const repaired = await replayOne(file, appends, options);
-    if (repaired !== undefined) notices.push(repaired);
+    try {
+      const repaired = await replayOne(file, appends, options);
+      if (repaired !== undefined) notices.push(repaired);
+    } catch (error) {
+      if (!hasErrorCode(error, ...ONE_FILE_ONLY)) throw error;
+      const fullPath = path.join(options.layout.dir, file);
+      notices.push({ kind: 'damage', message: 'a transcript cannot be written; its last lines are in the journal only', path: fullPath, count: appends.length });
+      unwritten.set(file, appends.map(({ seq, offset, op }) => ({ seq, offset, bytes: op.bytes })));
+    }
   }
-  return notices;
+  return { notices, unwritten };
 }
 
 async function replayOne(file: string, appends: readonly Placed[], options: ReplayTranscriptsOptions): Promise<StoreNotice | undefined> {

@@ -8,7 +8,7 @@ import { SessionError } from '@sessions/domain';
 import type { ExternalEdits } from './external-edits';
 import { hasErrorCode, type FileSystem } from './files/file-system';
 import type { StoreLayout } from './files/layout';
-import { assertRealDirectory } from './files/real-directories';
+import { assertStandingDirectory } from './files/real-directories';
 import type { IndexWorkerClient } from './index-worker-client';
 import type { Journal } from './journal/journal';
 import type { IndexedEntry, IndexReader, ListQuery as IndexQuery } from './session-index/index-reader';
@@ -223,7 +223,7 @@ export class StoreReads {
     const { fs, layout, worker } = this.#parts;
     let fd: number;
     const fullPath = path.join(layout.dir, file);
-    await assertRealDirectory(path.dirname(fullPath));
+    await assertStandingDirectory(path.dirname(fullPath));
     try {
       fd = await fs.open(fullPath, constants.O_RDONLY | constants.O_NOFOLLOW);
     } catch (error) {

@@ -51,9 +51,7 @@ it(
   TIMEOUT_MS,
 );
 
-// Open: about once in thirty rounds under load an operation of the stopped owner is acknowledged as new
-// by both. Needs a lock file taken away from a living owner, which one process never does; runs when asked for.
-(process.env['CRASH_TAKE_OVERS'] === undefined ? it.skip : it)(
+it(
   'fences an owner that was stopped while another took the store over',
   async () => {
     const place = new WorkPlace('fence');

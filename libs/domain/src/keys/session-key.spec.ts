@@ -67,17 +67,25 @@ describe('normaliseSessionKey', () => {
 });
 
 describe('lookupCandidates', () => {
-  it('tries the key as given, its lower case, then the other word for direct chats', () => {
+  it('tries the key as given, its lower case, the other word for direct chats, then all without their agent', () => {
     expect(lookupCandidates(' agent:main:Telegram:dm:A1 ')).toEqual([
       'agent:main:Telegram:dm:A1',
       'agent:main:telegram:dm:a1',
       'agent:main:Telegram:direct:A1',
       'agent:main:telegram:direct:a1',
+      'Telegram:dm:A1',
+      'telegram:dm:a1',
+      'Telegram:direct:A1',
+      'telegram:direct:a1',
     ]);
   });
 
+  it('never takes the shared keys for those of an agent', () => {
+    expect(lookupCandidates('agent:main:global')).toEqual(['agent:main:global']);
+  });
+
   it('never swaps a word inside an identifier', () => {
-    expect(lookupCandidates('agent:main:matrix:channel:x:dm:y')).toEqual(['agent:main:matrix:channel:x:dm:y']);
+    expect(lookupCandidates('agent:main:matrix:channel:x:dm:y')).toEqual(['agent:main:matrix:channel:x:dm:y', 'matrix:channel:x:dm:y']);
   });
 });
 

@@ -204,13 +204,22 @@ function foldAround(parsed: ParsedKey): string {
 
 /**
  * Spellings under which a row for `key` may be stored, best first, without repetition: the key as
- * given, its normal form, all of it in lower case, then the same with `dm` and `direct` swapped.
+ * given, its normal form, all of it in lower case, then the same with `dm` and `direct` swapped, then
+ * all of these without their agent, as older releases wrote them.
  */
 export function lookupCandidates(key: string): readonly SessionKey[] {
   const exact = key.trim();
   const spellings = [exact, normaliseSessionKey(exact), exact.toLowerCase()];
   const swapped = spellings.map(swapDirectWord).filter((spelling) => spelling !== undefined);
-  return [...new Set([...spellings, ...swapped])] as SessionKey[];
+  const whole = [...spellings, ...swapped];
+  const bare = whole.map(withoutAgent).filter((spelling) => spelling !== undefined);
+  return [...new Set([...whole, ...bare])] as SessionKey[];
+}
+
+/** Undefined for a key that names no agent, and where the rest would mean one of the shared keys. */
+function withoutAgent(key: string): string | undefined {
+  const rest = /^agent:[^:]*:(.+)$/s.exec(key)?.[1];
+  return rest === undefined || rest === 'global' || rest === 'unknown' ? undefined : rest;
 }
 
 function swapDirectWord(key: string): string | undefined {

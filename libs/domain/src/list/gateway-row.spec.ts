@@ -74,6 +74,11 @@ describe('toGatewayRow', () => {
     expect(gatewayRow({ totalTokens: 4 })).toMatchObject({ totalTokens: 4, totalTokensFresh: true });
   });
 
+  it('shows a key of an older release under its agent, and the shared keys as they are', () => {
+    const shown = (key: string) => toGatewayRow(SessionRow.create({ key, agentId: 'ops' }), DEFAULTS)['key'];
+    expect(['main', 'telegram:123', 'global', 'unknown', 'agent:ops:main'].map(shown)).toEqual(['agent:ops:main', 'agent:ops:telegram:123', 'global', 'unknown', 'agent:ops:main']);
+  });
+
   it('lists children only where there are some', () => {
     expect(gatewayRow({})).not.toHaveProperty('childSessions');
     expect(toGatewayRow(SessionRow.create({ key: 'k', childSessionKeys: ['c'] }), DEFAULTS)).toMatchObject({ childSessions: ['c'] });

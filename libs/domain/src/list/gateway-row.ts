@@ -34,12 +34,14 @@ const FAST_AUTO_ON_SECONDS = 60;
 /** What a row shows of its newest compaction checkpoint (measured). */
 const CHECKPOINT_MEMBERS = ['checkpointId', 'createdAt', 'reason'] as const;
 
+const SHARED_KEYS: ReadonlySet<string> = new Set(['global', 'unknown']);
+
 /** Pure; titles and previews are added by whoever has read them. */
 export function toGatewayRow(row: SessionRow, defaults: GatewayRowDefaults): Record<string, JsonValue> {
   const { provider: modelProvider, model } = shownModel(row, defaults);
   const hasTotal = row.totalTokens !== undefined && row.totalTokens >= 0;
   return withoutAbsent({
-    key: row.key,
+    key: shownKey(row),
     kind: gatewayRowKind(row.key, row.chatType === undefined ? {} : { chatType: row.chatType }),
     label: row.label,
     displayName: displayNameOf(row),
@@ -99,6 +101,11 @@ export function toGatewayRow(row: SessionRow, defaults: GatewayRowDefaults): Rec
     hasActiveRun: row.hasActiveRun ?? false,
     messageCount: row.messageCount,
   });
+}
+
+/** Keys of older releases stand without their agent; they are shown, and found, under it (measured). */
+function shownKey({ key, agentId }: SessionRow): string {
+  return key.startsWith('agent:') || SHARED_KEYS.has(key) ? key : `agent:${agentId}:${key}`;
 }
 
 /** Providers that are programs: their models are shown under the agent's own provider (measured). */

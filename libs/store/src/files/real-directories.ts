@@ -27,6 +27,16 @@ export async function assertRealDirectory(directory: string): Promise<void> {
   });
 }
 
+/** A directory of an opened store: it was there. @throws as `assertRealDirectory`; STORE_UNREADABLE when it is gone. */
+export async function assertStandingDirectory(directory: string): Promise<void> {
+  await assertRealDirectory(directory);
+  if ((await lstatIfThere(directory)) !== undefined) return;
+  throw new SessionError('STORE_UNREADABLE', `${directory} is gone`, {
+    facts: { path: directory },
+    hint: 'put the directory back; the store goes on by itself',
+  });
+}
+
 async function lstatIfThere(file: string): Promise<Stats | undefined> {
   try {
     return await fs.lstat(file);

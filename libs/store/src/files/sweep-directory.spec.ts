@@ -5,7 +5,7 @@ import * as path from 'node:path';
 import { nodeFileSystem } from './file-system';
 import { storeLayout, tempFileFor } from './layout';
 import type { OwnerRecord } from './owner-file';
-import { sweepDirectory } from './sweep-directory';
+import { disarmFormerOwner, sweepDirectory } from './sweep-directory';
 
 const UUID = '7f0c0000-0000-4000-8000-00000000000f';
 const MINUTES_MS = 60_000;
@@ -60,5 +60,31 @@ describe('the sweep of a store directory', () => {
     const journal = plant('.store/journal-00000001-0000000000000001.log');
     plant(tempFileFor('.store/a.jsonl.lock', deadPid(), UUID));
     expect(await sweep()).toEqual([journal, living].sort());
+  });
+
+  describe('before a store is taken from an owner that may be alive', () => {
+    const disarm = (former: Partial<OwnerRecord>): Promise<void> =>
+      disarmFormerOwner({ fs: nodeFileSystem, layout: storeLayout('main', path.join(top, 'sessions.json')), former: former as OwnerRecord });
+    const left = (): string[] => fs.readdirSync(top).filter((name) => name.endsWith('.tmp')).sort();
+
+    it('takes its snapshots, so that it renames none over ours when it wakes', async () => {
+      plant(tempFileFor('sessions.json', process.ppid, UUID));
+      const foreign = plant(tempFileFor('sessions.json', process.pid, UUID));
+      await disarm({ pid: process.ppid, host: hostname(), startTicks: null });
+      expect(left()).toEqual([foreign]);
+    });
+
+    it('does so for one of another machine, of which nobody here knows', async () => {
+      plant(tempFileFor('sessions.json', 1, UUID));
+      await disarm({ pid: 1, host: 'elsewhere', startTicks: null });
+      expect(left()).toEqual([]);
+    });
+
+    it('looks at nothing when it is dead', async () => {
+      const pid = deadPid();
+      const name = plant(tempFileFor('sessions.json', pid, UUID));
+      await disarm({ pid, host: hostname(), startTicks: null });
+      expect(left()).toEqual([name]);
+    });
   });
 });

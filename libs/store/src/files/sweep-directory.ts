@@ -32,6 +32,7 @@ export interface SweepOptions {
 /** Never throws: a file that cannot be removed now is looked at again at the next start. */
 export async function sweepDirectory({ fs: disk, layout, epoch, former, nowMs, onLockReport, signal }: SweepOptions): Promise<void> {
   const base = path.basename(layout.sessionsFile);
+  if (signal.aborted) return;
   await sweepOwnDirectory(layout).catch(() => undefined);
   try {
     for await (const { name } of await fs.promises.opendir(layout.dir)) {
@@ -42,6 +43,21 @@ export async function sweepDirectory({ fs: disk, layout, epoch, former, nowMs, o
     }
   } catch {
     // The directory went away, or an entry of it cannot be read: nothing depends on the sweep.
+  }
+}
+
+/**
+ * Takes from a former owner that may still be alive what it could put in the place of the sessions
+ * file: one that was stopped between its last look at the fence and the renaming wakes up to find its
+ * snapshot gone. A temp file that it makes later meets the fence first. Costs a look at every name of
+ * the directory, and only where the former owner is not known to be dead.
+ */
+export async function disarmFormerOwner({ fs: disk, layout, former }: Pick<SweepOptions, 'fs' | 'layout' | 'former'>): Promise<void> {
+  if (former === undefined || (former.host === hostname() && !isProcessAlive(former.pid, former.startTicks))) return;
+  const prefix = `${path.basename(layout.sessionsFile)}.`;
+  for (const name of await disk.readdir(layout.dir)) {
+    if (!name.startsWith(prefix) || !isTempFileName(name) || pidOfTempFile(name) !== former.pid) continue;
+    await fs.promises.rm(path.join(layout.dir, name), { force: true });
   }
 }
 

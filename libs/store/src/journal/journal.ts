@@ -147,6 +147,8 @@ export class Journal {
       const oldest = this.#kept[0];
       const isNewest = this.#kept.length === 1 && this.#active === undefined;
       if (oldest === undefined || oldest.lastSeq > seq || isNewest) return;
+      // What a successor may still read is not ours to take away.
+      this.#options.fence();
       await this.#options.pool.recycle(oldest.path);
       this.#kept.shift();
     }
@@ -165,6 +167,7 @@ export class Journal {
     const active = this.#active;
     this.#active = undefined;
     if (active !== undefined) await this.#options.fs.close(active.fd);
+    await this.#options.pool.settled();
   }
 
   async #writeGroups(): Promise<void> {
@@ -196,8 +199,7 @@ export class Journal {
       await this.#options.fs.close(active.fd);
     }
     this.#sealRequested = false;
-    this.#options.fence();
-    const file = await this.#options.pool.take(next.seq);
+    const file = await this.#options.pool.take(next.seq, this.#options.fence);
     const opened: ActiveSegment = { ...file, seed: segmentSeed(next.seq, this.#options.epoch), position: 0, lastSeq: next.seq - 1 };
     this.#active = opened;
     return opened;

@@ -14,6 +14,11 @@ import type { KeptSegment } from './journal';
 
 /** A directory whose segments change while we read is looked at this often. */
 const LOOKS_MAX = 5;
+/** Place of the sequence in a frame's header: two little-endian words. */
+const SEQ_AT = 8;
+const WORD = 2 ** 32;
+/** A block that was never written. */
+const ZEROS = Buffer.alloc(4096);
 
 /** Acknowledged records that cannot be read. */
 export interface JournalDamage {
@@ -108,9 +113,10 @@ export function scanSegment(file: string, { firstSeq, epoch }: SegmentName, byte
       continue;
     }
     const next = findLaterFrame(bytes, offset + 1, seed, expected);
-    durableSeq ??= durableSeqFrom(next, bytes, seed);
+    if (next === undefined) break;
+    durableSeq ??= durableSeqFrom(bytes, next, seed);
     // Frames of one group may land in any order: only what a later group calls durable is missed.
-    if (next === undefined || durableSeq < expected) break;
+    if (durableSeq < expected) break;
     holes.push({ offset, fromSeq: expected, toSeq: Math.min(next.seq - 1, durableSeq) });
     // Between the durable ones and the next whole frame something was torn: what follows may rest on it.
     if (next.seq - 1 > durableSeq) break;
@@ -126,10 +132,6 @@ function isHeaderOf(bytes: Buffer, firstSeq: number, epoch: number): boolean {
   return header?.firstSeq === firstSeq && header.epoch === epoch;
 }
 
-/** Place of the sequence in a frame's header. */
-const SEQ_OFFSET = 8;
-const ZEROS = Buffer.alloc(4_096);
-
 interface FoundFrame {
   readonly offset: number;
   readonly seq: number;
@@ -137,13 +139,23 @@ interface FoundFrame {
 }
 
 /**
- * A damaged record hides its length, so every later offset is a candidate. A segment's unused end is
- * zero and holds no sequence: it is passed over, or each opening of a store would stand still there.
+ * A damaged record hides its length, so every later offset is a candidate. Most are passed over
+ * without a look at each byte: the upper half of a sequence names where one can be, and what was
+ * never written is blocks of zeros. The end of every segment is searched so at each opening.
  */
 function findLaterFrame(bytes: Buffer, from: number, seed: number, expected: number): FoundFrame | undefined {
-  const last = Math.min(bytes.length - FRAME_HEADER_BYTES, lastNonZero(bytes, from) - SEQ_OFFSET);
+  const last = bytes.length - FRAME_HEADER_BYTES;
+  const upper = Math.floor(expected / WORD);
+  // Sequences that cross into the next upper half are too far for one segment, but for one in four thousand millions.
+  const isOneUpper = Math.floor((expected + bytes.length) / WORD) === upper;
+  const pattern = Buffer.alloc(4);
+  pattern.writeUInt32LE(upper);
   for (let offset = from; offset <= last; offset += 1) {
-    const seq = bytes.readUInt32LE(offset + 8) + bytes.readUInt32LE(offset + 12) * 2 ** 32;
+    if (isOneUpper) {
+      offset = bytes.indexOf(pattern, skipZeros(bytes, offset) + SEQ_AT + 4) - SEQ_AT - 4;
+      if (offset < from || offset > last) return undefined;
+    }
+    const seq = bytes.readUInt32LE(offset + SEQ_AT) + bytes.readUInt32LE(offset + SEQ_AT + 4) * WORD;
     if (seq <= expected || seq > expected + bytes.length) continue;
     const frame = decodeFrame(bytes, offset, seed);
     if (frame !== undefined) return { offset, seq, syncedSeq: frame.syncedSeq };
@@ -151,19 +163,23 @@ function findLaterFrame(bytes: Buffer, from: number, seed: number, expected: num
   return undefined;
 }
 
-/** Place of the last byte from `from` on that is not zero; -1 when all are. */
-function lastNonZero(bytes: Buffer, from: number): number {
-  let end = bytes.length;
-  while (end - ZEROS.length >= from && ZEROS.equals(bytes.subarray(end - ZEROS.length, end))) end -= ZEROS.length;
-  while (end > from && bytes[end - 1] === 0) end -= 1;
-  return end > from ? end - 1 : -1;
+/** The first offset from `from` on whose header may hold something; whole blocks of zeros are compared at once. */
+function skipZeros(bytes: Buffer, from: number): number {
+  let offset = from;
+  while (offset + ZEROS.length <= bytes.length && bytes.compare(ZEROS, 0, ZEROS.length, offset, offset + ZEROS.length) === 0) {
+    // A header that begins in the block's last bytes may reach into what follows.
+    offset += ZEROS.length - FRAME_HEADER_BYTES;
+  }
+  return offset;
 }
 
-/** Highest sequence that `frame` or any one behind it calls durable; 0 for none. */
-function durableSeqFrom(found: FoundFrame | undefined, bytes: Buffer, seed: number): number {
+/** Highest sequence that this frame or any later one calls durable. */
+function durableSeqFrom(bytes: Buffer, first: FoundFrame, seed: number): number {
   let durableSeq = 0;
-  for (let frame = found; frame !== undefined; frame = findLaterFrame(bytes, frame.offset + 1, seed, frame.seq)) {
+  let frame: FoundFrame | undefined = first;
+  while (frame !== undefined) {
     durableSeq = Math.max(durableSeq, frame.syncedSeq);
+    frame = findLaterFrame(bytes, frame.offset + 1, seed, frame.seq);
   }
   return durableSeq;
 }

@@ -4,7 +4,9 @@
  * of the file system's own journal.
  *
  * Owns `journal-spare-<epoch>-<n>.log`. A spare's bytes mean nothing; losing one costs a zero-fill. Files
- * of an earlier owner are removed, never reused: it may be asleep with one of them open.
+ * of an earlier owner are removed, never reused: it may be asleep with one of them open. They are
+ * removed before its journal is read: an owner that wakes up then finds nothing that it could make a
+ * segment of, and one that it would make anew its fence refuses.
  */
 import { constants } from 'node:fs';
 import * as path from 'node:path';
@@ -65,11 +67,13 @@ export class SegmentPool {
 
   /**
    * A segment file under its final name, open for synced writes; its directory entry is durable.
+   * @param fence called once the spare is there, right before it becomes a segment: throws when a newer owner is known.
    * @throws the file system's error (ENOSPC, EROFS …); nothing was acknowledged by it then.
    */
-  async take(firstSeq: number): Promise<ActiveFile> {
+  async take(firstSeq: number, fence: () => void): Promise<ActiveFile> {
     await this.#filling;
     const spare = this.#spares.pop() ?? (await this.#fill());
+    fence();
     const target = path.join(this.#dir, segmentFileName({ epoch: this.#epoch, firstSeq }));
     await this.#fs.rename(spare, target);
     await this.#fs.syncDirectory(this.#dir);

@@ -3,6 +3,7 @@
  * index that is missing, stale or beside a changed file is brought up to date are in `open-index.ts`.
  */
 
+import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { assertNever } from './assert-never';
 import type { IndexWriter } from './index-writer';
@@ -21,9 +22,16 @@ type Reply<Name extends WorkerCallName> = WorkerCalls[Name]['reply'];
 /** Imported rows made in one step; some milliseconds of the worker's time. */
 const ROWS_PER_STEP = 100;
 
+interface OpenIndex {
+  readonly writer: IndexWriter;
+  readonly request: OpenIndexRequest;
+  /** Of the database file when it was opened. */
+  readonly inode: number | undefined;
+}
+
 export class IndexService {
   readonly #breathe: () => Promise<void>;
-  #opened: { readonly writer: IndexWriter; readonly request: OpenIndexRequest } | undefined;
+  #opened: OpenIndex | undefined;
   #rowsMade: Promise<void> = Promise.resolve();
   /** Ancestor generation that the checkpoint under way ends. */
   #endingGeneration = 0;
@@ -43,6 +51,8 @@ export class IndexService {
         return this.#merge(request as Call<'merge'>);
       case 'writeCheckpoint':
         return this.#writeCheckpoint(request as Call<'writeCheckpoint'>);
+      case 'announceCheckpoint':
+        return this.#announceCheckpoint(request as Call<'announceCheckpoint'>);
       case 'finishCheckpoint':
         return this.#finishCheckpoint(request as Call<'finishCheckpoint'>);
       case 'scanTranscript':
@@ -58,14 +68,14 @@ export class IndexService {
     }
   }
 
-  get #index(): { readonly writer: IndexWriter; readonly request: OpenIndexRequest } {
+  get #index(): OpenIndex {
     if (this.#opened === undefined) throw new Error('the index is not open');
     return this.#opened;
   }
 
   #open(request: Call<'open'>): Reply<'open'> {
     const { writer, reply } = openIndex(request);
-    this.#opened = { writer, request };
+    this.#opened = { writer, request, inode: inodeOf(request.indexFile) };
     this.#rowsMade = this.#makeRows(writer);
     return reply;
   }
@@ -112,6 +122,11 @@ export class IndexService {
     return { tempFile: request.tempFile, seq, ...written };
   }
 
+  #announceCheckpoint({ identity }: Call<'announceCheckpoint'>): Reply<'announceCheckpoint'> {
+    if (identity !== undefined) this.#index.writer.announce(identity, this.#endingGeneration);
+    return {};
+  }
+
   #finishCheckpoint(request: Call<'finishCheckpoint'>): Reply<'finishCheckpoint'> {
     const { writer, request: opened } = this.#index;
     const fromSeq = Number(writer.meta(META.checkpointSeq) ?? 0);
@@ -141,10 +156,12 @@ export class IndexService {
 
   /** Leaves a plain database behind: one in WAL mode cannot be read without making files beside it. */
   #close({ sound }: Call<'close'>): Reply<'close'> {
-    const writer = this.#opened?.writer;
+    if (this.#opened === undefined) return {};
+    const { writer, request, inode } = this.#opened;
     this.#opened = undefined;
-    if (writer === undefined) return {};
     try {
+      // A successor has made an index of its own: the files beside that name are its, and SQLite would remove them.
+      if (inodeOf(request.indexFile) !== inode) return {};
       if (sound) writer.transaction(() => writer.setMeta(META.closedSeq, writer.appliedSeq));
       writer.db.pragma('journal_mode = DELETE');
     } finally {
@@ -154,6 +171,9 @@ export class IndexService {
   }
 }
 
+function inodeOf(file: string): number | undefined {
+  return fs.statSync(file, { throwIfNoEntry: false })?.ino;
+}
 
 /** SQLite's own check of pages and order; a file that cannot even be opened is not ok. */
 function checkFile({ indexFile, nativeBinding }: Call<'checkFile'>): Reply<'checkFile'> {

@@ -239,6 +239,32 @@ export class IndexWriter {
     this.setMeta(META.fileInode, identity === undefined ? '' : identity.inode);
   }
 
+  /**
+   * A checkpoint is about to put this file in the place of the sessions file. Durable when it returns:
+   * after a crash that file must not be taken for an edit, its entries are compared with no ancestor of theirs.
+   */
+  announce(identity: FileIdentity, generation: number): void {
+    this.db.pragma('synchronous = FULL');
+    try {
+      this.transaction(() => {
+        this.setMeta(META.announcedFile, textOf(identity));
+        this.setMeta(META.announcedGeneration, generation);
+      });
+    } finally {
+      this.db.pragma('synchronous = NORMAL');
+    }
+  }
+
+  /** Takes the file for ours when it is the one last announced. @returns false when it is not. */
+  adopt(identity: FileIdentity): boolean {
+    if (this.meta(META.announcedFile) !== textOf(identity)) return false;
+    this.transaction(() => {
+      this.setIdentity(identity);
+      this.forgetBases(Number(this.meta(META.announcedGeneration)));
+    });
+    return true;
+  }
+
   /** An entry as it stands in the `sessions.json` we know, when it was changed since; text undefined: it was not there. */
   baseOf(key: string): { readonly text: string | undefined } | undefined {
     const row = this.#statements.baseOf.get(key) as { json: Buffer | null } | undefined;
@@ -270,6 +296,10 @@ export class IndexWriter {
     this.#counts.set(visibility, (this.#counts.get(visibility) ?? 0) + by);
     this.#touchedCounts.add(visibility);
   }
+}
+
+function textOf({ size, mtimeNs, inode }: FileIdentity): string {
+  return `${size} ${mtimeNs} ${inode}`;
 }
 
 function sessionValues(columns: Omit<EntryColumns, 'row'> & { readonly row: Buffer | null }): (string | number | Buffer | null)[] {

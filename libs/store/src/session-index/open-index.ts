@@ -4,6 +4,8 @@
  *
  *     index     sessions.json          →
  *     current   as we left it            nothing
+ *     current   as its last checkpoint   nothing; the owner died before it could note its own file
+ *               announced it
  *     current   changed                  merged
  *     current   missing, empty, broken   the index answers; the file is written again
  *     none      readable                 imported
@@ -117,6 +119,7 @@ export function mergeEdits(writer: IndexWriter, request: OpenIndexRequest, nowMs
   const found = identifySync(request.sessionsFile);
   const unchangedSoFar = found !== 'not-a-file' && sameIdentity(found, writer.identity());
   if (unchangedSoFar && found !== undefined) return { ...none, identity: found, notices: [], rewriteDue: false };
+  if (found !== undefined && found !== 'not-a-file' && writer.adopt(found)) return { ...none, identity: found, notices: [], rewriteDue: false };
   if (found === undefined) {
     const known = writer.identity() !== undefined;
     const notices: StoreNotice[] = known

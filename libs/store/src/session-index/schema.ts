@@ -104,6 +104,9 @@ export const META = {
   fileSize: 'file_size',
   fileMtimeNs: 'file_mtime_ns',
   fileInode: 'file_inode',
+  /** The file that a checkpoint is about to put in the place of the sessions file: size, mtime and inode, and the ancestors it ends. */
+  announcedFile: 'announced_file',
+  announcedGeneration: 'announced_generation',
   lastCheckpointAtMs: 'last_checkpoint_at_ms',
   baseGeneration: 'base_generation',
   /** Present while rows of an import are still to be made: the id up to which they are. */

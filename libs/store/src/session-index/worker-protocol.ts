@@ -99,6 +99,8 @@ export interface WorkerCalls {
   apply: { request: { readonly changes: readonly IndexChange[]; readonly appliedSeq: number }; reply: { readonly appliedSeq: number } };
   merge: { request: { readonly nowMs: number }; reply: MergeReply };
   writeCheckpoint: { request: { readonly seq: number; readonly tempFile: string; readonly nowMs: number }; reply: WrittenCheckpoint };
+  /** Before the renaming, durably: the file of this identity is the checkpoint's own, should nobody come to finish it. */
+  announceCheckpoint: { request: { readonly identity: FileIdentity | undefined }; reply: Record<string, never> };
   finishCheckpoint: {
     request: { readonly seq: number; readonly identity: FileIdentity | undefined; readonly nowMs: number };
     /** False: a reader kept SQLite from folding its WAL; journal segments must wait. */

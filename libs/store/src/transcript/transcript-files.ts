@@ -7,7 +7,7 @@ import { constants } from 'node:fs';
 import * as path from 'node:path';
 import { SessionError } from '@sessions/domain';
 import { hasErrorCode, type FileSystem } from '../files/file-system';
-import { assertRealDirectory } from '../files/real-directories';
+import { assertStandingDirectory } from '../files/real-directories';
 import { acquireTranscriptLock, type LockReport, type TranscriptLock } from '../files/transcript-lock';
 import type { RelocateOp } from '../journal/codec';
 import type { TranscriptTail } from '../types';
@@ -50,8 +50,16 @@ export interface TranscriptFilesOptions {
   /** A transcript has lost bytes that it had. */
   readonly onLoss: (path: string, bytes: number) => void;
   readonly relocate: (op: RelocateOp) => Promise<void>;
-  /** A transcript cannot be written just now, or all can be again (undefined). */
+  /** The disk under the transcripts has no room just now, or has it again (undefined). */
   readonly onTrouble: (trouble: SessionError | undefined) => void;
+}
+
+/** What a checkpoint finds of the transcripts. */
+export interface SettledTranscripts {
+  /** To be synced: everything acknowledged so far is in them. */
+  readonly files: readonly string[];
+  /** From this sequence on the journal is all that some transcript has of its lines; undefined: all have theirs. */
+  readonly heldFromSeq: number | undefined;
 }
 
 interface OpenTranscript {
@@ -71,7 +79,8 @@ interface OpenTranscript {
 export class TranscriptFiles {
   readonly #options: TranscriptFilesOptions;
   readonly #open = new Map<string, OpenTranscript>();
-  #touched = new Set<string>();
+  /** Transcripts written since their last sync, with the first sequence since. */
+  #touched = new Map<string, number>();
   /** Transcripts that could not be written at their last try. */
   readonly #troubles = new Map<string, SessionError>();
   #forgottenBytes = 0;
@@ -87,8 +96,13 @@ export class TranscriptFiles {
     return [...this.#open.values()].reduce((sum, { writer }) => sum + writer.writtenBytes, this.#forgottenBytes);
   }
 
-  /** The end of a transcript whose lock is held; undefined: call `prepare` first. */
+  /**
+   * The end of a transcript whose lock is held; undefined: call `prepare` first.
+   * @throws why this one cannot be written just now; its neighbours go on.
+   */
   ready(file: string): TranscriptTail | undefined {
+    const trouble = this.#troubles.get(file);
+    if (trouble !== undefined) throw trouble;
     const transcript = this.#open.get(file);
     const isReady = transcript?.lock !== undefined && transcript.change === undefined && !transcript.stale;
     return isReady ? transcript.tail : undefined;
@@ -130,8 +144,21 @@ export class TranscriptFiles {
   write(file: string, seq: number, offset: number, bytes: Buffer): void {
     const transcript = this.#open.get(file);
     if (transcript === undefined) throw new Error(`transcript ${file} is not open`);
-    this.#touched.add(file);
+    this.#touch(file, seq);
     transcript.writer.push(seq, offset, bytes);
+  }
+
+  /** Queues lines that recovery read from the journal and could not write. */
+  resume(file: string, lines: readonly { readonly seq: number; readonly offset: number; readonly bytes: Buffer }[]): void {
+    const transcript = this.#open.get(file) ?? this.#remember(file);
+    for (const { seq, offset, bytes } of lines) {
+      this.#touch(file, seq);
+      transcript.writer.push(seq, offset, bytes);
+    }
+  }
+
+  #touch(file: string, seq: number): void {
+    this.#touched.set(file, Math.min(seq, this.#touched.get(file) ?? seq));
   }
 
   /** Resolves when everything acknowledged so far for this transcript is in the file. */
@@ -140,31 +167,44 @@ export class TranscriptFiles {
   }
 
   /**
-   * Resolves when everything acknowledged so far is in its transcript.
-   * @returns the transcripts written since they were last asked for; they are to be synced
-   * @throws why one of them cannot be written; all count as touched again then
+   * Resolves when everything acknowledged so far is in its transcript, but for those that cannot be
+   * written by themselves: their lines stay in the journal.
+   * @throws DISK_FULL when there is no room; all count as touched again then
    */
-  async settleTouched(): Promise<readonly string[]> {
-    const touched = [...this.#touched];
-    this.#touched = new Set();
+  async settleTouched(): Promise<SettledTranscripts> {
+    const touched = this.#touched;
+    this.#touched = new Map();
+    const stuck = new Set<string>();
     try {
-      await Promise.all([...this.#open.values()].map(({ writer }) => writer.settled()));
-      return touched;
+      await Promise.all(
+        [...this.#open.values()].map(async ({ file, writer }) => {
+          try {
+            await writer.settled();
+          } catch (error) {
+            if (!concernsOneFile(error)) throw error;
+            stuck.add(file);
+          }
+        }),
+      );
     } catch (error) {
-      for (const file of touched) this.#touched.add(file);
+      for (const [file, seq] of touched) this.#touch(file, seq);
       throw error;
     }
+    let heldFromSeq: number | undefined;
+    for (const file of stuck) {
+      const seq = touched.get(file);
+      if (seq === undefined) continue;
+      this.#touch(file, seq);
+      touched.delete(file);
+      heldFromSeq = Math.min(seq, heldFromSeq ?? seq);
+    }
+    return { files: [...touched.keys()], heldFromSeq };
   }
 
-  /** Syncs transcripts. @throws what a sync threw; all count as touched again then. */
+  /** Syncs transcripts. @throws what a sync threw: the store has ended then. */
   async sync(files: readonly string[]): Promise<void> {
-    try {
-      for (let index = 0; index < files.length; index += SYNCS_AT_ONCE) {
-        await Promise.all(files.slice(index, index + SYNCS_AT_ONCE).map((file) => this.#sync(file)));
-      }
-    } catch (error) {
-      for (const file of files) this.#touched.add(file);
-      throw error;
+    for (let index = 0; index < files.length; index += SYNCS_AT_ONCE) {
+      await Promise.all(files.slice(index, index + SYNCS_AT_ONCE).map((file) => this.#sync(file)));
     }
   }
 
@@ -219,15 +259,14 @@ export class TranscriptFiles {
   #noteTrouble(file: string, trouble: SessionError | undefined): void {
     if (trouble === undefined) this.#troubles.delete(file);
     else this.#troubles.set(file, trouble);
-    const [first] = this.#troubles.values();
-    this.#options.onTrouble(first);
+    this.#options.onTrouble([...this.#troubles.values()].find(({ reason }) => reason === 'DISK_FULL'));
   }
 
   async #takeLock(transcript: OpenTranscript): Promise<void> {
     const { fs, ownDir, epoch, pid, startTicks, lock, nowMs, onLockReport } = this.#options;
     const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
     // Before the lock file is made beside the transcript.
-    await assertRealDirectory(path.dirname(transcript.path));
+    await assertStandingDirectory(path.dirname(transcript.path));
     const held = await acquireTranscriptLock(transcript.path, { fs, tempDir: ownDir, pid, startTicks, epoch, ...lock, nowMs, sleep, onReport: onLockReport });
     try {
       transcript.tail = await this.#currentTail(transcript);
@@ -335,4 +374,9 @@ export class TranscriptFiles {
       if (this.#open.size < KNOWN_TRANSCRIPTS_MAX) return;
     }
   }
+}
+
+/** A file that is read-only, damaged or fails by itself; a disk without room and the end concern all. */
+function concernsOneFile(error: unknown): boolean {
+  return error instanceof SessionError && error.reason !== 'DISK_FULL' && error.reason !== 'SHUTTING_DOWN';
 }

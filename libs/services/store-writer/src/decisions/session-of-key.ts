@@ -30,7 +30,10 @@ export interface PresentSession {
  * the one changed last.
  */
 export function liveSpelling<E extends { readonly key: string }>(key: string, find: (key: string) => E | undefined, updatedAtOf: (entry: E) => number): E | undefined {
-  const found = lookupCandidates(key).map(find).filter((entry) => entry !== undefined);
+  const candidates = lookupCandidates(key);
+  const whole = candidates.filter((spelling) => spelling.startsWith('agent:')).map(find).filter((entry) => entry !== undefined);
+  // Spellings without an agent are rare: they are looked for only where there is no other.
+  const found = whole.length > 0 ? whole : candidates.filter((spelling) => !spelling.startsWith('agent:')).map(find).filter((entry) => entry !== undefined);
   const [first] = found;
   if (first === undefined) return undefined;
   const same = found.filter((entry) => directWordless(entry.key) === directWordless(first.key));

@@ -31,6 +31,8 @@ const UNANSWERED_MAX = 5;
 export class Outcomes {
   readonly operations = new Map<string, Operation>();
   readonly #acknowledged = new Map<string, Acknowledged>();
+  /** Operations of which an answer said that it was the first. */
+  readonly #acknowledgedAsNew = new Set<string>();
   readonly #attempts = new Map<string, Attempts>();
   readonly #wrong: { invariant: string; message: string }[] = [];
   readonly #epochs: number[] = [];
@@ -47,8 +49,15 @@ export class Outcomes {
         this.#noteEpoch(record.epoch);
         this.#noteDamage(record.notices);
       } else if (record.t === 'ok') {
-        if (!this.#acknowledged.has(record.id)) this.#acknowledged.set(record.id, { order: record.seq > 0 ? record.seq : highest + 0.5, seq: record.seq, epoch: record.epoch });
-        else if (!record.repeated) this.#wrong.push({ invariant: 'I1', message: `${record.id} was acknowledged twice as new` });
+        // A writer that is stopped after its acknowledgement writes it down when it wakes: the repeat may stand before it.
+        if (!record.repeated && this.#acknowledgedAsNew.has(record.id)) this.#wrong.push({ invariant: 'I1', message: `${record.id} was acknowledged twice as new` });
+        if (!record.repeated) this.#acknowledgedAsNew.add(record.id);
+        const before = this.#acknowledged.get(record.id);
+        if (before === undefined || (before.seq <= 0 && record.seq > 0)) {
+          this.#acknowledged.set(record.id, { order: record.seq > 0 ? record.seq : highest + 0.5, seq: record.seq, epoch: record.epoch });
+        } else if (record.seq > 0 && record.seq !== before.seq) {
+          this.#wrong.push({ invariant: 'I1', message: `${record.id} was acknowledged as number ${before.seq} and as number ${record.seq}` });
+        }
         if (!record.repeated && record.seq <= 0) this.#wrong.push({ invariant: 'I3', message: `${record.id} has the sequence ${record.seq}` });
         highest = Math.max(highest, record.seq);
       }
