@@ -5,6 +5,7 @@ import type { Clock, Health, Logger, Metrics } from '@sessions/host';
 import type { Credentials } from './auth/credentials';
 import type { KnownAgents } from './store/known-agents';
 import type { StoreCalls } from './store/store-calls';
+import type { WorkerCalls } from './store/worker-calls';
 
 export interface Listen {
   /** Address or name to bind, `127.0.0.1` for this machine only. */
@@ -47,6 +48,7 @@ export interface HandlerDeps {
   readonly config: () => SessionConfig;
   readonly clock: Clock;
   readonly stores: StoreCalls;
+  readonly workers: WorkerCalls;
   readonly agents: KnownAgents;
   readonly bus: Bus;
   readonly subjects: Subjects;

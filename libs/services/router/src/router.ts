@@ -15,13 +15,14 @@ import { createFanOut } from './fan-out';
 import type { Connection } from './gateway/connection';
 import { createGatewayEvents } from './gateway/events';
 import type { GatewayDeps } from './gateway/method';
-import { ANNOUNCED_METHODS, contextOf, hearsBroadcasts, serveRequest } from './gateway/methods';
+import { KNOWN_METHODS, contextOf, hearsBroadcasts, serveRequest } from './gateway/methods';
 import { healthPayload } from './gateway/methods/health';
 import { createGatewayRows } from './gateway/rows';
 import { createRouterHandlers, serveOnBus } from './handlers/router-service';
 import { helloPayload } from './hello';
 import { createKnownAgents } from './store/known-agents';
 import { createStoreCalls } from './store/store-calls';
+import { createWorkerCalls } from './store/worker-calls';
 
 /** Rows of one list answer at the edge, encoded bytes; their JSON is cut by its own bound. */
 const EDGE_LIST_BYTES_MAX = 24 * 1024 * 1024;
@@ -40,9 +41,10 @@ export function createRouter(deps: RouterDeps): Router {
   const grantedScopes = (): readonly string[] | undefined => config().gateway.auth.scopes;
   const subjects = createSubjects(deps.subjectPrefix);
   const stores = createStoreCalls({ bus, subjects, instance: deps.instance, random: deps.random ?? Math.random });
+  const workers = createWorkerCalls({ bus, subjects, instance: deps.instance });
   const agents = createKnownAgents({ stores, clock, config });
   const { stateDir, homeDir } = deps;
-  const handlerDeps: HandlerDeps = { config, clock, stores, agents, bus, subjects, logger, stateDir, homeDir };
+  const handlerDeps: HandlerDeps = { config, clock, stores, workers, agents, bus, subjects, logger, stateDir, homeDir };
   const fanOut = createFanOut({ bus, subjects, clock, logger, stores, instance: deps.instance });
   const handlers = createRouterHandlers(handlerDeps, fanOut, EDGE_LIST_BYTES_MAX);
   const rows = createGatewayRows(config);
@@ -68,7 +70,7 @@ export function createRouter(deps: RouterDeps): Router {
     hello: async (connection) => helloPayload(gatewayDeps, connection),
     async serve(connection, frame) {
       const beganAtMs = clock.monotonicMs();
-      const method = ANNOUNCED_METHODS.includes(frame.method) ? frame.method : 'other';
+      const method = KNOWN_METHODS.includes(frame.method) ? frame.method : 'other';
       try {
         return await serveRequest(gatewayDeps, connection, frame);
       } finally {

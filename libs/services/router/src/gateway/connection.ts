@@ -55,6 +55,8 @@ export interface ConnectionDeps {
 export interface Outcome {
   readonly payload: unknown;
   readonly after?: () => void;
+  /** A second answer under the same id, for a request that was accepted and goes on. */
+  readonly next?: () => Promise<unknown>;
 }
 
 export class Connection {
@@ -237,11 +239,12 @@ export class Connection {
     }
     this.#inFlight += 1;
     try {
-      const { payload, after } = await this.#deps.serve(this, frame);
+      const { payload, after, next } = await this.#deps.serve(this, frame);
       this.#write(formatAnswer(frame.id, payload));
       after?.();
+      if (next !== undefined) this.#write(formatAnswer(frame.id, await next()));
     } catch (thrown) {
-      if (thrown instanceof FrameRefusal) return this.#write(formatRefusal(frame.id, thrown.error));
+      if (thrown instanceof FrameRefusal) return this.#write(formatRefusal(frame.id, thrown.error, thrown.payload));
       const error = toSessionError(thrown);
       if (error.reason === 'INTERNAL') this.#deps.logger.error('request failed', { err: error });
       this.#write(formatRefusal(frame.id, toFrameError(error)));

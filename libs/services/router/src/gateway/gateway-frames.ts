@@ -64,12 +64,18 @@ export function formatAnswer(id: string, payload: unknown): string {
 /** A refusal with a code that no reason of ours stands for. */
 export class FrameRefusal extends Error {
   override readonly name = 'FrameRefusal';
-  constructor(readonly error: FrameError) {
+  /** @param payload what a refused run came to, beside the error */
+  constructor(
+    readonly error: FrameError,
+    readonly payload?: Readonly<Record<string, unknown>>,
+  ) {
     super(error.message);
   }
 }
 
-export const formatRefusal = (id: unknown, error: FrameError): string => JSON.stringify({ type: 'res', id, ok: false, error });
+export function formatRefusal(id: unknown, error: FrameError, payload?: Readonly<Record<string, unknown>>): string {
+  return JSON.stringify({ type: 'res', id, ok: false, ...(payload !== undefined && { payload }), error });
+}
 
 /** `seq` counts per connection, on scope-gated broadcasts only. */
 export function formatEvent(event: string, payload: unknown, seq?: number): string {

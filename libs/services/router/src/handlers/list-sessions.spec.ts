@@ -60,7 +60,7 @@ describe('a list for clients', () => {
     const { payload } = await sessionsList(deps, call);
     const text = (payload as JsonText).text;
     expect(text.length).toBeLessThan(ANSWER_BYTES_MAX);
-    expect(JSON.parse(text)).toMatchObject({ count: 2, totalCount: 3, hasMore: true, nextOffset: 2, sessions: [{ key: 'k0' }, { key: 'k1' }] });
+    expect(JSON.parse(text)).toMatchObject({ count: 2, totalCount: 3, hasMore: true, nextOffset: 2, sessions: [{ key: 'agent:main:k0' }, { key: 'agent:main:k1' }] });
   });
 
   it('reads the head of a row from its bytes', () => {

@@ -4,7 +4,7 @@
  */
 import { createHash, randomUUID } from 'node:crypto';
 import {
-  AgentInfo, ClaimStoreResponse, DeliverResponse, Event, GetEntryResponse, HistoryHead, HistoryPageEnd, HistoryRecords,
+  AgentInfo, ChangedEvent, ClaimStoreResponse, DeliverResponse, Event, GetEntryResponse, HistoryHead, HistoryPageEnd, HistoryRecords,
   ListEntriesResponse, MessageEvent, PatchEntryResponse, PreviewResponse, RepairDeed, RepairResponse, ResolveKeyResponse, SearchHit, SearchResponse, SessionRow,
   StoreServiceCreateSessionResponse, StoreServiceListAgentsResponse, StoreServiceService, TranscriptRecord, VerifyTotals,
 } from '@sessions/contracts';
@@ -13,11 +13,8 @@ import { SessionError, isCronRunKey, lookupCandidates, parseEntry, planEntryPatc
 import type { JsonObject, JsonValue } from '@sessions/domain';
 import { createSubjects, serveService } from '@sessions/bus';
 import type { Bus, CallContext, Handlers, Served } from '@sessions/bus';
-
-interface MemorySession {
-  entry: Record<string, JsonValue>;
-  readonly messages: { readonly id: string; readonly role: string; readonly line: string }[];
-}
+import { newAside, operationHandlers } from './memory-operations';
+import type { MemoryAside, MemorySession } from './memory-operations';
 
 /** One agent's store. */
 interface MemoryAgent {
@@ -27,6 +24,7 @@ interface MemoryAgent {
   served: Promise<Served> | undefined;
   /** Last event number by key. */
   readonly seqs: Map<string, number>;
+  readonly aside: MemoryAside;
 }
 
 export interface MemoryStores {
@@ -39,9 +37,13 @@ export interface MemoryStores {
   readonly calls: readonly string[];
   /** What was delivered so far, as it came. */
   readonly delivered: readonly DeliverRequest[];
-  /** Gives a session another transcript with these texts. */
   /** What a verify of the store finds from now on; a repair cuts its torn tails. */
   plant(agentId: string, findings: readonly Finding[]): void;
+  /** Methods that the owners do not serve, by their member names. */
+  readonly unserved: Set<string>;
+  /** Archives, runs and deliveries of a store. */
+  aside(agentId: string): MemoryAside;
+  /** Gives a session another transcript with these texts. */
   reset(agentId: string, key: string, sessionId: string, texts?: readonly { readonly role: string; readonly text: string }[]): void;
   /** Stops serving a store, as an owner that dies does. */
   loseOwner(agentId: string): Promise<void>;
@@ -60,8 +62,9 @@ export async function serveMemoryStores(bus: Bus, subjectPrefix?: string): Promi
   const refusals = new Map<string, SessionError>();
   const calls: string[] = [];
   const delivered: DeliverRequest[] = [];
+  const unserved = new Set<string>();
   const agentOf = (agentId: string): MemoryAgent => {
-    const agent = agents.get(agentId) ?? { sessions: new Map(), results: new Map(), findings: [], served: undefined, seqs: new Map() };
+    const agent = agents.get(agentId) ?? { sessions: new Map(), results: new Map(), findings: [], served: undefined, seqs: new Map(), aside: newAside() };
     agents.set(agentId, agent);
     return agent;
   };
@@ -74,6 +77,7 @@ export async function serveMemoryStores(bus: Bus, subjectPrefix?: string): Promi
         if (name === 'deliver') delivered.push(request as DeliverRequest);
         const refusal = refusals.get(request.agentId);
         if (refusal !== undefined) throw refusal;
+        if (unserved.has(name)) throw new SessionError('UNSUPPORTED', `${name} is not served here`);
         return (handler as (request: unknown, context: CallContext) => unknown)(request, context);
       },
     ]),
@@ -105,6 +109,8 @@ export async function serveMemoryStores(bus: Bus, subjectPrefix?: string): Promi
   return {
     calls,
     delivered,
+    unserved,
+    aside: (agentId) => agentOf(agentId).aside,
     put(agentId, key, entry, texts = []) {
       const messages = texts.map(({ role, text }) => messageOf(role, text));
       agentOf(agentId).sessions.set(key, { entry: { ...entry } as Record<string, JsonValue>, messages });
@@ -256,6 +262,14 @@ function storeHandlers(
         return PatchEntryResponse.create({ key, entryJson: bytes(session.entry), created });
       }),
     deliver: async (request, context) => deliver(request, context, { agentOf, publish }),
+    ...operationHandlers({
+      nowMs: NOW_MS,
+      find,
+      sessionsOf: (agentId) => agentOf(agentId).sessions,
+      asideOf: (agentId) => agentOf(agentId).aside,
+      once,
+      changed: (agentId, key, session, value) => publish(agentId, key, session, { $case: 'changed', value: ChangedEvent.create({ encodedRow: encodedRow(agentId, key, session), ...value }) }),
+    }),
   };
 }
 
@@ -276,6 +290,7 @@ function deliver(request: DeliverRequest, context: CallContext, { agentOf, publi
   }
   const key = route?.sessionKey ?? '';
   const created = !agent.sessions.has(key);
+  if (created && request.requireExisting) throw new SessionError('SESSION_NOT_FOUND', `session not found: ${key}`);
   const session = agent.sessions.get(key) ?? { entry: { sessionId: randomUUID() }, messages: [] };
   session.entry.updatedAt = NOW_MS;
   agent.sessions.set(key, session);

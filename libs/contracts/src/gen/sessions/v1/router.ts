@@ -446,7 +446,7 @@ export interface SendMessageRequest {
 
 export interface SendMessageResponse {
   runId: string;
-  /** `started`, `in_flight`, `ok`, `handled`. */
+  /** `started`, `in_flight`, `ok`, `handled`; `kept`: nothing runs, the message stays. */
   status: string;
   /** Absent: the message waits for its turn. */
   messageSeq?: number | undefined;
@@ -467,6 +467,7 @@ export interface SteerSessionRequest {
 
 export interface SteerSessionResponse {
   runId: string;
+  /** As in SendMessageResponse. */
   status: string;
   messageSeq?: number | undefined;
   queued: boolean;
