@@ -3,6 +3,7 @@ import type { SessionConfig } from '@sessions/domain';
 import type { Bus, Subjects } from '@sessions/bus';
 import type { Clock, Health, Logger, Metrics } from '@sessions/host';
 import type { Credentials } from './auth/credentials';
+import type { GrpcTls } from './edge/grpc';
 import type { KnownAgents } from './store/known-agents';
 import type { StoreCalls } from './store/store-calls';
 import type { WorkerCalls } from './store/worker-calls';
@@ -34,9 +35,11 @@ export interface RouterDeps {
   readonly listen: Listen;
   /** Absent: gRPC is not served. */
   readonly grpcListen?: Listen;
+  /** Absent: gRPC in plain text. */
+  readonly grpcTls?: GrpcTls;
   /** Directory that holds `sessions/v1/*.proto`, for gRPC reflection. Absent: no reflection. */
   readonly protoDir?: string;
-  /** Neither token nor password: everybody who reaches the port may do everything. */
+  /** Neither token nor password, nor users or a trusted proxy in the configuration: everybody who reaches the port may do everything. */
   readonly auth: Credentials;
   readonly subjectPrefix?: string;
   /** In [0, 1); default `Math.random`. */

@@ -25,7 +25,11 @@ export function helloPayload(deps: GatewayDeps, connection: Connection): Record<
       sessionDefaults: { defaultAgentId, mainKey, mainSessionKey: mainSessionKey(defaultAgentId, scope), scope },
       ...(isAdmin && { configPath: deps.configPath, stateDir: deps.stateDir, authMode: deps.authMode }),
     },
-    auth: { role: connection.role, scopes: connection.scopes },
+    auth: {
+      role: connection.role,
+      scopes: connection.scopes,
+      ...(connection.deviceToken !== undefined && { deviceToken: connection.deviceToken.token, issuedAtMs: connection.deviceToken.issuedAtMs }),
+    },
     policy: { maxPayload: FRAME_BYTES_MAX, maxBufferedBytes: BUFFERED_BYTES_MAX, tickIntervalMs: TICK_INTERVAL_MS },
   };
 }

@@ -16,7 +16,8 @@ import { parseConnectParams } from './connect-params';
 import { FrameRefusal, formatAnswer, formatEvent, formatRefusal, parseFrame, toFrameError } from './gateway-frames';
 import type { FrameError, RequestFrame } from './gateway-frames';
 import { CLOSE, decideConnect } from './handshake';
-import type { HandshakeFacts } from './handshake';
+import type { Accepted, HandshakeFacts, Refused } from './handshake';
+import { plainAddress } from '../auth/credentials';
 
 /** Time for a `connect` request. */
 export const HANDSHAKE_TIMEOUT_MS = 15_000;
@@ -41,7 +42,9 @@ export interface ConnectionDeps {
   readonly clock: Clock;
   readonly logger: Logger;
   /** What the handshake needs to know at this moment. */
-  readonly handshakeFacts: () => Pick<HandshakeFacts, 'credentials' | 'grantedScopes'>;
+  readonly handshakeFacts: (address: string) => Pick<HandshakeFacts, 'authority' | 'isLimited'>;
+  /** Told of every refused `connect`. */
+  readonly onRefused?: (refused: Refused, address: string) => void;
   /** The `hello-ok` payload of an accepted connection. */
   readonly hello: (connection: Connection) => Promise<Readonly<Record<string, unknown>>>;
   /** Serves one request. */
@@ -66,6 +69,10 @@ export class Connection {
   role: 'operator' | 'node' = 'operator';
   protocol = 0;
   clientId = '';
+  /** Where the client's socket comes from. */
+  readonly address: string;
+  /** Handed out with the hello. */
+  deviceToken: Accepted['deviceToken'];
   /** Hears of every session. */
   followsAll = false;
   /** Sessions followed by key, canonical. */
@@ -88,6 +95,7 @@ export class Connection {
     this.#socket = socket;
     this.#request = request;
     this.#deps = deps;
+    this.address = plainAddress(request.socket.remoteAddress);
   }
 
   /** Aborts when the client has left. */
@@ -196,13 +204,19 @@ export class Connection {
     if (!parsed.ok) return this.#refuseConnect(frame.id, { code: 'INVALID_REQUEST', message: parsed.problem });
     const { headers } = this.#request;
     const decision = decideConnect(parsed.params, {
-      ...this.#deps.handshakeFacts(),
+      ...this.#deps.handshakeFacts(this.address),
       nonce: this.#nonce,
       nowMs: this.#deps.clock.nowMs(),
       origin: headers.origin,
       host: headers.host,
+      headers,
+      address: this.address,
     });
-    if (!decision.ok) return this.#refuseConnect(frame.id, decision.error, decision.closeCode);
+    if (!decision.ok) {
+      this.#deps.onRefused?.(decision, this.address);
+      return this.#refuseConnect(frame.id, decision.error, decision.closeCode);
+    }
+    this.deviceToken = decision.deviceToken;
     this.scopes = decision.scopes;
     this.role = decision.role;
     this.protocol = decision.protocol;

@@ -5,6 +5,7 @@
 import { SessionRow } from '@sessions/contracts';
 import type { Event } from '@sessions/contracts';
 import type { JsonValue } from '@sessions/domain';
+import { seesAgent } from '../auth/scopes';
 import type { Connection } from './connection';
 import { formatEvent } from './gateway-frames';
 import { toClientMessage } from './messages';
@@ -25,6 +26,7 @@ export function createGatewayEvents({ connections, rows }: GatewayEventsDeps): (
     const all: Connection[] = [];
     const followers: Connection[] = [];
     for (const connection of connections()) {
+      if (!seesAgent(connection.scopes, event.agentId)) continue;
       if (connection.followsAll) all.push(connection);
       else if (sessionKey !== undefined && connection.followedKeys.has(sessionKey)) followers.push(connection);
     }

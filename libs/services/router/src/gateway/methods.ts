@@ -2,7 +2,8 @@
 import { randomUUID } from 'node:crypto';
 import { SessionError } from '@sessions/domain';
 import type { CallContext } from '@sessions/bus';
-import { SCOPE, holdsScope, scopeOf } from '../auth/scopes';
+import { scopeOf } from '../auth/operations';
+import { SCOPE, holdsScope } from '../auth/scopes';
 import type { Connection, Outcome } from './connection';
 import { FrameRefusal } from './gateway-frames';
 import type { RequestFrame } from './gateway-frames';
@@ -134,6 +135,7 @@ export async function serveRequest(deps: GatewayDeps, connection: Connection, { 
   if (method === 'connect') throw new SessionError('VALIDATION', 'connect is only valid as the first request');
   const needed = scopeOf(method);
   if (!holdsScope(connection.scopes, needed)) {
+    deps.audit({ door: 'websocket', operation: KNOWN_METHODS.includes(method) ? method : 'other', reason: 'SCOPE_MISSING', address: connection.address });
     throw new SessionError('SCOPE_MISSING', `missing scope: ${needed}`, { facts: { scope: needed } });
   }
   const serve = Object.hasOwn(METHODS, method) ? METHODS[method] : undefined;

@@ -29,7 +29,7 @@ export async function abortRun(deps: HandlerDeps, request: AbortRunRequest, cont
 
 /** @throws SESSION_NOT_FOUND for a key without a row */
 export async function killSession(deps: HandlerDeps, request: KillSessionRequest, context: CallContext): Promise<KillSessionResponse> {
-  const { agentId, key } = await existingSession(deps, request, context, (asked) => `Session not found: ${asked}`);
+  const { agentId, key } = await existingSession(deps, request, context, (_asked, written) => `Session not found: ${written}`);
   const by = { $case: 'key' as const, value: key };
   const ended = await cancel(deps, { agentId, by }, { reason: 'kill', cascade: true, waitMs: KILL_WAIT_MS }, context);
   const killedRunIds = [...(ended.activeRunId === undefined ? [] : [ended.activeRunId]), ...ended.cancelledRunIds.filter((runId) => runId !== ended.activeRunId)];

@@ -3,6 +3,7 @@ import { CleanupFlags, CleanupResponse, MaintenanceServiceCleanupRequest } from 
 import type { CleanupRequest } from '@sessions/contracts';
 import { SessionError, configuredAgents, slugAgentId } from '@sessions/domain';
 import type { CallContext } from '@sessions/bus';
+import { assertSeesAgent, isRestricted } from '../auth/scopes';
 import type { HandlerDeps } from '../deps';
 
 /** A clean-up reads whole stores. */
@@ -14,10 +15,17 @@ export async function cleanup(deps: HandlerDeps, request: CleanupRequest, contex
   const flags = request.flags ?? CleanupFlags.create({});
   if (flags.agentIds.length > AGENTS_MAX) throw new SessionError('VALIDATION', `a clean-up names at most ${AGENTS_MAX} agents`);
   for (const given of flags.agentIds) await assertAgent(deps, given, context);
-  const agentIds = flags.allAgents ? [] : flags.agentIds.length > 0 ? flags.agentIds.map((agentId) => slugAgentId(agentId)) : [configuredAgents(deps.config()).defaultAgentId];
-  const asked = MaintenanceServiceCleanupRequest.create({ flags: { ...flags, agentIds }, dryRun: request.dryRun });
+  const agentIds = await agentsOf(deps, flags, context);
+  for (const agentId of agentIds) assertSeesAgent(context.scopes, agentId);
+  const asked = MaintenanceServiceCleanupRequest.create({ flags: { ...flags, agentIds, allAgents: flags.allAgents && agentIds.length === 0 }, dryRun: request.dryRun });
   const { reports } = await deps.workers.cleanup(asked, context, CLEANUP_BUDGET_MS);
   return CleanupResponse.create({ reports });
+}
+
+/** Empty: all, whoever they are. */
+async function agentsOf(deps: HandlerDeps, { allAgents, agentIds }: CleanupFlags, context: CallContext): Promise<string[]> {
+  if (allAgents) return isRestricted(context.scopes) ? (await deps.agents.list(context)).map(({ agentId }) => agentId) : [];
+  return agentIds.length > 0 ? agentIds.map((agentId) => slugAgentId(agentId)) : [configuredAgents(deps.config()).defaultAgentId];
 }
 
 async function assertAgent(deps: HandlerDeps, given: string, context: CallContext): Promise<void> {

@@ -48,7 +48,8 @@ export async function* streamDeliveries(deps: HandlerDeps, fanOut: FanOut, reque
   }
 }
 
-async function openDeliveries(deps: HandlerDeps, channel: string, accountId: string, context: CallContext): Promise<Delivery[]> {
+/** What is open for one channel login, oldest first. */
+export async function openDeliveries(deps: HandlerDeps, channel: string, accountId: string, context: CallContext): Promise<Delivery[]> {
   const open: Delivery[] = [];
   for (const { agentId } of await agentsToRead(deps, { agentId: undefined, all: true, discover: true }, context)) {
     const request = ListPendingRequest.create({ agentId, kinds: ['delivery'], channel, accountId, limit: PENDING_MAX });

@@ -13,19 +13,20 @@ export interface ExistingSession extends Address {
   readonly entry: JsonObject;
 }
 
-/** @param text the sentence for a key or id that nobody has; the key stands in it as it was sent */
+/** @param text the sentence for a key or id that nobody has: from the key as it was sent, and as it is written */
 export async function existingSession(
   deps: HandlerDeps,
   request: AddressRequest,
   context: CallContext,
-  text: (key: string) => string = (key) => `No session found: ${key}`,
+  text: (asked: string, key: string) => string = (key) => `No session found: ${key}`,
 ): Promise<ExistingSession> {
-  const unknown = (): SessionError => new SessionError('SESSION_NOT_FOUND', text(request.key ?? ''));
+  const asked = request.key ?? '';
+  const unknown = (key = asked): SessionError => new SessionError('SESSION_NOT_FOUND', text(asked, key));
   const address = await resolveAddress(deps, request, context).catch((error: unknown) => {
     throw error instanceof SessionError && error.reason === 'SESSION_NOT_FOUND' ? unknown() : error;
   });
   const found = await readEntry(deps, address, context);
-  if (found?.encodedRow === undefined) throw unknown();
+  if (found?.encodedRow === undefined) throw unknown(address.key);
   const entry = JSON.parse(found.entryJson.toString('utf8')) as JsonObject;
   return { agentId: address.agentId, key: found.key, row: SessionRow.decode(found.encodedRow), entry };
 }

@@ -20,7 +20,7 @@ export async function sendMessage(deps: HandlerDeps, request: SendMessageRequest
 /** @throws as `sendMessage` */
 export async function steerSession(deps: HandlerDeps, request: SteerSessionRequest, context: CallContext): Promise<SteerSessionResponse> {
   const answer = await send(deps, { ...request, deliver: undefined, interrupt: true }, context);
-  return SteerSessionResponse.create({ ...toSent(answer, context), interruptedActiveRun: answer.interruptedRunId !== undefined });
+  return SteerSessionResponse.create({ ...toSent(answer, context), interruptedActiveRun: answer.interruptedRunId !== undefined, sessionKey: answer.sessionKey });
 }
 
 interface Sent {

@@ -472,6 +472,7 @@ export interface SteerSessionResponse {
   messageSeq?: number | undefined;
   queued: boolean;
   interruptedActiveRun: boolean;
+  sessionKey: string;
 }
 
 export interface AbortRunRequest {
@@ -6337,7 +6338,7 @@ export const SteerSessionRequest: MessageFns<SteerSessionRequest> = {
 };
 
 function createBaseSteerSessionResponse(): SteerSessionResponse {
-  return { runId: "", status: "", messageSeq: undefined, queued: false, interruptedActiveRun: false };
+  return { runId: "", status: "", messageSeq: undefined, queued: false, interruptedActiveRun: false, sessionKey: "" };
 }
 
 export const SteerSessionResponse: MessageFns<SteerSessionResponse> = {
@@ -6356,6 +6357,9 @@ export const SteerSessionResponse: MessageFns<SteerSessionResponse> = {
     }
     if (message.interruptedActiveRun !== false) {
       writer.uint32(40).bool(message.interruptedActiveRun);
+    }
+    if (message.sessionKey !== "") {
+      writer.uint32(50).string(message.sessionKey);
     }
     return writer;
   },
@@ -6413,6 +6417,14 @@ export const SteerSessionResponse: MessageFns<SteerSessionResponse> = {
             message.interruptedActiveRun = reader.bool();
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.sessionKey = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -6444,6 +6456,11 @@ export const SteerSessionResponse: MessageFns<SteerSessionResponse> = {
         : isSet(object.interrupted_active_run)
         ? globalThis.Boolean(object.interrupted_active_run)
         : false,
+      sessionKey: isSet(object.sessionKey)
+        ? globalThis.String(object.sessionKey)
+        : isSet(object.session_key)
+        ? globalThis.String(object.session_key)
+        : "",
     };
   },
 
@@ -6464,6 +6481,9 @@ export const SteerSessionResponse: MessageFns<SteerSessionResponse> = {
     if (message.interruptedActiveRun !== false) {
       obj.interruptedActiveRun = message.interruptedActiveRun;
     }
+    if (message.sessionKey !== "") {
+      obj.sessionKey = message.sessionKey;
+    }
     return obj;
   },
 
@@ -6477,6 +6497,7 @@ export const SteerSessionResponse: MessageFns<SteerSessionResponse> = {
     message.messageSeq = object.messageSeq ?? undefined;
     message.queued = object.queued ?? false;
     message.interruptedActiveRun = object.interruptedActiveRun ?? false;
+    message.sessionKey = object.sessionKey ?? "";
     return message;
   },
 };

@@ -44,6 +44,6 @@ export const chatSend: GatewayMethod = async (deps, call) => {
   if (answer.status !== 'accepted') return { payload: { runId, status: 'ok', ...(messageSeq !== undefined && { messageSeq }) } };
   return {
     payload: { runId, status: 'started', ...(messageSeq !== undefined && { messageSeq }) },
-    ...(answer.runId === undefined && { after: () => announceNoRun(deps, runId, sessionKey) }),
+    ...(answer.runId === undefined && { after: () => announceNoRun(deps, runId, { agentId: address.agentId, key: sessionKey }) }),
   };
 };

@@ -1,5 +1,6 @@
 import { SendMessageRequest, SteerSessionRequest } from '@sessions/contracts';
 import type { SendMessageResponse, SteerSessionResponse } from '@sessions/contracts';
+import { addressOfKey } from '../../handlers/resolve-address';
 import { toRequestContext } from '../request-context';
 import { numberOf, textOf } from '../method';
 import type { GatewayDeps, GatewayMethod, MethodCall } from '../method';
@@ -10,14 +11,14 @@ import { sentContent } from '../sent-content';
 /** `sessions.send`: a message into a session that there is. */
 export const sessionsSend: GatewayMethod = async (deps, call) => {
   const answer = await deps.handlers.sendMessage(SendMessageRequest.create(sentOf(call)), toRequestContext(call));
-  return outcomeOf(deps, answer, answer.sessionKey, {});
+  return outcomeOf(deps, call, answer, {});
 };
 
 /** `sessions.steer`: the same, but what runs is interrupted. */
 export const sessionsSteer: GatewayMethod = async (deps, call) => {
   const answer = await deps.handlers.steerSession(SteerSessionRequest.create(sentOf(call)), toRequestContext(call));
   const { interruptedActiveRun } = answer;
-  return outcomeOf(deps, answer, textOf(call.params, 'key') ?? '', interruptedActiveRun ? { interruptedActiveRun } : {});
+  return outcomeOf(deps, call, answer, interruptedActiveRun ? { interruptedActiveRun } : {});
 };
 
 function sentOf({ params }: MethodCall) {
@@ -33,10 +34,11 @@ function sentOf({ params }: MethodCall) {
 }
 
 /** Clients of the protocol know `started` only; that nothing runs they hear at once as the run's end. */
-function outcomeOf(deps: GatewayDeps, { runId, status, messageSeq, queued }: SendMessageResponse | SteerSessionResponse, sessionKey: string, more: object): Outcome {
+function outcomeOf(deps: GatewayDeps, { params }: MethodCall, answer: SendMessageResponse | SteerSessionResponse, more: object): Outcome {
+  const { runId, status, messageSeq, queued, sessionKey } = answer;
   const isKept = status === 'kept';
   return {
     payload: { runId, status: isKept ? 'started' : status, ...(messageSeq !== undefined ? { messageSeq } : queued && { queued }), ...more },
-    ...(isKept && { after: () => announceNoRun(deps, runId, sessionKey) }),
+    ...(isKept && { after: () => announceNoRun(deps, runId, addressOfKey(deps, { key: sessionKey, agentId: textOf(params, 'agentId') })) }),
   };
 }
