@@ -56,7 +56,7 @@ function admitted({ config, guard }: HookDeps, { request, response }: HttpCall, 
 async function postAgent(deps: HookDeps, { request, response }: HttpCall, context: CallContext): Promise<void> {
   const body = await objectOf(request);
   const passed = Object.fromEntries(PASSED.flatMap((name) => (body[name] === undefined ? [] : [[name, body[name]]])));
-  const envelope = { origin: { kind: 'hook' }, text: textOf(body, 'message'), ...(typeof body.name === 'string' && { hook: { name: body.name } }), ...passed };
+  const envelope = { origin: { kind: 'hook' }, text: textOf(body, 'message'), hook: typeof body.name === 'string' ? { name: body.name } : {}, ...passed };
   const answer = await submitEnvelope(deps, envelope, undefined, context);
   sendJson(response, 200, { ok: true, runId: answer.runId ?? idempotencyKeyOf(context), sessionKey: answer.sessionKey });
 }

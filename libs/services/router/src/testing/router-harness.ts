@@ -19,8 +19,8 @@ export interface RunningRouter {
   readonly stores: MemoryStores;
   readonly url: string;
   readonly wsUrl: string;
-  /** Connects and says hello; every scope unless others are named. */
-  client(scopes?: readonly string[]): Promise<TestClient>;
+  /** Connects and says hello; every scope and the gateway's own token unless others are named. */
+  client(scopes?: readonly string[], token?: string): Promise<TestClient>;
   stop(): Promise<void>;
 }
 
@@ -62,10 +62,10 @@ export async function startRouter(rawConfig: unknown = {}, more: Partial<RouterD
     stores,
     url: `http://${host}:${port}`,
     wsUrl: `ws://${host}:${port}/`,
-    async client(scopes = ['operator.admin']) {
+    async client(scopes = ['operator.admin'], token = TOKEN) {
       const client = await TestClient.open(`ws://${host}:${port}/`);
       clients.push(client);
-      const answer = await client.request('connect', connectParams({ scopes }));
+      const answer = await client.request('connect', connectParams({ scopes, auth: { token } }));
       if (!answer.ok) throw new Error(JSON.stringify(answer.error));
       return client;
     },
