@@ -13,7 +13,7 @@ import { toSessionError } from '@sessions/bus';
 import type { Clock, Logger, Timer } from '@sessions/host';
 import type { RawData, WebSocket } from 'ws';
 import { parseConnectParams } from './connect-params';
-import { FrameRefusal, formatAnswer, formatEvent, formatRefusal, parseFrame, toFrameError } from './gateway-frames';
+import { FrameRefusal, formatAnswer, formatEvent, formatEventText, formatRefusal, parseFrame, toFrameError } from './gateway-frames';
 import type { FrameError, RequestFrame } from './gateway-frames';
 import { CLOSE, decideConnect } from './handshake';
 import type { Accepted, HandshakeFacts, Refused } from './handshake';
@@ -27,6 +27,8 @@ export const HANDSHAKE_BYTES_MAX = 64 * 1024;
 export const FRAME_BYTES_MAX = 25 * 1024 * 1024;
 /** What may wait for a client that does not read. */
 export const BUFFERED_BYTES_MAX = 50 * 1024 * 1024;
+/** Of that, where steps of a running turn begin to be left out. */
+const STEPS_SHARE = 0.5;
 /** How often a connected client hears a `tick` and is asked for a sign of life. */
 export const TICK_INTERVAL_MS = 30_000;
 /** Requests of one connection that are worked on at a time; one more is refused. */
@@ -103,6 +105,10 @@ export class Connection {
     return this.#leaving.signal;
   }
 
+  get #bufferedBytesMax(): number {
+    return this.#deps.bufferedBytesMax ?? BUFFERED_BYTES_MAX;
+  }
+
   get isConnected(): boolean {
     return this.#state === 'connected';
   }
@@ -134,7 +140,18 @@ export class Connection {
 
   /** A numbered, scope-gated broadcast. */
   broadcast(event: string, payload: unknown): void {
-    if (this.#state === 'connected') this.#write(formatEvent(event, payload, ++this.#eventSeq));
+    this.broadcastText(event, JSON.stringify(payload), false);
+  }
+
+  /**
+   * The same with a payload that was written once for all.
+   * @param isStep left out for a client that is behind; the missing number tells it to look again
+   */
+  broadcastText(event: string, payloadText: string, isStep: boolean): void {
+    if (this.#state !== 'connected') return;
+    this.#eventSeq += 1;
+    if (isStep && this.#socket.bufferedAmount > this.#bufferedBytesMax * STEPS_SHARE) return;
+    this.#write(formatEventText(event, payloadText, this.#eventSeq));
   }
 
   /** Says goodbye; a client that does not answer is cut off. */
@@ -154,8 +171,7 @@ export class Connection {
 
   #write(text: string): void {
     if (this.#socket.readyState !== this.#socket.OPEN) return;
-    const bound = this.#deps.bufferedBytesMax ?? BUFFERED_BYTES_MAX;
-    if (this.#socket.bufferedAmount + text.length > bound) {
+    if (this.#socket.bufferedAmount + text.length > this.#bufferedBytesMax) {
       this.#deps.logger.warn('connection closed because its client does not read', { bytes: this.#socket.bufferedAmount });
       this.close(CLOSE.policy, 'slow consumer');
       return;

@@ -82,6 +82,10 @@ export function formatEvent(event: string, payload: unknown, seq?: number): stri
   return JSON.stringify(seq === undefined ? { type: 'event', event, payload } : { type: 'event', event, payload, seq });
 }
 
+/** A numbered event whose payload is written already. */
+export const formatEventText = (event: string, payloadText: string, seq: number): string =>
+  `{"type":"event","event":${JSON.stringify(event)},"payload":${payloadText},"seq":${seq}}`;
+
 /** A refusal in the gateway's words: measured code, the sentence, the reason in the details. */
 export function toFrameError(error: SessionError): FrameError {
   const { gateway, retry } = error.faces;
