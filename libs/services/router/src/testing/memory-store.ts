@@ -4,17 +4,18 @@
  */
 import { createHash, randomUUID } from 'node:crypto';
 import {
-  AgentInfo, ChangedEvent, ClaimStoreResponse, DeliverResponse, Event, GetEntryResponse, HistoryHead, HistoryPageEnd, HistoryRecords,
+  AgentInfo, ChangedEvent, ClaimStoreResponse, DeliverResponse, Event, GetEntryResponse,
   ListEntriesResponse, MessageEvent, PatchEntryResponse, PreviewResponse, RepairDeed, RepairResponse, ResolveKeyResponse, SearchHit, SearchResponse, SessionRow,
-  StoreServiceCreateSessionResponse, StoreServiceListAgentsResponse, StoreServiceService, TranscriptRecord, VerifyTotals,
+  StoreServiceCreateSessionResponse, StoreServiceListAgentsResponse, StoreServiceService, VerifyTotals,
 } from '@sessions/contracts';
-import type { DeliverRequest, EntryFilter, FieldChange, Finding, ListEntriesRequest, ReadHistoryRequest, ReadHistoryResponse } from '@sessions/contracts';
+import type { DeliverRequest, EntryFilter, FieldChange, Finding, ListEntriesRequest } from '@sessions/contracts';
 import { SessionError, isCronRunKey, lookupCandidates, parseEntry, planEntryPatch, searchTextOf, toSessionRow } from '@sessions/domain';
 import type { JsonObject, JsonValue } from '@sessions/domain';
 import { createSubjects, serveService } from '@sessions/bus';
 import type { Bus, CallContext, Handlers, Served } from '@sessions/bus';
 import { newAside, operationHandlers } from './memory-operations';
 import type { MemoryAside, MemorySession } from './memory-operations';
+import { readHistory } from './memory-history';
 
 /** One agent's store. */
 interface MemoryAgent {
@@ -375,49 +376,4 @@ function passes(row: SessionRow, filter: EntryFilter | undefined): boolean {
   if (filter.spawnedBy !== undefined && row.spawnedBy !== filter.spawnedBy && row.parentSessionKey !== filter.spawnedBy) return false;
   if (filter.activeWithinMs !== undefined && (row.updatedAtMs ?? 0) < NOW_MS - filter.activeWithinMs) return false;
   return filter.search === undefined || searchTextOf(row).includes(filter.search.toLowerCase());
-}
-
-async function* readHistory(found: [string, MemorySession] | undefined, request: ReadHistoryRequest, signal: AbortSignal): AsyncIterable<ReadHistoryResponse> {
-  const head = (): ReadHistoryResponse => ({
-    item: { $case: 'head', value: HistoryHead.create({ found: found !== undefined, key: found?.[0] ?? '', sessionId: found === undefined ? undefined : String(found[1].entry.sessionId) }) },
-  });
-  yield head();
-  if (found === undefined) return;
-  const [, session] = found;
-  const since = request.after?.sessionId === session.entry.sessionId ? request.after?.messageSeq : undefined;
-  if (since === undefined) yield* firstPage(session, request);
-  let seen = since ?? session.messages.length;
-  if (since !== undefined) yield { item: { $case: 'pageEnd', value: HistoryPageEnd.create({}) } };
-  let sessionId = session.entry.sessionId;
-  while (request.follow && !signal.aborted) {
-    if (session.entry.sessionId !== sessionId) {
-      yield { item: { $case: 'reset', value: { previousSessionId: String(sessionId), sessionId: String(session.entry.sessionId), reason: 'reset' } } };
-      sessionId = session.entry.sessionId;
-      yield head();
-      yield* firstPage(session, request);
-      seen = session.messages.length;
-    }
-    const fresh = recordsOf(session).slice(seen).filter((record) => request.includeTools || record.role !== 'toolResult');
-    seen = session.messages.length;
-    if (fresh.length > 0) yield { item: { $case: 'records', value: HistoryRecords.create({ records: fresh }) } };
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-}
-
-const recordsOf = ({ messages }: MemorySession): TranscriptRecord[] =>
-  messages.map(({ id, role, line }, place) =>
-    TranscriptRecord.create({ recordId: id, messageSeq: place + 1, lineNumber: place + 2, lineJson: Buffer.from(line), type: 'message', role }),
-  );
-
-function* firstPage(session: MemorySession, request: ReadHistoryRequest): Iterable<ReadHistoryResponse> {
-  const until = (request.beforeSeq ?? Infinity) - 1;
-  const visible = recordsOf(session).filter((record) => (record.messageSeq ?? 0) <= until && (record.messageSeq ?? 0) > (request.afterSeq ?? 0) && (request.includeTools || record.role !== 'toolResult'));
-  const page = visible.slice(-(request.limit ?? 1000));
-  // In two items, so that readers have to put pages together.
-  const middle = Math.ceil(page.length / 2);
-  for (const records of [page.slice(0, middle), page.slice(middle)]) {
-    if (records.length > 0) yield { item: { $case: 'records', value: HistoryRecords.create({ records }) } };
-  }
-  const hasMore = visible.length > page.length;
-  yield { item: { $case: 'pageEnd', value: HistoryPageEnd.create({ hasMore, nextBeforeSeq: hasMore ? page[0]?.messageSeq : undefined }) } };
 }
