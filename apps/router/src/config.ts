@@ -20,7 +20,9 @@ export function routerConfig({ app, config }: AppParts<AppBus>): RouterConfig {
   const { gateway } = config();
   const { token, password } = gateway.auth;
   const host = app.listenHost ?? bindOf(gateway.bind);
-  refuseOpenAddress(host, { token: token ?? gateway.auth.tokens[0]?.token, password }, 'Set gateway.auth.token in the configuration, or OPENCLAW_GATEWAY_TOKEN.');
+  // Users with tokens of their own, or a proxy that vouches for them, close the door as well.
+  const login = token ?? gateway.auth.tokens[0]?.token ?? (gateway.auth.mode === 'trusted-proxy' ? gateway.auth.mode : undefined);
+  refuseOpenAddress(host, { token: login, password }, 'Set gateway.auth.token in the configuration, or OPENCLAW_GATEWAY_TOKEN.');
   return {
     listen: { host, port: app.port ?? gateway.port },
     ...(typeof app.grpcPort === 'number' && { grpcListen: { host, port: app.grpcPort } }),

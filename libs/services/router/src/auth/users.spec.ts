@@ -50,6 +50,10 @@ describe('a user that is restricted to some agents', () => {
     expect((await ann.request('sessions.resolve', { sessionId: ID(2) })).payload).toMatchObject({ key: 'agent:work:main' });
     expect((await ann.request('config.get')).error.message).toBe('forbidden');
     expect((await ann.request('sessions.create', { agentId: 'main' })).error.message).toBe('forbidden');
+    for (const agentId of ['main', 'ghost']) {
+      const body = JSON.stringify({ channel: 'telegram', messageId: '1', chatType: 'direct', sender: { id: '5' }, text: 'x', agentId });
+      expect((await fetch(`${running.url}/v1/messages`, { method: 'POST', headers: { authorization: `Bearer ${WORK}` }, body })).status).toBe(403);
+    }
     expect((await get('/sessions/agent:main:main/history', WORK)).status).toBe(403);
     expect((await get('/sessions/agent:work:main/history', WORK)).status).toBe(200);
     expect(running.stores.calls.filter((call) => call.endsWith(' main') && !call.startsWith('claim'))).toEqual([]);

@@ -5,6 +5,7 @@ import type { Envelope, InboundMessage, SubmitMessageRequest } from '@sessions/c
 import { SessionError, configuredAgents, defaultIdempotencyKey, parseEnvelope, resolveRoute } from '@sessions/domain';
 import type { InboundEnvelope, Route } from '@sessions/domain';
 import type { CallContext } from '@sessions/bus';
+import { assertSeesAgent } from '../auth/scopes';
 import type { HandlerDeps } from '../deps';
 import { deliverTo } from './deliver-to';
 import { uuidOf } from './minted-id';
@@ -21,6 +22,8 @@ export function submitMessage(deps: HandlerDeps, request: SubmitMessageRequest, 
  * get a store of its own with every such message.
  */
 async function assertKnownAgent(deps: HandlerDeps, { agentId }: Route, context: CallContext): Promise<void> {
+  // First, so that who may not see an agent is not told whether there is one.
+  assertSeesAgent(context.scopes, agentId);
   if (configuredAgents(deps.config()).ids.includes(agentId)) return;
   if ((await deps.agents.list(context)).some((agent) => agent.agentId === agentId)) return;
   throw new SessionError('AGENT_UNKNOWN', `Unknown agent id "${agentId}"`, { facts: { agentId } });
