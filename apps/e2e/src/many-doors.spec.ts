@@ -1,5 +1,5 @@
 /** One store behind every door: the same message, the same list and the same keys, whichever way they come. */
-import { DeleteSessionRequest, DescribeSessionRequest, Envelope, ListSessionsRequest, SessionRow, SubmitMessageRequest } from '@sessions/contracts';
+import { CompactSessionRequest, DeleteSessionRequest, DescribeSessionRequest, Envelope, ListSessionsRequest, ResetSessionRequest, SessionRow, SubmitMessageRequest } from '@sessions/contracts';
 import type { ListSessionsResponse, SubmitMessageResponse } from '@sessions/contracts';
 import { cpSync, mkdirSync, readFileSync, renameSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
@@ -148,6 +148,38 @@ describe('agents', () => {
     expect(keys).toEqual(['agent:late:main']);
     keys = await socketKeys(gateway);
     expect(keys).toContain('agent:late:main');
+  });
+});
+
+describe('one change', () => {
+  it('is made or refused alike through every door', async () => {
+    const { gateway, grpc } = await withGrpc(scene.stateDir(configWith()));
+    const socket = await scene.socket(gateway);
+    await socket.call('sessions.create', { key: 'a' });
+    await socket.call('sessions.create', { key: 'b' });
+    // A method that its owner does not serve yet is unavailable on all doors, with the reason.
+    const changes: readonly (readonly [method: string, rpc: string, toRequest: (key: string) => unknown])[] = [
+      ['sessions.compact', 'compactSession', (key) => CompactSessionRequest.create({ key, maxLines: 1 })],
+      ['sessions.reset', 'resetSession', (key) => ResetSessionRequest.create({ key })],
+      ['sessions.delete', 'deleteSession', (key) => DeleteSessionRequest.create({ key })],
+    ];
+    for (const [method, rpc, toRequest] of changes) {
+      const bySocket = await socket.request(method, { key: 'a', ...(method === 'sessions.compact' && { maxLines: 1 }) });
+      const byGrpc = await grpc.call(rpc, toRequest('b')).then(() => 0, (error: { code: number }) => error.code);
+      expect([method, bySocket.ok ? 0 : bySocket.error?.code, byGrpc]).toEqual([method, ...(bySocket.ok ? [0, 0] : ['UNAVAILABLE', 12])]);
+    }
+    // The main session stays, and what nobody has is not found, whoever serves it.
+    expect((await socket.request('sessions.delete', { key: 'main' })).error?.message).toBe('Cannot delete the main session (agent:main:main).');
+    await expect(grpc.call('deleteSession', DeleteSessionRequest.create({ key: 'main' }))).rejects.toMatchObject({ code: 9 });
+    expect((await socket.request('sessions.compact', { key: 'nope' })).error?.message).toBe('No session found: nope');
+    expect((await socket.request('sessions.send', { key: 'nope', message: 'x' })).error?.message).toBe('session not found: nope');
+    expect(await gateway.http('/sessions/nope/kill', { method: 'POST' })).toMatchObject({ status: 404, json: { error: { message: 'Session not found: agent:main:nope' } } });
+    // What is sent stays, though nothing runs.
+    await socket.call('sessions.create', { key: 'c' });
+    expect(await socket.call('sessions.send', { key: 'c', message: 'hello', idempotencyKey: 's-1' })).toMatchObject({ runId: 's-1', status: 'started', messageSeq: 1 });
+    expect(await socket.call('chat.inject', { sessionKey: 'c', message: 'noted' })).toMatchObject({ ok: true });
+    expect(await gateway.http('/sessions/c/history')).toMatchObject({ status: 200, json: { items: [{ role: 'user' }, { role: 'assistant' }] } });
+    expect(await gateway.http('/openapi.json', { token: null })).toMatchObject({ status: 200, json: { openapi: '3.1.0' } });
   });
 });
 
