@@ -1,8 +1,9 @@
 /** One store behind every door: the same message, the same list and the same keys, whichever way they come. */
-import { Envelope, ListSessionsRequest, SessionRow, SubmitMessageRequest } from '@sessions/contracts';
+import { CompactSessionRequest, DeleteSessionRequest, DescribeSessionRequest, Envelope, ListSessionsRequest, ResetSessionRequest, SessionRow, SubmitMessageRequest } from '@sessions/contracts';
 import type { ListSessionsResponse, SubmitMessageResponse } from '@sessions/contracts';
-import { cpSync, mkdirSync, renameSync, symlinkSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, renameSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
+import JSON5 from 'json5';
 import { runCommand } from './support/command';
 import { openGrpc } from './support/grpc-client';
 import type { GrpcClient } from './support/grpc-client';
@@ -71,8 +72,8 @@ describe('one message', () => {
   });
 });
 
-/** Clients of the gateway are shown keys of older releases under the agent whose store they stand in, here the first one's. */
-const underItsAgent = (key: string): string => (/^agent:|^(?:global|unknown)$/u.test(key) ? key : `agent:main:${key}`);
+/** Clients of the gateway are shown a key of an older release under its agent. */
+const shown = (keys: readonly string[]): string[] => keys.map((key) => (/^(agent:|global$|unknown$)/u.test(key) ? key : `agent:main:${key}`));
 
 describe('one list', () => {
   it('has the same keys in the same order through every door', async () => {
@@ -83,13 +84,13 @@ describe('one list', () => {
     const withoutRuns = offline.filter((key) => !/:cron:[^:]+:run:/u.test(key));
     expect(withoutRuns.length).toBeGreaterThan(10);
     expect(await grpcKeys(grpc, { agentId: 'main' })).toEqual(withoutRuns);
-    expect(await socketKeys(gateway, { agentId: 'main' })).toEqual(withoutRuns.map(underItsAgent));
+    expect(await socketKeys(gateway, { agentId: 'main' })).toEqual(shown(withoutRuns));
     expect(await cliKeys(stateDir)).toEqual(offline);
 
     const all = await cliKeys(stateDir, '--all-agents');
     const configured = await grpcKeys(grpc, { allAgents: true });
     expect([...configured].sort()).toEqual([...new Set(all.filter((key) => !/:cron:[^:]+:run:/u.test(key)))].sort());
-    expect(await socketKeys(gateway, { configuredAgentsOnly: true })).toEqual(configured.map(underItsAgent));
+    expect(await socketKeys(gateway, { configuredAgentsOnly: true })).toEqual(shown(configured));
   });
 });
 
@@ -147,6 +148,63 @@ describe('agents', () => {
     expect(keys).toEqual(['agent:late:main']);
     keys = await socketKeys(gateway);
     expect(keys).toContain('agent:late:main');
+  });
+});
+
+describe('one change', () => {
+  it('is made or refused alike through every door', async () => {
+    const { gateway, grpc } = await withGrpc(scene.stateDir(configWith()));
+    const socket = await scene.socket(gateway);
+    await socket.call('sessions.create', { key: 'a' });
+    await socket.call('sessions.create', { key: 'b' });
+    // A method that its owner does not serve yet is unavailable on all doors, with the reason.
+    const changes: readonly (readonly [method: string, rpc: string, toRequest: (key: string) => unknown])[] = [
+      ['sessions.compact', 'compactSession', (key) => CompactSessionRequest.create({ key, maxLines: 1 })],
+      ['sessions.reset', 'resetSession', (key) => ResetSessionRequest.create({ key })],
+      ['sessions.delete', 'deleteSession', (key) => DeleteSessionRequest.create({ key })],
+    ];
+    for (const [method, rpc, toRequest] of changes) {
+      const bySocket = await socket.request(method, { key: 'a', ...(method === 'sessions.compact' && { maxLines: 1 }) });
+      const byGrpc = await grpc.call(rpc, toRequest('b')).then(() => 0, (error: { code: number }) => error.code);
+      expect([method, bySocket.ok ? 0 : bySocket.error?.code, byGrpc]).toEqual([method, ...(bySocket.ok ? [0, 0] : ['UNAVAILABLE', 12])]);
+    }
+    // The main session stays, and what nobody has is not found, whoever serves it.
+    expect((await socket.request('sessions.delete', { key: 'main' })).error?.message).toBe('Cannot delete the main session (agent:main:main).');
+    await expect(grpc.call('deleteSession', DeleteSessionRequest.create({ key: 'main' }))).rejects.toMatchObject({ code: 9 });
+    expect((await socket.request('sessions.compact', { key: 'nope' })).error?.message).toBe('No session found: nope');
+    expect((await socket.request('sessions.send', { key: 'nope', message: 'x' })).error?.message).toBe('session not found: nope');
+    expect(await gateway.http('/sessions/nope/kill', { method: 'POST' })).toMatchObject({ status: 404, json: { error: { message: 'Session not found: agent:main:nope' } } });
+    // What is sent stays, though nothing runs.
+    await socket.call('sessions.create', { key: 'c' });
+    expect(await socket.call('sessions.send', { key: 'c', message: 'hello', idempotencyKey: 's-1' })).toMatchObject({ runId: 's-1', status: 'started', messageSeq: 1 });
+    expect(await socket.call('chat.inject', { sessionKey: 'c', message: 'noted' })).toMatchObject({ ok: true });
+    expect(await gateway.http('/sessions/c/history')).toMatchObject({ status: 200, json: { items: [{ role: 'user' }, { role: 'assistant' }] } });
+    expect(await gateway.http('/openapi.json', { token: null })).toMatchObject({ status: 200, json: { openapi: '3.1.0' } });
+  });
+});
+
+describe('one user', () => {
+  it('sees what is theirs through every door, and nothing else', async () => {
+    const token = 'a-token-of-the-tests-for-ann';
+    const stateDir = scene.fixture('full');
+    const file = join(stateDir, 'openclaw.json');
+    const config = JSON5.parse<{ gateway?: { auth?: object } }>(readFileSync(file, 'utf8'));
+    const auth = { ...config.gateway?.auth, tokens: [{ name: 'ann', token, scopes: ['operator.write'], agents: ['work'] }] };
+    writeFile(file, JSON.stringify({ ...config, gateway: { ...config.gateway, auth } }));
+    const { gateway } = await withGrpc(stateDir);
+    const ann = openGrpc({ grpc: gateway.grpc, token });
+    scene.onEnd(() => ann.close());
+    const keys = await grpcKeys(ann, { allAgents: true, discover: true });
+    expect(keys.length).toBeGreaterThan(0);
+    const { encodedRows } = await ann.call<ListSessionsResponse>('listSessions', ListSessionsRequest.create({ limit: 1000, allAgents: true, discover: true }));
+    expect(new Set(encodedRows.map((row) => SessionRow.decode(row).agentId))).toEqual(new Set(['work']));
+    await expect(ann.call('describeSession', DescribeSessionRequest.create({ key: 'agent:main:main' }))).rejects.toMatchObject({ code: 7 });
+    await expect(ann.call('deleteSession', DeleteSessionRequest.create({ key: 'agent:work:main' }))).rejects.toMatchObject({ code: 7 });
+    expect(await gateway.http('/sessions/agent:main:main/history', { token })).toMatchObject({ status: 403 });
+    expect(await gateway.http('/sessions/agent:work:main/kill', { method: 'POST', token })).toMatchObject({ status: 403 });
+    expect(await gateway.send({ channel: 'telegram', messageId: '1', chatType: 'direct', sender: { id: '5' }, text: 'x' })).toMatchObject({ status: 202 });
+    expect(await gateway.http('/v1/messages', { method: 'POST', token, body: JSON.stringify({ channel: 'telegram', messageId: '2', chatType: 'direct', sender: { id: '5' }, text: 'x' }) })).toMatchObject({ status: 403 });
+    expect(gateway.printed()).not.toContain(token);
   });
 });
 

@@ -22,7 +22,7 @@ export type { OptionRow } from './config/option-table';
 export { CONTEXT_TOKENS_DEFAULT, agentSettings, configuredAgents, contextTokensFor, modelFor, parseModelRef, storePathFor } from './config/agents';
 export type { ConfiguredAgents, ModelRef, Places } from './config/agents';
 export type { AgentConfig, AgentSettings } from './config/parse-agents';
-export type { Binding, Environment, PeerMatch } from './config/parse-sections';
+export type { Binding, Environment, PeerMatch, UserToken } from './config/parse-sections';
 export type { IdentityLink, MaintenanceConfig, ResetPolicy, ResetType, SendPolicyConfig, SendRule } from './config/parse-session';
 export { parseByteSize } from './config/byte-sizes';
 export { DURATION_UNITS, parseDuration } from './config/durations';

@@ -64,6 +64,9 @@ const TABLE = {
   listenHost: { name: 'SESS_LISTEN_HOST', meaning: 'where ports are opened: loopback, lan or an IP address', fallback: 'gateway.bind of the configuration for clients, loopback for probes', read: (text: string | undefined) => (text === undefined ? undefined : bind(text)) },
   port: { name: 'SESS_PORT', meaning: 'HTTP and WebSocket; 0: a free one', fallback: 'gateway.port of the configuration, 18789', read: (text: string | undefined) => (text === undefined ? undefined : port(text)) },
   grpcPort: { name: 'SESS_GRPC_PORT', meaning: 'gRPC with grpc.health.v1; 0: a free one', fallback: 'off', read: optionalPort },
+  grpcCertFile: { name: 'SESS_GRPC_TLS_CERT', meaning: 'PEM file with the certificate of the gRPC door; with it comes the key', fallback: 'plain text', read: file },
+  grpcKeyFile: { name: 'SESS_GRPC_TLS_KEY', meaning: 'PEM file with the key of that certificate', fallback: 'none', read: file },
+  grpcClientCaFile: { name: 'SESS_GRPC_TLS_CLIENT_CA', meaning: 'PEM file with the authority whose certificates gRPC clients must show', fallback: 'they need none', read: file },
   probePort: { name: 'SESS_PROBE_PORT', meaning: '/healthz, /readyz and /metrics; 0: a free one; off', fallback: '', read: optionalPort },
   drainTimeoutMs: { name: 'SESS_DRAIN_TIMEOUT_MS', meaning: 'how long the end waits for work in hand, milliseconds', fallback: String(DRAIN_TIMEOUT_MS), read: milliseconds(DRAIN_TIMEOUT_MS, 0) },
   watchdogMs: { name: 'SESS_WATCHDOG_MS', meaning: 'end a process whose main thread stands still for so long, milliseconds; 0: never', fallback: String(WATCHDOG_MS), read: milliseconds(WATCHDOG_MS, 0) },
@@ -110,7 +113,7 @@ const SHARED: readonly (readonly [name: string, meaning: string, fallback: strin
 ];
 
 /** Variables that only the router reads. */
-const ROUTER_ONLY: readonly AppVariable[] = ['port'];
+const ROUTER_ONLY: readonly AppVariable[] = ['port', 'grpcCertFile', 'grpcKeyFile', 'grpcClientCaFile'];
 const ROUTER_SHARED: typeof SHARED = [
   ['OPENCLAW_GATEWAY_TOKEN', 'what clients present, when the configuration names none', 'none'],
   ['OPENCLAW_GATEWAY_PASSWORD', 'the same as a password', 'none'],

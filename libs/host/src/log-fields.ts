@@ -29,6 +29,12 @@ export interface LogFields {
   readonly count?: number;
   readonly attempt?: number;
   readonly port?: number;
+  /** Of the router: `websocket`, `http`, `grpc`. */
+  readonly door?: string;
+  /** What was asked for, by its name in the contracts; never what a client made up. */
+  readonly operation?: string;
+  /** Network address of a client that was refused. */
+  readonly address?: string;
   /** A path of the store or the configuration; never of an attachment. */
   readonly file?: string;
   /** A stable word, never a sentence with values in it. */
@@ -51,7 +57,7 @@ export interface LoggedError {
 
 const PLAIN_FIELDS = [
   'service', 'instance', 'member', 'lease', 'agentId', 'sessionId', 'epoch', 'seq', 'requestId', 'traceId', 'durationMs', 'bytes',
-  'count', 'attempt', 'port', 'file', 'reason', 'hint',
+  'count', 'attempt', 'port', 'door', 'operation', 'address', 'file', 'reason', 'hint',
 ] as const satisfies readonly (keyof LogFields)[];
 
 /** Causes further down are left out. */

@@ -76,7 +76,7 @@ export async function resolveStandaloneOptions(io: CliIo, flags: GatewayRunFlags
   const host = parseBind(flags.bind ?? config.gateway.bind);
   const configuredToken = given(flags.token) ?? config.gateway.auth.token;
   const password = given(flags.password) ?? config.gateway.auth.password;
-  refuseOpenAddress(host, { token: configuredToken, password }, 'Set gateway.auth.token in the configuration, or pass --token or --password.');
+  refuseOpenAddress(host, { token: configuredToken ?? config.gateway.auth.tokens[0]?.token, password }, 'Set gateway.auth.token in the configuration, or pass --token or --password.');
   const bus = busOf(flags.bus, environment, config);
   await ensureWritable(places.stateDir);
   const firstStart = !configExists && configuredToken === undefined && password === undefined;

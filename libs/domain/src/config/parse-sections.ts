@@ -97,9 +97,34 @@ export function parseGateway(section: Section, env: Environment) {
       password,
       /** `undefined`: all. */
       scopes: auth.take('gateway.auth.scopes'),
+      tokens: auth.list('tokens', 'warn').flatMap((one) => parseUserToken(one, env)),
+      /** Lower case. */
+      userHeader: auth.section('trustedProxy').take('gateway.auth.trustedProxy.userHeader').toLowerCase(),
     },
+    trustedProxies: section.take('gateway.trustedProxies'),
     tools: { allow: section.section('tools').take('gateway.tools.allow') },
   };
+}
+
+/** What one user of the gateway may do, and with whose sessions. */
+export interface UserToken {
+  readonly name: string;
+  readonly token: string;
+  readonly scopes: readonly string[];
+  /** `undefined`: all. */
+  readonly agents: readonly AgentId[] | undefined;
+}
+
+/** A token whose variable is not set admits nobody. */
+function parseUserToken(section: Section, env: Environment): UserToken[] {
+  const name = section.take('gateway.auth.tokens[].name');
+  const written = section.take('gateway.auth.tokens[].token');
+  const token = resolveSecret(section, 'token', written, env);
+  const scopes = section.take('gateway.auth.tokens[].scopes');
+  const agents = section.take('gateway.auth.tokens[].agents')?.map((agent) => slugAgentId(agent));
+  if (name === undefined && section.raw('name') === undefined) section.refuse('name', 'is required');
+  if (written === undefined && section.raw('token') === undefined) section.refuse('token', 'is required');
+  return name === undefined || token === undefined || token === '' ? [] : [{ name, token, scopes, agents }];
 }
 
 export function parseHooks(section: Section, env: Environment) {

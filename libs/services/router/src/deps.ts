@@ -3,8 +3,10 @@ import type { SessionConfig } from '@sessions/domain';
 import type { Bus, Subjects } from '@sessions/bus';
 import type { Clock, Health, Logger, Metrics } from '@sessions/host';
 import type { Credentials } from './auth/credentials';
+import type { GrpcTls } from './edge/grpc';
 import type { KnownAgents } from './store/known-agents';
 import type { StoreCalls } from './store/store-calls';
+import type { WorkerCalls } from './store/worker-calls';
 
 export interface Listen {
   /** Address or name to bind, `127.0.0.1` for this machine only. */
@@ -33,9 +35,11 @@ export interface RouterDeps {
   readonly listen: Listen;
   /** Absent: gRPC is not served. */
   readonly grpcListen?: Listen;
+  /** Absent: gRPC in plain text. */
+  readonly grpcTls?: GrpcTls;
   /** Directory that holds `sessions/v1/*.proto`, for gRPC reflection. Absent: no reflection. */
   readonly protoDir?: string;
-  /** Neither token nor password: everybody who reaches the port may do everything. */
+  /** Neither token nor password, nor users or a trusted proxy in the configuration: everybody who reaches the port may do everything. */
   readonly auth: Credentials;
   readonly subjectPrefix?: string;
   /** In [0, 1); default `Math.random`. */
@@ -47,6 +51,7 @@ export interface HandlerDeps {
   readonly config: () => SessionConfig;
   readonly clock: Clock;
   readonly stores: StoreCalls;
+  readonly workers: WorkerCalls;
   readonly agents: KnownAgents;
   readonly bus: Bus;
   readonly subjects: Subjects;

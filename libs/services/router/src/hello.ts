@@ -1,6 +1,6 @@
 /** What a client is told when it is let in. */
 import { configuredAgents, mainSessionKey } from '@sessions/domain';
-import { SCOPE, holdsScope } from './auth/scopes';
+import { SCOPE, holdsScope, isRestricted } from './auth/scopes';
 import { BUFFERED_BYTES_MAX, FRAME_BYTES_MAX, TICK_INTERVAL_MS } from './gateway/connection';
 import type { Connection } from './gateway/connection';
 import type { GatewayDeps } from './gateway/method';
@@ -11,7 +11,7 @@ export function helloPayload(deps: GatewayDeps, connection: Connection): Record<
   const config = deps.config();
   const { defaultAgentId } = configuredAgents(config);
   const { scope, mainKey } = config.session;
-  const isAdmin = holdsScope(connection.scopes, SCOPE.admin);
+  const isAdmin = holdsScope(connection.scopes, SCOPE.admin) && !isRestricted(connection.scopes);
   return {
     type: 'hello-ok',
     protocol: connection.protocol,
@@ -25,7 +25,11 @@ export function helloPayload(deps: GatewayDeps, connection: Connection): Record<
       sessionDefaults: { defaultAgentId, mainKey, mainSessionKey: mainSessionKey(defaultAgentId, scope), scope },
       ...(isAdmin && { configPath: deps.configPath, stateDir: deps.stateDir, authMode: deps.authMode }),
     },
-    auth: { role: connection.role, scopes: connection.scopes },
+    auth: {
+      role: connection.role,
+      scopes: connection.scopes,
+      ...(connection.deviceToken !== undefined && { deviceToken: connection.deviceToken.token, issuedAtMs: connection.deviceToken.issuedAtMs }),
+    },
     policy: { maxPayload: FRAME_BYTES_MAX, maxBufferedBytes: BUFFERED_BYTES_MAX, tickIntervalMs: TICK_INTERVAL_MS },
   };
 }

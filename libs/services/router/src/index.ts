@@ -3,3 +3,4 @@ export { createRouter } from './router';
 export type { Router } from './router';
 export type { Listen, RouterDeps } from './deps';
 export type { Credentials } from './auth/credentials';
+export type { GrpcTls } from './edge/grpc';

@@ -6,6 +6,12 @@ import { SessionError } from '@sessions/domain';
 import { createSubjects } from '@sessions/bus';
 import type { Served } from '@sessions/bus';
 import type { Service } from '@sessions/host';
+import { createAudit } from './auth/audit';
+import { authModeOf, authorityOf } from './auth/authority-of';
+import type { Authority } from './auth/credentials';
+import { FailureLimit } from './auth/failure-limit';
+import { createGuard } from './auth/guard';
+import { seesAgent } from './auth/scopes';
 import type { HandlerDeps, RouterDeps } from './deps';
 import { createGrpcEdge } from './edge/grpc';
 import { createHttpRoutes } from './edge/http-routes';
@@ -15,13 +21,14 @@ import { createFanOut } from './fan-out';
 import type { Connection } from './gateway/connection';
 import { createGatewayEvents } from './gateway/events';
 import type { GatewayDeps } from './gateway/method';
-import { ANNOUNCED_METHODS, contextOf, hearsBroadcasts, serveRequest } from './gateway/methods';
+import { KNOWN_METHODS, contextOf, hearsBroadcasts, serveRequest } from './gateway/methods';
 import { healthPayload } from './gateway/methods/health';
 import { createGatewayRows } from './gateway/rows';
 import { createRouterHandlers, serveOnBus } from './handlers/router-service';
 import { helloPayload } from './hello';
 import { createKnownAgents } from './store/known-agents';
 import { createStoreCalls } from './store/store-calls';
+import { createWorkerCalls } from './store/worker-calls';
 
 /** Rows of one list answer at the edge, encoded bytes; their JSON is cut by its own bound. */
 const EDGE_LIST_BYTES_MAX = 24 * 1024 * 1024;
@@ -37,12 +44,16 @@ export function createRouter(deps: RouterDeps): Router {
   const { bus, clock, logger, config, auth } = deps;
   const startedAtMs = clock.monotonicMs();
   const uptimeMs = (): number => Math.round(clock.monotonicMs() - startedAtMs);
-  const grantedScopes = (): readonly string[] | undefined => config().gateway.auth.scopes;
+  const authority = (): Authority => authorityOf(auth, config());
+  const limit = new FailureLimit(clock);
+  const audit = createAudit({ clock, logger, metrics: deps.metrics });
+  const guard = createGuard({ authority, limit, audit });
   const subjects = createSubjects(deps.subjectPrefix);
   const stores = createStoreCalls({ bus, subjects, instance: deps.instance, random: deps.random ?? Math.random });
+  const workers = createWorkerCalls({ bus, subjects, instance: deps.instance });
   const agents = createKnownAgents({ stores, clock, config });
   const { stateDir, homeDir } = deps;
-  const handlerDeps: HandlerDeps = { config, clock, stores, agents, bus, subjects, logger, stateDir, homeDir };
+  const handlerDeps: HandlerDeps = { config, clock, stores, workers, agents, bus, subjects, logger, stateDir, homeDir };
   const fanOut = createFanOut({ bus, subjects, clock, logger, stores, instance: deps.instance });
   const handlers = createRouterHandlers(handlerDeps, fanOut, EDGE_LIST_BYTES_MAX);
   const rows = createGatewayRows(config);
@@ -51,12 +62,15 @@ export function createRouter(deps: RouterDeps): Router {
     ...handlerDeps,
     handlers,
     rows,
+    audit,
     version: deps.version,
     configPath: deps.configPath,
-    authMode: (auth.token ?? '') !== '' ? 'token' : (auth.password ?? '') !== '' ? 'password' : 'none',
+    authMode: authModeOf(auth, config()),
     uptimeMs,
-    broadcast(event, payload) {
-      for (const connection of sockets.connections) if (hearsBroadcasts(connection)) connection.broadcast(event, payload);
+    broadcast(event, payload, agentId) {
+      for (const connection of sockets.connections) {
+        if (hearsBroadcasts(connection) && seesAgent(connection.scopes, agentId)) connection.broadcast(event, payload);
+      }
     },
   };
   const connected = deps.metrics.gauge('sessions_gateway_connections', 'Open WebSocket connections of clients');
@@ -64,11 +78,16 @@ export function createRouter(deps: RouterDeps): Router {
   const sockets = createGatewaySockets({
     clock,
     logger,
-    handshakeFacts: () => ({ credentials: auth, grantedScopes: grantedScopes() }),
+    handshakeFacts: (address) => ({ authority: authority(), isLimited: limit.waitMs(address) > 0 }),
+    onRefused({ error, isFailure }, address) {
+      if (isFailure === true) limit.note(address);
+      const { code } = error.details ?? {};
+      audit({ door: 'websocket', operation: 'connect', reason: typeof code === 'string' ? code : error.code, address });
+    },
     hello: async (connection) => helloPayload(gatewayDeps, connection),
     async serve(connection, frame) {
       const beganAtMs = clock.monotonicMs();
-      const method = ANNOUNCED_METHODS.includes(frame.method) ? frame.method : 'other';
+      const method = KNOWN_METHODS.includes(frame.method) ? frame.method : 'other';
       try {
         return await serveRequest(gatewayDeps, connection, frame);
       } finally {
@@ -100,16 +119,15 @@ export function createRouter(deps: RouterDeps): Router {
     logger,
     metrics: deps.metrics,
     health: deps.health,
-    auth,
-    grantedScopes,
+    guard,
     uptimeMs,
-    routes: createHttpRoutes({ ...handlerDeps, fanOut, rows, closing: closing.signal }),
+    routes: createHttpRoutes({ ...handlerDeps, fanOut, rows, handlers, guard, metrics: deps.metrics, version: deps.version, closing: closing.signal }),
     onUpgrade: (request, socket, head) => sockets.handleUpgrade(request, socket, head),
   });
   const grpc =
     deps.grpcListen === undefined
       ? undefined
-      : createGrpcEdge({ bus, logger, handlers, auth, grantedScopes, closing: closing.signal, ...(deps.protoDir !== undefined && { protoDir: deps.protoDir }) });
+      : createGrpcEdge({ bus, logger, handlers, guard, closing: closing.signal, ...(deps.grpcTls !== undefined && { tls: deps.grpcTls }), ...(deps.protoDir !== undefined && { protoDir: deps.protoDir }) });
   let served: Served | undefined;
 
   const stop = async (): Promise<void> => {

@@ -2,7 +2,8 @@ import { createHash, generateKeyPairSync, sign } from 'node:crypto';
 import { bearerMatches, judgeSecret } from './credentials';
 import { DEVICE_CLOCK_SKEW_MAX_MS, judgeDevice, signedTexts } from './device';
 import type { Device, SignedClaim } from './device';
-import { holdsScope, narrowScopes, scopeOf } from './scopes';
+import { scopeOf } from './operations';
+import { holdsScope, narrowScopes } from './scopes';
 
 const NOW_MS = 1_780_000_000_000;
 const CLAIM: SignedClaim = {

@@ -1,9 +1,29 @@
-/** The shared secrets of the gateway, compared in constant time. */
+/** Secrets of the gateway, compared in constant time, and who somebody is by the one presented. */
 import { createHash, timingSafeEqual } from 'node:crypto';
+import type { UserToken } from '@sessions/domain';
+import { agentWords, narrowScopes } from './scopes';
 
 export interface Credentials {
   readonly token?: string;
   readonly password?: string;
+}
+
+/** What is admitted at this moment. */
+export interface Authority extends Credentials {
+  /** `gateway.auth.scopes`: what token and password grant; absent: whatever is asked for. */
+  readonly grantedScopes?: readonly string[];
+  /** Tokens of single users. */
+  readonly users: readonly UserToken[];
+  /** Proxies that vouch for their users, under `gateway.auth.mode` `trusted-proxy`. */
+  readonly proxy?: { readonly addresses: readonly string[]; readonly userHeader: string };
+}
+
+/** Who somebody was found to be. */
+export interface Principal {
+  /** `shared`, `nobody`, `user:<name>` or `proxy`. */
+  readonly name: string;
+  /** undefined: whatever is asked for. */
+  readonly granted: readonly string[] | undefined;
 }
 
 /** What a client presented, judged. */
@@ -25,15 +45,49 @@ const BEARER = /^bearer +(\S.*)$/i;
 
 /** True when an `Authorization: Bearer` header holds the token or the password. */
 export function bearerMatches(header: string | undefined, credentials: Credentials): boolean {
-  const given = BEARER.exec(header ?? '')?.[1]?.trim();
-  const token = judgeSecret(given, credentials.token) === 'match';
-  const password = judgeSecret(given, credentials.password) === 'match';
-  return token || password;
+  return principalOf(bearerOf(header), { ...credentials, users: [] }) !== undefined;
 }
 
+/** The secret of an `Authorization: Bearer` header. */
+export const bearerOf = (header: string | undefined): string | undefined => BEARER.exec(header ?? '')?.[1]?.trim();
+
+/** Who presents this secret; every comparison is made, whichever matches. */
+export function principalOf(given: string | undefined, authority: Authority): Principal | undefined {
+  const token = judgeSecret(given, authority.token) === 'match';
+  const password = judgeSecret(given, authority.password) === 'match';
+  const user = authority.users.filter((one) => judgeSecret(given, one.token) === 'match')[0];
+  if (token || password) return sharedPrincipal(authority);
+  return user === undefined ? undefined : userPrincipal(user);
+}
+
+export const sharedPrincipal = ({ grantedScopes }: Pick<Authority, 'grantedScopes'>): Principal => ({ name: 'shared', granted: grantedScopes });
+
+export const userPrincipal = ({ name, scopes, agents }: UserToken): Principal => ({ name: `user:${name}`, granted: [...scopes, ...agentWords(agents)] });
+
 /** True when nobody has to present anything. */
-export function isOpen(credentials: Credentials): boolean {
-  return (credentials.token ?? '') === '' && (credentials.password ?? '') === '';
+export function isOpen({ token, password, users, proxy }: Authority): boolean {
+  return (token ?? '') === '' && (password ?? '') === '' && users.length === 0 && proxy === undefined;
+}
+
+/** Headers of a request, as far as they say who it comes from. */
+export type ProxyHeaders = Readonly<Record<string, string | readonly string[] | undefined>>;
+
+/**
+ * A user that a trusted proxy names. Its scopes are those that the proxy passes on, none without:
+ * the proxy has to remove the header from what its users send.
+ */
+export function proxiedPrincipal({ proxy, grantedScopes }: Authority, address: string, headers: ProxyHeaders): Principal | undefined {
+  if (proxy === undefined || !proxy.addresses.includes(address)) return undefined;
+  const user = headers[proxy.userHeader];
+  if (typeof user !== 'string' || user.trim() === '') return undefined;
+  const passed = scopesHeader(headers['x-openclaw-scopes']) ?? [];
+  return { name: 'proxy', granted: grantedScopes === undefined ? passed : narrowScopes(passed, grantedScopes) };
+}
+
+/** Scopes of the header that narrows them; undefined without it. */
+export function scopesHeader(header: string | readonly string[] | undefined): readonly string[] | undefined {
+  if (typeof header !== 'string') return undefined;
+  return header.split(',').map((scope) => scope.trim()).filter((scope) => scope !== '');
 }
 
 /**
@@ -48,3 +102,6 @@ export function isSameOrigin(origin: string | undefined, host: string | undefine
     return false;
   }
 }
+
+/** An address as it is compared and logged: IPv4 in its own form, also behind an IPv6 socket. */
+export const plainAddress = (address: string | undefined): string => (address ?? '').replace(/^::ffff:(?=\d+\.)/, '');

@@ -1,6 +1,14 @@
-/** Which scope a method needs, and what a scope includes. */
-export const SCOPE = { read: 'operator.read', write: 'operator.write', admin: 'operator.admin' } as const;
-export type OperatorScope = (typeof SCOPE)[keyof typeof SCOPE];
+/**
+ * What a scope includes, and how scopes are narrowed. A word `agent:<id>` among the scopes restricts
+ * its holder to the sessions of the agents so named; it travels with every call, and the last gate
+ * before a store looks at it again.
+ */
+import { SessionError } from '@sessions/domain';
+import { SCOPE } from './scope-words';
+import type { OperatorScope } from './scope-words';
+
+export { SCOPE } from './scope-words';
+export type { OperatorScope } from './scope-words';
 
 /** What the shared token or password holds unless the configuration narrows it. */
 export const SHARED_SECRET_SCOPES: readonly string[] = [
@@ -12,24 +20,9 @@ export const SHARED_SECRET_SCOPES: readonly string[] = [
   'operator.talk.secrets',
 ];
 
-const READ: ReadonlySet<string> = new Set([
-  'sessions.list', 'sessions.subscribe', 'sessions.unsubscribe', 'sessions.messages.subscribe', 'sessions.messages.unsubscribe',
-  'sessions.preview', 'sessions.describe', 'sessions.get', 'sessions.resolve', 'sessions.search', 'sessions.usage',
-  'sessions.usage.timeseries', 'sessions.usage.logs', 'sessions.files.list', 'sessions.files.get', 'sessions.compaction.list',
-  'sessions.compaction.get', 'sessions.archives.list', 'chat.history', 'chat.startup', 'chat.metadata', 'chat.message.get',
-  'agents.list', 'agent.identity.get', 'health', 'status',
-]);
-
-const WRITE: ReadonlySet<string> = new Set([
-  'sessions.create', 'sessions.send', 'sessions.steer', 'sessions.abort', 'sessions.compaction.branch', 'chat.send', 'chat.abort',
-  'agent', 'agent.wait', 'tools.invoke',
-]);
-
-/** Admin for every method that is not named. */
-export function scopeOf(method: string): OperatorScope {
-  if (READ.has(method)) return SCOPE.read;
-  return WRITE.has(method) ? SCOPE.write : SCOPE.admin;
-}
+const AGENT_PREFIX = 'agent:';
+/** Holds no agent at all; no agent has that id. */
+const NO_AGENT = `${AGENT_PREFIX}*none*`;
 
 /** Admin includes write, write includes read. */
 export function holdsScope(scopes: readonly string[], needed: OperatorScope): boolean {
@@ -44,4 +37,35 @@ export function narrowScopes(asked: readonly string[], granted: readonly string[
   return asked.filter((scope) =>
     operatorScopes.includes(scope) ? holdsScope(granted, scope as OperatorScope) : granted.includes(scope),
   );
+}
+
+/** The words for a restriction to these agents; undefined: none. */
+export function agentWords(agents: readonly string[] | undefined): readonly string[] {
+  if (agents === undefined) return [];
+  return agents.length === 0 ? [NO_AGENT] : agents.map((agentId) => `${AGENT_PREFIX}${agentId}`);
+}
+
+/**
+ * What a caller holds of what it asks for.
+ * @param asked undefined: everything that is granted
+ * @param granted undefined: whatever is asked for. A restriction to agents in it is never shaken off.
+ */
+export function heldScopes(asked: readonly string[] | undefined, granted: readonly string[] | undefined): readonly string[] {
+  if (granted === undefined) return asked ?? SHARED_SECRET_SCOPES;
+  if (asked === undefined) return granted;
+  const restriction = granted.filter((word) => word.startsWith(AGENT_PREFIX));
+  const wanted = asked.filter((word) => restriction.length === 0 || !word.startsWith(AGENT_PREFIX));
+  return [...narrowScopes(wanted, granted), ...restriction];
+}
+
+/** True unless the scopes are restricted to other agents. */
+export function seesAgent(scopes: readonly string[], agentId: string): boolean {
+  return !isRestricted(scopes) || scopes.includes(`${AGENT_PREFIX}${agentId}`);
+}
+
+export const isRestricted = (scopes: readonly string[]): boolean => scopes.some((word) => word.startsWith(AGENT_PREFIX));
+
+/** @throws NOT_VISIBLE, the same whether or not the agent exists */
+export function assertSeesAgent(scopes: readonly string[], agentId: string): void {
+  if (!seesAgent(scopes, agentId)) throw new SessionError('NOT_VISIBLE', 'forbidden');
 }

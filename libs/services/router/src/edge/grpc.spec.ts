@@ -3,7 +3,7 @@ import { Metadata, credentials, makeGenericClientConstructor } from '@grpc/grpc-
 import type { Client, ServiceError } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
 import {
-  CreateSessionRequest, Envelope, GetHistoryRequest, ListSessionsRequest, PatchSessionRequest, ResolveSessionRequest, RouterServiceService, SessionRow,
+  CompactSessionRequest, CreateSessionRequest, Envelope, GetHistoryRequest, ListSessionsRequest, PatchSessionRequest, ResolveSessionRequest, RouterServiceService, SessionRow,
   SubmitMessageRequest, SubscribeRequest,
 } from '@sessions/contracts';
 import type {
@@ -142,7 +142,9 @@ describe('RouterService over gRPC', () => {
   it('answers refusals as status and reason', async () => {
     const unknown = await refusal(call('resolveSession', ResolveSessionRequest.create({ by: { $case: 'key', value: 'nope' } })));
     expect([unknown.code, unknown.details, detailsOf(unknown)?.reason]).toEqual([5, 'No session found: nope', 'SESSION_NOT_FOUND']);
-    const later = await refusal(call('compactSession', { key: 'main', agentId: undefined, maxLines: undefined, instructions: undefined }));
+    await call('createSession', CreateSessionRequest.create({ key: 'main' }));
+    running.stores.unserved.add('requestCompaction');
+    const later = await refusal(call('compactSession', CompactSessionRequest.create({ key: 'main' })));
     expect([later.code, detailsOf(later)?.reason]).toEqual([12, 'UNSUPPORTED']);
     const peerless = await refusal(call('submitMessage', SubmitMessageRequest.create({ envelope: Envelope.create({ text: 'x' }) })));
     expect(detailsOf(peerless)?.reason).toBe('VALIDATION');

@@ -1,6 +1,7 @@
 /**
  * The RouterService over gRPC, with health and reflection. Callers present the token or password
- * as `authorization: Bearer …` metadata; refusals carry ErrorDetails. Health needs no token.
+ * as `authorization: Bearer …` metadata, over TLS where it is configured, with a certificate of their
+ * own where an authority for clients is; refusals carry ErrorDetails. Health needs no token.
  */
 import { Metadata, Server, ServerCredentials, status as GrpcStatus } from '@grpc/grpc-js';
 import type { ServerErrorResponse, ServerUnaryCall, ServerWritableStream, handleServerStreamingCall, handleUnaryCall } from '@grpc/grpc-js';
@@ -12,10 +13,8 @@ import type { Bus, CallContext, Handlers, MethodShape } from '@sessions/bus';
 import type { Logger } from '@sessions/host';
 import { HealthImplementation } from 'grpc-health-check';
 import { loadSync } from '@grpc/proto-loader';
-import { bearerMatches, isOpen } from '../auth/credentials';
-import type { Credentials } from '../auth/credentials';
-import { SCOPE, SHARED_SECRET_SCOPES, holdsScope } from '../auth/scopes';
-import type { OperatorScope } from '../auth/scopes';
+import type { Guard } from '../auth/guard';
+import { scopeOfRpc } from '../auth/operations';
 import type { Listen } from '../deps';
 import type { RouterHandlers } from '../handlers/router-service';
 
@@ -24,23 +23,34 @@ export const GRPC_MESSAGE_BYTES_MAX = 25 * 1024 * 1024;
 const SERVICE_NAME = 'sessions.v1.RouterService';
 const PROTO_FILES = ['sessions/v1/router.proto'];
 
-const READS: ReadonlySet<string> = new Set([
-  'ListSessions', 'DescribeSession', 'ResolveSession', 'PreviewSessions', 'GetUsage', 'SearchSessions', 'GetHistory', 'Subscribe', 'ListAgents',
-]);
-const ADMIN: ReadonlySet<string> = new Set(['PatchSession', 'ResetSession', 'DeleteSession', 'RestoreSession', 'CompactSession', 'KillSession', 'Cleanup']);
+/** Time for a call that takes longer than others, milliseconds; the caller's own deadline holds too. */
+const LONG_CALLS: Readonly<Record<string, number>> = {
+  SubmitMessage: 610_000,
+  WaitRun: 610_000,
+  CompactSession: 610_000,
+  Cleanup: 130_000,
+  ResetSession: 30_000,
+  DeleteSession: 30_000,
+  RestoreSession: 30_000,
+  AbortRun: 30_000,
+  KillSession: 30_000,
+};
 
-/** The same scopes as for the gateway's methods. */
-export function scopeOfRpc(method: string): OperatorScope {
-  if (READS.has(method)) return SCOPE.read;
-  return ADMIN.has(method) ? SCOPE.admin : SCOPE.write;
+/** PEM texts. */
+export interface GrpcTls {
+  readonly cert: Buffer;
+  readonly key: Buffer;
+  /** Clients must show a certificate signed by this authority; absent: they need none. */
+  readonly clientCa?: Buffer;
 }
 
 export interface GrpcEdgeDeps {
   readonly bus: Bus;
   readonly logger: Logger;
   readonly handlers: RouterHandlers;
-  readonly auth: Credentials;
-  readonly grantedScopes: () => readonly string[] | undefined;
+  readonly guard: Guard;
+  /** Absent: plain text. */
+  readonly tls?: GrpcTls;
   readonly protoDir?: string;
   /** Aborts when the router drains: streams that follow would never end by themselves. */
   readonly closing: AbortSignal;
@@ -77,7 +87,7 @@ export function createGrpcEdge(deps: GrpcEdgeDeps): GrpcEdge {
     listen: ({ host, port }) =>
       new Promise((resolve, reject) => {
         const where = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
-        server.bindAsync(where, ServerCredentials.createInsecure(), (error, boundPort) => {
+        server.bindAsync(where, credentialsOf(deps.tls), (error, boundPort) => {
           if (error !== null) return reject(error);
           bound = { host, port: boundPort };
           announce('SERVING');
@@ -96,7 +106,13 @@ export function createGrpcEdge(deps: GrpcEdgeDeps): GrpcEdge {
   };
 }
 
-/** One function a method of the contract, also for those without handler: they answer UNSUPPORTED. */
+function credentialsOf(tls: GrpcTls | undefined): ServerCredentials {
+  if (tls === undefined) return ServerCredentials.createInsecure();
+  const { cert, key, clientCa } = tls;
+  return ServerCredentials.createSsl(clientCa ?? null, [{ cert_chain: cert, private_key: key }], clientCa !== undefined);
+}
+
+/** One function a method of the contract. */
 function implementation(deps: GrpcEdgeDeps): Record<string, GrpcHandler> {
   const handlers: Partial<Handlers<typeof RouterServiceService>> = deps.handlers;
   return Object.fromEntries(
@@ -141,10 +157,10 @@ async function writeAll(call: ServerWritableStream<unknown, unknown>, answers: (
 function contextOf(deps: GrpcEdgeDeps, method: MethodShape, call: Call): CallContext {
   const headers: Record<string, string> = {};
   for (const [name, value] of Object.entries(call.metadata.getMap())) if (typeof value === 'string') headers[name] = value;
-  if (!isOpen(deps.auth) && !bearerMatches(headers.authorization, deps.auth)) throw new SessionError('UNAUTHENTICATED', 'Unauthorized');
-  const scopes = deps.grantedScopes() ?? SHARED_SECRET_SCOPES;
-  const needed = scopeOfRpc(methodOfPath(method.path));
-  if (!holdsScope(scopes, needed)) throw new SessionError('SCOPE_MISSING', `missing scope: ${needed}`, { facts: { scope: needed } });
+  const operation = methodOfPath(method.path);
+  const presented = { door: 'grpc' as const, operation, address: addressOf(call.getPeer()), headers };
+  const scopes = deps.guard.admit(presented);
+  deps.guard.assertScope(presented, scopes, scopeOfRpc(operation));
   const leaving = new AbortController();
   call.on('cancelled', () => leaving.abort(new SessionError('SHUTTING_DOWN', 'the client has left')));
   const meta = metaFromClient(headers, { caller: `client:grpc/${call.getPeer()}`, scopes });
@@ -152,9 +168,12 @@ function contextOf(deps: GrpcEdgeDeps, method: MethodShape, call: Call): CallCon
   return { ...meta, signal, deadlineAtMs: deadlineOf(deps, method, call) };
 }
 
+/** The peer without its port. */
+const addressOf = (peer: string): string => peer.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1');
+
 function deadlineOf(deps: GrpcEdgeDeps, method: MethodShape, call: Call): number {
   const given = Number(call.getDeadline());
-  const own = deps.bus.clock.nowMs() + defaultDeadlineMs(method);
+  const own = deps.bus.clock.nowMs() + (LONG_CALLS[methodOfPath(method.path)] ?? defaultDeadlineMs(method));
   return Number.isFinite(given) ? Math.min(given, own) : own;
 }
 

@@ -33,9 +33,12 @@ export function sendMethodNotAllowed(response: ServerResponse, allowed: readonly
   sendText(response, 405, 'Method Not Allowed', { allow: allowed.join(', ') });
 }
 
+const UNSERVED = { http: 503, httpType: 'unavailable' } as const;
+
 /** A refusal as `{ ok: false, error: { type, message, reason } }`. */
 export function sendRefusal(response: ServerResponse, error: SessionError): void {
-  const { http, httpType } = error.faces;
+  // Only a path that is known gets here: what it needs is not served, which may change.
+  const { http, httpType } = error.reason === 'UNSUPPORTED' ? UNSERVED : error.faces;
   const { reason, message, hint, retryAfterMs } = error;
   const body = { ok: false, error: { type: httpType, message, reason, ...(hint !== undefined && { hint }) } };
   sendJson(response, http, body, retryAfterMs === undefined ? {} : { 'retry-after': String(Math.ceil(retryAfterMs / 1000)) });

@@ -1,20 +1,49 @@
-/** The routes of the HTTP door; each translates to the RouterService. */
-import { GetHistoryRequest } from '@sessions/contracts';
+/** The routes of the HTTP door, one table; each translates to the RouterService. */
+import { GetHistoryRequest, KillSessionRequest } from '@sessions/contracts';
 import type { SubmitMessageResponse } from '@sessions/contracts';
 import { SessionError } from '@sessions/domain';
-import { SCOPE } from '../auth/scopes';
+import type { Metrics } from '@sessions/host';
+import type { Guard } from '../auth/guard';
 import { readPage } from '../handlers/get-history';
+import type { RouterHandlers } from '../handlers/router-service';
 import { submitEnvelope } from '../handlers/submit-message';
+import { createDeliveryRoutes } from './delivery-routes';
 import { readHistoryQuery, toHistoryJson } from './history-page';
-import { readJsonBody, sendJson } from './http-answer';
+import { createHookRoutes } from './hook-routes';
+import { readJsonBody, sendJson, sendText } from './http-answer';
 import type { HttpCall, HttpRoute } from './http-server';
+import { openApiDocument } from './open-api';
 import { streamHistory } from './sse';
 import type { SseDeps } from './sse';
 
-export function createHttpRoutes(deps: SseDeps): readonly HttpRoute[] {
+export interface HttpRoutesDeps extends SseDeps {
+  readonly handlers: RouterHandlers;
+  readonly guard: Guard;
+  readonly metrics: Metrics;
+  readonly version: string;
+}
+
+export function createHttpRoutes(deps: HttpRoutesDeps): readonly HttpRoute[] {
   return [
-    { method: 'POST', pattern: /^\/v1\/messages$/, scope: SCOPE.write, serve: (call) => postMessage(deps, call) },
-    { method: 'GET', pattern: /^\/sessions\/(.+)\/history$/, scope: SCOPE.read, serve: (call) => getSessionHistory(deps, call) },
+    { method: 'POST', path: '/v1/messages', pattern: /^\/v1\/messages$/, serve: (call) => postMessage(deps, call) },
+    ...createDeliveryRoutes(deps),
+    { method: 'GET', path: '/sessions/{sessionKey}/history', pattern: /^\/sessions\/(.+)\/history$/, serve: (call) => getSessionHistory(deps, call) },
+    { method: 'POST', path: '/sessions/{sessionKey}/kill', pattern: /^\/sessions\/(.+)\/kill$/, serve: (call) => postKill(deps, call) },
+    { method: 'POST', path: '/tools/invoke', pattern: /^\/tools\/invoke$/, serve: postTool },
+    ...createHookRoutes(deps),
+    {
+      method: 'GET',
+      path: '/metrics',
+      pattern: /^\/metrics$/,
+      serve: async ({ response }) => sendText(response, 200, await deps.metrics.text(), { 'content-type': deps.metrics.contentType }),
+    },
+    {
+      method: 'GET',
+      path: '/openapi.json',
+      pattern: /^\/openapi\.json$/,
+      isOwnGuard: true,
+      serve: async ({ response }) => sendJson(response, 200, openApiDocument(deps.version)),
+    },
   ];
 }
 
@@ -44,4 +73,27 @@ async function getSessionHistory(deps: SseDeps, { request, response, url, captur
   }
   const { limit, beforeSeq, includeTools } = query;
   sendJson(response, 200, toHistoryJson(await readPage(deps, GetHistoryRequest.create({ key, limit, beforeSeq, includeTools }), context)));
+}
+
+/** `POST /sessions/{key}/kill`: ends the run of a session and of its children. */
+async function postKill({ handlers }: HttpRoutesDeps, { response, captured, context }: HttpCall): Promise<void> {
+  const { killed } = await handlers.killSession(KillSessionRequest.create({ key: captured[0] ?? '' }), context);
+  sendJson(response, 200, { ok: true, killed });
+}
+
+/** Characters of a tool's name that are repeated to the client. */
+const TOOL_NAME_SHOWN_MAX = 100;
+
+/** `POST /tools/invoke`: tools are those of an agent runner; without one none is available. */
+async function postTool({ request, response }: HttpCall): Promise<void> {
+  const body = await readJsonBody(request).catch((error: unknown) => {
+    if (error instanceof SessionError && error.reason === 'VALIDATION') return undefined;
+    throw error;
+  });
+  if (body === undefined) return sendJson(response, 400, { error: { message: 'the body is not valid JSON', type: 'invalid_request_error' } });
+  const tool = typeof body === 'object' && body !== null ? (body as { readonly tool?: unknown }).tool : undefined;
+  if (typeof tool !== 'string' || tool.trim() === '') {
+    return sendJson(response, 400, { ok: false, error: { type: 'invalid_request', message: 'tools.invoke requires a tool' } });
+  }
+  sendJson(response, 404, { ok: false, error: { type: 'not_found', message: `Tool not available: ${tool.trim().slice(0, TOOL_NAME_SHOWN_MAX)}` } });
 }

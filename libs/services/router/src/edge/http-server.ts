@@ -1,8 +1,8 @@
 /**
  * The one port of the router: HTTP requests, and upgrades to the gateway's WebSocket.
  *
- * Every route but health and readiness wants `Authorization: Bearer` with the token or password,
- * judged before the path's own content is looked at.
+ * Every route but health, readiness and the description of the routes wants `Authorization: Bearer`
+ * with a token or the password, judged before the path's own content is looked at.
  */
 import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
@@ -12,10 +12,9 @@ import { SessionError } from '@sessions/domain';
 import { metaFromClient, toSessionError } from '@sessions/bus';
 import type { Bus, CallContext } from '@sessions/bus';
 import type { Health, Logger, Metrics } from '@sessions/host';
-import { bearerMatches, isOpen, isSameOrigin } from '../auth/credentials';
-import type { Credentials } from '../auth/credentials';
-import { SHARED_SECRET_SCOPES, holdsScope, narrowScopes } from '../auth/scopes';
-import type { OperatorScope } from '../auth/scopes';
+import type { Guard, Presented } from '../auth/guard';
+import { scopeOfRoute } from '../auth/operations';
+import { holdsScope } from '../auth/scopes';
 import type { Listen } from '../deps';
 import { dropRest, sendJson, sendMethodNotAllowed, sendRefusal, sendText, sendUnauthorized } from './http-answer';
 
@@ -41,8 +40,11 @@ export interface HttpCall {
 
 export interface HttpRoute {
   readonly method: 'GET' | 'POST';
+  /** As in the table of operations and in the OpenAPI document. */
+  readonly path: string;
   readonly pattern: RegExp;
-  readonly scope: OperatorScope;
+  /** Judges the request by itself, instead of by the gateway's secrets and a scope. */
+  readonly isOwnGuard?: boolean;
   readonly serve: (call: HttpCall) => Promise<void>;
 }
 
@@ -51,9 +53,7 @@ export interface HttpServerDeps {
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly health: Health;
-  readonly auth: Credentials;
-  /** `gateway.auth.scopes`; undefined: all. */
-  readonly grantedScopes: () => readonly string[] | undefined;
+  readonly guard: Guard;
   readonly uptimeMs: () => number;
   readonly routes: readonly HttpRoute[];
   readonly onUpgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
@@ -135,35 +135,30 @@ async function handle(deps: HttpServerDeps, request: IncomingMessage, response: 
     const match = route.pattern.exec(url.pathname);
     return match === null ? [] : [{ route, captured: match.slice(1) }];
   });
-  const isMetrics = url.pathname === '/metrics';
-  if (found.length === 0 && !isMetrics) return sendText(response, 404, 'Not Found');
-  const allowed = isMetrics ? ['GET'] : found.map(({ route }) => route.method);
+  if (found.length === 0) return sendText(response, 404, 'Not Found');
   const chosen = found.find(({ route }) => route.method === method);
-  if (!allowed.some((one) => one === method)) {
-    return sendMethodNotAllowed(response, allowed.flatMap((one) => (one === 'GET' ? ['GET', 'HEAD'] : [one])));
+  if (chosen === undefined) {
+    return sendMethodNotAllowed(response, found.flatMap(({ route }) => (route.method === 'GET' ? ['GET', 'HEAD'] : [route.method])));
   }
-  const { authorization, origin, host } = request.headers;
-  // Where no token is asked for, a page of another site could send requests through its visitor's browser.
-  const isAdmitted = isOpen(deps.auth) ? isSameOrigin(origin, host) : bearerMatches(authorization, deps.auth);
-  if (!isAdmitted) return sendUnauthorized(response);
-  if (isMetrics) return sendText(response, 200, await deps.metrics.text(), { 'content-type': deps.metrics.contentType });
-  if (chosen !== undefined) await serveRoute(deps, chosen.route, { request, response, url, captured: chosen.captured });
+  await serveRoute(deps, chosen.route, { request, response, url, captured: chosen.captured });
 }
 
 async function serveRoute(deps: HttpServerDeps, route: HttpRoute, call: Omit<HttpCall, 'context' | 'isAllowed'>): Promise<void> {
   const { request, response } = call;
+  const operation = `${route.method} ${route.path}`;
+  const needed = scopeOfRoute(operation);
+  const presented: Presented = { door: 'http', operation, address: request.socket.remoteAddress, headers: request.headers };
   try {
-    const scopes = scopesOf(request, deps.grantedScopes());
-    if (!holdsScope(scopes, route.scope)) {
-      throw new SessionError('SCOPE_MISSING', `missing scope: ${route.scope}`, { facts: { scope: route.scope } });
-    }
+    const scopes = route.isOwnGuard === true ? [] : deps.guard.admit(presented);
+    if (route.isOwnGuard !== true) deps.guard.assertScope(presented, scopes, needed);
     const captured = call.captured.map(decoded);
-    const isAllowed = (): boolean => holdsScope(scopesOf(request, deps.grantedScopes()), route.scope);
+    const isAllowed = (): boolean => holdsScope(deps.guard.again(presented) ?? [], needed);
     await route.serve({ ...call, captured, isAllowed, context: contextOf(deps, request, response, scopes) });
   } catch (thrown) {
     const error = toSessionError(thrown);
     if (error.reason === 'INTERNAL') deps.logger.error('an HTTP request failed', { err: error });
     if (response.headersSent) return void response.destroy();
+    if (error.reason === 'UNAUTHENTICATED') return sendUnauthorized(response);
     if (error.reason === 'TOO_LARGE') {
       await dropRest(request);
       response.shouldKeepAlive = false;
@@ -183,14 +178,6 @@ function contextOf(deps: HttpServerDeps, request: IncomingMessage, response: Ser
   if (idempotencyKey !== undefined) headers['sess-idempotency-key'] = idempotencyKey;
   const meta = metaFromClient(headers, { caller: 'client:http', scopes });
   return { ...meta, signal: leaving.signal, deadlineAtMs: deps.bus.clock.nowMs() + CALL_DEADLINE_MS };
-}
-
-/** The secret holds what the configuration grants; the header can only narrow it. */
-function scopesOf(request: IncomingMessage, granted: readonly string[] | undefined): readonly string[] {
-  const held = granted ?? SHARED_SECRET_SCOPES;
-  const header = request.headers['x-openclaw-scopes'];
-  if (typeof header !== 'string') return held;
-  return narrowScopes(header.split(',').map((scope) => scope.trim()).filter((scope) => scope !== ''), held);
 }
 
 function sendHealth(deps: HttpServerDeps, path: string, response: ServerResponse): void {

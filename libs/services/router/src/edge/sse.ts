@@ -17,7 +17,6 @@ import { GetHistoryRequest, HistoryPosition } from '@sessions/contracts';
 import type { GetHistoryResponse, HistoryMessage, TranscriptReset } from '@sessions/contracts';
 import { toSessionError } from '@sessions/bus';
 import type { CallContext } from '@sessions/bus';
-import type { Clock, Timer } from '@sessions/host';
 import { sleep } from '@sessions/host';
 import type { HandlerDeps } from '../deps';
 import type { FanOut } from '../fan-out';
@@ -26,11 +25,10 @@ import { toClientMessage } from '../gateway/messages';
 import type { GatewayRows } from '../gateway/rows';
 import { PageBuilder, getHistory, readPage } from '../handlers/get-history';
 import type { WholePage } from '../handlers/get-history';
+import { EventStream } from './event-stream';
 import { toHistoryJson } from './history-page';
 import type { HistoryQuery } from './history-page';
 
-export const KEEPALIVE_MS = 15_000;
-const RECONNECT_MS = 1_000;
 /** A page that is shown anew at each change is shown at most so often. */
 const PAGE_INTERVAL_MS = 250;
 /** Notices of row changes are left out for a client that is behind by this much, bytes. */
@@ -160,78 +158,6 @@ class LiveView {
       const payload = changedPayloadOf(event, this.#deps.rows);
       if (payload !== undefined) void this.#stream.send('sessions.changed', payload);
     }, (heard) => heard === key);
-  }
-}
-
-/** Writes events to one response, headers with the first. */
-class EventStream {
-  readonly #response: ServerResponse;
-  readonly #clock: Clock;
-  readonly #isAllowed: () => boolean;
-  #keepalive: Timer | undefined;
-  #isOver = false;
-
-  constructor(response: ServerResponse, clock: Clock, isAllowed: () => boolean) {
-    this.#response = response;
-    this.#clock = clock;
-    this.#isAllowed = isAllowed;
-  }
-
-  get isOpen(): boolean {
-    return this.#response.headersSent;
-  }
-
-  get isOver(): boolean {
-    return this.#isOver || this.#response.destroyed;
-  }
-
-  get behindBytes(): number {
-    return this.#response.writableLength;
-  }
-
-  /** Resolves when the client has taken enough for more. */
-  async send(event: string, data: unknown, id?: string): Promise<void> {
-    if (this.isOver) return;
-    if (!this.#isAllowed()) return this.end();
-    if (!this.isOpen) this.#open();
-    const text = `event: ${event}\n${id === undefined ? '' : `id: ${id}\n`}data: ${JSON.stringify(data)}\n\n`;
-    if (this.#response.write(text)) return;
-    await new Promise<void>((resolve) => {
-      const finish = (): void => {
-        this.#response.off('drain', finish).off('close', finish);
-        resolve();
-      };
-      this.#response.on('drain', finish).on('close', finish);
-    });
-  }
-
-  end(): void {
-    if (this.#isOver) return;
-    this.#isOver = true;
-    this.#keepalive?.cancel();
-    if (this.isOpen) this.#response.end();
-  }
-
-  #open(): void {
-    this.#response.writeHead(200, {
-      'content-type': 'text/event-stream; charset=utf-8',
-      'cache-control': 'no-cache, no-store',
-      'x-accel-buffering': 'no',
-    });
-    this.#response.write(`retry: ${RECONNECT_MS}\n\n`);
-    this.#keepaliveLater();
-  }
-
-  #keepaliveLater(): void {
-    this.#keepalive = this.#clock.setTimer(
-      KEEPALIVE_MS,
-      () => {
-        if (this.isOver) return;
-        this.#response.write(': keepalive\n\n');
-        this.#keepaliveLater();
-      },
-      { keepsAlive: false },
-    );
   }
 }
 

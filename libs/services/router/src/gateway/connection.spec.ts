@@ -25,7 +25,7 @@ async function startEdge(more: Partial<ConnectionDeps> = {}): Promise<Edge> {
   const sockets = createGatewaySockets({
     clock,
     logger,
-    handshakeFacts: () => ({ credentials: {} }),
+    handshakeFacts: () => ({ authority: { users: [] } }),
     hello: async () => ({ type: 'hello-ok' }),
     serve: async () => ({ payload: {} }),
     onConnected: () => undefined,

@@ -13,10 +13,11 @@ import { toSessionError } from '@sessions/bus';
 import type { Clock, Logger, Timer } from '@sessions/host';
 import type { RawData, WebSocket } from 'ws';
 import { parseConnectParams } from './connect-params';
-import { FrameRefusal, formatAnswer, formatEvent, formatRefusal, parseFrame, toFrameError } from './gateway-frames';
+import { FrameRefusal, formatAnswer, formatEvent, formatEventText, formatRefusal, parseFrame, toFrameError } from './gateway-frames';
 import type { FrameError, RequestFrame } from './gateway-frames';
 import { CLOSE, decideConnect } from './handshake';
-import type { HandshakeFacts } from './handshake';
+import type { Accepted, HandshakeFacts, Refused } from './handshake';
+import { plainAddress } from '../auth/credentials';
 
 /** Time for a `connect` request. */
 export const HANDSHAKE_TIMEOUT_MS = 15_000;
@@ -26,6 +27,8 @@ export const HANDSHAKE_BYTES_MAX = 64 * 1024;
 export const FRAME_BYTES_MAX = 25 * 1024 * 1024;
 /** What may wait for a client that does not read. */
 export const BUFFERED_BYTES_MAX = 50 * 1024 * 1024;
+/** Of that, where steps of a running turn begin to be left out. */
+const STEPS_SHARE = 0.5;
 /** How often a connected client hears a `tick` and is asked for a sign of life. */
 export const TICK_INTERVAL_MS = 30_000;
 /** Requests of one connection that are worked on at a time; one more is refused. */
@@ -41,7 +44,9 @@ export interface ConnectionDeps {
   readonly clock: Clock;
   readonly logger: Logger;
   /** What the handshake needs to know at this moment. */
-  readonly handshakeFacts: () => Pick<HandshakeFacts, 'credentials' | 'grantedScopes'>;
+  readonly handshakeFacts: (address: string) => Pick<HandshakeFacts, 'authority' | 'isLimited'>;
+  /** Told of every refused `connect`. */
+  readonly onRefused?: (refused: Refused, address: string) => void;
   /** The `hello-ok` payload of an accepted connection. */
   readonly hello: (connection: Connection) => Promise<Readonly<Record<string, unknown>>>;
   /** Serves one request. */
@@ -55,6 +60,8 @@ export interface ConnectionDeps {
 export interface Outcome {
   readonly payload: unknown;
   readonly after?: () => void;
+  /** A second answer under the same id, for a request that was accepted and goes on. */
+  readonly next?: () => Promise<unknown>;
 }
 
 export class Connection {
@@ -64,6 +71,10 @@ export class Connection {
   role: 'operator' | 'node' = 'operator';
   protocol = 0;
   clientId = '';
+  /** Where the client's socket comes from. */
+  readonly address: string;
+  /** Handed out with the hello. */
+  deviceToken: Accepted['deviceToken'];
   /** Hears of every session. */
   followsAll = false;
   /** Sessions followed by key, canonical. */
@@ -86,11 +97,16 @@ export class Connection {
     this.#socket = socket;
     this.#request = request;
     this.#deps = deps;
+    this.address = plainAddress(request.socket.remoteAddress);
   }
 
   /** Aborts when the client has left. */
   get signal(): AbortSignal {
     return this.#leaving.signal;
+  }
+
+  get #bufferedBytesMax(): number {
+    return this.#deps.bufferedBytesMax ?? BUFFERED_BYTES_MAX;
   }
 
   get isConnected(): boolean {
@@ -124,7 +140,18 @@ export class Connection {
 
   /** A numbered, scope-gated broadcast. */
   broadcast(event: string, payload: unknown): void {
-    if (this.#state === 'connected') this.#write(formatEvent(event, payload, ++this.#eventSeq));
+    this.broadcastText(event, JSON.stringify(payload), false);
+  }
+
+  /**
+   * The same with a payload that was written once for all.
+   * @param isStep left out for a client that is behind; the missing number tells it to look again
+   */
+  broadcastText(event: string, payloadText: string, isStep: boolean): void {
+    if (this.#state !== 'connected') return;
+    this.#eventSeq += 1;
+    if (isStep && this.#socket.bufferedAmount > this.#bufferedBytesMax * STEPS_SHARE) return;
+    this.#write(formatEventText(event, payloadText, this.#eventSeq));
   }
 
   /** Says goodbye; a client that does not answer is cut off. */
@@ -144,8 +171,7 @@ export class Connection {
 
   #write(text: string): void {
     if (this.#socket.readyState !== this.#socket.OPEN) return;
-    const bound = this.#deps.bufferedBytesMax ?? BUFFERED_BYTES_MAX;
-    if (this.#socket.bufferedAmount + text.length > bound) {
+    if (this.#socket.bufferedAmount + text.length > this.#bufferedBytesMax) {
       this.#deps.logger.warn('connection closed because its client does not read', { bytes: this.#socket.bufferedAmount });
       this.close(CLOSE.policy, 'slow consumer');
       return;
@@ -194,13 +220,19 @@ export class Connection {
     if (!parsed.ok) return this.#refuseConnect(frame.id, { code: 'INVALID_REQUEST', message: parsed.problem });
     const { headers } = this.#request;
     const decision = decideConnect(parsed.params, {
-      ...this.#deps.handshakeFacts(),
+      ...this.#deps.handshakeFacts(this.address),
       nonce: this.#nonce,
       nowMs: this.#deps.clock.nowMs(),
       origin: headers.origin,
       host: headers.host,
+      headers,
+      address: this.address,
     });
-    if (!decision.ok) return this.#refuseConnect(frame.id, decision.error, decision.closeCode);
+    if (!decision.ok) {
+      this.#deps.onRefused?.(decision, this.address);
+      return this.#refuseConnect(frame.id, decision.error, decision.closeCode);
+    }
+    this.deviceToken = decision.deviceToken;
     this.scopes = decision.scopes;
     this.role = decision.role;
     this.protocol = decision.protocol;
@@ -237,11 +269,12 @@ export class Connection {
     }
     this.#inFlight += 1;
     try {
-      const { payload, after } = await this.#deps.serve(this, frame);
+      const { payload, after, next } = await this.#deps.serve(this, frame);
       this.#write(formatAnswer(frame.id, payload));
       after?.();
+      if (next !== undefined) this.#write(formatAnswer(frame.id, await next()));
     } catch (thrown) {
-      if (thrown instanceof FrameRefusal) return this.#write(formatRefusal(frame.id, thrown.error));
+      if (thrown instanceof FrameRefusal) return this.#write(formatRefusal(frame.id, thrown.error, thrown.payload));
       const error = toSessionError(thrown);
       if (error.reason === 'INTERNAL') this.#deps.logger.error('request failed', { err: error });
       this.#write(formatRefusal(frame.id, toFrameError(error)));

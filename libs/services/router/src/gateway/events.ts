@@ -5,10 +5,12 @@
 import { SessionRow } from '@sessions/contracts';
 import type { Event } from '@sessions/contracts';
 import type { JsonValue } from '@sessions/domain';
+import { SCOPE, holdsScope, seesAgent } from '../auth/scopes';
 import type { Connection } from './connection';
 import { formatEvent } from './gateway-frames';
 import { toClientMessage } from './messages';
 import type { GatewayRows } from './rows';
+import { RunFrames, toolPayload } from './run-frames';
 
 type Row = Record<string, JsonValue>;
 
@@ -19,12 +21,20 @@ export interface GatewayEventsDeps {
 
 /** Passes one event on. */
 export function createGatewayEvents({ connections, rows }: GatewayEventsDeps): (event: Event) => void {
+  const runs = new RunFrames();
   return (event) => {
     const { body, sessionKey } = event;
     if (body === undefined) return;
+    for (const { event: name, payload, isStep } of runs.of(event)) {
+      const text = JSON.stringify(payload);
+      for (const connection of connections()) {
+        if (holdsScope(connection.scopes, SCOPE.read) && seesAgent(connection.scopes, event.agentId)) connection.broadcastText(name, text, isStep);
+      }
+    }
     const all: Connection[] = [];
     const followers: Connection[] = [];
     for (const connection of connections()) {
+      if (!seesAgent(connection.scopes, event.agentId)) continue;
       if (connection.followsAll) all.push(connection);
       else if (sessionKey !== undefined && connection.followedKeys.has(sessionKey)) followers.push(connection);
     }
@@ -33,6 +43,7 @@ export function createGatewayEvents({ connections, rows }: GatewayEventsDeps): (
     if (frames.message !== undefined) sendTo([...all, ...followers], frames.message);
     if (frames.changed !== undefined) sendTo(all, frames.changed);
     if (frames.operation !== undefined) sendTo(all, frames.operation);
+    if (frames.tool !== undefined) sendTo([...all, ...followers], frames.tool);
   };
 }
 
@@ -44,6 +55,7 @@ interface Frames {
   readonly message?: string;
   readonly changed?: string;
   readonly operation?: string;
+  readonly tool?: string;
 }
 
 function framesOf(event: Event, rows: GatewayRows): Frames {
@@ -58,6 +70,8 @@ function framesOf(event: Event, rows: GatewayRows): Frames {
       const more = { ...(completed !== undefined && { completed }), ...(reason !== undefined && { reason }) };
       return { operation: formatEvent('session.operation', { operationId, operation, phase, sessionKey: event.sessionKey, ...more, ts: event.atMs }) };
     }
+    case 'tool':
+      return { tool: formatEvent('session.tool', toolPayload(event, body.value)) };
     default:
       return {};
   }

@@ -64,17 +64,27 @@ export function formatAnswer(id: string, payload: unknown): string {
 /** A refusal with a code that no reason of ours stands for. */
 export class FrameRefusal extends Error {
   override readonly name = 'FrameRefusal';
-  constructor(readonly error: FrameError) {
+  /** @param payload what a refused run came to, beside the error */
+  constructor(
+    readonly error: FrameError,
+    readonly payload?: Readonly<Record<string, unknown>>,
+  ) {
     super(error.message);
   }
 }
 
-export const formatRefusal = (id: unknown, error: FrameError): string => JSON.stringify({ type: 'res', id, ok: false, error });
+export function formatRefusal(id: unknown, error: FrameError, payload?: Readonly<Record<string, unknown>>): string {
+  return JSON.stringify({ type: 'res', id, ok: false, ...(payload !== undefined && { payload }), error });
+}
 
 /** `seq` counts per connection, on scope-gated broadcasts only. */
 export function formatEvent(event: string, payload: unknown, seq?: number): string {
   return JSON.stringify(seq === undefined ? { type: 'event', event, payload } : { type: 'event', event, payload, seq });
 }
+
+/** A numbered event whose payload is written already. */
+export const formatEventText = (event: string, payloadText: string, seq: number): string =>
+  `{"type":"event","event":${JSON.stringify(event)},"payload":${payloadText},"seq":${seq}}`;
 
 /** A refusal in the gateway's words: measured code, the sentence, the reason in the details. */
 export function toFrameError(error: SessionError): FrameError {

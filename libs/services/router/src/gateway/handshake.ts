@@ -2,11 +2,13 @@
  * Decides on a `connect` request: protocol, credentials, device, role, scopes. Pure but for the
  * signature check; the texts, codes and close codes are those that existing clients act on.
  */
-import { isOpen, isSameOrigin, judgeSecret } from '../auth/credentials';
-import type { Credentials } from '../auth/credentials';
+import { isOpen, isSameOrigin, judgeSecret, principalOf, proxiedPrincipal, sharedPrincipal, userPrincipal } from '../auth/credentials';
+import type { Authority, Principal, ProxyHeaders } from '../auth/credentials';
 import { judgeDevice } from '../auth/device';
 import type { DeviceVerdict } from '../auth/device';
-import { narrowScopes } from '../auth/scopes';
+import { readDeviceToken, writeDeviceToken } from '../auth/device-token';
+import type { Pairing } from '../auth/device-token';
+import { heldScopes } from '../auth/scopes';
 import type { ConnectParams } from './connect-params';
 import type { FrameError } from './gateway-frames';
 
@@ -17,15 +19,18 @@ export const PROTOCOL_MAX = 4;
 export const CLOSE = { normal: 1000, protocol: 1002, policy: 1008, tooLarge: 1009, restart: 1012 } as const;
 
 export interface HandshakeFacts {
-  readonly credentials: Credentials;
-  /** `gateway.auth.scopes`; absent: whatever is asked for. */
-  readonly grantedScopes?: readonly string[];
+  readonly authority: Authority;
+  /** The address presented too many wrong secrets; it is not judged. */
+  readonly isLimited?: boolean;
   /** Of this connection's challenge. */
   readonly nonce: string;
   readonly nowMs: number;
   /** Headers of the upgrade request. */
   readonly origin?: string;
   readonly host?: string;
+  readonly headers?: ProxyHeaders;
+  /** Of the other end of the socket. */
+  readonly address?: string;
 }
 
 export interface Accepted {
@@ -33,10 +38,14 @@ export interface Accepted {
   readonly protocol: number;
   readonly role: 'operator' | 'node';
   readonly scopes: readonly string[];
+  /** Lets the device come again without the secret; only for one that showed its key. */
+  readonly deviceToken?: { readonly token: string; readonly issuedAtMs: number };
 }
 
 export interface Refused {
   readonly ok: false;
+  /** A wrong secret, which counts against its address. */
+  readonly isFailure?: boolean;
   readonly error: FrameError;
   readonly closeCode: number;
 }
@@ -67,12 +76,44 @@ export function decideConnect(params: ConnectParams, facts: HandshakeFacts): Acc
       return refuse(text, { code });
     }
   }
-  const refusal = judgeAuth(params, facts.credentials);
-  if (refusal !== undefined) return refusal;
-  const { grantedScopes } = facts;
+  const judged = judgeAuth(params, facts);
+  if ('ok' in judged) return judged;
+  const { principal, pairing } = judged;
+  if (pairing !== undefined && params.device !== undefined) {
+    const lacking = scopes.filter((scope) => !heldScopes([scope], pairing.scopes).includes(scope));
+    if (lacking.length > 0) return scopeUpgrade(params.device.id, role, scopes, pairing);
+  }
   // A node acts for itself only; operator scopes on it would be a second way in.
-  const held = role === 'node' ? [] : grantedScopes === undefined ? scopes : narrowScopes(scopes, grantedScopes);
-  return { ok: true, protocol, role, scopes: held };
+  const held = role === 'node' ? [] : heldScopes(scopes, principal.granted);
+  return { ok: true, protocol, role, scopes: held, ...tokenFor(params, facts, judged, held) };
+}
+
+interface Judged {
+  readonly principal: Principal;
+  /** What a device token said. */
+  readonly pairing?: Pairing;
+}
+
+/** A device that came with a secret gets its pairing as a token. */
+function tokenFor({ device }: ConnectParams, { authority, nowMs }: HandshakeFacts, { principal, pairing }: Judged, scopes: readonly string[]): Pick<Accepted, 'deviceToken'> {
+  if (device === undefined || pairing !== undefined || isOpen(authority) || principal.name === 'proxy') return {};
+  const user = principal.name.startsWith('user:') ? principal.name.slice('user:'.length) : undefined;
+  return { deviceToken: { token: writeDeviceToken({ deviceId: device.id, scopes, user, issuedAtMs: nowMs }, authority), issuedAtMs: nowMs } };
+}
+
+function scopeUpgrade(deviceId: string, role: string, asked: readonly string[], { scopes, issuedAtMs }: Pairing): Refused {
+  const details = {
+    code: 'PAIRING_REQUIRED',
+    reason: 'scope-upgrade',
+    requestId: `${deviceId.slice(0, 16)}-${issuedAtMs}`,
+    remediationHint: 'connect once with the gateway token to pair with more scopes',
+    deviceId,
+    requestedRole: role,
+    requestedScopes: asked,
+    approvedRoles: [role],
+    approvedScopes: scopes,
+  };
+  return refuse('pairing required: the device asks for more scopes than it is paired with', details, 'NOT_PAIRED');
 }
 
 function claimOf({ client, auth }: ConnectParams) {
@@ -85,35 +126,54 @@ function claimOf({ client, auth }: ConnectParams) {
   };
 }
 
-function judgeAuth(params: ConnectParams, credentials: Credentials): Refused | undefined {
-  if (isOpen(credentials)) return undefined;
-  const token = judgeSecret(params.auth?.token, credentials.token);
-  const password = judgeSecret(params.auth?.password, credentials.password);
-  if (token === 'match' || password === 'match') return undefined;
-  if (params.auth === undefined && params.device === undefined) {
-    return refuse('device identity required', { code: 'DEVICE_IDENTITY_REQUIRED' }, 'NOT_PAIRED');
+function judgeAuth(params: ConnectParams, facts: HandshakeFacts): Judged | Refused {
+  const { authority, address = '', headers = {} } = facts;
+  if (isOpen(authority)) return { principal: { name: 'nobody', granted: authority.grantedScopes } };
+  if (facts.isLimited === true) {
+    return refuse('unauthorized: too many failed attempts (try again later)', { code: 'AUTH_RATE_LIMITED', authReason: 'rate_limited', recommendedNextStep: 'wait_then_retry' }, 'UNAVAILABLE');
   }
-  const kind = (credentials.token ?? '') === '' ? 'password' : 'token';
-  const verdict = kind === 'token' ? token : password;
-  const state = verdict === 'missing' ? 'missing' : 'mismatch';
-  const keepsSecret = params.client.id === 'cli' || params.device !== undefined;
+  const { auth, device } = params;
+  const principal = proxiedPrincipal(authority, address, headers) ?? principalOf(auth?.token, { ...withoutPassword(authority) }) ?? principalOf(auth?.password, { users: [], ...passwordOf(authority) });
+  if (principal !== undefined) return { principal };
+  const paired = auth?.deviceToken === undefined || device === undefined ? undefined : readDeviceToken(auth.deviceToken, device.id, authority, facts.nowMs);
+  if (paired !== undefined) return { principal: pairedPrincipal(authority, paired), pairing: paired };
+  return refuseSecret(params, authority);
+}
+
+const withoutPassword = ({ password: _, ...rest }: Authority): Authority => rest;
+const passwordOf = ({ password, grantedScopes }: Authority) => ({ ...(password !== undefined && { password }), ...(grantedScopes !== undefined && { grantedScopes }) });
+
+/** What the pairing's owner may do by now. */
+function pairedPrincipal(authority: Authority, { user }: Pairing): Principal {
+  const found = authority.users.find(({ name }) => name === user);
+  return found === undefined ? sharedPrincipal(authority) : userPrincipal(found);
+}
+
+function refuseSecret(params: ConnectParams, authority: Authority): Refused {
+  const { auth, device } = params;
+  if (auth === undefined && device === undefined) return refuse('device identity required', { code: 'DEVICE_IDENTITY_REQUIRED' }, 'NOT_PAIRED');
+  const kind = (authority.token ?? '') === '' && (authority.password ?? '') !== '' ? 'password' : 'token';
+  const presented = auth?.[kind];
+  const state = judgeSecret(presented, undefined) === 'missing' ? 'missing' : 'mismatch';
+  const keepsSecret = params.client.id === 'cli' || device !== undefined;
   const retry = state === 'mismatch' && kind === 'token' && keepsSecret;
   const advice = keepsSecret ? `set gateway.remote.${kind} to match gateway.auth.${kind}` : `provide gateway auth ${kind}`;
-  return refuse(`unauthorized: gateway ${kind} ${state} (${advice})`, {
+  const refused = refuse(`unauthorized: gateway ${kind} ${state} (${advice})`, {
     code: `AUTH_${kind.toUpperCase()}_${state.toUpperCase()}`,
     authReason: `${kind}_${state}`,
     canRetryWithDeviceToken: retry,
     recommendedNextStep: retry ? 'retry_with_device_token' : 'update_auth_credentials',
   });
+  return { ...refused, isFailure: true };
 }
 
 /**
  * A page of another site must not drive the gateway: neither with a token that the browser keeps
  * for the control UI, nor where no token is asked for.
  */
-function originAllowed({ client }: ConnectParams, { origin, host, credentials }: HandshakeFacts): boolean {
+function originAllowed({ client }: ConnectParams, { origin, host, authority }: HandshakeFacts): boolean {
   if (client.id === CONTROL_UI) return origin !== undefined && isSameOrigin(origin, host);
-  return !isOpen(credentials) || isSameOrigin(origin, host);
+  return !isOpen(authority) || isSameOrigin(origin, host);
 }
 
 function protocolMismatch({ minProtocol, maxProtocol }: ConnectParams): Refused {

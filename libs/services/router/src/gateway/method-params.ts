@@ -1,7 +1,7 @@
 /** The closed parameter sets of the gateway's methods, one place for all of them. */
 import { LABEL_LENGTH_MAX, SessionError } from '@sessions/domain';
 import type { JsonObject } from '@sessions/domain';
-import { any, arrayOf, boolean, closed, describeMisfit, integer, orNull, string, text, wordOrNull } from './schema';
+import { any, arrayOf, boolean, closed, describeMisfit, integer, orNull, string, text, wordOf, wordOrNull } from './schema';
 import type { ObjectSchema, Schema } from './schema';
 
 /** Sessions that one preview may name. */
@@ -12,6 +12,9 @@ const CHAT_KEY_LENGTH_MAX = 512;
 const CHAT_HISTORY_LIMIT_MAX = 1000;
 const CHAT_HISTORY_CHARS_MAX = 500_000;
 const SEARCH_LIMIT_MAX = 100;
+
+/** Longest label of an injected message. */
+const INJECT_LABEL_LENGTH_MAX = 100;
 
 const label: Schema = { kind: 'string', minLength: 1, maxLength: LABEL_LENGTH_MAX };
 const chatKey: Schema = { kind: 'string', minLength: 1, maxLength: CHAT_KEY_LENGTH_MAX };
@@ -46,9 +49,24 @@ const PATCH_MEMBERS = {
   groupActivation: wordOrNull('mention', 'always'),
 } as const satisfies Record<string, Schema>;
 
+/** Longest `timeoutMs` of a wait. */
+const WAIT_MS_MAX = 600_000;
+const USAGE_LIMIT_MAX = 5000;
+const day: Schema = { kind: 'string', minLength: 10, maxLength: 10 };
+const sendMembers = {
+  key: text,
+  agentId: text,
+  message: string,
+  thinking: string,
+  attachments: arrayOf(any),
+  timeoutMs: integer(0),
+  idempotencyKey: text,
+} as const;
+const checkpoint = closed({ key: text, agentId: text, checkpointId: text }, ['key', 'checkpointId']);
+const files = (more: Readonly<Record<string, Schema>>, required: readonly string[]): ObjectSchema => closed({ sessionKey: text, agentId: text, ...more }, ['sessionKey', ...required]);
 const keyOnly = closed({ key: text, agentId: text }, ['key']);
 
-/** Parameters of every method that is served; one that is missing here takes anything. */
+/** Parameters of every method; one that is missing here takes any members. */
 export const METHOD_PARAMS: Readonly<Record<string, ObjectSchema>> = {
   'sessions.list': closed({
     limit: integer(1),
@@ -125,7 +143,83 @@ export const METHOD_PARAMS: Readonly<Record<string, ObjectSchema>> = {
     { sessionKey: text, agentId: text, limit: integer(1, CHAT_HISTORY_LIMIT_MAX), maxChars: integer(1, CHAT_HISTORY_CHARS_MAX) },
     ['sessionKey'],
   ),
+  'chat.abort': closed({ sessionKey: text, agentId: text, runId: text }, ['sessionKey']),
+  'chat.inject': closed({ sessionKey: text, agentId: text, message: text, label: { kind: 'string', maxLength: INJECT_LABEL_LENGTH_MAX } }, ['sessionKey', 'message']),
+  'chat.message.get': closed({ sessionKey: text, agentId: text, messageId: text, maxChars: integer(1, CHAT_HISTORY_CHARS_MAX) }, ['sessionKey', 'messageId']),
+  'sessions.get': closed({ key: string, sessionKey: string, agentId: text, limit: any }),
+  'sessions.send': closed(sendMembers, ['key', 'message']),
+  'sessions.steer': closed(sendMembers, ['key', 'message']),
+  'sessions.abort': closed({ key: text, runId: text, agentId: text }),
+  'sessions.reset': closed({ key: text, agentId: text, reason: wordOf('new', 'reset', 'clear') }, ['key']),
+  'sessions.delete': closed({ key: text, agentId: text, deleteTranscript: boolean, emitLifecycleHooks: boolean }, ['key']),
+  'sessions.restore': closed({ key: text, agentId: text, archive: text, dryRun: boolean }, ['key']),
+  'sessions.archives.list': closed({ key: text, agentId: text }),
+  'sessions.compact': closed({ key: text, agentId: text, maxLines: integer(1), instructions: text }, ['key']),
+  'sessions.cleanup': closed({
+    agent: text,
+    allAgents: boolean,
+    enforce: boolean,
+    activeKey: text,
+    fixMissing: boolean,
+    fixDmScope: boolean,
+    dryRun: boolean,
+  }),
+  'sessions.usage': closed({
+    key: text,
+    agentId: text,
+    agentScope: { kind: 'constant', value: 'all' },
+    startDate: day,
+    endDate: day,
+    mode: string,
+    utcOffset: string,
+    limit: integer(1, USAGE_LIMIT_MAX),
+    includeContextWeight: boolean,
+  }),
+  'sessions.usage.timeseries': closed({ key: string, agentId: text, limit: integer(1, USAGE_LIMIT_MAX) }),
+  'sessions.usage.logs': closed({ key: string, agentId: text, limit: integer(1, USAGE_LIMIT_MAX) }),
+  'sessions.compaction.list': keyOnly,
+  'sessions.compaction.get': checkpoint,
+  'sessions.compaction.branch': checkpoint,
+  'sessions.compaction.restore': checkpoint,
+  'sessions.files.list': files({ path: string, search: string }, []),
+  'sessions.files.get': files({ path: text }, ['path']),
+  'sessions.pluginPatch': closed({ key: text, agentId: text, pluginId: text, namespace: text, value: any, unset: boolean }, ['key', 'pluginId', 'namespace']),
+  agent: closed(
+    {
+      message: text,
+      agentId: text,
+      provider: text,
+      model: text,
+      to: string,
+      replyTo: string,
+      sessionId: string,
+      sessionKey: string,
+      thinking: string,
+      deliver: boolean,
+      attachments: arrayOf(any),
+      channel: string,
+      replyChannel: string,
+      accountId: string,
+      replyAccountId: string,
+      threadId: string,
+      groupId: string,
+      groupChannel: string,
+      groupSpace: string,
+      timeout: integer(0),
+      bestEffortDeliver: boolean,
+      lane: string,
+      extraSystemPrompt: string,
+      inputProvenance: any,
+      idempotencyKey: text,
+      label,
+    },
+    ['message', 'idempotencyKey'],
+  ),
+  'agent.wait': closed({ runId: text, timeoutMs: integer(0, WAIT_MS_MAX) }, ['runId']),
+  'agent.identity.get': closed({ agentId: text, sessionKey: string }),
   'agents.list': closed({}),
+  'config.get': closed({}),
+  'tools.invoke': closed({ tool: text, action: text, args: { kind: 'record', values: any }, sessionKey: text, agentId: text, dryRun: boolean, idempotencyKey: text }, ['tool']),
 };
 
 /**

@@ -1,6 +1,7 @@
 /** What a method of the gateway is made of. */
 import type { JsonObject } from '@sessions/domain';
 import type { CallContext } from '@sessions/bus';
+import type { Audit } from '../auth/audit';
 import type { HandlerDeps } from '../deps';
 import type { RouterHandlers } from '../handlers/router-service';
 import type { Connection, Outcome } from './connection';
@@ -9,13 +10,14 @@ import type { GatewayRows } from './rows';
 export interface GatewayDeps extends HandlerDeps {
   readonly handlers: RouterHandlers;
   readonly rows: GatewayRows;
+  readonly audit: Audit;
   readonly version: string;
   readonly configPath: string;
   readonly authMode: string;
   /** Milliseconds since the router started. */
   readonly uptimeMs: () => number;
-  /** Sends a numbered event to every connection that may read. */
-  readonly broadcast: (event: string, payload: unknown) => void;
+  /** Sends a numbered event to every connection that may read, and may see the agent. */
+  readonly broadcast: (event: string, payload: unknown, agentId: string) => void;
 }
 
 export interface MethodCall {

@@ -2,35 +2,66 @@
 import { randomUUID } from 'node:crypto';
 import { SessionError } from '@sessions/domain';
 import type { CallContext } from '@sessions/bus';
-import { SCOPE, holdsScope, scopeOf } from '../auth/scopes';
+import { scopeOf } from '../auth/operations';
+import { SCOPE, holdsScope } from '../auth/scopes';
 import type { Connection, Outcome } from './connection';
 import { FrameRefusal } from './gateway-frames';
 import type { RequestFrame } from './gateway-frames';
 import type { GatewayDeps, GatewayMethod } from './method';
 import { checkedParams } from './method-params';
+import { agent, agentIdentityGet, agentWait } from './methods/agent';
 import { agentsList } from './methods/agents-list';
+import { chatAbort } from './methods/chat-abort';
 import { chatHistory } from './methods/chat-history';
+import { chatInject } from './methods/chat-inject';
+import { chatMessageGet } from './methods/chat-message-get';
 import { chatSend } from './methods/chat-send';
+import { configGet } from './methods/config-get';
 import { health, status } from './methods/health';
+import { sessionsAbort } from './methods/sessions-abort';
+import { sessionsCleanup } from './methods/sessions-cleanup';
+import { sessionsCompact } from './methods/sessions-compact';
+import { sessionsCompactionBranch, sessionsCompactionGet, sessionsCompactionList, sessionsCompactionRestore } from './methods/sessions-compaction';
 import { sessionsCreate } from './methods/sessions-create';
+import { sessionsDelete } from './methods/sessions-delete';
 import { sessionsDescribe } from './methods/sessions-describe';
 import { sessionsGet } from './methods/sessions-get';
 import { sessionsList } from './methods/sessions-list';
 import { sessionsPatch } from './methods/sessions-patch';
 import { sessionsPreview } from './methods/sessions-preview';
+import { sessionsReset } from './methods/sessions-reset';
 import { sessionsResolve } from './methods/sessions-resolve';
+import { sessionsArchivesList, sessionsRestore } from './methods/sessions-restore';
 import { sessionsSearch } from './methods/sessions-search';
+import { sessionsSend, sessionsSteer } from './methods/sessions-send';
 import {
   sessionsMessagesSubscribe, sessionsMessagesUnsubscribe, sessionsSubscribe, sessionsUnsubscribe,
 } from './methods/sessions-subscribe';
+import { sessionsUsage, sessionsUsageLogs, sessionsUsageTimeseries } from './methods/sessions-usage';
 import { sessionsVerify } from './methods/sessions-verify';
 
 const METHODS: Readonly<Record<string, GatewayMethod>> = {
+  agent,
+  'agent.identity.get': agentIdentityGet,
+  'agent.wait': agentWait,
   'agents.list': agentsList,
+  'chat.abort': chatAbort,
   'chat.history': chatHistory,
+  'chat.inject': chatInject,
+  'chat.message.get': chatMessageGet,
   'chat.send': chatSend,
+  'config.get': configGet,
   health,
+  'sessions.abort': sessionsAbort,
+  'sessions.archives.list': sessionsArchivesList,
+  'sessions.cleanup': sessionsCleanup,
+  'sessions.compact': sessionsCompact,
+  'sessions.compaction.branch': sessionsCompactionBranch,
+  'sessions.compaction.get': sessionsCompactionGet,
+  'sessions.compaction.list': sessionsCompactionList,
+  'sessions.compaction.restore': sessionsCompactionRestore,
   'sessions.create': sessionsCreate,
+  'sessions.delete': sessionsDelete,
   'sessions.describe': sessionsDescribe,
   'sessions.get': sessionsGet,
   'sessions.list': sessionsList,
@@ -38,31 +69,48 @@ const METHODS: Readonly<Record<string, GatewayMethod>> = {
   'sessions.messages.unsubscribe': sessionsMessagesUnsubscribe,
   'sessions.patch': sessionsPatch,
   'sessions.preview': sessionsPreview,
+  'sessions.reset': sessionsReset,
   'sessions.resolve': sessionsResolve,
+  'sessions.restore': sessionsRestore,
   'sessions.search': sessionsSearch,
+  'sessions.send': sessionsSend,
+  'sessions.steer': sessionsSteer,
   'sessions.subscribe': sessionsSubscribe,
   'sessions.unsubscribe': sessionsUnsubscribe,
+  'sessions.usage': sessionsUsage,
+  'sessions.usage.logs': sessionsUsageLogs,
+  'sessions.usage.timeseries': sessionsUsageTimeseries,
   'sessions.verify': sessionsVerify,
   status,
 };
 
-/** Methods of the protocol that this gateway knows by name and does not serve. */
-const NOT_SERVED: ReadonlySet<string> = new Set([
-  'agent', 'agent.identity.get', 'agent.wait', 'chat.abort', 'chat.inject', 'chat.message.get', 'chat.metadata', 'chat.startup',
-  'config.get', 'config.patch', 'config.schema', 'config.set', 'sessions.abort', 'sessions.archives.list', 'sessions.cleanup',
-  'sessions.compact', 'sessions.compaction.branch', 'sessions.compaction.get', 'sessions.compaction.list',
-  'sessions.compaction.restore', 'sessions.delete', 'sessions.files.get', 'sessions.files.list', 'sessions.pluginPatch',
-  'sessions.reset', 'sessions.restore', 'sessions.send', 'sessions.steer', 'sessions.usage', 'sessions.usage.logs',
-  'sessions.usage.timeseries', 'tasks.cancel', 'tools.invoke',
-]);
+/** Methods of the protocol that no contract of this system stands behind, and why. */
+const NOT_SERVED: Readonly<Record<string, string>> = {
+  'chat.metadata': 'no agent runner is connected',
+  'chat.startup': 'no agent runner is connected',
+  'config.patch': 'the configuration is changed in its file',
+  'config.schema': 'the configuration is changed in its file',
+  'config.set': 'the configuration is changed in its file',
+  'sessions.files.get': 'no service of this gateway reads workspaces',
+  'sessions.files.list': 'no service of this gateway reads workspaces',
+  'sessions.pluginPatch': 'no plug-ins are loaded',
+  'tasks.cancel': 'no agent runner is connected',
+  'tools.invoke': 'no agent runner is connected',
+};
 
 /** Served, but not announced: clients of the protocol do not expect them in the list. */
-const UNLISTED: ReadonlySet<string> = new Set(['sessions.get', 'sessions.resolve']);
+const UNLISTED: ReadonlySet<string> = new Set([
+  'chat.inject', 'sessions.get', 'sessions.resolve', 'sessions.steer', 'sessions.usage', 'sessions.usage.logs', 'sessions.usage.timeseries',
+]);
 
+/** Every method that is served, by name. */
+export const SERVED_METHODS: readonly string[] = Object.keys(METHODS);
+/** Every method that is known by name, served or not. */
+export const KNOWN_METHODS: readonly string[] = [...SERVED_METHODS, ...Object.keys(NOT_SERVED)];
 /** What `hello-ok` announces. */
-export const ANNOUNCED_METHODS: readonly string[] = Object.keys(METHODS).filter((name) => !UNLISTED.has(name));
+export const ANNOUNCED_METHODS: readonly string[] = SERVED_METHODS.filter((name) => !UNLISTED.has(name));
 export const ANNOUNCED_EVENTS: readonly string[] = [
-  'agent', 'chat', 'session.message', 'session.operation', 'sessions.changed', 'tick', 'shutdown', 'health',
+  'agent', 'chat', 'session.message', 'session.operation', 'session.tool', 'sessions.changed', 'tick', 'shutdown', 'health',
 ];
 
 /** Time for one request, milliseconds. */
@@ -87,21 +135,24 @@ export async function serveRequest(deps: GatewayDeps, connection: Connection, { 
   if (method === 'connect') throw new SessionError('VALIDATION', 'connect is only valid as the first request');
   const needed = scopeOf(method);
   if (!holdsScope(connection.scopes, needed)) {
+    deps.audit({ door: 'websocket', operation: KNOWN_METHODS.includes(method) ? method : 'other', reason: 'SCOPE_MISSING', address: connection.address });
     throw new SessionError('SCOPE_MISSING', `missing scope: ${needed}`, { facts: { scope: needed } });
   }
   const serve = Object.hasOwn(METHODS, method) ? METHODS[method] : undefined;
-  if (serve === undefined) throw notServed(method);
-  return serve(deps, { method, params: checkedParams(method, params), connection, context: contextOf(deps, connection) });
+  if (serve === undefined && !Object.hasOwn(NOT_SERVED, method)) throw new SessionError('UNSUPPORTED', `unknown method: ${method.slice(0, 200)}`);
+  const checked = checkedParams(method, params);
+  if (serve === undefined) throw unavailable(`${method} is not served by this gateway: ${NOT_SERVED[method] ?? ''}`);
+  try {
+    return await serve(deps, { method, params: checked, connection, context: contextOf(deps, connection) });
+  } catch (error) {
+    if (!(error instanceof SessionError) || error.reason !== 'UNSUPPORTED') throw error;
+    // The method is known; a service behind it does not serve what it needs.
+    throw unavailable(`${method} is not available: ${error.message}`);
+  }
 }
 
-function notServed(method: string): Error {
-  if (!NOT_SERVED.has(method)) return new SessionError('UNSUPPORTED', `unknown method: ${method.slice(0, 200)}`);
-  return new FrameRefusal({
-    code: 'UNAVAILABLE',
-    message: `${method} is not served by this gateway`,
-    details: { reason: 'UNSUPPORTED' },
-    retryable: false,
-  });
+function unavailable(message: string): FrameRefusal {
+  return new FrameRefusal({ code: 'UNAVAILABLE', message, details: { reason: 'UNSUPPORTED' }, retryable: false });
 }
 
 /** Connections that hear scope-gated broadcasts. */

@@ -33,6 +33,8 @@ export const text: Schema = { kind: 'string', minLength: 1 };
 export const integer = (minimum: number, maximum?: number): Schema => ({ kind: 'integer', minimum, ...(maximum !== undefined && { maximum }) });
 export const oneOf = (...values: readonly string[]): Schema => ({ kind: 'enum', values });
 export const arrayOf = (items: Schema, bounds: { minItems?: number; maxItems?: number } = {}): Schema => ({ kind: 'array', items, ...bounds });
+/** One of these words. */
+export const wordOf = (...values: readonly string[]): Schema => ({ kind: 'union', options: values.map((value): Schema => ({ kind: 'constant', value })) });
 /** One of these words or null. */
 export const wordOrNull = (...values: readonly string[]): Schema => ({
   kind: 'union',

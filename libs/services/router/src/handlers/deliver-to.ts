@@ -1,7 +1,7 @@
 /** A message into a session whose key is known: attachments uploaded first, then one mutation. */
 import { createHash } from 'node:crypto';
 import { Attachment, DeliverRequest, InboundMessage, PutChunkRequest, ResolvedRoute } from '@sessions/contracts';
-import type { DeliverResponse } from '@sessions/contracts';
+import type { DeliverResponse, RunRequest } from '@sessions/contracts';
 import type { CallContext } from '@sessions/bus';
 import type { HandlerDeps } from '../deps';
 
@@ -23,11 +23,16 @@ export interface Delivered {
   readonly idempotencyKey?: string | undefined;
   readonly part?: string;
   readonly presentedSessionId?: string | undefined;
+  /** The turn that the message asks for; absent: it is kept and announced. */
+  readonly run?: RunRequest;
+  /** Refused for a key without a row. */
+  readonly requireExisting?: boolean;
+  /** The active run ends first. */
+  readonly interrupt?: boolean;
 }
 
 /**
- * No turn is asked for: the message is kept and announced. A turn that no runner takes would stay
- * open in the store for ever.
+ * An owner without a queue of turns keeps and announces the message and names no run.
  * @throws what the owner refuses with, TOO_LARGE, IDEMPOTENCY_MISMATCH among them
  */
 export async function deliverTo(deps: HandlerDeps, delivered: Delivered, context: CallContext): Promise<DeliverResponse> {
@@ -40,6 +45,9 @@ export async function deliverTo(deps: HandlerDeps, delivered: Delivered, context
       route: delivered.route ?? ResolvedRoute.create({ agentId, sessionKey: key, matchedBy: 'explicit', originKind: 'webchat', channel: 'webchat', chatType: 'direct' }),
       message: InboundMessage.create({ role: 'user', text, attachments, ...delivered.message }),
       presentedSessionId: delivered.presentedSessionId,
+      run: delivered.run,
+      requireExisting: delivered.requireExisting ?? false,
+      interrupt: delivered.interrupt ?? false,
     }),
     context,
     { idempotencyKey, part },

@@ -4,10 +4,11 @@
  */
 import { FieldChange, PatchEntryRequest, PatchSessionResponse } from '@sessions/contracts';
 import type { PatchSessionRequest } from '@sessions/contracts';
-import { SessionError, asAgentId, assertCreatableKey, isJsonObject, modelFor, slugAgentId, storePathFor } from '@sessions/domain';
+import { SessionError, asAgentId, assertCreatableKey, isJsonObject, modelFor, storePathFor } from '@sessions/domain';
 import type { AgentId, JsonObject, JsonValue } from '@sessions/domain';
 import type { CallContext } from '@sessions/bus';
 import type { HandlerDeps } from '../deps';
+import { assertKnownAgent } from './known-agent';
 import { resolveAddress } from './resolve-address';
 
 /**
@@ -42,13 +43,6 @@ export async function patchSession(deps: HandlerDeps, request: PatchSessionReque
     entryJson: answer.entryJson,
     resolvedJson: Buffer.from(JSON.stringify(resolvedBy(deps, agentId, parseObject(answer.entryJson)))),
   });
-}
-
-async function assertKnownAgent(deps: HandlerDeps, given: string | undefined, context: CallContext): Promise<void> {
-  if (given === undefined) return;
-  const agentId = slugAgentId(given);
-  if ((await deps.agents.find(agentId, context)) !== undefined || (await deps.agents.hasStore(agentId, context))) return;
-  throw new SessionError('AGENT_UNKNOWN', `Unknown agent id "${given.slice(0, 64)}"`);
 }
 
 function parseObject(bytes: Uint8Array): JsonObject {

@@ -2,6 +2,7 @@
 import type { AgentInfo } from '@sessions/contracts';
 import { SessionError, configuredAgents, isUuid, slugAgentId, toRequestKey } from '@sessions/domain';
 import type { CallContext } from '@sessions/bus';
+import { assertSeesAgent } from '../auth/scopes';
 import type { HandlerDeps } from '../deps';
 
 export interface Address {
@@ -35,11 +36,16 @@ export function addressOfKey(deps: Pick<HandlerDeps, 'config'>, { key, agentId }
  * The address of a key or a session id. A session id is looked for in the agent named beside it,
  * else in the default agent, then in all others.
  * @throws SESSION_NOT_FOUND for a session id that no row has, KEY_AMBIGUOUS when several agents
- * but not the first one have it; else as `addressOfKey`
+ * but not the first one have it; NOT_VISIBLE for a key of an agent that the caller may not see; else
+ * as `addressOfKey`
  */
 export async function resolveAddress(deps: HandlerDeps, request: AddressRequest, context: CallContext): Promise<Address> {
   const text = (request.key ?? '').trim();
-  if (!isUuid(text)) return addressOfKey(deps, request);
+  if (!isUuid(text)) {
+    const address = addressOfKey(deps, request);
+    assertSeesAgent(context.scopes, address.agentId);
+    return address;
+  }
   const asKey = addressOfKey(deps, request);
   const own = await keyOfId(deps, asKey.agentId, text, asKey.key, context);
   if (own !== undefined) return { agentId: asKey.agentId, key: own };

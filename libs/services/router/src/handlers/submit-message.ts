@@ -2,9 +2,10 @@
 import { createHash } from 'node:crypto';
 import { Attachment, ChannelMessageRef, PeerRef, ReplyRoute, ResolvedRoute, Sender, SubmitMessageResponse } from '@sessions/contracts';
 import type { Envelope, InboundMessage, SubmitMessageRequest } from '@sessions/contracts';
-import { SessionError, configuredAgents, defaultIdempotencyKey, parseEnvelope, resolveRoute } from '@sessions/domain';
+import { SessionError, configuredAgents, defaultIdempotencyKey, parseEnvelope, resolveRoute, slugAgentId } from '@sessions/domain';
 import type { InboundEnvelope, Route } from '@sessions/domain';
 import type { CallContext } from '@sessions/bus';
+import { assertSeesAgent } from '../auth/scopes';
 import type { HandlerDeps } from '../deps';
 import { deliverTo } from './deliver-to';
 import { uuidOf } from './minted-id';
@@ -21,6 +22,7 @@ export function submitMessage(deps: HandlerDeps, request: SubmitMessageRequest, 
  * get a store of its own with every such message.
  */
 async function assertKnownAgent(deps: HandlerDeps, { agentId }: Route, context: CallContext): Promise<void> {
+  assertSeesAgent(context.scopes, agentId);
   if (configuredAgents(deps.config()).ids.includes(agentId)) return;
   if ((await deps.agents.list(context)).some((agent) => agent.agentId === agentId)) return;
   throw new SessionError('AGENT_UNKNOWN', `Unknown agent id "${agentId}"`, { facts: { agentId } });
@@ -42,6 +44,8 @@ export async function submitEnvelope(
     throw new SessionError('VALIDATION', `wait must be 0 to ${WAIT_MS_MAX} milliseconds`);
   }
   const envelope = parseEnvelope(raw);
+  // First, so that who may not see an agent is not told whether there is one.
+  if (envelope.agentId !== undefined) assertSeesAgent(context.scopes, slugAgentId(envelope.agentId));
   const ownKey = context.idempotencyKey ?? defaultIdempotencyKey(envelope, digest);
   // Minted from the key: a webhook's retry has to reach the session of its first try.
   const route = resolveRoute(envelope, deps.config(), { newHookId: uuidOf(ownKey ?? context.requestId) });

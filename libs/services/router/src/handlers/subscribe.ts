@@ -4,6 +4,7 @@ import type { Event, SubscribeRequest } from '@sessions/contracts';
 import { SessionError } from '@sessions/domain';
 import type { CallContext } from '@sessions/bus';
 import type { FanOut } from '../fan-out';
+import { assertSeesAgent, seesAgent } from '../auth/scopes';
 import type { HandlerDeps } from '../deps';
 import { addressOfKey } from './resolve-address';
 
@@ -20,11 +21,17 @@ export async function* subscribe(
 ): AsyncIterable<SubscribeResponse> {
   if (!request.all && request.keys.length === 0) throw new SessionError('VALIDATION', 'subscribe to all sessions or name keys');
   if (request.keys.length > KEYS_MAX) throw new SessionError('VALIDATION', `a subscription names at most ${KEYS_MAX} keys`);
-  const keys = new Set(request.keys.map((key) => addressOfKey(deps, { key }).key));
+  const keys = new Set<string>();
+  for (const key of request.keys) {
+    const address = addressOfKey(deps, { key });
+    assertSeesAgent(context.scopes, address.agentId);
+    keys.add(address.key);
+  }
   const waiting: Event[] = [];
   let wake: () => void = () => undefined;
   let overrun = false;
   const end = fanOut.add((event) => {
+    if (!seesAgent(context.scopes, event.agentId)) return;
     if (!request.all && (event.sessionKey === undefined || !keys.has(event.sessionKey))) return;
     if (waiting.length >= WAITING_MAX) overrun = true;
     else waiting.push(event);

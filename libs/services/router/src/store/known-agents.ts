@@ -9,11 +9,13 @@ import { configuredAgents } from '@sessions/domain';
 import type { SessionConfig } from '@sessions/domain';
 import type { CallContext } from '@sessions/bus';
 import type { Clock } from '@sessions/host';
+import { isRestricted, seesAgent } from '../auth/scopes';
 import type { StoreCalls } from './store-calls';
 
 /** How long an answer of the writers is used. */
 export const AGENTS_KEPT_MS = 1_000;
 
+/** A caller that is restricted to some agents knows of no others. */
 export interface KnownAgents {
   list(context: CallContext): Promise<readonly AgentInfo[]>;
   /** True when a read of this agent can find something; a read must not make a store. */
@@ -43,8 +45,9 @@ export function createKnownAgents({ stores, clock, config }: KnownAgentsDeps): K
       })
       .finally(() => (asking = undefined)));
 
+  const visible = (agents: readonly AgentInfo[], { scopes }: CallContext): readonly AgentInfo[] => (isRestricted(scopes) ? agents.filter(({ agentId }) => seesAgent(scopes, agentId)) : agents);
   const list = async (context: CallContext): Promise<readonly AgentInfo[]> =>
-    kept !== undefined && clock.monotonicMs() - kept.atMs < AGENTS_KEPT_MS ? kept.agents : ask(context);
+    visible(kept !== undefined && clock.monotonicMs() - kept.atMs < AGENTS_KEPT_MS ? kept.agents : await ask(context), context);
 
   const find = async (agentId: string, context: CallContext): Promise<AgentInfo | undefined> =>
     (await list(context)).find((agent) => agent.agentId === agentId);
@@ -54,7 +57,7 @@ export function createKnownAgents({ stores, clock, config }: KnownAgentsDeps): K
     find,
     async hasStore(agentId, context) {
       if ((await find(agentId, context))?.hasStore === true) return true;
-      return (await ask(context)).some((agent) => agent.agentId === agentId && agent.hasStore);
+      return visible(await ask(context), context).some((agent) => agent.agentId === agentId && agent.hasStore);
     },
     noteWritten(agentId) {
       if (kept?.agents.some((agent) => agent.agentId === agentId && agent.hasStore) !== true) kept = undefined;

@@ -11,11 +11,14 @@
  *
  * A claim opens a store and may outlast the call that asked for it: it goes on for those who come
  * again, each caller waits no longer than its own deadline.
+ *
+ * This is the last gate before a store: a caller that is restricted to other agents ends here.
  */
 import { createHash } from 'node:crypto';
 import { StoreServiceService, type ClaimStoreResponse } from '@sessions/contracts';
 import { SessionError } from '@sessions/domain';
 import { MUTATION_DEADLINE_MS, READ_DEADLINE_MS, createClient, idempotencyKeyOf, retryDelayMs, sleep, withRetries } from '@sessions/bus';
+import { assertSeesAgent } from '../auth/scopes';
 import type { Bus, BusClock, CallContext, CallMeta, Client, ClientCallOptions, Subjects } from '@sessions/bus';
 import { firstAnswer } from './first-answer';
 import { createOwnerProbe, whileServed } from './owner-probe';
@@ -128,6 +131,7 @@ export function createStoreCalls({ bus, subjects, instance, random }: StoreCalls
     budgetMs: number,
     own: ClientCallOptions,
   ): Promise<AnswerTo<M>> => {
+    assertSeesAgent(context.scopes, request.agentId);
     const deadlineAtMs = Math.min(context.deadlineAtMs, bus.clock.nowMs() + budgetMs);
     // One table of methods, one signature: what a member takes and gives is fixed by `M` above.
     const call = client[method] as unknown as (request: unknown, options: ClientCallOptions) => Promise<AnswerTo<M>>;
@@ -144,6 +148,7 @@ export function createStoreCalls({ bus, subjects, instance, random }: StoreCalls
   };
 
   async function* stream<T>(agentId: string, context: CallContext, call: () => AsyncIterable<T>): AsyncGenerator<T> {
+    assertSeesAgent(context.scopes, agentId);
     for (let tried = 1; ; tried += 1) {
       let begun = false;
       try {

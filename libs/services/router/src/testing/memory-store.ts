@@ -4,20 +4,18 @@
  */
 import { createHash, randomUUID } from 'node:crypto';
 import {
-  AgentInfo, ClaimStoreResponse, DeliverResponse, Event, GetEntryResponse, HistoryHead, HistoryPageEnd, HistoryRecords,
+  AgentInfo, ChangedEvent, ClaimStoreResponse, DeliverResponse, Event, GetEntryResponse,
   ListEntriesResponse, MessageEvent, PatchEntryResponse, PreviewResponse, RepairDeed, RepairResponse, ResolveKeyResponse, SearchHit, SearchResponse, SessionRow,
-  StoreServiceCreateSessionResponse, StoreServiceListAgentsResponse, StoreServiceService, TranscriptRecord, VerifyTotals,
+  StoreServiceCreateSessionResponse, StoreServiceListAgentsResponse, StoreServiceService, VerifyTotals,
 } from '@sessions/contracts';
-import type { DeliverRequest, EntryFilter, FieldChange, Finding, ListEntriesRequest, ReadHistoryRequest, ReadHistoryResponse } from '@sessions/contracts';
+import type { DeliverRequest, EntryFilter, FieldChange, Finding, ListEntriesRequest } from '@sessions/contracts';
 import { SessionError, isCronRunKey, lookupCandidates, parseEntry, planEntryPatch, searchTextOf, toSessionRow } from '@sessions/domain';
 import type { JsonObject, JsonValue } from '@sessions/domain';
 import { createSubjects, serveService } from '@sessions/bus';
 import type { Bus, CallContext, Handlers, Served } from '@sessions/bus';
-
-interface MemorySession {
-  entry: Record<string, JsonValue>;
-  readonly messages: { readonly id: string; readonly role: string; readonly line: string }[];
-}
+import { newAside, operationHandlers } from './memory-operations';
+import type { MemoryAside, MemorySession } from './memory-operations';
+import { readHistory } from './memory-history';
 
 /** One agent's store. */
 interface MemoryAgent {
@@ -27,6 +25,7 @@ interface MemoryAgent {
   served: Promise<Served> | undefined;
   /** Last event number by key. */
   readonly seqs: Map<string, number>;
+  readonly aside: MemoryAside;
 }
 
 export interface MemoryStores {
@@ -39,9 +38,13 @@ export interface MemoryStores {
   readonly calls: readonly string[];
   /** What was delivered so far, as it came. */
   readonly delivered: readonly DeliverRequest[];
-  /** Gives a session another transcript with these texts. */
   /** What a verify of the store finds from now on; a repair cuts its torn tails. */
   plant(agentId: string, findings: readonly Finding[]): void;
+  /** Methods that the owners do not serve, by their member names. */
+  readonly unserved: Set<string>;
+  /** Archives, runs and deliveries of a store. */
+  aside(agentId: string): MemoryAside;
+  /** Gives a session another transcript with these texts. */
   reset(agentId: string, key: string, sessionId: string, texts?: readonly { readonly role: string; readonly text: string }[]): void;
   /** Stops serving a store, as an owner that dies does. */
   loseOwner(agentId: string): Promise<void>;
@@ -60,8 +63,9 @@ export async function serveMemoryStores(bus: Bus, subjectPrefix?: string): Promi
   const refusals = new Map<string, SessionError>();
   const calls: string[] = [];
   const delivered: DeliverRequest[] = [];
+  const unserved = new Set<string>();
   const agentOf = (agentId: string): MemoryAgent => {
-    const agent = agents.get(agentId) ?? { sessions: new Map(), results: new Map(), findings: [], served: undefined, seqs: new Map() };
+    const agent = agents.get(agentId) ?? { sessions: new Map(), results: new Map(), findings: [], served: undefined, seqs: new Map(), aside: newAside() };
     agents.set(agentId, agent);
     return agent;
   };
@@ -74,6 +78,7 @@ export async function serveMemoryStores(bus: Bus, subjectPrefix?: string): Promi
         if (name === 'deliver') delivered.push(request as DeliverRequest);
         const refusal = refusals.get(request.agentId);
         if (refusal !== undefined) throw refusal;
+        if (unserved.has(name)) throw new SessionError('UNSUPPORTED', `${name} is not served here`);
         return (handler as (request: unknown, context: CallContext) => unknown)(request, context);
       },
     ]),
@@ -105,6 +110,8 @@ export async function serveMemoryStores(bus: Bus, subjectPrefix?: string): Promi
   return {
     calls,
     delivered,
+    unserved,
+    aside: (agentId) => agentOf(agentId).aside,
     put(agentId, key, entry, texts = []) {
       const messages = texts.map(({ role, text }) => messageOf(role, text));
       agentOf(agentId).sessions.set(key, { entry: { ...entry } as Record<string, JsonValue>, messages });
@@ -256,6 +263,14 @@ function storeHandlers(
         return PatchEntryResponse.create({ key, entryJson: bytes(session.entry), created });
       }),
     deliver: async (request, context) => deliver(request, context, { agentOf, publish }),
+    ...operationHandlers({
+      nowMs: NOW_MS,
+      find,
+      sessionsOf: (agentId) => agentOf(agentId).sessions,
+      asideOf: (agentId) => agentOf(agentId).aside,
+      once,
+      changed: (agentId, key, session, value) => publish(agentId, key, session, { $case: 'changed', value: ChangedEvent.create({ encodedRow: encodedRow(agentId, key, session), ...value }) }),
+    }),
   };
 }
 
@@ -276,6 +291,7 @@ function deliver(request: DeliverRequest, context: CallContext, { agentOf, publi
   }
   const key = route?.sessionKey ?? '';
   const created = !agent.sessions.has(key);
+  if (created && request.requireExisting) throw new SessionError('SESSION_NOT_FOUND', `session not found: ${key}`);
   const session = agent.sessions.get(key) ?? { entry: { sessionId: randomUUID() }, messages: [] };
   session.entry.updatedAt = NOW_MS;
   agent.sessions.set(key, session);
@@ -360,49 +376,4 @@ function passes(row: SessionRow, filter: EntryFilter | undefined): boolean {
   if (filter.spawnedBy !== undefined && row.spawnedBy !== filter.spawnedBy && row.parentSessionKey !== filter.spawnedBy) return false;
   if (filter.activeWithinMs !== undefined && (row.updatedAtMs ?? 0) < NOW_MS - filter.activeWithinMs) return false;
   return filter.search === undefined || searchTextOf(row).includes(filter.search.toLowerCase());
-}
-
-async function* readHistory(found: [string, MemorySession] | undefined, request: ReadHistoryRequest, signal: AbortSignal): AsyncIterable<ReadHistoryResponse> {
-  const head = (): ReadHistoryResponse => ({
-    item: { $case: 'head', value: HistoryHead.create({ found: found !== undefined, key: found?.[0] ?? '', sessionId: found === undefined ? undefined : String(found[1].entry.sessionId) }) },
-  });
-  yield head();
-  if (found === undefined) return;
-  const [, session] = found;
-  const since = request.after?.sessionId === session.entry.sessionId ? request.after?.messageSeq : undefined;
-  if (since === undefined) yield* firstPage(session, request);
-  let seen = since ?? session.messages.length;
-  if (since !== undefined) yield { item: { $case: 'pageEnd', value: HistoryPageEnd.create({}) } };
-  let sessionId = session.entry.sessionId;
-  while (request.follow && !signal.aborted) {
-    if (session.entry.sessionId !== sessionId) {
-      yield { item: { $case: 'reset', value: { previousSessionId: String(sessionId), sessionId: String(session.entry.sessionId), reason: 'reset' } } };
-      sessionId = session.entry.sessionId;
-      yield head();
-      yield* firstPage(session, request);
-      seen = session.messages.length;
-    }
-    const fresh = recordsOf(session).slice(seen).filter((record) => request.includeTools || record.role !== 'toolResult');
-    seen = session.messages.length;
-    if (fresh.length > 0) yield { item: { $case: 'records', value: HistoryRecords.create({ records: fresh }) } };
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-}
-
-const recordsOf = ({ messages }: MemorySession): TranscriptRecord[] =>
-  messages.map(({ id, role, line }, place) =>
-    TranscriptRecord.create({ recordId: id, messageSeq: place + 1, lineNumber: place + 2, lineJson: Buffer.from(line), type: 'message', role }),
-  );
-
-function* firstPage(session: MemorySession, request: ReadHistoryRequest): Iterable<ReadHistoryResponse> {
-  const until = (request.beforeSeq ?? Infinity) - 1;
-  const visible = recordsOf(session).filter((record) => (record.messageSeq ?? 0) <= until && (record.messageSeq ?? 0) > (request.afterSeq ?? 0) && (request.includeTools || record.role !== 'toolResult'));
-  const page = visible.slice(-(request.limit ?? 1000));
-  // In two items, so that readers have to put pages together.
-  const middle = Math.ceil(page.length / 2);
-  for (const records of [page.slice(0, middle), page.slice(middle)]) {
-    if (records.length > 0) yield { item: { $case: 'records', value: HistoryRecords.create({ records }) } };
-  }
-  const hasMore = visible.length > page.length;
-  yield { item: { $case: 'pageEnd', value: HistoryPageEnd.create({ hasMore, nextBeforeSeq: hasMore ? page[0]?.messageSeq : undefined }) } };
 }

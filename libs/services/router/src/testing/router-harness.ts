@@ -19,8 +19,8 @@ export interface RunningRouter {
   readonly stores: MemoryStores;
   readonly url: string;
   readonly wsUrl: string;
-  /** Connects and says hello; every scope unless others are named. */
-  client(scopes?: readonly string[]): Promise<TestClient>;
+  /** Connects and says hello; every scope and the gateway's own token unless others are named. */
+  client(scopes?: readonly string[], token?: string): Promise<TestClient>;
   stop(): Promise<void>;
 }
 
@@ -30,18 +30,28 @@ export function configOf(raw: unknown): SessionConfig {
   return parsed.config;
 }
 
-export async function startRouter(rawConfig: unknown = {}, more: Partial<RouterDeps> = {}, busOptions: InProcessBusOptions = {}): Promise<RunningRouter> {
-  const bus = createInProcessBus(busOptions);
-  const stores = await serveMemoryStores(bus);
-  const config = configOf(rawConfig);
+/** Another router on the same bus, with the same stores behind it. */
+export async function routerOn({ bus }: Pick<RunningRouter, 'bus'>, rawConfig: unknown = {}): Promise<{ readonly url: string; readonly wsUrl: string; stop(): Promise<void> }> {
+  const metrics = createMetrics({ service: 'router' });
+  const router = createRouter({ ...depsOf(configOf(rawConfig)), bus, metrics, instance: 'other' });
+  await router.start();
+  const { host, port } = router.address();
+  return {
+    url: `http://${host}:${port}`,
+    wsUrl: `ws://${host}:${port}/`,
+    async stop() {
+      await router.stop();
+      metrics.close();
+    },
+  };
+}
+
+function depsOf(config: SessionConfig): Omit<RouterDeps, 'bus' | 'metrics'> {
   const health = createHealth();
   health.setPhase('serving');
-  const metrics = createMetrics({ service: 'router' });
-  const router = createRouter({
-    bus,
+  return {
     clock: systemClock,
     logger: silentLogger,
-    metrics,
     health,
     config: () => config,
     stateDir: '/state',
@@ -51,8 +61,14 @@ export async function startRouter(rawConfig: unknown = {}, more: Partial<RouterD
     instance: 'test',
     listen: { host: '127.0.0.1', port: 0 },
     auth: { token: TOKEN },
-    ...more,
-  });
+  };
+}
+
+export async function startRouter(rawConfig: unknown = {}, more: Partial<RouterDeps> = {}, busOptions: InProcessBusOptions = {}): Promise<RunningRouter> {
+  const bus = createInProcessBus(busOptions);
+  const stores = await serveMemoryStores(bus);
+  const metrics = createMetrics({ service: 'router' });
+  const router = createRouter({ ...depsOf(configOf(rawConfig)), bus, metrics, ...more });
   await router.start();
   const { host, port } = router.address();
   const clients: TestClient[] = [];
@@ -62,10 +78,10 @@ export async function startRouter(rawConfig: unknown = {}, more: Partial<RouterD
     stores,
     url: `http://${host}:${port}`,
     wsUrl: `ws://${host}:${port}/`,
-    async client(scopes = ['operator.admin']) {
+    async client(scopes = ['operator.admin'], token = TOKEN) {
       const client = await TestClient.open(`ws://${host}:${port}/`);
       clients.push(client);
-      const answer = await client.request('connect', connectParams({ scopes }));
+      const answer = await client.request('connect', connectParams({ scopes, auth: { token } }));
       if (!answer.ok) throw new Error(JSON.stringify(answer.error));
       return client;
     },

@@ -446,7 +446,7 @@ export interface SendMessageRequest {
 
 export interface SendMessageResponse {
   runId: string;
-  /** `started`, `in_flight`, `ok`, `handled`. */
+  /** `started`, `in_flight`, `ok`, `handled`; `kept`: nothing runs, the message stays. */
   status: string;
   /** Absent: the message waits for its turn. */
   messageSeq?: number | undefined;
@@ -467,10 +467,12 @@ export interface SteerSessionRequest {
 
 export interface SteerSessionResponse {
   runId: string;
+  /** As in SendMessageResponse. */
   status: string;
   messageSeq?: number | undefined;
   queued: boolean;
   interruptedActiveRun: boolean;
+  sessionKey: string;
 }
 
 export interface AbortRunRequest {
@@ -6336,7 +6338,7 @@ export const SteerSessionRequest: MessageFns<SteerSessionRequest> = {
 };
 
 function createBaseSteerSessionResponse(): SteerSessionResponse {
-  return { runId: "", status: "", messageSeq: undefined, queued: false, interruptedActiveRun: false };
+  return { runId: "", status: "", messageSeq: undefined, queued: false, interruptedActiveRun: false, sessionKey: "" };
 }
 
 export const SteerSessionResponse: MessageFns<SteerSessionResponse> = {
@@ -6355,6 +6357,9 @@ export const SteerSessionResponse: MessageFns<SteerSessionResponse> = {
     }
     if (message.interruptedActiveRun !== false) {
       writer.uint32(40).bool(message.interruptedActiveRun);
+    }
+    if (message.sessionKey !== "") {
+      writer.uint32(50).string(message.sessionKey);
     }
     return writer;
   },
@@ -6412,6 +6417,14 @@ export const SteerSessionResponse: MessageFns<SteerSessionResponse> = {
             message.interruptedActiveRun = reader.bool();
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.sessionKey = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -6443,6 +6456,11 @@ export const SteerSessionResponse: MessageFns<SteerSessionResponse> = {
         : isSet(object.interrupted_active_run)
         ? globalThis.Boolean(object.interrupted_active_run)
         : false,
+      sessionKey: isSet(object.sessionKey)
+        ? globalThis.String(object.sessionKey)
+        : isSet(object.session_key)
+        ? globalThis.String(object.session_key)
+        : "",
     };
   },
 
@@ -6463,6 +6481,9 @@ export const SteerSessionResponse: MessageFns<SteerSessionResponse> = {
     if (message.interruptedActiveRun !== false) {
       obj.interruptedActiveRun = message.interruptedActiveRun;
     }
+    if (message.sessionKey !== "") {
+      obj.sessionKey = message.sessionKey;
+    }
     return obj;
   },
 
@@ -6476,6 +6497,7 @@ export const SteerSessionResponse: MessageFns<SteerSessionResponse> = {
     message.messageSeq = object.messageSeq ?? undefined;
     message.queued = object.queued ?? false;
     message.interruptedActiveRun = object.interruptedActiveRun ?? false;
+    message.sessionKey = object.sessionKey ?? "";
     return message;
   },
 };

@@ -2,7 +2,7 @@ import { ListSessionsRequest } from '@sessions/contracts';
 import { configuredAgents } from '@sessions/domain';
 import type { CallContext } from '@sessions/bus';
 import { readRowHead } from '../../handlers/row-order';
-import { holdsScope, SCOPE } from '../../auth/scopes';
+import { holdsScope, isRestricted, SCOPE } from '../../auth/scopes';
 import type { GatewayDeps, GatewayMethod } from '../method';
 
 /** Newest sessions that a health answer names. */
@@ -41,7 +41,7 @@ export const status: GatewayMethod = async (deps, { context, connection }) => {
       defaultAgentId,
       agents,
       sessions: { ...(sessions as object), defaults: deps.rows.defaults() },
-      ...(holdsScope(connection.scopes, SCOPE.admin) && { stateDir: deps.stateDir, configPath: deps.configPath }),
+      ...(holdsScope(connection.scopes, SCOPE.admin) && !isRestricted(connection.scopes) && { stateDir: deps.stateDir, configPath: deps.configPath }),
     },
   };
 };

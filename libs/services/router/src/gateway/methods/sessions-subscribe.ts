@@ -1,4 +1,5 @@
 import { SessionError } from '@sessions/domain';
+import { assertSeesAgent } from '../../auth/scopes';
 import { addressOfKey } from '../../handlers/resolve-address';
 import { FOLLOWED_KEYS_MAX } from '../connection';
 import type { Connection } from '../connection';
@@ -39,6 +40,8 @@ export const sessionsMessagesUnsubscribe: GatewayMethod = async (deps, call) => 
   return { payload: { subscribed: false, key } };
 };
 
-function keyOf(deps: GatewayDeps, { params }: MethodCall): string {
-  return addressOfKey(deps, { key: textOf(params, 'key'), agentId: textOf(params, 'agentId') }).key;
+function keyOf(deps: GatewayDeps, { params, context }: MethodCall): string {
+  const { agentId, key } = addressOfKey(deps, { key: textOf(params, 'key'), agentId: textOf(params, 'agentId') });
+  assertSeesAgent(context.scopes, agentId);
+  return key;
 }

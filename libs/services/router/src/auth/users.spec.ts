@@ -1,0 +1,185 @@
+/** Several users on one gateway: each sees what is theirs, through every door, and nobody else's is told apart from nothing. */
+import { createHash, generateKeyPairSync, sign } from 'node:crypto';
+import { createRecordingLogger } from '@sessions/host/testing';
+import { TOKEN, TestClient, connectParams, startRouter } from '../testing/router-harness';
+import type { Answer, RunningRouter } from '../testing/router-harness';
+import { LINES_PER_SECOND_MAX, createAudit } from './audit';
+import { signedTexts } from './device';
+import type { Device } from './device';
+import { FAILURES_MAX } from './failure-limit';
+
+const WORK = 'token-of-ann';
+const BOTH = 'token-of-bob';
+const ID = (digit: number): string => `0190aaaa-0000-7000-8000-00000000000${digit}`;
+const CONFIG = {
+  agents: { list: [{ id: 'main', default: true }, { id: 'work' }] },
+  gateway: {
+    auth: {
+      tokens: [
+        { name: 'ann', token: WORK, scopes: ['operator.admin'], agents: ['work'] },
+        { name: 'bob', token: BOTH, scopes: ['operator.read'] },
+      ],
+    },
+  },
+};
+
+let running: RunningRouter;
+let logged: ReturnType<typeof createRecordingLogger>;
+beforeEach(async () => {
+  logged = createRecordingLogger();
+  running = await startRouter(CONFIG, { logger: logged });
+  running.stores.put('main', 'agent:main:main', { sessionId: ID(1), updatedAt: 1 }, [{ role: 'user', text: 'a secret of main' }]);
+  running.stores.put('work', 'agent:work:main', { sessionId: ID(2), updatedAt: 2 }, [{ role: 'user', text: 'work' }]);
+});
+afterEach(() => running.stop());
+
+const get = (path: string, token: string, headers: Record<string, string> = {}): Promise<Response> => fetch(running.url + path, { headers: { authorization: `Bearer ${token}`, ...headers } });
+
+describe('a user that is restricted to some agents', () => {
+  it('sees their sessions only, in lists, by key and by id', async () => {
+    const ann = await running.client(['operator.admin'], WORK);
+    const { sessions } = (await ann.request('sessions.list')).payload as { sessions?: { key: string }[] };
+    expect(sessions?.map(({ key }) => key)).toEqual(['agent:work:main']);
+    expect(((await ann.request('agents.list')).payload as { agents?: { id: string }[] }).agents?.map(({ id }) => id)).toEqual(['work']);
+    for (const key of ['agent:main:main', 'agent:main:nope', 'agent:ghost:main']) {
+      for (const method of ['sessions.get', 'sessions.describe', 'sessions.delete', 'sessions.patch', 'sessions.reset', 'sessions.messages.subscribe']) {
+        expect([key, method, (await ann.request(method, { key })).error]).toMatchObject([key, method, { message: 'forbidden', details: { reason: 'NOT_VISIBLE' } }]);
+      }
+    }
+    expect((await ann.request('sessions.resolve', { sessionId: ID(1) })).error.message).toBe(`No session found: ${ID(1)}`);
+    expect((await ann.request('sessions.resolve', { sessionId: ID(2) })).payload).toMatchObject({ key: 'agent:work:main' });
+    expect((await ann.request('config.get')).error.message).toBe('forbidden');
+    expect((await ann.request('sessions.create', { agentId: 'main' })).error.message).toBe('forbidden');
+    for (const agentId of ['main', 'ghost']) {
+      const body = JSON.stringify({ channel: 'telegram', messageId: '1', chatType: 'direct', sender: { id: '5' }, text: 'x', agentId });
+      expect((await fetch(`${running.url}/v1/messages`, { method: 'POST', headers: { authorization: `Bearer ${WORK}` }, body })).status).toBe(403);
+    }
+    expect((await get('/sessions/agent:main:main/history', WORK)).status).toBe(403);
+    expect((await get('/sessions/agent:work:main/history', WORK)).status).toBe(200);
+    expect(running.stores.calls.filter((call) => call.endsWith(' main') && !call.startsWith('claim'))).toEqual([]);
+  });
+
+  it('hears of their sessions only', async () => {
+    const ann = await running.client(['operator.admin'], WORK);
+    const admin = await running.client();
+    for (const client of [ann, admin]) await client.request('sessions.subscribe');
+    await admin.request('chat.send', { sessionKey: 'agent:main:main', message: 'for main', idempotencyKey: 'a' });
+    await admin.request('chat.send', { sessionKey: 'agent:work:main', message: 'for work', idempotencyKey: 'b' });
+    await ann.until(() => ann.events('session.message')[0]);
+    await admin.until(() => (admin.events('session.message').length === 2 ? true : undefined));
+    // The hello names the default session, which is the configuration's.
+    expect(JSON.stringify(ann.frames.filter(({ type }) => type === 'event'))).not.toContain('agent:main:main');
+    expect(ann.events('chat')).toHaveLength(1);
+  });
+
+  it('cannot ask the restriction away', async () => {
+    const ann = await running.client(['operator.admin', 'agent:main', 'agent:work'], WORK);
+    expect((await ann.request('sessions.get', { key: 'agent:main:main' })).error.message).toBe('forbidden');
+    expect((await get('/sessions/agent:main:main/history', WORK, { 'x-openclaw-scopes': 'operator.read,agent:main' })).status).toBe(403);
+  });
+
+  it('holds no more scopes than its token', async () => {
+    const bob = await running.client(['operator.admin', 'operator.read'], BOTH);
+    expect((await bob.request('sessions.list')).ok).toBe(true);
+    expect((await bob.request('sessions.delete', { key: 'x' })).error.message).toBe('missing scope: operator.admin');
+  });
+});
+
+function pair() {
+  const { publicKey, privateKey } = generateKeyPairSync('ed25519');
+  const raw = publicKey.export({ format: 'der', type: 'spki' }).subarray(-32);
+  const id = createHash('sha256').update(raw).digest('hex');
+  return async (auth: Record<string, string>, scopes: readonly string[]): Promise<{ client: TestClient; answer: Answer }> => {
+    const client = await TestClient.open(running.wsUrl);
+    const unsigned: Device = { id, publicKey: raw.toString('base64url'), signature: '', signedAt: Date.now(), nonce: client.nonce };
+    const claim = { clientId: 'gateway-client', clientMode: 'backend', role: 'operator', scopes, token: auth.token ?? auth.deviceToken, platform: 'linux', deviceFamily: undefined };
+    const signature = sign(null, Buffer.from(signedTexts(unsigned, claim)[0] ?? ''), privateKey).toString('base64url');
+    return { client, answer: await client.request('connect', connectParams({ scopes, auth, device: { ...unsigned, signature } })) };
+  };
+}
+
+describe('a paired device', () => {
+  it('comes again without the secret, with no more than it was paired for', async () => {
+    const connect = pair();
+    const { answer, client } = await connect({ token: TOKEN }, ['operator.read']);
+    const { deviceToken, scopes } = answer.payload.auth as unknown as { deviceToken: string; scopes: string[] };
+    expect(scopes).toEqual(['operator.read']);
+    const again = await connect({ deviceToken }, ['operator.read']);
+    expect(again.answer.ok).toBe(true);
+    expect((await again.client.request('sessions.list')).ok).toBe(true);
+    const upgrade = await connect({ deviceToken }, ['operator.read', 'operator.admin']);
+    expect(upgrade.answer.error).toMatchObject({ code: 'NOT_PAIRED', details: { code: 'PAIRING_REQUIRED', reason: 'scope-upgrade', approvedScopes: ['operator.read'] } });
+    expect(await upgrade.client.whenClosed()).toMatchObject({ code: 1008 });
+    const stranger = await pair()({ deviceToken }, ['operator.read']);
+    expect(stranger.answer.ok).toBe(false);
+    const forged = await connect({ deviceToken: `${deviceToken.slice(0, -2)}AA` }, ['operator.read']);
+    expect(forged.answer.ok).toBe(false);
+    for (const open of [client, again.client, upgrade.client, stranger.client, forged.client]) open.close();
+  });
+
+  it('stays restricted as the user that paired it', async () => {
+    const connect = pair();
+    const { answer, client } = await connect({ token: WORK }, ['operator.read']);
+    const { deviceToken } = answer.payload.auth as unknown as { deviceToken: string };
+    const again = await connect({ deviceToken }, ['operator.read']);
+    expect((await again.client.request('sessions.get', { key: 'agent:main:main' })).error.message).toBe('forbidden');
+    for (const open of [client, again.client]) open.close();
+  });
+});
+
+describe('wrong secrets', () => {
+  it('are refused without being judged once there were too many, on every door', async () => {
+    for (let tries = 0; tries < FAILURES_MAX; tries += 1) expect((await get('/metrics', 'wrong')).status).toBe(401);
+    expect((await get('/metrics', TOKEN)).status).toBe(429);
+    const client = await TestClient.open(running.wsUrl);
+    const refused = await client.request('connect', connectParams());
+    expect(refused.error).toMatchObject({ details: { code: 'AUTH_RATE_LIMITED' } });
+    expect(await client.whenClosed()).toMatchObject({ code: 1008 });
+  });
+
+  it('leave lines that hold no secret and no content', async () => {
+    await get('/sessions/agent:main:a-secret-key/history', 'a-wrong-token');
+    const client = await TestClient.open(running.wsUrl);
+    await client.request('connect', connectParams({ auth: { token: 'a-wrong-token' } }));
+    client.close();
+    const bob = await running.client(['operator.read'], BOTH);
+    await bob.request('sessions.delete', { key: 'a-secret-key' });
+    await bob.request('a-secret-method', { key: 'a-secret-key' });
+    const lines = logged.lines.filter(({ msg }) => msg === 'access was refused');
+    expect(lines.map(({ door, operation, reason }) => [door, operation, reason])).toEqual([
+      ['http', 'GET /sessions/{sessionKey}/history', 'UNAUTHENTICATED'],
+      ['websocket', 'connect', 'AUTH_TOKEN_MISMATCH'],
+      ['websocket', 'sessions.delete', 'SCOPE_MISSING'],
+      ['websocket', 'other', 'SCOPE_MISSING'],
+    ]);
+    expect(JSON.stringify(logged.lines)).not.toMatch(/a-wrong-token|a-secret|token-of/);
+  });
+
+  it('make a bounded number of lines', () => {
+    const flood = createRecordingLogger();
+    let nowMs = 0;
+    const metrics = { counter: () => ({ inc: () => undefined }) } as unknown as Parameters<typeof createAudit>[0]['metrics'];
+    const audit = createAudit({ clock: { monotonicMs: () => nowMs }, logger: flood, metrics });
+    const refusal = { door: 'http' as const, operation: 'other', reason: 'UNAUTHENTICATED', address: '127.0.0.1' };
+    for (let times = 0; times < 1000; times += 1) audit(refusal);
+    expect(flood.lines).toHaveLength(LINES_PER_SECOND_MAX);
+    nowMs = 1_000;
+    audit(refusal);
+    expect(flood.lines.at(-1)).toMatchObject({ count: 1000 - LINES_PER_SECOND_MAX });
+  });
+});
+
+describe('a trusted proxy', () => {
+  it('vouches for the users it names, from its own address only, with the scopes it passes on', async () => {
+    const gateway = { auth: { mode: 'trusted-proxy' }, trustedProxies: ['127.0.0.1'] };
+    const own = await startRouter({ gateway }, { auth: {} });
+    const status = async (path: string, headers: Record<string, string>): Promise<number> => (await fetch(own.url + path, { headers })).status;
+    expect(await status('/metrics', {})).toBe(401);
+    expect(await status('/metrics', { 'x-forwarded-user': 'ann' })).toBe(403);
+    expect(await status('/metrics', { 'x-forwarded-user': 'ann', 'x-openclaw-scopes': 'operator.read' })).toBe(200);
+    await own.stop();
+    const elsewhere = await startRouter({ gateway: { ...gateway, trustedProxies: ['10.0.0.1'] } }, { auth: {} });
+    expect((await fetch(`${elsewhere.url}/metrics`, { headers: { 'x-forwarded-user': 'ann', 'x-openclaw-scopes': 'operator.read' } })).status).toBe(401);
+    await elsewhere.stop();
+  });
+});

@@ -1,0 +1,211 @@
+/** Methods that change, end, remove and bring back sessions: shapes, codes and texts as clients know them. */
+import { CompactResponse, CompactionResult, CompactionServiceService, MaintenanceServiceCleanupResponse, MaintenanceServiceService } from '@sessions/contracts';
+import { createSubjects, serveService } from '@sessions/bus';
+import { memoryRun } from '../testing/memory-operations';
+import { startRouter } from '../testing/router-harness';
+import type { RunningRouter, TestClient } from '../testing/router-harness';
+
+const ID = (digit: number): string => `0190aaaa-0000-7000-8000-00000000000${digit}`;
+const HOME = 'agent:main:main';
+const LAB = 'agent:main:lab';
+
+let running: RunningRouter;
+let client: TestClient;
+
+beforeEach(async () => {
+  running = await startRouter({ agents: { list: [{ id: 'main', default: true, name: 'Mona' }, { id: 'work' }] } });
+  running.stores.put('main', HOME, { sessionId: ID(1), updatedAt: 100 }, [{ role: 'user', text: 'hello' }]);
+  const compactionCheckpoints = [{ checkpointId: 'c-1', sessionId: ID(2) }];
+  running.stores.put('main', LAB, { sessionId: ID(2), updatedAt: 200, label: 'Lab', compactionCheckpoints }, [
+    { role: 'user', text: 'one' },
+    { role: 'assistant', text: 'two' },
+    { role: 'user', text: 'three' },
+  ]);
+  const now = Date.now();
+  running.stores.put('main', 'agent:main:paid', { sessionId: ID(3), updatedAt: now, inputTokens: 10, outputTokens: 5, totalTokens: 15, estimatedCostUsd: 0.25, model: 'm', modelProvider: 'p' });
+  running.stores.put('work', 'agent:work:free', { sessionId: ID(4), updatedAt: now, inputTokens: 7, outputTokens: 1, totalTokens: 8 });
+  client = await running.client();
+});
+afterEach(() => running.stop());
+
+const payloadOf = async (method: string, params?: unknown): Promise<Record<string, unknown>> => {
+  const answer = await client.request(method, params);
+  if (!answer.ok) throw new Error(`${method}: ${answer.error.message}`);
+  return answer.payload;
+};
+const errorOf = async (method: string, params?: unknown) => (await client.request(method, params)).error;
+
+describe('sessions.reset', () => {
+  it('gives the key another session id and tells everybody', async () => {
+    await payloadOf('sessions.subscribe');
+    const reset = await payloadOf('sessions.reset', { key: 'lab', reason: 'new' });
+    expect(reset).toMatchObject({ ok: true, key: LAB, previousSessionId: ID(2), entry: { label: 'Lab' } });
+    expect(reset.sessionId).not.toBe(ID(2));
+    expect(reset.archived).toHaveLength(1);
+    const told = await client.until(() => client.events('sessions.changed')[0]);
+    expect(told.payload).toMatchObject({ sessionKey: LAB, reason: 'new', previousSessionId: ID(2) });
+    expect(await payloadOf('sessions.reset', { key: 'fresh' })).toMatchObject({ key: 'agent:main:fresh' });
+  });
+
+  it('names what is wrong with its parameters', async () => {
+    expect((await errorOf('sessions.reset', { reason: 'daily', bogus: 1 })).message).toBe(
+      "invalid sessions.reset params: must have required property 'key'; at /reason: must be equal to constant; at /reason: must match a schema in anyOf; at root: unexpected property 'bogus'",
+    );
+    expect((await errorOf('sessions.reset', { key: 'x', agentId: 'ghost' })).message).toBe('Unknown agent id "ghost"');
+  });
+});
+
+describe('sessions.delete and sessions.restore', () => {
+  it('take a session away and bring it back', async () => {
+    expect(await payloadOf('sessions.delete', { key: 'lab' })).toEqual({ ok: true, key: LAB, deleted: true, archived: [expect.stringContaining('.deleted.')] });
+    expect(await payloadOf('sessions.delete', { key: 'lab' })).toEqual({ ok: true, key: LAB, deleted: false, archived: [] });
+    expect(await payloadOf('sessions.archives.list', { key: 'lab' })).toMatchObject({ archives: [{ key: LAB, sessionId: ID(2), reason: 'delete', restorable: true }] });
+    expect(await payloadOf('sessions.restore', { key: 'lab' })).toMatchObject({ ok: true, key: LAB, sessionId: ID(2), entry: { label: 'Lab' } });
+    expect(await errorOf('sessions.restore', { key: 'nope' })).toMatchObject({ message: 'No archive found for agent:main:nope', details: { reason: 'ARCHIVE_NOT_FOUND' } });
+  });
+
+  it('leave the main session where it is, and files where they are asked to', async () => {
+    expect(await errorOf('sessions.delete', { key: 'main' })).toMatchObject({ code: 'INVALID_REQUEST', message: 'Cannot delete the main session (agent:main:main).' });
+    expect(await payloadOf('sessions.delete', { key: 'lab', deleteTranscript: false })).toMatchObject({ deleted: true, archived: [] });
+    expect(await payloadOf('sessions.delete', { key: ID(9) })).toMatchObject({ deleted: false });
+  });
+});
+
+describe('sessions.compact', () => {
+  it('cuts a transcript to its last lines', async () => {
+    expect(await payloadOf('sessions.compact', { key: 'lab', maxLines: 3 })).toEqual({ ok: true, key: LAB, compacted: true, archived: expect.stringContaining('.bak.'), kept: 3 });
+    expect(await payloadOf('sessions.compact', { key: 'lab', maxLines: 3 })).toEqual({ ok: true, key: LAB, compacted: false, kept: 3, reason: 'below limit' });
+    expect(await errorOf('sessions.compact', { key: 'nope', maxLines: 3 })).toMatchObject({ message: 'No session found: nope', details: { reason: 'SESSION_NOT_FOUND' } });
+    expect((await errorOf('sessions.compact', { key: 'lab', maxLines: 0 })).message).toBe('invalid sessions.compact params: at /maxLines: must be >= 1');
+  });
+
+  it('says that a summary is pending while no worker answers, and gives it when one does', async () => {
+    expect(await payloadOf('sessions.compact', { key: 'lab' })).toEqual({ ok: true, key: LAB, compacted: false, result: { details: { pending: true } } });
+    const result = CompactionResult.create({ ok: true, compacted: true, summary: 'S', firstKeptEntryId: 'e', tokensBefore: 9, tokensAfter: 3, detailsJson: Buffer.from('{"readFiles":[]}') });
+    const served = await serveService(running.bus, CompactionServiceService, { compact: async () => CompactResponse.create({ result }) }, { subjectFor: (method) => createSubjects().compaction(method) });
+    expect(await payloadOf('sessions.compact', { key: 'lab' })).toEqual({
+      ok: true, key: LAB, compacted: true, result: { summary: 'S', firstKeptEntryId: 'e', tokensBefore: 9, tokensAfter: 3, details: { readFiles: [] } },
+    });
+    await served.stop();
+  });
+
+  it('is unavailable, with the reason, while the owner does not serve it', async () => {
+    running.stores.unserved.add('truncateTranscript');
+    expect(await errorOf('sessions.compact', { key: 'lab', maxLines: 3 })).toMatchObject({
+      code: 'UNAVAILABLE', message: expect.stringContaining('sessions.compact is not available'), details: { reason: 'UNSUPPORTED' }, retryable: false,
+    });
+  });
+});
+
+describe('sessions.compaction', () => {
+  it('lists, shows, branches from and goes back to checkpoints', async () => {
+    expect(await payloadOf('sessions.compaction.list', { key: 'lab' })).toEqual({ ok: true, key: LAB, checkpoints: [{ checkpointId: 'c-1', sessionId: ID(2) }] });
+    const named = { key: 'lab', checkpointId: 'c-1' };
+    expect(await payloadOf('sessions.compaction.get', named)).toMatchObject({ ok: true, checkpoint: { checkpointId: 'c-1' } });
+    expect((await errorOf('sessions.compaction.get', { key: 'lab', checkpointId: 'x' })).message).toBe('checkpoint not found: x');
+    const branch = await payloadOf('sessions.compaction.branch', named);
+    expect(branch).toMatchObject({ ok: true, sourceKey: LAB, key: expect.stringMatching(/^agent:main:dashboard:/), entry: { parentSessionKey: LAB } });
+    expect(await payloadOf('sessions.compaction.restore', named)).toMatchObject({ ok: true, key: LAB, checkpoint: { checkpointId: 'c-1' } });
+  });
+});
+
+describe('sessions.send, steer and abort', () => {
+  it('keep a message and end at once when nothing runs', async () => {
+    expect(await payloadOf('sessions.send', { key: 'lab', message: 'four', idempotencyKey: 'k-1' })).toEqual({ runId: 'k-1', status: 'started', messageSeq: 4 });
+    expect((await client.until(() => client.events('chat')[0])).payload).toMatchObject({ runId: 'k-1', sessionKey: LAB, state: 'error' });
+    expect(await payloadOf('sessions.send', { key: 'lab', message: 'four', idempotencyKey: 'k-1' })).toMatchObject({ runId: 'k-1', status: 'ok' });
+    expect(await payloadOf('sessions.steer', { key: 'lab', message: 'five' })).toMatchObject({ status: 'started', messageSeq: 5 });
+    expect(running.stores.delivered.map(({ run, interrupt, requireExisting }) => [run?.source, run?.queueMode, interrupt, requireExisting])).toEqual([
+      ['sessions.send', '', false, true], ['sessions.send', '', false, true], ['sessions.send', 'interrupt', true, true],
+    ]);
+  });
+
+  it('refuse in the known words', async () => {
+    expect((await errorOf('sessions.send', { key: 'Nope', message: 'x' })).message).toBe('session not found: Nope');
+    expect((await errorOf('sessions.send', { key: 'lab', message: ' ' })).message).toBe('message or attachment required');
+    await payloadOf('sessions.patch', { key: 'lab', sendPolicy: 'deny' });
+    expect((await errorOf('sessions.send', { key: 'lab', message: 'x' })).message).toBe('send blocked by session policy');
+    expect((await errorOf('chat.send', { sessionKey: 'lab', message: 'x', idempotencyKey: 'k' })).message).toBe('send blocked by session policy');
+    expect((await errorOf('sessions.abort', {})).message).toBe('key required');
+  });
+
+  it('end what runs', async () => {
+    expect(await payloadOf('sessions.abort', { key: 'lab' })).toEqual({ ok: true, abortedRunId: null, status: 'no-active-run' });
+    const { runs } = running.stores.aside('main');
+    const begin = (): void => void runs.set('r-1', memoryRun({ runId: 'r-1', sessionKey: LAB })).set('r-2', memoryRun({ runId: 'r-2', sessionKey: LAB, state: 'queued' }));
+    begin();
+    expect(await payloadOf('sessions.abort', { key: 'lab' })).toEqual({ ok: true, abortedRunId: 'r-1', status: 'aborted' });
+    begin();
+    expect(await payloadOf('chat.abort', { sessionKey: 'main', runId: 'r-1' })).toEqual({ ok: true, aborted: true, runIds: ['r-1'] });
+    begin();
+    expect(await payloadOf('chat.send', { sessionKey: 'lab', message: '/stop', idempotencyKey: 's' })).toEqual({ ok: true, aborted: true, runIds: ['r-1', 'r-2'] });
+  });
+});
+
+describe('agent, agent.wait and chat.inject', () => {
+  it('answer twice under one id', async () => {
+    client.send({ type: 'req', id: 'a', method: 'agent', params: { message: 'hi', idempotencyKey: 'run-1', sessionKey: 'lab' } });
+    const answers = await client.until(() => {
+      const found = client.frames.filter((frame) => frame.type === 'res' && frame.id === 'a');
+      return found.length === 2 ? found : undefined;
+    });
+    expect(answers[0]).toMatchObject({ ok: true, payload: { runId: 'run-1', status: 'accepted', sessionKey: LAB } });
+    expect(answers[1]).toMatchObject({ ok: false, payload: { runId: 'run-1', status: 'error' }, error: { code: 'UNAVAILABLE' } });
+    expect((await errorOf('agent', { message: 'x' })).message).toBe("invalid agent params: must have required property 'idempotencyKey'");
+  });
+
+  it('tell how a run ended', async () => {
+    const { runs } = running.stores.aside('main');
+    runs.set('done', memoryRun({ runId: 'done', state: 'ended', outcome: 'ok', text: 'yes', endedAtMs: 5, stopReason: 'stop' }));
+    runs.set('stopped', memoryRun({ runId: 'stopped', state: 'ended', outcome: 'aborted', endedAtMs: 6 }));
+    runs.set('busy', memoryRun({ runId: 'busy' }));
+    expect(await payloadOf('agent.wait', { runId: 'done' })).toMatchObject({ runId: 'done', status: 'ok', endedAt: 5, stopReason: 'stop', reply: 'yes' });
+    expect(await payloadOf('agent.wait', { runId: 'stopped' })).toEqual({ runId: 'stopped', status: 'timeout', stopReason: 'rpc', endedAt: 6 });
+    expect(await payloadOf('agent.wait', { runId: 'busy', timeoutMs: 20 })).toEqual({ runId: 'busy', status: 'timeout', timeoutPhase: 'gateway_draining' });
+    expect(await payloadOf('agent.wait', { runId: 'none' })).toEqual({ runId: 'none', status: 'timeout', timeoutPhase: 'queue', providerStarted: false });
+  });
+
+  it('put an assistant message into a session that there is', async () => {
+    const { messageId } = await payloadOf('chat.inject', { sessionKey: 'lab', message: 'note', label: 'L' });
+    expect(await payloadOf('chat.message.get', { sessionKey: 'lab', messageId })).toMatchObject({ ok: true, message: { role: 'assistant' } });
+    expect(await payloadOf('chat.message.get', { sessionKey: 'lab', messageId: 'x' })).toEqual({ ok: false, unavailableReason: 'not_found' });
+    expect((await errorOf('chat.inject', { sessionKey: 'nope', message: 'x' })).message).toBe('session not found');
+  });
+});
+
+describe('sessions.cleanup and sessions.usage', () => {
+  it('pass a clean-up to the service that plans it', async () => {
+    expect(await errorOf('sessions.cleanup', {})).toMatchObject({ code: 'UNAVAILABLE', message: 'no maintenance-scheduler is running', retryable: true });
+    expect((await errorOf('sessions.cleanup', { agent: 'ghost' })).message).toMatch(/^Unknown agent id "ghost"\. Use "openclaw agents list"/);
+    const asked: unknown[] = [];
+    const cleanup = async (request: unknown): Promise<MaintenanceServiceCleanupResponse> => {
+      asked.push(request);
+      return MaintenanceServiceCleanupResponse.create({ reports: [{ agentId: 'main', storePath: '/s', mode: 'warn', beforeCount: 3, afterCount: 3 }] });
+    };
+    const served = await serveService(running.bus, MaintenanceServiceService, { cleanup }, { subjectFor: (method) => createSubjects().maintenance(method) });
+    expect(await payloadOf('sessions.cleanup', { fixMissing: true })).toMatchObject({ agentId: 'main', storePath: '/s', mode: 'warn', dryRun: false, beforeCount: 3, diskBudget: null, skipped: [] });
+    expect(await payloadOf('sessions.cleanup', { allAgents: true })).toMatchObject({ allAgents: true, stores: [{ agentId: 'main' }] });
+    expect(asked).toMatchObject([{ flags: { agentIds: ['main'], fixMissing: true } }, { flags: { agentIds: [], allAgents: true } }]);
+    await served.stop();
+  });
+
+  it('add up what is known and leave out what is not', async () => {
+    const usage = await payloadOf('sessions.usage');
+    expect(usage).toMatchObject({ totals: { input: 17, output: 6, totalTokens: 23, totalCost: 0.25 }, cacheStatus: { status: 'fresh' } });
+    const free = (usage.sessions as { key: string; usage: object }[]).find(({ key }) => key === 'agent:work:free');
+    expect(free?.usage).not.toHaveProperty('totalCost');
+    expect((await errorOf('sessions.usage', { startDate: '2026-13-99' })).message).toMatch(/startDate must be a date/);
+    expect((await errorOf('sessions.usage.timeseries', {})).message).toBe('key is required for timeseries');
+    expect((await errorOf('sessions.usage.timeseries', { key: 'nope' })).message).toBe('No transcript found for session: nope');
+    expect(await payloadOf('sessions.usage.logs', { key: 'lab' })).toEqual({ logs: [] });
+  });
+});
+
+describe('agents and configuration', () => {
+  it('are shown without secrets', async () => {
+    expect(await payloadOf('agent.identity.get', { sessionKey: 'main' })).toMatchObject({ agentId: 'main' });
+    const shown = await payloadOf('config.get');
+    expect(shown).toMatchObject({ path: '/state/openclaw.json', valid: true, issues: [] });
+    expect(JSON.stringify(shown)).not.toContain('a-test-token');
+  });
+});

@@ -1,0 +1,60 @@
+/** AbortRun and KillSession: the end of what runs. Nothing to end is no error. */
+import { AbortRunResponse, CancelRunRequest, KillSessionResponse } from '@sessions/contracts';
+import type { AbortRunRequest, CancelRunResponse, KillSessionRequest } from '@sessions/contracts';
+import { SessionError } from '@sessions/domain';
+import type { CallContext } from '@sessions/bus';
+import type { HandlerDeps } from '../deps';
+import { existingSession } from './existing-session';
+import { findRun } from './find-run';
+import { ENDING_RUN_BUDGET_MS } from './reset-session';
+import { resolveAddress } from './resolve-address';
+
+/** How long a kill waits for the end, milliseconds. */
+const KILL_WAIT_MS = 5_000;
+
+/** @throws VALIDATION without key and run id */
+export async function abortRun(deps: HandlerDeps, request: AbortRunRequest, context: CallContext): Promise<AbortRunResponse> {
+  const { key, runId } = request;
+  if (key === undefined && runId === undefined) throw new SessionError('VALIDATION', 'key required');
+  const what = await whatToCancel(deps, request, context);
+  if (what === undefined) return AbortRunResponse.create({ status: 'no-active-run' });
+  const ended = await cancel(deps, what, { reason: 'abort' }, context);
+  const abortedRunId = ended.activeRunId ?? (runId !== undefined && ended.cancelledRunIds.includes(runId) ? runId : undefined);
+  return AbortRunResponse.create({
+    abortedRunId,
+    status: abortedRunId === undefined ? 'no-active-run' : 'aborted',
+    cancelledRunIds: ended.cancelledRunIds.filter((cancelled) => cancelled !== abortedRunId),
+  });
+}
+
+/** @throws SESSION_NOT_FOUND for a key without a row */
+export async function killSession(deps: HandlerDeps, request: KillSessionRequest, context: CallContext): Promise<KillSessionResponse> {
+  const { agentId, key } = await existingSession(deps, request, context, (_asked, written) => `Session not found: ${written}`);
+  const by = { $case: 'key' as const, value: key };
+  const ended = await cancel(deps, { agentId, by }, { reason: 'kill', cascade: true, waitMs: KILL_WAIT_MS }, context);
+  const killedRunIds = [...(ended.activeRunId === undefined ? [] : [ended.activeRunId]), ...ended.cancelledRunIds.filter((runId) => runId !== ended.activeRunId)];
+  return KillSessionResponse.create({ killed: killedRunIds.length > 0 || ended.stoppedChildren.length > 0, killedRunIds });
+}
+
+interface Cancelled {
+  readonly agentId: string;
+  readonly by: NonNullable<CancelRunRequest['by']>;
+}
+
+/** A run id wins over the key beside it: a run is aborted whichever session it is of. */
+async function whatToCancel(deps: HandlerDeps, { key, runId, agentId }: AbortRunRequest, context: CallContext): Promise<Cancelled | undefined> {
+  if (runId !== undefined) {
+    const found = await findRun(deps, runId, agentId, context);
+    return found === undefined ? undefined : { agentId: found.agentId, by: { $case: 'runId', value: runId } };
+  }
+  const address = await resolveAddress(deps, { key, agentId }, context).catch((error: unknown) => {
+    if (error instanceof SessionError && error.reason === 'SESSION_NOT_FOUND') return undefined;
+    throw error;
+  });
+  if (address === undefined || !(await deps.agents.hasStore(address.agentId, context))) return undefined;
+  return { agentId: address.agentId, by: { $case: 'key', value: address.key } };
+}
+
+function cancel(deps: HandlerDeps, what: Cancelled, how: { reason: string; cascade?: boolean; waitMs?: number }, context: CallContext): Promise<CancelRunResponse> {
+  return deps.stores.mutate('cancelRun', CancelRunRequest.create({ ...what, ...how }), context, { budgetMs: ENDING_RUN_BUDGET_MS });
+}

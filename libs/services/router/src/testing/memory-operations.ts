@@ -1,0 +1,137 @@
+/** Resets, deletions, archives, runs and compactions of the stores in memory: enough to test a router against. */
+import { randomUUID } from 'node:crypto';
+import {
+  ArchiveLine, CancelRunResponse, CompactionResult, ForkSessionResponse, GetRunResponse, ListArchivesResponse, ListPendingResponse, RequestCompactionResponse,
+  RunState, StoreServiceAckDeliveryResponse, StoreServiceDeleteSessionResponse, StoreServiceResetSessionResponse, StoreServiceRestoreSessionResponse, StoreServiceService,
+  TruncateTranscriptResponse,
+} from '@sessions/contracts';
+import type { ChangedEvent, Delivery } from '@sessions/contracts';
+import { SessionError } from '@sessions/domain';
+import type { JsonValue } from '@sessions/domain';
+import type { CallContext, Handlers } from '@sessions/bus';
+
+export interface MemorySession {
+  entry: Record<string, JsonValue>;
+  readonly messages: { readonly id: string; readonly role: string; readonly line: string }[];
+}
+
+/** What a store in memory keeps beside its sessions. */
+export interface MemoryAside {
+  readonly archives: { readonly line: ArchiveLine; readonly session: MemorySession }[];
+  readonly runs: Map<string, RunState>;
+  readonly deliveries: Map<string, Delivery>;
+}
+
+export const newAside = (): MemoryAside => ({ archives: [], runs: new Map(), deliveries: new Map() });
+
+export interface OperationParts {
+  readonly nowMs: number;
+  readonly find: (agentId: string, key: string) => [string, MemorySession] | undefined;
+  readonly sessionsOf: (agentId: string) => Map<string, MemorySession>;
+  readonly asideOf: (agentId: string) => MemoryAside;
+  readonly once: <T>(agentId: string, context: CallContext, request: unknown, run: () => T) => T;
+  readonly changed: (agentId: string, key: string, session: MemorySession, value: Partial<ChangedEvent>) => void;
+}
+
+const bytes = (value: unknown): Buffer => Buffer.from(JSON.stringify(value), 'utf8');
+
+export function operationHandlers(parts: OperationParts): Partial<Handlers<typeof StoreServiceService>> {
+  const { nowMs, find, sessionsOf, asideOf, once, changed } = parts;
+  const archive = (agentId: string, key: string, session: MemorySession, kind: string, reason: string): string => {
+    const sessionId = String(session.entry.sessionId);
+    const file = `${sessionId}.jsonl.${kind}.2026-06-01T00-00-00.000Z`;
+    const copy = { entry: { ...session.entry }, messages: [...session.messages] };
+    const line = ArchiveLine.create({ key, sessionId, archiveKind: kind, reason, archivedAtMs: nowMs, file, bytes: 1, restorable: true });
+    asideOf(agentId).archives.unshift({ line, session: copy });
+    return `/state/agents/${agentId}/sessions/${file}`;
+  };
+  const sessionOf = (agentId: string, key: string): [string, MemorySession] => {
+    const found = find(agentId, key);
+    if (found === undefined) throw new SessionError('SESSION_NOT_FOUND', `No session found: ${key}`);
+    return found;
+  };
+
+  return {
+    resetSession: async (request, context) =>
+      once(request.agentId, context, request, () => {
+        const { agentId, reason } = request;
+        const [key, session] = find(agentId, request.key) ?? [request.key, { entry: {}, messages: [] }];
+        const previous = session.entry.sessionId;
+        const archived = previous === undefined ? [] : [archive(agentId, key, session, 'reset', reason)];
+        const sessionId = randomUUID();
+        session.entry = { ...session.entry, sessionId, updatedAt: nowMs };
+        session.messages.length = 0;
+        sessionsOf(agentId).set(key, session);
+        const previousSessionId = previous === undefined ? undefined : String(previous);
+        changed(agentId, key, session, { reason, previousSessionId });
+        return StoreServiceResetSessionResponse.create({ key, sessionId, previousSessionId, entryJson: bytes(session.entry), archived });
+      }),
+    deleteSession: async (request, context) =>
+      once(request.agentId, context, request, () => {
+        const { agentId, deleteTranscript } = request;
+        const found = find(agentId, request.key);
+        if (found === undefined) return StoreServiceDeleteSessionResponse.create({ deleted: false });
+        const [key, session] = found;
+        const archived = deleteTranscript ? [archive(agentId, key, session, 'deleted', 'delete')] : [];
+        sessionsOf(agentId).delete(key);
+        changed(agentId, key, session, { reason: 'delete', encodedRow: undefined });
+        return StoreServiceDeleteSessionResponse.create({ deleted: true, archived, sessionId: String(session.entry.sessionId) });
+      }),
+    restoreSession: async (request, context) =>
+      once(request.agentId, context, request, () => {
+        const { agentId, key, checkpointId } = request;
+        const { archives } = asideOf(agentId);
+        const found = archives.find(({ line }) => line.key === key && (request.archive === undefined || line.file === request.archive || line.sessionId === request.archive));
+        if (found === undefined && checkpointId === undefined) throw new SessionError('ARCHIVE_NOT_FOUND', `No archive found for ${key}`);
+        const live = find(agentId, key)?.[1];
+        const archived = live === undefined ? [] : [archive(agentId, key, live, 'reset', 'restore')];
+        const session = found?.session ?? { entry: { ...live?.entry, sessionId: randomUUID() }, messages: live?.messages ?? [] };
+        sessionsOf(agentId).set(key, session);
+        changed(agentId, key, session, { reason: 'restore' });
+        const restored = found === undefined ? [] : [`/state/${found.line.file}`];
+        return StoreServiceRestoreSessionResponse.create({ key, sessionId: String(session.entry.sessionId), restored, archived, entryJson: bytes(session.entry) });
+      }),
+    forkSession: async (request, context) =>
+      once(request.agentId, context, request, () => {
+        const [, source] = sessionOf(request.agentId, request.sourceKey);
+        const key = request.targetKey ?? `agent:${request.agentId}:dashboard:${randomUUID()}`;
+        const session = { entry: { sessionId: randomUUID(), updatedAt: nowMs, label: 'Checkpoint branch', parentSessionKey: request.sourceKey }, messages: [...source.messages] };
+        sessionsOf(request.agentId).set(key, session);
+        return ForkSessionResponse.create({ key, sessionId: session.entry.sessionId, entryJson: bytes(session.entry), forked: true });
+      }),
+    truncateTranscript: async (request, context) =>
+      once(request.agentId, context, request, () => {
+        const [key, session] = sessionOf(request.agentId, request.key);
+        const lines = session.messages.length + 1;
+        if (lines <= request.maxLines) return TruncateTranscriptResponse.create({ result: CompactionResult.create({ ok: true, keptLines: lines, reason: 'below limit' }) });
+        const archivedPath = archive(request.agentId, key, session, 'bak', 'compact');
+        session.messages.splice(0, lines - request.maxLines);
+        changed(request.agentId, key, session, { reason: 'compact' });
+        return TruncateTranscriptResponse.create({ result: CompactionResult.create({ ok: true, compacted: true, archivedPath, keptLines: request.maxLines }) });
+      }),
+    requestCompaction: async (request, context) =>
+      once(request.agentId, context, request, () => {
+        const [, { messages }] = sessionOf(request.agentId, request.key);
+        if (messages.length === 0) return RequestCompactionResponse.create({ result: CompactionResult.create({ ok: true, reason: 'nothing to summarise' }) });
+        return RequestCompactionResponse.create({ operationId: randomUUID() });
+      }),
+    listArchives: async ({ agentId, key }) =>
+      ListArchivesResponse.create({ archives: asideOf(agentId).archives.map(({ line }) => line).filter((line) => key === undefined || line.key === key) }),
+    getRun: async ({ agentId, runId }) => GetRunResponse.create({ run: asideOf(agentId).runs.get(runId) }),
+    cancelRun: async (request, context) =>
+      once(request.agentId, context, request, () => {
+        const { by } = request;
+        const open = [...asideOf(request.agentId).runs.values()].filter((run) => run.state !== 'ended' && (by?.$case === 'runId' ? run.runId === by.value : run.sessionKey === by?.value));
+        const active = open.find(({ state }) => state === 'running');
+        for (const run of open) Object.assign(run, { state: 'ended', outcome: 'aborted', stopReason: 'rpc', endedAtMs: nowMs });
+        return CancelRunResponse.create({ state: open.length === 0 ? 'idle' : 'stopped', activeRunId: active?.runId, cancelledRunIds: open.filter((run) => run !== active).map(({ runId }) => runId) });
+      }),
+    listPending: async ({ agentId, channel }) => ListPendingResponse.create({ deliveries: [...asideOf(agentId).deliveries.values()].filter(({ route }) => route?.channel === channel) }),
+    ackDelivery: async ({ agentId, deliveryId }) => StoreServiceAckDeliveryResponse.create({ state: asideOf(agentId).deliveries.delete(deliveryId) ? 'delivered' : 'unknown' }),
+  };
+}
+
+/** A run that a test pretends is there. */
+export function memoryRun(run: Partial<RunState>): RunState {
+  return RunState.create({ state: 'running', acceptedAtMs: 1, ...run });
+}
