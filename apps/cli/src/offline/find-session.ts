@@ -5,7 +5,7 @@ import type { StoreChoice } from './select-stores';
 import type { CliContext } from '../cli-context';
 import type { ScopeFlags } from '../flags/list-flags';
 import type { SessionRow } from '@sessions/contracts';
-import { SessionError, configuredAgents, isJsonObject, lookupCandidates, parseEntry, parseSessionKey, toRequestKey, toSessionRow } from '@sessions/domain';
+import { SessionError, configuredAgents, isJsonObject, storedSpellings, parseEntry, parseSessionKey, toRequestKey, toSessionRow } from '@sessions/domain';
 import type { JsonObject } from '@sessions/domain';
 
 export interface FoundSession {
@@ -37,7 +37,7 @@ export async function findSession(context: CliContext, flags: ScopeFlags, keyOrS
 async function findIn(store: StoreChoice, keyOrSessionId: string): Promise<FoundSession | undefined> {
   const { key: requestKey } = toRequestKey({ key: keyOrSessionId, defaultAgentId: store.agentId });
   const { found, warning } = await readStore(store, (reader) => ({
-    found: reader.firstExisting([keyOrSessionId, ...lookupCandidates(keyOrSessionId)]) ?? reader.ofSession(keyOrSessionId) ?? reader.firstExisting([requestKey, ...lookupCandidates(requestKey)]),
+    found: reader.firstExisting([keyOrSessionId, ...storedSpellings(keyOrSessionId)]) ?? reader.ofSession(keyOrSessionId) ?? reader.firstExisting([requestKey, ...storedSpellings(requestKey)]),
     warning: reader.warning,
   }));
   if (found === undefined) return undefined;

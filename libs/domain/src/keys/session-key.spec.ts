@@ -1,6 +1,6 @@
 import { SessionError } from '../errors';
 import type { AgentId } from '../ids';
-import { assertCreatableKey, cronRunKey, formatSessionKey, isReservedChannel, lookupCandidates, mainSessionKey, normaliseSessionKey, parentKey, parseSessionKey, toRequestKey, withSuffix } from './session-key';
+import { assertCreatableKey, cronRunKey, formatSessionKey, isReservedChannel, lookupCandidates, mainSessionKey, normaliseSessionKey, parentKey, parseSessionKey, storedSpellings, toRequestKey, withSuffix } from './session-key';
 
 const UUID = '0f8fad5b-d9cb-469f-a165-70867728950e';
 const MAIN = 'main' as AgentId;
@@ -67,25 +67,32 @@ describe('normaliseSessionKey', () => {
 });
 
 describe('lookupCandidates', () => {
-  it('tries the key as given, its lower case, the other word for direct chats, then all without their agent', () => {
+  it('tries the key as given, its lower case, then the other word for direct chats', () => {
     expect(lookupCandidates(' agent:main:Telegram:dm:A1 ')).toEqual([
       'agent:main:Telegram:dm:A1',
       'agent:main:telegram:dm:a1',
       'agent:main:Telegram:direct:A1',
       'agent:main:telegram:direct:a1',
-      'Telegram:dm:A1',
-      'telegram:dm:a1',
-      'Telegram:direct:A1',
-      'telegram:direct:a1',
     ]);
   });
 
-  it('never takes the shared keys for those of an agent', () => {
-    expect(lookupCandidates('agent:main:global')).toEqual(['agent:main:global']);
+  it('never swaps a word inside an identifier', () => {
+    expect(lookupCandidates('agent:main:matrix:channel:x:dm:y')).toEqual(['agent:main:matrix:channel:x:dm:y']);
   });
 
-  it('never swaps a word inside an identifier', () => {
-    expect(lookupCandidates('agent:main:matrix:channel:x:dm:y')).toEqual(['agent:main:matrix:channel:x:dm:y', 'matrix:channel:x:dm:y']);
+  it('has no spelling in common with a key of another agent', () => {
+    const ours = new Set<string>(lookupCandidates('agent:main:telegram:dm:1'));
+    expect(lookupCandidates('agent:ops:telegram:dm:1').filter((spelling) => ours.has(spelling))).toEqual([]);
+  });
+});
+
+describe('storedSpellings', () => {
+  it('adds the same without their agent, as they may stand in its own store', () => {
+    expect(storedSpellings('agent:main:telegram:dm:1')).toEqual(['agent:main:telegram:dm:1', 'agent:main:telegram:direct:1', 'telegram:dm:1', 'telegram:direct:1']);
+  });
+
+  it('never takes the shared keys for those of an agent', () => {
+    expect(storedSpellings('agent:main:global')).toEqual(['agent:main:global']);
   });
 });
 

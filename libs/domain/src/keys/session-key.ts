@@ -204,14 +204,23 @@ function foldAround(parsed: ParsedKey): string {
 
 /**
  * Spellings under which a row for `key` may be stored, best first, without repetition: the key as
- * given, its normal form, all of it in lower case, then the same with `dm` and `direct` swapped, then
- * all of these without their agent, as older releases wrote them.
+ * given, its normal form, all of it in lower case, then the same with `dm` and `direct` swapped. All of
+ * them mean the same session wherever they are met.
  */
 export function lookupCandidates(key: string): readonly SessionKey[] {
   const exact = key.trim();
   const spellings = [exact, normaliseSessionKey(exact), exact.toLowerCase()];
   const swapped = spellings.map(swapDirectWord).filter((spelling) => spelling !== undefined);
-  const whole = [...spellings, ...swapped];
+  return [...new Set([...spellings, ...swapped])] as SessionKey[];
+}
+
+/**
+ * Spellings under which a row for `key` may stand in the store of its own agent: as `lookupCandidates`,
+ * then all of them without their agent, as older releases wrote them. Only a store says whose such a
+ * key is: two agents' keys may have one.
+ */
+export function storedSpellings(key: string): readonly SessionKey[] {
+  const whole = lookupCandidates(key);
   const bare = whole.map(withoutAgent).filter((spelling) => spelling !== undefined);
   return [...new Set([...whole, ...bare])] as SessionKey[];
 }

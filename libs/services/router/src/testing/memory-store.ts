@@ -9,7 +9,7 @@ import {
   StoreServiceCreateSessionResponse, StoreServiceListAgentsResponse, StoreServiceService, VerifyTotals,
 } from '@sessions/contracts';
 import type { DeliverRequest, EntryFilter, FieldChange, Finding, ListEntriesRequest } from '@sessions/contracts';
-import { SessionError, isCronRunKey, lookupCandidates, parseEntry, planEntryPatch, searchTextOf, toSessionRow } from '@sessions/domain';
+import { SessionError, isCronRunKey, storedSpellings, parseEntry, planEntryPatch, searchTextOf, toSessionRow } from '@sessions/domain';
 import type { JsonObject, JsonValue } from '@sessions/domain';
 import { createSubjects, serveService } from '@sessions/bus';
 import type { Bus, CallContext, Handlers, Served } from '@sessions/bus';
@@ -159,7 +159,7 @@ function storeHandlers(
 ): Partial<Handlers<typeof StoreServiceService>> {
   const find = (agentId: string, key: string): [string, MemorySession] | undefined => {
     const { sessions } = agentOf(agentId);
-    for (const candidate of lookupCandidates(key)) {
+    for (const candidate of storedSpellings(key)) {
       const session = sessions.get(candidate);
       if (session !== undefined) return [candidate, session];
     }

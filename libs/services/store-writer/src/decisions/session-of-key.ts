@@ -1,7 +1,7 @@
 /** Which stored session a key means, and what it is while a mutation is decided. */
 import {
   SessionError,
-  lookupCandidates,
+  storedSpellings,
   nativeView,
   normaliseSessionKey,
   parseEntry,
@@ -30,7 +30,7 @@ export interface PresentSession {
  * the one changed last.
  */
 export function liveSpelling<E extends { readonly key: string }>(key: string, find: (key: string) => E | undefined, updatedAtOf: (entry: E) => number): E | undefined {
-  const candidates = lookupCandidates(key);
+  const candidates = storedSpellings(key);
   const whole = candidates.filter((spelling) => spelling.startsWith('agent:')).map(find).filter((entry) => entry !== undefined);
   // Spellings without an agent are rare: they are looked for only where there is no other.
   const found = whole.length > 0 ? whole : candidates.filter((spelling) => !spelling.startsWith('agent:')).map(find).filter((entry) => entry !== undefined);

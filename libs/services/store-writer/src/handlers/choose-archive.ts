@@ -1,5 +1,5 @@
 /** Finds the archive that a restore means: the one named, else the newest of the key. */
-import { lookupCandidates, SessionError, fileStamp } from '@sessions/domain';
+import { storedSpellings, SessionError, fileStamp } from '@sessions/domain';
 import { ARCHIVES_LIMIT_MAX, readArchiveFile, type AgentStore, type ArchiveFile, type ListedArchive, type StoredEntry } from '@sessions/store';
 import type { ChosenArchive } from '../decisions/decide-restore';
 
@@ -17,7 +17,7 @@ export interface ArchiveChoice {
 
 /** @returns undefined when there is none. @throws VALIDATION when a name means several sessions' archives. */
 export async function chooseArchive(store: AgentStore, choice: ArchiveChoice): Promise<ChosenArchive | undefined> {
-  const keys = new Set([...lookupCandidates(choice.key), ...(choice.entry === undefined ? [] : [choice.entry.key])]);
+  const keys = new Set([...storedSpellings(choice.key), ...(choice.entry === undefined ? [] : [choice.entry.key])]);
   let before: number | undefined;
   for (let page = 0; page < PAGES_MAX; page += 1) {
     const { archives, nextBefore } = await store.files.archives({ keys, limit: ARCHIVES_LIMIT_MAX, ...(before === undefined ? {} : { before }) });

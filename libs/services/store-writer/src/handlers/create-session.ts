@@ -1,6 +1,6 @@
 /** CreateSession: a session before anything is said in it; an existing key keeps its session. */
 import { ForkSessionRequest, StoreServiceCreateSessionResponse, type StoreServiceCreateSessionRequest } from '@sessions/contracts';
-import { SessionError, assertCreatableKey, lookupCandidates, parseSessionKey, slugAgentId } from '@sessions/domain';
+import { SessionError, assertCreatableKey, storedSpellings, parseSessionKey, slugAgentId } from '@sessions/domain';
 import { idempotencyKeyOf, type CallContext } from '@sessions/bus';
 import { decideCreate, type CreateAnswer, type Creation } from '../decisions/decide-create';
 import { readFieldChanges } from '../decisions/field-patch';
@@ -32,7 +32,7 @@ export async function createSession(agent: OwnedAgent, request: StoreServiceCrea
   return agent.mutate<CreateAnswer, StoreServiceCreateSessionResponse>(
     { method: 'CreateSession', context, contentHash, plan: (view) => decideCreate(creation, view) },
     async ({ result, epoch, seq }, store) => {
-      const entry = await store.entry({ anyOf: lookupCandidates(result.key) });
+      const entry = await store.entry({ anyOf: storedSpellings(result.key) });
       if (entry === undefined) throw goneSince(idempotencyKeyOf(context));
       return StoreServiceCreateSessionResponse.create({
         epoch,

@@ -1,6 +1,6 @@
 /** ListArchives: what can be brought back, newest first. */
 import { ArchiveLine, ListArchivesResponse, type ListArchivesRequest } from '@sessions/contracts';
-import { SessionError, lookupCandidates } from '@sessions/domain';
+import { SessionError, storedSpellings } from '@sessions/domain';
 import { ARCHIVES_LIMIT_MAX, type ListedArchive } from '@sessions/store';
 import type { OwnedAgent } from '../owned-agent';
 
@@ -13,7 +13,7 @@ export async function listArchives(agent: OwnedAgent, request: ListArchivesReque
   if (cursor !== undefined && !/^\d{1,15}$/.test(cursor)) throw new SessionError('VALIDATION', 'the cursor is none of this method');
   return agent.read(
     async (store, { seq }) => {
-      const keys = key === undefined ? {} : { keys: new Set(lookupCandidates(key)) };
+      const keys = key === undefined ? {} : { keys: new Set(storedSpellings(key)) };
       const page = await store.files.archives({ ...keys, limit, ...(cursor === undefined ? {} : { before: Number(cursor) }) });
       return ListArchivesResponse.create({ epoch: store.epoch, storeSeq: seq, archives: page.archives.map(lineOf), nextCursor: page.nextBefore === undefined ? undefined : String(page.nextBefore) });
     },

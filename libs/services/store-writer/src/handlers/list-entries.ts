@@ -1,6 +1,6 @@
 /** ListEntries: rows newest first, as the index has them encoded; decoded only where a filter or a text needs it. */
 import { EntryFilter, ListEntriesResponse, SessionRow, type ListEntriesRequest } from '@sessions/contracts';
-import { SessionError, cliRowKind, lookupCandidates } from '@sessions/domain';
+import { SessionError, cliRowKind, storedSpellings } from '@sessions/domain';
 import { LIST_ANSWER_BYTES } from '@sessions/bus';
 import { VISIBILITY, type AgentStore, type ListPage, type ListQuery, type Visibility } from '@sessions/store';
 import type { OwnedAgent } from '../owned-agent';
@@ -77,7 +77,7 @@ function queryOf(filter: EntryFilter, nowMs: number): IndexedQuery {
 function rowTest({ keys, keyPrefix, kinds, status, channel }: EntryFilter): RowTest | undefined {
   const tests: RowTest[] = [];
   if (keys.length > 0) {
-    const spellings = new Set<string>(keys.flatMap((key) => lookupCandidates(key)));
+    const spellings = new Set<string>(keys.flatMap((key) => storedSpellings(key)));
     tests.push((row) => spellings.has(row.key));
   }
   if (keyPrefix !== undefined && keyPrefix !== '') tests.push((row) => row.key.startsWith(keyPrefix));
@@ -125,7 +125,7 @@ function isKeyLookup({ keys, search, label, spawnedBy, activeWithinMs }: EntryFi
 
 async function rowsOfKeys(store: AgentStore, { keys, includeGlobal, includeUnknown, includeCronRuns }: EntryFilter): Promise<readonly Uint8Array[]> {
   const rows = new Map<string, { readonly encoded: Uint8Array; readonly updatedAtMs: number }>();
-  for (const key of new Set(keys.flatMap((given) => lookupCandidates(given)))) {
+  for (const key of new Set(keys.flatMap((given) => storedSpellings(given)))) {
     const entry = await sessionEntry(store, { key });
     if (entry === undefined) continue;
     const row = SessionRow.decode(entry.encodedRow);

@@ -1,6 +1,6 @@
 /** PatchEntry: single fields of an entry, compared with what the caller expects it to be. */
 import { PatchEntryResponse, type PatchEntryRequest } from '@sessions/contracts';
-import { assertCreatableKey, lookupCandidates, modelFor } from '@sessions/domain';
+import { assertCreatableKey, storedSpellings, modelFor } from '@sessions/domain';
 import { idempotencyKeyOf, type CallContext } from '@sessions/bus';
 import { decidePatch, type PatchAnswer } from '../decisions/decide-patch';
 import { readFieldChanges } from '../decisions/field-patch';
@@ -30,7 +30,7 @@ export async function patchEntry(agent: OwnedAgent, request: PatchEntryRequest, 
   return agent.mutate<PatchAnswer, PatchEntryResponse>(
     { method: 'PatchEntry', context, contentHash, plan: (view) => decidePatch(patch, view) },
     async ({ result, epoch, seq }, store) => {
-      const entry = await store.entry({ anyOf: lookupCandidates(result.key) });
+      const entry = await store.entry({ anyOf: storedSpellings(result.key) });
       if (entry === undefined) throw goneSince(idempotencyKeyOf(context));
       return PatchEntryResponse.create({
         epoch,

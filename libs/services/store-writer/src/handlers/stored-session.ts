@@ -1,12 +1,12 @@
 /** Finds the entry that a read means, by the rules that mutations use. */
-import { lookupCandidates, parseEntry } from '@sessions/domain';
+import { storedSpellings, parseEntry } from '@sessions/domain';
 import type { AgentStore, EntryRef, StoredEntry } from '@sessions/store';
 import { liveSpelling } from '../decisions/session-of-key';
 
 /** The live row for any spelling of a key. */
 export async function entryOfKey(store: AgentStore, key: string): Promise<StoredEntry | undefined> {
   const found = new Map<string, StoredEntry>();
-  for (const spelling of lookupCandidates(key)) {
+  for (const spelling of storedSpellings(key)) {
     const entry = await sessionEntry(store, { key: spelling });
     if (entry !== undefined) found.set(spelling, entry);
   }
