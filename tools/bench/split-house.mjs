@@ -61,17 +61,25 @@ export async function startProcess(command, args, { env, sentence, name }) {
   };
 }
 
-/** A nats-server of its own, and what the buses on it share. */
-export async function startNats() {
+/** A nats-server of its own. @param isSynced what JetStream acknowledges is on disk; nats-server 2.10 or later */
+export async function startNats({ isSynced = false } = {}) {
   const server = findNatsServer();
   if (server === undefined) throw new Error(INSTALL_HINT);
   const port = await freePort();
+  const monitorPort = await freePort();
   const { args, url, remove } = prepareNats(port);
-  const running = await startProcess(server, args, { env: process.env, sentence: 'Server is ready', name: 'nats-server' });
+  const [, file] = args;
+  if (isSynced) writeFileSync(file, readFileSync(file, 'utf8').replace('jetstream {', 'jetstream { sync_interval: always,'));
+  const running = await startProcess(server, [...args, '-a', '127.0.0.1', '-m', String(monitorPort)], { env: process.env, sentence: 'Server is ready', name: 'nats-server' });
   await untilListening(port, START_MS);
   return {
     url,
     pid: running.pid,
+    /** Messages that went into the server and out of it so far. */
+    async messages() {
+      const { in_msgs: into, out_msgs: out } = await (await fetch(`http://127.0.0.1:${monitorPort}/varz`)).json();
+      return { in: into, out };
+    },
     async stop() {
       await running.stop();
       remove();
