@@ -4,8 +4,8 @@
  * Labels are of a small, known set (service, method, reason); a session key, a peer or an agent's
  * free text is never a label. Names carry their unit.
  */
-import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { watchLoopDelay, type LoopDelay } from './loop-delay';
 
 export interface Metrics {
   readonly registry: Registry;
@@ -33,16 +33,10 @@ export interface MetricsOptions {
 }
 
 const DURATION_BUCKETS_SECONDS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10];
-/** How often the event loop's delay is sampled; shorter stalls may be missed. */
-const SAMPLING_MS = 10;
-const NS_PER_SECOND = 1e9;
-const NS_PER_MS = 1e6;
+const MS_PER_SECOND = 1000;
 const STALL_QUANTILES = [0.5, 0.99, 1] as const;
 
-/** The histogram measures the sampling period as well; the rest is delay. */
-const delayNs = (measuredNs: number): number => Math.max(0, measuredNs - SAMPLING_MS * NS_PER_MS);
-
-function addProcessMetrics(registry: Registry, loop: IntervalHistogram): void {
+function addProcessMetrics(registry: Registry, loop: LoopDelay): void {
   const registers = [registry];
   new Gauge({
     name: 'sessions_event_loop_delay_seconds',
@@ -50,10 +44,7 @@ function addProcessMetrics(registry: Registry, loop: IntervalHistogram): void {
     labelNames: ['quantile'],
     registers,
     collect() {
-      for (const quantile of STALL_QUANTILES) {
-        const measuredNs = quantile === 1 ? loop.max : loop.percentile(quantile * 100);
-        this.set({ quantile: String(quantile) }, loop.count === 0 ? 0 : delayNs(measuredNs) / NS_PER_SECOND);
-      }
+      for (const quantile of STALL_QUANTILES) this.set({ quantile: String(quantile) }, loop.quantileMs(quantile) / MS_PER_SECOND);
     },
   });
   new Gauge({
@@ -77,8 +68,7 @@ function addProcessMetrics(registry: Registry, loop: IntervalHistogram): void {
 export function createMetrics({ service, instance }: MetricsOptions): Metrics {
   const registry = new Registry();
   registry.setDefaultLabels({ service, ...(instance !== undefined && { instance }) });
-  const loop = monitorEventLoopDelay({ resolution: SAMPLING_MS });
-  loop.enable();
+  const loop = watchLoopDelay();
   addProcessMetrics(registry, loop);
   const registers = [registry];
   return {
@@ -88,12 +78,12 @@ export function createMetrics({ service, instance }: MetricsOptions): Metrics {
     gauge: (name, help, labelNames = []) => new Gauge({ name, help, labelNames: [...labelNames], registers }),
     durations: (name, help, labelNames = [], bucketsSeconds = DURATION_BUCKETS_SECONDS) =>
       new Histogram({ name, help, labelNames: [...labelNames], buckets: [...bucketsSeconds], registers }),
-    eventLoopStallMs: () => (loop.count === 0 ? 0 : delayNs(loop.max) / NS_PER_MS),
+    eventLoopStallMs: () => loop.quantileMs(1),
     async text() {
       const text = await registry.metrics();
       loop.reset();
       return text;
     },
-    close: () => void loop.disable(),
+    close: () => loop.stop(),
   };
 }
