@@ -3,6 +3,8 @@
 module.exports = {
   testEnvironment: 'node',
   passWithNoTests: true,
+  // For what hangs, not for what is slow: a loaded machine takes its time, and nothing here asserts how long.
+  testTimeout: 60_000,
   testMatch: ['<rootDir>/src/**/*.spec.ts'],
   testEnvironmentOptions: { customExportConditions: ['@sessions/source', 'node', 'require', 'default'] },
   modulePathIgnorePatterns: ['<rootDir>/dist'],
