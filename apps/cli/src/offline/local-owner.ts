@@ -63,7 +63,7 @@ export async function withLocalOwner<T>(context: CliContext, { agentId, path }: 
     return await work({
       store: createClient(bus, StoreServiceService, { caller: 'command', subject: (method) => subjects.store(agentId, method) }),
       maintenance: createClient(bus, MaintenanceServiceService, { caller: 'command', subject: (method) => subjects.maintenance(method) }),
-      mutation: () => ({ idempotencyKey: randomUUID() }),
+      mutation: () => ({ idempotencyKey: randomUUID(), timeoutMs: TIMEOUT_MS }),
     });
   } finally {
     for (const service of [...services].reverse()) {
