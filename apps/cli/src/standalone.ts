@@ -73,13 +73,21 @@ export const startStandalone: StartStandalone = async (options) => {
   const metrics = createMetrics({ service: 'gateway', instance });
   const parse = sessionConfigParser(options.environment.variables);
   const file = options.environment.configPath;
+  // An edit that cannot be read keeps the values before, and nothing is removed by itself on their word.
+  let isSuspended = false;
   const watch = createConfigWatch({
     file,
     parse,
     initial: await loadConfig(file, parse),
     clock: systemClock,
-    onChange: () => logger.info('the configuration was read again'),
-    onRefused: (problems) => logger.warn('the configuration was edited and is not valid; the values before stay in force', { count: problems.length }),
+    onChange: () => {
+      isSuspended = false;
+      logger.info('the configuration was read again');
+    },
+    onRefused: (problems) => {
+      isSuspended = true;
+      logger.warn('the configuration was edited and is not valid; the values before stay in force, and no maintenance begins by itself', { count: problems.length });
+    },
   });
   const config = (): SessionConfig => watch.config;
   const closing: (() => Promise<unknown> | undefined)[] = [() => watch.stop()];
@@ -107,7 +115,7 @@ export const startStandalone: StartStandalone = async (options) => {
     const services: Service[] = [
       busService(bus),
       createStoreWriter({ ...shared, subjectPrefix, places: options.places, transport: isAlone ? 'standalone' : 'split', holdsDefaultAgent: isAlone }),
-      createMaintenanceScheduler(shared),
+      createMaintenanceScheduler({ ...shared, isSuspended: () => isSuspended }),
       createCompactionWorker(shared),
       createAgentRunner(shared),
       router,
