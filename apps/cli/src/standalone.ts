@@ -73,21 +73,13 @@ export const startStandalone: StartStandalone = async (options) => {
   const metrics = createMetrics({ service: 'gateway', instance });
   const parse = sessionConfigParser(options.environment.variables);
   const file = options.environment.configPath;
-  // An edit that cannot be read keeps the values before, and nothing is removed by itself on their word.
-  let isSuspended = false;
   const watch = createConfigWatch({
     file,
     parse,
     initial: await loadConfig(file, parse),
     clock: systemClock,
-    onChange: () => {
-      isSuspended = false;
-      logger.info('the configuration was read again');
-    },
-    onRefused: (problems) => {
-      isSuspended = true;
-      logger.warn('the configuration was edited and is not valid; the values before stay in force, and no maintenance begins by itself', { count: problems.length });
-    },
+    onChange: () => logger.info('the configuration was read again'),
+    onRefused: (problems) => logger.warn('the configuration was edited and is not valid; the values before stay in force, and no maintenance begins by itself', { count: problems.length }),
   });
   const config = (): SessionConfig => watch.config;
   const closing: (() => Promise<unknown> | undefined)[] = [() => watch.stop()];
@@ -115,7 +107,7 @@ export const startStandalone: StartStandalone = async (options) => {
     const services: Service[] = [
       busService(bus),
       createStoreWriter({ ...shared, subjectPrefix, places: options.places, transport: isAlone ? 'standalone' : 'split', holdsDefaultAgent: isAlone }),
-      createMaintenanceScheduler({ ...shared, isSuspended: () => isSuspended }),
+      createMaintenanceScheduler({ ...shared, isSuspended: () => watch.problems.length > 0 }),
       createCompactionWorker(shared),
       createAgentRunner(shared),
       router,

@@ -19,7 +19,7 @@ import {
 import type { AppendEffect, Effect, HeldView, MutationView, TranscriptTail } from '@sessions/store';
 import type { Announcement } from '../publish-events';
 import { planReset, type PlannedReset } from './decide-reset';
-import { dueReset, type ResetRules } from './due-reset';
+import { dueReset, headerTimeOf, type ResetRules } from './due-reset';
 import { firstMembers, headerLine, newEntryMembers, newTranscriptFile, type NewSession } from './new-session';
 import { membersAfter, rowOf, type Planned, type StoredAnswer } from './planned';
 import { findSession, type PresentSession } from './session-of-key';
@@ -101,7 +101,7 @@ export class ResetDue extends Error {}
 /** Files are held for a reset that nobody needs any more: let them go and decide anew. */
 export class ResetNotDue extends Error {}
 
-/** @throws SESSION_NOT_FOUND, SEND_DENIED, DAMAGED; MessageIgnored, ResetDue, ResetNotDue, FilesMoved */
+/** @throws SESSION_NOT_FOUND, SEND_DENIED, DAMAGED; MessageIgnored, ResetDue, ResetNotDue, StartUnknown, FilesMoved */
 export function decideDeliver(delivery: Delivery, view: MutationView): Planned<KeptMessage> {
   const present = findSession(view, delivery.key);
   if (present === undefined && delivery.requireExisting) throw new SessionError('SESSION_NOT_FOUND', `session not found: ${delivery.key}`);
@@ -229,9 +229,12 @@ function putOf(delivery: Delivery, place: Place, { present, reset, tail }: Befor
   const begun = reset ?? { set: {}, clear: [] };
   const kept = membersAfter(present.members, { set: begun.set, clear: [...dropped, ...begun.clear] });
   const touched = mergeMembers(kept, origin);
+  // Looked up once: from here on the entry says it itself.
+  const startedAtMs = delivery.resetRules === undefined || place.isNew ? undefined : headerTimeOf(present, delivery.resetRules);
   const set: Record<string, JsonValue> = {
     ...begun.set,
     ...touched.set,
+    ...(startedAtMs === undefined ? {} : { sessionStartedAt: startedAtMs }),
     ...(place.isNew ? { sessionId: place.sessionId, sessionFile: place.file, sessionStartedAt: nowMs } : {}),
     ...(delivery.beginsSession && present.sessionId !== null ? { previousSessionId: present.sessionId, lastResetAt: nowMs, lastResetReason: 'cron-run' } : {}),
     ...(bookkeeping ? {} : { lastInteractionAt: nowMs }),

@@ -12,13 +12,31 @@ export interface ResetRules {
   readonly isMessage: boolean;
   /** Session id that an operator's page believes live. */
   readonly presentedSessionId: string | undefined;
+  /** Time of the transcript's header, by file, as far as somebody looked; null: it has none that can be read. */
+  readonly headerTimes: ReadonlyMap<string, number | null>;
+}
+
+/** The entry does not say when its session began: read the header of its transcript and decide anew. */
+export class StartUnknown extends Error {
+  constructor(readonly file: string) {
+    super('the start of the session is not known');
+  }
 }
 
 /** Bindings to sessions that a provider keeps itself. */
 const PROVIDER_SESSIONS = ['cliSessionIds', 'cliSessionBindings', 'claudeCliSessionId'];
 
-/** @returns the reason of the reset that comes first; undefined: the session goes on. */
-export function dueReset({ key, native, sessionId }: PresentSession, rules: ResetRules, nowMs: number): 'daily' | 'idle' | undefined {
+/** When the session began, where only its transcript says so. @throws StartUnknown */
+export function headerTimeOf({ native, file }: PresentSession, { headerTimes, isMessage }: ResetRules): number | undefined {
+  if (!isMessage || file === null || typeof native['sessionStartedAt'] === 'number') return undefined;
+  const atMs = headerTimes.get(file);
+  if (atMs === undefined) throw new StartUnknown(file);
+  return atMs ?? undefined;
+}
+
+/** @returns the reason of the reset that comes first; undefined: the session goes on. @throws StartUnknown */
+export function dueReset(present: PresentSession, rules: ResetRules, nowMs: number): 'daily' | 'idle' | undefined {
+  const { key, native, sessionId } = present;
   // There is no conversation yet that could be too old.
   if (sessionId === null) return undefined;
   const { settings, zones, isMessage, presentedSessionId } = rules;
@@ -27,7 +45,7 @@ export function dueReset({ key, native, sessionId }: PresentSession, rules: Rese
     {
       key,
       nowMs,
-      times: sessionTimes(native),
+      times: sessionTimes(native, headerTimeOf(present, rules)),
       occasion: isMessage ? 'message' : 'upkeep',
       // As for maintenance: a row that says it runs counts as running.
       hasRun: native['status'] === 'running',

@@ -5,7 +5,7 @@
  * of being kept. No turn is opened: this writer has no queue of turns, so a message is kept and
  * announced and the answer names no run.
  */
-import { DeliverResponse, type Attachment, type DeliverRequest, type InboundMessage } from '@sessions/contracts';
+import type { Attachment, DeliverRequest, DeliverResponse, InboundMessage } from '@sessions/contracts';
 import {
   ATTACHMENTS_BYTES_MAX,
   ATTACHMENTS_MAX,
@@ -22,18 +22,17 @@ import {
   type MessageContent,
 } from '@sessions/domain';
 import type { CallContext } from '@sessions/bus';
-import type { HeldView, MutationOutcome, MutationView } from '@sessions/store';
-import { MessageIgnored, ResetDue, ResetNotDue, decideDeliver, type DeliverAnswer, type Delivery } from '../decisions/decide-deliver';
+import type { DeliverAnswer, Delivery } from '../decisions/decide-deliver';
 import type { ResetRules } from '../decisions/due-reset';
-import type { Planned } from '../decisions/planned';
 import { newRecordId } from '../new-ids';
-import { KEEP_CHANNEL_RESULT_MS, type MutationRequest, type OwnedAgent } from '../owned-agent';
+import { KEEP_CHANNEL_RESULT_MS, type OwnedAgent } from '../owned-agent';
 import type { Uploads } from '../uploads';
 import { commandOf, decideBareReset, planEntryCommand } from './chat-command';
+import { answerOf, keep, withHeldSession, type Asked } from './keep-message';
 import { newSessionOf } from './new-session-of';
 import { originMembers } from './origin-members';
 import { bytesHash, requestHash } from './request-hash';
-import { actorOf, holdsOf } from './session-holds';
+import { actorOf } from './session-holds';
 
 const IMAGE = /^image\/[a-z0-9.+-]{1,64}$/i;
 
@@ -96,63 +95,6 @@ export async function deliver(agent: OwnedAgent, uploads: Uploads, request: Deli
   return keep(asked, delivery);
 }
 
-interface Asked {
-  readonly agent: OwnedAgent;
-  readonly key: string;
-  readonly request: Omit<MutationRequest<DeliverAnswer>, 'plan' | 'held'>;
-}
-
-/** A key changes between stale and fresh this often while its message waits, and no more. */
-const RESET_TURNS_MAX = 8;
-
-/** Files are held only for a message that finds its session stale: the others never wait for them. */
-async function keep(asked: Asked, delivery: Delivery): Promise<DeliverResponse> {
-  const { agent, key, request } = asked;
-  for (let turn = 1; ; turn += 1) {
-    try {
-      return await agent.mutate<DeliverAnswer, DeliverResponse>({ ...request, plan: (view) => decideDeliver(delivery, view) }, answerOf);
-    } catch (error) {
-      if (error instanceof MessageIgnored) return DeliverResponse.create({ status: 'ignored', sessionKey: key, ignoredReason: error.reason });
-      if (!(error instanceof ResetDue)) throw error;
-    }
-    try {
-      return await withHeldSession(asked, (held, view) => decideDeliver({ ...delivery, held }, view));
-    } catch (error) {
-      // Another message was first: the session is fresh by now.
-      if (!(error instanceof ResetNotDue) || turn >= RESET_TURNS_MAX) throw error;
-    }
-  }
-}
-
-function withHeldSession({ agent, key, request }: Asked, plan: (held: HeldView, view: MutationView) => Planned<DeliverAnswer>): Promise<DeliverResponse> {
-  return agent.mutateHeld<DeliverAnswer, DeliverResponse>(
-    { files: (store) => holdsOf(store, key, 'reset'), request: (held) => ({ ...request, plan: (view) => plan(held, view) }) },
-    answerOf,
-  );
-}
-
-function answerOf({ result, repeated, epoch, seq }: MutationOutcome<DeliverAnswer>): Promise<DeliverResponse> {
-  const { sessionKey, sessionId, messageId, messageSeq, created, reset, reply, ignoredReason, deliveryBlocked } = result;
-  // Results of an earlier release have none of the later members.
-  const first = (ignoredReason ?? undefined) !== undefined ? 'ignored' : (reply ?? undefined) === undefined ? 'accepted' : 'handled';
-  return Promise.resolve(
-    DeliverResponse.create({
-      epoch,
-      storeSeq: seq,
-      status: repeated ? 'duplicate' : first,
-      sessionKey,
-      sessionId: sessionId ?? undefined,
-      messageId: messageId ?? undefined,
-      messageSeq: messageSeq ?? undefined,
-      created,
-      reset: reset ?? undefined,
-      reply: reply ?? undefined,
-      ignoredReason: ignoredReason ?? undefined,
-      deliveryBlocked: deliveryBlocked === true,
-    }),
-  );
-}
-
 /** Formatters of zones are dear: one set for the process. */
 const ZONES = new ZoneClocks(new Intl.DateTimeFormat('en').resolvedOptions().timeZone);
 
@@ -163,6 +105,7 @@ function resetRulesOf(agent: OwnedAgent, { route, message, presentedSessionId }:
     channel: route?.originKind === 'channel' ? route.channel : undefined,
     isMessage: role === 'user' && message?.bookkeeping !== true,
     presentedSessionId,
+    headerTimes: new Map(),
   };
 }
 

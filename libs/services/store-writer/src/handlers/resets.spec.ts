@@ -1,7 +1,9 @@
 /** Resets that time brings about, through the whole service: 30 days on a clock that the test moves. */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import * as path from 'node:path';
 import { StoreServiceResetSessionRequest, GetEntryRequest, StoreServiceRestoreSessionRequest, type DeliverResponse } from '@sessions/contracts';
 import { systemClock, type Clock } from '@sessions/host';
-import { KEY, bench, cleanUpBenches, history, restart, telegram, type Bench } from '../testing/writer-bench';
+import { KEY, bench, cleanUpBenches, history, newStateDir, restart, sessionsDir, telegram, type Bench } from '../testing/writer-bench';
 
 cleanUpBenches();
 
@@ -61,6 +63,23 @@ describe('a reset by time', () => {
     clock.atMs += 10 * 60_000;
     expect((await made.client.deliver(telegram('b'))).reset).toBeUndefined();
     expect((await made.client.deliver(place('b'))).reset?.reason).toBe('idle');
+  });
+
+  it('takes the start of a session that its entry does not say from the transcript, once', async () => {
+    const clock = shiftedClock();
+    const stateDir = newStateDir();
+    mkdirSync(sessionsDir(stateDir), { recursive: true });
+    const begun = (key: string, sessionId: string, atMs: number): [string, unknown] => {
+      writeFileSync(path.join(sessionsDir(stateDir), `${sessionId}.jsonl`), `${JSON.stringify({ type: 'session', version: 3, id: sessionId, timestamp: new Date(atMs).toISOString() })}\n${JSON.stringify({ type: 'message', id: 'aaaaaaaa', parentId: null, message: { role: 'user', content: 'x' } })}\n`);
+      return [key, { sessionId, updatedAt: START_MS - HOUR_MS }];
+    };
+    const fresh = 'agent:main:telegram:direct:2';
+    writeFileSync(path.join(sessionsDir(stateDir), 'sessions.json'), JSON.stringify(Object.fromEntries([begun(KEY, 's-old', START_MS - 2 * DAY_MS), begun(fresh, 's-young', START_MS - 2 * HOUR_MS)])));
+    const made = await bench({ stateDir, clock, config: config({ mode: 'daily', atHour: 4, timeZone: 'UTC' }) });
+    expect((await made.client.deliver(telegram('a'))).reset).toEqual({ reason: 'daily', previousSessionId: 's-old' });
+    expect(await made.client.deliver(telegram('a', { key: fresh }))).toMatchObject({ sessionId: 's-young', reset: undefined, messageSeq: 2 });
+    const { entryJson } = await made.client.getEntry(GetEntryRequest.create({ agentId: 'main', by: { $case: 'key', value: fresh } }));
+    expect(JSON.parse(entryJson.toString('utf8'))).toMatchObject({ sessionStartedAt: START_MS - 2 * HOUR_MS });
   });
 
   it('happens once for messages that arrive together, and none of them is lost', async () => {
