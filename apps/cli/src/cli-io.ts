@@ -18,6 +18,8 @@ export interface CliIo {
   out(text: string): void;
   /** Diagnostics, for people. */
   err(text: string): void;
+  /** Asks a person, who answers yes or no; absent where nobody sits in front. */
+  readonly confirm?: (question: string) => Promise<boolean>;
 }
 
 /** Table width when stdout is no terminal (decision on tables). */

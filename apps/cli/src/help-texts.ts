@@ -41,6 +41,28 @@ export const HELP = {
     description: 'Compares sessions.json, index, journal, manifest and transcripts. Only reads, unless --repair is given; exit code 1 when something is wrong.',
     examples: ['openclaw sessions verify --all-agents', 'openclaw sessions verify --agent work --repair'],
   },
+  cleanup: {
+    summary: 'archive what maintenance would remove; preview with --dry-run',
+    description: `Applies session.maintenance to stores: age, count, archives past retention, unreferenced files, disk budget. What goes becomes an archive and can be restored.
+Under the mode "warn" only the --fix flags act; --enforce applies everything. Goes to a running gateway, else works on the files.
+Run logs under cron/runs are not touched: cron.runLog.maxBytes and cron.runLog.keepLines govern those.`,
+    examples: ['openclaw sessions cleanup --dry-run', 'openclaw sessions cleanup --all-agents --enforce --json', 'openclaw sessions cleanup --fix-missing'],
+  },
+  restore: {
+    summary: 'bring back what a reset, deletion, clean-up or truncation set aside',
+    description: 'Brings the newest archive of a session back, or the one named, byte for byte. What is live becomes an archive first. Takes a session key or the name of an archive.',
+    examples: ['openclaw sessions restore --list', 'openclaw sessions restore agent:main:main', 'openclaw sessions restore agent:main:main --archive 2026-06-15T12-00-00.000Z'],
+  },
+  clear: {
+    summary: 'begin a session anew, keeping its settings',
+    description: 'Sets the history of a session aside and begins a new one under the same key; label, model and settings stay. The history can be restored.',
+    examples: ['openclaw sessions clear agent:main:main', 'openclaw sessions clear agent:work:main --yes --json'],
+  },
+  delete: {
+    summary: 'remove a session; its files become archives',
+    description: 'Removes the row of a session; its transcript and trajectories become archives that can be restored. Main sessions are not deleted.',
+    examples: ['openclaw sessions delete agent:main:telegram:direct:123', 'openclaw sessions delete agent:main:cron:report --yes --json'],
+  },
   status: {
     summary: 'stores, recent sessions, warnings',
     description: 'Shows where the stores are, the newest sessions of each agent, and what needs attention.',

@@ -9,8 +9,10 @@ import type { CliIo } from './cli-io';
 import { errorCode } from './error-code';
 import { fstatSync, writeSync } from 'node:fs';
 import { homedir } from 'node:os';
+import { isatty } from 'node:tty';
 
 const EAGAIN_PAUSE_MS = 2;
+const STDIN_FD = 0;
 const STDOUT_FD = 1;
 const STDERR_FD = 2;
 
@@ -42,5 +44,26 @@ export function createProcessIo(): CliIo {
     nowMs: () => Date.now(),
     out: (text) => writeAll(STDOUT_FD, text),
     err: (text) => writeAll(STDERR_FD, text),
+    ...(isTerminal() ? { confirm } : {}),
   };
+}
+
+/** A person both reads and writes. */
+function isTerminal(): boolean {
+  try {
+    return isatty(STDIN_FD) && isatty(STDERR_FD);
+  } catch {
+    return false;
+  }
+}
+
+/** The question goes to stderr: stdout is for results. */
+async function confirm(question: string): Promise<boolean> {
+  const { createInterface } = await import('node:readline/promises');
+  const lines = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    return /^y(es)?$/i.test((await lines.question(`${question} [y/N] `)).trim());
+  } finally {
+    lines.close();
+  }
 }

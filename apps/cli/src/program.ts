@@ -18,6 +18,9 @@ const load = {
   history: () => module.require('./commands/sessions-history') as typeof import('./commands/sessions-history'),
   info: () => module.require('./commands/sessions-info') as typeof import('./commands/sessions-info'),
   verify: () => module.require('./commands/sessions-verify') as typeof import('./commands/sessions-verify'),
+  cleanup: () => module.require('./commands/sessions-cleanup') as typeof import('./commands/sessions-cleanup'),
+  restore: () => module.require('./commands/sessions-restore') as typeof import('./commands/sessions-restore'),
+  clear: () => module.require('./commands/sessions-clear') as typeof import('./commands/sessions-clear'),
   status: () => module.require('./commands/status') as typeof import('./commands/status'),
   gatewayCall: () => module.require('./commands/gateway-call') as typeof import('./commands/gateway-call'),
   gatewaySetupBus: () => module.require('./commands/gateway-setup-bus') as typeof import('./commands/gateway-setup-bus'),
@@ -72,6 +75,27 @@ function addSessions(program: Command, io: CliIo, done: Done): void {
 
   const verify = withJson(withAllAgents(withScope(add(sessions, 'verify', HELP.verify)))).option('--repair', 'mend what can be mended; deletes nothing (default: off)');
   verify.action(async () => done(await load.verify().runSessionsVerify(io, inheritFlags(verify))));
+
+  const cleanup = withJson(withAllAgents(withScope(add(sessions, 'cleanup', HELP.cleanup))))
+    .option('--dry-run', 'show what would go, write nothing (default: off)')
+    .option('--enforce', 'apply even when session.maintenance.mode is "warn" (default: off)')
+    .option('--fix-missing', 'drop rows whose transcript is missing or empty (default: off)')
+    .option('--fix-dm-scope', 'with session.dmScope "main", retire rows of single senders (default: off)')
+    .option('--active-key <key>', 'a session that this run leaves alone (default: none)');
+  cleanup.action(async () => done(await load.cleanup().runSessionsCleanup(io, inheritFlags(cleanup))));
+
+  const restore = withJson(withScope(add(sessions, 'restore [key]', HELP.restore)))
+    .option('--archive <name>', 'file name, session id or stamp of the archive (default: the newest)')
+    .option('--list', 'show what can be restored (default: off)')
+    .option('--dry-run', 'say what would be restored, write nothing (default: off)')
+    .option('--yes', 'do not ask (default: ask on a terminal)');
+  restore.action(async (key: string | undefined) => done(await load.restore().runSessionsRestore(io, { ...inheritFlags(restore), key })));
+
+  const clear = withJson(withScope(add(sessions, 'clear <key>', HELP.clear))).option('--yes', 'do not ask (default: ask on a terminal)');
+  clear.action(async (key: string) => done(await load.clear().runSessionsClear(io, { ...inheritFlags(clear), key })));
+
+  const remove = withJson(withScope(add(sessions, 'delete <key>', HELP.delete))).option('--yes', 'do not ask (default: ask on a terminal)');
+  remove.action(async (key: string) => done(await load.clear().runSessionsDelete(io, { ...inheritFlags(remove), key })));
 
   const status = withJson(add(program, 'status', HELP.status))
     .option('--all', 'every session instead of the newest ten (default: off)')

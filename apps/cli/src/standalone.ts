@@ -79,7 +79,7 @@ export const startStandalone: StartStandalone = async (options) => {
     initial: await loadConfig(file, parse),
     clock: systemClock,
     onChange: () => logger.info('the configuration was read again'),
-    onRefused: (problems) => logger.warn('the configuration was edited and is not valid; the values before stay in force', { count: problems.length }),
+    onRefused: (problems) => logger.warn('the configuration was edited and is not valid; the values before stay in force, and no maintenance begins by itself', { count: problems.length }),
   });
   const config = (): SessionConfig => watch.config;
   const closing: (() => Promise<unknown> | undefined)[] = [() => watch.stop()];
@@ -107,7 +107,7 @@ export const startStandalone: StartStandalone = async (options) => {
     const services: Service[] = [
       busService(bus),
       createStoreWriter({ ...shared, subjectPrefix, places: options.places, transport: isAlone ? 'standalone' : 'split', holdsDefaultAgent: isAlone }),
-      createMaintenanceScheduler(shared),
+      createMaintenanceScheduler({ ...shared, isSuspended: () => watch.problems.length > 0 }),
       createCompactionWorker(shared),
       createAgentRunner(shared),
       router,

@@ -37,6 +37,8 @@ export interface AppParts<B extends AppBus> {
   readonly health: Health;
   /** The configuration in force at this moment. */
   readonly config: () => SessionConfig;
+  /** True while an edit of the configuration is refused: nothing is removed on the word of the values before. */
+  readonly isSuspended: () => boolean;
   readonly places: Places;
   readonly environment: HostEnvironment;
   readonly app: AppEnvironment;
@@ -143,6 +145,7 @@ async function run<B extends AppBus>(definition: AppDefinition<B>, process: AppP
         metrics,
         health,
         config: () => watch.config,
+        isSuspended: () => watch.problems.length > 0,
         places: { stateDir: environment.stateDir, homeDir: environment.homeDir },
         environment,
         app,

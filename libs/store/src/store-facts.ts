@@ -44,7 +44,7 @@ export interface DirectoryFile {
 export interface StoreFactsParts {
   readonly fs: FileSystem;
   readonly layout: StoreLayout;
-  readonly reader: IndexReader;
+  readonly reader: Pick<IndexReader, 'oldestRows'>;
   readonly nowMs: () => number;
   /** Resolves when the index has everything acknowledged. */
   readonly upToDate: () => Promise<void>;

@@ -18,7 +18,7 @@ const TRANSCRIPTS_FOLDER = 'transcripts';
 export interface StoreFilesParts {
   readonly fs: FileSystem;
   readonly layout: StoreLayout;
-  readonly transcripts: TranscriptFiles;
+  readonly transcripts: Pick<TranscriptFiles, 'settled'>;
 }
 
 export class StoreFiles {

@@ -3,3 +3,5 @@ export { createMaintenanceScheduler } from './maintenance-scheduler';
 export type { MaintenanceScheduler, MaintenanceSchedulerDeps } from './maintenance-scheduler';
 export { LEADER_KEY } from './leadership';
 export { TICK_MS } from './schedule';
+export { factsRequest, planStore, reportOf } from './store-plan';
+export type { CleanupChoice, PlanOccasion, StorePlan } from './store-plan';

@@ -117,11 +117,6 @@ describe('the maintenance-scheduler', () => {
     expect(metrics).toMatch(/ticks_total\{outcome="skipped",.*\} 1/u);
     expect(metrics).toMatch(/ticks_total\{outcome="failed",.*\} 1/u);
   });
-
-  it('refuses what is not served yet by name', async () => {
-    await start('one');
-    await expect(schedule().cleanup({ flags: undefined, dryRun: true, nowAtMs: undefined })).rejects.toMatchObject({ reason: 'UNSUPPORTED' });
-  });
 });
 
 function delegate(leases: Leases): Leases {

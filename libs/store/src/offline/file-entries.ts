@@ -80,6 +80,17 @@ export class FileEntries implements EntrySource {
     return found;
   }
 
+  /** Holds all of them at once. */
+  entries(): Iterable<ReadEntry> {
+    const found = new Map<string, string>();
+    this.#scan((key, text) => found.set(key, text()));
+    for (const [key, text] of this.#overlay.texts) {
+      if (text === undefined) found.delete(key);
+      else found.set(key, text);
+    }
+    return [...found].map(([key, text]) => ({ key, text }));
+  }
+
   close(): void {
     // No file stays open between two calls.
   }

@@ -7,6 +7,9 @@ import { overlayOf, type Overlay } from './overlay';
 import { matchesQuery, newestFirst, type RankedRow } from '../session-index/rank-rows';
 import type { EntrySource, ReadEntry, ReadRows } from './store-reader';
 
+/** Rows read at a time. */
+const ROWS_PER_QUERY = 500;
+
 export class IndexEntries implements EntrySource {
   readonly #agentId: string;
   readonly #index: IndexReader;
@@ -45,6 +48,15 @@ export class IndexEntries implements EntrySource {
     }
     const found = this.#index.entryOfSession(sessionId);
     return found === undefined || this.#overlay.texts.has(found.key) ? undefined : { key: found.key, text: found.text };
+  }
+
+  *entries(): Generator<ReadEntry> {
+    for (const visibility of Object.values(VISIBILITY)) {
+      for (let rows = this.#index.oldestRows(visibility, undefined, ROWS_PER_QUERY); rows.length > 0; rows = this.#index.oldestRows(visibility, rows.at(-1), ROWS_PER_QUERY)) {
+        for (const { key, text } of rows) if (!this.#overlay.texts.has(key)) yield { key, text };
+      }
+    }
+    for (const [key, text] of this.#overlay.texts) if (text !== undefined) yield { key, text };
   }
 
   close(): void {

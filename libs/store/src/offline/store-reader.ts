@@ -49,6 +49,8 @@ export interface EntrySource {
   /** The first of these keys that has an entry. */
   firstExisting(keys: readonly string[]): ReadEntry | undefined;
   ofSession(sessionId: string): ReadEntry | undefined;
+  /** Every entry, those that no list shows too. */
+  entries(): Iterable<ReadEntry>;
   close(): void;
 }
 
@@ -101,6 +103,7 @@ function reader(layout: StoreLayout, source: StoreReader['source'], warning: str
     list: (query) => entries.list(query),
     firstExisting: (keys) => entries.firstExisting(keys),
     ofSession: (sessionId) => entries.ofSession(sessionId),
+    entries: () => entries.entries(),
     close: () => entries.close(),
   };
 }

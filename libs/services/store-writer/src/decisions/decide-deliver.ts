@@ -4,15 +4,22 @@
  */
 import {
   SessionError,
+  enforceSendPolicy,
   injectedMessageLine,
   simpleMessageLine,
   userMessageLine,
   type JsonObject,
   type JsonValue,
   type MessageContent,
+  type ModelRef,
+  type ResetReason,
+  type SendPoint,
+  type SessionConfig,
 } from '@sessions/domain';
-import type { AppendEffect, Effect, MutationView, TranscriptTail } from '@sessions/store';
+import type { AppendEffect, Effect, HeldView, MutationView, TranscriptTail } from '@sessions/store';
 import type { Announcement } from '../publish-events';
+import { planReset, type PlannedReset } from './decide-reset';
+import { dueReset, headerTimeOf, type ResetRules } from './due-reset';
 import { firstMembers, headerLine, newEntryMembers, newTranscriptFile, type NewSession } from './new-session';
 import { membersAfter, rowOf, type Planned, type StoredAnswer } from './planned';
 import { findSession, type PresentSession } from './session-of-key';
@@ -43,12 +50,38 @@ export interface Delivery {
   readonly session: NewSession;
   /** Id of the message's line. */
   readonly recordId: string;
+  /** When a session is stale; absent: it never is. */
+  readonly resetRules?: ResetRules;
+  /** A reset that the message itself asks for. */
+  readonly asksReset?: { readonly reason: ResetReason; readonly model: string | undefined; readonly defaultModel: ModelRef | undefined };
+  /** Where the send policy is asked, and the policy; absent: it is not asked. */
+  readonly sendCheck?: { readonly point: SendPoint; readonly policy: SessionConfig['session']['sendPolicy'] };
+  /** The files of a session that is to be reset; absent: none are held. */
+  readonly held?: HeldView;
+  /** Who asked, for the manifest. */
+  readonly actor?: string;
 }
 
 export type DeliverAnswer = StoredAnswer<
   'Deliver',
-  { readonly sessionKey: string; readonly sessionId: string; readonly messageId: string; readonly messageSeq: number; readonly created: boolean }
+  {
+    readonly sessionKey: string;
+    readonly sessionId: string | null;
+    readonly messageId: string | null;
+    readonly messageSeq: number | null;
+    readonly created: boolean;
+    readonly reset: { readonly reason: string; readonly previousSessionId: string } | null;
+    /** Of a command that was carried out instead of a message being kept. */
+    readonly reply: string | null;
+    /** Why nothing was kept; null: something was. */
+    readonly ignoredReason: string | null;
+    /** The send policy lets no answer out. */
+    readonly deliveryBlocked: boolean;
+  }
 >;
+
+/** The answer to a message that was kept. */
+export type KeptMessage = DeliverAnswer & { readonly sessionId: string; readonly messageId: string; readonly messageSeq: number };
 
 /** Members of the base row that an isolated run does not take over from the run before. */
 const NOT_CARRIED_OVER = [
@@ -62,32 +95,71 @@ export class MessageIgnored extends Error {
   readonly reason = 'not_mentioned';
 }
 
-/** @throws SESSION_NOT_FOUND, DAMAGED; MessageIgnored */
-export function decideDeliver(delivery: Delivery, view: MutationView): Planned<DeliverAnswer> {
+/** The session has to be reset first: hold its files and decide anew. */
+export class ResetDue extends Error {}
+
+/** Files are held for a reset that nobody needs any more: let them go and decide anew. */
+export class ResetNotDue extends Error {}
+
+/** @throws SESSION_NOT_FOUND, SEND_DENIED, DAMAGED; MessageIgnored, ResetDue, ResetNotDue, StartUnknown, FilesMoved */
+export function decideDeliver(delivery: Delivery, view: MutationView): Planned<KeptMessage> {
   const present = findSession(view, delivery.key);
   if (present === undefined && delivery.requireExisting) throw new SessionError('SESSION_NOT_FOUND', `session not found: ${delivery.key}`);
   if (!delivery.mentioned && present?.native['groupActivation'] !== 'always') throw new MessageIgnored();
-  const place = placeOf(delivery, present);
+  if (sendVerdict(delivery, present?.key ?? delivery.key, present) === 'refuse') throw new SessionError('SEND_DENIED', 'send blocked by session policy');
+  const reset = resetOf(delivery, present, view);
+  const place = placeOf(delivery, present, reset);
   const tail = view.transcript(place.file);
   const line = messageLine(delivery, tail, view.nowMs);
   const append = appendOf(delivery, place, tail, line, view.nowMs);
-  const put = putOf(delivery, place, present, tail, view.nowMs);
+  const put = putOf(delivery, place, { present, reset, tail }, view.nowMs);
   const messageSeq = tail.messages + 1;
-  const answer: DeliverAnswer = {
+  const answer: KeptMessage = {
     method: 'Deliver',
     sessionKey: place.key,
     sessionId: place.sessionId,
     messageId: recordIdOf(delivery, tail, messageSeq),
     messageSeq,
     created: present === undefined,
+    reset: reset === undefined || reset.previousSessionId === null ? null : { reason: reset.reason, previousSessionId: reset.previousSessionId },
+    reply: null,
+    ignoredReason: null,
+    deliveryBlocked: sendVerdict(delivery, place.key, present) === 'run-without-delivery',
   };
   const row = rowOf(delivery.agentId, place.key, membersAfter(present?.members ?? {}, put), tail.exchanges + 1);
   const runRow = runRowOf(delivery, place, view.nowMs);
-  const effects: Effect[] = [{ kind: 'putEntry', key: place.key, ...put }, ...(runRow === undefined ? [] : [runRow]), append];
+  const effects: Effect[] = [...(reset?.effects ?? []), { kind: 'putEntry', key: place.key, ...put }, ...(runRow === undefined ? [] : [runRow]), append];
   return {
     decision: { effects, result: answer },
-    announcements: announcementsOf(delivery, { place, present, tail, answer, line, row }),
+    announcements: announcementsOf(delivery, { place, present, reset, tail, answer, line, row }),
   };
+}
+
+function sendVerdict({ sendCheck }: Delivery, key: string, present: PresentSession | undefined): ReturnType<typeof enforceSendPolicy> {
+  if (sendCheck === undefined) return 'proceed';
+  const { sendPolicy: override, lastChannel: channel, chatType } = present?.native ?? {};
+  return enforceSendPolicy(sendCheck.point, sendCheck.policy, {
+    key,
+    ...(override === 'allow' || override === 'deny' ? { override } : {}),
+    ...(typeof channel === 'string' ? { channel } : {}),
+    ...(typeof chatType === 'string' ? { chatType } : {}),
+  });
+}
+
+type Reset = PlannedReset & { readonly reason: ResetReason };
+
+/** The reset that comes before the message. @throws ResetDue, ResetNotDue, FilesMoved */
+function resetOf(delivery: Delivery, present: PresentSession | undefined, view: MutationView): Reset | undefined {
+  const { asksReset, resetRules, held, agentId, session, actor = 'unknown' } = delivery;
+  const stale = present === undefined || resetRules === undefined || delivery.beginsSession ? undefined : dueReset(present, resetRules, view.nowMs);
+  const reason = asksReset?.reason ?? stale;
+  if (reason === undefined) {
+    if (held !== undefined) throw new ResetNotDue();
+    return undefined;
+  }
+  if (held === undefined) throw new ResetDue();
+  const planned = planReset({ agentId, key: delivery.key, reason, session, held, actor, defaultModel: asksReset?.defaultModel, model: asksReset?.model }, present, view);
+  return { ...planned, reason };
 }
 
 interface Place {
@@ -98,9 +170,9 @@ interface Place {
   readonly isNew: boolean;
 }
 
-function placeOf(delivery: Delivery, present: PresentSession | undefined): Place {
+function placeOf(delivery: Delivery, present: PresentSession | undefined, reset: Reset | undefined): Place {
   const key = present?.key ?? delivery.key;
-  if (present === undefined || delivery.beginsSession) {
+  if (present === undefined || delivery.beginsSession || reset !== undefined) {
     return { key, sessionId: delivery.session.sessionId, file: newTranscriptFile(delivery.session), isNew: true };
   }
   if (present.sessionId !== null && present.file !== null) return { key, sessionId: present.sessionId, file: present.file, isNew: false };
@@ -140,26 +212,44 @@ function appendOf(delivery: Delivery, place: Place, tail: TranscriptTail, line: 
   };
 }
 
-function putOf(delivery: Delivery, place: Place, present: PresentSession | undefined, tail: TranscriptTail, nowMs: number): { set: Record<string, JsonValue>; clear: readonly string[] } {
+interface Before {
+  readonly present: PresentSession | undefined;
+  readonly reset: Reset | undefined;
+  readonly tail: TranscriptTail;
+}
+
+function putOf(delivery: Delivery, place: Place, { present, reset, tail }: Before, nowMs: number): { set: Record<string, JsonValue>; clear: readonly string[] } {
   const { session, bookkeeping, origin } = delivery;
   if (present === undefined) {
     const given = { ...firstMembers(session, nowMs, mergeMembers({}, origin).set, bookkeeping) };
     const set = newEntryMembers(session, nowMs, given);
-    return { set: set['messageCount'] === undefined ? set : { ...set, messageCount: tail.exchanges + 1 }, clear: [] };
+    return { set: { ...(set['messageCount'] === undefined ? set : { ...set, messageCount: tail.exchanges + 1 }), ...(reset === undefined ? {} : overridesOf(reset)) }, clear: [] };
   }
   const dropped = delivery.beginsSession ? NOT_CARRIED_OVER.filter((name) => name in present.members) : [];
-  const kept = membersAfter(present.members, { set: {}, clear: dropped });
+  const begun = reset ?? { set: {}, clear: [] };
+  const kept = membersAfter(present.members, { set: begun.set, clear: [...dropped, ...begun.clear] });
   const touched = mergeMembers(kept, origin);
+  // Looked up once: from here on the entry says it itself.
+  const startedAtMs = delivery.resetRules === undefined || place.isNew ? undefined : headerTimeOf(present, delivery.resetRules);
   const set: Record<string, JsonValue> = {
+    ...begun.set,
     ...touched.set,
+    ...(startedAtMs === undefined ? {} : { sessionStartedAt: startedAtMs }),
     ...(place.isNew ? { sessionId: place.sessionId, sessionFile: place.file, sessionStartedAt: nowMs } : {}),
-    ...(delivery.beginsSession && present.sessionId !== null ? { previousSessionId: present.sessionId } : {}),
+    ...(delivery.beginsSession && present.sessionId !== null ? { previousSessionId: present.sessionId, lastResetAt: nowMs, lastResetReason: 'cron-run' } : {}),
     ...(bookkeeping ? {} : { lastInteractionAt: nowMs }),
     ...(typeof present.members['messageCount'] === 'number' ? { messageCount: tail.exchanges + 1 } : {}),
     updatedAt: nowMs,
   };
-  const clear = [...dropped.filter((name) => !(name in set)), ...touched.clear];
+  const clear = [...new Set([...dropped, ...begun.clear, ...touched.clear])].filter((name) => !(name in set));
   return { set, clear };
+}
+
+const MODEL_CHOICE = ['providerOverride', 'modelOverride', 'modelOverrideSource'];
+
+/** A first message that asks for a new session with a model: nothing is reset, the choice holds. */
+function overridesOf({ set }: Reset): Record<string, JsonValue> {
+  return Object.fromEntries(MODEL_CHOICE.flatMap((name) => (set[name] === undefined ? [] : [[name, set[name]] as const])));
 }
 
 function runRowOf(delivery: Delivery, place: Place, nowMs: number): Effect | undefined {
@@ -171,17 +261,20 @@ function runRowOf(delivery: Delivery, place: Place, nowMs: number): Effect | und
 interface Delivered {
   readonly place: Place;
   readonly present: PresentSession | undefined;
+  readonly reset: Reset | undefined;
   readonly tail: TranscriptTail;
-  readonly answer: DeliverAnswer;
+  readonly answer: KeptMessage;
   readonly line: string;
   readonly row: Uint8Array | undefined;
 }
 
-function announcementsOf(delivery: Delivery, { place, present, tail, answer, line, row }: Delivered): Announcement[] {
+function announcementsOf(delivery: Delivery, { place, present, reset, tail, answer, line, row }: Delivered): Announcement[] {
   const changed = (reason: string): Announcement => ({ kind: 'changed', key: place.key, sessionId: place.sessionId, reason, row });
   const lost = present !== undefined && !place.isNew && tail.kind === 'none' && present.native['lastInteractionAt'] !== undefined;
+  const before = answer.reset?.previousSessionId;
+  const began = reset === undefined ? (delivery.beginsSession ? 'cron-run' : undefined) : reset.reason;
   return [
-    ...(present === undefined ? [changed('create')] : delivery.beginsSession ? [changed('cron-run')] : []),
+    ...(present === undefined ? [changed('create')] : began === undefined ? [] : [{ ...changed(began), ...(before === undefined ? {} : { previousSessionId: before }) }]),
     ...(lost ? [{ kind: 'store', storeKind: 'damage', facts: { problem: 'transcript-missing', sessionId: place.sessionId } } as const] : []),
     { kind: 'message', key: place.key, sessionId: place.sessionId, messageId: answer.messageId, messageSeq: answer.messageSeq, line, row },
   ];

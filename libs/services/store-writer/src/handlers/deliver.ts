@@ -1,91 +1,121 @@
 /**
  * Deliver: an inbound message into its session, durable when it answers.
  *
- * No turn is opened: this writer has no queue of turns, so a message is kept and announced and the
- * answer names no run.
+ * A session that is stale is reset first, in the same mutation; a chat command is carried out instead
+ * of being kept. No turn is opened: this writer has no queue of turns, so a message is kept and
+ * announced and the answer names no run.
  */
-import { DeliverResponse, type Attachment, type DeliverRequest, type InboundMessage } from '@sessions/contracts';
+import type { Attachment, DeliverRequest, DeliverResponse, InboundMessage } from '@sessions/contracts';
 import {
   ATTACHMENTS_BYTES_MAX,
   ATTACHMENTS_MAX,
   ATTACHMENT_BYTES_MAX,
   SessionError,
   TEXT_BYTES_MAX,
+  ZoneClocks,
   assertCreatableKey,
   cronRunKey,
+  modelFor,
   parseSessionKey,
   type ContentBlock,
   type JsonObject,
   type MessageContent,
 } from '@sessions/domain';
 import type { CallContext } from '@sessions/bus';
-import { MessageIgnored, decideDeliver, type DeliverAnswer, type Delivery } from '../decisions/decide-deliver';
+import type { DeliverAnswer, Delivery } from '../decisions/decide-deliver';
+import type { ResetRules } from '../decisions/due-reset';
 import { newRecordId } from '../new-ids';
 import { KEEP_CHANNEL_RESULT_MS, type OwnedAgent } from '../owned-agent';
 import type { Uploads } from '../uploads';
+import { commandOf, decideBareReset, planEntryCommand } from './chat-command';
+import { answerOf, keep, withHeldSession, type Asked } from './keep-message';
 import { newSessionOf } from './new-session-of';
 import { originMembers } from './origin-members';
 import { bytesHash, requestHash } from './request-hash';
+import { actorOf } from './session-holds';
 
 const IMAGE = /^image\/[a-z0-9.+-]{1,64}$/i;
 
 /**
- * @throws VALIDATION, KEY_INVALID, TOO_LARGE, SESSION_NOT_FOUND, IDEMPOTENCY_MISMATCH, UNSUPPORTED
- * for chat commands, or what the store refuses with
+ * @throws VALIDATION, KEY_INVALID, TOO_LARGE, SESSION_NOT_FOUND, IDEMPOTENCY_MISMATCH, SEND_DENIED, or
+ * what the store refuses with
  */
 export async function deliver(agent: OwnedAgent, uploads: Uploads, request: DeliverRequest, context: CallContext): Promise<DeliverResponse> {
-  const { route, message, command } = request;
+  const { route, message } = request;
   if (route === undefined || message === undefined) throw new SessionError('VALIDATION', 'a delivery needs a route and a message');
-  if (command !== undefined) throw new SessionError('UNSUPPORTED', `the chat command /${command.name} is not served here`);
   const role = roleOf(message);
   assertCreatableKey(route.sessionKey);
+  const key = route.sessionKey;
   const text = await textOf(message, agent, uploads);
   const images = await imagesOf(message.attachments, agent, uploads);
   if (text === '' && images.length === 0) throw new SessionError('VALIDATION', 'message or attachment required');
-  const key = route.sessionKey;
+  const command = commandOf(request, text, agent);
+  const asked: Asked = {
+    agent,
+    key,
+    request: {
+      method: 'Deliver',
+      context,
+      ...(isMeasuredRepeat(request) ? {} : { contentHash: hashOf(request, text, images) }),
+      ...(message.channelMessage === undefined ? {} : { keepResultMs: KEEP_CHANNEL_RESULT_MS }),
+    },
+  };
+  const session = newSessionOf(agent, key);
+  const defaultModel = modelFor(agent.deps.config(), agent.agentId);
+  if (command?.do === 'entry') {
+    const plan = planEntryCommand(agent, key, command, session);
+    return agent.mutate<DeliverAnswer, DeliverResponse>({ ...asked.request, plan }, answerOf);
+  }
+  if (command?.do === 'reset' && command.prompt === undefined) {
+    const { reason, model } = command;
+    const reset = { agentId: agent.agentId, key, reason, fields: {}, session, defaultModel, model, actor: actorOf(context) };
+    return withHeldSession(asked, (held, view) => decideBareReset({ ...reset, held }, view));
+  }
   const delivery: Delivery = {
     agentId: agent.agentId,
     key,
     role,
-    content: contentOf(text, images),
+    content: contentOf(command?.prompt ?? text, images),
     ...(message.label === undefined ? {} : { label: message.label }),
     ...(context.idempotencyKey === undefined ? {} : { idempotencyKey: context.idempotencyKey }),
     ...(request.interSession === undefined ? {} : { provenance: provenanceOf(request.interSession) }),
     bookkeeping: message.bookkeeping,
     origin: message.bookkeeping || request.interSession !== undefined ? {} : originMembers(agent.agentId, route, message.sender, agent.deps.config()),
     requireExisting: request.requireExisting,
-    // Only channels say whether a group's message speaks to the agent.
-    mentioned: message.mentioned !== false || route.chatType === 'direct',
+    // Only channels say whether a group's message speaks to the agent; a command always does.
+    mentioned: message.mentioned !== false || route.chatType === 'direct' || command !== undefined,
     ...cronRun(agent, key, request),
-    session: newSessionOf(agent, key),
+    session,
     recordId: newRecordId(),
+    resetRules: resetRulesOf(agent, request, role),
+    ...(command === undefined ? {} : { asksReset: { reason: command.reason, model: command.model, defaultModel } }),
+    ...sendCheckOf(agent, request, role),
+    actor: actorOf(context),
   };
-  const answer = agent.mutate<DeliverAnswer, DeliverResponse>(
-    {
-      method: 'Deliver',
-      context,
-      plan: (view) => decideDeliver(delivery, view),
-      ...(isMeasuredRepeat(request) ? {} : { contentHash: hashOf(request, text, images) }),
-      ...(message.channelMessage === undefined ? {} : { keepResultMs: KEEP_CHANNEL_RESULT_MS }),
-    },
-    ({ result, repeated, epoch, seq }) =>
-      Promise.resolve(
-        DeliverResponse.create({
-          epoch,
-          storeSeq: seq,
-          status: repeated ? 'duplicate' : 'accepted',
-          sessionKey: result.sessionKey,
-          sessionId: result.sessionId,
-          messageId: result.messageId,
-          messageSeq: result.messageSeq,
-          created: result.created,
-        }),
-      ),
-  );
-  return answer.catch((error: unknown) => {
-    if (!(error instanceof MessageIgnored)) throw error;
-    return DeliverResponse.create({ status: 'ignored', sessionKey: key, ignoredReason: error.reason });
-  });
+  return keep(asked, delivery);
+}
+
+/** Formatters of zones are dear: one set for the process. */
+const ZONES = new ZoneClocks(new Intl.DateTimeFormat('en').resolvedOptions().timeZone);
+
+function resetRulesOf(agent: OwnedAgent, { route, message, presentedSessionId }: DeliverRequest, role: 'user' | 'assistant'): ResetRules {
+  return {
+    settings: agent.deps.config().session,
+    zones: ZONES,
+    channel: route?.originKind === 'channel' ? route.channel : undefined,
+    isMessage: role === 'user' && message?.bookkeeping !== true,
+    presentedSessionId,
+    headerTimes: new Map(),
+  };
+}
+
+/** An operator's send is refused; the answer to what came in by itself is held back. */
+function sendCheckOf(agent: OwnedAgent, { route, interSession, run }: DeliverRequest, role: 'user' | 'assistant'): Pick<Delivery, 'sendCheck'> {
+  const { sendPolicy: policy } = agent.deps.config().session;
+  if (role === 'assistant') return {};
+  if (interSession !== undefined || run?.source === 'agent') return { sendCheck: { point: 'agent', policy } };
+  if (route?.originKind === 'webchat' && route.matchedBy === 'explicit') return { sendCheck: { point: 'chat.send', policy } };
+  return { sendCheck: { point: 'auto-reply', policy } };
 }
 
 function roleOf({ role }: InboundMessage): 'user' | 'assistant' {

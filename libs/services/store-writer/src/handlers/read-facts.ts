@@ -3,7 +3,7 @@ import { FactFile, FactFiles, FactRow, FactRows, StoreTotals, type ReadFactsRequ
 import { SessionError } from '@sessions/domain';
 import type { CallContext } from '@sessions/bus';
 import type { AgentStore } from '@sessions/store';
-import { FactGatherer, type CandidateFile, type CandidateRow, type FactsQuery } from '../maintenance/gather-facts';
+import { FactGatherer, type CandidateFile, type CandidateRow, type FactSource, type FactsQuery } from '../maintenance/gather-facts';
 import type { OwnedAgent } from '../owned-agent';
 
 /** Rows or files of one item; some hundred bytes each. */
@@ -31,33 +31,45 @@ export async function* readFacts(agent: OwnedAgent, request: ReadFactsRequest, c
 }
 
 async function give(store: AgentStore, storeSeq: number, request: ReadFactsRequest, items: Handover<ReadFactsResponse>, signal: AbortSignal): Promise<void> {
-  const head = { epoch: store.epoch, storeSeq, storePath: store.layout.sessionsFile };
-  if (!store.writable) {
-    await items.give({ item: { $case: 'totals', value: StoreTotals.create({ ...head, refusal: 'STORE_UNREADABLE' }) } });
+  const head = { epoch: store.epoch, storeSeq, storePath: store.layout.sessionsFile, refusal: store.writable ? undefined : 'STORE_UNREADABLE' };
+  for await (const item of factsOf(store, head, request)) {
+    if (signal.aborted || items.stopped) return;
+    await items.give(item);
+  }
+}
+
+export interface FactsHead {
+  readonly storePath: string;
+  readonly epoch?: number;
+  readonly storeSeq?: number;
+  /** Why no plan may be made: then nothing follows. */
+  readonly refusal: string | undefined;
+}
+
+/** The facts of a store that is open, or of its files. @param everyRow rows that are no candidates too. */
+export async function* factsOf(source: FactSource, head: FactsHead, request: ReadFactsRequest, everyRow = false): AsyncGenerator<ReadFactsResponse> {
+  if (head.refusal !== undefined) {
+    yield { item: { $case: 'totals', value: StoreTotals.create(head) } };
     return;
   }
-  const gatherer = new FactGatherer(store, queryOf(request));
-  await items.give({ item: { $case: 'totals', value: StoreTotals.create({ ...head, ...(await gatherer.count()) }) } });
+  const gatherer = new FactGatherer(source, { ...queryOf(request), everyRow });
+  yield { item: { $case: 'totals', value: StoreTotals.create({ ...head, ...(await gatherer.count()) }) } };
   let rows: FactRow[] = [];
-  const giveRows = async (): Promise<void> => {
-    if (rows.length > 0) await items.give({ item: { $case: 'rows', value: FactRows.create({ rows }) } });
-    rows = [];
-  };
   for await (const candidate of gatherer.candidates()) {
-    if (signal.aborted || items.stopped) return;
     rows.push(rowOf(candidate));
-    if (rows.length >= ITEMS_PER_SLICE) await giveRows();
+    if (rows.length < ITEMS_PER_SLICE) continue;
+    yield { item: { $case: 'rows', value: FactRows.create({ rows }) } };
+    rows = [];
   }
-  await giveRows();
+  if (rows.length > 0) yield { item: { $case: 'rows', value: FactRows.create({ rows }) } };
   let files: FactFile[] = [];
   for (const file of gatherer.candidateFiles()) {
-    if (signal.aborted || items.stopped) return;
     files.push(fileOf(file));
     if (files.length < ITEMS_PER_SLICE) continue;
-    await items.give({ item: { $case: 'files', value: FactFiles.create({ files }) } });
+    yield { item: { $case: 'files', value: FactFiles.create({ files }) } };
     files = [];
   }
-  if (files.length > 0) await items.give({ item: { $case: 'files', value: FactFiles.create({ files }) } });
+  if (files.length > 0) yield { item: { $case: 'files', value: FactFiles.create({ files }) } };
 }
 
 function queryOf(request: ReadFactsRequest): FactsQuery {

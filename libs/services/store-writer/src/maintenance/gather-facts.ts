@@ -4,13 +4,19 @@
  * and not kept; what is kept is some bytes a row, a session id and a file name.
  */
 import { isCronRunKey, isJsonObject, isModelRunKey, nativeView, parseEntry, parseSessionKey, parseStoreFile, unreferencedClass, type FileClass, type JsonObject, type Protection } from '@sessions/domain';
-import type { AgentStore, AgedRow, DirectoryFile } from '@sessions/store';
+import type { AgedRow, DirectoryFile, StoreFacts, StoreFiles } from '@sessions/store';
 import { sidecarsOf } from '../decisions/session-files';
 import { lookAtTranscript, type LookedAt } from './look-at-transcript';
 import { protectionsOfEntry } from './protected-row';
 
 /** Members of a compaction checkpoint that hold session ids too. */
 const CHECKPOINT_ENDS = ['preCompaction', 'postCompaction'];
+
+/** A store, as far as facts are gathered from it. */
+export interface FactSource {
+  readonly facts: Pick<StoreFacts, 'rows' | 'files' | 'archivedSessionIds' | 'isLockedByOthers'>;
+  readonly files: Pick<StoreFiles, 'readTranscript'>;
+}
 
 export interface FactsQuery {
   readonly nowMs: number;
@@ -25,6 +31,8 @@ export interface FactsQuery {
   readonly filesBeforeMs: number | undefined;
   readonly evictBytes: number | undefined;
   readonly activeKey: string | undefined;
+  /** Rows that are no candidates too: for tables. */
+  readonly everyRow?: boolean;
 }
 
 export interface GatheredTotals {
@@ -51,7 +59,7 @@ export interface CandidateFile extends DirectoryFile {
 }
 
 export class FactGatherer {
-  readonly #store: AgentStore;
+  readonly #store: FactSource;
   readonly #query: FactsQuery;
   readonly #files = new Map<string, DirectoryFile>();
   /** Session ids and file names that something refers to. */
@@ -62,7 +70,7 @@ export class FactGatherer {
   readonly #locked = new Set<string>();
   readonly totals: GatheredTotals = { rowCount: 0, protectedRowCount: 0, transcriptBytes: 0, archiveBytes: 0, totalBytes: 0, fileCount: 0 };
 
-  constructor(store: AgentStore, query: FactsQuery) {
+  constructor(store: FactSource, query: FactsQuery) {
     this.#store = store;
     this.#query = query;
   }
@@ -111,10 +119,10 @@ export class FactGatherer {
       }
       const lookedAt = this.#query.missingRows ? await lookAtTranscript(this.#store, row.file, row.sessionId) : undefined;
       if (lookedAt !== undefined && (lookedAt.state !== 'present' || row.sessionId === null)) candidateFor.push('missing');
-      if (candidateFor.length > 0) yield { row, native, protections, bytes, candidateFor, lookedAt };
+      if (candidateFor.length > 0 || this.#query.everyRow === true) yield { row, native, protections, bytes, candidateFor, lookedAt };
     }
     // Too few rows have a time: those that count as now fill the rest.
-    if (unprotected < overCap) yield* this.#timeless();
+    if (unprotected < overCap && this.#query.everyRow !== true) yield* this.#timeless();
   }
 
   /** Candidate files of the classes asked for, by name. */

@@ -1,6 +1,9 @@
 /** What a row's transcript is, for `--fix-missing`: there, empty, elsewhere or not to be judged. Reads at most 4 KiB. */
 import { EMPTY_TRANSCRIPT_BYTES_MAX, judgeTranscript, parseTranscriptLine, transcriptFileName, isSessionId, type TranscriptState } from '@sessions/domain';
-import type { AgentStore } from '@sessions/store';
+import type { StoreFiles } from '@sessions/store';
+
+/** Where transcripts are read. */
+export type TranscriptSource = { readonly files: Pick<StoreFiles, 'readTranscript'> };
 
 export interface LookedAt {
   readonly state: TranscriptState;
@@ -8,7 +11,7 @@ export interface LookedAt {
   readonly foundFile?: string;
 }
 
-export async function lookAtTranscript(store: AgentStore, file: string | null, sessionId: string | null): Promise<LookedAt> {
+export async function lookAtTranscript(store: TranscriptSource, file: string | null, sessionId: string | null): Promise<LookedAt> {
   const canonical = sessionId !== null && isSessionId(sessionId) ? transcriptFileName(sessionId) : undefined;
   try {
     const recorded = file === null ? undefined : await contentOf(store, file);
@@ -23,7 +26,7 @@ export async function lookAtTranscript(store: AgentStore, file: string | null, s
   }
 }
 
-async function contentOf(store: AgentStore, file: string): Promise<{ sizeBytes: number; lines?: ReturnType<typeof parseTranscriptLine>[]; endsClean?: boolean } | undefined> {
+async function contentOf(store: TranscriptSource, file: string): Promise<{ sizeBytes: number; lines?: ReturnType<typeof parseTranscriptLine>[]; endsClean?: boolean } | undefined> {
   return store.files.readTranscript(file, async (source, bytes) => {
     if (bytes > EMPTY_TRANSCRIPT_BYTES_MAX) return { sizeBytes: bytes };
     const buffer = Buffer.alloc(bytes);

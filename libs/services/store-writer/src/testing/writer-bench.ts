@@ -21,7 +21,7 @@ import {
 } from '@sessions/contracts';
 import { createClient, createInProcessBus, createSubjects, type Bus, type Client } from '@sessions/bus';
 import { parseConfig, type SessionConfig } from '@sessions/domain';
-import { createMetrics, silentLogger, systemClock, type Logger, type Service } from '@sessions/host';
+import { createMetrics, silentLogger, systemClock, type Clock, type Logger, type Service } from '@sessions/host';
 import { createStoreWriter, type StoreWriterDeps } from '../store-writer';
 
 /** Session key of Ann, whose messages `telegram` makes. */
@@ -51,14 +51,14 @@ function configOf(raw: unknown): SessionConfig {
 }
 
 /** Starts a service; it is stopped and its directory removed after the test. */
-export async function bench(options: { stateDir?: string; config?: unknown; openStoresMax?: number; logger?: Logger; openStore?: StoreWriterDeps['openStore'] } = {}): Promise<Bench> {
+export async function bench(options: { stateDir?: string; clock?: Clock; config?: unknown; openStoresMax?: number; logger?: Logger; openStore?: StoreWriterDeps['openStore'] } = {}): Promise<Bench> {
   const stateDir = options.stateDir ?? newStateDir();
   const bus = createInProcessBus({ copy: true });
   const config = configOf(options.config ?? {});
   const metrics = createMetrics({ service: 'test' });
   const service = createStoreWriter({
     bus,
-    clock: systemClock,
+    clock: options.clock ?? systemClock,
     logger: options.logger ?? silentLogger,
     metrics,
     config: () => config,
@@ -105,14 +105,14 @@ export function newStateDir(): string {
 }
 
 /** Ends the service but keeps its directory for another one. */
-export async function restart(before: Bench, options: { config?: unknown } = {}): Promise<Bench> {
+export async function restart(before: Bench, options: { config?: unknown; clock?: Clock } = {}): Promise<Bench> {
   await before.stop();
   opened.splice(opened.indexOf(before), 1);
   return bench({ ...options, stateDir: before.stateDir });
 }
 
 /** A message of Ann's, as the router delivers it. */
-export const telegram = (text: string, options: { key?: string; agentId?: string; messageId?: string; attachments?: Attachment[] } = {}): DeliverRequest => {
+export const telegram = (text: string, options: { key?: string; agentId?: string; messageId?: string; attachments?: Attachment[]; authority?: string; mentioned?: boolean } = {}): DeliverRequest => {
   const { key = KEY, agentId = 'main', messageId } = options;
   return DeliverRequest.create({
     agentId,
@@ -131,7 +131,8 @@ export const telegram = (text: string, options: { key?: string; agentId?: string
       role: 'user',
       text,
       attachments: options.attachments ?? [],
-      sender: Sender.create({ id: '123', name: 'Ann' }),
+      sender: Sender.create({ id: '123', name: 'Ann', authority: options.authority }),
+      mentioned: options.mentioned,
       channelMessage: messageId === undefined ? undefined : ChannelMessageRef.create({ channel: 'telegram', messageId }),
     }),
   });

@@ -1,0 +1,154 @@
+/** What the leader begins by itself, against an owner that answers from memory, on a clock that the test moves. */
+import { ApplyMaintenanceResponse, ActionResult, Event, FactRow, FactRows, MaintenanceServiceService, StoreServiceService, StoreTotals, type ApplyMaintenanceRequest, type ReadFactsRequest } from '@sessions/contracts';
+import { createClient, createInProcessBus, createSubjects, serveService, type Bus } from '@sessions/bus';
+import { parseConfig, type SessionConfig } from '@sessions/domain';
+import { createMetrics, silentLogger, type Logger, type Service } from '@sessions/host';
+import { createManualClock, type ManualClock } from '@sessions/host/testing';
+import { TICK_MS, createMaintenanceScheduler } from './index';
+
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+const PEER = 'agent:main:telegram:direct:1';
+const CRON_RUN = 'agent:main:cron:job:run:r1';
+const CHILD = 'agent:main:subagent:c1';
+const subjects = createSubjects();
+
+function configOf(maintenance: Record<string, unknown>): SessionConfig {
+  const parsed = parseConfig({ session: { maintenance } });
+  if (!parsed.ok) throw new Error('config');
+  return parsed.config;
+}
+
+describe('automatic maintenance', () => {
+  let clock: ManualClock;
+  let bus: Bus;
+  let rows: Map<string, FactRow>;
+  let asked: ReadFactsRequest[];
+  let applied: ApplyMaintenanceRequest[];
+  let told: Record<string, unknown>[];
+  let warnings: string[];
+  const services: Service[] = [];
+
+  beforeEach(async () => {
+    clock = createManualClock(1_700_000_000_000 - (1_700_000_000_000 % TICK_MS));
+    bus = createInProcessBus({ clock: { nowMs: clock.nowMs, startTimer: (delayMs, run) => { const timer = clock.setTimer(delayMs, run); return () => timer.cancel(); } } });
+    [rows, asked, applied, told, warnings] = [new Map<string, FactRow>(), [], [], [], []];
+    const pool = { listAgents: () => Promise.resolve({ agents: [{ agentId: 'main', name: undefined, storePath: '/s', hasStore: true, configured: true, isDefault: true }] }) };
+    await serveService(bus, StoreServiceService, pool, { subjectFor: (method) => subjects.storePool(method), queueGroup: 'pool' });
+    const owner = {
+      async *readFacts(request: ReadFactsRequest) {
+        asked.push(request);
+        yield { item: { $case: 'totals' as const, value: StoreTotals.create({ epoch: 3, storePath: '/s', rowCount: rows.size }) } };
+        await Promise.resolve();
+        yield { item: { $case: 'rows' as const, value: FactRows.create({ rows: [...rows.values()] }) } };
+      },
+      applyMaintenance(request: ApplyMaintenanceRequest) {
+        applied.push(request);
+        const results = request.actions.map(({ key }) => (rows.delete(key ?? '') ? ActionResult.create({ outcome: 'done' }) : ActionResult.create({ outcome: 'skipped', reason: 'gone' })));
+        return Promise.resolve(ApplyMaintenanceResponse.create({ results, rowCount: rows.size }));
+      },
+    };
+    await serveService(bus, StoreServiceService, owner, { subjectFor: (method) => subjects.store('main', method) });
+    await bus.events.subscribe(subjects.events(), Event, ({ body }) => {
+      if (body?.$case === 'store' && body.value.kind === 'maintenance') told.push(JSON.parse(body.value.factsJson?.toString('utf8') ?? '{}') as Record<string, unknown>);
+    });
+  });
+  afterEach(async () => {
+    for (const service of services.splice(0)) await service.stop();
+    await bus.close();
+  });
+
+  const logger: Logger = { ...silentLogger, child: () => logger, warn: (message: string) => void warnings.push(message) };
+  async function start(config: SessionConfig, isSuspended = false, instance = 'one'): Promise<void> {
+    const scheduler = createMaintenanceScheduler({ bus, clock, logger, metrics: createMetrics({ service: `test-${instance}` }), config: () => config, instance, isSuspended: () => isSuspended });
+    services.push(scheduler);
+    await scheduler.start();
+  }
+  const put = (key: string, ageMs: number, members: Partial<FactRow> = {}): void => void rows.set(key, FactRow.create({ key, sessionId: `s-${key}`, updatedAtMs: clock.nowMs() - ageMs, ...members }));
+  /** A minute at a time, as time passes. */
+  async function pass(spanMs: number): Promise<void> {
+    for (const endMs = clock.nowMs() + spanMs; clock.nowMs() < endMs; ) {
+      await clock.advance(TICK_MS);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+
+  it('gives notice a day before it first archives a conversation for its age; what programs made goes at once', async () => {
+    put(PEER, 40 * DAY_MS);
+    put(CRON_RUN, 40 * DAY_MS);
+    await start(configOf({ mode: 'enforce' }));
+    await pass(2 * HOUR_MS);
+    expect([...rows.keys()]).toEqual([PEER]);
+    expect(told).toMatchObject([{ notice: 'removal', sessions: 1 }]);
+    expect(warnings.filter((message) => message.includes('will be archived'))).toHaveLength(1);
+    await pass(22 * HOUR_MS);
+    expect([...rows.keys()]).toEqual([PEER]);
+    await pass(3 * HOUR_MS);
+    expect(rows.size).toBe(0);
+    expect(told).toHaveLength(1);
+  });
+
+  it('does not archive what was used after its notice', async () => {
+    put(PEER, 40 * DAY_MS);
+    await start(configOf({ mode: 'enforce' }));
+    await pass(2 * HOUR_MS);
+    put(PEER, 0);
+    await pass(3 * DAY_MS);
+    expect(applied).toEqual([]);
+  });
+
+  it('changes nothing under warn, says once what it would do, and archives ended sub-agents all the same', async () => {
+    put(PEER, 40 * DAY_MS);
+    put(CHILD, 2 * HOUR_MS, { archiveAtMs: clock.nowMs() - 1 });
+    await start(configOf({}));
+    await pass(5 * HOUR_MS);
+    expect(applied.flatMap(({ actions }) => actions.map(({ kind, key }) => [kind, key]))).toEqual([['archive-subagent', CHILD]]);
+    expect(warnings.filter((message) => message.includes('would change'))).toHaveLength(1);
+    expect(told).toEqual([]);
+  });
+
+  it('plans a store that was written to within two minutes, leaves the key of that write alone, and plans no faster', async () => {
+    await start(configOf({ mode: 'enforce' }));
+    await pass(2 * TICK_MS);
+    const plans = (): ReadFactsRequest[] => asked.filter(({ dueArchives }) => !dueArchives);
+    const before = plans().length;
+    const write = (): void => bus.events.publish(subjects.event('main', 'changed', PEER), Event, Event.create({ agentId: 'main', sessionKey: PEER, body: { $case: 'changed', value: { reason: 'patch', phase: undefined, runId: undefined, encodedRow: undefined, previousSessionId: undefined } } }));
+    for (let index = 0; index < 50; index += 1) write();
+    await pass(2 * TICK_MS);
+    expect(plans().length - before).toBeGreaterThanOrEqual(1);
+    expect(plans().length - before).toBeLessThanOrEqual(2);
+    expect(plans().at(-1)?.activeKey).toBe(PEER);
+  });
+
+  it('begins nothing while the configuration is suspended, and each job on one copy only', async () => {
+    put(CRON_RUN, 40 * DAY_MS);
+    const config = configOf({ mode: 'enforce' });
+    await start(config, true);
+    await pass(3 * HOUR_MS);
+    expect(asked).toEqual([]);
+    const schedule = createClient(bus, MaintenanceServiceService, { subject: (method) => subjects.maintenance(method), caller: 'test' });
+    expect(await schedule.getSchedule({})).toMatchObject({ suspendedReason: 'CONFIG_INVALID', stores: [{ agentId: 'main' }] });
+    for (const service of services.splice(0)) await service.drain();
+    await start(config, false, 'two');
+    await start(config, false, 'three');
+    await pass(2 * HOUR_MS);
+    expect(applied).toHaveLength(1);
+    expect(asked.filter(({ dueArchives }) => !dueArchives).length).toBeLessThanOrEqual(2);
+  });
+
+  it('reports a clean-up that is asked for, the dry run as the real one', async () => {
+    put(PEER, 40 * DAY_MS);
+    await start(configOf({}));
+    const client = createClient(bus, MaintenanceServiceService, { subject: (method) => subjects.maintenance(method), caller: 'test' });
+    const flags = { agentIds: ['main'], allAgents: false, enforce: true, fixMissing: false, fixDmScope: false, activeKey: undefined };
+    const dry = await client.cleanup({ flags, dryRun: true, nowAtMs: undefined });
+    const kinds: string[] = [];
+    for await (const { item } of client.plan({ flags, nowAtMs: undefined })) if (item?.$case === 'actions') kinds.push(...item.value.actions.map(({ kind }) => kind));
+    const real = await client.cleanup({ flags, dryRun: false, nowAtMs: undefined }, { idempotencyKey: 'k' });
+    expect(kinds).toEqual(['prune-stale']);
+    expect(real.reports[0]).toEqual({ ...dry.reports[0], dryRun: false, applied: true, appliedCount: 0 });
+    expect(await client.cleanup({ flags, dryRun: false, nowAtMs: undefined }, { idempotencyKey: 'k' })).toEqual(real);
+    expect(applied).toHaveLength(1);
+    await expect(client.cleanup({ flags: { ...flags, agentIds: ['nobody'] }, dryRun: true, nowAtMs: undefined })).rejects.toMatchObject({ reason: 'AGENT_UNKNOWN' });
+  });
+});

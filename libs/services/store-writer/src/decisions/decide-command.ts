@@ -1,0 +1,114 @@
+/**
+ * A chat command that begins no new session: a setting on the entry, or an answer. Pure.
+ *
+ * A command of somebody who may not give it changes nothing but the time of interaction. Settings live
+ * on the session's entry, never in the configuration.
+ */
+import { chatTypeOf, type ChatIntent, type JsonValue } from '@sessions/domain';
+import type { MutationView } from '@sessions/store';
+import { contextReply, modelReply, statusReply, type ReplyFacts } from './command-replies';
+import type { DeliverAnswer } from './decide-deliver';
+import { fieldChange, type FieldPatch } from './field-patch';
+import { newEntryMembers, type NewSession } from './new-session';
+import { membersAfter, rowOf, type Planned } from './planned';
+import { findSession, type PresentSession } from './session-of-key';
+
+export type EntryIntent = Exclude<ChatIntent, { kind: 'reset' | 'clear' }>;
+
+export interface CommandRequest extends Omit<ReplyFacts, 'native'> {
+  readonly agentId: string;
+  readonly key: string;
+  readonly intent: EntryIntent;
+  /** False: the sender may not; nothing happens. */
+  readonly mayRun: boolean;
+  readonly session: NewSession;
+}
+
+interface Outcome {
+  readonly reply: string;
+  readonly fields?: FieldPatch;
+}
+
+/** Field of the entry behind a toggle; undefined: nothing here heeds it. */
+const TOGGLE_FIELDS: Readonly<Record<string, string>> = { queue: 'queueMode', think: 'thinkingLevel', verbose: 'verboseLevel', reasoning: 'reasoningLevel', elevated: 'elevatedLevel' };
+
+/** @throws VALIDATION for a value that the setting does not take; DAMAGED */
+export function decideCommand(request: CommandRequest, view: MutationView): Planned<DeliverAnswer> {
+  const { agentId, mayRun, session } = request;
+  const present = findSession(view, request.key);
+  const key = present?.key ?? request.key;
+  const { reply, fields = {} } = mayRun ? outcomeOf(request, key, present) : { reply: null };
+  const change = fieldChange(fields, { key, present: present?.native ?? {}, view, defaultModel: request.defaultModel });
+  const isChange = Object.keys(change.set).length > 0 || change.clear.length > 0;
+  const answer = (sessionId: string | null): DeliverAnswer => ({
+    method: 'Deliver',
+    sessionKey: key,
+    sessionId,
+    messageId: null,
+    messageSeq: null,
+    created: present === undefined && isChange,
+    reset: null,
+    reply,
+    ignoredReason: mayRun ? null : 'unauthorised_command',
+    deliveryBlocked: false,
+  });
+  if (present === undefined) {
+    if (!isChange) return { decision: { effects: [], result: answer(null) }, announcements: [] };
+    const set = newEntryMembers(session, view.nowMs, { ...change.set, lastInteractionAt: view.nowMs });
+    return {
+      decision: { effects: [{ kind: 'putEntry', key, set }], result: answer(session.sessionId) },
+      announcements: [{ kind: 'changed', key, sessionId: session.sessionId, reason: 'create', row: rowOf(agentId, key, set) }],
+    };
+  }
+  const set: Record<string, JsonValue> = { ...change.set, lastInteractionAt: view.nowMs, ...(isChange ? { updatedAt: view.nowMs } : {}) };
+  const clear = change.clear.filter((name) => name in present.members);
+  return {
+    decision: { effects: [{ kind: 'putEntry', key, set, clear }], result: answer(present.sessionId) },
+    announcements: isChange ? [{ kind: 'changed', key, sessionId: present.sessionId ?? undefined, reason: 'patch', row: rowOf(agentId, key, membersAfter(present.members, { set, clear })) }] : [],
+  };
+}
+
+function outcomeOf(request: CommandRequest, key: string, present: PresentSession | undefined): Outcome {
+  const { intent } = request;
+  const facts: ReplyFacts = { ...request, native: present?.native };
+  switch (intent.kind) {
+    case 'model':
+      if (intent.action === 'show') return { reply: modelReply(facts) };
+      if (intent.action === 'default') return { reply: 'Model: back to the default.', fields: { model: null } };
+      return 'name' in intent ? { reply: `Model set to ${intent.name}.`, fields: { model: intent.name } } : { reply: modelReply(facts) };
+    case 'activation':
+      return isGroup(key, present) ? { reply: `Activation: ${intent.mode}.`, fields: { groupActivation: intent.mode } } : { reply: '/activation works in groups only.' };
+    case 'send':
+      return { reply: `Send policy: ${intent.policy}.`, fields: { sendPolicy: intent.policy === 'inherit' ? null : intent.policy } };
+    case 'status':
+      return { reply: statusReply(facts) };
+    case 'context':
+      return { reply: contextReply(facts, intent.view) };
+    case 'toggle':
+      return toggled(intent, present);
+    case 'stop':
+      return { reply: 'Stopped 0 runs: none was active or queued.' };
+    case 'compact':
+      return { reply: 'Compaction is not available: no compaction worker answers chat commands yet.' };
+    case 'export-trajectory':
+      return { reply: 'A trajectory is exported from the command line: openclaw sessions export-trajectory.' };
+    case 'usage':
+      return { reply: `Usage: ${intent.usage}` };
+    default:
+      return { reply: `/${intent.kind === 'thread' ? 'session' : intent.kind} is not available: no agent runner is connected.` };
+  }
+}
+
+function toggled({ name, value }: Extract<ChatIntent, { kind: 'toggle' }>, present: PresentSession | undefined): Outcome {
+  const field = TOGGLE_FIELDS[name];
+  if (field === undefined) return { reply: `/${name} is not available: no agent runner is connected.` };
+  const stored = present?.native[field];
+  if (value === undefined) return { reply: `${name}: ${typeof stored === 'string' ? stored : 'default'}` };
+  return { reply: `${name}: ${value}.`, fields: { [field]: value === 'default' || value === 'inherit' ? null : value } };
+}
+
+/** By its key, or by what its messages said. */
+function isGroup(key: string, present: PresentSession | undefined): boolean {
+  const stored = present?.native['chatType'];
+  return [chatTypeOf(key, {}), stored].some((type) => type === 'group' || type === 'channel');
+}

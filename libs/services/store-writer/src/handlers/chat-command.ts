@@ -1,0 +1,97 @@
+/**
+ * A message that is a chat command as a whole: read once, here, beside who sent it, and carried out by
+ * the owner in one mutation. Messages of other sessions, hooks and cron jobs are never commands.
+ */
+import type { DeliverRequest } from '@sessions/contracts';
+import { SessionError, chooseNewModel, commandVerdict, contextTokensFor, modelFor, parseChatCommand, type ChatIntent, type CommandSender, type KnownModel } from '@sessions/domain';
+import type { MutationView } from '@sessions/store';
+import { RESET_REPLIES } from '../decisions/command-replies';
+import { decideCommand, type EntryIntent } from '../decisions/decide-command';
+import type { DeliverAnswer } from '../decisions/decide-deliver';
+import { decideReset, type ResetSessionRequest } from '../decisions/decide-reset';
+import type { NewSession } from '../decisions/new-session';
+import type { Planned } from '../decisions/planned';
+import type { OwnedAgent } from '../owned-agent';
+
+export type Command =
+  /** A new session with a first message; nothing of the message is left when `prompt` is undefined. */
+  | { readonly do: 'reset'; readonly reason: 'new' | 'reset' | 'clear'; readonly model: string | undefined; readonly prompt: string | undefined }
+  | { readonly do: 'entry'; readonly intent: EntryIntent; readonly mayRun: boolean };
+
+/** Origins whose senders are people. */
+const BY_PEOPLE: ReadonlySet<string> = new Set(['channel', 'webchat']);
+
+/** @returns undefined for a message that goes to the model as it is. @throws UNSUPPORTED for the command line's */
+export function commandOf(request: DeliverRequest, text: string, agent: OwnedAgent): Command | undefined {
+  const config = agent.deps.config();
+  const intent = intentOf(request, text, config.session.resetTriggers);
+  if (intent === undefined) return undefined;
+  const verdict = commandVerdict(intent, senderOf(request));
+  if (verdict === 'refuse') throw new SessionError('UNSUPPORTED', 'chat commands are not taken from the command line; use the commands of openclaw sessions');
+  if (verdict === 'text') return undefined;
+  const mayRun = verdict === 'run';
+  if (mayRun && intent.kind === 'clear') return { do: 'reset', reason: 'clear', model: undefined, prompt: undefined };
+  if (mayRun && intent.kind === 'reset') {
+    const { model, prompt } = intent.reason === 'new' ? chooseNewModel(intent.text, knownModels(agent)) : { model: undefined, prompt: intent.text };
+    return { do: 'reset', reason: intent.reason, model, prompt };
+  }
+  // What may not run is looked at no further.
+  return { do: 'entry', intent: intent.kind === 'reset' || intent.kind === 'clear' ? { kind: 'status' } : intent, mayRun };
+}
+
+function intentOf({ route, message, command, interSession, run }: DeliverRequest, text: string, triggers: readonly string[]): ChatIntent | undefined {
+  if (command !== undefined) return parseChatCommand(`/${command.name} ${command.prompt ?? command.arguments}`.trim(), ['/new', '/reset']);
+  const isOfPeople = BY_PEOPLE.has(route?.originKind ?? '') || run?.source === 'agent';
+  if (!isOfPeople || interSession !== undefined || message?.bookkeeping === true || (message?.role !== 'user' && message?.role !== '')) return undefined;
+  return message.attachments.length > 0 ? undefined : parseChatCommand(text, triggers);
+}
+
+/** An operator's client is the owner; a channel's adapter says who its sender is. */
+function senderOf({ route, message, command, run }: DeliverRequest): CommandSender {
+  const isCommandLine = run?.source === 'agent';
+  if (command !== undefined) return { isAuthorised: true, isOwner: command.fromOwner, isCommandLine };
+  const authority = message?.sender?.authority ?? (route?.originKind === 'webchat' ? 'owner' : 'allowed');
+  return { isOwner: authority === 'owner', isAuthorised: authority !== 'other', isCommandLine };
+}
+
+/** The agent's own model first, then what the providers list. */
+function knownModels(agent: OwnedAgent): KnownModel[] {
+  const config = agent.deps.config();
+  const own = modelFor(config, agent.agentId);
+  const listed = Object.entries(config.models.providers).flatMap(([provider, { models }]) => models.map(({ id }) => ({ provider, model: id })));
+  return [...(own?.provider === undefined ? [] : [{ provider: own.provider, model: own.model }]), ...listed];
+}
+
+/** The decision of a command that changes the entry at most. */
+export function planEntryCommand(agent: OwnedAgent, key: string, command: Extract<Command, { do: 'entry' }>, session: NewSession): (view: MutationView) => Planned<DeliverAnswer> {
+  const config = agent.deps.config();
+  const { agentId } = agent;
+  const { intent, mayRun } = command;
+  const request = { agentId, key, intent, mayRun, session, defaultModel: modelFor(config, agentId), contextTokens: contextTokensFor(config, agentId) };
+  return (view) => decideCommand(request, view);
+}
+
+/** The decision of a reset that no message follows. */
+export function decideBareReset(request: ResetSessionRequest & { readonly reason: 'new' | 'reset' | 'clear' }, view: MutationView): Planned<DeliverAnswer> {
+  const { decision, announcements } = decideReset(request, view);
+  const { key, sessionId, previousSessionId } = decision.result;
+  const { reason } = request;
+  return {
+    announcements,
+    decision: {
+      effects: decision.effects,
+      result: {
+        method: 'Deliver',
+        sessionKey: key,
+        sessionId,
+        messageId: null,
+        messageSeq: null,
+        created: previousSessionId === null,
+        reset: previousSessionId === null ? null : { reason, previousSessionId },
+        reply: RESET_REPLIES[reason],
+        ignoredReason: null,
+        deliveryBlocked: false,
+      },
+    },
+  };
+}

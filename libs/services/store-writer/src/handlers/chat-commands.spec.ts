@@ -1,0 +1,113 @@
+/** Chat commands through the whole service: carried out for those who may, in one mutation, with an answer. */
+import { GetEntryRequest, type DeliverRequest } from '@sessions/contracts';
+import { KEY, bench, cleanUpBenches, history, restart, telegram, type Bench } from '../testing/writer-bench';
+
+cleanUpBenches();
+
+const config = {
+  agents: { list: [{ id: 'main', model: 'anthropic/claude-a' }] },
+  models: { providers: { openai: { baseUrl: 'http://127.0.0.1:1', models: [{ id: 'gpt-x' }] } } },
+};
+const entry = async (made: Bench, key = KEY): Promise<Record<string, unknown>> => JSON.parse((await made.client.getEntry(GetEntryRequest.create({ agentId: 'main', by: { $case: 'key', value: key } }))).entryJson.toString('utf8')) as Record<string, unknown>;
+const owner = (text: string, key = KEY): DeliverRequest => telegram(text, { key, authority: 'owner' });
+
+describe('chat commands', () => {
+  it.each([
+    ['/new', 'New session started.', 'new'],
+    ['/RESET', 'Session reset.', 'reset'],
+    ['/clear', 'History cleared.', 'clear'],
+  ])('%s begins a new session and answers', async (text, reply, reason) => {
+    const made = await bench({ config });
+    const first = await made.client.deliver(telegram('before'));
+    await made.client.deliver(telegram('/model openai/gpt-x'));
+    const answer = await made.client.deliver(telegram(text, { messageId: '7' }), { idempotencyKey: 'k' });
+    expect(answer).toMatchObject({ status: 'handled', reply, messageId: undefined, reset: { reason, previousSessionId: first.sessionId } });
+    expect(await entry(made)).toMatchObject({ sessionId: answer.sessionId, lastResetReason: reason, modelOverride: 'gpt-x' });
+    expect((await history(made)).texts).toEqual([]);
+    const again = await made.client.deliver(telegram(text, { messageId: '7' }), { idempotencyKey: 'k' });
+    expect(again).toMatchObject({ status: 'duplicate', reply, sessionId: answer.sessionId });
+    // Still so after a restart: nothing lives in memory.
+    const later = await restart(made, { config });
+    expect((await later.client.deliver(telegram('after'))).sessionId).toBe(answer.sessionId);
+  });
+
+  it('takes the rest of a reset as the first message of the new session, and a model out of it', async () => {
+    const made = await bench({ config });
+    const first = await made.client.deliver(telegram('before'));
+    const second = await made.client.deliver(telegram('/reset tell me more'));
+    expect(second).toMatchObject({ status: 'accepted', messageSeq: 1, reset: { reason: 'reset', previousSessionId: first.sessionId } });
+    expect((await history(made)).texts).toEqual(['tell me more']);
+    const third = await made.client.deliver(telegram('/new openai write a poem'));
+    expect(third).toMatchObject({ status: 'accepted', messageSeq: 1, reset: { reason: 'new', previousSessionId: second.sessionId } });
+    expect((await history(made)).texts).toEqual(['write a poem']);
+    expect(await entry(made)).toMatchObject({ modelOverride: 'gpt-x', providerOverride: 'openai' });
+    expect(await made.client.deliver(telegram('/new openai/gpt-x'))).toMatchObject({ status: 'handled', reply: 'New session started.' });
+  });
+
+  it('begins a session for a key that has none', async () => {
+    const made = await bench({ config });
+    expect(await made.client.deliver(telegram('/new hello there'))).toMatchObject({ status: 'accepted', created: true, messageSeq: 1, reset: undefined });
+    const other = 'agent:main:telegram:direct:9';
+    expect(await made.client.deliver(telegram('/new', { key: other }))).toMatchObject({ status: 'handled', created: true });
+    expect((await history(made)).texts).toEqual(['hello there']);
+  });
+
+  it('heeds resetTriggers instead of /new and /reset', async () => {
+    const made = await bench({ config: { ...config, session: { resetTriggers: ['/fresh'] } } });
+    expect(await made.client.deliver(telegram('/new'))).toMatchObject({ status: 'accepted' });
+    expect(await made.client.deliver(telegram('/fresh'))).toMatchObject({ status: 'handled', reply: 'New session started.' });
+  });
+
+  it('keeps settings on the entry: model, send policy, activation, toggles', async () => {
+    const made = await bench({ config });
+    await made.client.deliver(telegram('hi'));
+    expect((await made.client.deliver(telegram('/model'))).reply).toBe('Model: anthropic/claude-a (default)');
+    await made.client.deliver(telegram('/model openai/gpt-x'));
+    expect((await made.client.deliver(telegram('/model'))).reply).toBe('Model: openai/gpt-x (chosen for this session)');
+    await made.client.deliver(telegram('/think high'));
+    await made.client.deliver(owner('/send off'));
+    expect(await entry(made)).toMatchObject({ modelOverride: 'gpt-x', thinkingLevel: 'high', sendPolicy: 'deny' });
+    expect(await made.client.deliver(telegram('are you there'))).toMatchObject({ status: 'accepted', deliveryBlocked: true });
+    await made.client.deliver(owner('/send: inherit'));
+    await made.client.deliver(telegram('/model default'));
+    const after = await entry(made);
+    expect([after['sendPolicy'], after['modelOverride']]).toEqual([undefined, undefined]);
+    expect((await made.client.deliver(owner('/activation always'))).reply).toBe('/activation works in groups only.');
+    const group = 'agent:main:telegram:group:g';
+    await made.client.deliver(owner('hi', group));
+    await made.client.deliver(owner('/activation always', group));
+    expect(await entry(made, group)).toMatchObject({ groupActivation: 'always' });
+    expect((await history(made)).texts).toEqual(['hi', 'are you there']);
+  });
+
+  it('ignores commands of those who may not give them: only the interaction counts', async () => {
+    const made = await bench({ config });
+    await made.client.deliver(telegram('hi'));
+    const before = await entry(made);
+    for (const request of [telegram('/send off'), telegram('/reset', { authority: 'other' }), telegram('/export-trajectory')]) {
+      expect(await made.client.deliver(request)).toMatchObject({ status: 'ignored', ignoredReason: 'unauthorised_command' });
+    }
+    const { lastInteractionAt, ...after } = await entry(made);
+    expect(after).toEqual(Object.fromEntries(Object.entries(before).filter(([name]) => name !== 'lastInteractionAt')));
+    expect(lastInteractionAt).toBeGreaterThanOrEqual(Number(before['lastInteractionAt']));
+  });
+
+  it('answers what it cannot do yet in a sentence, creates no session for a question, and takes other words as text', async () => {
+    const made = await bench({ config });
+    const status = await made.client.deliver(telegram('/status'));
+    expect(status).toMatchObject({ status: 'handled', created: false, sessionId: undefined });
+    expect(status.reply).toContain('Compactions: 0');
+    for (const text of ['/stop', '/compact', '/context list', '/subagents list', '/queue', '/context nonsense']) {
+      expect(await made.client.deliver(telegram(text))).toMatchObject({ status: 'handled', reply: expect.stringMatching(/\w/) as string });
+    }
+    expect(await made.client.deliver(telegram('/unheard of'))).toMatchObject({ status: 'accepted' });
+    expect(await made.client.deliver({ ...telegram('/status'), interSession: { sourceSessionKey: 'agent:main:main', sourceTool: 'sessions_send', runId: undefined, hops: 1 } })).toMatchObject({ status: 'accepted' });
+  });
+
+  it('refuses an operator\'s send that the policy denies, and keeps nothing', async () => {
+    const made = await bench({ config: { ...config, session: { sendPolicy: { default: 'deny', rules: [] } } } });
+    const operator: DeliverRequest = { ...telegram('hi'), route: { ...telegram('hi').route, originKind: 'webchat', matchedBy: 'explicit', agentId: 'main', sessionKey: KEY } as DeliverRequest['route'] };
+    await expect(made.client.deliver(operator)).rejects.toMatchObject({ reason: 'SEND_DENIED', message: 'send blocked by session policy' });
+    expect(await made.client.deliver(telegram('hi'))).toMatchObject({ status: 'accepted', deliveryBlocked: true });
+  });
+});
