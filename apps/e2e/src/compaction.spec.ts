@@ -88,7 +88,7 @@ it('a worker that dies is replaced; the operation ends once', async () => {
   one.model.answer = () => ({ hangs: 'before' });
   const first = await one.startWorker(60_000);
   const operation = await one.request();
-  await waitUntil(() => one.model.asked.length === 1);
+  await waitUntil('the model is asked', () => (one.model.asked.length === 1 ? true : undefined));
   await first.stop();
   one.model.answer = () => ({ chunks: ['second try'] });
   await one.startWorker(60_000);
@@ -151,8 +151,8 @@ it('a compaction can be called off', async () => {
   await one.append(talk(10, 100));
   one.model.answer = () => ({ hangs: 'before' });
   const operationId = await one.request();
-  await waitUntil(() => one.model.asked.length === 1);
+  await waitUntil('the model is asked', () => (one.model.asked.length === 1 ? true : undefined));
   expect(await one.compaction.cancel({ agentId: 'main', operationId, reason: '' })).toMatchObject({ cancelled: true });
   expect(await one.wait(operationId)).toMatchObject({ ok: false, reason: 'cancelled' });
-  await waitUntil(() => one.model.open === 0);
+  await waitUntil('the request is left', () => (one.model.open === 0 ? true : undefined));
 });

@@ -56,6 +56,7 @@ export async function compactionScene(options: { readonly api?: string; readonly
   const shared = { bus, clock: systemClock, logger, metrics, config: () => config, instance: 'test' };
   const writer = createStoreWriter({ ...shared, places: { stateDir, homeDir: stateDir } });
   const services: Service[] = [writer];
+  const closing: (() => void)[] = [() => metrics.close()];
   await writer.start();
   const caller = 'client:test';
   const store = createClient(bus, StoreServiceService, { caller, subject: (method, request) => subjects.store((request as { agentId: string }).agentId, method) });
@@ -100,7 +101,9 @@ export async function compactionScene(options: { readonly api?: string; readonly
       return activeBranch(lines.map((line, index) => parseTranscriptLine(line, index + 1))).path;
     },
     async startWorker(limitMs) {
-      const worker = createCompactionWorker({ ...shared, timeoutMs: limitMs, retries: RETRIES });
+      const own = createMetrics({ service: 'test' });
+      closing.push(() => own.close());
+      const worker = createCompactionWorker({ ...shared, metrics: own, timeoutMs: limitMs, retries: RETRIES });
       await worker.start();
       services.push(worker);
       return worker;
@@ -111,7 +114,7 @@ export async function compactionScene(options: { readonly api?: string; readonly
         await service.stop();
       }
       await model.close();
-      metrics.close();
+      for (const close of closing) close();
       await bus.close();
       rmSync(stateDir, { recursive: true, force: true });
     },
