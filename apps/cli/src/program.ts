@@ -17,6 +17,8 @@ const load = {
   list: () => module.require('./commands/sessions-list') as typeof import('./commands/sessions-list'),
   history: () => module.require('./commands/sessions-history') as typeof import('./commands/sessions-history'),
   info: () => module.require('./commands/sessions-info') as typeof import('./commands/sessions-info'),
+  compact: () => module.require('./commands/sessions-compact') as typeof import('./commands/sessions-compact'),
+  agent: () => module.require('./commands/agent') as typeof import('./commands/agent'),
   verify: () => module.require('./commands/sessions-verify') as typeof import('./commands/sessions-verify'),
   status: () => module.require('./commands/status') as typeof import('./commands/status'),
   gatewayCall: () => module.require('./commands/gateway-call') as typeof import('./commands/gateway-call'),
@@ -72,6 +74,31 @@ function addSessions(program: Command, io: CliIo, done: Done): void {
 
   const verify = withJson(withAllAgents(withScope(add(sessions, 'verify', HELP.verify)))).option('--repair', 'mend what can be mended; deletes nothing (default: off)');
   verify.action(async () => done(await load.verify().runSessionsVerify(io, inheritFlags(verify))));
+
+  const compact = withJson(
+    withGateway(
+      add(sessions, 'compact <key>', HELP.compact)
+        .option('--max-lines <count>', 'keep so many last lines instead of summarising (default: summarise)')
+        .option('--agent <id>', 'the agent that owns the session; required for the key "global" (default: the key\'s)')
+        .option('--timeout <ms>', 'longest wait for the answer (default: 180000)'),
+    ),
+  );
+  compact.action(async (key: string) => done(await load.compact().runSessionsCompact(io, { ...inheritFlags(compact), key })));
+
+  const agent = withJson(
+    withGateway(
+      add(program, 'agent', HELP.agent)
+        .option('--message <text>', 'what to say (required, no default)')
+        .option('--agent <id>', 'the agent to speak to (default: the configured default agent)')
+        .option('--session-key <key>', 'the session to speak in (default: the main session)')
+        .option('--session-id <id>', 'the same by its id (default: none)')
+        .option('--to <address>', 'the peer whose session it is (default: none)')
+        .option('--thinking <level>', 'how much the model thinks (default: the session\'s)')
+        .option('--local', 'run the turn in this process; not supported (default: off)')
+        .option('--timeout <ms>', 'longest wait for the reply (default: 600000)'),
+    ),
+  );
+  agent.action(async () => done(await load.agent().runAgent(io, agent.opts())));
 
   const status = withJson(add(program, 'status', HELP.status))
     .option('--all', 'every session instead of the newest ten (default: off)')
