@@ -1,7 +1,7 @@
 /** Compactions at their owner: recorded before anybody hears of them, ended once, nothing ever lost by them. */
 import { readFileSync } from 'node:fs';
 import * as path from 'node:path';
-import { AppendRecordsRequest, CompactionJob, FailCompactionRequest, InstallCompactionRequest, ListPendingRequest, RequestCompactionRequest, StoreServiceResetSessionRequest, TruncateTranscriptRequest } from '@sessions/contracts';
+import { AppendRecordsRequest, CompactionJob, FailCompactionRequest, ForkSessionRequest, InstallCompactionRequest, ListPendingRequest, RequestCompactionRequest, StoreServiceResetSessionRequest, StoreServiceRestoreSessionRequest, TruncateTranscriptRequest } from '@sessions/contracts';
 import { activeBranch, contextLines, messageText, parseTranscriptLine } from '@sessions/domain';
 import { KEY, bench, cleanUpBenches, history, restart, sessionsDir, subjects, telegram, transcriptLines, until, type Bench } from '../testing/writer-bench';
 
@@ -126,4 +126,57 @@ it('installs among messages that keep coming, each of them once and behind the c
   expect(compaction?.value['summary']).toBe('what was said');
   const texts = lines.map(({ message }) => message === undefined ? '' : messageText(message));
   expect([...texts].sort()).toEqual(Array.from({ length: 60 }, (_, index) => `n${index}.`).sort());
+});
+
+describe('the checkpoint of a compaction', () => {
+  const checkpointOf = async (made: Bench): Promise<{ sessionId: string; checkpointId: string }> => {
+    const sessionId = await talked(made, 4);
+    const asked = await ask(made);
+    await install(made, asked);
+    await talked(made, 1);
+    await history(made);
+    return { sessionId, checkpointId: String(transcriptLines(made.stateDir, sessionId).find(({ type }) => type === 'compaction')?.['id']) };
+  };
+  const texts = (lines: readonly Record<string, unknown>[]): string[] => lines.flatMap(({ message }) => (message === undefined ? [] : [messageText(message as never)]));
+
+  it('is branched from, as often as wanted, and the session stays as it is', async () => {
+    const made = await bench();
+    const { sessionId, checkpointId } = await checkpointOf(made);
+    const branch = () => made.client.forkSession(ForkSessionRequest.create({ agentId: 'main', sourceKey: KEY, checkpointId }));
+    const [first, second] = [await branch(), await branch()];
+    expect(first).toMatchObject({ forked: true, key: expect.stringMatching(/^agent:main:dashboard:/u) as string });
+    expect(second.key).not.toBe(first.key);
+    expect(JSON.parse(first.entryJson.toString('utf8'))).toMatchObject({ label: 'Checkpoint branch', parentSessionKey: KEY });
+    const copied = transcriptLines(made.stateDir, first.sessionId);
+    expect(copied[0]).toMatchObject({ type: 'session', id: first.sessionId, parentSession: sessionId });
+    expect(texts(copied)).toEqual(['m0', 'm1', 'm2', 'm3']);
+    expect(copied.some(({ type }) => type === 'compaction')).toBe(false);
+    expect((await history(made)).texts).toEqual(['m0', 'm1', 'm2', 'm3', 'm0']);
+  });
+
+  it('is gone back to: a new session id with the branch as it was, the transcript so far an archive that comes back', async () => {
+    const made = await bench();
+    const { sessionId, checkpointId } = await checkpointOf(made);
+    const before = readFileSync(path.join(sessionsDir(made.stateDir), `${sessionId}.jsonl`), 'utf8');
+    const back = await made.client.restoreSession(StoreServiceRestoreSessionRequest.create({ agentId: 'main', key: KEY, checkpointId }));
+    expect(back).toMatchObject({ key: KEY, previousSessionId: sessionId });
+    expect(back.sessionId).not.toBe(sessionId);
+    expect(JSON.parse(back.checkpointJson?.toString('utf8') ?? '')).toMatchObject({ checkpointId });
+    expect((await history(made)).texts).toEqual(['m0', 'm1', 'm2', 'm3']);
+    expect(readFileSync(back.archived[0] ?? '', 'utf8')).toBe(before);
+    expect(made.events.some(({ body }) => body?.$case === 'changed' && body.value.reason === 'checkpoint-restore')).toBe(true);
+    await talked(made, 1);
+    await made.client.restoreSession(StoreServiceRestoreSessionRequest.create({ agentId: 'main', key: KEY }));
+    expect((await history(made)).texts).toEqual(['m0', 'm1', 'm2', 'm3', 'm0']);
+  });
+
+  it('is not found when nobody made it or its records were cut off', async () => {
+    const made = await bench();
+    const { checkpointId } = await checkpointOf(made);
+    const branch = (id: string) => made.client.forkSession(ForkSessionRequest.create({ agentId: 'main', sourceKey: KEY, checkpointId: id }));
+    await expect(branch('nobody')).rejects.toMatchObject({ reason: 'CHECKPOINT_NOT_FOUND', message: 'checkpoint not found: nobody' });
+    await made.client.truncateTranscript(TruncateTranscriptRequest.create({ agentId: 'main', key: KEY, maxLines: 2 }));
+    await expect(branch(checkpointId)).rejects.toMatchObject({ reason: 'CHECKPOINT_NOT_FOUND' });
+    await expect(made.client.restoreSession(StoreServiceRestoreSessionRequest.create({ agentId: 'main', key: KEY, checkpointId }))).rejects.toMatchObject({ reason: 'CHECKPOINT_NOT_FOUND' });
+  });
 });
