@@ -36,6 +36,11 @@ export const HELP = {
     description: 'Shows the stored entry of a session, its files with sizes and counts, and its archives. Takes a session key or a session id.',
     examples: ['openclaw sessions info agent:main:main', 'openclaw sessions info agent:work:main --agent work --json'],
   },
+  tail: {
+    summary: 'show what sessions are doing, line by line',
+    description: 'Shows the newest events of the trajectories of sessions, those that run first, without prompts, arguments or results. Reads the files; needs no gateway.',
+    examples: ['openclaw sessions tail --follow', 'openclaw sessions tail --session-key agent:main:main --tail 20 --json'],
+  },
   compact: {
     summary: 'summarise a session, or cut it to its last lines',
     description: 'Asks the running gateway to summarise a session so that it fits the model\'s window, or, with --max-lines, to keep only its last lines; what is cut stays in an archive. An active run is ended first, if anything will be done.',

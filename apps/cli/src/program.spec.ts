@@ -7,7 +7,7 @@ async function run(...argv: string[]): Promise<{ code: number; stdout: string; s
   return { code, stdout: io.stdout(), stderr: io.stderr() };
 }
 
-const COMMANDS = [[], ['sessions'], ['sessions', 'list'], ['sessions', 'history'], ['sessions', 'info'], ['sessions', 'verify'], ['sessions', 'compact'], ['agent'], ['status'], ['gateway'], ['gateway', 'run'], ['gateway', 'setup-bus'], ['gateway', 'call']];
+const COMMANDS = [[], ['sessions'], ['sessions', 'list'], ['sessions', 'history'], ['sessions', 'info'], ['sessions', 'verify'], ['sessions', 'tail'], ['sessions', 'compact'], ['agent'], ['status'], ['gateway'], ['gateway', 'run'], ['gateway', 'setup-bus'], ['gateway', 'call']];
 
 describe('help', () => {
   it.each(COMMANDS)('of openclaw %s %s shows two examples, and the default of every option', async (...command) => {
@@ -45,6 +45,9 @@ describe('what cannot be understood is refused', () => {
     [['gateway', 'run', '--bind', 'moon'], '--bind must be'],
     [['gateway', 'run', '--bind', 'lan'], 'Refusing to listen on 0.0.0.0 without a token or password'],
     [['gateway', 'run', '--bind', '::'], 'Refusing to listen on ::'],
+    [['sessions', 'tail', '--tail', '-1'], '--tail must be'],
+    [['sessions', 'tail', '--tail', 'x'], '--tail must be'],
+    [['sessions', '--limit', '3', 'tail'], '`sessions tail` does not support the parent `sessions` option --limit.'],
     [['sessions', 'compact'], "missing required argument 'key'"],
     [['sessions', 'compact', 'k', '--bogus'], "unknown option '--bogus'"],
     ...['0', '-1', '1.5', '10x', '1e3', '', ' 5', '+5', '05', '9007199254740993'].flatMap((value): [string[], string][] => [

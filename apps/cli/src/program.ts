@@ -17,6 +17,7 @@ const load = {
   list: () => module.require('./commands/sessions-list') as typeof import('./commands/sessions-list'),
   history: () => module.require('./commands/sessions-history') as typeof import('./commands/sessions-history'),
   info: () => module.require('./commands/sessions-info') as typeof import('./commands/sessions-info'),
+  tail: () => module.require('./commands/sessions-tail') as typeof import('./commands/sessions-tail'),
   compact: () => module.require('./commands/sessions-compact') as typeof import('./commands/sessions-compact'),
   agent: () => module.require('./commands/agent') as typeof import('./commands/agent'),
   verify: () => module.require('./commands/sessions-verify') as typeof import('./commands/sessions-verify'),
@@ -74,6 +75,18 @@ function addSessions(program: Command, io: CliIo, done: Done): void {
 
   const verify = withJson(withAllAgents(withScope(add(sessions, 'verify', HELP.verify)))).option('--repair', 'mend what can be mended; deletes nothing (default: off)');
   verify.action(async () => done(await load.verify().runSessionsVerify(io, inheritFlags(verify))));
+
+  const tail = withJson(
+    withAllAgents(
+      withScope(
+        add(sessions, 'tail', HELP.tail)
+          .option('--session-key <key>', 'the session to show (default: all that run, else the newest)')
+          .option('--tail <count>', 'events of before that are shown first; 0: none (default: 80)')
+          .option('--follow', 'go on with what is appended, until interrupted (default: off)'),
+      ),
+    ),
+  );
+  tail.action(async () => done(await load.tail().runSessionsTail(io, inheritFlags(tail))));
 
   const compact = withJson(
     withGateway(
