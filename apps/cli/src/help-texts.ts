@@ -41,6 +41,11 @@ export const HELP = {
     description: 'Shows the newest events of the trajectories of sessions, those that run first, without prompts, arguments or results. Reads the files; needs no gateway.',
     examples: ['openclaw sessions tail --follow', 'openclaw sessions tail --session-key agent:main:main --tail 20 --json'],
   },
+  exportTrajectory: {
+    summary: 'write a bundle of one session for debugging',
+    description: 'Writes the active branch and the trajectory of a session into <workspace>/.openclaw/trajectory-exports/<name>. Known credentials and places are redacted; prompts and tool results are in it. Reads the files; needs no gateway.',
+    examples: ['openclaw sessions export-trajectory --session-key agent:main:main', 'openclaw sessions export-trajectory --session-key agent:main:main --output bug-123 --json'],
+  },
   compact: {
     summary: 'summarise a session, or cut it to its last lines',
     description: 'Asks the running gateway to summarise a session so that it fits the model\'s window, or, with --max-lines, to keep only its last lines; what is cut stays in an archive. An active run is ended first, if anything will be done.',

@@ -18,6 +18,7 @@ const load = {
   history: () => module.require('./commands/sessions-history') as typeof import('./commands/sessions-history'),
   info: () => module.require('./commands/sessions-info') as typeof import('./commands/sessions-info'),
   tail: () => module.require('./commands/sessions-tail') as typeof import('./commands/sessions-tail'),
+  exportTrajectory: () => module.require('./commands/sessions-export-trajectory') as typeof import('./commands/sessions-export-trajectory'),
   compact: () => module.require('./commands/sessions-compact') as typeof import('./commands/sessions-compact'),
   agent: () => module.require('./commands/agent') as typeof import('./commands/agent'),
   verify: () => module.require('./commands/sessions-verify') as typeof import('./commands/sessions-verify'),
@@ -87,6 +88,17 @@ function addSessions(program: Command, io: CliIo, done: Done): void {
     ),
   );
   tail.action(async () => done(await load.tail().runSessionsTail(io, inheritFlags(tail))));
+
+  const exporting = withJson(
+    withScope(
+      add(sessions, 'export-trajectory', HELP.exportTrajectory)
+        .option('--session-key <key>', 'the session to export (required, no default)')
+        .option('--workspace <path>', 'directory that the export is written into (default: the agent\'s workspace)')
+        .option('--output <name>', 'relative name of the export (default: openclaw-trajectory-<id>-<time>)')
+        .option('--request-json-base64 <text>', 'the same as a JSON object in base64url, instead of flags (default: none)'),
+    ),
+  );
+  exporting.action(async () => done(await load.exportTrajectory().runExportTrajectory(io, inheritFlags(exporting))));
 
   const compact = withJson(
     withGateway(
