@@ -3,7 +3,7 @@
  * child's transcript is written aside and gets its name with its entry, so it is there whole or not at all.
  */
 import { ForkSessionResponse, type ForkSessionRequest } from '@sessions/contracts';
-import { CHARS_PER_TOKEN, FORK_WINDOW_SHARE, SessionError, assertCreatableKey, lookupCandidates, sessionHeaderLine } from '@sessions/domain';
+import { CHARS_PER_TOKEN, FORK_WINDOW_SHARE, assertCreatableKey, lookupCandidates, sessionHeaderLine } from '@sessions/domain';
 import { idempotencyKeyOf, type CallContext } from '@sessions/bus';
 import { readLineFacts, type AgentStore, type BranchLine, type ByteSource, type HeldFiles, type Piece, type StagedTranscript } from '@sessions/store';
 import { decideFork, type ForkAnswer } from '../decisions/decide-fork';
