@@ -14,6 +14,7 @@ const FILE_LINES_MAX = 400;
 
 const NATS = ['nats', '@nats-io/*'];
 const SQLITE = ['better-sqlite3'];
+const MODELS = ['openai', 'openai/*', '@anthropic-ai/*'];
 
 const depConstraints = [
   { sourceTag: 'layer:contracts', onlyDependOnLibsWithTags: [], allowedExternalImports: ['@bufbuild/protobuf'] },
@@ -83,16 +84,20 @@ export default tseslint.config(
   },
   {
     files: ['libs/**/*.ts', 'apps/**/*.ts'],
-    ignores: ['libs/store/**', 'libs/bus/**', 'apps/e2e/**'],
+    ignores: ['libs/store/**', 'libs/bus/**', 'libs/llm/**', 'apps/e2e/**'],
+    rules: { 'no-restricted-imports': ['error', { patterns: reserved([['libs/bus', NATS], ['libs/store', SQLITE], ['libs/llm', MODELS]]) }] },
+  },
+  {
+    files: ['libs/llm/**/*.ts'],
     rules: { 'no-restricted-imports': ['error', { patterns: reserved([['libs/bus', NATS], ['libs/store', SQLITE]]) }] },
   },
   {
     files: ['libs/store/**/*.ts'],
-    rules: { 'no-restricted-imports': ['error', { patterns: reserved([['libs/bus', NATS]]) }] },
+    rules: { 'no-restricted-imports': ['error', { patterns: reserved([['libs/bus', NATS], ['libs/llm', MODELS]]) }] },
   },
   {
     files: ['libs/bus/**/*.ts'],
-    rules: { 'no-restricted-imports': ['error', { patterns: reserved([['libs/store', SQLITE]]) }] },
+    rules: { 'no-restricted-imports': ['error', { patterns: reserved([['libs/store', SQLITE], ['libs/llm', MODELS]]) }] },
   },
   {
     files: ['libs/domain/src/**/*.ts'],

@@ -36,6 +36,26 @@ export const HELP = {
     description: 'Shows the stored entry of a session, its files with sizes and counts, and its archives. Takes a session key or a session id.',
     examples: ['openclaw sessions info agent:main:main', 'openclaw sessions info agent:work:main --agent work --json'],
   },
+  tail: {
+    summary: 'show what sessions are doing, line by line',
+    description: 'Shows the newest events of the trajectories of sessions, those that run first, without prompts, arguments or results. Reads the files; needs no gateway.',
+    examples: ['openclaw sessions tail --follow', 'openclaw sessions tail --session-key agent:main:main --tail 20 --json'],
+  },
+  exportTrajectory: {
+    summary: 'write a bundle of one session for debugging',
+    description: 'Writes the active branch and the trajectory of a session into <workspace>/.openclaw/trajectory-exports/<name>. Known credentials and places are redacted; prompts and tool results are in it. Reads the files; needs no gateway.',
+    examples: ['openclaw sessions export-trajectory --session-key agent:main:main', 'openclaw sessions export-trajectory --session-key agent:main:main --output bug-123 --json'],
+  },
+  compact: {
+    summary: 'summarise a session, or cut it to its last lines',
+    description: 'Asks the running gateway to summarise a session so that it fits the model\'s window, or, with --max-lines, to keep only its last lines; what is cut stays in an archive. An active run is ended first, if anything will be done.',
+    examples: ['openclaw sessions compact agent:main:main', 'openclaw sessions compact agent:main:main --max-lines 200 --json'],
+  },
+  agent: {
+    summary: 'say something to an agent and print its reply',
+    description: 'Sends one message to an agent through the running gateway and prints the reply. Chat commands belong to chats; /compact is "openclaw sessions compact".',
+    examples: ['openclaw agent --message "What is open?"', 'openclaw agent --agent work --session-key agent:work:main --message "Go on" --json'],
+  },
   verify: {
     summary: 'check that the files of a store agree',
     description: 'Compares sessions.json, index, journal, manifest and transcripts. Only reads, unless --repair is given; exit code 1 when something is wrong.',

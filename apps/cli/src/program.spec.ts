@@ -7,7 +7,7 @@ async function run(...argv: string[]): Promise<{ code: number; stdout: string; s
   return { code, stdout: io.stdout(), stderr: io.stderr() };
 }
 
-const COMMANDS = [[], ['sessions'], ['sessions', 'list'], ['sessions', 'history'], ['sessions', 'info'], ['sessions', 'verify'], ['status'], ['gateway'], ['gateway', 'run'], ['gateway', 'setup-bus'], ['gateway', 'call']];
+const COMMANDS = [[], ['sessions'], ['sessions', 'list'], ['sessions', 'history'], ['sessions', 'info'], ['sessions', 'verify'], ['sessions', 'tail'], ['sessions', 'export-trajectory'], ['sessions', 'compact'], ['agent'], ['status'], ['gateway'], ['gateway', 'run'], ['gateway', 'setup-bus'], ['gateway', 'call']];
 
 describe('help', () => {
   it.each(COMMANDS)('of openclaw %s %s shows two examples, and the default of every option', async (...command) => {
@@ -45,6 +45,21 @@ describe('what cannot be understood is refused', () => {
     [['gateway', 'run', '--bind', 'moon'], '--bind must be'],
     [['gateway', 'run', '--bind', 'lan'], 'Refusing to listen on 0.0.0.0 without a token or password'],
     [['gateway', 'run', '--bind', '::'], 'Refusing to listen on ::'],
+    [['sessions', 'tail', '--tail', '-1'], '--tail must be'],
+    [['sessions', 'tail', '--tail', 'x'], '--tail must be'],
+    [['sessions', '--limit', '3', 'tail'], '`sessions tail` does not support the parent `sessions` option --limit.'],
+    [['sessions', 'compact'], "missing required argument 'key'"],
+    [['sessions', 'compact', 'k', '--bogus'], "unknown option '--bogus'"],
+    ...['0', '-1', '1.5', '10x', '1e3', '', ' 5', '+5', '05', '9007199254740993'].flatMap((value): [string[], string][] => [
+      [['sessions', 'compact', 'k', `--max-lines=${value}`], '--max-lines must be a positive integer'],
+      [['sessions', 'compact', 'k', `--timeout=${value}`], '--timeout must be a positive integer'],
+    ]),
+    ...[['--store', 's'], ['--all-agents'], ['--active', '5'], ['--limit', '1'], ['--verbose']].map((options): [string[], string] => [['sessions', ...options, 'compact', 'k'], `\`sessions compact\` does not support the parent \`sessions\` option ${options[0] ?? ''}.`]),
+    [['sessions', 'compact', 'global'], '--agent is required'],
+    [['sessions', 'compact', 'k', '--url', 'ws://127.0.0.1:1'], '--url needs explicit credentials'],
+    ...['/compact', ' /COMPACT ', '/compact keep names', '/compact:now', '/Compact\tx'].map((message): [string[], string] => [['agent', '--message', message], '/compact is a chat command']),
+    [['agent', '--local', '--message', '/compact'], '/compact is a chat command'],
+    [['agent'], '--message is required'],
     [['frobnicate'], "unknown command 'frobnicate'"],
     [['sessions', 'extra', 'words'], 'Too many arguments for this command.'],
     [['sessions', 'verify', '--agent', 'a', '--all-agents'], '--agent and --all-agents cannot be used together'],

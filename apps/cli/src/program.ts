@@ -17,6 +17,10 @@ const load = {
   list: () => module.require('./commands/sessions-list') as typeof import('./commands/sessions-list'),
   history: () => module.require('./commands/sessions-history') as typeof import('./commands/sessions-history'),
   info: () => module.require('./commands/sessions-info') as typeof import('./commands/sessions-info'),
+  tail: () => module.require('./commands/sessions-tail') as typeof import('./commands/sessions-tail'),
+  exportTrajectory: () => module.require('./commands/sessions-export-trajectory') as typeof import('./commands/sessions-export-trajectory'),
+  compact: () => module.require('./commands/sessions-compact') as typeof import('./commands/sessions-compact'),
+  agent: () => module.require('./commands/agent') as typeof import('./commands/agent'),
   verify: () => module.require('./commands/sessions-verify') as typeof import('./commands/sessions-verify'),
   cleanup: () => module.require('./commands/sessions-cleanup') as typeof import('./commands/sessions-cleanup'),
   restore: () => module.require('./commands/sessions-restore') as typeof import('./commands/sessions-restore'),
@@ -96,6 +100,54 @@ function addSessions(program: Command, io: CliIo, done: Done): void {
 
   const remove = withJson(withScope(add(sessions, 'delete <key>', HELP.delete))).option('--yes', 'do not ask (default: ask on a terminal)');
   remove.action(async (key: string) => done(await load.clear().runSessionsDelete(io, { ...inheritFlags(remove), key })));
+
+  const tail = withJson(
+    withAllAgents(
+      withScope(
+        add(sessions, 'tail', HELP.tail)
+          .option('--session-key <key>', 'the session to show (default: all that run, else the newest)')
+          .option('--tail <count>', 'events of before that are shown first; 0: none (default: 80)')
+          .option('--follow', 'go on with what is appended, until interrupted (default: off)'),
+      ),
+    ),
+  );
+  tail.action(async () => done(await load.tail().runSessionsTail(io, inheritFlags(tail))));
+
+  const exporting = withJson(
+    withScope(
+      add(sessions, 'export-trajectory', HELP.exportTrajectory)
+        .option('--session-key <key>', 'the session to export (required, no default)')
+        .option('--workspace <path>', 'directory that the export is written into (default: the agent\'s workspace)')
+        .option('--output <name>', 'relative name of the export (default: openclaw-trajectory-<id>-<time>)')
+        .option('--request-json-base64 <text>', 'the same as a JSON object in base64url, instead of flags (default: none)'),
+    ),
+  );
+  exporting.action(async () => done(await load.exportTrajectory().runExportTrajectory(io, inheritFlags(exporting))));
+
+  const compact = withJson(
+    withGateway(
+      add(sessions, 'compact <key>', HELP.compact)
+        .option('--max-lines <count>', 'keep so many last lines instead of summarising (default: summarise)')
+        .option('--agent <id>', 'the agent that owns the session; required for the key "global" (default: the key\'s)')
+        .option('--timeout <ms>', 'longest wait for the answer (default: 180000)'),
+    ),
+  );
+  compact.action(async (key: string) => done(await load.compact().runSessionsCompact(io, { ...inheritFlags(compact), key })));
+
+  const agent = withJson(
+    withGateway(
+      add(program, 'agent', HELP.agent)
+        .option('--message <text>', 'what to say (required, no default)')
+        .option('--agent <id>', 'the agent to speak to (default: the configured default agent)')
+        .option('--session-key <key>', 'the session to speak in (default: the main session)')
+        .option('--session-id <id>', 'the same by its id (default: none)')
+        .option('--to <address>', 'the peer whose session it is (default: none)')
+        .option('--thinking <level>', 'how much the model thinks (default: the session\'s)')
+        .option('--local', 'run the turn in this process; not supported (default: off)')
+        .option('--timeout <ms>', 'longest wait for the reply (default: 600000)'),
+    ),
+  );
+  agent.action(async () => done(await load.agent().runAgent(io, agent.opts())));
 
   const status = withJson(add(program, 'status', HELP.status))
     .option('--all', 'every session instead of the newest ten (default: off)')

@@ -126,6 +126,8 @@ export { planTruncation, rewriteLine } from './compaction/plan-truncation';
 export type { KeptLine, LineRewrite, TruncationPlan } from './compaction/plan-truncation';
 export { INTERRUPTED_RESULT_TEXT, assembleContext, contextProblems, missingResults } from './compaction/assemble-context';
 export type { ContextMessage } from './compaction/assemble-context';
+export { boundedContext, leftOutNotice } from './compaction/bounded-context';
+export type { BoundedContext } from './compaction/bounded-context';
 export { pruneContext } from './compaction/prune-context';
 export type { PruneRequest, PrunedContext, PruningSettings } from './compaction/prune-context';
 

@@ -1,7 +1,7 @@
 /** What can be brought back, from the archive manifest and the names on disk: read only, an owner may live beside it. */
 import { nativeBindingPath } from './native-binding';
 import type { StoreChoice } from './select-stores';
-import { lookupCandidates } from '@sessions/domain';
+import { storedSpellings } from '@sessions/domain';
 import { openFactsReader } from '@sessions/store';
 import { existsSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
@@ -25,7 +25,7 @@ export interface KnownArchive {
 export async function listArchives({ agentId, path }: StoreChoice, key: string | undefined, nowMs: number): Promise<KnownArchive[]> {
   if (!existsSync(dirname(path))) return [];
   const { files } = await openFactsReader({ agentId, sessionsFile: path, nativeBinding: nativeBindingPath(), nowMs: () => nowMs });
-  const { archives } = await files.archives({ limit: ARCHIVES_MAX, ...(key === undefined ? {} : { keys: new Set(lookupCandidates(key)) }) });
+  const { archives } = await files.archives({ limit: ARCHIVES_MAX, ...(key === undefined ? {} : { keys: new Set(storedSpellings(key)) }) });
   const listed = archives.map(({ key: of, sessionId, reason, atMs, main, isThere }): KnownArchive => ({ key: of, sessionId, reason, atMs, file: main?.to ?? '', bytes: main?.bytes ?? null, restorable: isThere }));
   if (key !== undefined) return listed;
   const known = new Set(archives.flatMap((archive) => archive.files.map(({ to }) => to)));

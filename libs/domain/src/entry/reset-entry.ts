@@ -13,7 +13,7 @@ export type ResetReason = 'new' | 'reset' | 'clear' | 'daily' | 'idle' | 'cron-r
 
 /** Members that only told of the transcript before. Costs stay in the usage ledger. */
 const OF_RUNS = ['status', 'startedAt', 'endedAt', 'runtimeMs', 'estimatedCostUsd', 'skillsSnapshot', 'systemPromptReport', 'contextBudgetStatus', 'cacheRead', 'cacheWrite'];
-const OF_COMPACTION = ['lastCompactionAt', 'memoryFlushAt', 'memoryFlushCompactionCount', 'memoryFlushContextHash', 'memoryFlushFailureCount', 'memoryFlushLastFailedAt', 'memoryFlushLastFailureError'];
+const OF_COMPACTION = ['pendingCompaction', 'compactionAttempt', 'lastCompactionAt', 'memoryFlushAt', 'memoryFlushCompactionCount', 'memoryFlushContextHash', 'memoryFlushFailureCount', 'memoryFlushLastFailedAt', 'memoryFlushLastFailureError'];
 /** Bindings to sessions that a runtime of its own keeps. */
 const OF_RUNTIMES = ['acp', 'cliSessionIds', 'cliSessionBindings', 'claudeCliSessionId'];
 

@@ -15,6 +15,7 @@ import { FilesMoved } from './decisions/session-files';
 import type { Planned } from './decisions/planned';
 import type { LiveFeed } from './live-feed';
 import type { Holding, OpenStores } from './open-stores';
+import type { PendingCompactions } from './pending-compactions';
 import type { EventPublisher } from './publish-events';
 
 /** How long an answer to a channel's own message id is kept: channels repeat a message for days. */
@@ -24,6 +25,7 @@ export const KEEP_CHANNEL_RESULT_MS = 7 * 24 * 60 * 60_000;
 export interface OpenAgentStore extends Holding {
   readonly store: AgentStore;
   readonly events: EventPublisher;
+  readonly compactions: PendingCompactions;
   /** Last mutation that was acknowledged. */
   seq: number;
 }
@@ -92,8 +94,8 @@ export class OwnedAgent {
    * Makes one decision durable, then publishes what it announced, in the order of decisions.
    * @param after with the outcome, while the store is still open.
    */
-  mutate<T extends JsonValue & { readonly method: string }, R>(request: MutationRequest<T>, after: (outcome: MutationOutcome<T>, store: AgentStore) => Promise<R>): Promise<R> {
-    return this.use(async (open) => after(await commit(open, request), open.store));
+  mutate<T extends JsonValue & { readonly method: string }, R>(request: MutationRequest<T>, after: (outcome: MutationOutcome<T>, store: AgentStore, open: OpenAgentStore) => Promise<R>): Promise<R> {
+    return this.use(async (open) => after(await commit(open, request), open.store, open));
   }
 
   /**

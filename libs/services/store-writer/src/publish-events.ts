@@ -41,6 +41,16 @@ export type Announcement =
       readonly previousSessionId?: string;
     }
   | {
+      readonly kind: 'operation';
+      readonly key: string;
+      readonly sessionId: string;
+      readonly operationId: string;
+      readonly phase: 'start' | 'end';
+      /** Only at the end. */
+      readonly completed?: boolean;
+      readonly reason?: string;
+    }
+  | {
       readonly kind: 'store';
       /** `owner`, `damage`, `repaired`, `touched`. */
       readonly storeKind: string;
@@ -118,8 +128,13 @@ export class EventPublisher {
       const factsJson = Buffer.from(JSON.stringify(announcement.facts));
       return Event.create({ ...head, seq: this.#seqs.next(''), body: { $case: 'store', value: { kind: announcement.storeKind, factsJson } } });
     }
-    const { key, sessionId, row } = announcement;
+    const { key, sessionId } = announcement;
     const keyed = { ...head, sessionKey: key === '' ? undefined : key, sessionId, seq: this.#seqs.next(key) };
+    if (announcement.kind === 'operation') {
+      const { operationId, phase, completed, reason } = announcement;
+      return Event.create({ ...keyed, body: { $case: 'operation', value: { operationId, operation: 'compact', phase, completed, reason } } });
+    }
+    const { row } = announcement;
     const encodedRow = row === undefined ? undefined : Buffer.from(row);
     if (announcement.kind === 'changed') {
       const value = { reason: announcement.reason, phase: undefined, runId: undefined, encodedRow, previousSessionId: announcement.previousSessionId };

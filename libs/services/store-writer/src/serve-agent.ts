@@ -7,10 +7,12 @@ import { appendRecords } from './handlers/append-records';
 import { createSession } from './handlers/create-session';
 import { deleteSession } from './handlers/delete-session';
 import { deliver } from './handlers/deliver';
+import { failCompaction, installCompaction } from './handlers/end-compaction';
 import { forkSession } from './handlers/fork-session';
 import { getEntry } from './handlers/get-entry';
 import { listArchives } from './handlers/list-archives';
 import { listEntries } from './handlers/list-entries';
+import { listPending } from './handlers/list-pending';
 import { patchEntry } from './handlers/patch-entry';
 import { preview } from './handlers/preview';
 import { putChunk } from './handlers/put-chunk';
@@ -18,6 +20,7 @@ import { readBranch } from './handlers/read-branch';
 import { readFacts } from './handlers/read-facts';
 import { readHistory } from './handlers/read-history';
 import { repair } from './handlers/repair';
+import { requestCompaction } from './handlers/request-compaction';
 import { resetSession } from './handlers/reset-session';
 import { resolveKey } from './handlers/resolve-key';
 import { restoreSession } from './handlers/restore-session';
@@ -81,6 +84,7 @@ export function createAgentHandlers({ agent, uploads, metrics, checks }: AgentSe
       assertAgent(agent, request.agentId);
       yield* readFacts(agent, request, context);
     },
+    listPending: unary('ListPending', (request) => listPending(agent, request)),
     listArchives: unary('ListArchives', (request) => listArchives(agent, request)),
     verify: async function* (request, context) {
       assertOwner();
@@ -97,6 +101,9 @@ export function createAgentHandlers({ agent, uploads, metrics, checks }: AgentSe
     restoreSession: unary('RestoreSession', (request, context) => restoreSession(agent, request, context)),
     forkSession: unary('ForkSession', (request, context) => forkSession(agent, request, context)),
     truncateTranscript: unary('TruncateTranscript', (request, context) => truncateTranscript(agent, request, context)),
+    requestCompaction: unary('RequestCompaction', (request, context) => requestCompaction(agent, request, context)),
+    installCompaction: unary('InstallCompaction', (request, context) => installCompaction(agent, request, context)),
+    failCompaction: unary('FailCompaction', (request, context) => failCompaction(agent, request, context)),
     applyMaintenance: unary('ApplyMaintenance', (request, context) => applyMaintenance(agent, request, context)),
     putChunk: unary('PutChunk', (request) => putChunk(agent, uploads, request)),
   };

@@ -155,7 +155,7 @@ describe('ownership', () => {
 
   it('names methods that it does not have', async () => {
     const made = await bench();
-    await expect(made.client.failCompaction({ agentId: 'main', operationId: 'o', reason: 'test', usage: [] })).rejects.toMatchObject({ reason: 'UNSUPPORTED' });
+    await expect(made.client.recordUsage({ agentId: 'main', key: KEY, runId: 'r', usage: undefined })).rejects.toMatchObject({ reason: 'UNSUPPORTED' });
   });
 
   it('refuses a request that names another agent than its subject', async () => {

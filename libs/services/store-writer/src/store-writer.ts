@@ -3,7 +3,7 @@
  * agents it serves, opens their stores on demand, and tells the bus what changed.
  */
 import { DEFAULT_TIMING, createSubjects, type Bus, type BusTiming } from '@sessions/bus';
-import { SessionError, configuredAgents, type AgentId, type Places, type SessionConfig } from '@sessions/domain';
+import { SessionError, agentSettings, configuredAgents, type AgentId, type Places, type SessionConfig } from '@sessions/domain';
 import type { Clock, Logger, Metrics, Service } from '@sessions/host';
 import { openStore, type OpenStoreOptions, type StoreNotice } from '@sessions/store';
 import * as path from 'node:path';
@@ -13,6 +13,7 @@ import { OpenStores } from './open-stores';
 import { OwnedAgent, type OpenAgentStore } from './owned-agent';
 import { LeasedOwnership, type LeasedOwnershipDeps } from './leased/leased-ownership';
 import { Ownership, type OwnershipDeps } from './ownership';
+import { PendingCompactions } from './pending-compactions';
 import { EventPublisher } from './publish-events';
 import { createAgentHandlers } from './serve-agent';
 import { sessionsFileOf } from './store-places';
@@ -45,6 +46,8 @@ export interface StoreWriterDeps {
   readonly idleCloseMs?: number;
   /** Spans of leases, with `split`; default: those of the contract. The bus must run with the same. */
   readonly leaseTiming?: Pick<BusTiming, 'leaseTtlMs' | 'leaseRenewMs' | 'leaseTrustMs'>;
+  /** How often overdue compactions are told again. Milliseconds, default TELL_AGAIN_MS. */
+  readonly tellAgainMs?: number;
   /** Default: the engine's. */
   readonly openStore?: typeof openStore;
 }
@@ -88,15 +91,20 @@ export function createStoreWriter(deps: StoreWriterDeps): Service {
       events.publish({ kind: 'store', storeKind: 'owner', facts: { epoch: store.epoch, owner } });
       reports.publishTo(events);
       openGauge.inc();
+      const timeoutMs = (): number => agentSettings(config(), agentId as AgentId).compaction.timeoutSeconds * 1000;
+      const compactions = new PendingCompactions({ bus, subjects, agentId, clock, logger, timeoutMs, ...(deps.tellAgainMs === undefined ? {} : { tellAgainMs: deps.tellAgainMs }) });
+      compactions.find(store);
       return {
         store,
         events,
+        compactions,
         seq: (await store.info()).seq,
         get failure() {
           return store.failure;
         },
         close() {
           openGauge.dec();
+          compactions.close();
           return store.close();
         },
       };

@@ -7,6 +7,7 @@ import { storeLayout, type StoreLayout } from '../files/layout';
 import { openInside } from '../files/safe-path';
 import { placeAppends } from '../recovery';
 import type { ByteSource } from '../transcript/byte-source';
+import { findBranch, type BranchLine } from '../transcript/read-branch';
 import { readHistoryPage, type HistoryPage, type HistoryPageOptions, type HistoryPosition } from '../transcript/read-history';
 import { scanTranscript, type TranscriptScan } from '../transcript/scan-transcript';
 import { isClosedInOrder, journalOverlay, openIndexIfReadable, type ReaderOptions } from './store-reader';
@@ -30,6 +31,10 @@ export interface OfflineTranscript {
   readonly messages: number | undefined;
   /** Reads no more than the page needs, unless `beforeSeq` is given where nobody has counted. */
   page(query: OfflineHistoryQuery): Promise<HistoryPage>;
+  /** The active branch, root first: places of its lines, not the lines. Reads all of it. */
+  branch(): Promise<{ readonly leafId: string | null; readonly lines: readonly BranchLine[] }>;
+  /** Text of one line, without its newline. */
+  text(line: BranchLine): Promise<string>;
   /** Reads all of it. */
   scan(): Promise<TranscriptScan>;
   close(): Promise<void>;
@@ -68,6 +73,12 @@ export async function openOfflineTranscript(options: ReaderOptions, file: string
     messages,
     page: ({ position, ...query }) => readHistoryPage(source, { ...(position ?? { endOffset: end, ...(messages !== undefined && { totalMessages: messages }) }), ...query }),
     scan: () => scanTranscript(source),
+    async branch() {
+      const { leafId, kind } = await scanTranscript(source);
+      const { lines } = await findBranch(source, { endOffset: end, tipId: leafId, kind: kind === 'simple' ? 'simple' : 'native' });
+      return { leafId, lines };
+    },
+    text: (line) => textAt(source, line),
     close: async () => handle?.close(),
   };
 }
@@ -87,6 +98,16 @@ async function knownOf(layout: StoreLayout, file: string, nativeBinding: string 
   } finally {
     index?.close();
   }
+}
+
+async function textAt(source: ByteSource, { offset, bytes }: BranchLine): Promise<string> {
+  const line = Buffer.alloc(Math.max(0, bytes - 1));
+  for (let done = 0; done < line.length; ) {
+    const { bytesRead } = await source.read(line, done, line.length - done, offset + done);
+    if (bytesRead === 0) break;
+    done += bytesRead;
+  }
+  return line.toString('utf8');
 }
 
 /** The file with `pieces` in their places, as one. */

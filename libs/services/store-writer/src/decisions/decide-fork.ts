@@ -13,6 +13,8 @@ export interface ForkSessionRequest {
   readonly sourceSessionId: string | null;
   readonly targetKey: string;
   readonly fields: FieldPatch;
+  /** Where the caller gives none. Others may have the same: it names a kind of session, not one. */
+  readonly label?: string;
   readonly session: NewSession;
   /** Undefined: the child starts empty, for this reason. */
   readonly staged: StagedTranscript | undefined;
@@ -30,7 +32,7 @@ export function decideFork(request: ForkSessionRequest, view: MutationView): Pla
   if (source.sessionId !== request.sourceSessionId) throw new SessionError('ENTRY_CHANGED', 'the session was reset while it was forked');
   if (findSession(view, key) !== undefined) throw new SessionError('ENTRY_CHANGED', 'the key of the fork has a session already', { facts: { keyLength: key.length } });
   const { sessionId } = session;
-  const given = fieldChange(request.fields, { key, present: {}, view }).set;
+  const given = { ...(request.label === undefined ? {} : { label: request.label }), ...fieldChange(request.fields, { key, present: {}, view }).set };
   const child = forkEntry(source.native, { parentKey: source.key, sessionId, sessionFile: newTranscriptFile(session), nowMs: view.nowMs, given });
   const { sessionId: _, sessionFile: __, updatedAt: ___, ...others } = child;
   const members: JsonObject = session.storeFormat === 'native' ? child : newEntryMembers(session, view.nowMs, others);

@@ -3,7 +3,7 @@
  * child's transcript is written aside and gets its name with its entry, so it is there whole or not at all.
  */
 import { ForkSessionResponse, type ForkSessionRequest } from '@sessions/contracts';
-import { CHARS_PER_TOKEN, FORK_WINDOW_SHARE, SessionError, assertCreatableKey, storedSpellings, sessionHeaderLine } from '@sessions/domain';
+import { CHARS_PER_TOKEN, FORK_WINDOW_SHARE, assertCreatableKey, storedSpellings, sessionHeaderLine } from '@sessions/domain';
 import { idempotencyKeyOf, type CallContext } from '@sessions/bus';
 import { readLineFacts, type AgentStore, type BranchLine, type ByteSource, type HeldFiles, type Piece, type StagedTranscript } from '@sessions/store';
 import { decideFork, type ForkAnswer } from '../decisions/decide-fork';
@@ -11,6 +11,7 @@ import { readFieldChanges } from '../decisions/field-patch';
 import { newTranscriptFile, type NewSession } from '../decisions/new-session';
 import { uuidV7 } from '../new-ids';
 import type { OwnedAgent } from '../owned-agent';
+import { checkpointSource } from './checkpoint-source';
 import { goneSince } from './gone-since';
 import { answeredEntry } from './entry-json';
 import { newSessionOf } from './new-session-of';
@@ -19,22 +20,23 @@ import { requestHash } from './request-hash';
 import { textOf } from './transcript-lines';
 import { entryOfKey } from './stored-session';
 
+/** Label of a session that begins at a checkpoint. */
+export const CHECKPOINT_LABEL = 'Checkpoint branch';
 
-/** @throws SESSION_NOT_FOUND, ENTRY_CHANGED, KEY_INVALID, LABEL_IN_USE, VALIDATION, IDEMPOTENCY_MISMATCH; UNSUPPORTED for checkpoints */
+/** @throws SESSION_NOT_FOUND, ENTRY_CHANGED, KEY_INVALID, LABEL_IN_USE, VALIDATION, IDEMPOTENCY_MISMATCH, CHECKPOINT_NOT_FOUND */
 export async function forkSession(agent: OwnedAgent, request: ForkSessionRequest, context: CallContext): Promise<ForkSessionResponse> {
   const { sourceKey, checkpointId, contextTokens } = request;
-  if (checkpointId !== undefined) throw new SessionError('UNSUPPORTED', 'a fork begins at the active branch here: leave the checkpoint out');
   const targetKey = request.targetKey ?? `agent:${agent.agentId}:dashboard:${uuidV7(agent.deps.clock.nowMs())}`;
   assertCreatableKey(targetKey);
   const fields = readFieldChanges(request.fields);
   const session = newSessionOf(agent, targetKey);
-  const contentHash = requestHash('ForkSession', [sourceKey, request.targetKey ?? '', fields, contextTokens ?? 0]);
+  const contentHash = requestHash('ForkSession', [sourceKey, request.targetKey ?? '', fields, contextTokens ?? 0, ...(checkpointId === undefined ? [] : [checkpointId])]);
   return agent.mutateHeld<ForkAnswer, ForkSessionResponse>(
     {
       files: () => Promise.resolve([{ file: newTranscriptFile(session), kind: 'reset' as const }]),
       request: async (held, store) => {
-        const copied = await copyBranch(store, held, { sourceKey, targetKey, session, contextTokens, nowMs: agent.deps.clock.nowMs() });
-        const asked = { agentId: agent.agentId, sourceKey, targetKey, fields, session, held, ...copied };
+        const copied = await copyBranch(store, held, { sourceKey, targetKey, session, contextTokens, checkpointId, nowMs: agent.deps.clock.nowMs() });
+        const asked = { agentId: agent.agentId, sourceKey, targetKey, fields, session, held, ...(checkpointId === undefined ? {} : { label: CHECKPOINT_LABEL }), ...copied };
         return { method: 'ForkSession', context, contentHash, plan: (view) => decideFork(asked, view) };
       },
     },
@@ -60,6 +62,8 @@ interface Copying {
   readonly targetKey: string;
   readonly session: NewSession;
   readonly contextTokens: number | undefined;
+  /** Begin where the source was before this compaction. */
+  readonly checkpointId: string | undefined;
   readonly nowMs: number;
 }
 
@@ -69,23 +73,44 @@ interface Copied {
   readonly refusal: string | undefined;
 }
 
-async function copyBranch(store: AgentStore, held: HeldFiles, { sourceKey, targetKey, session, contextTokens, nowMs }: Copying): Promise<Copied> {
+async function copyBranch(store: AgentStore, held: HeldFiles, { sourceKey, targetKey, session, contextTokens, checkpointId, nowMs }: Copying): Promise<Copied> {
   const source = await entryOfKey(store, sourceKey);
   if (source === undefined || source.file === null) return { sourceSessionId: source?.sessionId ?? null, staged: undefined, refusal: 'parent_empty' };
   const refused = (refusal: string): Copied => ({ sourceSessionId: source.sessionId, staged: undefined, refusal });
-  const branch = await branchOf(store, source, undefined);
+  const checkpoint = checkpointId === undefined ? undefined : await checkpointSource(store, source, checkpointId);
+  const from = { file: checkpoint?.file ?? source.file, tail: checkpoint === undefined || checkpoint.file === source.file ? source.tail : undefined };
+  const tipId = checkpoint?.tipId;
+  const branch = await branchOf(store, from, tipId);
   if (branch === undefined || branch.lines.length === 0) return refused('parent_empty');
   const bytesMax = contextTokens === undefined ? undefined : contextTokens * FORK_WINDOW_SHARE * CHARS_PER_TOKEN;
-  if (bytesMax !== undefined && (await store.files.readTranscript(source.file, (from) => isContextLarger(from, branch.lines, bytesMax))) === true) return refused('parent_too_large');
+  if (bytesMax !== undefined && (await store.files.readTranscript(from.file, (bytes) => isContextLarger(bytes, branch.lines, bytesMax))) === true) return refused('parent_too_large');
+  const staged = await stageBranch(store, held, { targetKey, session, nowMs, parentSessionId: source.sessionId, source: from, tipId });
+  return staged === undefined ? refused('parent_empty') : { sourceSessionId: source.sessionId, staged, refusal: undefined };
+}
+
+export interface BranchCopy {
+  readonly targetKey: string;
+  readonly session: NewSession;
+  readonly nowMs: number;
+  /** For the header of the copy. */
+  readonly parentSessionId: string | null;
+  readonly source: Parameters<typeof branchOf>[1];
+  /** Undefined: the active leaf. */
+  readonly tipId: string | undefined;
+}
+
+/** The complete turns of a branch under a header of their own; undefined: there are none. */
+export async function stageBranch(store: AgentStore, held: HeldFiles, { targetKey, session, nowMs, parentSessionId, source, tipId }: BranchCopy): Promise<StagedTranscript | undefined> {
+  const branch = await branchOf(store, source, tipId);
+  if (branch === undefined) return undefined;
   const header = sessionHeaderLine({ sessionId: session.sessionId, nowMs, cwd: session.cwd, sessionKey: targetKey });
-  const withParent = `${header.slice(0, -1)},"parentSession":${JSON.stringify(source.sessionId)}}`;
+  const withParent = `${header.slice(0, -1)},"parentSession":${JSON.stringify(parentSessionId)}}`;
   // The tutorial's format knows no header.
   const begin: Piece[] = source.tail?.kind === 'simple' ? [] : [{ text: `${withParent}\n` }];
-  const staged = await store.files.readTranscript(source.file, async (from) => {
+  return store.files.readTranscript(source.file ?? '', async (from) => {
     const lines = await completeTurns(from, branch.lines);
     return lines.length === 0 ? undefined : held.stage([...begin, ...lines.map((line): Piece => ({ source: from, ...line }))]);
   });
-  return staged === undefined ? refused('parent_empty') : { sourceSessionId: source.sessionId, staged, refusal: undefined };
 }
 
 /** Whether what a model sees of the branch, from the newest summary's first kept line on, is more than that; reads no further. */

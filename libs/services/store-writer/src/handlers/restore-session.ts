@@ -8,16 +8,17 @@ import type { OwnedAgent } from '../owned-agent';
 import { chooseArchive } from './choose-archive';
 import { goneSince } from './gone-since';
 import { answeredEntry } from './entry-json';
+import { restoreCheckpoint } from './restore-checkpoint';
 import { requestHash } from './request-hash';
 import { actorOf, holdsOf, pathsOf } from './session-holds';
 import { stageUndo } from './stage-undo';
 import { entryOfKey } from './stored-session';
 
-/** @throws ARCHIVE_NOT_FOUND, DAMAGED, ENTRY_CHANGED, STRUCTURE_REFUSED, SESSION_LOCKED, IDEMPOTENCY_MISMATCH; UNSUPPORTED for checkpoints */
+/** @throws ARCHIVE_NOT_FOUND, DAMAGED, ENTRY_CHANGED, STRUCTURE_REFUSED, SESSION_LOCKED, IDEMPOTENCY_MISMATCH */
 export async function restoreSession(agent: OwnedAgent, request: StoreServiceRestoreSessionRequest, context: CallContext): Promise<StoreServiceRestoreSessionResponse> {
   const { key, archive: named, checkpointId, dryRun } = request;
-  if (checkpointId !== undefined) throw new SessionError('UNSUPPORTED', 'compaction checkpoints are not restored here: name an archive');
   if (!(await agent.hasStore())) throw new SessionError('ARCHIVE_NOT_FOUND', `No archive found: ${key}`);
+  if (checkpointId !== undefined) return restoreCheckpoint(agent, request, checkpointId, context);
   if (dryRun) return agent.use(async ({ store, seq }) => preview(store, seq, key, await choose(store, key, named)));
   let archive: ChosenArchive | undefined;
   const asked = { agentId: agent.agentId, key, actor: actorOf(context) };

@@ -19,7 +19,7 @@ interface FileTotals {
 export function storeInfo(agent: OwnedAgent, _request: StoreInfoRequest): Promise<StoreInfoResponse> {
   const { owner, clock } = agent.deps;
   return agent.read(
-    async (store) => {
+    async (store, { compactions }) => {
       const info = await store.info();
       const files = await countFiles(store.layout.dir);
       return StoreInfoResponse.create({
@@ -38,6 +38,7 @@ export function storeInfo(agent: OwnedAgent, _request: StoreInfoRequest): Promis
         checkpointAtMs: info.checkpointAgeMs > 0 ? clock.nowMs() - info.checkpointAgeMs : undefined,
         damage: info.notices.filter((notice) => notice.kind === 'damage').map(toFinding),
         owner,
+        pendingCompactions: compactions.list().length,
         writeRefusal: info.writable ? undefined : 'STORE_UNREADABLE',
       });
     },

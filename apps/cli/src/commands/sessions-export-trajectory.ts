@@ -1,0 +1,103 @@
+/** `openclaw sessions export-trajectory`: a bundle of one session's branch and trajectory inside its workspace, without a gateway. */
+import { loadCliContext } from '../cli-context';
+import type { CliContext } from '../cli-context';
+import { EXIT } from '../cli-io';
+import type { CliIo, ExitCode } from '../cli-io';
+import { openContainedOutput } from '../offline/contained-output';
+import { writeBundle } from '../offline/export-bundle';
+import type { Bundle } from '../offline/export-bundle';
+import { findSession } from '../offline/find-session';
+import type { FoundSession } from '../offline/find-session';
+import { readerOptions } from '../offline/read-store';
+import { createRedaction } from '../offline/redact';
+import { trajectoryPath } from '../offline/trajectory-file';
+import { keyText } from '../render/key-text';
+import { visibleText } from '../render/visible-text';
+import { SessionError, agentSettings, isJsonObject } from '@sessions/domain';
+import { resolvePath } from '@sessions/host';
+import { openOfflineTranscript } from '@sessions/store';
+import { dirname, join, resolve } from 'node:path';
+
+const FOLDERS = ['.openclaw', 'trajectory-exports'];
+const REQUEST_CHARS_MAX = 64 * 1024;
+
+export interface ExportFlags {
+  readonly sessionKey?: string | undefined;
+  readonly workspace?: string | undefined;
+  readonly output?: string | undefined;
+  readonly agent?: string | undefined;
+  readonly store?: string | undefined;
+  readonly requestJsonBase64?: string | undefined;
+  readonly json?: boolean | undefined;
+}
+
+/** @throws VALIDATION, SESSION_NOT_FOUND, TOO_LARGE; nothing is left behind then */
+export async function runExportTrajectory(io: CliIo, given: ExportFlags): Promise<ExitCode> {
+  const flags = { ...given, ...requestOf(given.requestJsonBase64) };
+  const { sessionKey } = flags;
+  if (sessionKey === undefined || sessionKey === '') throw new SessionError('VALIDATION', '--session-key is required.', { facts: { option: '--session-key' } });
+  const context = loadCliContext(io);
+  const found = await findSession(context, flags, sessionKey);
+  const id = found.entry['sessionId'] ?? found.entry['uuid'];
+  const transcript = found.file === null ? undefined : await openOfflineTranscript(readerOptions(found.store), found.file);
+  if (transcript === undefined || typeof id !== 'string') throw new SessionError('SESSION_NOT_FOUND', `Session ${keyText(found.key)} has no transcript to export.`);
+  try {
+    const workspace = workspaceOf(context, found, flags.workspace);
+    const name = flags.output ?? `openclaw-trajectory-${id.slice(0, 8)}-${new Date(io.nowMs()).toISOString().slice(0, 19).replaceAll(':', '-')}`;
+    const output = openContainedOutput(workspace, FOLDERS, name);
+    const { auth } = context.config.gateway;
+    try {
+      const bundle = await writeBundle({
+        sessionId: id,
+        sessionKey: found.key,
+        transcript,
+        runtimePath: trajectoryPath({ directory: dirname(found.store.path), sessionId: id, file: found.file }),
+        directory: output.draft,
+        redaction: createRedaction({ workspace, ...context.places }, [auth.token, auth.password, ...Object.values(context.config.models.providers).map(({ apiKey }) => apiKey)]),
+        nowMs: io.nowMs(),
+        onProgress: (events) => {
+          if (flags.json !== true && io.columns() !== undefined) io.err(`${String(events)} events\n`);
+        },
+      });
+      output.finish();
+      report(io, flags.json === true, { bundle, sessionId: id, sessionKey: found.key, outputDir: output.path, displayPath: join(...FOLDERS, name) });
+      return EXIT.ok;
+    } catch (error) {
+      output.abandon();
+      throw error;
+    }
+  } finally {
+    await transcript.close();
+  }
+}
+
+function report(io: CliIo, json: boolean, { bundle, ...where }: { readonly bundle: Bundle; readonly sessionId: string; readonly sessionKey: string; readonly outputDir: string; readonly displayPath: string }): void {
+  if (json) return io.out(`${JSON.stringify({ ok: true, outputDir: where.outputDir, displayPath: where.displayPath, sessionId: where.sessionId, sessionKey: where.sessionKey, ...bundle }, null, 2)}\n`);
+  const lines = [
+    `Exported session ${keyText(where.sessionKey)} (${where.sessionId})`,
+    `Directory: ${where.outputDir}`,
+    `Events: ${String(bundle.eventCount)} (${String(bundle.runtimeEventCount)} of the runtime, ${String(bundle.transcriptEventCount)} of the transcript)`,
+    `Files: ${bundle.files.join(', ')}`,
+    'The bundle holds prompts and tool results; known credentials and places are redacted. Look before you share it.',
+  ];
+  io.out(lines.map((line) => `${visibleText(line)}\n`).join(''));
+}
+
+function workspaceOf({ config, places, cwd }: CliContext, { store }: FoundSession, given: string | undefined): string {
+  const chosen = given ?? agentSettings(config, store.agentId).workspace ?? places.homeDir;
+  return chosen.startsWith('~') ? resolvePath(chosen, places.homeDir) : resolve(cwd, chosen);
+}
+
+/** What the chat command hands over, instead of flags. @throws VALIDATION */
+function requestOf(encoded: string | undefined): Partial<ExportFlags> {
+  if (encoded === undefined) return {};
+  let value: unknown;
+  try {
+    if (encoded.length <= REQUEST_CHARS_MAX) value = JSON.parse(Buffer.from(encoded, 'base64url').toString('utf8'));
+  } catch {
+    value = undefined;
+  }
+  if (!isJsonObject(value)) throw new SessionError('VALIDATION', '--request-json-base64 must be a JSON object in base64url.', { facts: { option: '--request-json-base64' } });
+  const request = value;
+  return Object.fromEntries(['sessionKey', 'output', 'store', 'agent', 'workspace'].flatMap((name) => (typeof request[name] === 'string' ? [[name, request[name]]] : [])));
+}

@@ -1,0 +1,49 @@
+/**
+ * A new directory inside a root, and nowhere else: no absolute name, no `~`, no `..`, and no link on
+ * the way. It is filled under another name and gets its own when it is complete.
+ */
+import { SessionError } from '@sessions/domain';
+import { lstatSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+
+export interface ContainedOutput {
+  readonly path: string;
+  /** Where the files are written until `finish`. */
+  readonly draft: string;
+  finish(): void;
+  /** Removes what was written. */
+  abandon(): void;
+}
+
+const refused = (message: string, given: string): SessionError => new SessionError('VALIDATION', message, { facts: { option: '--output', given: given.slice(0, 200) } });
+
+/**
+ * @param workspace absolute; must be a directory
+ * @param folders below it, made where missing
+ * @param name relative, may hold `/`
+ * @throws VALIDATION with nothing written
+ */
+export function openContainedOutput(workspace: string, folders: readonly string[], name: string): ContainedOutput {
+  const segments = name.split('/');
+  const isPlain = name !== '' && !name.includes('\\') && !name.includes('\0') && !name.startsWith('~') && segments.every((segment) => segment !== '' && segment !== '.' && segment !== '..');
+  if (!isPlain) throw refused('--output must be a relative name inside the export directory.', name);
+  if (lstatSync(workspace, { throwIfNoEntry: false })?.isDirectory() !== true) throw new SessionError('VALIDATION', `The workspace ${workspace} is no directory.`, { facts: { option: '--workspace' } });
+  const parents = [...folders, ...segments.slice(0, -1)];
+  const made = [...folders, ...segments];
+  const path = join(workspace, ...made);
+  let at = workspace;
+  for (const parent of parents) {
+    at = join(at, parent);
+    const found = lstatSync(at, { throwIfNoEntry: false });
+    if (found !== undefined && !found.isDirectory()) throw refused(`${at} is no directory of its own; nothing is exported through it.`, name);
+  }
+  if (lstatSync(path, { throwIfNoEntry: false }) !== undefined) throw refused(`${path} exists already; nothing is overwritten.`, name);
+  const draft = join(dirname(path), `.${segments.at(-1) ?? ''}.${String(process.pid)}.tmp`);
+  at = workspace;
+  for (const parent of parents) {
+    at = join(at, parent);
+    if (lstatSync(at, { throwIfNoEntry: false }) === undefined) mkdirSync(at, { mode: 0o700 });
+  }
+  mkdirSync(draft, { mode: 0o700 });
+  return { path, draft, finish: () => renameSync(draft, path), abandon: () => rmSync(draft, { recursive: true, force: true }) };
+}

@@ -1,0 +1,37 @@
+/** What a transcript's message is made of, for the providers' own forms. Thinking stays where it was: signatures belong to one model. */
+import { blocksOf, isJsonObject, resultCallId, toolCallsOf, type JsonObject, type ToolCall } from '@sessions/domain';
+
+export interface MessageParts {
+  readonly role: 'user' | 'assistant' | 'tool';
+  readonly text: string;
+  readonly images: readonly { readonly data: string; readonly mimeType: string }[];
+  readonly calls: readonly (ToolCall & { readonly arguments: JsonObject })[];
+  /** Of a result. */
+  readonly callId: string | undefined;
+  readonly isError: boolean;
+}
+
+export function partsOf(message: JsonObject): MessageParts {
+  const { role, content } = message;
+  const blocks = Array.isArray(content) ? content.filter(isJsonObject) : [];
+  const text = typeof content === 'string' ? content : blocks.flatMap((block) => (block['type'] === 'text' && typeof block['text'] === 'string' ? [block['text']] : [])).join('\n');
+  const images = blocks.flatMap((block) => (block['type'] === 'image' && typeof block['data'] === 'string' ? [{ data: block['data'], mimeType: typeof block['mimeType'] === 'string' ? block['mimeType'] : 'image/png' }] : []));
+  const calls = role === 'assistant' ? toolCallsOf(message).map((call) => ({ ...call, arguments: argumentsOf(message, call.id) })) : [];
+  return { role: role === 'assistant' ? 'assistant' : role === 'toolResult' ? 'tool' : 'user', text, images, calls, callId: resultCallId(message), isError: message['isError'] === true };
+}
+
+function argumentsOf(message: JsonObject, id: string): JsonObject {
+  const block = blocksOf(message).find((each) => isJsonObject(each) && each['type'] === 'toolCall' && each['id'] === id);
+  const given = isJsonObject(block) ? block['arguments'] : undefined;
+  return isJsonObject(given) ? given : {};
+}
+
+/** Arguments as a model wrote them; an object it did not finish is none. */
+export function parseArguments(text: string): JsonObject {
+  try {
+    const value: unknown = JSON.parse(text === '' ? '{}' : text);
+    return isJsonObject(value) ? value : {};
+  } catch {
+    return {};
+  }
+}

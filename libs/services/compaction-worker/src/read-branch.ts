@@ -1,0 +1,48 @@
+/**
+ * The branch that is summarised, read through its owner in pages. Lines that an earlier compaction
+ * stands for are let go as soon as it is met, so memory grows with what the model sees and not with
+ * the transcript. Bounds: BRANCH_BYTES_MAX of lines held.
+ */
+import { ReadBranchRequest } from '@sessions/contracts';
+import { SessionError, parseTranscriptLine, type TranscriptLine } from '@sessions/domain';
+import type { StoreClient } from './owner-calls';
+
+/** JSON text of the lines that are held at a time. */
+export const BRANCH_BYTES_MAX = 256 * 1024 * 1024;
+
+export interface ReadBranch {
+  readonly sessionId: string;
+  readonly path: readonly TranscriptLine[];
+}
+
+/** @throws SESSION_NOT_FOUND, STALE_PLAN, TOO_LARGE, or what the owner cannot be reached with */
+export async function readBranch(store: StoreClient, { agentId, key, tipId, signal }: { readonly agentId: string; readonly key: string; readonly tipId: string; readonly signal: AbortSignal }): Promise<ReadBranch> {
+  let sessionId = '';
+  let held: { readonly line: TranscriptLine; readonly bytes: number }[] = [];
+  let bytes = 0;
+  let number = 0;
+  let parts: Buffer[] = [];
+  const take = (text: string): void => {
+    const line = parseTranscriptLine(text, (number += 1));
+    if (!line.ok) return;
+    held.push({ line, bytes: text.length });
+    bytes += text.length;
+    if (line.type === 'compaction') {
+      const kept = held.findIndex((each) => each.line.id === line.firstKeptId);
+      held = held.slice(kept === -1 ? -1 : kept);
+      bytes = held.reduce((sum, each) => sum + each.bytes, 0);
+    }
+    if (bytes > BRANCH_BYTES_MAX) throw new SessionError('TOO_LARGE', 'the conversation is larger than a worker reads', { facts: { bytesMax: BRANCH_BYTES_MAX } });
+  };
+  for await (const { item } of store.readBranch(ReadBranchRequest.create({ agentId, key, tipId }), { signal })) {
+    if (item?.$case === 'head') sessionId = item.value.sessionId;
+    if (item?.$case !== 'records') continue;
+    for (const { lineJson, part } of item.value.records) {
+      parts.push(Buffer.from(lineJson));
+      if (part !== undefined && part.part < part.parts) continue;
+      take(Buffer.concat(parts).toString('utf8'));
+      parts = [];
+    }
+  }
+  return { sessionId, path: held.map(({ line }) => line) };
+}

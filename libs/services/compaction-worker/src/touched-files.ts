@@ -1,0 +1,28 @@
+/** Files that the summarised part read and changed, as its tool calls name them: a compaction's `details`. */
+import { toolCallsOf, type TranscriptLine } from '@sessions/domain';
+import { argumentsOf } from './prompt';
+
+/** Names in each list, the newest ones; and longest name. */
+export const FILES_MAX = 30;
+const NAME_CHARS_MAX = 100;
+
+const READS = new Set(['read']);
+const CHANGES = new Set(['write', 'edit', 'apply_patch']);
+
+export function touchedFiles(lines: readonly TranscriptLine[]): { readonly readFiles: string[]; readonly modifiedFiles: string[] } {
+  const read = new Set<string>();
+  const modified = new Set<string>();
+  for (const { message } of lines) {
+    if (message === undefined) continue;
+    for (const { id, name } of toolCallsOf(message)) {
+      const list = READS.has(name) ? read : CHANGES.has(name) ? modified : undefined;
+      const given = argumentsOf(message, id);
+      const file = given['path'] ?? given['file_path'];
+      if (list === undefined || typeof file !== 'string' || file.length > NAME_CHARS_MAX) continue;
+      // Taken out first: the newest stand last.
+      list.delete(file);
+      list.add(file);
+    }
+  }
+  return { readFiles: [...read].filter((file) => !modified.has(file)).slice(-FILES_MAX), modifiedFiles: [...modified].slice(-FILES_MAX) };
+}
