@@ -95,10 +95,10 @@ export function createStoreCalls({ bus, subjects, instance, random }: StoreCalls
   /** Claims under way, by agent: a store that many callers miss is claimed once. */
   const claims = new Map<string, Promise<ClaimStoreResponse>>();
 
-  const claim = (agentId: string, context: CallContext, deadlineAtMs: number): Promise<ClaimStoreResponse> => {
+  const claim = (agentId: string, context: CallContext | undefined, deadlineAtMs: number): Promise<ClaimStoreResponse> => {
     let running = claims.get(agentId);
     if (running === undefined) {
-      const ask = (): Promise<ClaimStoreResponse> => client.claimStore({ agentId }, { context: withoutCaller(context), timeoutMs: CLAIM_DEADLINE_MS });
+      const ask = (): Promise<ClaimStoreResponse> => client.claimStore({ agentId }, { ...(context === undefined ? {} : { context: withoutCaller(context) }), timeoutMs: CLAIM_DEADLINE_MS });
       running = firstAnswer(bus.clock, ask, CLAIM_PATIENCE_MS, CLAIM_ASKED_MAX).finally(() => claims.delete(agentId));
       claims.set(agentId, running);
     }
@@ -108,6 +108,7 @@ export function createStoreCalls({ bus, subjects, instance, random }: StoreCalls
   const watchOwner = createOwnerProbe({
     ask: async (agentId) => (await client.storeInfo({ agentId }, { timeoutMs: OWNER_PROBE_MS })).epoch,
     isOwnerless,
+    claim: async (agentId) => (await claim(agentId, undefined, bus.clock.nowMs() + CLAIM_PATIENCE_MS * 2)).epoch,
   });
 
   const attempt = async <T>(agentId: string, context: CallContext, deadlineAtMs: number, call: (signal?: AbortSignal) => Promise<T>): Promise<T> => {
