@@ -188,7 +188,7 @@ describe.each(DEPLOYMENTS)('the system, %s', (name, create) => {
       ['sessions.patch', { key: 'main', thinkingLevel: 'huge' }],
       ['sessions.resolve', { sessionId: '../../../etc/passwd' }],
       ['chat.send', { sessionKey: 'main', message: '', idempotencyKey: 'bad' }],
-      ['sessions.reset', { key: 'main' }],
+      ['sessions.reset', { key: 'main', reason: 'whim' }],
     ];
     const comparable = comparableOf(house.stateDir);
     const note = (what: string, at: number, answer: string): void => {

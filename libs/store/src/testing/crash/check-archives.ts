@@ -16,7 +16,7 @@ const ARCHIVE = /\.(?:reset|deleted|bak)\./;
 
 /**
  * @param dumped live ones and archives.
- * @param afterTakeOver an owner was stopped, and woke up, with a link to make: a second name of a file
+ * @param afterTakeOver an owner was stopped, and woke up, with a link to make: a second name of a file,
  *   that has its own is no loss.
  */
 export function checkArchives(layout: StoreLayout, dumped: readonly DumpedTranscript[], afterTakeOver = false): Violation[] {
@@ -44,7 +44,7 @@ export function checkArchives(layout: StoreLayout, dumped: readonly DumpedTransc
 }
 
 function isSecondName({ dir }: StoreLayout, name: string, expected: ReadonlyMap<string, ArchivedFile>, all: readonly DumpedTranscript[]): boolean {
-  if (!ARCHIVE.test(name) || expected.has(name)) return false;
+  if (expected.has(name)) return false;
   const inodeOf = (file: string): number => fs.statSync(path.join(dir, file)).ino;
   return all.some((other) => other.name !== name && inodeOf(other.name) === inodeOf(name));
 }
