@@ -13,6 +13,7 @@ import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { transcriptEvents } from './export-events';
 import { redactJson, redactText } from './redact';
+import { TRAJECTORY_SCHEMA } from './trajectory-file';
 import type { Redaction } from './redact';
 
 export const SOURCE_BYTES_MAX = 2 * 1024 ** 3;
@@ -22,7 +23,6 @@ export const EVENTS_MAX = 250_000;
 const WARNED_ROWS_MAX = 20;
 const PROGRESS_EVERY = 10_000;
 const NEWLINE = 0x0a;
-const SCHEMA = 'openclaw-trajectory';
 
 export interface BundleRequest {
   readonly sessionId: string;
@@ -109,7 +109,7 @@ export async function writeBundle(request: BundleRequest): Promise<Bundle> {
     await note(path, isText ? 'text/plain' : 'application/json');
   }
   const manifest = {
-    traceSchema: SCHEMA,
+    traceSchema: TRAJECTORY_SCHEMA,
     schemaVersion: 1,
     generatedAt: new Date(nowMs).toISOString(),
     traceId: sessionId,
@@ -146,7 +146,7 @@ async function runtimePlaces(path: string, sessionId: string, skipped: number[])
     if (line.length > 0) {
       const event = parsed(line.toString('utf8'));
       const atMs = event === undefined ? Number.NaN : typeof event['ts'] === 'number' ? event['ts'] : Date.parse(String(event['ts']));
-      if (event === undefined || event['traceSchema'] !== SCHEMA || !Number.isFinite(atMs)) skipped.push(row);
+      if (event === undefined || event['traceSchema'] !== TRAJECTORY_SCHEMA || !Number.isFinite(atMs)) skipped.push(row);
       else if (event['sessionId'] === sessionId) places.push({ source: 'runtime', atMs, seq: row, offset, bytes: line.length + 1 });
     }
     if (places.length > RUNTIME_EVENTS_MAX) throw new SessionError('TOO_LARGE', `An export has at most ${String(RUNTIME_EVENTS_MAX)} runtime events.`, { facts: { events: places.length } });
@@ -187,7 +187,7 @@ function runtimeRow(text: string, kept: Kept): JsonObject {
 
 function transcriptRows(text: string, place: Place, who: { readonly sessionId: string; readonly sessionKey: string }): JsonObject[] {
   return transcriptEvents(text, place.seq).map(({ type, atMs, entryId, data }) => ({
-    traceSchema: SCHEMA,
+    traceSchema: TRAJECTORY_SCHEMA,
     schemaVersion: 1,
     traceId: who.sessionId,
     source: 'transcript',

@@ -12,7 +12,8 @@ const CHUNK_BYTES = 64 * 1024;
 export const LINE_BYTES_MAX = 1024 * 1024;
 const POINTER_BYTES_MAX = 64 * 1024;
 const NEWLINE = 0x0a;
-const SCHEMA = 'openclaw-trajectory';
+/** `traceSchema` of each line. */
+export const TRAJECTORY_SCHEMA = 'openclaw-trajectory';
 
 export interface TrajectoryEvent {
   readonly type: string;
@@ -155,7 +156,7 @@ function toEvent(bytes: Buffer): TrajectoryEvent | undefined {
   if (bytes.length === 0 || bytes.length > LINE_BYTES_MAX) return undefined;
   try {
     const line: unknown = JSON.parse(bytes.toString('utf8'));
-    if (!isJsonObject(line) || line['traceSchema'] !== SCHEMA) return undefined;
+    if (!isJsonObject(line) || line['traceSchema'] !== TRAJECTORY_SCHEMA) return undefined;
     const { type, ts, sessionId, sourceSeq, seq } = line;
     const atMs = typeof ts === 'number' ? ts : typeof ts === 'string' ? Date.parse(ts) : Number.NaN;
     if (typeof type !== 'string' || typeof sessionId !== 'string' || !Number.isFinite(atMs)) return undefined;
