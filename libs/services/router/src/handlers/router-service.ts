@@ -3,6 +3,7 @@
  * behind does not serve is answered as that service answers it (UNSUPPORTED).
  */
 import { RouterServiceService } from '@sessions/contracts';
+import { SessionError } from '@sessions/domain';
 import { LIST_ANSWER_BYTES, serveService } from '@sessions/bus';
 import type { Handlers, Served } from '@sessions/bus';
 import type { HandlerDeps } from '../deps';
@@ -57,6 +58,7 @@ export function createRouterHandlers(deps: HandlerDeps, fanOut: FanOut, listByte
     killSession: (request, context) => killSession(deps, request, context),
     cleanup: (request, context) => cleanup(deps, request, context),
     waitRun: (request, context) => waitRun(deps, request, context),
+    invokeTool: ({ name }) => Promise.reject(new SessionError('UNSUPPORTED', `no such tool: ${name}`)),
     listAgents: (_request, context) => listAgents(deps, context),
   };
 }

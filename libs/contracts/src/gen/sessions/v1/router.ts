@@ -616,6 +616,35 @@ export interface WaitRunResponse {
   stopReason?: string | undefined;
 }
 
+export interface InvokeToolRequest {
+  /** `session_status`, `sessions_list` ... */
+  name: string;
+  /** One JSON object; empty: none. */
+  argumentsJson: Buffer;
+  /**
+   * Session on whose behalf the tool runs. An agent's own session is in its caller header; given by
+   * clients that act for one.
+   */
+  sessionKey?:
+    | string
+    | undefined;
+  /** Run that calls; absent: none. */
+  runId?:
+    | string
+    | undefined;
+  /** Distance of the calling run from a person's message. */
+  hops: number;
+  /** Where the calling run answers; absent: nowhere. */
+  replyRoute?: ReplyRoute | undefined;
+}
+
+export interface InvokeToolResponse {
+  /** One JSON value. */
+  resultJson: Buffer;
+  /** True: the turn shall end here (`sessions_yield`). */
+  endsTurn: boolean;
+}
+
 export interface ListAgentsRequest {
 }
 
@@ -8534,6 +8563,273 @@ export const WaitRunResponse: MessageFns<WaitRunResponse> = {
   },
 };
 
+function createBaseInvokeToolRequest(): InvokeToolRequest {
+  return {
+    name: "",
+    argumentsJson: Buffer.alloc(0),
+    sessionKey: undefined,
+    runId: undefined,
+    hops: 0,
+    replyRoute: undefined,
+  };
+}
+
+export const InvokeToolRequest: MessageFns<InvokeToolRequest> = {
+  encode(message: InvokeToolRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.argumentsJson.length !== 0) {
+      writer.uint32(18).bytes(message.argumentsJson);
+    }
+    if (message.sessionKey !== undefined) {
+      writer.uint32(26).string(message.sessionKey);
+    }
+    if (message.runId !== undefined) {
+      writer.uint32(34).string(message.runId);
+    }
+    if (message.hops !== 0) {
+      writer.uint32(40).int32(message.hops);
+    }
+    if (message.replyRoute !== undefined) {
+      ReplyRoute.encode(message.replyRoute, writer.uint32(50).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): InvokeToolRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseInvokeToolRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.argumentsJson = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.sessionKey = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.runId = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.hops = reader.int32();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.replyRoute = ReplyRoute.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): InvokeToolRequest {
+    return {
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      argumentsJson: isSet(object.argumentsJson)
+        ? Buffer.from(bytesFromBase64(object.argumentsJson))
+        : isSet(object.arguments_json)
+        ? Buffer.from(bytesFromBase64(object.arguments_json))
+        : Buffer.alloc(0),
+      sessionKey: isSet(object.sessionKey)
+        ? globalThis.String(object.sessionKey)
+        : isSet(object.session_key)
+        ? globalThis.String(object.session_key)
+        : undefined,
+      runId: isSet(object.runId)
+        ? globalThis.String(object.runId)
+        : isSet(object.run_id)
+        ? globalThis.String(object.run_id)
+        : undefined,
+      hops: isSet(object.hops) ? globalThis.Number(object.hops) : 0,
+      replyRoute: isSet(object.replyRoute)
+        ? ReplyRoute.fromJSON(object.replyRoute)
+        : isSet(object.reply_route)
+        ? ReplyRoute.fromJSON(object.reply_route)
+        : undefined,
+    };
+  },
+
+  toJSON(message: InvokeToolRequest): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.argumentsJson.length !== 0) {
+      obj.argumentsJson = base64FromBytes(message.argumentsJson);
+    }
+    if (message.sessionKey !== undefined) {
+      obj.sessionKey = message.sessionKey;
+    }
+    if (message.runId !== undefined) {
+      obj.runId = message.runId;
+    }
+    if (message.hops !== 0) {
+      obj.hops = Math.round(message.hops);
+    }
+    if (message.replyRoute !== undefined) {
+      obj.replyRoute = ReplyRoute.toJSON(message.replyRoute);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<InvokeToolRequest>, I>>(base?: I): InvokeToolRequest {
+    return InvokeToolRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<InvokeToolRequest>, I>>(object: I): InvokeToolRequest {
+    const message = createBaseInvokeToolRequest();
+    message.name = object.name ?? "";
+    message.argumentsJson = object.argumentsJson ?? Buffer.alloc(0);
+    message.sessionKey = object.sessionKey ?? undefined;
+    message.runId = object.runId ?? undefined;
+    message.hops = object.hops ?? 0;
+    message.replyRoute = (object.replyRoute !== undefined && object.replyRoute !== null)
+      ? ReplyRoute.fromPartial(object.replyRoute)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseInvokeToolResponse(): InvokeToolResponse {
+  return { resultJson: Buffer.alloc(0), endsTurn: false };
+}
+
+export const InvokeToolResponse: MessageFns<InvokeToolResponse> = {
+  encode(message: InvokeToolResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.resultJson.length !== 0) {
+      writer.uint32(10).bytes(message.resultJson);
+    }
+    if (message.endsTurn !== false) {
+      writer.uint32(16).bool(message.endsTurn);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): InvokeToolResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseInvokeToolResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.resultJson = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.endsTurn = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): InvokeToolResponse {
+    return {
+      resultJson: isSet(object.resultJson)
+        ? Buffer.from(bytesFromBase64(object.resultJson))
+        : isSet(object.result_json)
+        ? Buffer.from(bytesFromBase64(object.result_json))
+        : Buffer.alloc(0),
+      endsTurn: isSet(object.endsTurn)
+        ? globalThis.Boolean(object.endsTurn)
+        : isSet(object.ends_turn)
+        ? globalThis.Boolean(object.ends_turn)
+        : false,
+    };
+  },
+
+  toJSON(message: InvokeToolResponse): unknown {
+    const obj: any = {};
+    if (message.resultJson.length !== 0) {
+      obj.resultJson = base64FromBytes(message.resultJson);
+    }
+    if (message.endsTurn !== false) {
+      obj.endsTurn = message.endsTurn;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<InvokeToolResponse>, I>>(base?: I): InvokeToolResponse {
+    return InvokeToolResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<InvokeToolResponse>, I>>(object: I): InvokeToolResponse {
+    const message = createBaseInvokeToolResponse();
+    message.resultJson = object.resultJson ?? Buffer.alloc(0);
+    message.endsTurn = object.endsTurn ?? false;
+    return message;
+  },
+};
+
 function createBaseListAgentsRequest(): ListAgentsRequest {
   return {};
 }
@@ -8865,6 +9161,18 @@ export const RouterServiceDefinition = {
       responseStream: false,
       options: {},
     },
+    /**
+     * A session tool under the caller's identity and visibility; the answer is the tool's own result,
+     * refusals included. Mutation for the tools that change something: needs an idempotency key.
+     */
+    invokeTool: {
+      name: "InvokeTool",
+      requestType: InvokeToolRequest as typeof InvokeToolRequest,
+      requestStream: false,
+      responseType: InvokeToolResponse as typeof InvokeToolResponse,
+      responseStream: false,
+      options: {},
+    },
     listAgents: {
       name: "ListAgents",
       requestType: ListAgentsRequest as typeof ListAgentsRequest,
@@ -9127,6 +9435,19 @@ export const RouterServiceService = {
     responseSerialize: (value: WaitRunResponse): Buffer => Buffer.from(WaitRunResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): WaitRunResponse => WaitRunResponse.decode(value),
   },
+  /**
+   * A session tool under the caller's identity and visibility; the answer is the tool's own result,
+   * refusals included. Mutation for the tools that change something: needs an idempotency key.
+   */
+  invokeTool: {
+    path: "/sessions.v1.RouterService/InvokeTool" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: InvokeToolRequest): Buffer => Buffer.from(InvokeToolRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): InvokeToolRequest => InvokeToolRequest.decode(value),
+    responseSerialize: (value: InvokeToolResponse): Buffer => Buffer.from(InvokeToolResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): InvokeToolResponse => InvokeToolResponse.decode(value),
+  },
   listAgents: {
     path: "/sessions.v1.RouterService/ListAgents" as const,
     requestStream: false as const,
@@ -9179,6 +9500,11 @@ export interface RouterServiceServer extends UntypedServiceImplementation {
   cleanup: handleUnaryCall<CleanupRequest, CleanupResponse>;
   /** Collects the answer of a run, also one that ended within the last 24 hours. */
   waitRun: handleUnaryCall<WaitRunRequest, WaitRunResponse>;
+  /**
+   * A session tool under the caller's identity and visibility; the answer is the tool's own result,
+   * refusals included. Mutation for the tools that change something: needs an idempotency key.
+   */
+  invokeTool: handleUnaryCall<InvokeToolRequest, InvokeToolResponse>;
   listAgents: handleUnaryCall<ListAgentsRequest, ListAgentsResponse>;
 }
 

@@ -620,7 +620,13 @@ export interface RunState {
   /** Place in the queue of its key, from 1; absent: not queued. */
   position?: number | undefined;
   runnerId?: string | undefined;
-  attempt?: number | undefined;
+  attempt?:
+    | number
+    | undefined;
+  /** Of an ended run, one a model. */
+  usage: TokenUsage[];
+  /** The message that started it; absent: still queued. */
+  messageId?: string | undefined;
 }
 
 export interface ListPendingRequest {
@@ -670,7 +676,7 @@ export interface PendingCompaction {
   attempt: number;
 }
 
-/** One outbound message. The id stays the same over retries. */
+/** One outbound message, to a channel or to another session. The id stays the same over retries. */
 export interface Delivery {
   deliveryId: string;
   agentId: string;
@@ -689,6 +695,25 @@ export interface Delivery {
   state: string;
   nextAttemptAtMs?: number | undefined;
   createdAtMs: number;
+  /**
+   * For another session: handed to its owner with the delivery id as idempotency key, until that
+   * owner has accepted it. Absent: for the channel of `route`.
+   */
+  toSession?: SessionDelivery | undefined;
+}
+
+/** A message for another session. */
+export interface SessionDelivery {
+  sessionKey: string;
+  interSession:
+    | InterSession
+    | undefined;
+  /** The turn that it starts there; absent: the message is kept and no turn runs. */
+  run?:
+    | RunRequest
+    | undefined;
+  /** False: dropped, as delivered, when the session is gone. */
+  create: boolean;
 }
 
 export interface VerifyRequest {
@@ -843,6 +868,37 @@ export interface DeliverRequest {
   requireExisting: boolean;
   /** Steer: interrupt the active run and go first. */
   interrupt: boolean;
+  /**
+   * A sub-agent's session, made by this message: refused when the key has a row already that this
+   * request did not make. Row, pending turn and the parent's claim on the result are one mutation.
+   */
+  child?: ChildSession | undefined;
+}
+
+/** What a spawned session is from its first moment. */
+export interface ChildSession {
+  /** Key that spawned it. */
+  spawnedBy: string;
+  /** Distance from the session that nobody spawned, from 1. */
+  spawnDepth: number;
+  label?:
+    | string
+    | undefined;
+  /** `delete`, `keep`. */
+  cleanup: string;
+  /** Absent: never archived by itself. */
+  archiveAtMs?:
+    | number
+    | undefined;
+  /**
+   * Members of the entry that are set as they are, one JSON object: role, model, thinking, sandbox,
+   * thread binding, receipts of attachments. Absent: none.
+   */
+  membersJson?:
+    | Buffer
+    | undefined;
+  /** Copies the parent's branch; only a parent of the same agent. */
+  fork: boolean;
 }
 
 export interface InboundMessage {
@@ -902,6 +958,59 @@ export interface RunRequest {
   source: string;
   /** The message ends earlier messages' wait: `queue`, `steer`, `interrupt`. Empty: the session's. */
   queueMode: string;
+  /** What its end sets in motion beside the answer; absent: nothing. */
+  followUp?: FollowUp | undefined;
+}
+
+/**
+ * What the end of a run sets in motion. Kept with the run in its owner's journal, so that whoever
+ * ends the run, and after whatever restart, the same follows.
+ */
+export interface FollowUp {
+  kind: { $case: "exchange"; value: SendExchange } | { $case: "spawn"; value: SpawnClaim } | undefined;
+}
+
+/** A message between two sessions and the turns it is followed by. */
+export interface SendExchange {
+  requesterKey: string;
+  targetKey: string;
+  /** `request`, `reply`, `announce`: what the run is that carries this. */
+  step: string;
+  /** Turns that requester and target may still take in turn. */
+  turnsLeft: number;
+  requestText: string;
+  /** Absent: the run that carries this is the first. */
+  firstReply?: string | undefined;
+  latestReply?:
+    | string
+    | undefined;
+  /** Distance of the exchange from a person's message. */
+  hops: number;
+}
+
+/** A parent waits for the result of this run. */
+export interface SpawnClaim {
+  parentKey: string;
+  /** The run of the parent that spawned; absent: none (RPC). */
+  parentRunId?: string | undefined;
+  task: string;
+  label?:
+    | string
+    | undefined;
+  /** Where the parent's turn would have answered; absent: the parent's own route. */
+  route?:
+    | ReplyRoute
+    | undefined;
+  /** `run`, `announce`: what the run is that carries this. */
+  step: string;
+  /** How the run before ended; only with step `announce`. */
+  outcome?: string | undefined;
+  resultText?: string | undefined;
+  errorMessage?: string | undefined;
+  startedAtMs?: number | undefined;
+  endedAtMs?: number | undefined;
+  usage: TokenUsage[];
+  hops: number;
 }
 
 /** A message of another session; never read as a command. */
@@ -1009,6 +1118,8 @@ export interface BeginTurnResponse {
     | undefined;
   /** Attachments of the message that started the run. */
   attachments: Attachment[];
+  /** The message that started the run; the branch ends with it or after it. */
+  messageId: string;
 }
 
 /** Settings of the session that a turn runs under. */
@@ -1074,6 +1185,8 @@ export interface OutboundMessage {
   route?: ReplyRoute | undefined;
   text: string;
   attachments: Attachment[];
+  /** For another session instead of a channel. */
+  toSession?: SessionDelivery | undefined;
 }
 
 export interface FinishTurnResponse {
@@ -8090,6 +8203,8 @@ function createBaseRunState(): RunState {
     position: undefined,
     runnerId: undefined,
     attempt: undefined,
+    usage: [],
+    messageId: undefined,
   };
 }
 
@@ -8136,6 +8251,12 @@ export const RunState: MessageFns<RunState> = {
     }
     if (message.attempt !== undefined) {
       writer.uint32(112).int32(message.attempt);
+    }
+    for (const v of message.usage) {
+      TokenUsage.encode(v!, writer.uint32(122).fork()).join();
+    }
+    if (message.messageId !== undefined) {
+      writer.uint32(130).string(message.messageId);
     }
     return writer;
   },
@@ -8265,6 +8386,22 @@ export const RunState: MessageFns<RunState> = {
             message.attempt = reader.int32();
             continue;
           }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.usage.push(TokenUsage.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            message.messageId = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -8329,6 +8466,14 @@ export const RunState: MessageFns<RunState> = {
         ? globalThis.String(object.runner_id)
         : undefined,
       attempt: isSet(object.attempt) ? globalThis.Number(object.attempt) : undefined,
+      usage: globalThis.Array.isArray(object?.usage)
+        ? object.usage.map((e: any) => TokenUsage.fromJSON(e))
+        : [],
+      messageId: isSet(object.messageId)
+        ? globalThis.String(object.messageId)
+        : isSet(object.message_id)
+        ? globalThis.String(object.message_id)
+        : undefined,
     };
   },
 
@@ -8376,6 +8521,12 @@ export const RunState: MessageFns<RunState> = {
     if (message.attempt !== undefined) {
       obj.attempt = Math.round(message.attempt);
     }
+    if (message.usage?.length) {
+      obj.usage = message.usage.map((e) => TokenUsage.toJSON(e));
+    }
+    if (message.messageId !== undefined) {
+      obj.messageId = message.messageId;
+    }
     return obj;
   },
 
@@ -8398,6 +8549,8 @@ export const RunState: MessageFns<RunState> = {
     message.position = object.position ?? undefined;
     message.runnerId = object.runnerId ?? undefined;
     message.attempt = object.attempt ?? undefined;
+    message.usage = object.usage?.map((e) => TokenUsage.fromPartial(e)) || [];
+    message.messageId = object.messageId ?? undefined;
     return message;
   },
 };
@@ -9033,6 +9186,7 @@ function createBaseDelivery(): Delivery {
     state: "",
     nextAttemptAtMs: undefined,
     createdAtMs: 0,
+    toSession: undefined,
   };
 }
 
@@ -9073,6 +9227,9 @@ export const Delivery: MessageFns<Delivery> = {
     }
     if (message.createdAtMs !== 0) {
       writer.uint32(96).int64(message.createdAtMs);
+    }
+    if (message.toSession !== undefined) {
+      SessionDelivery.encode(message.toSession, writer.uint32(106).fork()).join();
     }
     return writer;
   },
@@ -9186,6 +9343,14 @@ export const Delivery: MessageFns<Delivery> = {
             message.createdAtMs = longToNumber(reader.int64());
             continue;
           }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.toSession = SessionDelivery.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -9242,6 +9407,11 @@ export const Delivery: MessageFns<Delivery> = {
         : isSet(object.created_at_ms)
         ? globalThis.Number(object.created_at_ms)
         : 0,
+      toSession: isSet(object.toSession)
+        ? SessionDelivery.fromJSON(object.toSession)
+        : isSet(object.to_session)
+        ? SessionDelivery.fromJSON(object.to_session)
+        : undefined,
     };
   },
 
@@ -9283,6 +9453,9 @@ export const Delivery: MessageFns<Delivery> = {
     if (message.createdAtMs !== 0) {
       obj.createdAtMs = Math.round(message.createdAtMs);
     }
+    if (message.toSession !== undefined) {
+      obj.toSession = SessionDelivery.toJSON(message.toSession);
+    }
     return obj;
   },
 
@@ -9307,6 +9480,136 @@ export const Delivery: MessageFns<Delivery> = {
     message.state = object.state ?? "";
     message.nextAttemptAtMs = object.nextAttemptAtMs ?? undefined;
     message.createdAtMs = object.createdAtMs ?? 0;
+    message.toSession = (object.toSession !== undefined && object.toSession !== null)
+      ? SessionDelivery.fromPartial(object.toSession)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseSessionDelivery(): SessionDelivery {
+  return { sessionKey: "", interSession: undefined, run: undefined, create: false };
+}
+
+export const SessionDelivery: MessageFns<SessionDelivery> = {
+  encode(message: SessionDelivery, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.sessionKey !== "") {
+      writer.uint32(10).string(message.sessionKey);
+    }
+    if (message.interSession !== undefined) {
+      InterSession.encode(message.interSession, writer.uint32(18).fork()).join();
+    }
+    if (message.run !== undefined) {
+      RunRequest.encode(message.run, writer.uint32(26).fork()).join();
+    }
+    if (message.create !== false) {
+      writer.uint32(32).bool(message.create);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SessionDelivery {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSessionDelivery();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.sessionKey = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.interSession = InterSession.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.run = RunRequest.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.create = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): SessionDelivery {
+    return {
+      sessionKey: isSet(object.sessionKey)
+        ? globalThis.String(object.sessionKey)
+        : isSet(object.session_key)
+        ? globalThis.String(object.session_key)
+        : "",
+      interSession: isSet(object.interSession)
+        ? InterSession.fromJSON(object.interSession)
+        : isSet(object.inter_session)
+        ? InterSession.fromJSON(object.inter_session)
+        : undefined,
+      run: isSet(object.run) ? RunRequest.fromJSON(object.run) : undefined,
+      create: isSet(object.create) ? globalThis.Boolean(object.create) : false,
+    };
+  },
+
+  toJSON(message: SessionDelivery): unknown {
+    const obj: any = {};
+    if (message.sessionKey !== "") {
+      obj.sessionKey = message.sessionKey;
+    }
+    if (message.interSession !== undefined) {
+      obj.interSession = InterSession.toJSON(message.interSession);
+    }
+    if (message.run !== undefined) {
+      obj.run = RunRequest.toJSON(message.run);
+    }
+    if (message.create !== false) {
+      obj.create = message.create;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<SessionDelivery>, I>>(base?: I): SessionDelivery {
+    return SessionDelivery.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<SessionDelivery>, I>>(object: I): SessionDelivery {
+    const message = createBaseSessionDelivery();
+    message.sessionKey = object.sessionKey ?? "";
+    message.interSession = (object.interSession !== undefined && object.interSession !== null)
+      ? InterSession.fromPartial(object.interSession)
+      : undefined;
+    message.run = (object.run !== undefined && object.run !== null) ? RunRequest.fromPartial(object.run) : undefined;
+    message.create = object.create ?? false;
     return message;
   },
 };
@@ -10834,6 +11137,7 @@ function createBaseDeliverRequest(): DeliverRequest {
     presentedSessionId: undefined,
     requireExisting: false,
     interrupt: false,
+    child: undefined,
   };
 }
 
@@ -10865,6 +11169,9 @@ export const DeliverRequest: MessageFns<DeliverRequest> = {
     }
     if (message.interrupt !== false) {
       writer.uint32(72).bool(message.interrupt);
+    }
+    if (message.child !== undefined) {
+      ChildSession.encode(message.child, writer.uint32(82).fork()).join();
     }
     return writer;
   },
@@ -10954,6 +11261,14 @@ export const DeliverRequest: MessageFns<DeliverRequest> = {
             message.interrupt = reader.bool();
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.child = ChildSession.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -10993,6 +11308,7 @@ export const DeliverRequest: MessageFns<DeliverRequest> = {
         ? globalThis.Boolean(object.require_existing)
         : false,
       interrupt: isSet(object.interrupt) ? globalThis.Boolean(object.interrupt) : false,
+      child: isSet(object.child) ? ChildSession.fromJSON(object.child) : undefined,
     };
   },
 
@@ -11025,6 +11341,9 @@ export const DeliverRequest: MessageFns<DeliverRequest> = {
     if (message.interrupt !== false) {
       obj.interrupt = message.interrupt;
     }
+    if (message.child !== undefined) {
+      obj.child = ChildSession.toJSON(message.child);
+    }
     return obj;
   },
 
@@ -11050,6 +11369,198 @@ export const DeliverRequest: MessageFns<DeliverRequest> = {
     message.presentedSessionId = object.presentedSessionId ?? undefined;
     message.requireExisting = object.requireExisting ?? false;
     message.interrupt = object.interrupt ?? false;
+    message.child = (object.child !== undefined && object.child !== null)
+      ? ChildSession.fromPartial(object.child)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseChildSession(): ChildSession {
+  return {
+    spawnedBy: "",
+    spawnDepth: 0,
+    label: undefined,
+    cleanup: "",
+    archiveAtMs: undefined,
+    membersJson: undefined,
+    fork: false,
+  };
+}
+
+export const ChildSession: MessageFns<ChildSession> = {
+  encode(message: ChildSession, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.spawnedBy !== "") {
+      writer.uint32(10).string(message.spawnedBy);
+    }
+    if (message.spawnDepth !== 0) {
+      writer.uint32(16).int32(message.spawnDepth);
+    }
+    if (message.label !== undefined) {
+      writer.uint32(26).string(message.label);
+    }
+    if (message.cleanup !== "") {
+      writer.uint32(34).string(message.cleanup);
+    }
+    if (message.archiveAtMs !== undefined) {
+      writer.uint32(40).int64(message.archiveAtMs);
+    }
+    if (message.membersJson !== undefined) {
+      writer.uint32(50).bytes(message.membersJson);
+    }
+    if (message.fork !== false) {
+      writer.uint32(56).bool(message.fork);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ChildSession {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseChildSession();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.spawnedBy = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.spawnDepth = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.label = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.cleanup = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.archiveAtMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.membersJson = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.fork = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ChildSession {
+    return {
+      spawnedBy: isSet(object.spawnedBy)
+        ? globalThis.String(object.spawnedBy)
+        : isSet(object.spawned_by)
+        ? globalThis.String(object.spawned_by)
+        : "",
+      spawnDepth: isSet(object.spawnDepth)
+        ? globalThis.Number(object.spawnDepth)
+        : isSet(object.spawn_depth)
+        ? globalThis.Number(object.spawn_depth)
+        : 0,
+      label: isSet(object.label) ? globalThis.String(object.label) : undefined,
+      cleanup: isSet(object.cleanup) ? globalThis.String(object.cleanup) : "",
+      archiveAtMs: isSet(object.archiveAtMs)
+        ? globalThis.Number(object.archiveAtMs)
+        : isSet(object.archive_at_ms)
+        ? globalThis.Number(object.archive_at_ms)
+        : undefined,
+      membersJson: isSet(object.membersJson)
+        ? Buffer.from(bytesFromBase64(object.membersJson))
+        : isSet(object.members_json)
+        ? Buffer.from(bytesFromBase64(object.members_json))
+        : undefined,
+      fork: isSet(object.fork) ? globalThis.Boolean(object.fork) : false,
+    };
+  },
+
+  toJSON(message: ChildSession): unknown {
+    const obj: any = {};
+    if (message.spawnedBy !== "") {
+      obj.spawnedBy = message.spawnedBy;
+    }
+    if (message.spawnDepth !== 0) {
+      obj.spawnDepth = Math.round(message.spawnDepth);
+    }
+    if (message.label !== undefined) {
+      obj.label = message.label;
+    }
+    if (message.cleanup !== "") {
+      obj.cleanup = message.cleanup;
+    }
+    if (message.archiveAtMs !== undefined) {
+      obj.archiveAtMs = Math.round(message.archiveAtMs);
+    }
+    if (message.membersJson !== undefined) {
+      obj.membersJson = base64FromBytes(message.membersJson);
+    }
+    if (message.fork !== false) {
+      obj.fork = message.fork;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ChildSession>, I>>(base?: I): ChildSession {
+    return ChildSession.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ChildSession>, I>>(object: I): ChildSession {
+    const message = createBaseChildSession();
+    message.spawnedBy = object.spawnedBy ?? "";
+    message.spawnDepth = object.spawnDepth ?? 0;
+    message.label = object.label ?? undefined;
+    message.cleanup = object.cleanup ?? "";
+    message.archiveAtMs = object.archiveAtMs ?? undefined;
+    message.membersJson = object.membersJson ?? undefined;
+    message.fork = object.fork ?? false;
     return message;
   },
 };
@@ -11330,6 +11841,7 @@ function createBaseRunRequest(): RunRequest {
     deniedTools: [],
     source: "",
     queueMode: "",
+    followUp: undefined,
   };
 }
 
@@ -11367,6 +11879,9 @@ export const RunRequest: MessageFns<RunRequest> = {
     }
     if (message.queueMode !== "") {
       writer.uint32(90).string(message.queueMode);
+    }
+    if (message.followUp !== undefined) {
+      FollowUp.encode(message.followUp, writer.uint32(98).fork()).join();
     }
     return writer;
   },
@@ -11472,6 +11987,14 @@ export const RunRequest: MessageFns<RunRequest> = {
             message.queueMode = reader.string();
             continue;
           }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.followUp = FollowUp.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -11529,6 +12052,11 @@ export const RunRequest: MessageFns<RunRequest> = {
         : isSet(object.queue_mode)
         ? globalThis.String(object.queue_mode)
         : "",
+      followUp: isSet(object.followUp)
+        ? FollowUp.fromJSON(object.followUp)
+        : isSet(object.follow_up)
+        ? FollowUp.fromJSON(object.follow_up)
+        : undefined,
     };
   },
 
@@ -11567,6 +12095,9 @@ export const RunRequest: MessageFns<RunRequest> = {
     if (message.queueMode !== "") {
       obj.queueMode = message.queueMode;
     }
+    if (message.followUp !== undefined) {
+      obj.followUp = FollowUp.toJSON(message.followUp);
+    }
     return obj;
   },
 
@@ -11588,6 +12119,627 @@ export const RunRequest: MessageFns<RunRequest> = {
     message.deniedTools = object.deniedTools?.map((e) => e) || [];
     message.source = object.source ?? "";
     message.queueMode = object.queueMode ?? "";
+    message.followUp = (object.followUp !== undefined && object.followUp !== null)
+      ? FollowUp.fromPartial(object.followUp)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseFollowUp(): FollowUp {
+  return { kind: undefined };
+}
+
+export const FollowUp: MessageFns<FollowUp> = {
+  encode(message: FollowUp, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    switch (message.kind?.$case) {
+      case "exchange":
+        SendExchange.encode(message.kind.value, writer.uint32(10).fork()).join();
+        break;
+      case "spawn":
+        SpawnClaim.encode(message.kind.value, writer.uint32(18).fork()).join();
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FollowUp {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFollowUp();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.kind = { $case: "exchange", value: SendExchange.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.kind = { $case: "spawn", value: SpawnClaim.decode(reader, reader.uint32()) };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): FollowUp {
+    return {
+      kind: isSet(object.exchange)
+        ? { $case: "exchange", value: SendExchange.fromJSON(object.exchange) }
+        : isSet(object.spawn)
+        ? { $case: "spawn", value: SpawnClaim.fromJSON(object.spawn) }
+        : undefined,
+    };
+  },
+
+  toJSON(message: FollowUp): unknown {
+    const obj: any = {};
+    if (message.kind?.$case === "exchange") {
+      obj.exchange = SendExchange.toJSON(message.kind.value);
+    } else if (message.kind?.$case === "spawn") {
+      obj.spawn = SpawnClaim.toJSON(message.kind.value);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<FollowUp>, I>>(base?: I): FollowUp {
+    return FollowUp.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<FollowUp>, I>>(object: I): FollowUp {
+    const message = createBaseFollowUp();
+    switch (object.kind?.$case) {
+      case "exchange": {
+        if (object.kind?.value !== undefined && object.kind?.value !== null) {
+          message.kind = { $case: "exchange", value: SendExchange.fromPartial(object.kind.value) };
+        }
+        break;
+      }
+      case "spawn": {
+        if (object.kind?.value !== undefined && object.kind?.value !== null) {
+          message.kind = { $case: "spawn", value: SpawnClaim.fromPartial(object.kind.value) };
+        }
+        break;
+      }
+    }
+    return message;
+  },
+};
+
+function createBaseSendExchange(): SendExchange {
+  return {
+    requesterKey: "",
+    targetKey: "",
+    step: "",
+    turnsLeft: 0,
+    requestText: "",
+    firstReply: undefined,
+    latestReply: undefined,
+    hops: 0,
+  };
+}
+
+export const SendExchange: MessageFns<SendExchange> = {
+  encode(message: SendExchange, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.requesterKey !== "") {
+      writer.uint32(10).string(message.requesterKey);
+    }
+    if (message.targetKey !== "") {
+      writer.uint32(18).string(message.targetKey);
+    }
+    if (message.step !== "") {
+      writer.uint32(26).string(message.step);
+    }
+    if (message.turnsLeft !== 0) {
+      writer.uint32(32).int32(message.turnsLeft);
+    }
+    if (message.requestText !== "") {
+      writer.uint32(42).string(message.requestText);
+    }
+    if (message.firstReply !== undefined) {
+      writer.uint32(50).string(message.firstReply);
+    }
+    if (message.latestReply !== undefined) {
+      writer.uint32(58).string(message.latestReply);
+    }
+    if (message.hops !== 0) {
+      writer.uint32(64).int32(message.hops);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SendExchange {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSendExchange();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.requesterKey = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.targetKey = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.step = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.turnsLeft = reader.int32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.requestText = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.firstReply = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.latestReply = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.hops = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): SendExchange {
+    return {
+      requesterKey: isSet(object.requesterKey)
+        ? globalThis.String(object.requesterKey)
+        : isSet(object.requester_key)
+        ? globalThis.String(object.requester_key)
+        : "",
+      targetKey: isSet(object.targetKey)
+        ? globalThis.String(object.targetKey)
+        : isSet(object.target_key)
+        ? globalThis.String(object.target_key)
+        : "",
+      step: isSet(object.step) ? globalThis.String(object.step) : "",
+      turnsLeft: isSet(object.turnsLeft)
+        ? globalThis.Number(object.turnsLeft)
+        : isSet(object.turns_left)
+        ? globalThis.Number(object.turns_left)
+        : 0,
+      requestText: isSet(object.requestText)
+        ? globalThis.String(object.requestText)
+        : isSet(object.request_text)
+        ? globalThis.String(object.request_text)
+        : "",
+      firstReply: isSet(object.firstReply)
+        ? globalThis.String(object.firstReply)
+        : isSet(object.first_reply)
+        ? globalThis.String(object.first_reply)
+        : undefined,
+      latestReply: isSet(object.latestReply)
+        ? globalThis.String(object.latestReply)
+        : isSet(object.latest_reply)
+        ? globalThis.String(object.latest_reply)
+        : undefined,
+      hops: isSet(object.hops) ? globalThis.Number(object.hops) : 0,
+    };
+  },
+
+  toJSON(message: SendExchange): unknown {
+    const obj: any = {};
+    if (message.requesterKey !== "") {
+      obj.requesterKey = message.requesterKey;
+    }
+    if (message.targetKey !== "") {
+      obj.targetKey = message.targetKey;
+    }
+    if (message.step !== "") {
+      obj.step = message.step;
+    }
+    if (message.turnsLeft !== 0) {
+      obj.turnsLeft = Math.round(message.turnsLeft);
+    }
+    if (message.requestText !== "") {
+      obj.requestText = message.requestText;
+    }
+    if (message.firstReply !== undefined) {
+      obj.firstReply = message.firstReply;
+    }
+    if (message.latestReply !== undefined) {
+      obj.latestReply = message.latestReply;
+    }
+    if (message.hops !== 0) {
+      obj.hops = Math.round(message.hops);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<SendExchange>, I>>(base?: I): SendExchange {
+    return SendExchange.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<SendExchange>, I>>(object: I): SendExchange {
+    const message = createBaseSendExchange();
+    message.requesterKey = object.requesterKey ?? "";
+    message.targetKey = object.targetKey ?? "";
+    message.step = object.step ?? "";
+    message.turnsLeft = object.turnsLeft ?? 0;
+    message.requestText = object.requestText ?? "";
+    message.firstReply = object.firstReply ?? undefined;
+    message.latestReply = object.latestReply ?? undefined;
+    message.hops = object.hops ?? 0;
+    return message;
+  },
+};
+
+function createBaseSpawnClaim(): SpawnClaim {
+  return {
+    parentKey: "",
+    parentRunId: undefined,
+    task: "",
+    label: undefined,
+    route: undefined,
+    step: "",
+    outcome: undefined,
+    resultText: undefined,
+    errorMessage: undefined,
+    startedAtMs: undefined,
+    endedAtMs: undefined,
+    usage: [],
+    hops: 0,
+  };
+}
+
+export const SpawnClaim: MessageFns<SpawnClaim> = {
+  encode(message: SpawnClaim, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.parentKey !== "") {
+      writer.uint32(10).string(message.parentKey);
+    }
+    if (message.parentRunId !== undefined) {
+      writer.uint32(18).string(message.parentRunId);
+    }
+    if (message.task !== "") {
+      writer.uint32(26).string(message.task);
+    }
+    if (message.label !== undefined) {
+      writer.uint32(34).string(message.label);
+    }
+    if (message.route !== undefined) {
+      ReplyRoute.encode(message.route, writer.uint32(42).fork()).join();
+    }
+    if (message.step !== "") {
+      writer.uint32(50).string(message.step);
+    }
+    if (message.outcome !== undefined) {
+      writer.uint32(58).string(message.outcome);
+    }
+    if (message.resultText !== undefined) {
+      writer.uint32(66).string(message.resultText);
+    }
+    if (message.errorMessage !== undefined) {
+      writer.uint32(74).string(message.errorMessage);
+    }
+    if (message.startedAtMs !== undefined) {
+      writer.uint32(80).int64(message.startedAtMs);
+    }
+    if (message.endedAtMs !== undefined) {
+      writer.uint32(88).int64(message.endedAtMs);
+    }
+    for (const v of message.usage) {
+      TokenUsage.encode(v!, writer.uint32(98).fork()).join();
+    }
+    if (message.hops !== 0) {
+      writer.uint32(104).int32(message.hops);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SpawnClaim {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSpawnClaim();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.parentKey = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.parentRunId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.task = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.label = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.route = ReplyRoute.decode(reader, reader.uint32());
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.step = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.outcome = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.resultText = reader.string();
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.errorMessage = reader.string();
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.startedAtMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.endedAtMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.usage.push(TokenUsage.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 13: {
+            if (tag !== 104) {
+              break;
+            }
+
+            message.hops = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): SpawnClaim {
+    return {
+      parentKey: isSet(object.parentKey)
+        ? globalThis.String(object.parentKey)
+        : isSet(object.parent_key)
+        ? globalThis.String(object.parent_key)
+        : "",
+      parentRunId: isSet(object.parentRunId)
+        ? globalThis.String(object.parentRunId)
+        : isSet(object.parent_run_id)
+        ? globalThis.String(object.parent_run_id)
+        : undefined,
+      task: isSet(object.task) ? globalThis.String(object.task) : "",
+      label: isSet(object.label) ? globalThis.String(object.label) : undefined,
+      route: isSet(object.route) ? ReplyRoute.fromJSON(object.route) : undefined,
+      step: isSet(object.step) ? globalThis.String(object.step) : "",
+      outcome: isSet(object.outcome) ? globalThis.String(object.outcome) : undefined,
+      resultText: isSet(object.resultText)
+        ? globalThis.String(object.resultText)
+        : isSet(object.result_text)
+        ? globalThis.String(object.result_text)
+        : undefined,
+      errorMessage: isSet(object.errorMessage)
+        ? globalThis.String(object.errorMessage)
+        : isSet(object.error_message)
+        ? globalThis.String(object.error_message)
+        : undefined,
+      startedAtMs: isSet(object.startedAtMs)
+        ? globalThis.Number(object.startedAtMs)
+        : isSet(object.started_at_ms)
+        ? globalThis.Number(object.started_at_ms)
+        : undefined,
+      endedAtMs: isSet(object.endedAtMs)
+        ? globalThis.Number(object.endedAtMs)
+        : isSet(object.ended_at_ms)
+        ? globalThis.Number(object.ended_at_ms)
+        : undefined,
+      usage: globalThis.Array.isArray(object?.usage)
+        ? object.usage.map((e: any) => TokenUsage.fromJSON(e))
+        : [],
+      hops: isSet(object.hops) ? globalThis.Number(object.hops) : 0,
+    };
+  },
+
+  toJSON(message: SpawnClaim): unknown {
+    const obj: any = {};
+    if (message.parentKey !== "") {
+      obj.parentKey = message.parentKey;
+    }
+    if (message.parentRunId !== undefined) {
+      obj.parentRunId = message.parentRunId;
+    }
+    if (message.task !== "") {
+      obj.task = message.task;
+    }
+    if (message.label !== undefined) {
+      obj.label = message.label;
+    }
+    if (message.route !== undefined) {
+      obj.route = ReplyRoute.toJSON(message.route);
+    }
+    if (message.step !== "") {
+      obj.step = message.step;
+    }
+    if (message.outcome !== undefined) {
+      obj.outcome = message.outcome;
+    }
+    if (message.resultText !== undefined) {
+      obj.resultText = message.resultText;
+    }
+    if (message.errorMessage !== undefined) {
+      obj.errorMessage = message.errorMessage;
+    }
+    if (message.startedAtMs !== undefined) {
+      obj.startedAtMs = Math.round(message.startedAtMs);
+    }
+    if (message.endedAtMs !== undefined) {
+      obj.endedAtMs = Math.round(message.endedAtMs);
+    }
+    if (message.usage?.length) {
+      obj.usage = message.usage.map((e) => TokenUsage.toJSON(e));
+    }
+    if (message.hops !== 0) {
+      obj.hops = Math.round(message.hops);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<SpawnClaim>, I>>(base?: I): SpawnClaim {
+    return SpawnClaim.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<SpawnClaim>, I>>(object: I): SpawnClaim {
+    const message = createBaseSpawnClaim();
+    message.parentKey = object.parentKey ?? "";
+    message.parentRunId = object.parentRunId ?? undefined;
+    message.task = object.task ?? "";
+    message.label = object.label ?? undefined;
+    message.route = (object.route !== undefined && object.route !== null)
+      ? ReplyRoute.fromPartial(object.route)
+      : undefined;
+    message.step = object.step ?? "";
+    message.outcome = object.outcome ?? undefined;
+    message.resultText = object.resultText ?? undefined;
+    message.errorMessage = object.errorMessage ?? undefined;
+    message.startedAtMs = object.startedAtMs ?? undefined;
+    message.endedAtMs = object.endedAtMs ?? undefined;
+    message.usage = object.usage?.map((e) => TokenUsage.fromPartial(e)) || [];
+    message.hops = object.hops ?? 0;
     return message;
   },
 };
@@ -12458,6 +13610,7 @@ function createBaseBeginTurnResponse(): BeginTurnResponse {
     cancelled: false,
     cancelReason: undefined,
     attachments: [],
+    messageId: "",
   };
 }
 
@@ -12495,6 +13648,9 @@ export const BeginTurnResponse: MessageFns<BeginTurnResponse> = {
     }
     for (const v of message.attachments) {
       Attachment.encode(v!, writer.uint32(90).fork()).join();
+    }
+    if (message.messageId !== "") {
+      writer.uint32(98).string(message.messageId);
     }
     return writer;
   },
@@ -12600,6 +13756,14 @@ export const BeginTurnResponse: MessageFns<BeginTurnResponse> = {
             message.attachments.push(Attachment.decode(reader, reader.uint32()));
             continue;
           }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.messageId = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -12655,6 +13819,11 @@ export const BeginTurnResponse: MessageFns<BeginTurnResponse> = {
       attachments: globalThis.Array.isArray(object?.attachments)
         ? object.attachments.map((e: any) => Attachment.fromJSON(e))
         : [],
+      messageId: isSet(object.messageId)
+        ? globalThis.String(object.messageId)
+        : isSet(object.message_id)
+        ? globalThis.String(object.message_id)
+        : "",
     };
   },
 
@@ -12693,6 +13862,9 @@ export const BeginTurnResponse: MessageFns<BeginTurnResponse> = {
     if (message.attachments?.length) {
       obj.attachments = message.attachments.map((e) => Attachment.toJSON(e));
     }
+    if (message.messageId !== "") {
+      obj.messageId = message.messageId;
+    }
     return obj;
   },
 
@@ -12714,6 +13886,7 @@ export const BeginTurnResponse: MessageFns<BeginTurnResponse> = {
     message.cancelled = object.cancelled ?? false;
     message.cancelReason = object.cancelReason ?? undefined;
     message.attachments = object.attachments?.map((e) => Attachment.fromPartial(e)) || [];
+    message.messageId = object.messageId ?? "";
     return message;
   },
 };
@@ -13479,7 +14652,7 @@ export const FinishTurnRequest: MessageFns<FinishTurnRequest> = {
 };
 
 function createBaseOutboundMessage(): OutboundMessage {
-  return { route: undefined, text: "", attachments: [] };
+  return { route: undefined, text: "", attachments: [], toSession: undefined };
 }
 
 export const OutboundMessage: MessageFns<OutboundMessage> = {
@@ -13492,6 +14665,9 @@ export const OutboundMessage: MessageFns<OutboundMessage> = {
     }
     for (const v of message.attachments) {
       Attachment.encode(v!, writer.uint32(26).fork()).join();
+    }
+    if (message.toSession !== undefined) {
+      SessionDelivery.encode(message.toSession, writer.uint32(34).fork()).join();
     }
     return writer;
   },
@@ -13533,6 +14709,14 @@ export const OutboundMessage: MessageFns<OutboundMessage> = {
             message.attachments.push(Attachment.decode(reader, reader.uint32()));
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.toSession = SessionDelivery.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -13552,6 +14736,11 @@ export const OutboundMessage: MessageFns<OutboundMessage> = {
       attachments: globalThis.Array.isArray(object?.attachments)
         ? object.attachments.map((e: any) => Attachment.fromJSON(e))
         : [],
+      toSession: isSet(object.toSession)
+        ? SessionDelivery.fromJSON(object.toSession)
+        : isSet(object.to_session)
+        ? SessionDelivery.fromJSON(object.to_session)
+        : undefined,
     };
   },
 
@@ -13566,6 +14755,9 @@ export const OutboundMessage: MessageFns<OutboundMessage> = {
     if (message.attachments?.length) {
       obj.attachments = message.attachments.map((e) => Attachment.toJSON(e));
     }
+    if (message.toSession !== undefined) {
+      obj.toSession = SessionDelivery.toJSON(message.toSession);
+    }
     return obj;
   },
 
@@ -13579,6 +14771,9 @@ export const OutboundMessage: MessageFns<OutboundMessage> = {
       : undefined;
     message.text = object.text ?? "";
     message.attachments = object.attachments?.map((e) => Attachment.fromPartial(e)) || [];
+    message.toSession = (object.toSession !== undefined && object.toSession !== null)
+      ? SessionDelivery.fromPartial(object.toSession)
+      : undefined;
     return message;
   },
 };
