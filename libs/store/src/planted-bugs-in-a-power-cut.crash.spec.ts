@@ -1,5 +1,5 @@
 /** Planted bugs that only a power cut shows: what was never synced is gone after it. */
-import { BuiltCopy, type Plant } from './testing/crash/built-copy';
+import { PrivateBuild, type Plant } from './testing/crash/private-build';
 import { LoopDisk, whyNoLoopDisk } from './testing/crash/loop-disk';
 import { JOURNAL_KEPT, acknowledged, madeLongAgo, times, type Told } from './testing/crash/planted-bug';
 import { WorkPlace, sayWhyNot } from './testing/crash/work-place';
@@ -23,15 +23,15 @@ const BUGS: readonly PowerCutBug[] = [
   {
     invariant: 'I1',
     name: 'does not sync its journal',
-    plants: [{ file: 'journal/segment-pool.js', find: /node_fs_1\.constants\.O_RDWR \| node_fs_1\.constants\.O_DSYNC/, replace: 'node_fs_1.constants.O_RDWR' }],
+    plants: [{ file: 'journal/segment-pool.ts', find: /constants\.O_RDWR \| constants\.O_DSYNC/, replace: 'constants.O_RDWR' }],
     told: { first: times(40, 'send') },
   },
   {
     invariant: 'I9',
     name: 'takes a transcript away before its archive is synced',
     plants: [
-      { file: 'archive/perform-file-ops.js', find: /await fs\.link\(from, (.*layout\.dir, to\))\);/, replace: "require('node:fs').writeFileSync($1, require('node:fs').readFileSync(from), { flag: 'wx' });" },
-      { file: 'archive/perform-file-ops.js', find: /async function isSameFile\([^)]*\) \{/, replace: '$& return true;' },
+      { file: 'archive/perform-file-ops.ts', find: /await fs\.link\(from, (.*layout\.dir, to\))\);/, replace: "require('node:fs').writeFileSync($1, require('node:fs').readFileSync(from), { flag: 'wx' });" },
+      { file: 'archive/perform-file-ops.ts', find: /async function isSameFile\([^)]*\): Promise<boolean> \{/, replace: '$& return true;' },
     ],
     told: { first: times(40, 'reset') },
   },
@@ -45,11 +45,12 @@ it.each(BUGS.map((bug) => [bug.invariant, bug.name, bug] as const))(
       sayWhyNot('planted bug of the power cut', whyNot);
       return;
     }
-    const build = new BuiltCopy(plants);
+    const build = await PrivateBuild.make(plants);
+    const sound = await PrivateBuild.make();
     const disk = new LoopDisk(DISK_MEBIBYTES);
     const place = new WorkPlace('planted-cut', disk.mountPoint);
     try {
-      await madeLongAgo(place);
+      await madeLongAgo(sound, place);
       const config = place.config({ seed: SEED, operations: OPERATIONS, ...JOURNAL_KEPT, ...told });
       const writer = new WriterProcess(build, config, 4);
       await acknowledged(place, config.run, ACKNOWLEDGED_MIN, writer);
@@ -61,6 +62,7 @@ it.each(BUGS.map((bug) => [bug.invariant, bug.name, bug] as const))(
       expect((await place.check()).map((violation) => violation.invariant)).toContain(invariant);
     } finally {
       build.remove();
+      sound.remove();
       place.remove();
       await disk.remove();
     }

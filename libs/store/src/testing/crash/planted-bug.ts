@@ -1,5 +1,5 @@
 /**
- * A test of the tests: a bug is planted in a copy of the built library, its occasion is made, and the
+ * A test of the tests: a bug is planted in a private build of the library, its occasion is made, and the
  * crash suite's own checker must notice. A checker that has never failed proves nothing.
  *
  * No occasion is left to luck: the planted code dies at its own moment, or the workload is told to do
@@ -7,7 +7,7 @@
  */
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { BuiltCopy, type Plant } from './built-copy';
+import { PrivateBuild, type Plant } from './private-build';
 import type { CrashWriterConfig } from './crash-writer';
 import { readHistory, type OperationKind } from './history';
 import { WorkPlace, listed } from './work-place';
@@ -28,12 +28,12 @@ export interface PlantedBug {
   /** Another invariant that shows the same fault, whichever the checker meets first. */
   readonly orFoundAs?: string;
   readonly plants: readonly Plant[];
-  /** What happens to the store while the bug is at work. */
-  readonly scenario: (build: BuiltCopy, place: WorkPlace) => Promise<void>;
+  /** What happens to the store while the bug is at work. @param sound the library without it. */
+  readonly scenario: (build: PrivateBuild, place: WorkPlace, sound: PrivateBuild) => Promise<void>;
 }
 
 /** Statement of planted code that ends the process. */
-export const DIE = "require('../testing/crash/planted-moment.js').dieNow();";
+export const DIE = "require('../testing/crash/planted-moment').dieNow();";
 export const DIE_AT_THE_TOP = DIE.replace('../', './');
 
 /** What a run is told besides its seed. */
@@ -47,11 +47,11 @@ export function times(count: number, kind: OperationKind): OperationKind[] {
 }
 
 /** @returns the invariants that the checker finds broken. */
-export async function invariantsBrokenBy(bug: PlantedBug): Promise<string[]> {
-  const build = new BuiltCopy(bug.plants);
+export async function invariantsBrokenBy(bug: PlantedBug, sound: PrivateBuild): Promise<string[]> {
+  const build = await PrivateBuild.make(bug.plants);
   const place = new WorkPlace('planted');
   try {
-    await bug.scenario(build, place);
+    await bug.scenario(build, place, sound);
     const violations = await place.check().catch((error: unknown) => [{ invariant: 'open', message: String(error) }]);
     return violations.map((violation) => violation.invariant);
   } finally {
@@ -61,12 +61,12 @@ export async function invariantsBrokenBy(bug: PlantedBug): Promise<string[]> {
 }
 
 /** A run to its end; to that which the planted code makes, where it dies by itself. */
-export async function finished(build: BuiltCopy, place: WorkPlace, told: Told = {}): Promise<void> {
+export async function finished(build: PrivateBuild, place: WorkPlace, told: Told = {}): Promise<void> {
   await new WriterProcess(build, place.config({ seed: SEED, operations: 80, ...told }), THREADS).end;
 }
 
 /** A run that is killed when some operations are acknowledged and some transcript is there; the journal keeps all of it. */
-export async function killed(build: BuiltCopy, place: WorkPlace): Promise<void> {
+export async function killed(build: PrivateBuild, place: WorkPlace): Promise<void> {
   const config = place.config({ seed: SEED, operations: ENDLESS_OPERATIONS, ...JOURNAL_KEPT, first: times(8, 'send') });
   const writer = new WriterProcess(build, config, THREADS);
   await untilSo(writer, () => countAcknowledged(place, config.run) >= 30 && transcriptsOf(place).length > 0);
@@ -75,26 +75,21 @@ export async function killed(build: BuiltCopy, place: WorkPlace): Promise<void> 
 }
 
 /** The planted library recovers, and works no further. */
-export async function recovered(build: BuiltCopy, place: WorkPlace): Promise<void> {
+export async function recovered(build: PrivateBuild, place: WorkPlace): Promise<void> {
   await finished(build, place, { operations: 0 });
 }
 
 /** Sessions with transcripts of which the journal holds nothing any more, made by the sound library. */
-export async function madeLongAgo(place: WorkPlace): Promise<void> {
-  const sound = new BuiltCopy();
-  try {
-    await finished(sound, place, { operations: OLD_SENDS, first: times(OLD_SENDS, 'send') });
-    // A segment of the journal stays until another is begun.
-    await finished(sound, place, { operations: 8, first: times(8, 'patch') });
-  } finally {
-    sound.remove();
-  }
+export async function madeLongAgo(sound: PrivateBuild, place: WorkPlace): Promise<void> {
+  await finished(sound, place, { operations: OLD_SENDS, first: times(OLD_SENDS, 'send') });
+  // A segment of the journal stays until another is begun.
+  await finished(sound, place, { operations: 8, first: times(8, 'patch') });
   const violations = listed(await place.check());
   if (violations !== '') throw new Error(`the sound library has left a store with violations: ${violations}`);
 }
 
 /** A first owner is stopped, a second takes the store, the first wakes up and is given time to do harm. */
-export async function takenOver(build: BuiltCopy, place: WorkPlace): Promise<void> {
+export async function takenOver(build: PrivateBuild, place: WorkPlace): Promise<void> {
   // Patches go to the journal alone: a transcript has a lock of its own, which would refuse in the fence's place.
   const told = { operations: ENDLESS_OPERATIONS, ...JOURNAL_KEPT, first: times(12, 'send'), rest: 'patch' } as const;
   const config = place.config({ seed: SEED, ...told });
