@@ -78,6 +78,7 @@ export { cronRunEntry, resetEntry } from './entry/reset-entry';
 export type { ResetReason, ResetRequest } from './entry/reset-entry';
 export { chooseArchive, restoredEntry } from './entry/restore-entry';
 export type { ArchiveFacts, RestoreRequest, RestoredSession } from './entry/restore-entry';
+export { COMPACTION_MEMBER, DELIVERIES_MEMBER, OPEN_WORK_MEMBERS, RUNS_MEMBER } from './entry/open-work';
 export { forkEntry } from './entry/fork-entry';
 export type { ForkRequest } from './entry/fork-entry';
 export { FORK_WINDOW_SHARE, planFork } from './entry/plan-fork';
@@ -115,11 +116,19 @@ export type { LineLinks } from './transcript/line-links';
 export { blocksOf, completeTurns, isBrokenOff, pairTools, pendingFrom, resultCallId, safeAfter, safeBefore, safePlaces, toolCallsOf, wholeCall } from './transcript/structure';
 export type { ToolCall, ToolPairs } from './transcript/structure';
 
+// Turns
+export { RUN_OUTCOMES, followUpsOf } from './turns/follow-ups';
+export type { RunEnd, RunOutcome } from './turns/follow-ups';
+export { OFFERED_FOR_MS, deliveryOffer } from './turns/delivery-schedule';
+export type { DeliveryOffer } from './turns/delivery-schedule';
+
 // Compaction
 export { CHARS_PER_TOKEN, IMAGE_TOKENS, contextTokens, estimateLineTokens, estimateTextTokens } from './compaction/count-tokens';
 export type { TokenCounter } from './compaction/count-tokens';
 export { CHUNK_WINDOW_SHARE, KEEP_RECENT_TOKENS, NEW_CONTENT_SHARE_MIN, chunksOf, isFlushDue, isNearlyFull, planCompaction, planTurnDrop, reserveTokens } from './compaction/plan-compaction';
 export type { CompactionPlan, CompactionRequest, CompactionSettings, SummaryChunk, TurnDrop } from './compaction/plan-compaction';
+export { isCompactionDue } from './compaction/compaction-due';
+export type { CompactionDueFacts } from './compaction/compaction-due';
 export { isOverflowError, planFlush } from './compaction/plan-flush';
 export type { FlushRequest } from './compaction/plan-flush';
 export { planTruncation, rewriteLine } from './compaction/plan-truncation';
