@@ -24,6 +24,7 @@ import type { GatewayDeps } from './gateway/method';
 import { KNOWN_METHODS, contextOf, hearsBroadcasts, serveRequest } from './gateway/methods';
 import { healthPayload } from './gateway/methods/health';
 import { createGatewayRows } from './gateway/rows';
+import { createHandOverWorker } from './hand-over/hand-over-worker';
 import { readRun } from './handlers/find-run';
 import { createRouterHandlers, serveOnBus } from './handlers/router-service';
 import { helloPayload } from './hello';
@@ -134,11 +135,12 @@ export function createRouter(deps: RouterDeps): Router {
       ? undefined
       : createGrpcEdge({ bus, logger, handlers, guard, closing: closing.signal, ...(deps.grpcTls !== undefined && { tls: deps.grpcTls }), ...(deps.protoDir !== undefined && { protoDir: deps.protoDir }) });
   let served: Served | undefined;
+  const handOver = createHandOverWorker({ ...handlerDeps, metrics: deps.metrics, instance: deps.instance, fanOut });
 
   const stop = async (): Promise<void> => {
     sockets.stop();
     grpc?.stop();
-    await Promise.all([http.stop(), fanOut.stop(), served?.stop()]);
+    await Promise.all([http.stop(), fanOut.stop(), served?.stop(), handOver.stop()]);
   };
 
   return {
@@ -148,6 +150,7 @@ export function createRouter(deps: RouterDeps): Router {
     async start() {
       try {
         await fanOut.start();
+        await handOver.start();
         served = await serveOnBus(handlerDeps, fanOut);
         if (deps.grpcListen !== undefined) await grpc?.listen(deps.grpcListen);
         await http.listen(deps.listen);
@@ -161,7 +164,7 @@ export function createRouter(deps: RouterDeps): Router {
     async drain() {
       sockets.drain();
       closing.abort(new SessionError('SHUTTING_DOWN', 'the router is going away'));
-      await Promise.all([http.drain(), grpc?.drain(), served?.stop()]);
+      await Promise.all([http.drain(), grpc?.drain(), served?.stop(), handOver.drain()]);
     },
     stop,
   };

@@ -20,9 +20,11 @@ export interface MemoryAside {
   readonly archives: { readonly line: ArchiveLine; readonly session: MemorySession }[];
   readonly runs: Map<string, RunState>;
   readonly deliveries: Map<string, Delivery>;
+  /** Acknowledgements that took a delivery away, oldest first. */
+  readonly acknowledged: { readonly deliveryId: string; readonly ok: boolean; readonly error: string | undefined }[];
 }
 
-export const newAside = (): MemoryAside => ({ archives: [], runs: new Map(), deliveries: new Map() });
+export const newAside = (): MemoryAside => ({ archives: [], runs: new Map(), deliveries: new Map(), acknowledged: [] });
 
 export interface OperationParts {
   readonly nowMs: number;
@@ -129,15 +131,20 @@ export function operationHandlers(parts: OperationParts): Partial<Handlers<typeo
         for (const run of [...open.filter((waiting) => waiting !== active), ...(active === undefined ? [] : [active])]) endRun(request.agentId, run.runId);
         return CancelRunResponse.create({ state: open.length === 0 ? 'idle' : 'stopped', activeRunId: active?.runId, cancelledRunIds: open.filter((run) => run !== active).map(({ runId }) => runId) });
       }),
-    listPending: async ({ agentId, channel, key, kinds }) => {
+    listPending: async ({ agentId, channel, key, kinds, toSessions }) => {
       const { deliveries, runs } = asideOf(agentId);
       const wants = (kind: string): boolean => kinds.length === 0 || kinds.includes(kind);
       return ListPendingResponse.create({
-        deliveries: wants('delivery') ? [...deliveries.values()].filter(({ route }) => channel === undefined || route?.channel === channel) : [],
+        deliveries: wants('delivery') ? [...deliveries.values()].filter(({ route, toSession }) => (channel === undefined || route?.channel === channel) && (!toSessions || toSession !== undefined)) : [],
         turns: wants('turn') ? [...runs.values()].filter(({ state, sessionKey }) => state !== 'ended' && (key === undefined || sessionKey === key)).map((run) => PendingTurn.create({ run })) : [],
       });
     },
-    ackDelivery: async ({ agentId, deliveryId }) => StoreServiceAckDeliveryResponse.create({ state: asideOf(agentId).deliveries.delete(deliveryId) ? 'delivered' : 'unknown' }),
+    ackDelivery: async ({ agentId, deliveryId, result }) => {
+      const { deliveries, acknowledged } = asideOf(agentId);
+      if (!deliveries.delete(deliveryId)) return StoreServiceAckDeliveryResponse.create({ state: 'unknown' });
+      acknowledged.push({ deliveryId, ok: result?.ok ?? false, error: result?.error });
+      return StoreServiceAckDeliveryResponse.create({ state: result?.ok === false ? 'failed' : 'delivered' });
+    },
   };
 }
 
