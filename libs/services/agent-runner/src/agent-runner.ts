@@ -15,6 +15,7 @@ import type { RetryLimits } from '@sessions/llm';
 import { createOwnerCalls } from './owner-calls';
 import { serveDefaultRuntime } from './runtime/default-runtime';
 import { WAITING_MAX, createLane } from './shell/lanes';
+import type { OfferTools } from './shell/offered-tools';
 import { runTurn } from './shell/run-turn';
 import { isSubagentKey } from './shell/turn-request';
 
@@ -42,6 +43,8 @@ export interface AgentRunnerDeps {
   readonly firstPauseMs?: number;
   /** Default: DRAIN_MS. */
   readonly drainMs?: number;
+  /** Default: the session tools that configuration allows. */
+  readonly offerTools?: OfferTools;
 }
 
 export interface AgentRunner extends Service {
@@ -51,7 +54,7 @@ export interface AgentRunner extends Service {
 
 /** Builds the service and starts nothing. */
 export function createAgentRunner(deps: AgentRunnerDeps): AgentRunner {
-  const { bus, config, metrics, instance, heartbeatMs, firstPauseMs, retries, drainMs = DRAIN_MS } = deps;
+  const { bus, config, metrics, instance, heartbeatMs, firstPauseMs, retries, offerTools, drainMs = DRAIN_MS } = deps;
   const logger = deps.logger.child({ service: SERVICE_NAME });
   const jobMetrics = createJobMetrics(metrics, logger, 'turn');
   const subjects = createSubjects(config().bus.subjectPrefix);
@@ -63,7 +66,7 @@ export function createAgentRunner(deps: AgentRunnerDeps): AgentRunner {
     subagent: createLane(() => config().agents.defaults.subagents.maxConcurrent),
   };
   let stopping = new AbortController();
-  const turnDeps = { bus, subjects, owner, config, logger, caller, runnerId, ...(heartbeatMs === undefined ? {} : { heartbeatMs }), ...(firstPauseMs === undefined ? {} : { firstPauseMs }) };
+  const turnDeps = { bus, subjects, owner, config, logger, caller, runnerId, ...(heartbeatMs === undefined ? {} : { heartbeatMs }), ...(firstPauseMs === undefined ? {} : { firstPauseMs }), ...(offerTools === undefined ? {} : { offerTools }) };
 
   const execute: HandleJob<TurnJob> = async (job, { signal }) => {
     const leave = await lanes[isSubagentKey(job.sessionKey) ? 'subagent' : 'main'].enter(signal);

@@ -73,6 +73,7 @@ class Turn {
       if (open !== undefined && (yield* this.#callTools(open.calls, open.lineId))) return yield this.#done('ok', text, 'stop');
       const stepsMax = request.limits?.maxSteps ?? STEPS_MAX;
       for (let step = 1; step <= stepsMax; step += 1) {
+        await control.confirmed(this.#recordsCount);
         yield* this.#takeSteers();
         const answer = emptyAnswer(this.#loop.models[0]);
         let failure: unknown;
@@ -97,6 +98,7 @@ class Turn {
         if (answer.usage !== undefined) yield { $case: 'usage', value: tokenUsage(answer, answer.usage) };
         if (answer.stopReason === 'refused') return yield this.#done('error', text, stop, { reason: 'refused', message: 'the model refused to answer' });
         if (calls.length === 0) {
+          await control.confirmed(this.#recordsCount);
           if (control.hasSteers) continue;
           return yield this.#done('ok', text, stop);
         }

@@ -15,15 +15,16 @@ export interface ContextRequest {
   readonly nowMs: number;
   /** When the model was last asked in this session, before this turn; undefined: never. */
   readonly lastCallAtMs: number | undefined;
-  /** Holds the window down to this; undefined: the model's own. Tokens. */
+  /** Holds the request down to this; undefined: as the model's window has it. Tokens. */
   readonly contextTokens: number | undefined;
 }
 
 export function requestContext({ config, agentId, model, path, nowMs, lastCallAtMs, contextTokens }: ContextRequest): RequestContext {
   const agent = asAgentId(agentId);
   const { compaction, contextPruning: settings } = agentSettings(config, agent);
-  const windowTokens = Math.min(contextTokensFor(config, agent, model), contextTokens ?? Infinity);
-  const bounded = boundedContext(path, windowTokens - reserveTokens(compaction, windowTokens), estimateLineTokens);
+  const windowTokens = contextTokensFor(config, agent, model);
+  const budgetTokens = Math.min(windowTokens - reserveTokens(compaction, windowTokens), contextTokens ?? Infinity);
+  const bounded = boundedContext(path, budgetTokens, estimateLineTokens);
   const { messages } = pruneContext({ messages: bounded.messages.map(({ message }) => message), settings, windowTokens, nowMs, lastCallAtMs });
   return { messages: messages.map(marked), leftOutLines: bounded.leftOutLines };
 }

@@ -3,8 +3,11 @@
  * Bounds: STEERS_MAX messages wait; one more is refused, and starts the next turn.
  */
 import type { Attachment } from '@sessions/contracts';
+import { SessionError } from '@sessions/domain';
 
 export const STEERS_MAX = 64;
+/** Longest wait for records to become durable: an owner that died is replaced within that. Milliseconds. */
+export const CONFIRM_MS_MAX = 60_000;
 
 export interface SteerMessage {
   readonly text: string;
@@ -16,7 +19,7 @@ export interface SteerMessage {
 export class TurnControl {
   readonly #abort = new AbortController();
   readonly #steers: SteerMessage[] = [];
-  #waiting: { readonly count: number; readonly resolve: () => void }[] = [];
+  #waiting: { readonly count: number; readonly end: (error?: SessionError) => void }[] = [];
   #confirmedCount = 0;
   #reason: string | undefined;
   #isOver = false;
@@ -55,16 +58,24 @@ export class TurnControl {
   confirm(count: number): void {
     this.#confirmedCount = Math.max(this.#confirmedCount, count);
     const isDue = (wait: { readonly count: number }): boolean => wait.count <= this.#confirmedCount;
-    for (const { resolve } of this.#waiting.filter(isDue)) resolve();
+    for (const { end } of this.#waiting.filter(isDue)) end();
     this.#waiting = this.#waiting.filter((wait) => !isDue(wait));
   }
 
-  /** Resolves when so many records are durable, or when the turn shall stop. */
-  confirmed(count: number): Promise<void> {
+  /** Resolves when so many records are durable, or when the turn shall stop. @throws DEADLINE */
+  confirmed(count: number, limitMs = CONFIRM_MS_MAX): Promise<void> {
     if (count <= this.#confirmedCount || this.#abort.signal.aborted) return Promise.resolve();
-    return new Promise((resolve) => {
-      this.#waiting.push({ count, resolve });
-      this.#abort.signal.addEventListener('abort', () => resolve(), { once: true });
+    return new Promise((resolve, reject) => {
+      const end = (error?: SessionError): void => {
+        clearTimeout(timer);
+        this.#abort.signal.removeEventListener('abort', leave);
+        if (error === undefined) resolve();
+        else reject(error);
+      };
+      const leave = (): void => end();
+      const timer = setTimeout(() => end(new SessionError('DEADLINE', 'nobody said that the records of the turn are durable')), limitMs);
+      this.#waiting.push({ count, end });
+      this.#abort.signal.addEventListener('abort', leave, { once: true });
     });
   }
 

@@ -26,7 +26,7 @@ export interface ClaimDeps {
 export interface ClaimListener {
   /** The claim is lost: nothing may be written any more. */
   readonly onLost: () => void;
-  readonly onNews: (news: BeginTurnResponse) => void;
+  readonly onNews: (news: BeginTurnResponse) => void | Promise<void>;
 }
 
 export class Claim {
@@ -67,9 +67,9 @@ export class Claim {
     this.#keptAtMs = this.#deps.bus.clock.nowMs();
   }
 
-  /** Asks the owner now, after what is asked already. */
-  look(): Promise<void> {
-    this.#asking = this.#asking.then(() => this.#renew());
+  /** Asks the owner now, after what is asked already. @param takeSteered with the messages that wait to be steered in */
+  look(takeSteered = false): Promise<void> {
+    this.#asking = this.#asking.then(() => this.#renew(takeSteered));
     return this.#asking;
   }
 
@@ -80,19 +80,19 @@ export class Claim {
     await this.#asking;
   }
 
-  #begin(deadlineMs: number): Promise<BeginTurnResponse> {
+  #begin(deadlineMs: number, takeSteered = false): Promise<BeginTurnResponse> {
     const { agentId, runId, attempt } = this.#job;
     const idempotencyKey = this.nextKey();
     const { owner, runnerId } = this.#deps;
-    return owner(agentId, (store) => store.beginTurn(BeginTurnRequest.create({ agentId, runId, runnerId, attempt }), { idempotencyKey }), { deadlineMs });
+    return owner(agentId, (store) => store.beginTurn(BeginTurnRequest.create({ agentId, runId, runnerId, attempt, takeSteered }), { idempotencyKey }), { deadlineMs });
   }
 
-  async #renew(): Promise<void> {
+  async #renew(takeSteered: boolean): Promise<void> {
     if (this.#isOver) return;
     try {
-      const news = await this.#begin(RENEW_MS);
+      const news = await this.#begin(RENEW_MS, takeSteered);
       this.noteKept();
-      if (!this.#isOver) this.#listener?.onNews(news);
+      if (!this.#isOver) await this.#listener?.onNews(news);
     } catch (error) {
       const isLost = isSuperseded(error) || this.#deps.bus.clock.nowMs() - this.#keptAtMs > CLAIM_TRUST_MS;
       if (isLost && !this.#isOver) {

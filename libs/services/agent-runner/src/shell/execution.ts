@@ -6,6 +6,8 @@
 import { randomUUID } from 'node:crypto';
 import { AgentRuntimeService, CancelTurnRequest, ConfirmRecordsRequest, ExecuteTurnRequest, SteerTurnRequest, type ExecuteTurnResponse, type TokenUsage, type TurnDone } from '@sessions/contracts';
 import { createClient, type Bus, type Client, type Subjects } from '@sessions/bus';
+import { parseTranscriptLine, resultCallId, toolCallsOf, type SessionError } from '@sessions/domain';
+import { persist } from '../persist';
 import type { SteerMessage } from '../runtime/turn-control';
 import type { RunEvents } from './run-events';
 
@@ -14,6 +16,7 @@ export const LAST_WORDS_MS = 5_000;
 /** Longest silence of a runtime between two items: a tool may wait ten minutes. Milliseconds. */
 export const SILENCE_MS_MAX = 900_000;
 const TELL_MS = 5_000;
+const CONFIRM_MS = 30_000;
 
 export interface ExecutionDeps {
   readonly bus: Bus;
@@ -22,6 +25,8 @@ export interface ExecutionDeps {
   readonly events: RunEvents;
   /** Makes a line durable. @throws when the run is not this runner's any more */
   readonly append: (line: Uint8Array) => Promise<void>;
+  /** A step is over: the model has nothing left to be answered by a tool. Messages may come in here. */
+  readonly onStep: () => Promise<void>;
   readonly onUsage: (usage: TokenUsage) => void;
 }
 
@@ -33,9 +38,11 @@ export class Execution {
   readonly #leave = new AbortController();
   readonly #runtime: Client<typeof AgentRuntimeService>;
   readonly #toolNames = new Map<string, string>();
+  readonly #openCallIds = new Set<string>();
   #recordsCount = 0;
   /** Words that no record holds yet. */
   #unrecorded = '';
+  #isCancelled = false;
   #cancelLastWords = (): void => undefined;
 
   constructor(deps: ExecutionDeps) {
@@ -78,9 +85,10 @@ export class Execution {
     return this.#runtime.steerTurn(request, { timeoutMs: TELL_MS, idempotencyKey: randomUUID() }).then(({ steered }) => steered, () => false);
   }
 
-  /** Lets it say its last words. */
+  /** Lets it say its last words; once. */
   cancel(reason: string): void {
-    this.#cancelLastWords();
+    if (this.#isCancelled) return;
+    this.#isCancelled = true;
     this.#cancelLastWords = this.#deps.bus.clock.startTimer(LAST_WORDS_MS, () => this.leave());
     this.#runtime.cancelTurn(CancelTurnRequest.create({ runId: this.id, reason }), { timeoutMs: TELL_MS, idempotencyKey: randomUUID() }).catch(() => this.leave());
   }
@@ -103,6 +111,8 @@ export class Execution {
         this.#recordsCount += 1;
         if (this.#unrecorded !== '') events.answerEnds();
         this.#unrecorded = '';
+        this.#noteCalls(item.value);
+        if (this.#openCallIds.size === 0) await this.#deps.onStep();
         this.#confirm();
         return undefined;
       case 'toolStart':
@@ -125,8 +135,19 @@ export class Execution {
     }
   }
 
-  /** A runtime that does not want to know is not asked again. */
+  #noteCalls(line: Uint8Array): void {
+    const parsed = parseTranscriptLine(Buffer.from(line).toString('utf8'), 1);
+    if (!parsed.ok) return;
+    for (const { id } of toolCallsOf(parsed.message)) this.#openCallIds.add(id);
+    this.#openCallIds.delete(resultCallId(parsed.message) ?? '');
+  }
+
+  /** A runtime need not want to know. */
   #confirm(): void {
-    this.#runtime.confirmRecords(ConfirmRecordsRequest.create({ runId: this.id, recordsCount: this.#recordsCount }), { timeoutMs: TELL_MS, idempotencyKey: randomUUID() }).catch(() => undefined);
+    const { bus } = this.#deps;
+    const request = ConfirmRecordsRequest.create({ runId: this.id, recordsCount: this.#recordsCount });
+    const idempotencyKey = randomUUID();
+    const canPass = ({ reason }: SessionError): boolean => reason === 'DEADLINE' || reason === 'OUTCOME_UNKNOWN';
+    persist(() => this.#runtime.confirmRecords(request, { timeoutMs: TELL_MS, idempotencyKey, signal: this.#leave.signal }), { clock: bus.clock, deadlineAtMs: bus.clock.nowMs() + CONFIRM_MS, signal: this.#leave.signal, canPass }).catch(() => undefined);
   }
 }

@@ -15,6 +15,9 @@ export interface ToolFacts {
   readonly deniedTools: readonly string[];
 }
 
+/** Which tools a run is offered. */
+export type OfferTools = (facts: ToolFacts) => readonly OfferedTool[];
+
 export function offeredTools(_facts: ToolFacts): readonly OfferedTool[] {
   return [];
 }

@@ -3,8 +3,6 @@ import { AgentRuntimeService, CancelTurnResponse, SteerTurnResponse, type SteerT
 import { serveService, type Bus, type Served, type Subjects } from '@sessions/bus';
 
 export interface RunDoor {
-  /** Without words: the owner has something for the run. */
-  readonly look: () => Promise<void>;
   readonly steer: (request: SteerTurnRequest) => Promise<boolean>;
   readonly cancel: (reason: string) => void;
 }
@@ -16,9 +14,7 @@ export function serveRunDoor(bus: Bus, subjects: Subjects, runId: string, door: 
     {
       steerTurn: async (request) => {
         if (request.runId !== runId) return SteerTurnResponse.create({ steered: false });
-        if (request.text !== '' || request.attachments.length > 0) return SteerTurnResponse.create({ steered: await door.steer(request) });
-        await door.look();
-        return SteerTurnResponse.create({ steered: true });
+        return SteerTurnResponse.create({ steered: await door.steer(request) });
       },
       cancelTurn: ({ runId: wanted, reason }) => {
         if (wanted !== runId) return Promise.resolve(CancelTurnResponse.create({ state: 'idle' }));

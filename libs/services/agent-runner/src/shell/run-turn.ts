@@ -8,14 +8,16 @@
  */
 import { ExecuteTurnRequest, FinishTurnRequest, TranscriptRecord, TurnDone, type BeginTurnResponse, type TurnJob } from '@sessions/contracts';
 import { sleep, type Bus, type JobAnswer, type Subjects } from '@sessions/bus';
-import { SessionError, blocksOf, isJsonObject, toolCallsOf, type JsonObject, type SessionConfig, type TranscriptLine } from '@sessions/domain';
+import { SessionError, TEXT_BYTES_MAX, blocksOf, contextTokens, estimateLineTokens, isJsonObject, toolCallsOf, type JsonObject, type SessionConfig, type TranscriptLine } from '@sessions/domain';
 import type { Logger } from '@sessions/host';
 import { isSuperseded, type AskOwner } from '../owner-calls';
 import { readBranch, type ReadBranch } from '../read-branch';
 import { assistantLine, newLineId } from '../runtime/record-lines';
 import { appendRecord } from './append-record';
 import { Claim } from './claim';
+import { compactInline } from './compact-inline';
 import { Execution, type ExecutionEnd } from './execution';
+import type { OfferTools } from './offered-tools';
 import { RunEvents } from './run-events';
 import { serveRunDoor } from './run-door';
 import { turnRequest, type TurnEntry } from './turn-request';
@@ -28,6 +30,9 @@ const PAUSE_FACTOR = 4;
 /** When a notice comes again whose owner cannot be reached, or whose session has another run. Milliseconds. */
 const OWNER_AWAY_RETRY_MS = 5_000;
 const STILL_ACTIVE_RETRY_MS = 2_000;
+/** Of a conversation that does not fit and could not be summarised, this share is shown. */
+const LEFT_SHARE = 0.5;
+const OVERFLOW_TEXT = 'The conversation does not fit into the window of the model. Try again, shorten it with /compact, or begin anew with /new.';
 /** JSON text of a branch that travels with the request. */
 const BRANCH_BYTES_INLINE = 512 * 1024;
 
@@ -42,6 +47,8 @@ export interface TurnDeps {
   readonly runnerId: string;
   readonly heartbeatMs?: number;
   readonly firstPauseMs?: number;
+  /** Default: the session tools that configuration allows. */
+  readonly offerTools?: OfferTools;
 }
 
 /** @param stopping aborts when this process stops: the run stays open for the next attempt. */
@@ -77,6 +84,11 @@ class TurnRun {
   #isLeft = false;
   #steersCount = 0;
   #hasUnsteered = false;
+  #wasCompacted = false;
+  /** Holds requests down to this; undefined: as the model has it. */
+  #contextTokens: number | undefined;
+  /** Aborts what is waited for when the run is stopped or left. */
+  readonly #leaving = new AbortController();
 
   constructor(deps: TurnDeps, job: TurnJob, claim: Claim, begun: BeginTurnResponse) {
     const { bus, subjects } = deps;
@@ -93,16 +105,16 @@ class TurnRun {
     const { bus, subjects } = this.#deps;
     const leave = (): void => {
       this.#isLeft = true;
+      this.#leaving.abort();
       this.#execution?.leave();
     };
     if (stopping.aborted) leave();
     stopping.addEventListener('abort', leave, { once: true });
     const door = await serveRunDoor(bus, subjects, this.#job.runId, {
-      look: () => this.#claim.look(),
       steer: async ({ text, attachments }) => (await this.#execution?.steer({ text, attachments, isRecorded: false })) ?? false,
       cancel: (reason) => this.#stop(reason),
     });
-    this.#take(this.#begun);
+    await this.#take(this.#begun);
     this.#claim.keep({ onLost: leave, onNews: (news) => this.#take(news) });
     try {
       this.#events.start(this.#startedAtMs);
@@ -119,18 +131,18 @@ class TurnRun {
   }
 
   /** What the owner has for the run. */
-  #take({ cancelled, cancelReason, steerMessages }: BeginTurnResponse): void {
+  async #take({ cancelled, cancelReason, steerMessages }: BeginTurnResponse): Promise<void> {
     this.#steersCount += steerMessages.length;
     for (const { text, attachments } of steerMessages) {
-      void this.#execution?.steer({ text, attachments, isRecorded: true }).then((steered) => {
-        this.#hasUnsteered ||= !steered;
-      });
+      const steered = await this.#execution?.steer({ text, attachments, isRecorded: true });
+      this.#hasUnsteered ||= steered === false;
     }
     if (cancelled) this.#stop(cancelReason ?? 'abort');
   }
 
   #stop(reason: string): void {
     this.#stopReason ??= reason;
+    this.#leaving.abort();
     this.#execution?.cancel(reason);
   }
 
@@ -148,7 +160,8 @@ class TurnRun {
       const end = await this.#executeOnce(branch);
       if (end.kind === 'done') {
         if (end.done.outcome === 'ok' && this.#hasUnsteered) continue;
-        return end.done;
+        if (end.done.errorReason === 'overflow' && (await this.#makeRoom(branch))) continue;
+        return end.done.errorReason === 'overflow' ? { ...end.done, errorMessage: OVERFLOW_TEXT } : end.done;
       }
       const partial = this.#execution?.unrecorded ?? '';
       if (this.#isLeft) return TurnDone.create({ outcome: 'aborted' });
@@ -160,6 +173,25 @@ class TurnRun {
     }
   }
 
+  /**
+   * The request did not fit: the conversation is summarised, and where that is not possible the oldest
+   * turns are left out of the next request. Each once.
+   * @returns false: nothing is left to be tried
+   */
+  async #makeRoom(branch: ReadBranch): Promise<boolean> {
+    const { agentId } = this.#job;
+    if (!this.#wasCompacted) {
+      this.#wasCompacted = true;
+      if (await compactInline(this.#deps, agentId, this.#begun.sessionKey, this.#leaving.signal)) return true;
+      if (this.#stopReason !== undefined || this.#isLeft) return true;
+    }
+    if (this.#contextTokens !== undefined) return false;
+    const tokens = contextTokens(branch.lines.map(({ line }) => line), estimateLineTokens);
+    this.#contextTokens = Math.max(1, Math.floor(tokens * LEFT_SHARE));
+    this.#deps.logger.warn('the oldest turns of a conversation are left out of its request', { agentId, reason: 'overflow' });
+    return true;
+  }
+
   async #executeOnce(branch: ReadBranch): Promise<ExecutionEnd> {
     const { bus, subjects, caller, config } = this.#deps;
     const { agentId } = this.#job;
@@ -169,10 +201,11 @@ class TurnRun {
       caller,
       events: this.#events,
       append: (line) => this.#append(line),
+      onStep: () => this.#claim.look(true),
       onUsage: (usage) => this.#usage.add(usage),
     });
     this.#execution = execution;
-    const request = turnRequest({ config: config(), agentId, job: this.#job, begun: this.#begun, entry: this.#entry });
+    const request = turnRequest({ config: config(), agentId, job: this.#job, begun: this.#begun, entry: this.#entry, contextTokens: this.#contextTokens, offerTools: this.#deps.offerTools });
     const end = await execution.run(ExecuteTurnRequest.create({ ...request, sessionId: branch.sessionId, branch: inlineBranch(branch), tipId: branch.tipId }));
     // A message that came while it ended has not been answered.
     return end;
@@ -210,7 +243,7 @@ class TurnRun {
     const failure = outcome === 'ok' || aborted ? undefined : (errorMessage ?? (outcome === 'timeout' ? 'the turn took too long' : 'the turn failed'));
     this.#events.end({ startedAtMs: this.#startedAtMs, text: text ?? '', stopReason: aborted ? 'rpc' : (stopReason ?? 'stop'), aborted, errorMessage: failure });
     const idempotencyKey = this.#claim.nextKey();
-    const request = FinishTurnRequest.create({ agentId, runId, attempt, outcome, usage: this.#usage.all(), text, stopReason: stopReason ?? undefined, errorMessage: failure });
+    const request = FinishTurnRequest.create({ agentId, runId, attempt, outcome, usage: this.#usage.all(), text: text === undefined ? undefined : cutToBytes(text, TEXT_BYTES_MAX), stopReason: stopReason ?? undefined, errorMessage: failure });
     await owner(agentId, (store) => store.finishTurn(request, { idempotencyKey }));
   }
 
@@ -218,6 +251,12 @@ class TurnRun {
     const { agentId, runId, attempt } = this.#job;
     return { agentId, sessionId: this.#begun.sessionId, runId, attempt };
   }
+}
+
+/** What is sent on of an answer: its beginning. The transcript has the whole. */
+function cutToBytes(text: string, bytesMax: number): string {
+  const bytes = Buffer.from(text, 'utf8');
+  return bytes.length <= bytesMax ? text : bytes.subarray(0, bytesMax).toString('utf8').replace(/\uFFFD+$/u, '');
 }
 
 function entryOf({ settings }: BeginTurnResponse): TurnEntry {

@@ -3,7 +3,7 @@
  * transcript that is a list of lines. Real calls over a real bus; nothing lasts.
  */
 import {
-  AppendRecordsResponse, BeginTurnResponse, BranchHead, FinishTurnResponse, HistoryRecords, InboundMessage, PutChunkResponse, ReadBranchResponse, RunRequest, StoreServiceService, TranscriptRecord, TurnJob, TurnSettings,
+  AppendRecordsResponse, BeginTurnResponse, BranchHead, FinishTurnResponse, HistoryRecords, RequestCompactionResponse, InboundMessage, PutChunkResponse, ReadBranchResponse, RunRequest, StoreServiceService, TranscriptRecord, TurnJob, TurnSettings,
   type FinishTurnRequest,
 } from '@sessions/contracts';
 import { createSubjects, serveService, type Bus, type Served } from '@sessions/bus';
@@ -37,6 +37,8 @@ export interface StandInOwner {
   ended(runId: string): Promise<FinishTurnRequest>;
   /** Messages of the transcript, as they stand. */
   messages(): JsonObject[];
+  /** Puts a line into the transcript. */
+  append(line: JsonObject): string;
   /** Throws away the session's id, as a reset does. */
   reset(): void;
   stop(): Promise<void>;
@@ -97,7 +99,6 @@ export async function serveStandInOwner(bus: Bus): Promise<StandInOwner> {
       await publish(runId, run.attempt);
     },
     steer(runId, text) {
-      user(text);
       steers.set(runId, [...(steers.get(runId) ?? []), text]);
     },
     cancel(runId, reason) {
@@ -107,6 +108,7 @@ export async function serveStandInOwner(bus: Bus): Promise<StandInOwner> {
       const finished = runs.get(runId)?.finished;
       return finished === undefined ? new Promise((resolve) => waiting.set(runId, resolve)) : Promise.resolve(finished);
     },
+    append,
     messages: () => lines.flatMap((line) => (isJsonObject(line['message']) ? [line['message']] : [])),
     reset() {
       sessionId = '0190aaaa-0000-7000-8000-000000000002';
@@ -118,12 +120,14 @@ export async function serveStandInOwner(bus: Bus): Promise<StandInOwner> {
     bus,
     StoreServiceService,
     {
-      beginTurn: async ({ runId, attempt }, { idempotencyKey }) =>
+      beginTurn: async ({ runId, attempt, takeSteered }, { idempotencyKey }) =>
         once(idempotencyKey, () => {
           calls.push('beginTurn');
           const run = held(runId, attempt);
-          const steerMessages = (steers.get(runId) ?? []).map((text) => InboundMessage.create({ role: 'user', text }));
-          steers.delete(runId);
+          const taken = takeSteered ? (steers.get(runId) ?? []) : [];
+          const steerMessages = taken.map((text) => InboundMessage.create({ role: 'user', text }));
+          for (const text of taken) user(text);
+          if (takeSteered) steers.delete(runId);
           return BeginTurnResponse.create({
             epoch: 7, sessionKey: KEY, sessionId, tipId: lines.at(-1)?.['id'] as string, messageId: run.messageId, steerMessages,
             cancelled: run.cancelReason !== undefined, cancelReason: run.cancelReason, claimEndsAtMs: bus.clock.nowMs() + 60_000,
@@ -150,6 +154,10 @@ export async function serveStandInOwner(bus: Bus): Promise<StandInOwner> {
           uploads.set(uploadId, [...(uploads.get(uploadId) ?? []), Buffer.from(data)]);
           return PutChunkResponse.create({});
         }),
+      requestCompaction: async ({ reason }) => {
+        calls.push(`requestCompaction ${reason}`);
+        return RequestCompactionResponse.create({ operationId: 'operation-1' });
+      },
       finishTurn: async (request, { idempotencyKey }) =>
         once(idempotencyKey, () => {
           calls.push('finishTurn');

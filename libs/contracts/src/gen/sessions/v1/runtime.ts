@@ -132,7 +132,6 @@ export interface TurnDone {
 
 export interface SteerTurnRequest {
   runId: string;
-  /** Empty, and no attachments: the owner has messages for the run; only at the run's own subject. */
   text: string;
   attachments: Attachment[];
   /** True: the message stands in the transcript already. False: the runtime records it. */
@@ -2184,8 +2183,10 @@ export const AgentRuntimeDefinition = {
       options: {},
     },
     /**
-     * The records of an execution up to a number are durable. A runtime that waits for it before it
-     * calls a tool never acts on a call that could get lost. Served, as SteerTurn and CancelTurn of an
+     * The records of an execution up to a number are durable, and messages that came before the last of
+     * them have been handed over by SteerTurn. A runtime that waits for it before it calls a tool never
+     * acts on a call that could get lost; one that waits before it asks a model or ends answers what was
+     * said meanwhile. Served, as SteerTurn and CancelTurn of an
      * execution, where `ExecuteTurnRequest.execution_id` says; a runtime need not serve it.
      */
     confirmRecords: {
@@ -2246,8 +2247,10 @@ export const AgentRuntimeService = {
     responseDeserialize: (value: Buffer): CancelTurnResponse => CancelTurnResponse.decode(value),
   },
   /**
-   * The records of an execution up to a number are durable. A runtime that waits for it before it
-   * calls a tool never acts on a call that could get lost. Served, as SteerTurn and CancelTurn of an
+   * The records of an execution up to a number are durable, and messages that came before the last of
+   * them have been handed over by SteerTurn. A runtime that waits for it before it calls a tool never
+   * acts on a call that could get lost; one that waits before it asks a model or ends answers what was
+   * said meanwhile. Served, as SteerTurn and CancelTurn of an
    * execution, where `ExecuteTurnRequest.execution_id` says; a runtime need not serve it.
    */
   confirmRecords: {
@@ -2271,8 +2274,10 @@ export interface AgentRuntimeServer extends UntypedServiceImplementation {
   /** Mutation: needs an idempotency key. */
   cancelTurn: handleUnaryCall<CancelTurnRequest, CancelTurnResponse>;
   /**
-   * The records of an execution up to a number are durable. A runtime that waits for it before it
-   * calls a tool never acts on a call that could get lost. Served, as SteerTurn and CancelTurn of an
+   * The records of an execution up to a number are durable, and messages that came before the last of
+   * them have been handed over by SteerTurn. A runtime that waits for it before it calls a tool never
+   * acts on a call that could get lost; one that waits before it asks a model or ends answers what was
+   * said meanwhile. Served, as SteerTurn and CancelTurn of an
    * execution, where `ExecuteTurnRequest.execution_id` says; a runtime need not serve it.
    */
   confirmRecords: handleUnaryCall<ConfirmRecordsRequest, ConfirmRecordsResponse>;
