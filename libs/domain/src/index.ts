@@ -157,3 +157,11 @@ export { ARCHIVE_INTERVAL_MS, IDLE_INTERVAL_MS, JUMP_MS_MIN, SETTLE_MS, TOUCHED_
 export type { Clock, DueJob, DueRequest, ScheduleState } from './maintenance/schedule';
 export { NOTICE_KEYS_MAX, REMOVAL_NOTICE_MS, holdUnannounced, planNotices } from './maintenance/notice';
 export type { Announced, Notice, NoticeRequest } from './maintenance/notice';
+
+// Turns
+export { SESSION_TOOLS, SESSION_TOOL_NAMES, TOOL_LIMITS, sessionTool } from './turns/tool-definitions';
+export type { SessionToolName, ToolDefinition } from './turns/tool-definitions';
+export { toolsFor } from './turns/tool-access';
+export type { ToolAccess } from './turns/tool-access';
+export { TARGET_REQUIRED, parseAgentsListArguments, parseHistoryArguments, parseListArguments, parseSendArguments, parseSpawnArguments, parseStatusArguments, parseSubagentsArguments, parseYieldArguments, utf8Bytes } from './turns/tool-arguments';
+export type { HistoryArguments, ListArguments, Parsed, SendArguments, SpawnArguments, SpawnAttachment, StatusArguments, SubagentsArguments, YieldArguments } from './turns/tool-arguments';
