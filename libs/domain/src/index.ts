@@ -45,7 +45,7 @@ export { groupDisplayName, originPatch } from './routing/origin-metadata';
 export type { OriginPatch } from './routing/origin-metadata';
 export { enforceSendPolicy, evaluateSendPolicy } from './routing/send-policy';
 export type { SendPoint, SendSubject } from './routing/send-policy';
-export { SPAWN_CHAIN_MAX, canSee, effectiveVisibility, matchesPattern, spawnAncestors } from './routing/visibility';
+export { SPAWN_CHAIN_MAX, canSee, effectiveVisibility, isSameKey, matchesPattern, spawnAncestors } from './routing/visibility';
 export type { Visibility, VisibilitySubject, VisibilityTarget } from './routing/visibility';
 export { dmScopeWarning } from './routing/dm-scope-warning';
 export type { DmScopeWarning } from './routing/dm-scope-warning';
@@ -159,9 +159,18 @@ export { NOTICE_KEYS_MAX, REMOVAL_NOTICE_MS, holdUnannounced, planNotices } from
 export type { Announced, Notice, NoticeRequest } from './maintenance/notice';
 
 // Turns
+export { RUN_OUTCOMES, followUpsOf } from './turns/follow-ups';
+export type { RunEnd, RunOutcome } from './turns/follow-ups';
 export { SESSION_TOOLS, SESSION_TOOL_NAMES, TOOL_LIMITS, sessionTool } from './turns/tool-definitions';
 export type { SessionToolName, ToolDefinition } from './turns/tool-definitions';
 export { toolsFor } from './turns/tool-access';
 export type { ToolAccess } from './turns/tool-access';
 export { TARGET_REQUIRED, parseAgentsListArguments, parseHistoryArguments, parseListArguments, parseSendArguments, parseSpawnArguments, parseStatusArguments, parseSubagentsArguments, parseYieldArguments, utf8Bytes } from './turns/tool-arguments';
 export type { HistoryArguments, ListArguments, Parsed, SendArguments, SpawnArguments, SpawnAttachment, StatusArguments, SubagentsArguments, YieldArguments } from './turns/tool-arguments';
+export { HOPS_MAX, INTER_SESSION_CHARS_MAX, RECALLED_CHARS_MAX, chainEnd, costOf, interSessionText } from './turns/inter-session';
+export type { ChainPlace } from './turns/inter-session';
+export { requestPrompt, startExchange } from './turns/exchange';
+export type { ExchangeStart } from './turns/exchange';
+export { announceBlock } from './turns/announce';
+export { formatRuntime, statsLine } from './turns/stats-line';
+export type { RunFigures } from './turns/stats-line';

@@ -1,14 +1,7 @@
 /** Which of the session tools a run may have (tools §6.2, §9). */
 import { matchesPattern } from '../routing/visibility';
-import { SESSION_TOOLS, SESSION_TOOL_NAMES, type SessionToolName, type ToolDefinition } from './tool-definitions';
-
-/** Tools of the profiles. */
-const PROFILES: Readonly<Record<string, readonly SessionToolName[]>> = {
-  full: SESSION_TOOL_NAMES,
-  coding: SESSION_TOOL_NAMES,
-  minimal: ['session_status'],
-  messaging: ['sessions_list', 'sessions_history', 'sessions_send', 'session_status'],
-};
+import { SESSION_TOOLS, type SessionToolName, type ToolDefinition } from './tool-definitions';
+import { profileTools } from './tool-profiles';
 
 /** What a sub-agent that may spawn has of the session tools. */
 const ORCHESTRATOR_TOOLS: readonly SessionToolName[] = ['sessions_spawn', 'subagents', 'sessions_list', 'sessions_history'];
@@ -39,9 +32,7 @@ export function toolsFor(access: ToolAccess): readonly ToolDefinition[] {
 
 function isInProfile({ profile, allow, alsoAllow }: ToolAccess, name: SessionToolName): boolean {
   if (isListed(alsoAllow, name)) return true;
-  const word = profile?.trim().toLowerCase() ?? 'full';
-  const ofProfile = Object.hasOwn(PROFILES, word) ? PROFILES[word] : PROFILES.minimal;
-  return ofProfile?.includes(name) === true && (allow === undefined || isListed(allow, name));
+  return profileTools(profile).includes(name) && (allow === undefined || isListed(allow, name));
 }
 
 /**

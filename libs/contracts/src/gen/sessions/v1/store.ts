@@ -986,6 +986,8 @@ export interface SendExchange {
     | undefined;
   /** Distance of the exchange from a person's message. */
   hops: number;
+  /** Channel of the target, for the announce; absent: it has none, so nothing is announced. */
+  announceRoute?: ReplyRoute | undefined;
 }
 
 /** A parent waits for the result of this run. */
@@ -1023,6 +1025,12 @@ export interface InterSession {
     | undefined;
   /** Distance from a person's message; at most 8. */
   hops: number;
+  /** The same for all messages that one message of a person led to; absent: not known. */
+  traceId?:
+    | string
+    | undefined;
+  /** US dollars of the runs that led here, as far as prices are known; absent: none is. */
+  costUsd?: number | undefined;
 }
 
 /** A chat command as the router understood it. */
@@ -12237,6 +12245,7 @@ function createBaseSendExchange(): SendExchange {
     firstReply: undefined,
     latestReply: undefined,
     hops: 0,
+    announceRoute: undefined,
   };
 }
 
@@ -12265,6 +12274,9 @@ export const SendExchange: MessageFns<SendExchange> = {
     }
     if (message.hops !== 0) {
       writer.uint32(64).int32(message.hops);
+    }
+    if (message.announceRoute !== undefined) {
+      ReplyRoute.encode(message.announceRoute, writer.uint32(74).fork()).join();
     }
     return writer;
   },
@@ -12346,6 +12358,14 @@ export const SendExchange: MessageFns<SendExchange> = {
             message.hops = reader.int32();
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.announceRoute = ReplyRoute.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -12392,6 +12412,11 @@ export const SendExchange: MessageFns<SendExchange> = {
         ? globalThis.String(object.latest_reply)
         : undefined,
       hops: isSet(object.hops) ? globalThis.Number(object.hops) : 0,
+      announceRoute: isSet(object.announceRoute)
+        ? ReplyRoute.fromJSON(object.announceRoute)
+        : isSet(object.announce_route)
+        ? ReplyRoute.fromJSON(object.announce_route)
+        : undefined,
     };
   },
 
@@ -12421,6 +12446,9 @@ export const SendExchange: MessageFns<SendExchange> = {
     if (message.hops !== 0) {
       obj.hops = Math.round(message.hops);
     }
+    if (message.announceRoute !== undefined) {
+      obj.announceRoute = ReplyRoute.toJSON(message.announceRoute);
+    }
     return obj;
   },
 
@@ -12437,6 +12465,9 @@ export const SendExchange: MessageFns<SendExchange> = {
     message.firstReply = object.firstReply ?? undefined;
     message.latestReply = object.latestReply ?? undefined;
     message.hops = object.hops ?? 0;
+    message.announceRoute = (object.announceRoute !== undefined && object.announceRoute !== null)
+      ? ReplyRoute.fromPartial(object.announceRoute)
+      : undefined;
     return message;
   },
 };
@@ -12745,7 +12776,7 @@ export const SpawnClaim: MessageFns<SpawnClaim> = {
 };
 
 function createBaseInterSession(): InterSession {
-  return { sourceSessionKey: "", sourceTool: "", runId: undefined, hops: 0 };
+  return { sourceSessionKey: "", sourceTool: "", runId: undefined, hops: 0, traceId: undefined, costUsd: undefined };
 }
 
 export const InterSession: MessageFns<InterSession> = {
@@ -12761,6 +12792,12 @@ export const InterSession: MessageFns<InterSession> = {
     }
     if (message.hops !== 0) {
       writer.uint32(32).int32(message.hops);
+    }
+    if (message.traceId !== undefined) {
+      writer.uint32(42).string(message.traceId);
+    }
+    if (message.costUsd !== undefined) {
+      writer.uint32(49).double(message.costUsd);
     }
     return writer;
   },
@@ -12810,6 +12847,22 @@ export const InterSession: MessageFns<InterSession> = {
             message.hops = reader.int32();
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.traceId = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 49) {
+              break;
+            }
+
+            message.costUsd = reader.double();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -12840,6 +12893,16 @@ export const InterSession: MessageFns<InterSession> = {
         ? globalThis.String(object.run_id)
         : undefined,
       hops: isSet(object.hops) ? globalThis.Number(object.hops) : 0,
+      traceId: isSet(object.traceId)
+        ? globalThis.String(object.traceId)
+        : isSet(object.trace_id)
+        ? globalThis.String(object.trace_id)
+        : undefined,
+      costUsd: isSet(object.costUsd)
+        ? globalThis.Number(object.costUsd)
+        : isSet(object.cost_usd)
+        ? globalThis.Number(object.cost_usd)
+        : undefined,
     };
   },
 
@@ -12857,6 +12920,12 @@ export const InterSession: MessageFns<InterSession> = {
     if (message.hops !== 0) {
       obj.hops = Math.round(message.hops);
     }
+    if (message.traceId !== undefined) {
+      obj.traceId = message.traceId;
+    }
+    if (message.costUsd !== undefined) {
+      obj.costUsd = floatToJson(message.costUsd);
+    }
     return obj;
   },
 
@@ -12869,6 +12938,8 @@ export const InterSession: MessageFns<InterSession> = {
     message.sourceTool = object.sourceTool ?? "";
     message.runId = object.runId ?? undefined;
     message.hops = object.hops ?? 0;
+    message.traceId = object.traceId ?? undefined;
+    message.costUsd = object.costUsd ?? undefined;
     return message;
   },
 };
@@ -20427,6 +20498,10 @@ function bytesFromBase64(b64: string): Uint8Array {
 
 function base64FromBytes(arr: Uint8Array): string {
   return globalThis.Buffer.from(arr).toString("base64");
+}
+
+function floatToJson(value: number | null | undefined): number | string | null | undefined {
+  return typeof value === "number" && !globalThis.Number.isFinite(value) ? globalThis.String(value) : value;
 }
 
 type Builtin = Date | Function | Uint8Array | string | number | boolean | undefined;
