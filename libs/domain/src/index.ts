@@ -47,6 +47,7 @@ export { enforceSendPolicy, evaluateSendPolicy } from './routing/send-policy';
 export type { SendPoint, SendSubject } from './routing/send-policy';
 export { SPAWN_CHAIN_MAX, canSee, effectiveVisibility, isSameKey, matchesPattern, spawnAncestors } from './routing/visibility';
 export type { Visibility, VisibilitySubject, VisibilityTarget } from './routing/visibility';
+export { isSandboxed } from './routing/sandbox';
 export { dmScopeWarning } from './routing/dm-scope-warning';
 export type { DmScopeWarning } from './routing/dm-scope-warning';
 
@@ -90,6 +91,8 @@ export { THINKING_LEVELS, thinkingMembers, toGatewayRow } from './list/gateway-r
 export type { GatewayRowDefaults } from './list/gateway-row';
 export { toCliRow } from './list/cli-row';
 export type { CliRow, CliRowFacts } from './list/cli-row';
+export { modelOf, toToolRow, tokensOf } from './list/tool-row';
+export type { ToolRowFacts } from './list/tool-row';
 export { LIST_LIMIT_DEFAULT, filterRows, newestFirst, selectRows } from './list/filter-rows';
 export type { RowFilter, RowPage, SelectedRows } from './list/filter-rows';
 
@@ -103,6 +106,9 @@ export type { ActiveBranch, ContextLines } from './transcript/active-branch';
 export { historyView, messageSeqs, withoutTools } from './transcript/history-view';
 export type { HistoryMessage, HistoryOptions, HistoryView } from './transcript/history-view';
 export { DISPLAY_MESSAGE_BYTES_MAX, OVERSIZED_PLACEHOLDER, displayMessage, displayText, isSilentReply } from './transcript/display';
+export { maskCredentials } from './transcript/credentials';
+export { HISTORY_BYTES_MAX, HISTORY_OMITTED, HISTORY_TEXT_CHARS_MAX, safeHistory } from './transcript/safe-history';
+export type { SafeHistory, SafeHistoryOptions } from './transcript/safe-history';
 export { LAST_MESSAGE_CHARS_MAX, TITLE_CHARS_MAX, cutText, derivedTitle, lastMessagePreview, messageText, previewOf } from './transcript/preview';
 
 // Leases
@@ -174,3 +180,6 @@ export type { ExchangeStart } from './turns/exchange';
 export { announceBlock } from './turns/announce';
 export { formatRuntime, statsLine } from './turns/stats-line';
 export type { RunFigures } from './turns/stats-line';
+export { STALE_RUN_MS, inheritedModel, knownModel, maySpawnAs, spawnDenial, spawnableAgents } from './turns/spawn-rules';
+export type { InheritedModel, SpawnFacts } from './turns/spawn-rules';
+export { ATTACHMENTS_DIR, MANIFEST_NAME, attachmentProblems } from './turns/spawn-attachments';
