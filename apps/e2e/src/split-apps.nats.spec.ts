@@ -27,7 +27,7 @@ describe('the split deployment', () => {
   });
 
   async function start(app: AppName, instance: string): Promise<SplitApp> {
-    const started = await startApp(app, stateDir, nats.url, { SESS_INSTANCE: instance });
+    const started = await startApp(app, stateDir, nats.url, { env: { SESS_INSTANCE: instance } });
     apps.push(started);
     return started;
   }
@@ -77,7 +77,7 @@ describe('the split deployment', () => {
 
   it('does not start without NATS, and says where it looked', async () => {
     const away = 'nats://someone:secret@127.0.0.1:1';
-    const refusal = await startApp('agent-runner', stateDir, away, { SESS_NATS_CONNECT_TIMEOUT_MS: '300' }).catch((error: unknown) => String(error));
+    const refusal = await startApp('agent-runner', stateDir, away, { env: { SESS_NATS_CONNECT_TIMEOUT_MS: '300' } }).catch((error: unknown) => String(error));
     expect(refusal).toContain('exit 1');
     expect(refusal).toContain('NATS at nats://127.0.0.1:1 could not be reached within 300 ms');
     expect(refusal).not.toContain('secret');

@@ -11,11 +11,16 @@ import { MessageRecorder, type RecorderOptions } from './message-recorder';
 
 export const TOKEN = 'only-for-this-test';
 
+export interface AppPlace {
+  readonly natsUrl: string;
+  readonly launcher?: readonly string[];
+}
+
 export interface SplitSystemOptions {
   /** URLs of NATS, comma separated. */
   readonly natsUrl: string;
-  /** As one writer sees NATS; default: as everybody. */
-  readonly natsUrlOf?: (app: AppName, instance: string) => string;
+  /** How one app sees NATS and is started, where that differs from the others. */
+  readonly placeOf?: (app: AppName, instance: string) => AppPlace | undefined;
   readonly routers?: number;
   readonly writers?: number;
   readonly others?: boolean;
@@ -56,9 +61,10 @@ export class SplitSystem {
   }
 
   async startApp(app: AppName, instance: string): Promise<SplitApp> {
-    const natsUrl = this.#options.natsUrlOf?.(app, instance) ?? this.#options.natsUrl;
+    const { natsUrl, launcher = [] } = this.#options.placeOf?.(app, instance) ?? { natsUrl: this.#options.natsUrl };
     const port = this.#ports.get(instance);
-    const started = await startApp(app, this.stateDir, natsUrl, { SESS_INSTANCE: instance, ...(port === undefined ? {} : { SESS_PORT: String(port) }) });
+    const env = { SESS_INSTANCE: instance, ...(port === undefined ? {} : { SESS_PORT: String(port) }) };
+    const started = await startApp(app, this.stateDir, natsUrl, { env, launcher });
     if (started.port !== undefined) this.#ports.set(instance, started.port);
     this.apps.set(instance, started);
     return started;

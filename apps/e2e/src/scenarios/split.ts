@@ -32,7 +32,7 @@ export const createSplit: CreateDeployment = (stateDir, initial) => {
 
   const startOne = async (app: AppName, copy: number, natsUrl: string): Promise<void> => {
     const env = { SESS_INSTANCE: `${app}-${copy}`, SESS_NATS_CONNECT_TIMEOUT_MS: '10000', ...(app === 'router' && { SESS_GRPC_PORT: '0', SESS_PORT: copy === 1 ? String(firstPort) : '0' }) };
-    running.push({ app, copy, process: await startApp(app, stateDir, natsUrl, env) });
+    running.push({ app, copy, process: await startApp(app, stateDir, natsUrl, { env }) });
   };
   const takenCount = ({ process }: { readonly process: SplitApp }): number => process.lines().filter(({ msg }) => msg === CONFIG_TAKEN).length;
 

@@ -27,9 +27,16 @@ export interface SplitApp {
   stop(): Promise<number | null>;
 }
 
+export interface StartAppOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  /** A command that replaces itself by what follows it, as `ip netns exec <name>` does. */
+  readonly launcher?: readonly string[];
+}
+
 /** @throws with all that it printed when it ends or does not serve in time */
-export async function startApp(app: AppName, stateDir: string, natsUrl: string, env: Readonly<Record<string, string>> = {}): Promise<SplitApp> {
-  const child = spawn(process.execPath, [join(CHECKOUT, 'apps', app, 'dist', 'main.js')], {
+export async function startApp(app: AppName, stateDir: string, natsUrl: string, { env = {}, launcher = [] }: StartAppOptions = {}): Promise<SplitApp> {
+  const [command, ...parameters] = [...launcher, process.execPath, join(CHECKOUT, 'apps', app, 'dist', 'main.js')] as [string, ...string[]];
+  const child = spawn(command, parameters, {
     cwd: stateDir,
     env: environmentOf(stateDir, { SESS_NATS_URL: natsUrl, SESS_PROBE_PORT: '0', SESS_PORT: '0', SESS_NATS_CONNECT_TIMEOUT_MS: '3000', ...env }),
     stdio: ['ignore', 'pipe', 'pipe'],

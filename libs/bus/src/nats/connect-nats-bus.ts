@@ -140,7 +140,10 @@ async function open(options: NatsBusOptions): Promise<Opened> {
     ...(options.credsFile !== undefined && { authenticator: nats.credsAuthenticator(await readCreds(options.credsFile)) }),
     ...((tls || options.tls !== undefined) && { tls: { ...options.tls } }),
   };
-  const nc = await connectFirst(() => nats.connect(connection), hosts, options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS, clock);
+  const servers = `${hosts.join(', ')}${connection.tls === undefined ? '' : ' over TLS'}`;
+  // With TLS 1.3 the server's refusal comes after the handshake, and the client meets only the end of the connection.
+  const likelyCause = connection.tls !== undefined && options.tls?.certFile === undefined ? ' (a server that wants a client certificate ends the connection like this)' : '';
+  const nc = await connectFirst(() => nats.connect(connection), { servers, likelyCause }, options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS, clock);
   const report = options.onReport ?? (() => undefined);
   const link = new NatsLink({ nc, makeHeaders: () => nats.headers(), clock, report });
   report({ kind: 'connected', message: 'connected to nats', server: nc.getServer(), version: nc.info?.version ?? '' });
@@ -150,12 +153,11 @@ async function open(options: NatsBusOptions): Promise<Opened> {
 
 async function connectFirst(
   connect: () => Promise<NatsConnection>,
-  hosts: readonly string[],
+  { servers, likelyCause }: { readonly servers: string; readonly likelyCause: string },
   timeoutMs: number,
   clock: BusClock,
 ): Promise<NatsConnection> {
   const endsAtMs = clock.nowMs() + timeoutMs;
-  const servers = hosts.join(', ');
   for (;;) {
     try {
       return await connect();
@@ -169,7 +171,7 @@ async function connectFirst(
       }
       if (clock.nowMs() + RECONNECT_WAIT_MS >= endsAtMs) {
         const why = error instanceof Error ? error.message : String(error);
-        throw new SessionError('NO_OWNER', `no NATS server answers at ${servers}: ${why}`, {
+        throw new SessionError('NO_OWNER', `no NATS server answers at ${servers}: ${why}${likelyCause}`, {
           facts: { servers, timeoutMs },
           hint: 'start nats-server there (nats-server --jetstream), or name another one',
           cause: error,

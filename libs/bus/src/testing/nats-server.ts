@@ -19,6 +19,8 @@ export interface NatsServerOptions {
   readonly jetstream?: boolean;
   /** Default: NATS_SERVER of the environment, else `nats-server` on the PATH or in /usr/sbin. */
   readonly binary?: string;
+  /** Address that it listens on; default 127.0.0.1, which is in its URL in any case. */
+  readonly host?: string;
   /** Further lines of its configuration. */
   readonly config?: string;
 }
@@ -40,7 +42,7 @@ export interface NatsServer {
 }
 
 /** @throws when there is no nats-server, naming how to get one; with its output when it does not start */
-export async function startNatsServer({ jetstream = true, binary = findBinary(), config = '' }: NatsServerOptions = {}): Promise<NatsServer> {
+export async function startNatsServer({ jetstream = true, binary = findBinary(), host = '127.0.0.1', config = '' }: NatsServerOptions = {}): Promise<NatsServer> {
   const directory = await mkdtemp(join(tmpdir(), 'sessions-nats-'));
   const dataDir = join(directory, 'js');
   let port = -1;
@@ -49,7 +51,7 @@ export async function startNatsServer({ jetstream = true, binary = findBinary(),
   const start = async (): Promise<void> => {
     const configFile = join(directory, 'server.conf');
     const storage = jetstream ? `jetstream { store_dir: ${JSON.stringify(dataDir)}, max_mem: 64M, max_file: 512M }\n` : '';
-    await writeFile(configFile, `listen: "127.0.0.1:${port}"\nports_file_dir: ${JSON.stringify(directory)}\n${storage}${config}\n`);
+    await writeFile(configFile, `listen: "${host}:${port}"\nports_file_dir: ${JSON.stringify(directory)}\n${storage}${config}\n`);
     let output = '';
     const started = spawn(binary, ['-c', configFile], { stdio: ['ignore', 'pipe', 'pipe'] });
     for (const stream of [started.stdout, started.stderr]) {

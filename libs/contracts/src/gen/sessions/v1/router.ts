@@ -614,6 +614,8 @@ export interface WaitRunResponse {
   text?: string | undefined;
   endedAtMs?: number | undefined;
   stopReason?: string | undefined;
+  startedAtMs?: number | undefined;
+  errorMessage?: string | undefined;
 }
 
 export interface InvokeToolRequest {
@@ -8431,7 +8433,15 @@ export const WaitRunRequest: MessageFns<WaitRunRequest> = {
 };
 
 function createBaseWaitRunResponse(): WaitRunResponse {
-  return { state: "", outcome: undefined, text: undefined, endedAtMs: undefined, stopReason: undefined };
+  return {
+    state: "",
+    outcome: undefined,
+    text: undefined,
+    endedAtMs: undefined,
+    stopReason: undefined,
+    startedAtMs: undefined,
+    errorMessage: undefined,
+  };
 }
 
 export const WaitRunResponse: MessageFns<WaitRunResponse> = {
@@ -8450,6 +8460,12 @@ export const WaitRunResponse: MessageFns<WaitRunResponse> = {
     }
     if (message.stopReason !== undefined) {
       writer.uint32(42).string(message.stopReason);
+    }
+    if (message.startedAtMs !== undefined) {
+      writer.uint32(48).int64(message.startedAtMs);
+    }
+    if (message.errorMessage !== undefined) {
+      writer.uint32(58).string(message.errorMessage);
     }
     return writer;
   },
@@ -8507,6 +8523,22 @@ export const WaitRunResponse: MessageFns<WaitRunResponse> = {
             message.stopReason = reader.string();
             continue;
           }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.startedAtMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.errorMessage = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -8534,6 +8566,16 @@ export const WaitRunResponse: MessageFns<WaitRunResponse> = {
         : isSet(object.stop_reason)
         ? globalThis.String(object.stop_reason)
         : undefined,
+      startedAtMs: isSet(object.startedAtMs)
+        ? globalThis.Number(object.startedAtMs)
+        : isSet(object.started_at_ms)
+        ? globalThis.Number(object.started_at_ms)
+        : undefined,
+      errorMessage: isSet(object.errorMessage)
+        ? globalThis.String(object.errorMessage)
+        : isSet(object.error_message)
+        ? globalThis.String(object.error_message)
+        : undefined,
     };
   },
 
@@ -8554,6 +8596,12 @@ export const WaitRunResponse: MessageFns<WaitRunResponse> = {
     if (message.stopReason !== undefined) {
       obj.stopReason = message.stopReason;
     }
+    if (message.startedAtMs !== undefined) {
+      obj.startedAtMs = Math.round(message.startedAtMs);
+    }
+    if (message.errorMessage !== undefined) {
+      obj.errorMessage = message.errorMessage;
+    }
     return obj;
   },
 
@@ -8567,6 +8615,8 @@ export const WaitRunResponse: MessageFns<WaitRunResponse> = {
     message.text = object.text ?? undefined;
     message.endedAtMs = object.endedAtMs ?? undefined;
     message.stopReason = object.stopReason ?? undefined;
+    message.startedAtMs = object.startedAtMs ?? undefined;
+    message.errorMessage = object.errorMessage ?? undefined;
     return message;
   },
 };

@@ -642,7 +642,11 @@ export interface ListPendingRequest {
     | undefined;
   /** Deliveries of this channel and account only. */
   channel?: string | undefined;
-  accountId?: string | undefined;
+  accountId?:
+    | string
+    | undefined;
+  /** Deliveries for other sessions only. */
+  toSessions: boolean;
 }
 
 export interface ListPendingResponse {
@@ -8599,7 +8603,15 @@ export const RunState: MessageFns<RunState> = {
 };
 
 function createBaseListPendingRequest(): ListPendingRequest {
-  return { agentId: "", kinds: [], key: undefined, limit: undefined, channel: undefined, accountId: undefined };
+  return {
+    agentId: "",
+    kinds: [],
+    key: undefined,
+    limit: undefined,
+    channel: undefined,
+    accountId: undefined,
+    toSessions: false,
+  };
 }
 
 export const ListPendingRequest: MessageFns<ListPendingRequest> = {
@@ -8621,6 +8633,9 @@ export const ListPendingRequest: MessageFns<ListPendingRequest> = {
     }
     if (message.accountId !== undefined) {
       writer.uint32(50).string(message.accountId);
+    }
+    if (message.toSessions !== false) {
+      writer.uint32(56).bool(message.toSessions);
     }
     return writer;
   },
@@ -8686,6 +8701,14 @@ export const ListPendingRequest: MessageFns<ListPendingRequest> = {
             message.accountId = reader.string();
             continue;
           }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.toSessions = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -8714,6 +8737,11 @@ export const ListPendingRequest: MessageFns<ListPendingRequest> = {
         : isSet(object.account_id)
         ? globalThis.String(object.account_id)
         : undefined,
+      toSessions: isSet(object.toSessions)
+        ? globalThis.Boolean(object.toSessions)
+        : isSet(object.to_sessions)
+        ? globalThis.Boolean(object.to_sessions)
+        : false,
     };
   },
 
@@ -8737,6 +8765,9 @@ export const ListPendingRequest: MessageFns<ListPendingRequest> = {
     if (message.accountId !== undefined) {
       obj.accountId = message.accountId;
     }
+    if (message.toSessions !== false) {
+      obj.toSessions = message.toSessions;
+    }
     return obj;
   },
 
@@ -8751,6 +8782,7 @@ export const ListPendingRequest: MessageFns<ListPendingRequest> = {
     message.limit = object.limit ?? undefined;
     message.channel = object.channel ?? undefined;
     message.accountId = object.accountId ?? undefined;
+    message.toSessions = object.toSessions ?? false;
     return message;
   },
 };
