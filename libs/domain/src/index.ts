@@ -79,6 +79,7 @@ export { cronRunEntry, resetEntry } from './entry/reset-entry';
 export type { ResetReason, ResetRequest } from './entry/reset-entry';
 export { chooseArchive, restoredEntry } from './entry/restore-entry';
 export type { ArchiveFacts, RestoreRequest, RestoredSession } from './entry/restore-entry';
+export { COMPACTION_MEMBER, DELIVERIES_MEMBER, OPEN_WORK_MEMBERS, RUNS_MEMBER } from './entry/open-work';
 export { forkEntry } from './entry/fork-entry';
 export type { ForkRequest } from './entry/fork-entry';
 export { FORK_WINDOW_SHARE, planFork } from './entry/plan-fork';
@@ -120,6 +121,12 @@ export { lineLinks } from './transcript/line-links';
 export type { LineLinks } from './transcript/line-links';
 export { blocksOf, completeTurns, isBrokenOff, pairTools, pendingFrom, resultCallId, safeAfter, safeBefore, safePlaces, toolCallsOf, wholeCall } from './transcript/structure';
 export type { ToolCall, ToolPairs } from './transcript/structure';
+
+// Turns
+export { RUN_OUTCOMES, followUpsOf } from './turns/follow-ups';
+export type { RunEnd, RunOutcome } from './turns/follow-ups';
+export { OFFERED_FOR_MS, deliveryOffer } from './turns/delivery-schedule';
+export type { DeliveryOffer } from './turns/delivery-schedule';
 
 // Compaction
 export { CHARS_PER_TOKEN, IMAGE_TOKENS, contextTokens, estimateLineTokens, estimateTextTokens } from './compaction/count-tokens';
@@ -164,9 +171,7 @@ export type { Clock, DueJob, DueRequest, ScheduleState } from './maintenance/sch
 export { NOTICE_KEYS_MAX, REMOVAL_NOTICE_MS, holdUnannounced, planNotices } from './maintenance/notice';
 export type { Announced, Notice, NoticeRequest } from './maintenance/notice';
 
-// Turns
-export { RUN_OUTCOMES, followUpsOf } from './turns/follow-ups';
-export type { RunEnd, RunOutcome } from './turns/follow-ups';
+// Session tools
 export { SESSION_TOOLS, SESSION_TOOL_NAMES, TOOL_LIMITS, sessionTool } from './turns/tool-definitions';
 export type { SessionToolName, ToolDefinition } from './turns/tool-definitions';
 export { toolsFor } from './turns/tool-access';

@@ -1108,6 +1108,11 @@ export interface BeginTurnRequest {
   runnerId: string;
   /** From 1; refused when another attempt holds the run. */
   attempt: number;
+  /**
+   * True, in a heartbeat between two steps of a runtime that can be steered: messages that wait in
+   * mode `steer` are written to the transcript and handed over. Without it they get turns of their own.
+   */
+  takeSteered: boolean;
 }
 
 export interface BeginTurnResponse {
@@ -13607,7 +13612,7 @@ export const ResetInfo: MessageFns<ResetInfo> = {
 };
 
 function createBaseBeginTurnRequest(): BeginTurnRequest {
-  return { agentId: "", runId: "", runnerId: "", attempt: 0 };
+  return { agentId: "", runId: "", runnerId: "", attempt: 0, takeSteered: false };
 }
 
 export const BeginTurnRequest: MessageFns<BeginTurnRequest> = {
@@ -13623,6 +13628,9 @@ export const BeginTurnRequest: MessageFns<BeginTurnRequest> = {
     }
     if (message.attempt !== 0) {
       writer.uint32(32).int32(message.attempt);
+    }
+    if (message.takeSteered !== false) {
+      writer.uint32(40).bool(message.takeSteered);
     }
     return writer;
   },
@@ -13672,6 +13680,14 @@ export const BeginTurnRequest: MessageFns<BeginTurnRequest> = {
             message.attempt = reader.int32();
             continue;
           }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.takeSteered = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -13702,6 +13718,11 @@ export const BeginTurnRequest: MessageFns<BeginTurnRequest> = {
         ? globalThis.String(object.runner_id)
         : "",
       attempt: isSet(object.attempt) ? globalThis.Number(object.attempt) : 0,
+      takeSteered: isSet(object.takeSteered)
+        ? globalThis.Boolean(object.takeSteered)
+        : isSet(object.take_steered)
+        ? globalThis.Boolean(object.take_steered)
+        : false,
     };
   },
 
@@ -13719,6 +13740,9 @@ export const BeginTurnRequest: MessageFns<BeginTurnRequest> = {
     if (message.attempt !== 0) {
       obj.attempt = Math.round(message.attempt);
     }
+    if (message.takeSteered !== false) {
+      obj.takeSteered = message.takeSteered;
+    }
     return obj;
   },
 
@@ -13731,6 +13755,7 @@ export const BeginTurnRequest: MessageFns<BeginTurnRequest> = {
     message.runId = object.runId ?? "";
     message.runnerId = object.runnerId ?? "";
     message.attempt = object.attempt ?? 0;
+    message.takeSteered = object.takeSteered ?? false;
     return message;
   },
 };
