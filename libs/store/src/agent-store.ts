@@ -206,6 +206,11 @@ export class AgentStore {
     return this.#reads.history(query);
   }
 
+  /** The first result, or note, under a key, while it is kept; undefined: none is known. */
+  storedResult(key: string): Promise<JsonValue | undefined> {
+    return this.#reads.storedResult(key);
+  }
+
   info(): Promise<StoreInfo> {
     return this.#reads.info();
   }
@@ -333,7 +338,7 @@ export class AgentStore {
     const appendOps = planned.appends.map(
       (append): AppendOp => ({ op: 'append', file: append.file, offset: sources.tail(append.file).bytes, bytes: append.bytes, ...append.op }),
     );
-    const payload = encodePayload({ atMs: view.nowMs, ops: [...planned.entryOps, ...appendOps, ...planned.fileOps], ...(planned.stored ? { stored: planned.stored } : {}) });
+    const payload = encodePayload({ atMs: view.nowMs, ops: [...planned.entryOps, ...appendOps, ...planned.fileOps], ...(planned.stored ? { stored: planned.stored } : {}), notes: planned.notes });
     const { seq, durable } = journal.append(payload);
     const tails = new Map<string, TranscriptTail>();
     for (const append of planned.appends) {

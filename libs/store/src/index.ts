@@ -4,7 +4,7 @@ export type { OpenStoreOptions } from './open-store';
 export type { AgentStore } from './agent-store';
 export { HISTORY_LIMIT_MAX } from './store-reads';
 export type { EntryRef, HistoryPage, HistoryQuery, HistoryRecord, ListPage, ListQuery, StoredEntry, StoreInfo } from './store-reads';
-export { KEEP_RESULT_MS_MIN, LINE_BYTES_MAX, RESULT_BYTES_MAX } from './types';
+export { KEEP_RESULT_MS_MIN, LINE_BYTES_MAX, NOTES_MAX, RESULT_BYTES_MAX } from './types';
 export type {
   AppendEffect,
   BringBackEffect,
@@ -22,6 +22,7 @@ export type {
   RemoveArchiveEffect,
   RemoveEntryEffect,
   ReplaceTranscriptEffect,
+  ResultNote,
   SetAsideEffect,
   StagedTranscript,
   TranscriptTail,

@@ -220,8 +220,7 @@ export function replayEntries(records: readonly JournalRecord[], appliedSeq: num
         changes.push({ kind: 'put', key: op.key, text, seq: record.seq });
       }
     }
-    if (record.stored !== undefined) {
-      const { key, hash, result, keepUntilMs } = record.stored;
+    for (const { key, hash, result, keepUntilMs } of [...(record.stored === undefined ? [] : [record.stored]), ...(record.notes ?? [])]) {
       changes.push({ kind: 'result', key, hash, result, keepUntilMs, seq: record.seq });
     }
   }

@@ -4,7 +4,7 @@
  */
 import { constants } from 'node:fs';
 import * as path from 'node:path';
-import { SessionError } from '@sessions/domain';
+import { SessionError, type JsonValue } from '@sessions/domain';
 import type { ExternalEdits } from './external-edits';
 import { hasErrorCode, type FileSystem } from './files/file-system';
 import type { StoreLayout } from './files/layout';
@@ -161,6 +161,11 @@ export class StoreReads {
     const known = this.#parts.reader.transcript(entry.file);
     await this.#parts.transcripts.settled(entry.file);
     return { ...head, ...(await this.#readPage(entry.file, query, known)) };
+  }
+
+  async storedResult(key: string): Promise<JsonValue | undefined> {
+    await this.upToDate();
+    return this.#parts.reader.result(key)?.result;
   }
 
   async info(): Promise<StoreInfo> {

@@ -150,6 +150,16 @@ export interface Decision<T extends JsonValue> {
   readonly effects: readonly Effect[];
   /** Answered now, and again to every repeat of the idempotency key. At most RESULT_BYTES_MAX as JSON. */
   readonly result: T;
+  /** Kept beside it under keys of their own, as long as any result: what `AgentStore.storedResult` answers. At most NOTES_MAX. */
+  readonly notes?: readonly ResultNote[];
+}
+
+/** Something that a mutation leaves to be found by a key: the first one under a key stays. */
+export interface ResultNote {
+  /** 1–256 visible characters. */
+  readonly key: string;
+  /** At most RESULT_BYTES_MAX as JSON. */
+  readonly result: JsonValue;
 }
 
 export interface Mutation<T extends JsonValue> {
@@ -179,5 +189,7 @@ export interface MutationOutcome<T extends JsonValue> {
 export const LINE_BYTES_MAX = 16 * 1024 * 1024;
 /** Longest stored result of an idempotent mutation. */
 export const RESULT_BYTES_MAX = 16 * 1024;
+/** Notes of one mutation. */
+export const NOTES_MAX = 256;
 /** How long a result is kept at least. */
 export const KEEP_RESULT_MS_MIN = 24 * 60 * 60 * 1000;

@@ -15,8 +15,11 @@ import { FilesMoved } from './decisions/session-files';
 import type { Planned } from './decisions/planned';
 import type { LiveFeed } from './live-feed';
 import type { Holding, OpenStores } from './open-stores';
+import type { SpoolView } from './decisions/spool-view';
+import type { OpenWork } from './open-work';
 import type { PendingCompactions } from './pending-compactions';
 import type { EventPublisher } from './publish-events';
+import { withSpool, type RunSpool } from './run-spool';
 
 /** How long an answer to a channel's own message id is kept: channels repeat a message for days. */
 export const KEEP_CHANNEL_RESULT_MS = 7 * 24 * 60 * 60_000;
@@ -26,6 +29,8 @@ export interface OpenAgentStore extends Holding {
   readonly store: AgentStore;
   readonly events: EventPublisher;
   readonly compactions: PendingCompactions;
+  readonly work: OpenWork;
+  readonly spool: RunSpool;
   /** Last mutation that was acknowledged. */
   seq: number;
 }
@@ -98,6 +103,11 @@ export class OwnedAgent {
     return this.use(async (open) => after(await commit(open, request), open.store, open));
   }
 
+  /** As `mutate`, for decisions that may need long texts written or read: they are made again then. */
+  mutateSpooled<T extends JsonValue & { readonly method: string }, R>(request: (spool: SpoolView) => MutationRequest<T>, after: (outcome: MutationOutcome<T>, store: AgentStore, open: OpenAgentStore) => Promise<R>): Promise<R> {
+    return this.use((open) => withSpool(open.spool, async (spool) => after(await commit(open, request(spool)), open.store, open)));
+  }
+
   /**
    * As `mutate`, over files that nobody else changes meanwhile. Where the session has other files by
    * the time of the decision, which throws `FilesMoved` then, those are held and it is planned anew.
@@ -131,7 +141,7 @@ export async function commitHeld<T extends JsonValue & { readonly method: string
   }
 }
 
-async function commit<T extends JsonValue & { readonly method: string }>(open: OpenAgentStore, request: MutationRequest<T>): Promise<MutationOutcome<T>> {
+export async function commit<T extends JsonValue & { readonly method: string }>(open: OpenAgentStore, request: MutationRequest<T>): Promise<MutationOutcome<T>> {
   const { store, events } = open;
   let turn: ReturnType<EventPublisher['takeTurn']> | undefined;
   let announcements: Planned<T>['announcements'] = [];
@@ -158,6 +168,7 @@ async function commit<T extends JsonValue & { readonly method: string }>(open: O
   }
   open.seq = Math.max(open.seq, outcome.seq);
   turn?.done(announcements);
+  open.work.note(outcome.effects, outcome.seq);
   if (outcome.repeated && outcome.result.method !== request.method) {
     throw new SessionError('IDEMPOTENCY_MISMATCH', 'the idempotency key was used before with another method', { facts: { method: outcome.result.method } });
   }

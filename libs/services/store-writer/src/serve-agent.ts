@@ -2,14 +2,19 @@
 import { StoreServiceService } from '@sessions/contracts';
 import { SessionError } from '@sessions/domain';
 import type { CallContext, Handlers } from '@sessions/bus';
+import { ackDelivery } from './handlers/ack-delivery';
 import { applyMaintenance } from './handlers/apply-maintenance';
 import { appendRecords } from './handlers/append-records';
+import { beginTurn } from './handlers/begin-turn';
+import { cancelRun } from './handlers/cancel-run';
 import { createSession } from './handlers/create-session';
 import { deleteSession } from './handlers/delete-session';
 import { deliver } from './handlers/deliver';
 import { failCompaction, installCompaction } from './handlers/end-compaction';
+import { finishTurn } from './handlers/finish-turn';
 import { forkSession } from './handlers/fork-session';
 import { getEntry } from './handlers/get-entry';
+import { getRun } from './handlers/get-run';
 import { listArchives } from './handlers/list-archives';
 import { listEntries } from './handlers/list-entries';
 import { listPending } from './handlers/list-pending';
@@ -105,6 +110,11 @@ export function createAgentHandlers({ agent, uploads, metrics, checks }: AgentSe
     installCompaction: unary('InstallCompaction', (request, context) => installCompaction(agent, request, context)),
     failCompaction: unary('FailCompaction', (request, context) => failCompaction(agent, request, context)),
     applyMaintenance: unary('ApplyMaintenance', (request, context) => applyMaintenance(agent, request, context)),
+    getRun: unary('GetRun', (request) => getRun(agent, request)),
+    beginTurn: unary('BeginTurn', (request, context) => beginTurn(agent, request, context)),
+    finishTurn: unary('FinishTurn', (request, context) => finishTurn(agent, request, context)),
+    cancelRun: unary('CancelRun', (request, context) => cancelRun(agent, request, context)),
+    ackDelivery: unary('AckDelivery', (request, context) => ackDelivery(agent, request, context)),
     putChunk: unary('PutChunk', (request) => putChunk(agent, uploads, request)),
   };
 }

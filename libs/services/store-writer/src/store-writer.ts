@@ -12,9 +12,12 @@ import { LiveFeed } from './live-feed';
 import { OpenStores } from './open-stores';
 import { OwnedAgent, type OpenAgentStore } from './owned-agent';
 import { LeasedOwnership, type LeasedOwnershipDeps } from './leased/leased-ownership';
+import { OpenWork } from './open-work';
 import { Ownership, type OwnershipDeps } from './ownership';
 import { PendingCompactions } from './pending-compactions';
+import { endLostAttempt } from './end-lost-attempt';
 import { EventPublisher } from './publish-events';
+import { RunSpool } from './run-spool';
 import { createAgentHandlers } from './serve-agent';
 import { sessionsFileOf } from './store-places';
 import { Uploads } from './uploads';
@@ -46,7 +49,9 @@ export interface StoreWriterDeps {
   readonly idleCloseMs?: number;
   /** Spans of leases, with `split`; default: those of the contract. The bus must run with the same. */
   readonly leaseTiming?: Pick<BusTiming, 'leaseTtlMs' | 'leaseRenewMs' | 'leaseTrustMs'>;
-  /** How often overdue compactions are told again. Milliseconds, default TELL_AGAIN_MS. */
+  /** How long a claim on a turn lasts. Milliseconds, default CLAIM_MS. */
+  readonly claimMs?: number;
+  /** How often overdue compactions and turns are told again. Milliseconds, default TELL_AGAIN_MS. */
   readonly tellAgainMs?: number;
   /** Default: the engine's. */
   readonly openStore?: typeof openStore;
@@ -93,21 +98,43 @@ export function createStoreWriter(deps: StoreWriterDeps): Service {
       openGauge.inc();
       const timeoutMs = (): number => agentSettings(config(), agentId as AgentId).compaction.timeoutSeconds * 1000;
       const compactions = new PendingCompactions({ bus, subjects, agentId, clock, logger, timeoutMs, ...(deps.tellAgainMs === undefined ? {} : { tellAgainMs: deps.tellAgainMs }) });
-      compactions.find(store);
-      return {
+      const spool = new RunSpool(store.layout.ownDir);
+      const work: OpenWork = new OpenWork({
+        bus,
+        subjects,
+        agentId,
+        owner,
+        clock,
+        logger,
+        compactions,
+        events,
+        spool,
+        ...(deps.claimMs === undefined ? {} : { claimMs: deps.claimMs }),
+        ...(deps.tellAgainMs === undefined ? {} : { tellAgainMs: deps.tellAgainMs }),
+        expire: (lost) => endLostAttempt(opened, { ...lost, agentId, config: config(), session: { cwd: agentSettings(config(), agentId as AgentId).workspace ?? places.homeDir }, nowMs: clock.nowMs(), pathOf: (file) => path.join(store.layout.dir, file) }),
+      });
+      const opened: OpenAgentStore = {
         store,
         events,
         compactions,
+        work,
+        spool,
         seq: (await store.info()).seq,
+        get isBusy() {
+          return work.isBusy;
+        },
         get failure() {
           return store.failure;
         },
         close() {
           openGauge.dec();
           compactions.close();
+          work.close();
           return store.close();
         },
       };
+      work.find(store);
+      return opened;
     },
   });
   const ownershipDeps: OwnershipDeps = {

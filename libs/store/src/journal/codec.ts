@@ -149,6 +149,8 @@ export interface JournalRecord {
   readonly atMs: number;
   readonly ops: readonly JournalOp[];
   readonly stored?: StoredResult;
+  /** Further results, under keys of their own. */
+  readonly notes?: readonly StoredResult[];
 }
 
 type HeadOp = Exclude<JournalOp, AppendOp> | (Omit<AppendOp, 'bytes'> & { readonly length: number });
@@ -156,6 +158,7 @@ interface Head {
   readonly at: number;
   readonly ops: readonly HeadOp[];
   readonly stored?: StoredResult;
+  readonly notes?: readonly StoredResult[];
 }
 
 /** Payload of a record, before its place in the journal is known. */
@@ -166,7 +169,7 @@ export interface EncodedPayload {
 }
 
 /** @throws TOO_LARGE above PAYLOAD_BYTES_MAX. */
-export function encodePayload(record: Pick<JournalRecord, 'atMs' | 'ops' | 'stored'>): EncodedPayload {
+export function encodePayload(record: Pick<JournalRecord, 'atMs' | 'ops' | 'stored' | 'notes'>): EncodedPayload {
   const blobs: Buffer[] = [];
   const ops: HeadOp[] = record.ops.map((op) => {
     if (op.op !== 'append') return op;
@@ -174,7 +177,7 @@ export function encodePayload(record: Pick<JournalRecord, 'atMs' | 'ops' | 'stor
     const { bytes, ...rest } = op;
     return { ...rest, length: bytes.length };
   });
-  const head: Head = { at: record.atMs, ops, ...(record.stored ? { stored: record.stored } : {}) };
+  const head: Head = { at: record.atMs, ops, ...(record.stored ? { stored: record.stored } : {}), ...(record.notes?.length ? { notes: record.notes } : {}) };
   const headBytes = Buffer.from(JSON.stringify(head), 'utf8');
   const bytes = blobs.reduce((sum, blob) => sum + blob.length, headBytes.length);
   if (bytes > PAYLOAD_BYTES_MAX) {
@@ -260,6 +263,7 @@ export function decodeFrame(segment: Buffer, offset: number, seed: number): Deco
       atMs: head.at,
       ops,
       ...(head.stored ? { stored: head.stored } : {}),
+      ...(head.notes ? { notes: head.notes } : {}),
     },
     syncedSeq: Number(segment.readBigUInt64LE(offset + 24)),
     bytes: end - offset,

@@ -59,6 +59,13 @@ export interface OldRow {
   readonly visibility: Visibility;
 }
 
+export interface OpenWorkRow {
+  readonly id: number;
+  readonly key: string;
+  readonly text: string;
+  readonly sessionId: string | null;
+}
+
 interface OrderedId {
   readonly id: number;
   readonly sort_at: number;
@@ -145,6 +152,12 @@ export class IndexReader {
   oldestRows(visibility: Visibility, after: { readonly sortAt: number; readonly id: number } | undefined, limit: number): OldRow[] {
     const { sortAt, id } = after ?? { sortAt: Number.MIN_SAFE_INTEGER, id: Number.MAX_SAFE_INTEGER };
     const rows = this.#statements.oldestRows().all(visibility, sortAt, sortAt, id, limit) as (Omit<OldRow, 'text'> & { readonly json: Buffer })[];
+    return rows.map(({ json, ...row }) => ({ ...row, text: json.toString('utf8') }));
+  }
+
+  /** Entries that hold work which has not ended, in the order of the store, behind the id given. */
+  openWork(afterId: number, limit: number): OpenWorkRow[] {
+    const rows = this.#statements.openWork().all(afterId, limit) as (Omit<OpenWorkRow, 'text'> & { readonly json: Buffer })[];
     return rows.map(({ json, ...row }) => ({ ...row, text: json.toString('utf8') }));
   }
 
@@ -271,7 +284,7 @@ function statementsOf(db: Database.Database) {
     orderOfKey: value('SELECT id FROM session WHERE key = ?'),
     columnsOfKey: query(
       `SELECT visibility, updated_at AS updatedAt, sort_at AS sortAt, session_id AS sessionId, file, label,
-       spawned_by AS spawnedBy, parent_key AS parentKey, status, search FROM session WHERE key = ?`,
+       spawned_by AS spawnedBy, parent_key AS parentKey, status, open_work AS openWork, search FROM session WHERE key = ?`,
     ),
     rowOfKey: query('SELECT id, row FROM session WHERE key = ?'),
     entryById: query('SELECT s.key, e.json FROM session s JOIN entry e ON e.id = s.id WHERE s.id = ?'),
@@ -283,6 +296,9 @@ function statementsOf(db: Database.Database) {
       `SELECT s.id, s.sort_at AS sortAt, s.key, e.json, s.session_id AS sessionId, s.file, s.updated_at AS updatedAt, s.visibility
        FROM session s JOIN entry e ON e.id = s.id
        WHERE s.visibility = ? AND s.sort_at >= ? AND (s.sort_at > ? OR s.id < ?) ORDER BY s.sort_at, s.id DESC LIMIT ?`,
+    ),
+    openWork: query(
+      'SELECT s.id, s.key, e.json, s.session_id AS sessionId FROM session s JOIN entry e ON e.id = s.id WHERE s.open_work = 1 AND s.id > ? ORDER BY s.id LIMIT ?',
     ),
     keysOfFile: value('SELECT key FROM session WHERE file = ? LIMIT ?'),
     transcript: query('SELECT bytes, messages, exchanges, leaf_id, kind FROM transcript WHERE file = ?'),

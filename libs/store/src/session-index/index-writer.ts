@@ -314,6 +314,7 @@ function sessionValues(columns: Omit<EntryColumns, 'row'> & { readonly row: Buff
     columns.spawnedBy,
     columns.parentKey,
     columns.status,
+    columns.openWork,
     columns.search,
     columns.row,
   ];
@@ -329,12 +330,12 @@ function prepare(db: Database.Database) {
     updateEntry: db.prepare('UPDATE entry SET json = ? WHERE id = ?'),
     deleteEntry: db.prepare('DELETE FROM entry WHERE id = ?'),
     insertSession: db.prepare(
-      `INSERT INTO session (id, key, visibility, updated_at, sort_at, session_id, file, label, spawned_by, parent_key, status, search, row)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO session (id, key, visibility, updated_at, sort_at, session_id, file, label, spawned_by, parent_key, status, open_work, search, row)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     ),
     updateSession: db.prepare(
       `UPDATE session SET visibility = ?, updated_at = ?, sort_at = ?, session_id = ?, file = ?, label = ?, spawned_by = ?,
-       parent_key = ?, status = ?, search = ?, row = ? WHERE id = ?`,
+       parent_key = ?, status = ?, open_work = ?, search = ?, row = ? WHERE id = ?`,
     ),
     rowsToMake: db.prepare(
       'SELECT s.id, s.key, e.json, s.row IS NOT NULL AS made FROM session s JOIN entry e ON e.id = s.id WHERE s.id > ? ORDER BY s.id LIMIT ?',

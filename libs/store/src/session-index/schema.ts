@@ -5,7 +5,7 @@
  */
 
 /** Grows with every change of the tables; an index of another format is rebuilt. */
-export const INDEX_FORMAT = 1;
+export const INDEX_FORMAT = 2;
 
 /** Rows of a list are stored ready-made, so a wide page keeps one entry of 2 KB from filling it. */
 export const PAGE_BYTES = 8192;
@@ -33,6 +33,7 @@ export const TABLES = `
     spawned_by TEXT,
     parent_key TEXT,
     status TEXT,
+    open_work INTEGER NOT NULL,
     search TEXT NOT NULL,
     row BLOB
   );
@@ -67,6 +68,7 @@ export const INDEXES = `
   CREATE INDEX IF NOT EXISTS session_by_spawner ON session (spawned_by) WHERE spawned_by IS NOT NULL;
   CREATE INDEX IF NOT EXISTS session_by_parent ON session (parent_key) WHERE parent_key IS NOT NULL;
   CREATE INDEX IF NOT EXISTS session_by_status ON session (status) WHERE status = 'running';
+  CREATE INDEX IF NOT EXISTS session_open_work ON session (id) WHERE open_work = 1;
   CREATE UNIQUE INDEX IF NOT EXISTS base_key ON base (key, generation);
   CREATE INDEX IF NOT EXISTS result_seq ON result (seq);
 `;
@@ -80,6 +82,7 @@ export const DROP_INDEXES = `
   DROP INDEX IF EXISTS session_by_spawner;
   DROP INDEX IF EXISTS session_by_parent;
   DROP INDEX IF EXISTS session_by_status;
+  DROP INDEX IF EXISTS session_open_work;
 `;
 
 /** Which lists a row belongs to. */

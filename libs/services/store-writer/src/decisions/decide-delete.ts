@@ -2,7 +2,7 @@
 import { SessionError, isMainKey } from '@sessions/domain';
 import type { HeldView, MutationView } from '@sessions/store';
 import type { Planned, StoredAnswer } from './planned';
-import { entryTextOf, refuseOtherSession, setAside } from './session-files';
+import { entryTextOf, refuseOpenRuns, refuseOtherSession, setAside } from './session-files';
 import { findSession } from './session-of-key';
 
 export interface DeleteRequest {
@@ -16,7 +16,7 @@ export interface DeleteRequest {
 
 export type DeleteAnswer = StoredAnswer<'DeleteSession', { readonly deleted: boolean; readonly sessionId: string | null; readonly archived: readonly string[] }>;
 
-/** An unknown key is answered, not refused. @throws MAIN_PROTECTED, ENTRY_CHANGED; FilesMoved */
+/** An unknown key is answered, not refused. @throws MAIN_PROTECTED, ENTRY_CHANGED; FilesMoved, RunsOpen */
 export function decideDelete(request: DeleteRequest, view: MutationView): Planned<DeleteAnswer> {
   const { held, actor, deleteTranscript } = request;
   const present = findSession(view, request.key);
@@ -24,6 +24,7 @@ export function decideDelete(request: DeleteRequest, view: MutationView): Planne
   const { key, sessionId } = present;
   if (isMainKey(key)) throw new SessionError('MAIN_PROTECTED', `Cannot delete the main session (${key}).`);
   refuseOtherSession(present, request.expectedSessionId);
+  refuseOpenRuns(present);
   const aside = deleteTranscript ? setAside({ held, present, withSidecars: true }, view) : { effects: [], archived: [] };
   return {
     decision: {

@@ -1,6 +1,7 @@
 /** Which files belong to a session, and what a decision knows of them while they are held. Pure. */
 import { SessionError, isJsonObject, type JsonObject } from '@sessions/domain';
 import type { Effect, HeldFile, HeldView, MutationView } from '@sessions/store';
+import { runsOf } from './open-run';
 import type { PresentSession } from './session-of-key';
 
 /** The session has other files than those that are held: hold them and decide anew. */
@@ -52,6 +53,19 @@ export function setAside({ held, present, withSidecars }: SetAsideRequest, view:
     archived: found.map(({ asideAs }) => asideAs),
     bytes: found.reduce((sum, { found: bytes }) => sum + (bytes?.bytes ?? 0), 0),
   };
+}
+
+/** Runs of the session are open: end them and decide anew. */
+export class RunsOpen extends Error {}
+
+/** @throws RunsOpen */
+export function refuseOpenRuns(present: PresentSession | undefined): void {
+  if (present !== undefined && runsOf(present.members).length > 0) throw new RunsOpen();
+}
+
+/** @throws RunsOpen while a runner works on a run; those that wait may go on waiting. */
+export function refuseRunning(present: PresentSession | undefined): void {
+  if (present !== undefined && runsOf(present.members).some(({ state }) => state === 'running')) throw new RunsOpen();
 }
 
 /** @throws ENTRY_CHANGED */

@@ -614,6 +614,8 @@ export interface WaitRunResponse {
   text?: string | undefined;
   endedAtMs?: number | undefined;
   stopReason?: string | undefined;
+  startedAtMs?: number | undefined;
+  errorMessage?: string | undefined;
 }
 
 export interface InvokeToolRequest {
@@ -635,7 +637,15 @@ export interface InvokeToolRequest {
   /** Distance of the calling run from a person's message. */
   hops: number;
   /** Where the calling run answers; absent: nowhere. */
-  replyRoute?: ReplyRoute | undefined;
+  replyRoute?:
+    | ReplyRoute
+    | undefined;
+  /** Of the message that started the calling run, see InterSession; absent: a person wrote it. */
+  traceId?:
+    | string
+    | undefined;
+  /** US dollars of the runs that led to the calling one, its own so far included; absent: not known. */
+  costUsd?: number | undefined;
 }
 
 export interface InvokeToolResponse {
@@ -8423,7 +8433,15 @@ export const WaitRunRequest: MessageFns<WaitRunRequest> = {
 };
 
 function createBaseWaitRunResponse(): WaitRunResponse {
-  return { state: "", outcome: undefined, text: undefined, endedAtMs: undefined, stopReason: undefined };
+  return {
+    state: "",
+    outcome: undefined,
+    text: undefined,
+    endedAtMs: undefined,
+    stopReason: undefined,
+    startedAtMs: undefined,
+    errorMessage: undefined,
+  };
 }
 
 export const WaitRunResponse: MessageFns<WaitRunResponse> = {
@@ -8442,6 +8460,12 @@ export const WaitRunResponse: MessageFns<WaitRunResponse> = {
     }
     if (message.stopReason !== undefined) {
       writer.uint32(42).string(message.stopReason);
+    }
+    if (message.startedAtMs !== undefined) {
+      writer.uint32(48).int64(message.startedAtMs);
+    }
+    if (message.errorMessage !== undefined) {
+      writer.uint32(58).string(message.errorMessage);
     }
     return writer;
   },
@@ -8499,6 +8523,22 @@ export const WaitRunResponse: MessageFns<WaitRunResponse> = {
             message.stopReason = reader.string();
             continue;
           }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.startedAtMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.errorMessage = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -8526,6 +8566,16 @@ export const WaitRunResponse: MessageFns<WaitRunResponse> = {
         : isSet(object.stop_reason)
         ? globalThis.String(object.stop_reason)
         : undefined,
+      startedAtMs: isSet(object.startedAtMs)
+        ? globalThis.Number(object.startedAtMs)
+        : isSet(object.started_at_ms)
+        ? globalThis.Number(object.started_at_ms)
+        : undefined,
+      errorMessage: isSet(object.errorMessage)
+        ? globalThis.String(object.errorMessage)
+        : isSet(object.error_message)
+        ? globalThis.String(object.error_message)
+        : undefined,
     };
   },
 
@@ -8546,6 +8596,12 @@ export const WaitRunResponse: MessageFns<WaitRunResponse> = {
     if (message.stopReason !== undefined) {
       obj.stopReason = message.stopReason;
     }
+    if (message.startedAtMs !== undefined) {
+      obj.startedAtMs = Math.round(message.startedAtMs);
+    }
+    if (message.errorMessage !== undefined) {
+      obj.errorMessage = message.errorMessage;
+    }
     return obj;
   },
 
@@ -8559,6 +8615,8 @@ export const WaitRunResponse: MessageFns<WaitRunResponse> = {
     message.text = object.text ?? undefined;
     message.endedAtMs = object.endedAtMs ?? undefined;
     message.stopReason = object.stopReason ?? undefined;
+    message.startedAtMs = object.startedAtMs ?? undefined;
+    message.errorMessage = object.errorMessage ?? undefined;
     return message;
   },
 };
@@ -8571,6 +8629,8 @@ function createBaseInvokeToolRequest(): InvokeToolRequest {
     runId: undefined,
     hops: 0,
     replyRoute: undefined,
+    traceId: undefined,
+    costUsd: undefined,
   };
 }
 
@@ -8593,6 +8653,12 @@ export const InvokeToolRequest: MessageFns<InvokeToolRequest> = {
     }
     if (message.replyRoute !== undefined) {
       ReplyRoute.encode(message.replyRoute, writer.uint32(50).fork()).join();
+    }
+    if (message.traceId !== undefined) {
+      writer.uint32(58).string(message.traceId);
+    }
+    if (message.costUsd !== undefined) {
+      writer.uint32(65).double(message.costUsd);
     }
     return writer;
   },
@@ -8658,6 +8724,22 @@ export const InvokeToolRequest: MessageFns<InvokeToolRequest> = {
             message.replyRoute = ReplyRoute.decode(reader, reader.uint32());
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.traceId = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 65) {
+              break;
+            }
+
+            message.costUsd = reader.double();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -8694,6 +8776,16 @@ export const InvokeToolRequest: MessageFns<InvokeToolRequest> = {
         : isSet(object.reply_route)
         ? ReplyRoute.fromJSON(object.reply_route)
         : undefined,
+      traceId: isSet(object.traceId)
+        ? globalThis.String(object.traceId)
+        : isSet(object.trace_id)
+        ? globalThis.String(object.trace_id)
+        : undefined,
+      costUsd: isSet(object.costUsd)
+        ? globalThis.Number(object.costUsd)
+        : isSet(object.cost_usd)
+        ? globalThis.Number(object.cost_usd)
+        : undefined,
     };
   },
 
@@ -8717,6 +8809,12 @@ export const InvokeToolRequest: MessageFns<InvokeToolRequest> = {
     if (message.replyRoute !== undefined) {
       obj.replyRoute = ReplyRoute.toJSON(message.replyRoute);
     }
+    if (message.traceId !== undefined) {
+      obj.traceId = message.traceId;
+    }
+    if (message.costUsd !== undefined) {
+      obj.costUsd = floatToJson(message.costUsd);
+    }
     return obj;
   },
 
@@ -8733,6 +8831,8 @@ export const InvokeToolRequest: MessageFns<InvokeToolRequest> = {
     message.replyRoute = (object.replyRoute !== undefined && object.replyRoute !== null)
       ? ReplyRoute.fromPartial(object.replyRoute)
       : undefined;
+    message.traceId = object.traceId ?? undefined;
+    message.costUsd = object.costUsd ?? undefined;
     return message;
   },
 };
@@ -9514,6 +9614,10 @@ function bytesFromBase64(b64: string): Uint8Array {
 
 function base64FromBytes(arr: Uint8Array): string {
   return globalThis.Buffer.from(arr).toString("base64");
+}
+
+function floatToJson(value: number | null | undefined): number | string | null | undefined {
+  return typeof value === "number" && !globalThis.Number.isFinite(value) ? globalThis.String(value) : value;
 }
 
 type Builtin = Date | Function | Uint8Array | string | number | boolean | undefined;
