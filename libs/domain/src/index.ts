@@ -45,8 +45,9 @@ export { groupDisplayName, originPatch } from './routing/origin-metadata';
 export type { OriginPatch } from './routing/origin-metadata';
 export { enforceSendPolicy, evaluateSendPolicy } from './routing/send-policy';
 export type { SendPoint, SendSubject } from './routing/send-policy';
-export { SPAWN_CHAIN_MAX, canSee, effectiveVisibility, matchesPattern, spawnAncestors } from './routing/visibility';
+export { SPAWN_CHAIN_MAX, canSee, effectiveVisibility, isSameKey, matchesPattern, spawnAncestors } from './routing/visibility';
 export type { Visibility, VisibilitySubject, VisibilityTarget } from './routing/visibility';
+export { isSandboxed } from './routing/sandbox';
 export { dmScopeWarning } from './routing/dm-scope-warning';
 export type { DmScopeWarning } from './routing/dm-scope-warning';
 
@@ -91,6 +92,8 @@ export { THINKING_LEVELS, thinkingMembers, toGatewayRow } from './list/gateway-r
 export type { GatewayRowDefaults } from './list/gateway-row';
 export { toCliRow } from './list/cli-row';
 export type { CliRow, CliRowFacts } from './list/cli-row';
+export { modelOf, toToolRow, tokensOf } from './list/tool-row';
+export type { ToolRowFacts } from './list/tool-row';
 export { LIST_LIMIT_DEFAULT, filterRows, newestFirst, selectRows } from './list/filter-rows';
 export type { RowFilter, RowPage, SelectedRows } from './list/filter-rows';
 
@@ -104,6 +107,9 @@ export type { ActiveBranch, ContextLines } from './transcript/active-branch';
 export { historyView, messageSeqs, withoutTools } from './transcript/history-view';
 export type { HistoryMessage, HistoryOptions, HistoryView } from './transcript/history-view';
 export { DISPLAY_MESSAGE_BYTES_MAX, OVERSIZED_PLACEHOLDER, displayMessage, displayText, isSilentReply } from './transcript/display';
+export { maskCredentials } from './transcript/credentials';
+export { HISTORY_BYTES_MAX, HISTORY_OMITTED, HISTORY_TEXT_CHARS_MAX, safeHistory } from './transcript/safe-history';
+export type { SafeHistory, SafeHistoryOptions } from './transcript/safe-history';
 export { LAST_MESSAGE_CHARS_MAX, TITLE_CHARS_MAX, cutText, derivedTitle, lastMessagePreview, messageText, previewOf } from './transcript/preview';
 
 // Leases
@@ -166,3 +172,21 @@ export { ARCHIVE_INTERVAL_MS, IDLE_INTERVAL_MS, JUMP_MS_MIN, SETTLE_MS, TOUCHED_
 export type { Clock, DueJob, DueRequest, ScheduleState } from './maintenance/schedule';
 export { NOTICE_KEYS_MAX, REMOVAL_NOTICE_MS, holdUnannounced, planNotices } from './maintenance/notice';
 export type { Announced, Notice, NoticeRequest } from './maintenance/notice';
+
+// Session tools
+export { SESSION_TOOLS, SESSION_TOOL_NAMES, TOOL_LIMITS, sessionTool } from './turns/tool-definitions';
+export type { SessionToolName, ToolDefinition } from './turns/tool-definitions';
+export { toolsFor } from './turns/tool-access';
+export type { ToolAccess } from './turns/tool-access';
+export { TARGET_REQUIRED, parseAgentsListArguments, parseHistoryArguments, parseListArguments, parseSendArguments, parseSpawnArguments, parseStatusArguments, parseSubagentsArguments, parseYieldArguments, utf8Bytes } from './turns/tool-arguments';
+export type { HistoryArguments, ListArguments, Parsed, SendArguments, SpawnArguments, SpawnAttachment, StatusArguments, SubagentsArguments, YieldArguments } from './turns/tool-arguments';
+export { HOPS_MAX, INTER_SESSION_CHARS_MAX, RECALLED_CHARS_MAX, chainEnd, costOf, interSessionText } from './turns/inter-session';
+export type { ChainPlace } from './turns/inter-session';
+export { requestPrompt, startExchange } from './turns/exchange';
+export type { ExchangeStart } from './turns/exchange';
+export { announceBlock } from './turns/announce';
+export { formatRuntime, statsLine } from './turns/stats-line';
+export type { RunFigures } from './turns/stats-line';
+export { STALE_RUN_MS, inheritedModel, knownModel, maySpawnAs, spawnDenial, spawnableAgents } from './turns/spawn-rules';
+export type { InheritedModel, SpawnFacts } from './turns/spawn-rules';
+export { ATTACHMENTS_DIR, MANIFEST_NAME, attachmentProblems } from './turns/spawn-attachments';

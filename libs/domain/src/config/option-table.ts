@@ -110,6 +110,7 @@ export const OPTIONS = {
   'tools.sessions.rawHistory': bool(false, 'show history to agents without filtering, secrets excepted'),
   'tools.agentToAgent.enabled': bool(false, 'agents may reach sessions of other agents'),
   'tools.agentToAgent.allow': texts([], 'agents that may reach each other; * is a wildcard'),
+  'tools.agentToAgent.maxCostUsd': int(0, { min: 0, unit: 'USD', fractional: true }, 'cost of the runs that lead to a message between sessions, above which it is refused; 0 off'),
   'tools.subagents.tools.allow': optional(texts([], 'the only tools of sub-agents'), 'all'),
   'tools.subagents.tools.deny': texts([], 'tools that sub-agents never have'),
   'tools.sessions_spawn.attachments.enabled': bool(true, 'a spawn may hand over files'),

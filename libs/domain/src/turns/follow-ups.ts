@@ -5,7 +5,9 @@
  */
 import type { InterSession, OutboundMessage, RunRequest, TokenUsage } from '@sessions/contracts';
 import type { SessionConfig } from '../config/parse-config';
-import { isSilentReply } from '../transcript/display';
+import { spawnFollowUps } from './announce';
+import { exchangeFollowUps } from './exchange';
+import { isExactly, isSilentText } from './silent-words';
 
 /** `ok`: it answered. `aborted`: it was stopped while it ran, `cancelled`: before it began. */
 export const RUN_OUTCOMES = ['ok', 'error', 'timeout', 'aborted', 'cancelled'] as const;
@@ -35,15 +37,24 @@ export interface RunEnd {
   readonly transcriptPath?: string;
 }
 
-/** The session's settings are for the turns that follow a message between sessions. */
-export function followUpsOf(end: RunEnd, _settings: SessionConfig): readonly OutboundMessage[] {
-  return answerOf(end);
+/** @param settings of the whole system: turns that follow a message between sessions, times of announces, bounds of chains. */
+export function followUpsOf(end: RunEnd, settings: SessionConfig): readonly OutboundMessage[] {
+  const follow = end.run.followUp?.kind;
+  switch (follow?.$case) {
+    case 'exchange':
+      return [...answerOf(end), ...exchangeFollowUps(end, follow.value, settings)];
+    case 'spawn':
+      // Of a sub-agent only the announce goes to a channel.
+      return spawnFollowUps(end, follow.value, settings);
+    case undefined:
+      return answerOf(end);
+  }
 }
 
 /** The answer goes where the message that started the run came from, never anywhere else (decision 20). */
 function answerOf({ run, outcome, text = '', sendAllowed }: RunEnd): OutboundMessage[] {
   const { deliver, replyRoute } = run;
   if (!deliver || replyRoute === undefined || !sendAllowed || outcome !== 'ok') return [];
-  if (text.trim() === '' || isSilentReply({ role: 'assistant', content: text })) return [];
+  if (text.trim() === '' || isSilentText(text) || (run.source === 'announce' && isExactly(text, 'ANNOUNCE_SKIP'))) return [];
   return [{ route: replyRoute, text, attachments: [], toSession: undefined }];
 }

@@ -637,7 +637,15 @@ export interface InvokeToolRequest {
   /** Distance of the calling run from a person's message. */
   hops: number;
   /** Where the calling run answers; absent: nowhere. */
-  replyRoute?: ReplyRoute | undefined;
+  replyRoute?:
+    | ReplyRoute
+    | undefined;
+  /** Of the message that started the calling run, see InterSession; absent: a person wrote it. */
+  traceId?:
+    | string
+    | undefined;
+  /** US dollars of the runs that led to the calling one, its own so far included; absent: not known. */
+  costUsd?: number | undefined;
 }
 
 export interface InvokeToolResponse {
@@ -8621,6 +8629,8 @@ function createBaseInvokeToolRequest(): InvokeToolRequest {
     runId: undefined,
     hops: 0,
     replyRoute: undefined,
+    traceId: undefined,
+    costUsd: undefined,
   };
 }
 
@@ -8643,6 +8653,12 @@ export const InvokeToolRequest: MessageFns<InvokeToolRequest> = {
     }
     if (message.replyRoute !== undefined) {
       ReplyRoute.encode(message.replyRoute, writer.uint32(50).fork()).join();
+    }
+    if (message.traceId !== undefined) {
+      writer.uint32(58).string(message.traceId);
+    }
+    if (message.costUsd !== undefined) {
+      writer.uint32(65).double(message.costUsd);
     }
     return writer;
   },
@@ -8708,6 +8724,22 @@ export const InvokeToolRequest: MessageFns<InvokeToolRequest> = {
             message.replyRoute = ReplyRoute.decode(reader, reader.uint32());
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.traceId = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 65) {
+              break;
+            }
+
+            message.costUsd = reader.double();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -8744,6 +8776,16 @@ export const InvokeToolRequest: MessageFns<InvokeToolRequest> = {
         : isSet(object.reply_route)
         ? ReplyRoute.fromJSON(object.reply_route)
         : undefined,
+      traceId: isSet(object.traceId)
+        ? globalThis.String(object.traceId)
+        : isSet(object.trace_id)
+        ? globalThis.String(object.trace_id)
+        : undefined,
+      costUsd: isSet(object.costUsd)
+        ? globalThis.Number(object.costUsd)
+        : isSet(object.cost_usd)
+        ? globalThis.Number(object.cost_usd)
+        : undefined,
     };
   },
 
@@ -8767,6 +8809,12 @@ export const InvokeToolRequest: MessageFns<InvokeToolRequest> = {
     if (message.replyRoute !== undefined) {
       obj.replyRoute = ReplyRoute.toJSON(message.replyRoute);
     }
+    if (message.traceId !== undefined) {
+      obj.traceId = message.traceId;
+    }
+    if (message.costUsd !== undefined) {
+      obj.costUsd = floatToJson(message.costUsd);
+    }
     return obj;
   },
 
@@ -8783,6 +8831,8 @@ export const InvokeToolRequest: MessageFns<InvokeToolRequest> = {
     message.replyRoute = (object.replyRoute !== undefined && object.replyRoute !== null)
       ? ReplyRoute.fromPartial(object.replyRoute)
       : undefined;
+    message.traceId = object.traceId ?? undefined;
+    message.costUsd = object.costUsd ?? undefined;
     return message;
   },
 };
@@ -9564,6 +9614,10 @@ function bytesFromBase64(b64: string): Uint8Array {
 
 function base64FromBytes(arr: Uint8Array): string {
   return globalThis.Buffer.from(arr).toString("base64");
+}
+
+function floatToJson(value: number | null | undefined): number | string | null | undefined {
+  return typeof value === "number" && !globalThis.Number.isFinite(value) ? globalThis.String(value) : value;
 }
 
 type Builtin = Date | Function | Uint8Array | string | number | boolean | undefined;

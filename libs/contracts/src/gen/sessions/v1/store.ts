@@ -990,6 +990,8 @@ export interface SendExchange {
     | undefined;
   /** Distance of the exchange from a person's message. */
   hops: number;
+  /** Channel of the target, for the announce; absent: it has none, so nothing is announced. */
+  announceRoute?: ReplyRoute | undefined;
 }
 
 /** A parent waits for the result of this run. */
@@ -1027,6 +1029,12 @@ export interface InterSession {
     | undefined;
   /** Distance from a person's message; at most 8. */
   hops: number;
+  /** The same for all messages that one message of a person led to; absent: not known. */
+  traceId?:
+    | string
+    | undefined;
+  /** US dollars of the runs that led here, as far as prices are known; absent: none is. */
+  costUsd?: number | undefined;
 }
 
 /** A chat command as the router understood it. */
@@ -1511,6 +1519,41 @@ export interface PutChunkResponse {
   storeSeq: number;
   /** Of this upload so far; at most 32 MiB. */
   receivedBytes: number;
+}
+
+export interface WriteAttachmentsRequest {
+  agentId: string;
+  /** UUID; names the directory. Written again under the same name, it has to be the same files. */
+  attachmentsId: string;
+  /** At most 1000, names unique; contents in the message or uploaded. */
+  files: Attachment[];
+}
+
+export interface WriteAttachmentsResponse {
+  epoch: number;
+  storeSeq: number;
+  /** Inside the workspace, with `/`. */
+  relDir: string;
+  files: WrittenFile[];
+}
+
+export interface WrittenFile {
+  name: string;
+  bytes: number;
+  /** Lower-case hex. */
+  sha256: string;
+}
+
+export interface DropAttachmentsRequest {
+  agentId: string;
+  attachmentsId: string;
+}
+
+export interface DropAttachmentsResponse {
+  epoch: number;
+  storeSeq: number;
+  /** False: there were none. */
+  dropped: boolean;
 }
 
 export interface HandOverRequest {
@@ -12274,6 +12317,7 @@ function createBaseSendExchange(): SendExchange {
     firstReply: undefined,
     latestReply: undefined,
     hops: 0,
+    announceRoute: undefined,
   };
 }
 
@@ -12302,6 +12346,9 @@ export const SendExchange: MessageFns<SendExchange> = {
     }
     if (message.hops !== 0) {
       writer.uint32(64).int32(message.hops);
+    }
+    if (message.announceRoute !== undefined) {
+      ReplyRoute.encode(message.announceRoute, writer.uint32(74).fork()).join();
     }
     return writer;
   },
@@ -12383,6 +12430,14 @@ export const SendExchange: MessageFns<SendExchange> = {
             message.hops = reader.int32();
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.announceRoute = ReplyRoute.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -12429,6 +12484,11 @@ export const SendExchange: MessageFns<SendExchange> = {
         ? globalThis.String(object.latest_reply)
         : undefined,
       hops: isSet(object.hops) ? globalThis.Number(object.hops) : 0,
+      announceRoute: isSet(object.announceRoute)
+        ? ReplyRoute.fromJSON(object.announceRoute)
+        : isSet(object.announce_route)
+        ? ReplyRoute.fromJSON(object.announce_route)
+        : undefined,
     };
   },
 
@@ -12458,6 +12518,9 @@ export const SendExchange: MessageFns<SendExchange> = {
     if (message.hops !== 0) {
       obj.hops = Math.round(message.hops);
     }
+    if (message.announceRoute !== undefined) {
+      obj.announceRoute = ReplyRoute.toJSON(message.announceRoute);
+    }
     return obj;
   },
 
@@ -12474,6 +12537,9 @@ export const SendExchange: MessageFns<SendExchange> = {
     message.firstReply = object.firstReply ?? undefined;
     message.latestReply = object.latestReply ?? undefined;
     message.hops = object.hops ?? 0;
+    message.announceRoute = (object.announceRoute !== undefined && object.announceRoute !== null)
+      ? ReplyRoute.fromPartial(object.announceRoute)
+      : undefined;
     return message;
   },
 };
@@ -12782,7 +12848,7 @@ export const SpawnClaim: MessageFns<SpawnClaim> = {
 };
 
 function createBaseInterSession(): InterSession {
-  return { sourceSessionKey: "", sourceTool: "", runId: undefined, hops: 0 };
+  return { sourceSessionKey: "", sourceTool: "", runId: undefined, hops: 0, traceId: undefined, costUsd: undefined };
 }
 
 export const InterSession: MessageFns<InterSession> = {
@@ -12798,6 +12864,12 @@ export const InterSession: MessageFns<InterSession> = {
     }
     if (message.hops !== 0) {
       writer.uint32(32).int32(message.hops);
+    }
+    if (message.traceId !== undefined) {
+      writer.uint32(42).string(message.traceId);
+    }
+    if (message.costUsd !== undefined) {
+      writer.uint32(49).double(message.costUsd);
     }
     return writer;
   },
@@ -12847,6 +12919,22 @@ export const InterSession: MessageFns<InterSession> = {
             message.hops = reader.int32();
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.traceId = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 49) {
+              break;
+            }
+
+            message.costUsd = reader.double();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -12877,6 +12965,16 @@ export const InterSession: MessageFns<InterSession> = {
         ? globalThis.String(object.run_id)
         : undefined,
       hops: isSet(object.hops) ? globalThis.Number(object.hops) : 0,
+      traceId: isSet(object.traceId)
+        ? globalThis.String(object.traceId)
+        : isSet(object.trace_id)
+        ? globalThis.String(object.trace_id)
+        : undefined,
+      costUsd: isSet(object.costUsd)
+        ? globalThis.Number(object.costUsd)
+        : isSet(object.cost_usd)
+        ? globalThis.Number(object.cost_usd)
+        : undefined,
     };
   },
 
@@ -12894,6 +12992,12 @@ export const InterSession: MessageFns<InterSession> = {
     if (message.hops !== 0) {
       obj.hops = Math.round(message.hops);
     }
+    if (message.traceId !== undefined) {
+      obj.traceId = message.traceId;
+    }
+    if (message.costUsd !== undefined) {
+      obj.costUsd = floatToJson(message.costUsd);
+    }
     return obj;
   },
 
@@ -12906,6 +13010,8 @@ export const InterSession: MessageFns<InterSession> = {
     message.sourceTool = object.sourceTool ?? "";
     message.runId = object.runId ?? undefined;
     message.hops = object.hops ?? 0;
+    message.traceId = object.traceId ?? undefined;
+    message.costUsd = object.costUsd ?? undefined;
     return message;
   },
 };
@@ -19481,6 +19587,539 @@ export const PutChunkResponse: MessageFns<PutChunkResponse> = {
   },
 };
 
+function createBaseWriteAttachmentsRequest(): WriteAttachmentsRequest {
+  return { agentId: "", attachmentsId: "", files: [] };
+}
+
+export const WriteAttachmentsRequest: MessageFns<WriteAttachmentsRequest> = {
+  encode(message: WriteAttachmentsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.agentId !== "") {
+      writer.uint32(10).string(message.agentId);
+    }
+    if (message.attachmentsId !== "") {
+      writer.uint32(18).string(message.attachmentsId);
+    }
+    for (const v of message.files) {
+      Attachment.encode(v!, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WriteAttachmentsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWriteAttachmentsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.agentId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.attachmentsId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.files.push(Attachment.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): WriteAttachmentsRequest {
+    return {
+      agentId: isSet(object.agentId)
+        ? globalThis.String(object.agentId)
+        : isSet(object.agent_id)
+        ? globalThis.String(object.agent_id)
+        : "",
+      attachmentsId: isSet(object.attachmentsId)
+        ? globalThis.String(object.attachmentsId)
+        : isSet(object.attachments_id)
+        ? globalThis.String(object.attachments_id)
+        : "",
+      files: globalThis.Array.isArray(object?.files) ? object.files.map((e: any) => Attachment.fromJSON(e)) : [],
+    };
+  },
+
+  toJSON(message: WriteAttachmentsRequest): unknown {
+    const obj: any = {};
+    if (message.agentId !== "") {
+      obj.agentId = message.agentId;
+    }
+    if (message.attachmentsId !== "") {
+      obj.attachmentsId = message.attachmentsId;
+    }
+    if (message.files?.length) {
+      obj.files = message.files.map((e) => Attachment.toJSON(e));
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<WriteAttachmentsRequest>, I>>(base?: I): WriteAttachmentsRequest {
+    return WriteAttachmentsRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<WriteAttachmentsRequest>, I>>(object: I): WriteAttachmentsRequest {
+    const message = createBaseWriteAttachmentsRequest();
+    message.agentId = object.agentId ?? "";
+    message.attachmentsId = object.attachmentsId ?? "";
+    message.files = object.files?.map((e) => Attachment.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseWriteAttachmentsResponse(): WriteAttachmentsResponse {
+  return { epoch: 0, storeSeq: 0, relDir: "", files: [] };
+}
+
+export const WriteAttachmentsResponse: MessageFns<WriteAttachmentsResponse> = {
+  encode(message: WriteAttachmentsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.epoch !== 0) {
+      writer.uint32(8).int64(message.epoch);
+    }
+    if (message.storeSeq !== 0) {
+      writer.uint32(16).int64(message.storeSeq);
+    }
+    if (message.relDir !== "") {
+      writer.uint32(26).string(message.relDir);
+    }
+    for (const v of message.files) {
+      WrittenFile.encode(v!, writer.uint32(34).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WriteAttachmentsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWriteAttachmentsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.epoch = longToNumber(reader.int64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.storeSeq = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.relDir = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.files.push(WrittenFile.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): WriteAttachmentsResponse {
+    return {
+      epoch: isSet(object.epoch) ? globalThis.Number(object.epoch) : 0,
+      storeSeq: isSet(object.storeSeq)
+        ? globalThis.Number(object.storeSeq)
+        : isSet(object.store_seq)
+        ? globalThis.Number(object.store_seq)
+        : 0,
+      relDir: isSet(object.relDir)
+        ? globalThis.String(object.relDir)
+        : isSet(object.rel_dir)
+        ? globalThis.String(object.rel_dir)
+        : "",
+      files: globalThis.Array.isArray(object?.files) ? object.files.map((e: any) => WrittenFile.fromJSON(e)) : [],
+    };
+  },
+
+  toJSON(message: WriteAttachmentsResponse): unknown {
+    const obj: any = {};
+    if (message.epoch !== 0) {
+      obj.epoch = Math.round(message.epoch);
+    }
+    if (message.storeSeq !== 0) {
+      obj.storeSeq = Math.round(message.storeSeq);
+    }
+    if (message.relDir !== "") {
+      obj.relDir = message.relDir;
+    }
+    if (message.files?.length) {
+      obj.files = message.files.map((e) => WrittenFile.toJSON(e));
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<WriteAttachmentsResponse>, I>>(base?: I): WriteAttachmentsResponse {
+    return WriteAttachmentsResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<WriteAttachmentsResponse>, I>>(object: I): WriteAttachmentsResponse {
+    const message = createBaseWriteAttachmentsResponse();
+    message.epoch = object.epoch ?? 0;
+    message.storeSeq = object.storeSeq ?? 0;
+    message.relDir = object.relDir ?? "";
+    message.files = object.files?.map((e) => WrittenFile.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseWrittenFile(): WrittenFile {
+  return { name: "", bytes: 0, sha256: "" };
+}
+
+export const WrittenFile: MessageFns<WrittenFile> = {
+  encode(message: WrittenFile, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.bytes !== 0) {
+      writer.uint32(16).int64(message.bytes);
+    }
+    if (message.sha256 !== "") {
+      writer.uint32(26).string(message.sha256);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WrittenFile {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWrittenFile();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.bytes = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.sha256 = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): WrittenFile {
+    return {
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      bytes: isSet(object.bytes) ? globalThis.Number(object.bytes) : 0,
+      sha256: isSet(object.sha256) ? globalThis.String(object.sha256) : "",
+    };
+  },
+
+  toJSON(message: WrittenFile): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.bytes !== 0) {
+      obj.bytes = Math.round(message.bytes);
+    }
+    if (message.sha256 !== "") {
+      obj.sha256 = message.sha256;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<WrittenFile>, I>>(base?: I): WrittenFile {
+    return WrittenFile.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<WrittenFile>, I>>(object: I): WrittenFile {
+    const message = createBaseWrittenFile();
+    message.name = object.name ?? "";
+    message.bytes = object.bytes ?? 0;
+    message.sha256 = object.sha256 ?? "";
+    return message;
+  },
+};
+
+function createBaseDropAttachmentsRequest(): DropAttachmentsRequest {
+  return { agentId: "", attachmentsId: "" };
+}
+
+export const DropAttachmentsRequest: MessageFns<DropAttachmentsRequest> = {
+  encode(message: DropAttachmentsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.agentId !== "") {
+      writer.uint32(10).string(message.agentId);
+    }
+    if (message.attachmentsId !== "") {
+      writer.uint32(18).string(message.attachmentsId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DropAttachmentsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDropAttachmentsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.agentId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.attachmentsId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DropAttachmentsRequest {
+    return {
+      agentId: isSet(object.agentId)
+        ? globalThis.String(object.agentId)
+        : isSet(object.agent_id)
+        ? globalThis.String(object.agent_id)
+        : "",
+      attachmentsId: isSet(object.attachmentsId)
+        ? globalThis.String(object.attachmentsId)
+        : isSet(object.attachments_id)
+        ? globalThis.String(object.attachments_id)
+        : "",
+    };
+  },
+
+  toJSON(message: DropAttachmentsRequest): unknown {
+    const obj: any = {};
+    if (message.agentId !== "") {
+      obj.agentId = message.agentId;
+    }
+    if (message.attachmentsId !== "") {
+      obj.attachmentsId = message.attachmentsId;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<DropAttachmentsRequest>, I>>(base?: I): DropAttachmentsRequest {
+    return DropAttachmentsRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<DropAttachmentsRequest>, I>>(object: I): DropAttachmentsRequest {
+    const message = createBaseDropAttachmentsRequest();
+    message.agentId = object.agentId ?? "";
+    message.attachmentsId = object.attachmentsId ?? "";
+    return message;
+  },
+};
+
+function createBaseDropAttachmentsResponse(): DropAttachmentsResponse {
+  return { epoch: 0, storeSeq: 0, dropped: false };
+}
+
+export const DropAttachmentsResponse: MessageFns<DropAttachmentsResponse> = {
+  encode(message: DropAttachmentsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.epoch !== 0) {
+      writer.uint32(8).int64(message.epoch);
+    }
+    if (message.storeSeq !== 0) {
+      writer.uint32(16).int64(message.storeSeq);
+    }
+    if (message.dropped !== false) {
+      writer.uint32(24).bool(message.dropped);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DropAttachmentsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDropAttachmentsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.epoch = longToNumber(reader.int64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.storeSeq = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.dropped = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DropAttachmentsResponse {
+    return {
+      epoch: isSet(object.epoch) ? globalThis.Number(object.epoch) : 0,
+      storeSeq: isSet(object.storeSeq)
+        ? globalThis.Number(object.storeSeq)
+        : isSet(object.store_seq)
+        ? globalThis.Number(object.store_seq)
+        : 0,
+      dropped: isSet(object.dropped) ? globalThis.Boolean(object.dropped) : false,
+    };
+  },
+
+  toJSON(message: DropAttachmentsResponse): unknown {
+    const obj: any = {};
+    if (message.epoch !== 0) {
+      obj.epoch = Math.round(message.epoch);
+    }
+    if (message.storeSeq !== 0) {
+      obj.storeSeq = Math.round(message.storeSeq);
+    }
+    if (message.dropped !== false) {
+      obj.dropped = message.dropped;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<DropAttachmentsResponse>, I>>(base?: I): DropAttachmentsResponse {
+    return DropAttachmentsResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<DropAttachmentsResponse>, I>>(object: I): DropAttachmentsResponse {
+    const message = createBaseDropAttachmentsResponse();
+    message.epoch = object.epoch ?? 0;
+    message.storeSeq = object.storeSeq ?? 0;
+    message.dropped = object.dropped ?? false;
+    return message;
+  },
+};
+
 function createBaseHandOverRequest(): HandOverRequest {
   return { agentId: "", reason: "" };
 }
@@ -19987,6 +20626,24 @@ export const StoreServiceDefinition = {
       responseStream: false,
       options: {},
     },
+    /** Mutation. Files that a spawn hands over, into the agent's workspace: all of them or none. */
+    writeAttachments: {
+      name: "WriteAttachments",
+      requestType: WriteAttachmentsRequest as typeof WriteAttachmentsRequest,
+      requestStream: false,
+      responseType: WriteAttachmentsResponse as typeof WriteAttachmentsResponse,
+      responseStream: false,
+      options: {},
+    },
+    /** Mutation. Removes what WriteAttachments wrote; nothing there is no error. */
+    dropAttachments: {
+      name: "DropAttachments",
+      requestType: DropAttachmentsRequest as typeof DropAttachmentsRequest,
+      requestStream: false,
+      responseType: DropAttachmentsResponse as typeof DropAttachmentsResponse,
+      responseStream: false,
+      options: {},
+    },
     /** Drains, checkpoints and frees the lease. */
     handOver: {
       name: "HandOver",
@@ -20396,6 +21053,30 @@ export const StoreServiceService = {
     responseSerialize: (value: PutChunkResponse): Buffer => Buffer.from(PutChunkResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): PutChunkResponse => PutChunkResponse.decode(value),
   },
+  /** Mutation. Files that a spawn hands over, into the agent's workspace: all of them or none. */
+  writeAttachments: {
+    path: "/sessions.v1.StoreService/WriteAttachments" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: WriteAttachmentsRequest): Buffer =>
+      Buffer.from(WriteAttachmentsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): WriteAttachmentsRequest => WriteAttachmentsRequest.decode(value),
+    responseSerialize: (value: WriteAttachmentsResponse): Buffer =>
+      Buffer.from(WriteAttachmentsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): WriteAttachmentsResponse => WriteAttachmentsResponse.decode(value),
+  },
+  /** Mutation. Removes what WriteAttachments wrote; nothing there is no error. */
+  dropAttachments: {
+    path: "/sessions.v1.StoreService/DropAttachments" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: DropAttachmentsRequest): Buffer =>
+      Buffer.from(DropAttachmentsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): DropAttachmentsRequest => DropAttachmentsRequest.decode(value),
+    responseSerialize: (value: DropAttachmentsResponse): Buffer =>
+      Buffer.from(DropAttachmentsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): DropAttachmentsResponse => DropAttachmentsResponse.decode(value),
+  },
   /** Drains, checkpoints and frees the lease. */
   handOver: {
     path: "/sessions.v1.StoreService/HandOver" as const,
@@ -20474,6 +21155,10 @@ export interface StoreServiceServer extends UntypedServiceImplementation {
   ackDelivery: handleUnaryCall<StoreServiceAckDeliveryRequest, StoreServiceAckDeliveryResponse>;
   /** Mutation. One piece of a request that is too large for one message. */
   putChunk: handleUnaryCall<PutChunkRequest, PutChunkResponse>;
+  /** Mutation. Files that a spawn hands over, into the agent's workspace: all of them or none. */
+  writeAttachments: handleUnaryCall<WriteAttachmentsRequest, WriteAttachmentsResponse>;
+  /** Mutation. Removes what WriteAttachments wrote; nothing there is no error. */
+  dropAttachments: handleUnaryCall<DropAttachmentsRequest, DropAttachmentsResponse>;
   /** Drains, checkpoints and frees the lease. */
   handOver: handleUnaryCall<HandOverRequest, HandOverResponse>;
 }
@@ -20484,6 +21169,10 @@ function bytesFromBase64(b64: string): Uint8Array {
 
 function base64FromBytes(arr: Uint8Array): string {
   return globalThis.Buffer.from(arr).toString("base64");
+}
+
+function floatToJson(value: number | null | undefined): number | string | null | undefined {
+  return typeof value === "number" && !globalThis.Number.isFinite(value) ? globalThis.String(value) : value;
 }
 
 type Builtin = Date | Function | Uint8Array | string | number | boolean | undefined;
