@@ -82,6 +82,8 @@ export { forkEntry } from './entry/fork-entry';
 export type { ForkRequest } from './entry/fork-entry';
 export { FORK_WINDOW_SHARE, planFork } from './entry/plan-fork';
 export type { ForkPlan } from './entry/plan-fork';
+export { configuredModels, costOf, priceOf, readOpenRouterPrices, roundCost, unpricedModels } from './entry/usage';
+export type { ModelPrice, PriceList, TokenCounts } from './entry/usage';
 
 // Lists
 export { searchTextOf, toSessionRow } from './list/session-row';

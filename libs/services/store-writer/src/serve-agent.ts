@@ -19,6 +19,8 @@ import { putChunk } from './handlers/put-chunk';
 import { readBranch } from './handlers/read-branch';
 import { readFacts } from './handlers/read-facts';
 import { readHistory } from './handlers/read-history';
+import { readUsage } from './handlers/read-usage';
+import { recordUsage } from './handlers/record-usage';
 import { repair } from './handlers/repair';
 import { requestCompaction } from './handlers/request-compaction';
 import { resetSession } from './handlers/reset-session';
@@ -68,6 +70,7 @@ export function createAgentHandlers({ agent, uploads, metrics, checks }: AgentSe
     resolveKey: unary('ResolveKey', (request) => resolveKey(agent, request)),
     preview: unary('Preview', (request) => preview(agent, request)),
     search: unary('Search', (request) => search(agent, request)),
+    readUsage: unary('ReadUsage', (request) => readUsage(agent, request)),
     storeInfo: unary('StoreInfo', (request) => storeInfo(agent, request)),
     readHistory: async function* (request, context) {
       assertOwner();
@@ -105,6 +108,7 @@ export function createAgentHandlers({ agent, uploads, metrics, checks }: AgentSe
     installCompaction: unary('InstallCompaction', (request, context) => installCompaction(agent, request, context)),
     failCompaction: unary('FailCompaction', (request, context) => failCompaction(agent, request, context)),
     applyMaintenance: unary('ApplyMaintenance', (request, context) => applyMaintenance(agent, request, context)),
+    recordUsage: unary('RecordUsage', (request, context) => recordUsage(agent, request, context)),
     putChunk: unary('PutChunk', (request) => putChunk(agent, uploads, request)),
   };
 }

@@ -9,7 +9,7 @@ import type { ModelUsageSum, SessionUsageSum, UsageLines, UsageQuery, UsageSum, 
 /** Sessions or lines of one answer. */
 export const USAGE_LIMIT_MAX = 5000;
 export const USAGE_MODELS_MAX = 500;
-export const USAGE_SESSION_IDS_MAX = 100;
+export const USAGE_SESSION_IDS_MAX = 8;
 /** Keys of one query; a session has few spellings. */
 const KEYS_MAX = 16;
 const ROWS_PER_SLICE = 5000;

@@ -1522,7 +1522,7 @@ export interface ReadUsageResponse {
 
 export interface UsageOfSession {
   key: string;
-  /** Newest first, at most 100. */
+  /** Newest first, at most 8. */
   sessionIds: string[];
   usage: TokenUsage | undefined;
   lastAtMs: number;
