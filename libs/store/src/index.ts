@@ -19,6 +19,7 @@ export type {
   MutationView,
   PutEntryEffect,
   RecordArchiveEffect,
+  RecordUsageEffect,
   RemoveArchiveEffect,
   RemoveEntryEffect,
   ReplaceTranscriptEffect,
@@ -26,6 +27,7 @@ export type {
   SetAsideEffect,
   StagedTranscript,
   TranscriptTail,
+  UsageLine,
 } from './types';
 export type { AgedRow, DirectoryFile, StoreFacts } from './store-facts';
 export type { StoreFiles } from './store-files';
@@ -59,7 +61,8 @@ export type { HistoryItem, HistoryPage as TranscriptPage, HistoryPosition } from
 export type { ScannedLine, TranscriptScan } from './transcript/scan-transcript';
 export { VISIBILITY } from './session-index/schema';
 export type { Visibility } from './session-index/schema';
-export type { StoreNotice } from './session-index/worker-protocol';
+export { USAGE_LIMIT_MAX } from './session-index/usage-sums';
+export type { ModelUsageSum, SessionUsageSum, StoreNotice, UsageAnswer, UsageLines, UsageQuery, UsageSum, UsageSums } from './session-index/worker-protocol';
 export type { WriteLockSettings } from './transcript/transcript-files';
 export { discoverStores } from './files/discover-stores';
 export { storeLayout } from './files/layout';

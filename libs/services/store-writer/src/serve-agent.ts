@@ -24,6 +24,8 @@ import { putChunk } from './handlers/put-chunk';
 import { readBranch } from './handlers/read-branch';
 import { readFacts } from './handlers/read-facts';
 import { readHistory } from './handlers/read-history';
+import { readUsage } from './handlers/read-usage';
+import { recordUsage } from './handlers/record-usage';
 import { repair } from './handlers/repair';
 import { requestCompaction } from './handlers/request-compaction';
 import { resetSession } from './handlers/reset-session';
@@ -74,6 +76,7 @@ export function createAgentHandlers({ agent, uploads, metrics, checks }: AgentSe
     resolveKey: unary('ResolveKey', (request) => resolveKey(agent, request)),
     preview: unary('Preview', (request) => preview(agent, request)),
     search: unary('Search', (request) => search(agent, request)),
+    readUsage: unary('ReadUsage', (request) => readUsage(agent, request)),
     storeInfo: unary('StoreInfo', (request) => storeInfo(agent, request)),
     readHistory: async function* (request, context) {
       assertOwner();
@@ -116,6 +119,7 @@ export function createAgentHandlers({ agent, uploads, metrics, checks }: AgentSe
     finishTurn: unary('FinishTurn', (request, context) => finishTurn(agent, request, context)),
     cancelRun: unary('CancelRun', (request, context) => cancelRun(agent, request, context)),
     ackDelivery: unary('AckDelivery', (request, context) => ackDelivery(agent, request, context)),
+    recordUsage: unary('RecordUsage', (request, context) => recordUsage(agent, request, context)),
     putChunk: unary('PutChunk', (request) => putChunk(agent, uploads, request)),
   };
 }

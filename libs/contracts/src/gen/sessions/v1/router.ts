@@ -311,6 +311,8 @@ export interface GetUsageResponse {
   points: UsagePoint[];
   /** `fresh`, `refreshing`, `stale`. */
   cacheStatus: string;
+  /** One a model, over all sessions in range. */
+  models: TokenUsage[];
 }
 
 export interface SessionUsage {
@@ -339,12 +341,28 @@ export interface SearchSessionsRequest {
   in: string;
   /** 1 to 100. Absent: 20. */
   limit?: number | undefined;
-  cursor?: string | undefined;
+  cursor?:
+    | string
+    | undefined;
+  /** Only sessions of this channel. */
+  channel?:
+    | string
+    | undefined;
+  /** At or after; of a message its own time, of a session that of its last change. */
+  sinceAtMs?:
+    | number
+    | undefined;
+  /** Before. */
+  untilAtMs?: number | undefined;
 }
 
 export interface SearchSessionsResponse {
   hits: SearchHit[];
-  nextCursor?: string | undefined;
+  nextCursor?:
+    | string
+    | undefined;
+  /** Some transcripts are not indexed yet: what they say is missing. */
+  incomplete: boolean;
 }
 
 export interface GetHistoryRequest {
@@ -3933,7 +3951,16 @@ export const GetUsageRequest: MessageFns<GetUsageRequest> = {
 };
 
 function createBaseGetUsageResponse(): GetUsageResponse {
-  return { updatedAtMs: 0, startDate: "", endDate: "", sessions: [], totals: undefined, points: [], cacheStatus: "" };
+  return {
+    updatedAtMs: 0,
+    startDate: "",
+    endDate: "",
+    sessions: [],
+    totals: undefined,
+    points: [],
+    cacheStatus: "",
+    models: [],
+  };
 }
 
 export const GetUsageResponse: MessageFns<GetUsageResponse> = {
@@ -3958,6 +3985,9 @@ export const GetUsageResponse: MessageFns<GetUsageResponse> = {
     }
     if (message.cacheStatus !== "") {
       writer.uint32(58).string(message.cacheStatus);
+    }
+    for (const v of message.models) {
+      TokenUsage.encode(v!, writer.uint32(66).fork()).join();
     }
     return writer;
   },
@@ -4031,6 +4061,14 @@ export const GetUsageResponse: MessageFns<GetUsageResponse> = {
             message.cacheStatus = reader.string();
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.models.push(TokenUsage.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4072,6 +4110,9 @@ export const GetUsageResponse: MessageFns<GetUsageResponse> = {
         : isSet(object.cache_status)
         ? globalThis.String(object.cache_status)
         : "",
+      models: globalThis.Array.isArray(object?.models)
+        ? object.models.map((e: any) => TokenUsage.fromJSON(e))
+        : [],
     };
   },
 
@@ -4098,6 +4139,9 @@ export const GetUsageResponse: MessageFns<GetUsageResponse> = {
     if (message.cacheStatus !== "") {
       obj.cacheStatus = message.cacheStatus;
     }
+    if (message.models?.length) {
+      obj.models = message.models.map((e) => TokenUsage.toJSON(e));
+    }
     return obj;
   },
 
@@ -4115,6 +4159,7 @@ export const GetUsageResponse: MessageFns<GetUsageResponse> = {
       : undefined;
     message.points = object.points?.map((e) => UsagePoint.fromPartial(e)) || [];
     message.cacheStatus = object.cacheStatus ?? "";
+    message.models = object.models?.map((e) => TokenUsage.fromPartial(e)) || [];
     return message;
   },
 };
@@ -4414,7 +4459,16 @@ export const UsagePoint: MessageFns<UsagePoint> = {
 };
 
 function createBaseSearchSessionsRequest(): SearchSessionsRequest {
-  return { query: "", agentId: undefined, in: "", limit: undefined, cursor: undefined };
+  return {
+    query: "",
+    agentId: undefined,
+    in: "",
+    limit: undefined,
+    cursor: undefined,
+    channel: undefined,
+    sinceAtMs: undefined,
+    untilAtMs: undefined,
+  };
 }
 
 export const SearchSessionsRequest: MessageFns<SearchSessionsRequest> = {
@@ -4433,6 +4487,15 @@ export const SearchSessionsRequest: MessageFns<SearchSessionsRequest> = {
     }
     if (message.cursor !== undefined) {
       writer.uint32(42).string(message.cursor);
+    }
+    if (message.channel !== undefined) {
+      writer.uint32(50).string(message.channel);
+    }
+    if (message.sinceAtMs !== undefined) {
+      writer.uint32(56).int64(message.sinceAtMs);
+    }
+    if (message.untilAtMs !== undefined) {
+      writer.uint32(64).int64(message.untilAtMs);
     }
     return writer;
   },
@@ -4490,6 +4553,30 @@ export const SearchSessionsRequest: MessageFns<SearchSessionsRequest> = {
             message.cursor = reader.string();
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.channel = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.sinceAtMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.untilAtMs = longToNumber(reader.int64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4513,6 +4600,17 @@ export const SearchSessionsRequest: MessageFns<SearchSessionsRequest> = {
       in: isSet(object.in) ? globalThis.String(object.in) : "",
       limit: isSet(object.limit) ? globalThis.Number(object.limit) : undefined,
       cursor: isSet(object.cursor) ? globalThis.String(object.cursor) : undefined,
+      channel: isSet(object.channel) ? globalThis.String(object.channel) : undefined,
+      sinceAtMs: isSet(object.sinceAtMs)
+        ? globalThis.Number(object.sinceAtMs)
+        : isSet(object.since_at_ms)
+        ? globalThis.Number(object.since_at_ms)
+        : undefined,
+      untilAtMs: isSet(object.untilAtMs)
+        ? globalThis.Number(object.untilAtMs)
+        : isSet(object.until_at_ms)
+        ? globalThis.Number(object.until_at_ms)
+        : undefined,
     };
   },
 
@@ -4533,6 +4631,15 @@ export const SearchSessionsRequest: MessageFns<SearchSessionsRequest> = {
     if (message.cursor !== undefined) {
       obj.cursor = message.cursor;
     }
+    if (message.channel !== undefined) {
+      obj.channel = message.channel;
+    }
+    if (message.sinceAtMs !== undefined) {
+      obj.sinceAtMs = Math.round(message.sinceAtMs);
+    }
+    if (message.untilAtMs !== undefined) {
+      obj.untilAtMs = Math.round(message.untilAtMs);
+    }
     return obj;
   },
 
@@ -4546,12 +4653,15 @@ export const SearchSessionsRequest: MessageFns<SearchSessionsRequest> = {
     message.in = object.in ?? "";
     message.limit = object.limit ?? undefined;
     message.cursor = object.cursor ?? undefined;
+    message.channel = object.channel ?? undefined;
+    message.sinceAtMs = object.sinceAtMs ?? undefined;
+    message.untilAtMs = object.untilAtMs ?? undefined;
     return message;
   },
 };
 
 function createBaseSearchSessionsResponse(): SearchSessionsResponse {
-  return { hits: [], nextCursor: undefined };
+  return { hits: [], nextCursor: undefined, incomplete: false };
 }
 
 export const SearchSessionsResponse: MessageFns<SearchSessionsResponse> = {
@@ -4561,6 +4671,9 @@ export const SearchSessionsResponse: MessageFns<SearchSessionsResponse> = {
     }
     if (message.nextCursor !== undefined) {
       writer.uint32(18).string(message.nextCursor);
+    }
+    if (message.incomplete !== false) {
+      writer.uint32(24).bool(message.incomplete);
     }
     return writer;
   },
@@ -4594,6 +4707,14 @@ export const SearchSessionsResponse: MessageFns<SearchSessionsResponse> = {
             message.nextCursor = reader.string();
             continue;
           }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.incomplete = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4614,6 +4735,7 @@ export const SearchSessionsResponse: MessageFns<SearchSessionsResponse> = {
         : isSet(object.next_cursor)
         ? globalThis.String(object.next_cursor)
         : undefined,
+      incomplete: isSet(object.incomplete) ? globalThis.Boolean(object.incomplete) : false,
     };
   },
 
@@ -4625,6 +4747,9 @@ export const SearchSessionsResponse: MessageFns<SearchSessionsResponse> = {
     if (message.nextCursor !== undefined) {
       obj.nextCursor = message.nextCursor;
     }
+    if (message.incomplete !== false) {
+      obj.incomplete = message.incomplete;
+    }
     return obj;
   },
 
@@ -4635,6 +4760,7 @@ export const SearchSessionsResponse: MessageFns<SearchSessionsResponse> = {
     const message = createBaseSearchSessionsResponse();
     message.hits = object.hits?.map((e) => SearchHit.fromPartial(e)) || [];
     message.nextCursor = object.nextCursor ?? undefined;
+    message.incomplete = object.incomplete ?? false;
     return message;
   },
 };

@@ -240,15 +240,32 @@ export interface SearchRequest {
     | number
     | undefined;
   /** From an earlier answer; absent: from the beginning. */
-  cursor?: string | undefined;
+  cursor?:
+    | string
+    | undefined;
+  /** Only sessions of this channel. */
+  channel?:
+    | string
+    | undefined;
+  /** At or after; of a message its own time, of a session that of its last change. */
+  sinceAtMs?:
+    | number
+    | undefined;
+  /** Before. */
+  untilAtMs?: number | undefined;
 }
 
 export interface SearchResponse {
   epoch: number;
   storeSeq: number;
+  /** At most `limit`; fewer, with a cursor, where much had to be looked through. */
   hits: SearchHit[];
   /** Absent: no more. */
-  nextCursor?: string | undefined;
+  nextCursor?:
+    | string
+    | undefined;
+  /** Some transcripts are not indexed yet: what they say is missing. */
+  incomplete: boolean;
 }
 
 /** Archives are never searched. */
@@ -263,6 +280,21 @@ export interface SearchHit {
     | undefined;
   /** At most 200 characters. */
   snippet: string;
+  /** Where in the snippet what was searched for stands, in order. */
+  highlights: HighlightRange[];
+  /** When the message was written; of a session its last change. */
+  atMs?:
+    | number
+    | undefined;
+  /** Of a message: `user`, `assistant`. */
+  role?: string | undefined;
+}
+
+/** Positions in UTF-16 code units. */
+export interface HighlightRange {
+  start: number;
+  /** Behind the last one. */
+  end: number;
 }
 
 export interface StoreInfoRequest {
@@ -1468,6 +1500,57 @@ export interface ApplyMaintenanceResponse {
 export interface RecordUsageRequest {
   agentId: string;
   key: string;
+  runId: string;
+  usage: TokenUsage | undefined;
+}
+
+export interface ReadUsageRequest {
+  agentId: string;
+  /** Spellings of one session's key, at most 16. Empty: all sessions. */
+  keys: string[];
+  /** At or after; absent: from the beginning. */
+  fromAtMs?:
+    | number
+    | undefined;
+  /** Before; absent: to the end. */
+  untilAtMs?:
+    | number
+    | undefined;
+  /** `sums`, `lines`. Empty: `sums`. */
+  view: string;
+  /** Sessions or lines, the newest ones: 1 to 1000. Absent: 1000. */
+  limit?: number | undefined;
+}
+
+export interface ReadUsageResponse {
+  epoch: number;
+  storeSeq: number;
+  /** Newest first. */
+  sessions: UsageOfSession[];
+  /** Of all lines, whatever the limit; absent: there is none. */
+  totals?:
+    | TokenUsage
+    | undefined;
+  /** One a model, over all lines. */
+  models: TokenUsage[];
+  /** Oldest first. */
+  lines: UsageLine[];
+}
+
+export interface UsageOfSession {
+  key: string;
+  /** Newest first, at most 8. */
+  sessionIds: string[];
+  usage: TokenUsage | undefined;
+  lastAtMs: number;
+}
+
+/** A line of the usage ledger. */
+export interface UsageLine {
+  atMs: number;
+  key: string;
+  /** Empty: the session was gone when its run ended. */
+  sessionId: string;
   runId: string;
   usage: TokenUsage | undefined;
 }
@@ -3896,7 +3979,16 @@ export const PreviewItem: MessageFns<PreviewItem> = {
 };
 
 function createBaseSearchRequest(): SearchRequest {
-  return { agentId: "", query: "", in: "", limit: undefined, cursor: undefined };
+  return {
+    agentId: "",
+    query: "",
+    in: "",
+    limit: undefined,
+    cursor: undefined,
+    channel: undefined,
+    sinceAtMs: undefined,
+    untilAtMs: undefined,
+  };
 }
 
 export const SearchRequest: MessageFns<SearchRequest> = {
@@ -3915,6 +4007,15 @@ export const SearchRequest: MessageFns<SearchRequest> = {
     }
     if (message.cursor !== undefined) {
       writer.uint32(42).string(message.cursor);
+    }
+    if (message.channel !== undefined) {
+      writer.uint32(50).string(message.channel);
+    }
+    if (message.sinceAtMs !== undefined) {
+      writer.uint32(56).int64(message.sinceAtMs);
+    }
+    if (message.untilAtMs !== undefined) {
+      writer.uint32(64).int64(message.untilAtMs);
     }
     return writer;
   },
@@ -3972,6 +4073,30 @@ export const SearchRequest: MessageFns<SearchRequest> = {
             message.cursor = reader.string();
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.channel = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.sinceAtMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.untilAtMs = longToNumber(reader.int64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3995,6 +4120,17 @@ export const SearchRequest: MessageFns<SearchRequest> = {
       in: isSet(object.in) ? globalThis.String(object.in) : "",
       limit: isSet(object.limit) ? globalThis.Number(object.limit) : undefined,
       cursor: isSet(object.cursor) ? globalThis.String(object.cursor) : undefined,
+      channel: isSet(object.channel) ? globalThis.String(object.channel) : undefined,
+      sinceAtMs: isSet(object.sinceAtMs)
+        ? globalThis.Number(object.sinceAtMs)
+        : isSet(object.since_at_ms)
+        ? globalThis.Number(object.since_at_ms)
+        : undefined,
+      untilAtMs: isSet(object.untilAtMs)
+        ? globalThis.Number(object.untilAtMs)
+        : isSet(object.until_at_ms)
+        ? globalThis.Number(object.until_at_ms)
+        : undefined,
     };
   },
 
@@ -4015,6 +4151,15 @@ export const SearchRequest: MessageFns<SearchRequest> = {
     if (message.cursor !== undefined) {
       obj.cursor = message.cursor;
     }
+    if (message.channel !== undefined) {
+      obj.channel = message.channel;
+    }
+    if (message.sinceAtMs !== undefined) {
+      obj.sinceAtMs = Math.round(message.sinceAtMs);
+    }
+    if (message.untilAtMs !== undefined) {
+      obj.untilAtMs = Math.round(message.untilAtMs);
+    }
     return obj;
   },
 
@@ -4028,12 +4173,15 @@ export const SearchRequest: MessageFns<SearchRequest> = {
     message.in = object.in ?? "";
     message.limit = object.limit ?? undefined;
     message.cursor = object.cursor ?? undefined;
+    message.channel = object.channel ?? undefined;
+    message.sinceAtMs = object.sinceAtMs ?? undefined;
+    message.untilAtMs = object.untilAtMs ?? undefined;
     return message;
   },
 };
 
 function createBaseSearchResponse(): SearchResponse {
-  return { epoch: 0, storeSeq: 0, hits: [], nextCursor: undefined };
+  return { epoch: 0, storeSeq: 0, hits: [], nextCursor: undefined, incomplete: false };
 }
 
 export const SearchResponse: MessageFns<SearchResponse> = {
@@ -4049,6 +4197,9 @@ export const SearchResponse: MessageFns<SearchResponse> = {
     }
     if (message.nextCursor !== undefined) {
       writer.uint32(34).string(message.nextCursor);
+    }
+    if (message.incomplete !== false) {
+      writer.uint32(40).bool(message.incomplete);
     }
     return writer;
   },
@@ -4098,6 +4249,14 @@ export const SearchResponse: MessageFns<SearchResponse> = {
             message.nextCursor = reader.string();
             continue;
           }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.incomplete = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4124,6 +4283,7 @@ export const SearchResponse: MessageFns<SearchResponse> = {
         : isSet(object.next_cursor)
         ? globalThis.String(object.next_cursor)
         : undefined,
+      incomplete: isSet(object.incomplete) ? globalThis.Boolean(object.incomplete) : false,
     };
   },
 
@@ -4141,6 +4301,9 @@ export const SearchResponse: MessageFns<SearchResponse> = {
     if (message.nextCursor !== undefined) {
       obj.nextCursor = message.nextCursor;
     }
+    if (message.incomplete !== false) {
+      obj.incomplete = message.incomplete;
+    }
     return obj;
   },
 
@@ -4153,12 +4316,23 @@ export const SearchResponse: MessageFns<SearchResponse> = {
     message.storeSeq = object.storeSeq ?? 0;
     message.hits = object.hits?.map((e) => SearchHit.fromPartial(e)) || [];
     message.nextCursor = object.nextCursor ?? undefined;
+    message.incomplete = object.incomplete ?? false;
     return message;
   },
 };
 
 function createBaseSearchHit(): SearchHit {
-  return { agentId: "", key: "", sessionId: "", messageId: undefined, messageSeq: undefined, snippet: "" };
+  return {
+    agentId: "",
+    key: "",
+    sessionId: "",
+    messageId: undefined,
+    messageSeq: undefined,
+    snippet: "",
+    highlights: [],
+    atMs: undefined,
+    role: undefined,
+  };
 }
 
 export const SearchHit: MessageFns<SearchHit> = {
@@ -4180,6 +4354,15 @@ export const SearchHit: MessageFns<SearchHit> = {
     }
     if (message.snippet !== "") {
       writer.uint32(50).string(message.snippet);
+    }
+    for (const v of message.highlights) {
+      HighlightRange.encode(v!, writer.uint32(58).fork()).join();
+    }
+    if (message.atMs !== undefined) {
+      writer.uint32(64).int64(message.atMs);
+    }
+    if (message.role !== undefined) {
+      writer.uint32(74).string(message.role);
     }
     return writer;
   },
@@ -4245,6 +4428,30 @@ export const SearchHit: MessageFns<SearchHit> = {
             message.snippet = reader.string();
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.highlights.push(HighlightRange.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.atMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.role = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4281,6 +4488,15 @@ export const SearchHit: MessageFns<SearchHit> = {
         ? globalThis.Number(object.message_seq)
         : undefined,
       snippet: isSet(object.snippet) ? globalThis.String(object.snippet) : "",
+      highlights: globalThis.Array.isArray(object?.highlights)
+        ? object.highlights.map((e: any) => HighlightRange.fromJSON(e))
+        : [],
+      atMs: isSet(object.atMs)
+        ? globalThis.Number(object.atMs)
+        : isSet(object.at_ms)
+        ? globalThis.Number(object.at_ms)
+        : undefined,
+      role: isSet(object.role) ? globalThis.String(object.role) : undefined,
     };
   },
 
@@ -4304,6 +4520,15 @@ export const SearchHit: MessageFns<SearchHit> = {
     if (message.snippet !== "") {
       obj.snippet = message.snippet;
     }
+    if (message.highlights?.length) {
+      obj.highlights = message.highlights.map((e) => HighlightRange.toJSON(e));
+    }
+    if (message.atMs !== undefined) {
+      obj.atMs = Math.round(message.atMs);
+    }
+    if (message.role !== undefined) {
+      obj.role = message.role;
+    }
     return obj;
   },
 
@@ -4318,6 +4543,94 @@ export const SearchHit: MessageFns<SearchHit> = {
     message.messageId = object.messageId ?? undefined;
     message.messageSeq = object.messageSeq ?? undefined;
     message.snippet = object.snippet ?? "";
+    message.highlights = object.highlights?.map((e) => HighlightRange.fromPartial(e)) || [];
+    message.atMs = object.atMs ?? undefined;
+    message.role = object.role ?? undefined;
+    return message;
+  },
+};
+
+function createBaseHighlightRange(): HighlightRange {
+  return { start: 0, end: 0 };
+}
+
+export const HighlightRange: MessageFns<HighlightRange> = {
+  encode(message: HighlightRange, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.start !== 0) {
+      writer.uint32(8).int32(message.start);
+    }
+    if (message.end !== 0) {
+      writer.uint32(16).int32(message.end);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): HighlightRange {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseHighlightRange();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.start = reader.int32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.end = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): HighlightRange {
+    return {
+      start: isSet(object.start) ? globalThis.Number(object.start) : 0,
+      end: isSet(object.end) ? globalThis.Number(object.end) : 0,
+    };
+  },
+
+  toJSON(message: HighlightRange): unknown {
+    const obj: any = {};
+    if (message.start !== 0) {
+      obj.start = Math.round(message.start);
+    }
+    if (message.end !== 0) {
+      obj.end = Math.round(message.end);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<HighlightRange>, I>>(base?: I): HighlightRange {
+    return HighlightRange.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<HighlightRange>, I>>(object: I): HighlightRange {
+    const message = createBaseHighlightRange();
+    message.start = object.start ?? 0;
+    message.end = object.end ?? 0;
     return message;
   },
 };
@@ -18873,6 +19186,598 @@ export const RecordUsageRequest: MessageFns<RecordUsageRequest> = {
   },
 };
 
+function createBaseReadUsageRequest(): ReadUsageRequest {
+  return { agentId: "", keys: [], fromAtMs: undefined, untilAtMs: undefined, view: "", limit: undefined };
+}
+
+export const ReadUsageRequest: MessageFns<ReadUsageRequest> = {
+  encode(message: ReadUsageRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.agentId !== "") {
+      writer.uint32(10).string(message.agentId);
+    }
+    for (const v of message.keys) {
+      writer.uint32(18).string(v!);
+    }
+    if (message.fromAtMs !== undefined) {
+      writer.uint32(24).int64(message.fromAtMs);
+    }
+    if (message.untilAtMs !== undefined) {
+      writer.uint32(32).int64(message.untilAtMs);
+    }
+    if (message.view !== "") {
+      writer.uint32(42).string(message.view);
+    }
+    if (message.limit !== undefined) {
+      writer.uint32(48).int32(message.limit);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReadUsageRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReadUsageRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.agentId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.keys.push(reader.string());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.fromAtMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.untilAtMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.view = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.limit = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ReadUsageRequest {
+    return {
+      agentId: isSet(object.agentId)
+        ? globalThis.String(object.agentId)
+        : isSet(object.agent_id)
+        ? globalThis.String(object.agent_id)
+        : "",
+      keys: globalThis.Array.isArray(object?.keys) ? object.keys.map((e: any) => globalThis.String(e)) : [],
+      fromAtMs: isSet(object.fromAtMs)
+        ? globalThis.Number(object.fromAtMs)
+        : isSet(object.from_at_ms)
+        ? globalThis.Number(object.from_at_ms)
+        : undefined,
+      untilAtMs: isSet(object.untilAtMs)
+        ? globalThis.Number(object.untilAtMs)
+        : isSet(object.until_at_ms)
+        ? globalThis.Number(object.until_at_ms)
+        : undefined,
+      view: isSet(object.view) ? globalThis.String(object.view) : "",
+      limit: isSet(object.limit) ? globalThis.Number(object.limit) : undefined,
+    };
+  },
+
+  toJSON(message: ReadUsageRequest): unknown {
+    const obj: any = {};
+    if (message.agentId !== "") {
+      obj.agentId = message.agentId;
+    }
+    if (message.keys?.length) {
+      obj.keys = message.keys;
+    }
+    if (message.fromAtMs !== undefined) {
+      obj.fromAtMs = Math.round(message.fromAtMs);
+    }
+    if (message.untilAtMs !== undefined) {
+      obj.untilAtMs = Math.round(message.untilAtMs);
+    }
+    if (message.view !== "") {
+      obj.view = message.view;
+    }
+    if (message.limit !== undefined) {
+      obj.limit = Math.round(message.limit);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ReadUsageRequest>, I>>(base?: I): ReadUsageRequest {
+    return ReadUsageRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ReadUsageRequest>, I>>(object: I): ReadUsageRequest {
+    const message = createBaseReadUsageRequest();
+    message.agentId = object.agentId ?? "";
+    message.keys = object.keys?.map((e) => e) || [];
+    message.fromAtMs = object.fromAtMs ?? undefined;
+    message.untilAtMs = object.untilAtMs ?? undefined;
+    message.view = object.view ?? "";
+    message.limit = object.limit ?? undefined;
+    return message;
+  },
+};
+
+function createBaseReadUsageResponse(): ReadUsageResponse {
+  return { epoch: 0, storeSeq: 0, sessions: [], totals: undefined, models: [], lines: [] };
+}
+
+export const ReadUsageResponse: MessageFns<ReadUsageResponse> = {
+  encode(message: ReadUsageResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.epoch !== 0) {
+      writer.uint32(8).int64(message.epoch);
+    }
+    if (message.storeSeq !== 0) {
+      writer.uint32(16).int64(message.storeSeq);
+    }
+    for (const v of message.sessions) {
+      UsageOfSession.encode(v!, writer.uint32(26).fork()).join();
+    }
+    if (message.totals !== undefined) {
+      TokenUsage.encode(message.totals, writer.uint32(34).fork()).join();
+    }
+    for (const v of message.models) {
+      TokenUsage.encode(v!, writer.uint32(42).fork()).join();
+    }
+    for (const v of message.lines) {
+      UsageLine.encode(v!, writer.uint32(50).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReadUsageResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReadUsageResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.epoch = longToNumber(reader.int64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.storeSeq = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.sessions.push(UsageOfSession.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.totals = TokenUsage.decode(reader, reader.uint32());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.models.push(TokenUsage.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.lines.push(UsageLine.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ReadUsageResponse {
+    return {
+      epoch: isSet(object.epoch) ? globalThis.Number(object.epoch) : 0,
+      storeSeq: isSet(object.storeSeq)
+        ? globalThis.Number(object.storeSeq)
+        : isSet(object.store_seq)
+        ? globalThis.Number(object.store_seq)
+        : 0,
+      sessions: globalThis.Array.isArray(object?.sessions)
+        ? object.sessions.map((e: any) => UsageOfSession.fromJSON(e))
+        : [],
+      totals: isSet(object.totals) ? TokenUsage.fromJSON(object.totals) : undefined,
+      models: globalThis.Array.isArray(object?.models) ? object.models.map((e: any) => TokenUsage.fromJSON(e)) : [],
+      lines: globalThis.Array.isArray(object?.lines) ? object.lines.map((e: any) => UsageLine.fromJSON(e)) : [],
+    };
+  },
+
+  toJSON(message: ReadUsageResponse): unknown {
+    const obj: any = {};
+    if (message.epoch !== 0) {
+      obj.epoch = Math.round(message.epoch);
+    }
+    if (message.storeSeq !== 0) {
+      obj.storeSeq = Math.round(message.storeSeq);
+    }
+    if (message.sessions?.length) {
+      obj.sessions = message.sessions.map((e) => UsageOfSession.toJSON(e));
+    }
+    if (message.totals !== undefined) {
+      obj.totals = TokenUsage.toJSON(message.totals);
+    }
+    if (message.models?.length) {
+      obj.models = message.models.map((e) => TokenUsage.toJSON(e));
+    }
+    if (message.lines?.length) {
+      obj.lines = message.lines.map((e) => UsageLine.toJSON(e));
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ReadUsageResponse>, I>>(base?: I): ReadUsageResponse {
+    return ReadUsageResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ReadUsageResponse>, I>>(object: I): ReadUsageResponse {
+    const message = createBaseReadUsageResponse();
+    message.epoch = object.epoch ?? 0;
+    message.storeSeq = object.storeSeq ?? 0;
+    message.sessions = object.sessions?.map((e) => UsageOfSession.fromPartial(e)) || [];
+    message.totals = (object.totals !== undefined && object.totals !== null)
+      ? TokenUsage.fromPartial(object.totals)
+      : undefined;
+    message.models = object.models?.map((e) => TokenUsage.fromPartial(e)) || [];
+    message.lines = object.lines?.map((e) => UsageLine.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseUsageOfSession(): UsageOfSession {
+  return { key: "", sessionIds: [], usage: undefined, lastAtMs: 0 };
+}
+
+export const UsageOfSession: MessageFns<UsageOfSession> = {
+  encode(message: UsageOfSession, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    for (const v of message.sessionIds) {
+      writer.uint32(18).string(v!);
+    }
+    if (message.usage !== undefined) {
+      TokenUsage.encode(message.usage, writer.uint32(26).fork()).join();
+    }
+    if (message.lastAtMs !== 0) {
+      writer.uint32(32).int64(message.lastAtMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UsageOfSession {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUsageOfSession();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.sessionIds.push(reader.string());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.usage = TokenUsage.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.lastAtMs = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): UsageOfSession {
+    return {
+      key: isSet(object.key) ? globalThis.String(object.key) : "",
+      sessionIds: globalThis.Array.isArray(object?.sessionIds)
+        ? object.sessionIds.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.session_ids)
+        ? object.session_ids.map((e: any) => globalThis.String(e))
+        : [],
+      usage: isSet(object.usage) ? TokenUsage.fromJSON(object.usage) : undefined,
+      lastAtMs: isSet(object.lastAtMs)
+        ? globalThis.Number(object.lastAtMs)
+        : isSet(object.last_at_ms)
+        ? globalThis.Number(object.last_at_ms)
+        : 0,
+    };
+  },
+
+  toJSON(message: UsageOfSession): unknown {
+    const obj: any = {};
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.sessionIds?.length) {
+      obj.sessionIds = message.sessionIds;
+    }
+    if (message.usage !== undefined) {
+      obj.usage = TokenUsage.toJSON(message.usage);
+    }
+    if (message.lastAtMs !== 0) {
+      obj.lastAtMs = Math.round(message.lastAtMs);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<UsageOfSession>, I>>(base?: I): UsageOfSession {
+    return UsageOfSession.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<UsageOfSession>, I>>(object: I): UsageOfSession {
+    const message = createBaseUsageOfSession();
+    message.key = object.key ?? "";
+    message.sessionIds = object.sessionIds?.map((e) => e) || [];
+    message.usage = (object.usage !== undefined && object.usage !== null)
+      ? TokenUsage.fromPartial(object.usage)
+      : undefined;
+    message.lastAtMs = object.lastAtMs ?? 0;
+    return message;
+  },
+};
+
+function createBaseUsageLine(): UsageLine {
+  return { atMs: 0, key: "", sessionId: "", runId: "", usage: undefined };
+}
+
+export const UsageLine: MessageFns<UsageLine> = {
+  encode(message: UsageLine, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.atMs !== 0) {
+      writer.uint32(8).int64(message.atMs);
+    }
+    if (message.key !== "") {
+      writer.uint32(18).string(message.key);
+    }
+    if (message.sessionId !== "") {
+      writer.uint32(26).string(message.sessionId);
+    }
+    if (message.runId !== "") {
+      writer.uint32(34).string(message.runId);
+    }
+    if (message.usage !== undefined) {
+      TokenUsage.encode(message.usage, writer.uint32(42).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UsageLine {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUsageLine();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.atMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.sessionId = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.runId = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.usage = TokenUsage.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): UsageLine {
+    return {
+      atMs: isSet(object.atMs)
+        ? globalThis.Number(object.atMs)
+        : isSet(object.at_ms)
+        ? globalThis.Number(object.at_ms)
+        : 0,
+      key: isSet(object.key) ? globalThis.String(object.key) : "",
+      sessionId: isSet(object.sessionId)
+        ? globalThis.String(object.sessionId)
+        : isSet(object.session_id)
+        ? globalThis.String(object.session_id)
+        : "",
+      runId: isSet(object.runId)
+        ? globalThis.String(object.runId)
+        : isSet(object.run_id)
+        ? globalThis.String(object.run_id)
+        : "",
+      usage: isSet(object.usage) ? TokenUsage.fromJSON(object.usage) : undefined,
+    };
+  },
+
+  toJSON(message: UsageLine): unknown {
+    const obj: any = {};
+    if (message.atMs !== 0) {
+      obj.atMs = Math.round(message.atMs);
+    }
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.sessionId !== "") {
+      obj.sessionId = message.sessionId;
+    }
+    if (message.runId !== "") {
+      obj.runId = message.runId;
+    }
+    if (message.usage !== undefined) {
+      obj.usage = TokenUsage.toJSON(message.usage);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<UsageLine>, I>>(base?: I): UsageLine {
+    return UsageLine.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<UsageLine>, I>>(object: I): UsageLine {
+    const message = createBaseUsageLine();
+    message.atMs = object.atMs ?? 0;
+    message.key = object.key ?? "";
+    message.sessionId = object.sessionId ?? "";
+    message.runId = object.runId ?? "";
+    message.usage = (object.usage !== undefined && object.usage !== null)
+      ? TokenUsage.fromPartial(object.usage)
+      : undefined;
+    return message;
+  },
+};
+
 function createBaseRecordUsageResponse(): RecordUsageResponse {
   return { epoch: 0, storeSeq: 0, totals: undefined };
 }
@@ -20367,6 +21272,15 @@ export const StoreServiceDefinition = {
       responseStream: false,
       options: {},
     },
+    /** Sums or lines of the usage ledger. */
+    readUsage: {
+      name: "ReadUsage",
+      requestType: ReadUsageRequest as typeof ReadUsageRequest,
+      requestStream: false,
+      responseType: ReadUsageResponse as typeof ReadUsageResponse,
+      responseStream: false,
+      options: {},
+    },
     storeInfo: {
       name: "StoreInfo",
       requestType: StoreInfoRequest as typeof StoreInfoRequest,
@@ -20599,7 +21513,7 @@ export const StoreServiceDefinition = {
       responseStream: false,
       options: {},
     },
-    /** Mutation. */
+    /** Mutation. What one run used, added to the usage ledger once however often it is reported. */
     recordUsage: {
       name: "RecordUsage",
       requestType: RecordUsageRequest as typeof RecordUsageRequest,
@@ -20731,6 +21645,16 @@ export const StoreServiceService = {
     requestDeserialize: (value: Buffer): SearchRequest => SearchRequest.decode(value),
     responseSerialize: (value: SearchResponse): Buffer => Buffer.from(SearchResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): SearchResponse => SearchResponse.decode(value),
+  },
+  /** Sums or lines of the usage ledger. */
+  readUsage: {
+    path: "/sessions.v1.StoreService/ReadUsage" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ReadUsageRequest): Buffer => Buffer.from(ReadUsageRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ReadUsageRequest => ReadUsageRequest.decode(value),
+    responseSerialize: (value: ReadUsageResponse): Buffer => Buffer.from(ReadUsageResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ReadUsageResponse => ReadUsageResponse.decode(value),
   },
   storeInfo: {
     path: "/sessions.v1.StoreService/StoreInfo" as const,
@@ -21020,7 +21944,7 @@ export const StoreServiceService = {
       Buffer.from(ApplyMaintenanceResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ApplyMaintenanceResponse => ApplyMaintenanceResponse.decode(value),
   },
-  /** Mutation. */
+  /** Mutation. What one run used, added to the usage ledger once however often it is reported. */
   recordUsage: {
     path: "/sessions.v1.StoreService/RecordUsage" as const,
     requestStream: false as const,
@@ -21099,6 +22023,8 @@ export interface StoreServiceServer extends UntypedServiceImplementation {
   resolveKey: handleUnaryCall<ResolveKeyRequest, ResolveKeyResponse>;
   preview: handleUnaryCall<PreviewRequest, PreviewResponse>;
   search: handleUnaryCall<SearchRequest, SearchResponse>;
+  /** Sums or lines of the usage ledger. */
+  readUsage: handleUnaryCall<ReadUsageRequest, ReadUsageResponse>;
   storeInfo: handleUnaryCall<StoreInfoRequest, StoreInfoResponse>;
   /**
    * Records in ascending order, newest page when nothing bounds it; then, with `follow`, each
@@ -21149,7 +22075,7 @@ export interface StoreServiceServer extends UntypedServiceImplementation {
   failCompaction: handleUnaryCall<FailCompactionRequest, FailCompactionResponse>;
   /** Mutation. Each action is checked again inside the mutation that performs it. */
   applyMaintenance: handleUnaryCall<ApplyMaintenanceRequest, ApplyMaintenanceResponse>;
-  /** Mutation. */
+  /** Mutation. What one run used, added to the usage ledger once however often it is reported. */
   recordUsage: handleUnaryCall<RecordUsageRequest, RecordUsageResponse>;
   /** Mutation. */
   ackDelivery: handleUnaryCall<StoreServiceAckDeliveryRequest, StoreServiceAckDeliveryResponse>;
