@@ -83,6 +83,10 @@ export type { ForkRequest } from './entry/fork-entry';
 export { FORK_WINDOW_SHARE, planFork } from './entry/plan-fork';
 export type { ForkPlan } from './entry/plan-fork';
 
+// Erasure
+export { cleansingOf, keyTest, looksLikeKey, peerTest, personOf } from './erasure/erase-subject';
+export type { EntryCleansing, EraseSubject, PeerName } from './erasure/erase-subject';
+
 // Lists
 export { searchTextOf, toSessionRow } from './list/session-row';
 export type { RowFacts } from './list/session-row';

@@ -7,6 +7,7 @@ import { appendRecords } from './handlers/append-records';
 import { createSession } from './handlers/create-session';
 import { deleteSession } from './handlers/delete-session';
 import { deliver } from './handlers/deliver';
+import { erase } from './handlers/erase';
 import { failCompaction, installCompaction } from './handlers/end-compaction';
 import { forkSession } from './handlers/fork-session';
 import { getEntry } from './handlers/get-entry';
@@ -99,6 +100,7 @@ export function createAgentHandlers({ agent, uploads, metrics, checks }: AgentSe
     resetSession: unary('ResetSession', (request, context) => resetSession(agent, request, context)),
     deleteSession: unary('DeleteSession', (request, context) => deleteSession(agent, request, context)),
     restoreSession: unary('RestoreSession', (request, context) => restoreSession(agent, request, context)),
+    erase: unary('Erase', (request) => erase(agent, uploads, request)),
     forkSession: unary('ForkSession', (request, context) => forkSession(agent, request, context)),
     truncateTranscript: unary('TruncateTranscript', (request, context) => truncateTranscript(agent, request, context)),
     requestCompaction: unary('RequestCompaction', (request, context) => requestCompaction(agent, request, context)),
