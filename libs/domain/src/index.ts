@@ -87,6 +87,10 @@ export type { ForkPlan } from './entry/plan-fork';
 export { configuredModels, costOf, priceOf, readOpenRouterPrices, roundCost, unpricedModels } from './entry/usage';
 export type { ModelPrice, PriceList, TokenCounts } from './entry/usage';
 
+// Erasure
+export { cleansingOf, keyTest, looksLikeKey, peerTest, personOf } from './erasure/erase-subject';
+export type { EntryCleansing, EraseSubject, PeerName } from './erasure/erase-subject';
+
 // Lists
 export { searchTextOf, toSessionRow } from './list/session-row';
 export type { RowFacts } from './list/session-row';

@@ -1,6 +1,9 @@
 /** The door of the store library: one agent's conversations on disk. */
-export { openStore, CHECKPOINT_DELAY_MS, WRITE_LOCK_DEFAULTS } from './open-store';
+export { eraseInStore, openStore, CHECKPOINT_DELAY_MS, WRITE_LOCK_DEFAULTS } from './open-store';
 export type { OpenStoreOptions } from './open-store';
+export { previewErasure } from './erase/erase-in-store';
+export type { EraseReport } from './erase/erase-in-store';
+export type { EraseReceipt, PlaceCount } from './erase/erasure-order';
 export type { AgentStore } from './agent-store';
 export { HISTORY_LIMIT_MAX } from './store-reads';
 export type { EntryRef, HistoryPage, HistoryQuery, HistoryRecord, ListPage, ListQuery, StoredEntry, StoreInfo } from './store-reads';

@@ -10,6 +10,7 @@ import { cancelRun } from './handlers/cancel-run';
 import { createSession } from './handlers/create-session';
 import { deleteSession } from './handlers/delete-session';
 import { deliver } from './handlers/deliver';
+import { erase } from './handlers/erase';
 import { failCompaction, installCompaction } from './handlers/end-compaction';
 import { finishTurn } from './handlers/finish-turn';
 import { forkSession } from './handlers/fork-session';
@@ -108,6 +109,7 @@ export function createAgentHandlers({ agent, uploads, metrics, checks }: AgentSe
     resetSession: unary('ResetSession', (request, context) => withoutRuns(agent, { key: request.key, reason: 'reset', queuedToo: true, waitMs: request.waitMs }, () => resetSession(agent, request, context))),
     deleteSession: unary('DeleteSession', (request, context) => withoutRuns(agent, { key: request.key, reason: 'delete', queuedToo: true, waitMs: request.waitMs }, () => deleteSession(agent, request, context))),
     restoreSession: unary('RestoreSession', (request, context) => withoutRuns(agent, { key: request.key, reason: 'reset', queuedToo: true, waitMs: request.waitMs }, () => restoreSession(agent, request, context))),
+    erase: unary('Erase', (request) => erase(agent, uploads, request)),
     forkSession: unary('ForkSession', (request, context) => forkSession(agent, request, context)),
     truncateTranscript: unary('TruncateTranscript', (request, context) => withoutRuns(agent, { key: request.key, reason: 'compact', queuedToo: false, waitMs: request.waitMs }, () => truncateTranscript(agent, request, context))),
     requestCompaction: unary('RequestCompaction', (request, context) => withoutRuns(agent, { key: request.key, reason: 'compact', queuedToo: false }, () => requestCompaction(agent, request, context))),

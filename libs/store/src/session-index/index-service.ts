@@ -5,6 +5,8 @@
 
 import * as fs from 'node:fs';
 import * as path from 'node:path';
+import { clearPlaces } from '../erase/clear-places';
+import { surveyErasure } from '../erase/survey';
 import { assertNever } from './assert-never';
 import type { IndexWriter } from './index-writer';
 import { writeSnapshot } from './checkpoint-writer';
@@ -67,6 +69,10 @@ export class IndexService {
         return usageLines(this.#index.writer.db, request as Call<'usageLines'>);
       case 'checkFile':
         return checkFile(request as Call<'checkFile'>);
+      case 'surveyErasure':
+        return surveyErasure(request as Call<'surveyErasure'>);
+      case 'clearPlaces':
+        return clearPlaces(request as Call<'clearPlaces'>);
       case 'close':
         return this.#close(request as Call<'close'>);
       default:

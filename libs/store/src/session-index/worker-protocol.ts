@@ -3,6 +3,8 @@
  * for changes; a checkpoint runs beside them and reports when its temp file is complete.
  */
 import type { JsonValue } from '@sessions/domain';
+import type { ClearedStore, ClearRequest } from '../erase/clear-places';
+import type { EraseSurvey, SurveyRequest } from '../erase/survey';
 import type { FileIdentity } from '../files/file-system';
 import type { TranscriptTail, UsageLine } from '../types';
 
@@ -169,6 +171,10 @@ export interface WorkerCalls {
   usageLines: { request: UsageQuery; reply: UsageLines };
   /** In a thread of its own: reads the whole database. */
   checkFile: { request: { readonly indexFile: string; readonly nativeBinding?: string }; reply: { readonly ok: boolean; readonly detail: string } };
+  /** In a thread of its own: reads the whole store. */
+  surveyErasure: { request: SurveyRequest; reply: EraseSurvey };
+  /** In a thread of its own, while the store is closed and locked: writes, and reads the whole store. */
+  clearPlaces: { request: ClearRequest; reply: ClearedStore };
   /** `sound`: the index may be trusted as it stands at the next opening. */
   close: { request: { readonly sound: boolean }; reply: Record<string, never> };
 }

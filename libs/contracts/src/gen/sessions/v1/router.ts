@@ -15,6 +15,7 @@ import {
   AgentInfo,
   Delivery,
   DeliveryResult,
+  EraseReport,
   HistoryEnd,
   HistoryPosition,
   ResetInfo,
@@ -559,6 +560,24 @@ export interface DeleteSessionResponse {
   key: string;
   deleted: boolean;
   archived: string[];
+}
+
+/** Exactly one of `key` and `peer`. */
+export interface EraseSessionRequest {
+  key?: string | undefined;
+  peer?:
+    | string
+    | undefined;
+  /** Absent: the key's agent; of a person, all agents. */
+  agentId?: string | undefined;
+  dryRun: boolean;
+  /** Has to be set for what is no dry run. */
+  confirm: boolean;
+}
+
+export interface EraseSessionResponse {
+  /** One a store. */
+  reports: EraseReport[];
 }
 
 export interface RestoreSessionRequest {
@@ -7627,6 +7646,216 @@ export const DeleteSessionResponse: MessageFns<DeleteSessionResponse> = {
   },
 };
 
+function createBaseEraseSessionRequest(): EraseSessionRequest {
+  return { key: undefined, peer: undefined, agentId: undefined, dryRun: false, confirm: false };
+}
+
+export const EraseSessionRequest: MessageFns<EraseSessionRequest> = {
+  encode(message: EraseSessionRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== undefined) {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.peer !== undefined) {
+      writer.uint32(18).string(message.peer);
+    }
+    if (message.agentId !== undefined) {
+      writer.uint32(26).string(message.agentId);
+    }
+    if (message.dryRun !== false) {
+      writer.uint32(32).bool(message.dryRun);
+    }
+    if (message.confirm !== false) {
+      writer.uint32(40).bool(message.confirm);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EraseSessionRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEraseSessionRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.peer = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.agentId = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.dryRun = reader.bool();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.confirm = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): EraseSessionRequest {
+    return {
+      key: isSet(object.key) ? globalThis.String(object.key) : undefined,
+      peer: isSet(object.peer) ? globalThis.String(object.peer) : undefined,
+      agentId: isSet(object.agentId)
+        ? globalThis.String(object.agentId)
+        : isSet(object.agent_id)
+        ? globalThis.String(object.agent_id)
+        : undefined,
+      dryRun: isSet(object.dryRun)
+        ? globalThis.Boolean(object.dryRun)
+        : isSet(object.dry_run)
+        ? globalThis.Boolean(object.dry_run)
+        : false,
+      confirm: isSet(object.confirm) ? globalThis.Boolean(object.confirm) : false,
+    };
+  },
+
+  toJSON(message: EraseSessionRequest): unknown {
+    const obj: any = {};
+    if (message.key !== undefined) {
+      obj.key = message.key;
+    }
+    if (message.peer !== undefined) {
+      obj.peer = message.peer;
+    }
+    if (message.agentId !== undefined) {
+      obj.agentId = message.agentId;
+    }
+    if (message.dryRun !== false) {
+      obj.dryRun = message.dryRun;
+    }
+    if (message.confirm !== false) {
+      obj.confirm = message.confirm;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<EraseSessionRequest>, I>>(base?: I): EraseSessionRequest {
+    return EraseSessionRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<EraseSessionRequest>, I>>(object: I): EraseSessionRequest {
+    const message = createBaseEraseSessionRequest();
+    message.key = object.key ?? undefined;
+    message.peer = object.peer ?? undefined;
+    message.agentId = object.agentId ?? undefined;
+    message.dryRun = object.dryRun ?? false;
+    message.confirm = object.confirm ?? false;
+    return message;
+  },
+};
+
+function createBaseEraseSessionResponse(): EraseSessionResponse {
+  return { reports: [] };
+}
+
+export const EraseSessionResponse: MessageFns<EraseSessionResponse> = {
+  encode(message: EraseSessionResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.reports) {
+      EraseReport.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EraseSessionResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEraseSessionResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.reports.push(EraseReport.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): EraseSessionResponse {
+    return {
+      reports: globalThis.Array.isArray(object?.reports) ? object.reports.map((e: any) => EraseReport.fromJSON(e)) : [],
+    };
+  },
+
+  toJSON(message: EraseSessionResponse): unknown {
+    const obj: any = {};
+    if (message.reports?.length) {
+      obj.reports = message.reports.map((e) => EraseReport.toJSON(e));
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<EraseSessionResponse>, I>>(base?: I): EraseSessionResponse {
+    return EraseSessionResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<EraseSessionResponse>, I>>(object: I): EraseSessionResponse {
+    const message = createBaseEraseSessionResponse();
+    message.reports = object.reports?.map((e) => EraseReport.fromPartial(e)) || [];
+    return message;
+  },
+};
+
 function createBaseRestoreSessionRequest(): RestoreSessionRequest {
   return { key: "", agentId: undefined, archive: undefined, dryRun: false };
 }
@@ -9351,6 +9580,15 @@ export const RouterServiceDefinition = {
       responseStream: false,
       options: {},
     },
+    /** Mutation. Nothing brings back what it takes. */
+    eraseSession: {
+      name: "EraseSession",
+      requestType: EraseSessionRequest as typeof EraseSessionRequest,
+      requestStream: false,
+      responseType: EraseSessionResponse as typeof EraseSessionResponse,
+      responseStream: false,
+      options: {},
+    },
     /** Mutation. */
     compactSession: {
       name: "CompactSession",
@@ -9619,6 +9857,17 @@ export const RouterServiceService = {
       Buffer.from(RestoreSessionResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): RestoreSessionResponse => RestoreSessionResponse.decode(value),
   },
+  /** Mutation. Nothing brings back what it takes. */
+  eraseSession: {
+    path: "/sessions.v1.RouterService/EraseSession" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: EraseSessionRequest): Buffer => Buffer.from(EraseSessionRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): EraseSessionRequest => EraseSessionRequest.decode(value),
+    responseSerialize: (value: EraseSessionResponse): Buffer =>
+      Buffer.from(EraseSessionResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): EraseSessionResponse => EraseSessionResponse.decode(value),
+  },
   /** Mutation. */
   compactSession: {
     path: "/sessions.v1.RouterService/CompactSession" as const,
@@ -9718,6 +9967,8 @@ export interface RouterServiceServer extends UntypedServiceImplementation {
   deleteSession: handleUnaryCall<DeleteSessionRequest, DeleteSessionResponse>;
   /** Mutation. */
   restoreSession: handleUnaryCall<RestoreSessionRequest, RestoreSessionResponse>;
+  /** Mutation. Nothing brings back what it takes. */
+  eraseSession: handleUnaryCall<EraseSessionRequest, EraseSessionResponse>;
   /** Mutation. */
   compactSession: handleUnaryCall<CompactSessionRequest, CompactSessionResponse>;
   /** Mutation. Ends the active run of a session and of its children. */

@@ -841,6 +841,70 @@ export interface RepairDeed {
   key?: string | undefined;
 }
 
+/** Exactly one of `key` and `peer`. */
+export interface EraseRequest {
+  agentId: string;
+  key?:
+    | string
+    | undefined;
+  /** `<channel>:<id>`, a bare id, or a name of `session.identityLinks`. */
+  peer?:
+    | string
+    | undefined;
+  /** Only says what an erasure would take. */
+  dryRun: boolean;
+}
+
+export interface EraseResponse {
+  epoch: number;
+  storeSeq: number;
+  report: EraseReport | undefined;
+}
+
+export interface EraseReport {
+  agentId: string;
+  storePath: string;
+  dryRun: boolean;
+  /** Something of the store was the subject's. */
+  found: boolean;
+  keys: string[];
+  /** Sessions that a person shares with others: what was said there carries no name, and stays. */
+  sharedKeys: string[];
+  /** Files of other sessions with the same words, such as forks. */
+  copies: string[];
+  /** Files in which the subject still stands; then there is no receipt. */
+  left: string[];
+  places: ErasedPlace[];
+  receipt?:
+    | EraseReceipt
+    | undefined;
+  /** Set when this store could not be looked at or changed. */
+  errorReason?: string | undefined;
+  errorMessage?: string | undefined;
+}
+
+export interface ErasedPlace {
+  /** `entries`, `transcripts`, `trajectories`, `archives`, `index`, `journal`, … */
+  place: string;
+  /** Files that leave. */
+  files: number;
+  bytes: number;
+  /** Lines, rows or names inside of files that stay. */
+  records: number;
+}
+
+export interface EraseReceipt {
+  id: string;
+  atMs: number;
+  /** `sha256:<salt>:<hash>`: names nobody, and is known again by who has the name. */
+  subject: string;
+  sessions: number;
+  scannedFiles: number;
+  scannedBytes: number;
+  /** Byte strings that were looked for in each of them. */
+  needles: number;
+}
+
 export interface StoreServiceCreateSessionRequest {
   agentId: string;
   /** Absent: `agent:<agent>:dashboard:<uuid>`. */
@@ -11091,6 +11155,818 @@ export const RepairDeed: MessageFns<RepairDeed> = {
     message.deed = object.deed ?? "";
     message.file = object.file ?? undefined;
     message.key = object.key ?? undefined;
+    return message;
+  },
+};
+
+function createBaseEraseRequest(): EraseRequest {
+  return { agentId: "", key: undefined, peer: undefined, dryRun: false };
+}
+
+export const EraseRequest: MessageFns<EraseRequest> = {
+  encode(message: EraseRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.agentId !== "") {
+      writer.uint32(10).string(message.agentId);
+    }
+    if (message.key !== undefined) {
+      writer.uint32(18).string(message.key);
+    }
+    if (message.peer !== undefined) {
+      writer.uint32(26).string(message.peer);
+    }
+    if (message.dryRun !== false) {
+      writer.uint32(32).bool(message.dryRun);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EraseRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEraseRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.agentId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.peer = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.dryRun = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): EraseRequest {
+    return {
+      agentId: isSet(object.agentId)
+        ? globalThis.String(object.agentId)
+        : isSet(object.agent_id)
+        ? globalThis.String(object.agent_id)
+        : "",
+      key: isSet(object.key) ? globalThis.String(object.key) : undefined,
+      peer: isSet(object.peer) ? globalThis.String(object.peer) : undefined,
+      dryRun: isSet(object.dryRun)
+        ? globalThis.Boolean(object.dryRun)
+        : isSet(object.dry_run)
+        ? globalThis.Boolean(object.dry_run)
+        : false,
+    };
+  },
+
+  toJSON(message: EraseRequest): unknown {
+    const obj: any = {};
+    if (message.agentId !== "") {
+      obj.agentId = message.agentId;
+    }
+    if (message.key !== undefined) {
+      obj.key = message.key;
+    }
+    if (message.peer !== undefined) {
+      obj.peer = message.peer;
+    }
+    if (message.dryRun !== false) {
+      obj.dryRun = message.dryRun;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<EraseRequest>, I>>(base?: I): EraseRequest {
+    return EraseRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<EraseRequest>, I>>(object: I): EraseRequest {
+    const message = createBaseEraseRequest();
+    message.agentId = object.agentId ?? "";
+    message.key = object.key ?? undefined;
+    message.peer = object.peer ?? undefined;
+    message.dryRun = object.dryRun ?? false;
+    return message;
+  },
+};
+
+function createBaseEraseResponse(): EraseResponse {
+  return { epoch: 0, storeSeq: 0, report: undefined };
+}
+
+export const EraseResponse: MessageFns<EraseResponse> = {
+  encode(message: EraseResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.epoch !== 0) {
+      writer.uint32(8).int64(message.epoch);
+    }
+    if (message.storeSeq !== 0) {
+      writer.uint32(16).int64(message.storeSeq);
+    }
+    if (message.report !== undefined) {
+      EraseReport.encode(message.report, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EraseResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEraseResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.epoch = longToNumber(reader.int64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.storeSeq = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.report = EraseReport.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): EraseResponse {
+    return {
+      epoch: isSet(object.epoch) ? globalThis.Number(object.epoch) : 0,
+      storeSeq: isSet(object.storeSeq)
+        ? globalThis.Number(object.storeSeq)
+        : isSet(object.store_seq)
+        ? globalThis.Number(object.store_seq)
+        : 0,
+      report: isSet(object.report) ? EraseReport.fromJSON(object.report) : undefined,
+    };
+  },
+
+  toJSON(message: EraseResponse): unknown {
+    const obj: any = {};
+    if (message.epoch !== 0) {
+      obj.epoch = Math.round(message.epoch);
+    }
+    if (message.storeSeq !== 0) {
+      obj.storeSeq = Math.round(message.storeSeq);
+    }
+    if (message.report !== undefined) {
+      obj.report = EraseReport.toJSON(message.report);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<EraseResponse>, I>>(base?: I): EraseResponse {
+    return EraseResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<EraseResponse>, I>>(object: I): EraseResponse {
+    const message = createBaseEraseResponse();
+    message.epoch = object.epoch ?? 0;
+    message.storeSeq = object.storeSeq ?? 0;
+    message.report = (object.report !== undefined && object.report !== null)
+      ? EraseReport.fromPartial(object.report)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseEraseReport(): EraseReport {
+  return {
+    agentId: "",
+    storePath: "",
+    dryRun: false,
+    found: false,
+    keys: [],
+    sharedKeys: [],
+    copies: [],
+    left: [],
+    places: [],
+    receipt: undefined,
+    errorReason: undefined,
+    errorMessage: undefined,
+  };
+}
+
+export const EraseReport: MessageFns<EraseReport> = {
+  encode(message: EraseReport, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.agentId !== "") {
+      writer.uint32(10).string(message.agentId);
+    }
+    if (message.storePath !== "") {
+      writer.uint32(18).string(message.storePath);
+    }
+    if (message.dryRun !== false) {
+      writer.uint32(24).bool(message.dryRun);
+    }
+    if (message.found !== false) {
+      writer.uint32(32).bool(message.found);
+    }
+    for (const v of message.keys) {
+      writer.uint32(42).string(v!);
+    }
+    for (const v of message.sharedKeys) {
+      writer.uint32(50).string(v!);
+    }
+    for (const v of message.copies) {
+      writer.uint32(58).string(v!);
+    }
+    for (const v of message.left) {
+      writer.uint32(66).string(v!);
+    }
+    for (const v of message.places) {
+      ErasedPlace.encode(v!, writer.uint32(74).fork()).join();
+    }
+    if (message.receipt !== undefined) {
+      EraseReceipt.encode(message.receipt, writer.uint32(82).fork()).join();
+    }
+    if (message.errorReason !== undefined) {
+      writer.uint32(90).string(message.errorReason);
+    }
+    if (message.errorMessage !== undefined) {
+      writer.uint32(98).string(message.errorMessage);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EraseReport {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEraseReport();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.agentId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.storePath = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.dryRun = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.found = reader.bool();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.keys.push(reader.string());
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.sharedKeys.push(reader.string());
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.copies.push(reader.string());
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.left.push(reader.string());
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.places.push(ErasedPlace.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.receipt = EraseReceipt.decode(reader, reader.uint32());
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.errorReason = reader.string();
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.errorMessage = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): EraseReport {
+    return {
+      agentId: isSet(object.agentId)
+        ? globalThis.String(object.agentId)
+        : isSet(object.agent_id)
+        ? globalThis.String(object.agent_id)
+        : "",
+      storePath: isSet(object.storePath)
+        ? globalThis.String(object.storePath)
+        : isSet(object.store_path)
+        ? globalThis.String(object.store_path)
+        : "",
+      dryRun: isSet(object.dryRun)
+        ? globalThis.Boolean(object.dryRun)
+        : isSet(object.dry_run)
+        ? globalThis.Boolean(object.dry_run)
+        : false,
+      found: isSet(object.found) ? globalThis.Boolean(object.found) : false,
+      keys: globalThis.Array.isArray(object?.keys) ? object.keys.map((e: any) => globalThis.String(e)) : [],
+      sharedKeys: globalThis.Array.isArray(object?.sharedKeys)
+        ? object.sharedKeys.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.shared_keys)
+        ? object.shared_keys.map((e: any) => globalThis.String(e))
+        : [],
+      copies: globalThis.Array.isArray(object?.copies)
+        ? object.copies.map((e: any) => globalThis.String(e))
+        : [],
+      left: globalThis.Array.isArray(object?.left) ? object.left.map((e: any) => globalThis.String(e)) : [],
+      places: globalThis.Array.isArray(object?.places) ? object.places.map((e: any) => ErasedPlace.fromJSON(e)) : [],
+      receipt: isSet(object.receipt) ? EraseReceipt.fromJSON(object.receipt) : undefined,
+      errorReason: isSet(object.errorReason)
+        ? globalThis.String(object.errorReason)
+        : isSet(object.error_reason)
+        ? globalThis.String(object.error_reason)
+        : undefined,
+      errorMessage: isSet(object.errorMessage)
+        ? globalThis.String(object.errorMessage)
+        : isSet(object.error_message)
+        ? globalThis.String(object.error_message)
+        : undefined,
+    };
+  },
+
+  toJSON(message: EraseReport): unknown {
+    const obj: any = {};
+    if (message.agentId !== "") {
+      obj.agentId = message.agentId;
+    }
+    if (message.storePath !== "") {
+      obj.storePath = message.storePath;
+    }
+    if (message.dryRun !== false) {
+      obj.dryRun = message.dryRun;
+    }
+    if (message.found !== false) {
+      obj.found = message.found;
+    }
+    if (message.keys?.length) {
+      obj.keys = message.keys;
+    }
+    if (message.sharedKeys?.length) {
+      obj.sharedKeys = message.sharedKeys;
+    }
+    if (message.copies?.length) {
+      obj.copies = message.copies;
+    }
+    if (message.left?.length) {
+      obj.left = message.left;
+    }
+    if (message.places?.length) {
+      obj.places = message.places.map((e) => ErasedPlace.toJSON(e));
+    }
+    if (message.receipt !== undefined) {
+      obj.receipt = EraseReceipt.toJSON(message.receipt);
+    }
+    if (message.errorReason !== undefined) {
+      obj.errorReason = message.errorReason;
+    }
+    if (message.errorMessage !== undefined) {
+      obj.errorMessage = message.errorMessage;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<EraseReport>, I>>(base?: I): EraseReport {
+    return EraseReport.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<EraseReport>, I>>(object: I): EraseReport {
+    const message = createBaseEraseReport();
+    message.agentId = object.agentId ?? "";
+    message.storePath = object.storePath ?? "";
+    message.dryRun = object.dryRun ?? false;
+    message.found = object.found ?? false;
+    message.keys = object.keys?.map((e) => e) || [];
+    message.sharedKeys = object.sharedKeys?.map((e) => e) || [];
+    message.copies = object.copies?.map((e) => e) || [];
+    message.left = object.left?.map((e) => e) || [];
+    message.places = object.places?.map((e) => ErasedPlace.fromPartial(e)) || [];
+    message.receipt = (object.receipt !== undefined && object.receipt !== null)
+      ? EraseReceipt.fromPartial(object.receipt)
+      : undefined;
+    message.errorReason = object.errorReason ?? undefined;
+    message.errorMessage = object.errorMessage ?? undefined;
+    return message;
+  },
+};
+
+function createBaseErasedPlace(): ErasedPlace {
+  return { place: "", files: 0, bytes: 0, records: 0 };
+}
+
+export const ErasedPlace: MessageFns<ErasedPlace> = {
+  encode(message: ErasedPlace, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.place !== "") {
+      writer.uint32(10).string(message.place);
+    }
+    if (message.files !== 0) {
+      writer.uint32(16).int64(message.files);
+    }
+    if (message.bytes !== 0) {
+      writer.uint32(24).int64(message.bytes);
+    }
+    if (message.records !== 0) {
+      writer.uint32(32).int64(message.records);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ErasedPlace {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseErasedPlace();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.place = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.files = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.bytes = longToNumber(reader.int64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.records = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ErasedPlace {
+    return {
+      place: isSet(object.place) ? globalThis.String(object.place) : "",
+      files: isSet(object.files) ? globalThis.Number(object.files) : 0,
+      bytes: isSet(object.bytes) ? globalThis.Number(object.bytes) : 0,
+      records: isSet(object.records) ? globalThis.Number(object.records) : 0,
+    };
+  },
+
+  toJSON(message: ErasedPlace): unknown {
+    const obj: any = {};
+    if (message.place !== "") {
+      obj.place = message.place;
+    }
+    if (message.files !== 0) {
+      obj.files = Math.round(message.files);
+    }
+    if (message.bytes !== 0) {
+      obj.bytes = Math.round(message.bytes);
+    }
+    if (message.records !== 0) {
+      obj.records = Math.round(message.records);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ErasedPlace>, I>>(base?: I): ErasedPlace {
+    return ErasedPlace.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ErasedPlace>, I>>(object: I): ErasedPlace {
+    const message = createBaseErasedPlace();
+    message.place = object.place ?? "";
+    message.files = object.files ?? 0;
+    message.bytes = object.bytes ?? 0;
+    message.records = object.records ?? 0;
+    return message;
+  },
+};
+
+function createBaseEraseReceipt(): EraseReceipt {
+  return { id: "", atMs: 0, subject: "", sessions: 0, scannedFiles: 0, scannedBytes: 0, needles: 0 };
+}
+
+export const EraseReceipt: MessageFns<EraseReceipt> = {
+  encode(message: EraseReceipt, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    if (message.atMs !== 0) {
+      writer.uint32(16).int64(message.atMs);
+    }
+    if (message.subject !== "") {
+      writer.uint32(26).string(message.subject);
+    }
+    if (message.sessions !== 0) {
+      writer.uint32(32).int64(message.sessions);
+    }
+    if (message.scannedFiles !== 0) {
+      writer.uint32(40).int64(message.scannedFiles);
+    }
+    if (message.scannedBytes !== 0) {
+      writer.uint32(48).int64(message.scannedBytes);
+    }
+    if (message.needles !== 0) {
+      writer.uint32(56).int64(message.needles);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EraseReceipt {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEraseReceipt();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.atMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.subject = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.sessions = longToNumber(reader.int64());
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.scannedFiles = longToNumber(reader.int64());
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.scannedBytes = longToNumber(reader.int64());
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.needles = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): EraseReceipt {
+    return {
+      id: isSet(object.id) ? globalThis.String(object.id) : "",
+      atMs: isSet(object.atMs)
+        ? globalThis.Number(object.atMs)
+        : isSet(object.at_ms)
+        ? globalThis.Number(object.at_ms)
+        : 0,
+      subject: isSet(object.subject) ? globalThis.String(object.subject) : "",
+      sessions: isSet(object.sessions) ? globalThis.Number(object.sessions) : 0,
+      scannedFiles: isSet(object.scannedFiles)
+        ? globalThis.Number(object.scannedFiles)
+        : isSet(object.scanned_files)
+        ? globalThis.Number(object.scanned_files)
+        : 0,
+      scannedBytes: isSet(object.scannedBytes)
+        ? globalThis.Number(object.scannedBytes)
+        : isSet(object.scanned_bytes)
+        ? globalThis.Number(object.scanned_bytes)
+        : 0,
+      needles: isSet(object.needles) ? globalThis.Number(object.needles) : 0,
+    };
+  },
+
+  toJSON(message: EraseReceipt): unknown {
+    const obj: any = {};
+    if (message.id !== "") {
+      obj.id = message.id;
+    }
+    if (message.atMs !== 0) {
+      obj.atMs = Math.round(message.atMs);
+    }
+    if (message.subject !== "") {
+      obj.subject = message.subject;
+    }
+    if (message.sessions !== 0) {
+      obj.sessions = Math.round(message.sessions);
+    }
+    if (message.scannedFiles !== 0) {
+      obj.scannedFiles = Math.round(message.scannedFiles);
+    }
+    if (message.scannedBytes !== 0) {
+      obj.scannedBytes = Math.round(message.scannedBytes);
+    }
+    if (message.needles !== 0) {
+      obj.needles = Math.round(message.needles);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<EraseReceipt>, I>>(base?: I): EraseReceipt {
+    return EraseReceipt.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<EraseReceipt>, I>>(object: I): EraseReceipt {
+    const message = createBaseEraseReceipt();
+    message.id = object.id ?? "";
+    message.atMs = object.atMs ?? 0;
+    message.subject = object.subject ?? "";
+    message.sessions = object.sessions ?? 0;
+    message.scannedFiles = object.scannedFiles ?? 0;
+    message.scannedBytes = object.scannedBytes ?? 0;
+    message.needles = object.needles ?? 0;
     return message;
   },
 };
@@ -21459,6 +22335,18 @@ export const StoreServiceDefinition = {
       responseStream: false,
       options: {},
     },
+    /**
+     * Takes one session, or one person, out of everything that the store keeps; nothing brings it back.
+     * A repeat finds nothing and answers with the first receipt.
+     */
+    erase: {
+      name: "Erase",
+      requestType: EraseRequest as typeof EraseRequest,
+      requestStream: false,
+      responseType: EraseResponse as typeof EraseResponse,
+      responseStream: false,
+      options: {},
+    },
     /** Mutation. */
     forkSession: {
       name: "ForkSession",
@@ -21874,6 +22762,19 @@ export const StoreServiceService = {
     responseDeserialize: (value: Buffer): StoreServiceRestoreSessionResponse =>
       StoreServiceRestoreSessionResponse.decode(value),
   },
+  /**
+   * Takes one session, or one person, out of everything that the store keeps; nothing brings it back.
+   * A repeat finds nothing and answers with the first receipt.
+   */
+  erase: {
+    path: "/sessions.v1.StoreService/Erase" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: EraseRequest): Buffer => Buffer.from(EraseRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): EraseRequest => EraseRequest.decode(value),
+    responseSerialize: (value: EraseResponse): Buffer => Buffer.from(EraseResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): EraseResponse => EraseResponse.decode(value),
+  },
   /** Mutation. */
   forkSession: {
     path: "/sessions.v1.StoreService/ForkSession" as const,
@@ -22063,6 +22964,11 @@ export interface StoreServiceServer extends UntypedServiceImplementation {
   deleteSession: handleUnaryCall<StoreServiceDeleteSessionRequest, StoreServiceDeleteSessionResponse>;
   /** Mutation. */
   restoreSession: handleUnaryCall<StoreServiceRestoreSessionRequest, StoreServiceRestoreSessionResponse>;
+  /**
+   * Takes one session, or one person, out of everything that the store keeps; nothing brings it back.
+   * A repeat finds nothing and answers with the first receipt.
+   */
+  erase: handleUnaryCall<EraseRequest, EraseResponse>;
   /** Mutation. */
   forkSession: handleUnaryCall<ForkSessionRequest, ForkSessionResponse>;
   /** Mutation. */
