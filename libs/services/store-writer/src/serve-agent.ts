@@ -10,6 +10,7 @@ import { deliver } from './handlers/deliver';
 import { failCompaction, installCompaction } from './handlers/end-compaction';
 import { forkSession } from './handlers/fork-session';
 import { getEntry } from './handlers/get-entry';
+import { importSession } from './handlers/import-session';
 import { listArchives } from './handlers/list-archives';
 import { listEntries } from './handlers/list-entries';
 import { listPending } from './handlers/list-pending';
@@ -105,6 +106,7 @@ export function createAgentHandlers({ agent, uploads, metrics, checks }: AgentSe
     installCompaction: unary('InstallCompaction', (request, context) => installCompaction(agent, request, context)),
     failCompaction: unary('FailCompaction', (request, context) => failCompaction(agent, request, context)),
     applyMaintenance: unary('ApplyMaintenance', (request, context) => applyMaintenance(agent, request, context)),
+    importSession: unary('ImportSession', (request, context) => importSession(agent, uploads, request, context)),
     putChunk: unary('PutChunk', (request) => putChunk(agent, uploads, request)),
   };
 }
