@@ -40,7 +40,7 @@ export interface Chunk {
   /** Of the whole upload, lower-case hexadecimal; only judged with the last piece. */
   readonly sha256?: string | undefined;
   /** One session of a portable archive; its hashes are inside. */
-  readonly portable?: boolean;
+  readonly portable?: boolean | undefined;
 }
 
 interface Upload {

@@ -41,7 +41,7 @@ export function decideImport(request: ImportRequest, view: MutationView): Planne
   }
   const owner = sessionId === null ? undefined : view.keyOfSession(sessionId);
   if (owner !== undefined && !(isShared && isThere)) throw taken('the session id belongs to another key');
-  const stands = [file, ...staged.map((one) => one.file)].find((name) => name !== null && held.get(name).found !== undefined);
+  const stands = [...(file === null ? [] : [file]), ...staged.map((one) => one.file)].find((name) => held.get(name).found !== undefined);
   if (stands !== undefined && !(isShared && isThere)) throw taken('a file of the session stands there already', stands);
   if (isShared && !isThere) throw taken('the transcript that the key shares with another is not there');
   const effects: Effect[] = [{ kind: 'putEntryText', key, text }, ...staged.map((one): Effect => ({ kind: 'replaceTranscript', ...one }))];

@@ -1498,7 +1498,7 @@ export interface PutChunkRequest {
     | string
     | undefined;
   /** One session of a portable archive: at most 8 GiB, one at a time. */
-  portable: boolean;
+  portable?: boolean | undefined;
 }
 
 export interface PutChunkResponse {
@@ -19193,7 +19193,7 @@ function createBasePutChunkRequest(): PutChunkRequest {
     data: Buffer.alloc(0),
     last: false,
     sha256: undefined,
-    portable: false,
+    portable: undefined,
   };
 }
 
@@ -19217,7 +19217,7 @@ export const PutChunkRequest: MessageFns<PutChunkRequest> = {
     if (message.sha256 !== undefined) {
       writer.uint32(50).string(message.sha256);
     }
-    if (message.portable !== false) {
+    if (message.portable !== undefined) {
       writer.uint32(56).bool(message.portable);
     }
     return writer;
@@ -19320,7 +19320,7 @@ export const PutChunkRequest: MessageFns<PutChunkRequest> = {
       data: isSet(object.data) ? Buffer.from(bytesFromBase64(object.data)) : Buffer.alloc(0),
       last: isSet(object.last) ? globalThis.Boolean(object.last) : false,
       sha256: isSet(object.sha256) ? globalThis.String(object.sha256) : undefined,
-      portable: isSet(object.portable) ? globalThis.Boolean(object.portable) : false,
+      portable: isSet(object.portable) ? globalThis.Boolean(object.portable) : undefined,
     };
   },
 
@@ -19344,7 +19344,7 @@ export const PutChunkRequest: MessageFns<PutChunkRequest> = {
     if (message.sha256 !== undefined) {
       obj.sha256 = message.sha256;
     }
-    if (message.portable !== false) {
+    if (message.portable !== undefined) {
       obj.portable = message.portable;
     }
     return obj;
@@ -19361,7 +19361,7 @@ export const PutChunkRequest: MessageFns<PutChunkRequest> = {
     message.data = object.data ?? Buffer.alloc(0);
     message.last = object.last ?? false;
     message.sha256 = object.sha256 ?? undefined;
-    message.portable = object.portable ?? false;
+    message.portable = object.portable ?? undefined;
     return message;
   },
 };
