@@ -28,6 +28,7 @@ import { newRecordId } from '../new-ids';
 import { KEEP_CHANNEL_RESULT_MS, type OwnedAgent } from '../owned-agent';
 import type { Uploads } from '../uploads';
 import { commandOf, decideBareReset, planEntryCommand } from './chat-command';
+import { compactFromChat } from './compact-from-chat';
 import { answerOf, keep, withHeldSession, type Asked } from './keep-message';
 import { newSessionOf } from './new-session-of';
 import { originMembers } from './origin-members';
@@ -62,6 +63,7 @@ export async function deliver(agent: OwnedAgent, uploads: Uploads, request: Deli
   };
   const session = newSessionOf(agent, key);
   const defaultModel = modelFor(agent.deps.config(), agent.agentId);
+  if (command?.do === 'entry' && command.mayRun && command.intent.kind === 'compact') return compactFromChat(asked, command.intent.instructions);
   if (command?.do === 'entry') {
     const plan = planEntryCommand(agent, key, command, session);
     return agent.mutate<DeliverAnswer, DeliverResponse>({ ...asked.request, plan }, answerOf);
