@@ -45,8 +45,9 @@ export { groupDisplayName, originPatch } from './routing/origin-metadata';
 export type { OriginPatch } from './routing/origin-metadata';
 export { enforceSendPolicy, evaluateSendPolicy } from './routing/send-policy';
 export type { SendPoint, SendSubject } from './routing/send-policy';
-export { SPAWN_CHAIN_MAX, canSee, effectiveVisibility, matchesPattern, spawnAncestors } from './routing/visibility';
+export { SPAWN_CHAIN_MAX, canSee, effectiveVisibility, isSameKey, matchesPattern, spawnAncestors } from './routing/visibility';
 export type { Visibility, VisibilitySubject, VisibilityTarget } from './routing/visibility';
+export { isSandboxed } from './routing/sandbox';
 export { dmScopeWarning } from './routing/dm-scope-warning';
 export type { DmScopeWarning } from './routing/dm-scope-warning';
 
@@ -78,10 +79,13 @@ export { cronRunEntry, resetEntry } from './entry/reset-entry';
 export type { ResetReason, ResetRequest } from './entry/reset-entry';
 export { chooseArchive, restoredEntry } from './entry/restore-entry';
 export type { ArchiveFacts, RestoreRequest, RestoredSession } from './entry/restore-entry';
+export { COMPACTION_MEMBER, DELIVERIES_MEMBER, OPEN_WORK_MEMBERS, RUNS_MEMBER } from './entry/open-work';
 export { forkEntry } from './entry/fork-entry';
 export type { ForkRequest } from './entry/fork-entry';
 export { FORK_WINDOW_SHARE, planFork } from './entry/plan-fork';
 export type { ForkPlan } from './entry/plan-fork';
+export { configuredModels, costOf, priceOf, readOpenRouterPrices, roundCost, unpricedModels } from './entry/usage';
+export type { ModelPrice, PriceList, TokenCounts } from './entry/usage';
 
 // Erasure
 export { cleansingOf, keyTest, looksLikeKey, peerTest, personOf } from './erasure/erase-subject';
@@ -94,6 +98,8 @@ export { THINKING_LEVELS, thinkingMembers, toGatewayRow } from './list/gateway-r
 export type { GatewayRowDefaults } from './list/gateway-row';
 export { toCliRow } from './list/cli-row';
 export type { CliRow, CliRowFacts } from './list/cli-row';
+export { modelOf, toToolRow, tokensOf } from './list/tool-row';
+export type { ToolRowFacts } from './list/tool-row';
 export { LIST_LIMIT_DEFAULT, filterRows, newestFirst, selectRows } from './list/filter-rows';
 export type { RowFilter, RowPage, SelectedRows } from './list/filter-rows';
 
@@ -107,6 +113,9 @@ export type { ActiveBranch, ContextLines } from './transcript/active-branch';
 export { historyView, messageSeqs, withoutTools } from './transcript/history-view';
 export type { HistoryMessage, HistoryOptions, HistoryView } from './transcript/history-view';
 export { DISPLAY_MESSAGE_BYTES_MAX, OVERSIZED_PLACEHOLDER, displayMessage, displayText, isSilentReply } from './transcript/display';
+export { maskCredentials } from './transcript/credentials';
+export { HISTORY_BYTES_MAX, HISTORY_OMITTED, HISTORY_TEXT_CHARS_MAX, safeHistory } from './transcript/safe-history';
+export type { SafeHistory, SafeHistoryOptions } from './transcript/safe-history';
 export { LAST_MESSAGE_CHARS_MAX, TITLE_CHARS_MAX, cutText, derivedTitle, lastMessagePreview, messageText, previewOf } from './transcript/preview';
 
 // Leases
@@ -119,11 +128,19 @@ export type { LineLinks } from './transcript/line-links';
 export { blocksOf, completeTurns, isBrokenOff, pairTools, pendingFrom, resultCallId, safeAfter, safeBefore, safePlaces, toolCallsOf, wholeCall } from './transcript/structure';
 export type { ToolCall, ToolPairs } from './transcript/structure';
 
+// Turns
+export { RUN_OUTCOMES, followUpsOf } from './turns/follow-ups';
+export type { RunEnd, RunOutcome } from './turns/follow-ups';
+export { OFFERED_FOR_MS, deliveryOffer } from './turns/delivery-schedule';
+export type { DeliveryOffer } from './turns/delivery-schedule';
+
 // Compaction
 export { CHARS_PER_TOKEN, IMAGE_TOKENS, contextTokens, estimateLineTokens, estimateTextTokens } from './compaction/count-tokens';
 export type { TokenCounter } from './compaction/count-tokens';
 export { CHUNK_WINDOW_SHARE, KEEP_RECENT_TOKENS, NEW_CONTENT_SHARE_MIN, chunksOf, isFlushDue, isNearlyFull, planCompaction, planTurnDrop, reserveTokens } from './compaction/plan-compaction';
 export type { CompactionPlan, CompactionRequest, CompactionSettings, SummaryChunk, TurnDrop } from './compaction/plan-compaction';
+export { isCompactionDue } from './compaction/compaction-due';
+export type { CompactionDueFacts } from './compaction/compaction-due';
 export { isOverflowError, planFlush } from './compaction/plan-flush';
 export type { FlushRequest } from './compaction/plan-flush';
 export { planTruncation, rewriteLine } from './compaction/plan-truncation';
@@ -162,3 +179,21 @@ export { ARCHIVE_INTERVAL_MS, IDLE_INTERVAL_MS, JUMP_MS_MIN, SETTLE_MS, TOUCHED_
 export type { Clock, DueJob, DueRequest, ScheduleState } from './maintenance/schedule';
 export { NOTICE_KEYS_MAX, REMOVAL_NOTICE_MS, holdUnannounced, planNotices } from './maintenance/notice';
 export type { Announced, Notice, NoticeRequest } from './maintenance/notice';
+
+// Session tools
+export { SESSION_TOOLS, SESSION_TOOL_NAMES, TOOL_LIMITS, sessionTool } from './turns/tool-definitions';
+export type { SessionToolName, ToolDefinition } from './turns/tool-definitions';
+export { toolsFor } from './turns/tool-access';
+export type { ToolAccess } from './turns/tool-access';
+export { TARGET_REQUIRED, parseAgentsListArguments, parseHistoryArguments, parseListArguments, parseSendArguments, parseSpawnArguments, parseStatusArguments, parseSubagentsArguments, parseYieldArguments, utf8Bytes } from './turns/tool-arguments';
+export type { HistoryArguments, ListArguments, Parsed, SendArguments, SpawnArguments, SpawnAttachment, StatusArguments, SubagentsArguments, YieldArguments } from './turns/tool-arguments';
+export { HOPS_MAX, INTER_SESSION_CHARS_MAX, RECALLED_CHARS_MAX, chainEnd, interSessionText } from './turns/inter-session';
+export type { ChainPlace } from './turns/inter-session';
+export { requestPrompt, startExchange } from './turns/exchange';
+export type { ExchangeStart } from './turns/exchange';
+export { announceBlock } from './turns/announce';
+export { formatRuntime, statsLine } from './turns/stats-line';
+export type { RunFigures } from './turns/stats-line';
+export { STALE_RUN_MS, inheritedModel, knownModel, maySpawnAs, spawnDenial, spawnableAgents } from './turns/spawn-rules';
+export type { InheritedModel, SpawnFacts } from './turns/spawn-rules';
+export { ATTACHMENTS_DIR, MANIFEST_NAME, attachmentProblems } from './turns/spawn-attachments';

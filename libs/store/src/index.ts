@@ -7,7 +7,7 @@ export type { EraseReceipt, PlaceCount } from './erase/erasure-order';
 export type { AgentStore } from './agent-store';
 export { HISTORY_LIMIT_MAX } from './store-reads';
 export type { EntryRef, HistoryPage, HistoryQuery, HistoryRecord, ListPage, ListQuery, StoredEntry, StoreInfo } from './store-reads';
-export { KEEP_RESULT_MS_MIN, LINE_BYTES_MAX, RESULT_BYTES_MAX } from './types';
+export { KEEP_RESULT_MS_MIN, LINE_BYTES_MAX, NOTES_MAX, RESULT_BYTES_MAX } from './types';
 export type {
   AppendEffect,
   BringBackEffect,
@@ -22,12 +22,15 @@ export type {
   MutationView,
   PutEntryEffect,
   RecordArchiveEffect,
+  RecordUsageEffect,
   RemoveArchiveEffect,
   RemoveEntryEffect,
   ReplaceTranscriptEffect,
+  ResultNote,
   SetAsideEffect,
   StagedTranscript,
   TranscriptTail,
+  UsageLine,
 } from './types';
 export type { AgedRow, DirectoryFile, StoreFacts } from './store-facts';
 export type { StoreFiles } from './store-files';
@@ -61,7 +64,8 @@ export type { HistoryItem, HistoryPage as TranscriptPage, HistoryPosition } from
 export type { ScannedLine, TranscriptScan } from './transcript/scan-transcript';
 export { VISIBILITY } from './session-index/schema';
 export type { Visibility } from './session-index/schema';
-export type { StoreNotice } from './session-index/worker-protocol';
+export { USAGE_LIMIT_MAX } from './session-index/usage-sums';
+export type { ModelUsageSum, SessionUsageSum, StoreNotice, UsageAnswer, UsageLines, UsageQuery, UsageSum, UsageSums } from './session-index/worker-protocol';
 export type { WriteLockSettings } from './transcript/transcript-files';
 export { discoverStores } from './files/discover-stores';
 export { storeLayout } from './files/layout';

@@ -29,6 +29,7 @@ import { Journal } from './journal/journal';
 import { readJournal, type ReplayedJournal } from './journal/replay';
 import { SegmentPool } from './journal/segment-pool';
 import { PendingEntries } from './pending-entries';
+import { PendingUsage } from './pending-usage';
 import { appendedFiles, movedFiles, openFileOps, replayEntries, replayTranscripts, type ReplayedTranscripts } from './recovery';
 import { IndexReader } from './session-index/index-reader';
 import type { IndexChange, OpenIndexReply, StoreNotice } from './session-index/worker-protocol';
@@ -242,6 +243,7 @@ function assemble({ options, disk, layout, ownership, pool, worker, reader, repl
     onFailure: (error) => store.fail(error),
   });
   const pending = new PendingEntries(() => worker.appliedSeq);
+  const pendingUsage = new PendingUsage(() => worker.appliedSeq);
   const transcripts = new TranscriptFiles({
     fs: disk,
     dir: layout.dir,
@@ -295,6 +297,7 @@ function assemble({ options, disk, layout, ownership, pool, worker, reader, repl
     archives,
     holder,
     pending,
+    pendingUsage,
     edits,
     writable,
     flush: options.flush ?? 'checkpoint',

@@ -50,7 +50,7 @@ export interface DirectoryFile {
 export interface StoreFactsParts {
   readonly fs: FileSystem;
   readonly layout: StoreLayout;
-  readonly reader: Pick<IndexReader, 'oldestRows'>;
+  readonly reader: Pick<IndexReader, 'oldestRows' | 'openWork'>;
   readonly nowMs: () => number;
   /** Resolves when the index has everything acknowledged. */
   readonly upToDate: () => Promise<void>;
@@ -81,6 +81,19 @@ export class StoreFacts {
       if (performance.now() < sliceEndsAt) continue;
       await new Promise((resolve) => setImmediate(resolve));
       sliceEndsAt = performance.now() + SLICE_MS;
+    }
+  }
+
+  /** Entries that hold work which has not ended (`OPEN_WORK_MEMBERS`), by an index of their own. */
+  async *openWork(): AsyncGenerator<{ readonly key: string; readonly text: string; readonly sessionId: string | null }> {
+    await this.#parts.upToDate();
+    for (let after = Number.MIN_SAFE_INTEGER; ; ) {
+      const rows = this.#parts.reader.openWork(after, ROWS_PER_QUERY);
+      yield* rows;
+      const last = rows.at(-1);
+      if (last === undefined) return;
+      after = last.id;
+      await new Promise((resolve) => setImmediate(resolve));
     }
   }
 

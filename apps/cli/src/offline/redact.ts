@@ -1,10 +1,9 @@
 /** What leaves the machine in an export: without credentials, image data and the places of this machine. */
-import { isJsonObject } from '@sessions/domain';
+import { isJsonObject, maskCredentials } from '@sessions/domain';
 import type { JsonObject, JsonValue } from '@sessions/domain';
 
 const REDACTED = '[redacted]';
 const SECRET_NAME = /(?:api[-_]?key|secret|passw(?:or)?d|authorization|cookie|credential|private[-_]?key|(?:^|[-_])token$|(?:access|refresh|auth|bearer|bot)[-_]?token)/iu;
-const CREDENTIALS = /\bsk-[\w-]{8,}|\bgh[pousr]_\w{20,}|\bxox[abprs]-[\w-]{10,}|\bAKIA[0-9A-Z]{16}\b|\bBearer\s+[\w.~+/-]{8,}=*|-----BEGIN [A-Z ]*PRIVATE KEY-----[^-]*-----END [A-Z ]*PRIVATE KEY-----/gu;
 
 export interface Redaction {
   /** Longest first; each becomes its sign. */
@@ -19,7 +18,7 @@ export function createRedaction({ workspace, stateDir, homeDir }: { readonly wor
 }
 
 export function redactText(text: string, { places, secrets }: Redaction): string {
-  let shown = text.replace(CREDENTIALS, REDACTED);
+  let shown = maskCredentials(text);
   for (const secret of secrets) shown = shown.replaceAll(secret, REDACTED);
   for (const [path, sign] of places) shown = shown.replaceAll(path, sign);
   return shown;

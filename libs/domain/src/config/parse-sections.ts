@@ -1,6 +1,7 @@
 /** Everything beside sessions and agents: tools, bindings, gateway, hooks, cron, models, queues, deployment. */
 import type { AgentId } from '../ids';
 import { slugAgentId } from '../keys/slug-id';
+import { isToolProfile } from '../turns/tool-profiles';
 import { OPTIONS } from './option-table';
 import { record } from './record';
 import type { Section } from './section';
@@ -14,7 +15,7 @@ export function parseTools(section: Section) {
   const attachments = section.section('sessions_spawn').section('attachments');
   return {
     sessions: { visibility: sessions.take('tools.sessions.visibility'), rawHistory: sessions.take('tools.sessions.rawHistory') },
-    agentToAgent: { enabled: agentToAgent.take('tools.agentToAgent.enabled'), allow: agentToAgent.take('tools.agentToAgent.allow') },
+    agentToAgent: { enabled: agentToAgent.take('tools.agentToAgent.enabled'), allow: agentToAgent.take('tools.agentToAgent.allow'), maxCostUsd: agentToAgent.take('tools.agentToAgent.maxCostUsd') },
     subagents: { tools: { allow: childTools.take('tools.subagents.tools.allow'), deny: childTools.take('tools.subagents.tools.deny') } },
     spawnAttachments: {
       enabled: attachments.take('tools.sessions_spawn.attachments.enabled'),
@@ -23,11 +24,18 @@ export function parseTools(section: Section) {
       maxTotalBytes: attachments.take('tools.sessions_spawn.attachments.maxTotalBytes'),
       retainOnSessionKeep: attachments.take('tools.sessions_spawn.attachments.retainOnSessionKeep'),
     },
-    profile: section.take('tools.profile'),
+    profile: parseProfile(section),
     allow: section.take('tools.allow'),
     alsoAllow: section.take('tools.alsoAllow'),
     deny: section.take('tools.deny'),
   };
+}
+
+/** A profile that is not known here is kept, and has the fewest tools. */
+function parseProfile(section: Section): string | undefined {
+  const profile = section.take('tools.profile');
+  if (profile !== undefined && !isToolProfile(profile)) section.warn('profile', 'is not a known profile, so session tools are as in profile "minimal"');
+  return profile;
 }
 
 export interface PeerMatch {
@@ -146,7 +154,12 @@ export function parseCron(section: Section) {
 const PROVIDER_APIS = ['openai-completions', 'anthropic-messages'] as const;
 
 /** Providers by id. One whose `api` is not spoken here stays listed, with `api` undefined. */
-export function parseProviders(models: Section, env: Environment) {
+/** Providers, and whether prices may be asked for. */
+export function parseModels(models: Section, env: Environment) {
+  return { providers: parseProviders(models, env), pricing: { enabled: models.section('pricing').take('models.pricing.enabled') } };
+}
+
+function parseProviders(models: Section, env: Environment) {
   const providers = models.section('providers', 'ignore');
   return record(
     providers.names.map((id) => {

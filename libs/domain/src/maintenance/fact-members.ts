@@ -3,10 +3,13 @@
  * kilobytes, these are some dozen bytes of it: who reads a whole store keeps these and not the entry.
  */
 import { parseEntry } from '../entry/entry';
+import { OPEN_WORK_MEMBERS } from '../entry/open-work';
 import { nativeView } from '../entry/simple-format';
 import { isJsonObject, type JsonObject, type JsonValue } from '../json';
 
-const NAMES = [
+const NAMES: readonly string[] = [
+  // What is open protects a row.
+  ...OPEN_WORK_MEMBERS,
   'sessionId',
   'status',
   'pendingFinalDelivery',
@@ -21,7 +24,7 @@ const NAMES = [
   'label',
   'modelProvider',
   'model',
-] as const;
+];
 
 /** @param value of the entry, parsed; what is no entry has what it has. */
 export function factMembers(value: unknown): JsonObject {

@@ -8,7 +8,7 @@ import { lookupCandidates } from '../keys/session-key';
 
 export type Visibility = SessionConfig['tools']['sessions']['visibility'];
 type SandboxRange = SessionConfig['agents']['defaults']['sandbox']['sessionToolsVisibility'];
-type AgentToAgent = SessionConfig['tools']['agentToAgent'];
+type AgentToAgent = Pick<SessionConfig['tools']['agentToAgent'], 'enabled' | 'allow'>;
 
 /** The range that holds for a caller: under a sandbox at most `tree`, unless that is switched off. */
 export function effectiveVisibility(configured: Visibility, caller: { readonly isSandboxed: boolean; readonly sandboxRange: SandboxRange }): Visibility {
@@ -63,7 +63,8 @@ export function matchesPattern(pattern: string, name: string): boolean {
   return true;
 }
 
-function isSameKey(left: string, right: string): boolean {
+/** True for two spellings of one key; see `lookupCandidates`. */
+export function isSameKey(left: string, right: string): boolean {
   return left === right || lookupCandidates(left).some((candidate) => lookupCandidates(right).includes(candidate));
 }
 

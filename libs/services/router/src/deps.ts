@@ -4,6 +4,7 @@ import type { Bus, Subjects } from '@sessions/bus';
 import type { Clock, Health, Logger, Metrics } from '@sessions/host';
 import type { Credentials } from './auth/credentials';
 import type { GrpcTls } from './edge/grpc';
+import type { RunEnds } from './run-ends';
 import type { KnownAgents } from './store/known-agents';
 import type { StoreCalls } from './store/store-calls';
 import type { WorkerCalls } from './store/worker-calls';
@@ -53,6 +54,7 @@ export interface HandlerDeps {
   readonly stores: StoreCalls;
   readonly workers: WorkerCalls;
   readonly agents: KnownAgents;
+  readonly runEnds: RunEnds;
   readonly bus: Bus;
   readonly subjects: Subjects;
   readonly logger: Logger;

@@ -24,8 +24,12 @@ import type { GatewayDeps } from './gateway/method';
 import { KNOWN_METHODS, contextOf, hearsBroadcasts, serveRequest } from './gateway/methods';
 import { healthPayload } from './gateway/methods/health';
 import { createGatewayRows } from './gateway/rows';
+import { createHandOverWorker } from './hand-over/hand-over-worker';
+import { readRun } from './handlers/find-run';
 import { createRouterHandlers, serveOnBus } from './handlers/router-service';
 import { helloPayload } from './hello';
+import { ownContext } from './own-calls';
+import { createRunEnds } from './run-ends';
 import { createKnownAgents } from './store/known-agents';
 import { createStoreCalls } from './store/store-calls';
 import { createWorkerCalls } from './store/worker-calls';
@@ -49,12 +53,14 @@ export function createRouter(deps: RouterDeps): Router {
   const audit = createAudit({ clock, logger, metrics: deps.metrics });
   const guard = createGuard({ authority, limit, audit });
   const subjects = createSubjects(deps.subjectPrefix);
+  const closing = new AbortController();
   const stores = createStoreCalls({ bus, subjects, instance: deps.instance, random: deps.random ?? Math.random });
   const workers = createWorkerCalls({ bus, subjects, instance: deps.instance });
   const agents = createKnownAgents({ stores, clock, config });
   const { stateDir, homeDir } = deps;
-  const handlerDeps: HandlerDeps = { config, clock, stores, workers, agents, bus, subjects, logger, stateDir, homeDir };
   const fanOut = createFanOut({ bus, subjects, clock, logger, stores, instance: deps.instance });
+  const runEnds = createRunEnds(fanOut, clock);
+  const handlerDeps: HandlerDeps = { config, clock, stores, workers, agents, runEnds, bus, subjects, logger, stateDir, homeDir };
   const handlers = createRouterHandlers(handlerDeps, fanOut, EDGE_LIST_BYTES_MAX);
   const rows = createGatewayRows(config);
 
@@ -103,7 +109,8 @@ export function createRouter(deps: RouterDeps): Router {
   // A store that another router had made shows in lists as soon as it is written to.
   fanOut.add((event) => agents.noteWritten(event.agentId));
   const isFollowed = (key: string): boolean => [...sockets.connections].some(({ followsAll, followedKeys }) => followsAll || followedKeys.has(key));
-  fanOut.add(createGatewayEvents({ connections: () => sockets.connections, rows }), isFollowed);
+  const readRunAtOwner = (agentId: string, runId: string) => readRun(handlerDeps, agentId, runId, ownContext({ bus, instance: deps.instance, signal: closing.signal }));
+  fanOut.add(createGatewayEvents({ connections: () => sockets.connections, rows, clock, readRun: readRunAtOwner }), isFollowed);
 
   const sendHealth = async (connection: Connection): Promise<void> => {
     try {
@@ -113,7 +120,6 @@ export function createRouter(deps: RouterDeps): Router {
     }
   };
 
-  const closing = new AbortController();
   const http = createHttpServer({
     bus,
     logger,
@@ -129,11 +135,12 @@ export function createRouter(deps: RouterDeps): Router {
       ? undefined
       : createGrpcEdge({ bus, logger, handlers, guard, closing: closing.signal, ...(deps.grpcTls !== undefined && { tls: deps.grpcTls }), ...(deps.protoDir !== undefined && { protoDir: deps.protoDir }) });
   let served: Served | undefined;
+  const handOver = createHandOverWorker({ ...handlerDeps, metrics: deps.metrics, instance: deps.instance, fanOut });
 
   const stop = async (): Promise<void> => {
     sockets.stop();
     grpc?.stop();
-    await Promise.all([http.stop(), fanOut.stop(), served?.stop()]);
+    await Promise.all([http.stop(), fanOut.stop(), served?.stop(), handOver.stop()]);
   };
 
   return {
@@ -143,6 +150,7 @@ export function createRouter(deps: RouterDeps): Router {
     async start() {
       try {
         await fanOut.start();
+        await handOver.start();
         served = await serveOnBus(handlerDeps, fanOut);
         if (deps.grpcListen !== undefined) await grpc?.listen(deps.grpcListen);
         await http.listen(deps.listen);
@@ -156,7 +164,7 @@ export function createRouter(deps: RouterDeps): Router {
     async drain() {
       sockets.drain();
       closing.abort(new SessionError('SHUTTING_DOWN', 'the router is going away'));
-      await Promise.all([http.drain(), grpc?.drain(), served?.stop()]);
+      await Promise.all([http.drain(), grpc?.drain(), served?.stop(), handOver.drain()]);
     },
     stop,
   };

@@ -29,6 +29,8 @@ export const RECOVERED_AFTER_MS = 60_000;
 export interface Holding {
   /** Set once it can no longer be written; it is dropped then. */
   readonly failure: SessionError | undefined;
+  /** True while work in it waits: it is not closed for being idle, and gives way to others last. */
+  readonly isBusy?: boolean;
   /** Makes what is durable visible in its files, and frees it for other processes. */
   close(): Promise<void>;
 }
@@ -261,7 +263,8 @@ export class OpenStores<H extends Holding> {
     let longest: Place<H> | undefined;
     for (const place of this.#places.values()) {
       if (place.users > 0 || place.holding === undefined || this.#keepsOpen(place)) continue;
-      if (longest === undefined || place.lastUsedAtMs < longest.lastUsedAtMs) longest = place;
+      const rank = Number(place.holding.isBusy === true) - Number(longest?.holding?.isBusy === true);
+      if (longest === undefined || rank < 0 || (rank === 0 && place.lastUsedAtMs < longest.lastUsedAtMs)) longest = place;
     }
     return longest;
   }
@@ -296,7 +299,7 @@ export class OpenStores<H extends Holding> {
       () => {
         const nowMs = this.#deps.clock.monotonicMs();
         for (const place of this.#places.values()) {
-          const idle = place.users === 0 && place.holding !== undefined && place.closing === undefined && !this.#keepsOpen(place);
+          const idle = place.users === 0 && place.holding !== undefined && place.closing === undefined && place.holding.isBusy !== true && !this.#keepsOpen(place);
           if (idle && nowMs - place.lastUsedAtMs >= this.#idleCloseMs) void this.#close(place);
         }
         if (this.#places.size > 0) this.#startSweep();

@@ -7,7 +7,7 @@
  */
 import { stat } from 'node:fs/promises';
 import * as path from 'node:path';
-import { SessionError, type AgentId, type JsonValue, type SessionConfig } from '@sessions/domain';
+import { SessionError, priceOf, type AgentId, type JsonValue, type ModelPrice, type ModelRef, type PriceList, type SessionConfig } from '@sessions/domain';
 import { idempotencyKeyOf, type CallContext } from '@sessions/bus';
 import type { Clock, Logger } from '@sessions/host';
 import type { AgentStore, HeldFiles, HoldRequest, MutationOutcome, MutationView, OpenStoreOptions } from '@sessions/store';
@@ -15,8 +15,11 @@ import { FilesMoved } from './decisions/session-files';
 import type { Planned } from './decisions/planned';
 import type { LiveFeed } from './live-feed';
 import type { Holding, OpenStores } from './open-stores';
+import type { SpoolView } from './decisions/spool-view';
+import type { OpenWork } from './open-work';
 import type { PendingCompactions } from './pending-compactions';
 import type { EventPublisher } from './publish-events';
+import { withSpool, type RunSpool } from './run-spool';
 
 /** How long an answer to a channel's own message id is kept: channels repeat a message for days. */
 export const KEEP_CHANNEL_RESULT_MS = 7 * 24 * 60 * 60_000;
@@ -26,6 +29,8 @@ export interface OpenAgentStore extends Holding {
   readonly store: AgentStore;
   readonly events: EventPublisher;
   readonly compactions: PendingCompactions;
+  readonly work: OpenWork;
+  readonly spool: RunSpool;
   /** Last mutation that was acknowledged. */
   seq: number;
 }
@@ -37,6 +42,8 @@ export interface OwnedAgentDeps {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly config: () => SessionConfig;
+  /** Prices beside the configured ones; undefined: there are none. */
+  readonly prices?: () => PriceList | undefined;
   /** Absolute path of the agent's sessions file. */
   readonly sessionsFile: () => string;
   /** Working directory of agents that configure none. */
@@ -79,6 +86,9 @@ export class OwnedAgent {
     return this.deps.agentId;
   }
 
+  /** Price of exactly this model, as configured or listed at this moment; undefined: not known. */
+  readonly priceOf = (model: ModelRef): ModelPrice | undefined => priceOf(model, this.deps.config(), this.deps.prices?.());
+
   /** @returns what `work` does, or `empty()` where the agent has no store. */
   async read<T>(work: (store: AgentStore, open: OpenAgentStore) => Promise<T>, empty: () => T): Promise<T> {
     if (!(await this.hasStore())) return empty();
@@ -96,6 +106,11 @@ export class OwnedAgent {
    */
   mutate<T extends JsonValue & { readonly method: string }, R>(request: MutationRequest<T>, after: (outcome: MutationOutcome<T>, store: AgentStore, open: OpenAgentStore) => Promise<R>): Promise<R> {
     return this.use(async (open) => after(await commit(open, request), open.store, open));
+  }
+
+  /** As `mutate`, for decisions that may need long texts written or read: they are made again then. */
+  mutateSpooled<T extends JsonValue & { readonly method: string }, R>(request: (spool: SpoolView) => MutationRequest<T>, after: (outcome: MutationOutcome<T>, store: AgentStore, open: OpenAgentStore) => Promise<R>): Promise<R> {
+    return this.use((open) => withSpool(open.spool, async (spool) => after(await commit(open, request(spool)), open.store, open)));
   }
 
   /**
@@ -131,7 +146,7 @@ export async function commitHeld<T extends JsonValue & { readonly method: string
   }
 }
 
-async function commit<T extends JsonValue & { readonly method: string }>(open: OpenAgentStore, request: MutationRequest<T>): Promise<MutationOutcome<T>> {
+export async function commit<T extends JsonValue & { readonly method: string }>(open: OpenAgentStore, request: MutationRequest<T>): Promise<MutationOutcome<T>> {
   const { store, events } = open;
   let turn: ReturnType<EventPublisher['takeTurn']> | undefined;
   let announcements: Planned<T>['announcements'] = [];
@@ -158,6 +173,7 @@ async function commit<T extends JsonValue & { readonly method: string }>(open: O
   }
   open.seq = Math.max(open.seq, outcome.seq);
   turn?.done(announcements);
+  open.work.note(outcome.effects, outcome.seq);
   if (outcome.repeated && outcome.result.method !== request.method) {
     throw new SessionError('IDEMPOTENCY_MISMATCH', 'the idempotency key was used before with another method', { facts: { method: outcome.result.method } });
   }

@@ -1,14 +1,12 @@
 /**
- * Compactions that a store waits for, while it is open: found in its entries when it is opened, and
- * told to the workers then, when one is asked for, and again while one is overdue. The entries are the
+ * Compactions that a store waits for, while it is open: found in its entries when it is opened
+ * (`open-work.ts`), and told to the workers then, when one is asked for, and again while one is overdue. The entries are the
  * truth; a job on the queue is a notice of them, so losing one loses nothing.
  */
 import { CompactionJob } from '@sessions/contracts';
 import type { Bus, Subjects } from '@sessions/bus';
-import { parseEntry } from '@sessions/domain';
 import type { Clock, Logger, Timer } from '@sessions/host';
-import type { AgentStore } from '@sessions/store';
-import { PENDING_MEMBER, pendingOf, type PendingCompaction } from './decisions/pending-compaction';
+import type { PendingCompaction } from './decisions/pending-compaction';
 
 /** How often overdue compactions are told again. */
 export const TELL_AGAIN_MS = 30_000;
@@ -35,22 +33,9 @@ export class PendingCompactions {
   readonly #known = new Map<string, KnownCompaction>();
   #timer: Timer | undefined;
   #closed = false;
-  #found: Promise<void> = Promise.resolve();
 
   constructor(deps: PendingCompactionsDeps) {
     this.#deps = deps;
-  }
-
-  /** Looks for what was open when the store was last closed; resolves at once and goes on beside the calls. */
-  find(store: AgentStore): void {
-    this.#found = this.#find(store).catch((err: unknown) => {
-      if (!this.#closed) this.#deps.logger.warn('open compactions could not be looked for', { agentId: this.#deps.agentId, err });
-    });
-  }
-
-  /** Resolves when the entries have been looked at. */
-  found(): Promise<void> {
-    return this.#found;
   }
 
   list(): readonly KnownCompaction[] {
@@ -73,16 +58,6 @@ export class PendingCompactions {
     this.#closed = true;
     this.#timer?.cancel();
     this.#known.clear();
-  }
-
-  async #find(store: AgentStore): Promise<void> {
-    for await (const { key, text, sessionId } of store.facts.rows()) {
-      if (this.#closed) return;
-      if (!text.includes(`"${PENDING_MEMBER}"`)) continue;
-      const entry = parseEntry(JSON.parse(text));
-      const pending = entry.listed ? pendingOf(entry.members, sessionId) : undefined;
-      if (pending !== undefined) this.asked({ ...pending, key });
-    }
   }
 
   #startTimer(): void {

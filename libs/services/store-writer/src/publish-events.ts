@@ -14,6 +14,9 @@ export const EVENT_LINE_BYTES_MAX = 256 * 1024;
 /** Session keys whose numbers are remembered one by one. */
 export const COUNTED_KEYS_MAX = 50_000;
 
+/** Number of the owner's own event of a run, above all that its runner gives. */
+const OWNER_RUN_SEQ = 2 ** 40;
+
 /** What subscribers are told of one mutation. */
 export type Announcement =
   | {
@@ -39,6 +42,34 @@ export type Announcement =
       readonly row: Uint8Array | undefined;
       /** The session id that the key had, when it has another one now. */
       readonly previousSessionId?: string;
+    }
+  | {
+      /** A run began or ended, and the row with it. */
+      readonly kind: 'phase';
+      readonly key: string;
+      readonly sessionId: string;
+      readonly phase: 'start' | 'end' | 'error';
+      readonly runId: string;
+      readonly row: Uint8Array | undefined;
+    }
+  | {
+      /** Of a run that the owner ended itself: its runner tells of the others. */
+      readonly kind: 'run';
+      readonly key: string;
+      readonly sessionId: string;
+      readonly runId: string;
+      readonly data: Readonly<Record<string, string | number | boolean>>;
+    }
+  | {
+      readonly kind: 'delivery';
+      readonly key: string;
+      readonly sessionId: string;
+      readonly deliveryId: string;
+      /** `open`, `offered`, `delivered`, `failed`, `cancelled`, `expired`. */
+      readonly state: string;
+      /** Empty: for another session. */
+      readonly channel: string;
+      readonly accountId: string | undefined;
     }
   | {
       readonly kind: 'operation';
@@ -105,7 +136,7 @@ export class EventPublisher {
   publish(announcement: Announcement): void {
     try {
       const event = this.#toEvent(announcement);
-      const type = announcement.kind;
+      const type = announcement.kind === 'phase' ? 'changed' : announcement.kind;
       this.#deps.bus.events.publish(this.#deps.subjects.event(this.#deps.agentId, type, event.sessionKey), Event, event);
     } catch (err) {
       // The number was taken: subscribers see the gap and read the store.
@@ -129,13 +160,26 @@ export class EventPublisher {
       return Event.create({ ...head, seq: this.#seqs.next(''), body: { $case: 'store', value: { kind: announcement.storeKind, factsJson } } });
     }
     const { key, sessionId } = announcement;
+    if (announcement.kind === 'run') {
+      const { runId, data } = announcement;
+      // Its runner's numbers are not known here: a subscriber sees a gap, and asks for the run's state.
+      return Event.create({ ...head, sessionKey: key, sessionId, seq: OWNER_RUN_SEQ, body: { $case: 'run', value: { runId, stream: 'lifecycle', dataJson: Buffer.from(JSON.stringify(data)) } } });
+    }
     const keyed = { ...head, sessionKey: key === '' ? undefined : key, sessionId, seq: this.#seqs.next(key) };
+    if (announcement.kind === 'delivery') {
+      const { deliveryId, state, channel, accountId } = announcement;
+      return Event.create({ ...keyed, body: { $case: 'delivery', value: { deliveryId, state, channel, accountId } } });
+    }
     if (announcement.kind === 'operation') {
       const { operationId, phase, completed, reason } = announcement;
       return Event.create({ ...keyed, body: { $case: 'operation', value: { operationId, operation: 'compact', phase, completed, reason } } });
     }
     const { row } = announcement;
     const encodedRow = row === undefined ? undefined : Buffer.from(row);
+    if (announcement.kind === 'phase') {
+      const { phase, runId } = announcement;
+      return Event.create({ ...keyed, body: { $case: 'changed', value: { reason: undefined, phase, runId, encodedRow, previousSessionId: undefined } } });
+    }
     if (announcement.kind === 'changed') {
       const value = { reason: announcement.reason, phase: undefined, runId: undefined, encodedRow, previousSessionId: announcement.previousSessionId };
       return Event.create({ ...keyed, body: { $case: 'changed', value } });

@@ -3,7 +3,7 @@
  * agents it serves, opens their stores on demand, and tells the bus what changed.
  */
 import { DEFAULT_TIMING, createSubjects, type Bus, type BusTiming } from '@sessions/bus';
-import { SessionError, agentSettings, configuredAgents, type AgentId, type Places, type SessionConfig } from '@sessions/domain';
+import { SessionError, agentSettings, configuredAgents, type AgentId, type Places, type PriceList, type SessionConfig } from '@sessions/domain';
 import type { Clock, Logger, Metrics, Service } from '@sessions/host';
 import { openStore, type OpenStoreOptions, type StoreNotice } from '@sessions/store';
 import * as path from 'node:path';
@@ -12,9 +12,12 @@ import { LiveFeed } from './live-feed';
 import { OpenStores } from './open-stores';
 import { OwnedAgent, type OpenAgentStore } from './owned-agent';
 import { LeasedOwnership, type LeasedOwnershipDeps } from './leased/leased-ownership';
+import { OpenWork } from './open-work';
 import { Ownership, type OwnershipDeps } from './ownership';
 import { PendingCompactions } from './pending-compactions';
+import { endLostAttempt } from './end-lost-attempt';
 import { EventPublisher } from './publish-events';
+import { RunSpool } from './run-spool';
 import { createAgentHandlers } from './serve-agent';
 import { sessionsFileOf } from './store-places';
 import { Uploads } from './uploads';
@@ -26,6 +29,8 @@ export interface StoreWriterDeps {
   readonly metrics: Metrics;
   /** The configuration in force at this moment. A store's path and flush mode count when it is opened. */
   readonly config: () => SessionConfig;
+  /** Prices beside the configured ones, as they are at this moment. */
+  readonly prices?: () => PriceList | undefined;
   /** State directory and home, both absolute. */
   readonly places: Places;
   /** Name of this process among its peers. */
@@ -46,7 +51,9 @@ export interface StoreWriterDeps {
   readonly idleCloseMs?: number;
   /** Spans of leases, with `split`; default: those of the contract. The bus must run with the same. */
   readonly leaseTiming?: Pick<BusTiming, 'leaseTtlMs' | 'leaseRenewMs' | 'leaseTrustMs'>;
-  /** How often overdue compactions are told again. Milliseconds, default TELL_AGAIN_MS. */
+  /** How long a claim on a turn lasts. Milliseconds, default CLAIM_MS. */
+  readonly claimMs?: number;
+  /** How often overdue compactions and turns are told again. Milliseconds, default TELL_AGAIN_MS. */
   readonly tellAgainMs?: number;
   /** Default: the engine's. */
   readonly openStore?: typeof openStore;
@@ -93,21 +100,43 @@ export function createStoreWriter(deps: StoreWriterDeps): Service {
       openGauge.inc();
       const timeoutMs = (): number => agentSettings(config(), agentId as AgentId).compaction.timeoutSeconds * 1000;
       const compactions = new PendingCompactions({ bus, subjects, agentId, clock, logger, timeoutMs, ...(deps.tellAgainMs === undefined ? {} : { tellAgainMs: deps.tellAgainMs }) });
-      compactions.find(store);
-      return {
+      const spool = new RunSpool(store.layout.ownDir);
+      const work: OpenWork = new OpenWork({
+        bus,
+        subjects,
+        agentId,
+        owner,
+        clock,
+        logger,
+        compactions,
+        events,
+        spool,
+        ...(deps.claimMs === undefined ? {} : { claimMs: deps.claimMs }),
+        ...(deps.tellAgainMs === undefined ? {} : { tellAgainMs: deps.tellAgainMs }),
+        expire: (lost) => endLostAttempt(opened, { ...lost, agentId, config: config(), session: { cwd: agentSettings(config(), agentId as AgentId).workspace ?? places.homeDir }, nowMs: clock.nowMs(), pathOf: (file) => path.join(store.layout.dir, file) }),
+      });
+      const opened: OpenAgentStore = {
         store,
         events,
         compactions,
+        work,
+        spool,
         seq: (await store.info()).seq,
+        get isBusy() {
+          return work.isBusy;
+        },
         get failure() {
           return store.failure;
         },
         close() {
           openGauge.dec();
           compactions.close();
+          work.close();
           return store.close();
         },
       };
+      work.find(store);
+      return opened;
     },
   });
   const ownershipDeps: OwnershipDeps = {
@@ -127,6 +156,7 @@ export function createStoreWriter(deps: StoreWriterDeps): Service {
         clock,
         logger,
         config,
+        ...(deps.prices === undefined ? {} : { prices: deps.prices }),
         sessionsFile: () => sessionsFile(agentId),
         homeDir: places.homeDir,
         owner,

@@ -17,6 +17,7 @@
  */
 import type * as Zlib from 'node:zlib';
 import { SessionError, type JsonValue } from '@sessions/domain';
+import type { UsageLine } from '../types';
 
 let loadedCrc32: typeof Zlib.crc32 | undefined;
 
@@ -124,10 +125,16 @@ export interface DoneOp {
   readonly seq: number;
 }
 
+/** A line that the usage ledger has, once for each sequence and place among the record's operations. */
+export interface UsageOp {
+  readonly op: 'usage';
+  readonly line: UsageLine;
+}
+
 /** What changes names of files; performed in the order of the record, each step once. */
 export type FileOp = SetAsideOp | BringBackOp | ReplaceOp | UnlinkOp | ManifestOp;
 
-export type JournalOp = SetEntryOp | RemoveEntryOp | AppendOp | RelocateOp | FileOp | DoneOp;
+export type JournalOp = SetEntryOp | RemoveEntryOp | AppendOp | RelocateOp | UsageOp | FileOp | DoneOp;
 
 const FILE_OPS: ReadonlySet<JournalOp['op']> = new Set(['aside', 'back', 'replace', 'unlink', 'manifest']);
 
@@ -149,6 +156,8 @@ export interface JournalRecord {
   readonly atMs: number;
   readonly ops: readonly JournalOp[];
   readonly stored?: StoredResult;
+  /** Further results, under keys of their own. */
+  readonly notes?: readonly StoredResult[];
 }
 
 type HeadOp = Exclude<JournalOp, AppendOp> | (Omit<AppendOp, 'bytes'> & { readonly length: number });
@@ -156,6 +165,7 @@ interface Head {
   readonly at: number;
   readonly ops: readonly HeadOp[];
   readonly stored?: StoredResult;
+  readonly notes?: readonly StoredResult[];
 }
 
 /** Payload of a record, before its place in the journal is known. */
@@ -166,7 +176,7 @@ export interface EncodedPayload {
 }
 
 /** @throws TOO_LARGE above PAYLOAD_BYTES_MAX. */
-export function encodePayload(record: Pick<JournalRecord, 'atMs' | 'ops' | 'stored'>): EncodedPayload {
+export function encodePayload(record: Pick<JournalRecord, 'atMs' | 'ops' | 'stored' | 'notes'>): EncodedPayload {
   const blobs: Buffer[] = [];
   const ops: HeadOp[] = record.ops.map((op) => {
     if (op.op !== 'append') return op;
@@ -174,7 +184,7 @@ export function encodePayload(record: Pick<JournalRecord, 'atMs' | 'ops' | 'stor
     const { bytes, ...rest } = op;
     return { ...rest, length: bytes.length };
   });
-  const head: Head = { at: record.atMs, ops, ...(record.stored ? { stored: record.stored } : {}) };
+  const head: Head = { at: record.atMs, ops, ...(record.stored ? { stored: record.stored } : {}), ...(record.notes?.length ? { notes: record.notes } : {}) };
   const headBytes = Buffer.from(JSON.stringify(head), 'utf8');
   const bytes = blobs.reduce((sum, blob) => sum + blob.length, headBytes.length);
   if (bytes > PAYLOAD_BYTES_MAX) {
@@ -260,6 +270,7 @@ export function decodeFrame(segment: Buffer, offset: number, seed: number): Deco
       atMs: head.at,
       ops,
       ...(head.stored ? { stored: head.stored } : {}),
+      ...(head.notes ? { notes: head.notes } : {}),
     },
     syncedSeq: Number(segment.readBigUInt64LE(offset + 24)),
     bytes: end - offset,

@@ -38,7 +38,7 @@ export async function openFactsReader(options: ReaderOptions & { readonly nowMs:
       layout,
       // Rows of a copy: the file itself could not be read, or is missing.
       refusal: reader.warning === undefined ? undefined : 'STORE_UNREADABLE',
-      facts: new StoreFacts({ ...parts, reader: { oldestRows: (visibility, after) => (after === undefined ? (byVisibility.get(visibility) ?? []) : []) }, nowMs: options.nowMs, upToDate: () => Promise.resolve() }),
+      facts: new StoreFacts({ ...parts, reader: { oldestRows: (visibility, after) => (after === undefined ? (byVisibility.get(visibility) ?? []) : []), openWork: () => [] }, nowMs: options.nowMs, upToDate: () => Promise.resolve() }),
       files: new StoreFiles({ ...parts, transcripts: { settled: () => Promise.resolve() } }),
     };
   } finally {

@@ -3,7 +3,7 @@
  * looks through, and the list row ready-made as protobuf.
  */
 import { SessionRow } from '@sessions/contracts';
-import { isCronRunKey, nativeView, parseEntry, searchTextOf, toSessionRow } from '@sessions/domain';
+import { OPEN_WORK_MEMBERS, isCronRunKey, nativeView, parseEntry, searchTextOf, toSessionRow, type JsonObject } from '@sessions/domain';
 import { isOddIndexKey } from './index-key';
 import { VISIBILITY, type Visibility } from './schema';
 
@@ -20,6 +20,8 @@ export interface EntryColumns {
   readonly spawnedBy: string | null;
   readonly parentKey: string | null;
   readonly status: string | null;
+  /** 1: the entry holds work that has not ended; its owner looks for such entries when it opens the store. */
+  readonly openWork: 0 | 1;
   /** Lower-cased; searched as a substring. */
   readonly search: string;
   readonly row: Buffer;
@@ -38,6 +40,7 @@ const UNLISTED: ImportColumns = {
   spawnedBy: null,
   parentKey: null,
   status: null,
+  openWork: 0,
   search: '',
 };
 
@@ -60,6 +63,7 @@ export function importColumns(key: string, value: unknown): ImportColumns {
     spawnedBy: text('spawnedBy'),
     parentKey: text('parentSessionKey'),
     status: text('status'),
+    openWork: holdsOpenWork(entry.members),
     search: '',
   };
 }
@@ -80,9 +84,14 @@ export function entryColumns(key: string, agentId: string, value: unknown, messa
     spawnedBy: row.spawnedBy ?? null,
     parentKey: row.parentSessionKey ?? null,
     status: row.status ?? null,
+    openWork: holdsOpenWork(entry.members),
     search: searchTextOf(row),
     row: Buffer.from(SessionRow.encode(row).finish()),
   };
+}
+
+function holdsOpenWork(members: JsonObject): 0 | 1 {
+  return OPEN_WORK_MEMBERS.some((name) => members[name] !== undefined) ? 1 : 0;
 }
 
 function visibilityOf(key: string): Visibility {

@@ -4,11 +4,12 @@
  */
 import type Database from 'better-sqlite3';
 import type { JsonValue } from '@sessions/domain';
-import type { TranscriptTail } from '../types';
+import { USAGE_LINES_OF_RUN_MAX, type TranscriptTail, type UsageLine } from '../types';
 import { matchesQuery, type RankedRow } from './rank-rows';
 import { entryColumns, type EntryColumns } from './entry-columns';
 import { openIndexForReading } from './open-database';
 import { META, VISIBILITY, type Visibility } from './schema';
+import { toUsageLine, USAGE_COLUMNS, type UsageRow } from './usage-table';
 
 export interface ListQuery {
   /** Which rows; the listed ones when absent. */
@@ -57,6 +58,13 @@ export interface OldRow {
   readonly file: string | null;
   readonly updatedAt: number | null;
   readonly visibility: Visibility;
+}
+
+export interface OpenWorkRow {
+  readonly id: number;
+  readonly key: string;
+  readonly text: string;
+  readonly sessionId: string | null;
 }
 
 interface OrderedId {
@@ -148,6 +156,12 @@ export class IndexReader {
     return rows.map(({ json, ...row }) => ({ ...row, text: json.toString('utf8') }));
   }
 
+  /** Entries that hold work which has not ended, in the order of the store, behind the id given. */
+  openWork(afterId: number, limit: number): OpenWorkRow[] {
+    const rows = this.#statements.openWork().all(afterId, limit) as (Omit<OpenWorkRow, 'text'> & { readonly json: Buffer })[];
+    return rows.map(({ json, ...row }) => ({ ...row, text: json.toString('utf8') }));
+  }
+
   /** Keys of the entries with this transcript, at most KEYS_OF_FILE_MAX. */
   keysOfFile(file: string): string[] {
     return this.#statements.keysOfFile().all(file, KEYS_OF_FILE_MAX) as string[];
@@ -170,6 +184,14 @@ export class IndexReader {
   result(key: string): KnownResult | undefined {
     const row = this.#statements.result().get(key) as { hash: string; json: string; seq: number } | undefined;
     return row === undefined ? undefined : { hash: row.hash, result: JSON.parse(row.json) as JsonValue, seq: Math.abs(row.seq) };
+  }
+
+  usageOfRun(runId: string): UsageLine[] {
+    return (this.#statements.usageOfRun().all(runId, USAGE_LINES_OF_RUN_MAX) as UsageRow[]).map(toUsageLine);
+  }
+
+  hasUsageOf(sessionId: string): boolean {
+    return this.#statements.usageOfSession().get(sessionId) !== undefined;
   }
 
   meta(name: string): string | undefined {
@@ -271,7 +293,7 @@ function statementsOf(db: Database.Database) {
     orderOfKey: value('SELECT id FROM session WHERE key = ?'),
     columnsOfKey: query(
       `SELECT visibility, updated_at AS updatedAt, sort_at AS sortAt, session_id AS sessionId, file, label,
-       spawned_by AS spawnedBy, parent_key AS parentKey, status, search FROM session WHERE key = ?`,
+       spawned_by AS spawnedBy, parent_key AS parentKey, status, open_work AS openWork, search FROM session WHERE key = ?`,
     ),
     rowOfKey: query('SELECT id, row FROM session WHERE key = ?'),
     entryById: query('SELECT s.key, e.json FROM session s JOIN entry e ON e.id = s.id WHERE s.id = ?'),
@@ -284,9 +306,14 @@ function statementsOf(db: Database.Database) {
        FROM session s JOIN entry e ON e.id = s.id
        WHERE s.visibility = ? AND s.sort_at >= ? AND (s.sort_at > ? OR s.id < ?) ORDER BY s.sort_at, s.id DESC LIMIT ?`,
     ),
+    openWork: query(
+      'SELECT s.id, s.key, e.json, s.session_id AS sessionId FROM session s JOIN entry e ON e.id = s.id WHERE s.open_work = 1 AND s.id > ? ORDER BY s.id LIMIT ?',
+    ),
     keysOfFile: value('SELECT key FROM session WHERE file = ? LIMIT ?'),
     transcript: query('SELECT bytes, messages, exchanges, leaf_id, kind FROM transcript WHERE file = ?'),
     result: query('SELECT hash, json, seq FROM result WHERE key = ?'),
+    usageOfRun: query(`SELECT ${USAGE_COLUMNS} FROM usage WHERE run_id = ? ORDER BY epoch, seq, n LIMIT ?`),
+    usageOfSession: value('SELECT 1 FROM usage WHERE session_id = ? LIMIT 1'),
     meta: value('SELECT value FROM meta WHERE name = ?'),
   };
 }

@@ -15,6 +15,8 @@ const FILE_KEPT_DAYS = 8;
 const FILE_MODE = 0o600;
 const ROWS_PER_WRITE = 1000;
 const NEWLINE = 0x0a;
+/** Sorts behind every key, which is of visible ASCII characters. */
+const LAST_KEY = '\x7f';
 
 interface ResultRow {
   readonly key: string;
@@ -27,18 +29,19 @@ interface ResultRow {
 /** Appends the results of mutations above `fromSeq` up to `toSeq` and syncs the file. */
 export function appendResults(db: Database.Database, ownDir: string, range: { fromSeq: number; toSeq: number; nowMs: number }): void {
   const page = db.prepare(
-    `SELECT key, hash, json, keep_until, seq FROM result WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ${ROWS_PER_WRITE}`,
+    `SELECT key, hash, json, keep_until, seq FROM result WHERE (seq > ? OR (seq = ? AND key > ?)) AND seq <= ? ORDER BY seq, key LIMIT ${ROWS_PER_WRITE}`,
   );
-  let from = range.fromSeq;
+  // Several results may have one sequence.
+  let from: Pick<ResultRow, 'seq' | 'key'> = { seq: range.fromSeq, key: LAST_KEY };
   let fd: number | undefined;
   try {
     for (;;) {
-      const rows = page.all(from, range.toSeq) as ResultRow[];
+      const rows = page.all(from.seq, from.seq, from.key, range.toSeq) as ResultRow[];
       if (rows.length === 0) break;
       fd ??= openAtLineStart(path.join(ownDir, resultsFileName(dayOf(range.nowMs))));
       const text = rows.map((row) => `${JSON.stringify([row.key, row.hash, row.keep_until, row.json, row.seq])}\n`).join('');
       writeWhole(fd, Buffer.from(text, 'utf8'));
-      from = (rows[rows.length - 1] as ResultRow).seq;
+      from = rows[rows.length - 1] as ResultRow;
     }
     if (fd !== undefined) fs.fsyncSync(fd);
   } finally {

@@ -27,6 +27,7 @@ const PROTO_FILES = ['sessions/v1/router.proto'];
 const LONG_CALLS: Readonly<Record<string, number>> = {
   SubmitMessage: 610_000,
   WaitRun: 610_000,
+  InvokeTool: 610_000,
   CompactSession: 610_000,
   Cleanup: 130_000,
   ResetSession: 30_000,

@@ -15,6 +15,7 @@ import type { HttpCall, HttpRoute } from './http-server';
 import { openApiDocument } from './open-api';
 import { streamHistory } from './sse';
 import type { SseDeps } from './sse';
+import { createToolRoute } from './tool-route';
 
 export interface HttpRoutesDeps extends SseDeps {
   readonly handlers: RouterHandlers;
@@ -29,7 +30,7 @@ export function createHttpRoutes(deps: HttpRoutesDeps): readonly HttpRoute[] {
     ...createDeliveryRoutes(deps),
     { method: 'GET', path: '/sessions/{sessionKey}/history', pattern: /^\/sessions\/(.+)\/history$/, serve: (call) => getSessionHistory(deps, call) },
     { method: 'POST', path: '/sessions/{sessionKey}/kill', pattern: /^\/sessions\/(.+)\/kill$/, serve: (call) => postKill(deps, call) },
-    { method: 'POST', path: '/tools/invoke', pattern: /^\/tools\/invoke$/, serve: postTool },
+    createToolRoute(deps),
     ...createHookRoutes(deps),
     {
       method: 'GET',
@@ -79,21 +80,4 @@ async function getSessionHistory(deps: SseDeps, { request, response, url, captur
 async function postKill({ handlers }: HttpRoutesDeps, { response, captured, context }: HttpCall): Promise<void> {
   const { killed } = await handlers.killSession(KillSessionRequest.create({ key: captured[0] ?? '' }), context);
   sendJson(response, 200, { ok: true, killed });
-}
-
-/** Characters of a tool's name that are repeated to the client. */
-const TOOL_NAME_SHOWN_MAX = 100;
-
-/** `POST /tools/invoke`: tools are those of an agent runner; without one none is available. */
-async function postTool({ request, response }: HttpCall): Promise<void> {
-  const body = await readJsonBody(request).catch((error: unknown) => {
-    if (error instanceof SessionError && error.reason === 'VALIDATION') return undefined;
-    throw error;
-  });
-  if (body === undefined) return sendJson(response, 400, { error: { message: 'the body is not valid JSON', type: 'invalid_request_error' } });
-  const tool = typeof body === 'object' && body !== null ? (body as { readonly tool?: unknown }).tool : undefined;
-  if (typeof tool !== 'string' || tool.trim() === '') {
-    return sendJson(response, 400, { ok: false, error: { type: 'invalid_request', message: 'tools.invoke requires a tool' } });
-  }
-  sendJson(response, 404, { ok: false, error: { type: 'not_found', message: `Tool not available: ${tool.trim().slice(0, TOOL_NAME_SHOWN_MAX)}` } });
 }

@@ -3,34 +3,60 @@
  * written once, however many connections get it, and not at all when none does.
  */
 import { SessionRow } from '@sessions/contracts';
-import type { Event } from '@sessions/contracts';
+import type { Event, RunState } from '@sessions/contracts';
 import type { JsonValue } from '@sessions/domain';
+import type { Clock } from '@sessions/host';
 import { SCOPE, holdsScope, seesAgent } from '../auth/scopes';
 import type { Connection } from './connection';
 import { formatEvent } from './gateway-frames';
 import { toClientMessage } from './messages';
 import type { GatewayRows } from './rows';
+import { endedRunOf } from '../run-ends';
 import { RunFrames, toolPayload } from './run-frames';
+import type { RunFrame } from './run-frames';
 
 type Row = Record<string, JsonValue>;
 
 export interface GatewayEventsDeps {
   readonly connections: () => Iterable<Connection>;
   readonly rows: GatewayRows;
+  readonly clock: Clock;
+  /** The state of a run at its owner. */
+  readonly readRun: (agentId: string, runId: string) => Promise<RunState | undefined>;
 }
 
+/** How long a run's own last word may come behind its owner's, milliseconds. */
+const LAST_WORD_MS = 1_000;
+
 /** Passes one event on. */
-export function createGatewayEvents({ connections, rows }: GatewayEventsDeps): (event: Event) => void {
+export function createGatewayEvents({ connections, rows, clock, readRun }: GatewayEventsDeps): (event: Event) => void {
   const runs = new RunFrames();
+  const hearing = (agentId: string): Connection[] => [...connections()].filter(({ scopes }) => holdsScope(scopes, SCOPE.read) && seesAgent(scopes, agentId));
+  const broadcast = (event: Event, frames: readonly RunFrame[]): void => {
+    for (const { event: name, payload, isStep } of frames) {
+      const text = JSON.stringify(payload);
+      for (const connection of hearing(event.agentId)) connection.broadcastText(name, text, isStep);
+    }
+  };
+  /** Whoever waits for the end of a run hears of it, also when nobody ran it. */
+  const tellUntold = (event: Event, runId: string): void => {
+    if (runs.isOver(runId)) return;
+    clock.setTimer(
+      runs.isHeard(runId) ? LAST_WORD_MS : 0,
+      () => {
+        if (runs.isOver(runId) || hearing(event.agentId).length === 0) return;
+        // A reader that learns nothing here asks `agent.wait`.
+        readRun(event.agentId, runId).then((run) => run?.state === 'ended' && broadcast(event, runs.endOf(event, run)), () => undefined);
+      },
+      { keepsAlive: false },
+    );
+  };
   return (event) => {
     const { body, sessionKey } = event;
     if (body === undefined) return;
-    for (const { event: name, payload, isStep } of runs.of(event)) {
-      const text = JSON.stringify(payload);
-      for (const connection of connections()) {
-        if (holdsScope(connection.scopes, SCOPE.read) && seesAgent(connection.scopes, event.agentId)) connection.broadcastText(name, text, isStep);
-      }
-    }
+    broadcast(event, runs.of(event));
+    const endedRunId = body.$case === 'changed' ? endedRunOf(event) : undefined;
+    if (endedRunId !== undefined) tellUntold(event, endedRunId);
     const all: Connection[] = [];
     const followers: Connection[] = [];
     for (const connection of connections()) {

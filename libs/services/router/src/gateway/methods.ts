@@ -40,6 +40,7 @@ import {
 } from './methods/sessions-subscribe';
 import { sessionsUsage, sessionsUsageLogs, sessionsUsageTimeseries } from './methods/sessions-usage';
 import { sessionsVerify } from './methods/sessions-verify';
+import { toolsInvoke } from './methods/tools-invoke';
 
 const METHODS: Readonly<Record<string, GatewayMethod>> = {
   agent,
@@ -84,6 +85,7 @@ const METHODS: Readonly<Record<string, GatewayMethod>> = {
   'sessions.usage.timeseries': sessionsUsageTimeseries,
   'sessions.verify': sessionsVerify,
   status,
+  'tools.invoke': toolsInvoke,
 };
 
 /** Methods of the protocol that no contract of this system stands behind, and why. */
@@ -97,7 +99,6 @@ const NOT_SERVED: Readonly<Record<string, string>> = {
   'sessions.files.list': 'no service of this gateway reads workspaces',
   'sessions.pluginPatch': 'no plug-ins are loaded',
   'tasks.cancel': 'no agent runner is connected',
-  'tools.invoke': 'no agent runner is connected',
 };
 
 /** Served, but not announced: clients of the protocol do not expect them in the list. */

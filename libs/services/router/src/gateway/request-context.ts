@@ -8,9 +8,3 @@ export function toRequestContext({ params, context }: Pick<MethodCall, 'params' 
   const idempotencyKey = textOf(params, 'idempotencyKey');
   return idempotencyKey === undefined ? context : { ...context, idempotencyKey };
 }
-
-/** More time than a request usually has, milliseconds from `nowMs`. */
-export const withTime = (context: CallContext, nowMs: number, timeMs: number): CallContext => ({
-  ...context,
-  deadlineAtMs: Math.max(context.deadlineAtMs, nowMs + timeMs),
-});

@@ -6,7 +6,8 @@
  * than `RUNS_MAX` runs at a time the one that was silent longest is forgotten: its next delta begins
  * anew, its end has no text.
  */
-import type { Event, RunEvent, ToolEvent } from '@sessions/contracts';
+import { RunEvent } from '@sessions/contracts';
+import type { Event, RunState, ToolEvent } from '@sessions/contracts';
 import { isJsonObject } from '@sessions/domain';
 import type { JsonObject, JsonValue } from '@sessions/domain';
 
@@ -30,6 +31,8 @@ interface Told {
 
 export class RunFrames {
   readonly #runs = new Map<string, Told>();
+  /** Runs whose end clients were told of, the oldest first. */
+  readonly #over = new Set<string>();
 
   /** @returns nothing for events that are not of a run */
   of(event: Event): readonly RunFrame[] {
@@ -37,6 +40,28 @@ export class RunFrames {
     if (body?.$case === 'run') return this.#ofRun(event, body.value);
     if (body?.$case === 'tool') return [{ event: 'agent', payload: agentPayload(event, body.value.runId, 'tool', toolData(body.value)), isStep: body.value.phase === 'update' }];
     return [];
+  }
+
+  /** True for a run whose end clients were told of. */
+  isOver(runId: string): boolean {
+    return this.#over.has(runId);
+  }
+
+  /** True for a run that was heard of and is not over. */
+  isHeard(runId: string): boolean {
+    return this.#runs.has(runId);
+  }
+
+  /**
+   * The end of a run that its runner did not tell: it waited when it was cancelled, or its runner died.
+   * @param event the owner's word that it is over
+   */
+  endOf(event: Event, { runId, outcome, text, stopReason, errorMessage }: RunState): readonly RunFrame[] {
+    if (this.isOver(runId)) return [];
+    const isAborted = outcome !== 'ok' && outcome !== 'error';
+    const end = outcome === 'error' ? { phase: 'error', error: errorMessage ?? 'the run failed' } : { phase: 'end', stopReason: outcome === 'timeout' ? 'timeout' : (stopReason ?? (isAborted ? 'rpc' : 'stop')), ...(isAborted && { aborted: true }) };
+    const dataJson = Buffer.from(JSON.stringify({ ...end, ...(text !== undefined && { text }) }));
+    return this.#ofRun(event, RunEvent.create({ runId, stream: 'lifecycle', dataJson }));
   }
 
   #ofRun(event: Event, { runId, stream, dataJson }: RunEvent): readonly RunFrame[] {
@@ -61,8 +86,13 @@ export class RunFrames {
   #lifecycle(event: Event, runId: string, data: JsonObject): JsonObject | undefined {
     const told = this.#told(runId);
     const isOver = data.phase === 'end' || data.phase === 'error';
-    if (!isOver) return undefined;
+    // Another attempt of a run whose runner failed.
+    if (data.phase === 'start') this.#over.delete(runId);
+    if (!isOver || this.#over.has(runId)) return undefined;
     this.#runs.delete(runId);
+    this.#over.add(runId);
+    const [oldest] = this.#over.size > RUNS_MAX ? this.#over : [];
+    if (oldest !== undefined) this.#over.delete(oldest);
     const text = typeof data.text === 'string' ? data.text : told.text;
     const message = text === '' ? undefined : messageOf(text, event.atMs);
     const withMessage: JsonObject = message === undefined ? {} : { message };

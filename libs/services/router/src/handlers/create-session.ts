@@ -1,5 +1,5 @@
-/** CreateSession: a row that lasts, with an optional first message. */
-import { CreateSessionResponse, FieldChange, StoreServiceCreateSessionRequest } from '@sessions/contracts';
+/** CreateSession: a row that lasts, with an optional first message and the turn that it asks for. */
+import { CreateSessionResponse, FieldChange, RunRequest, StoreServiceCreateSessionRequest } from '@sessions/contracts';
 import type { CreateSessionRequest } from '@sessions/contracts';
 import { SessionError, assertCreatableKey, asAgentId, configuredAgents, isUuid, modelFor, parseLabel, parseModelRef, parseSessionKey, slugAgentId } from '@sessions/domain';
 import type { ModelRef } from '@sessions/domain';
@@ -38,7 +38,18 @@ export async function createSession(deps: HandlerDeps, request: CreateSessionReq
   const delivered =
     (message === undefined || message === '') && request.attachments.length === 0
       ? undefined
-      : await deliverTo(deps, { agentId: address.agentId, key: created.key, text: message ?? '', attachments: request.attachments, part: 'message' }, context);
+      : await deliverTo(
+          deps,
+          {
+            agentId: address.agentId,
+            key: created.key,
+            text: message ?? '',
+            attachments: request.attachments,
+            part: 'message',
+            run: RunRequest.create({ runId: uuidOfCall(context), source: 'chat.send' }),
+          },
+          context,
+        );
   return CreateSessionResponse.create({
     key: created.key,
     sessionId: delivered?.sessionId ?? created.sessionId,

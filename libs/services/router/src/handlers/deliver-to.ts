@@ -1,7 +1,7 @@
 /** A message into a session whose key is known: attachments uploaded first, then one mutation. */
 import { createHash } from 'node:crypto';
 import { Attachment, DeliverRequest, InboundMessage, PutChunkRequest, ResolvedRoute } from '@sessions/contracts';
-import type { DeliverResponse, RunRequest } from '@sessions/contracts';
+import type { ChildSession, DeliverResponse, InterSession, RunRequest } from '@sessions/contracts';
 import type { CallContext } from '@sessions/bus';
 import type { HandlerDeps } from '../deps';
 
@@ -25,6 +25,10 @@ export interface Delivered {
   readonly presentedSessionId?: string | undefined;
   /** The turn that the message asks for; absent: it is kept and announced. */
   readonly run?: RunRequest;
+  /** Mark of a message that another session sends; such text is never a command. */
+  readonly interSession?: InterSession;
+  /** The session is made by this message, as a sub-agent's. */
+  readonly child?: ChildSession;
   /** Refused for a key without a row. */
   readonly requireExisting?: boolean;
   /** The active run ends first. */
@@ -46,6 +50,8 @@ export async function deliverTo(deps: HandlerDeps, delivered: Delivered, context
       message: InboundMessage.create({ role: 'user', text, attachments, ...delivered.message }),
       presentedSessionId: delivered.presentedSessionId,
       run: delivered.run,
+      interSession: delivered.interSession,
+      child: delivered.child,
       requireExisting: delivered.requireExisting ?? false,
       interrupt: delivered.interrupt ?? false,
     }),
@@ -56,7 +62,8 @@ export async function deliverTo(deps: HandlerDeps, delivered: Delivered, context
   return answer;
 }
 
-async function uploaded(deps: HandlerDeps, { agentId, attachments }: Delivered, context: CallContext): Promise<Attachment[]> {
+/** Contents that are too much for one message, as uploads. */
+export async function uploaded(deps: HandlerDeps, { agentId, attachments }: Pick<Delivered, 'agentId' | 'attachments'>, context: CallContext): Promise<Attachment[]> {
   const bytes = attachments.reduce((sum, { content }) => sum + (content?.length ?? 0), 0);
   if (bytes <= INLINE_BYTES_MAX) return [...attachments];
   const sent: Attachment[] = [];

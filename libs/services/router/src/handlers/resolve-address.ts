@@ -3,6 +3,7 @@ import type { AgentInfo } from '@sessions/contracts';
 import { SessionError, configuredAgents, isUuid, slugAgentId, toRequestKey } from '@sessions/domain';
 import type { CallContext } from '@sessions/bus';
 import { assertSeesAgent } from '../auth/scopes';
+import { assertSees } from '../auth/sight';
 import type { HandlerDeps } from '../deps';
 
 export interface Address {
@@ -40,6 +41,18 @@ export function addressOfKey(deps: Pick<HandlerDeps, 'config'>, { key, agentId }
  * as `addressOfKey`
  */
 export async function resolveAddress(deps: HandlerDeps, request: AddressRequest, context: CallContext): Promise<Address> {
+  const address = await findAddress(deps, request, context);
+  await assertSees(deps, address, context).catch((error: unknown) => {
+    // An id that is hidden is an id that there is not (decision 43).
+    if (isUuid((request.key ?? '').trim()) && error instanceof SessionError && error.reason === 'NOT_VISIBLE') throw notFound(request.key ?? '');
+    throw error;
+  });
+  return address;
+}
+
+const notFound = (id: string): SessionError => new SessionError('SESSION_NOT_FOUND', `No session found: ${id.trim()}`);
+
+async function findAddress(deps: HandlerDeps, request: AddressRequest, context: CallContext): Promise<Address> {
   const text = (request.key ?? '').trim();
   if (!isUuid(text)) {
     const address = addressOfKey(deps, request);
@@ -58,7 +71,7 @@ export async function resolveAddress(deps: HandlerDeps, request: AddressRequest,
     throw new SessionError('KEY_AMBIGUOUS', `session ${text} is in several agents: ${found.map(({ agentId }) => agentId).join(', ')}`);
   }
   if (found[0] !== undefined) return found[0];
-  throw new SessionError('SESSION_NOT_FOUND', `No session found: ${text}`);
+  throw notFound(text);
 }
 
 async function keyOfId(

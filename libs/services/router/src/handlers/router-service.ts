@@ -3,7 +3,6 @@
  * behind does not serve is answered as that service answers it (UNSUPPORTED).
  */
 import { RouterServiceService } from '@sessions/contracts';
-import { SessionError } from '@sessions/domain';
 import { LIST_ANSWER_BYTES, serveService } from '@sessions/bus';
 import type { Handlers, Served } from '@sessions/bus';
 import type { HandlerDeps } from '../deps';
@@ -16,8 +15,10 @@ import { deleteSession } from './delete-session';
 import { ackDelivery, streamDeliveries } from './deliveries';
 import { describeSession } from './describe-session';
 import { eraseSession } from './erase-session';
+import { forAgents } from './for-agents';
 import { getHistory } from './get-history';
 import { getUsage } from './get-usage';
+import { invokeTool } from './invoke-tool';
 import { listAgents } from './list-agents';
 import { listSessions } from './list-sessions';
 import { patchSession } from './patch-session';
@@ -35,7 +36,7 @@ export type RouterHandlers = Handlers<typeof RouterServiceService>;
 
 /** @param listBytesMax where a list is cut: what one answer may hold on the way it takes */
 export function createRouterHandlers(deps: HandlerDeps, fanOut: FanOut, listBytesMax: number): RouterHandlers {
-  return {
+  return forAgents(deps, {
     submitMessage: (request, context) => submitMessage(deps, request, context),
     streamDeliveries: (request, context) => streamDeliveries(deps, fanOut, request, context),
     ackDelivery: (request, context) => ackDelivery(deps, request, context),
@@ -60,9 +61,9 @@ export function createRouterHandlers(deps: HandlerDeps, fanOut: FanOut, listByte
     killSession: (request, context) => killSession(deps, request, context),
     cleanup: (request, context) => cleanup(deps, request, context),
     waitRun: (request, context) => waitRun(deps, request, context),
-    invokeTool: ({ name }) => Promise.reject(new SessionError('UNSUPPORTED', `no such tool: ${name}`)),
+    invokeTool: (request, context) => invokeTool(deps, request, context),
     listAgents: (_request, context) => listAgents(deps, context),
-  };
+  });
 }
 
 /** Serves the methods on the bus, shared with the other routers. */

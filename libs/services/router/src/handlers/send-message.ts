@@ -10,17 +10,18 @@ import type { CallContext } from '@sessions/bus';
 import type { HandlerDeps } from '../deps';
 import { deliverTo } from './deliver-to';
 import { assertMaySend, existingSession } from './existing-session';
+import { repeatStatus } from './repeated-message';
 
 /** @throws SESSION_NOT_FOUND, SEND_DENIED, VALIDATION, TOO_LARGE */
 export async function sendMessage(deps: HandlerDeps, request: SendMessageRequest, context: CallContext): Promise<SendMessageResponse> {
   const answer = await send(deps, { ...request, interrupt: false }, context);
-  return SendMessageResponse.create({ ...toSent(answer, context), reply: answer.reply, sessionKey: answer.sessionKey, sessionId: answer.sessionId ?? '' });
+  return SendMessageResponse.create({ ...(await toSent(deps, answer, context)), reply: answer.reply, sessionKey: answer.sessionKey, sessionId: answer.sessionId ?? '' });
 }
 
 /** @throws as `sendMessage` */
 export async function steerSession(deps: HandlerDeps, request: SteerSessionRequest, context: CallContext): Promise<SteerSessionResponse> {
   const answer = await send(deps, { ...request, deliver: undefined, interrupt: true }, context);
-  return SteerSessionResponse.create({ ...toSent(answer, context), interruptedActiveRun: answer.interruptedRunId !== undefined, sessionKey: answer.sessionKey });
+  return SteerSessionResponse.create({ ...(await toSent(deps, answer, context)), interruptedActiveRun: answer.interruptedRunId !== undefined, sessionKey: answer.sessionKey });
 }
 
 interface Sent {
@@ -34,12 +35,12 @@ interface Sent {
   readonly interrupt: boolean;
 }
 
-async function send(deps: HandlerDeps, request: Sent, context: CallContext): Promise<DeliverResponse> {
+async function send(deps: HandlerDeps, request: Sent, context: CallContext): Promise<DeliverResponse & { readonly agentId: string }> {
   if (request.message.trim() === '' && request.attachments.length === 0) throw new SessionError('VALIDATION', 'message or attachment required');
   const session = await existingSession(deps, request, context, (key) => `session not found: ${key}`);
   assertMaySend(deps, session);
   const { thinkingLevel, timeoutMs, deliver = true, interrupt } = request;
-  return deliverTo(
+  const answer = await deliverTo(
     deps,
     {
       agentId: session.agentId,
@@ -52,16 +53,18 @@ async function send(deps: HandlerDeps, request: Sent, context: CallContext): Pro
     },
     context,
   );
+  return { ...answer, agentId: session.agentId };
 }
 
-function toSent(answer: DeliverResponse, context: CallContext) {
-  const { messageSeq, queued, runId } = answer;
+async function toSent(deps: HandlerDeps, answer: DeliverResponse & { readonly agentId: string }, context: CallContext) {
+  const { messageSeq, queued } = answer;
   // A run is named after its message's idempotency key; the owner says when another one took it.
-  return { runId: runId ?? idempotencyKeyOf(context), status: statusOf(answer), messageSeq, queued };
+  const runId = answer.runId ?? idempotencyKeyOf(context);
+  const status = answer.status === 'duplicate' ? await repeatStatus(deps, runId, answer.agentId, context) : statusOf(answer);
+  return { runId, status, messageSeq, queued };
 }
 
 function statusOf({ status, runId }: DeliverResponse): string {
-  if (status === 'duplicate') return 'ok';
   if (status === 'handled') return status;
   // An owner that has no turns keeps the message; to call that started would promise an answer.
   return runId === undefined ? 'kept' : 'started';

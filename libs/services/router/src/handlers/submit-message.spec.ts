@@ -72,7 +72,7 @@ describe('a message from outside', () => {
       },
       message: { role: 'user', text: 'Status?', mentioned: true, sender: { id: '123', authority: 'allowed' }, channelMessage: { channel: 'telegram', messageId: '77' }, bookkeeping: false },
     });
-    expect(seen()?.run).toBeUndefined();
+    expect(seen()?.run).toMatchObject({ runId: expect.stringMatching(/^[0-9a-f-]{36}$/), source: 'channel', deliver: true, replyRoute: { channel: 'telegram', to: '-1001234567890', threadId: '42' } });
   });
 
   it('does not count cron, hooks and nodes as somebody who interacts', async () => {

@@ -1,17 +1,20 @@
 /** SubmitMessage: a message from outside to its session, kept before it is answered. */
 import { createHash } from 'node:crypto';
-import { Attachment, ChannelMessageRef, PeerRef, ReplyRoute, ResolvedRoute, Sender, SubmitMessageResponse } from '@sessions/contracts';
-import type { Envelope, InboundMessage, SubmitMessageRequest } from '@sessions/contracts';
+import { Attachment, ChannelMessageRef, PeerRef, ReplyRoute, ResolvedRoute, RunRequest, Sender, SubmitMessageResponse, WaitRunRequest } from '@sessions/contracts';
+import type { DeliverResponse, Envelope, InboundMessage, SubmitMessageRequest } from '@sessions/contracts';
 import { SessionError, configuredAgents, defaultIdempotencyKey, parseEnvelope, resolveRoute, slugAgentId } from '@sessions/domain';
 import type { InboundEnvelope, Route } from '@sessions/domain';
+import { idempotencyKeyOf } from '@sessions/bus';
 import type { CallContext } from '@sessions/bus';
 import { assertSeesAgent } from '../auth/scopes';
 import type { HandlerDeps } from '../deps';
 import { deliverTo } from './deliver-to';
 import { uuidOf } from './minted-id';
+import { WAIT_MS_MAX, waitRun } from './wait-run';
+import { withTime } from './with-time';
 
-/** Longest wait for the end of a run, milliseconds. */
-export const WAIT_MS_MAX = 600_000;
+/** Time beyond a wait, for the calls around it. */
+const WAIT_GRACE_MS = 10_000;
 
 export function submitMessage(deps: HandlerDeps, request: SubmitMessageRequest, context: CallContext): Promise<SubmitMessageResponse> {
   return submitEnvelope(deps, request.envelope === undefined ? {} : envelopeToJson(request.envelope), request.waitMs, context);
@@ -30,7 +33,7 @@ async function assertKnownAgent(deps: HandlerDeps, { agentId }: Route, context: 
 
 /**
  * @param raw the envelope as JSON has it; nothing in it is trusted
- * @param waitMs the answer waits for the end of the run; without a run there is nothing to wait for
+ * @param waitMs the answer waits for the end of the run, which goes on when the wait or its caller ends; without a run there is nothing to wait for
  * @throws VALIDATION, TOO_LARGE, PEER_MISSING, AGENT_UNKNOWN, KEY_INVALID, IDEMPOTENCY_MISMATCH, or
  * what the owner refuses with
  */
@@ -61,6 +64,7 @@ export async function submitEnvelope(
       ),
       route: toResolvedRoute(envelope, route),
       message: messageMembers(envelope),
+      run: runOf(envelope, route, ownKey ?? idempotencyKeyOf(context)),
       idempotencyKey: ownKey,
     },
     context,
@@ -78,7 +82,31 @@ export async function submitEnvelope(
     reset,
     reply,
     ignoredReason,
+    ...(await endOf(deps, answer, route.agentId, waitMs, context)),
   });
+}
+
+/**
+ * The turn that the message asks for. Its answer goes where this message came from, whatever else is
+ * said in the session meanwhile; what came from no channel is answered nowhere.
+ */
+function runOf(envelope: InboundEnvelope, route: Route, key: string): RunRequest {
+  const { kind } = envelope.origin;
+  return RunRequest.create({
+    runId: uuidOf(key),
+    deliver: envelope.deliver,
+    replyRoute: route.deliveryContext === undefined ? undefined : ReplyRoute.create(route.deliveryContext),
+    source: kind === 'webchat' ? 'chat.send' : kind,
+  });
+}
+
+/** How the run ended, for who waits: one that goes on longer is a time-out of the wait. */
+async function endOf(deps: HandlerDeps, { runId }: DeliverResponse, agentId: string, waitMs: number | undefined, context: CallContext): Promise<Pick<SubmitMessageResponse, 'outcome' | 'text'>> {
+  if (runId === undefined || waitMs === undefined || waitMs === 0) return { outcome: undefined, text: undefined };
+  const ended = await waitRun(deps, WaitRunRequest.create({ runId, agentId, timeoutMs: waitMs }), withTime(context, deps.bus.clock.nowMs(), waitMs + WAIT_GRACE_MS));
+  if (ended.state !== 'ended') return { outcome: 'timeout', text: undefined };
+  const outcome = ended.outcome === 'ok' || ended.outcome === 'timeout' ? ended.outcome : 'error';
+  return { outcome, text: ended.text };
 }
 
 function messageMembers(envelope: InboundEnvelope): Partial<InboundMessage> {

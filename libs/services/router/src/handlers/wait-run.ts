@@ -1,17 +1,19 @@
-/** WaitRun: the answer of a run once it has ended, or how far it is when the caller's patience ends. */
+/**
+ * WaitRun: the answer of a run once it has ended, or how far it is when the caller's patience ends.
+ * The run is read from its owner, so a wait may end here and go on at another router.
+ */
 import { WaitRunResponse } from '@sessions/contracts';
 import type { RunState, WaitRunRequest } from '@sessions/contracts';
 import { SessionError } from '@sessions/domain';
-import { sleep } from '@sessions/host';
 import type { CallContext } from '@sessions/bus';
 import type { HandlerDeps } from '../deps';
 import { findRun, readRun } from './find-run';
-import { WAIT_MS_MAX } from './submit-message';
 
 export const WAIT_MS_DEFAULT = 30_000;
-/** Between two looks at a run, the first short. */
-const LOOK_MS_FIRST = 100;
-const LOOK_MS_MAX = 1_000;
+/** Longest wait for the end of a run, milliseconds. */
+export const WAIT_MS_MAX = 600_000;
+/** Events wake a wait; what they do not tell is seen after this. */
+export const LOOK_AGAIN_MS = 5_000;
 
 /** The caller's deadline must leave room for `timeoutMs`. @throws VALIDATION */
 export async function waitRun(deps: HandlerDeps, request: WaitRunRequest, context: CallContext): Promise<WaitRunResponse> {
@@ -21,17 +23,26 @@ export async function waitRun(deps: HandlerDeps, request: WaitRunRequest, contex
     throw new SessionError('VALIDATION', `timeoutMs must be 0 to ${WAIT_MS_MAX}`);
   }
   const endsAtMs = deps.clock.monotonicMs() + timeoutMs;
-  const found = await findRun(deps, runId, request.agentId, context);
-  if (found === undefined) return WaitRunResponse.create({ state: 'unknown' });
-  let run: RunState | undefined = found.run;
-  for (let lookMs = LOOK_MS_FIRST; run !== undefined && run.state !== 'ended'; lookMs = Math.min(lookMs * 2, LOOK_MS_MAX)) {
-    const leftMs = endsAtMs - deps.clock.monotonicMs();
-    if (leftMs <= 0) break;
-    await sleep(deps.clock, Math.min(lookMs, leftMs));
-    if (context.signal.aborted) throw context.signal.reason;
-    run = await readRun(deps, found.agentId, runId, context);
+  const watch = deps.runEnds.watch(runId);
+  try {
+    const found = await findRun(deps, runId, request.agentId, context);
+    if (found === undefined) return WaitRunResponse.create({ state: 'unknown' });
+    let run: RunState | undefined = found.run;
+    while (run !== undefined && run.state !== 'ended') {
+      const leftMs = endsAtMs - deps.clock.monotonicMs();
+      if (leftMs <= 0) break;
+      await watch.next(Math.min(leftMs, LOOK_AGAIN_MS), context.signal);
+      if (context.signal.aborted) throw context.signal.reason;
+      run = await readRun(deps, found.agentId, runId, context);
+    }
+    return toAnswer(run);
+  } finally {
+    watch.stop();
   }
+}
+
+function toAnswer(run: RunState | undefined): WaitRunResponse {
   if (run === undefined) return WaitRunResponse.create({ state: 'unknown' });
-  const { state, outcome, text, endedAtMs, stopReason } = run;
-  return WaitRunResponse.create({ state, outcome, text, endedAtMs, stopReason });
+  const { state, outcome, text, startedAtMs, endedAtMs, stopReason, errorMessage } = run;
+  return WaitRunResponse.create({ state, outcome, text, startedAtMs, endedAtMs, stopReason, errorMessage });
 }

@@ -1,11 +1,11 @@
 /** Resets, deletions, archives, runs and compactions of the stores in memory: enough to test a router against. */
 import { randomUUID } from 'node:crypto';
 import {
-  ArchiveLine, CancelRunResponse, CompactionResult, ForkSessionResponse, GetRunResponse, ListArchivesResponse, ListPendingResponse, RequestCompactionResponse,
+  ArchiveLine, CancelRunResponse, CompactionResult, ForkSessionResponse, GetRunResponse, ListArchivesResponse, ListPendingResponse, PendingTurn, RequestCompactionResponse,
   RunState, StoreServiceAckDeliveryResponse, StoreServiceDeleteSessionResponse, StoreServiceResetSessionResponse, StoreServiceRestoreSessionResponse, StoreServiceService,
-  TruncateTranscriptResponse,
+  ReadUsageResponse, TokenUsage, TruncateTranscriptResponse, UsageOfSession,
 } from '@sessions/contracts';
-import type { ChangedEvent, Delivery } from '@sessions/contracts';
+import type { ChangedEvent, Delivery, UsageLine } from '@sessions/contracts';
 import { SessionError } from '@sessions/domain';
 import type { JsonValue } from '@sessions/domain';
 import type { CallContext, Handlers } from '@sessions/bus';
@@ -20,9 +20,13 @@ export interface MemoryAside {
   readonly archives: { readonly line: ArchiveLine; readonly session: MemorySession }[];
   readonly runs: Map<string, RunState>;
   readonly deliveries: Map<string, Delivery>;
+  /** Acknowledgements that took a delivery away, oldest first. */
+  readonly acknowledged: { readonly deliveryId: string; readonly ok: boolean; readonly error: string | undefined }[];
+  /** The usage ledger. */
+  readonly usage: UsageLine[];
 }
 
-export const newAside = (): MemoryAside => ({ archives: [], runs: new Map(), deliveries: new Map() });
+export const newAside = (): MemoryAside => ({ archives: [], runs: new Map(), deliveries: new Map(), acknowledged: [], usage: [] });
 
 export interface OperationParts {
   readonly nowMs: number;
@@ -31,12 +35,14 @@ export interface OperationParts {
   readonly asideOf: (agentId: string) => MemoryAside;
   readonly once: <T>(agentId: string, context: CallContext, request: unknown, run: () => T) => T;
   readonly changed: (agentId: string, key: string, session: MemorySession, value: Partial<ChangedEvent>) => void;
+  /** Ends a run as aborted. */
+  readonly endRun: (agentId: string, runId: string) => void;
 }
 
 const bytes = (value: unknown): Buffer => Buffer.from(JSON.stringify(value), 'utf8');
 
 export function operationHandlers(parts: OperationParts): Partial<Handlers<typeof StoreServiceService>> {
-  const { nowMs, find, sessionsOf, asideOf, once, changed } = parts;
+  const { nowMs, find, sessionsOf, asideOf, once, changed, endRun } = parts;
   const archive = (agentId: string, key: string, session: MemorySession, kind: string, reason: string): string => {
     const sessionId = String(session.entry.sessionId);
     const file = `${sessionId}.jsonl.${kind}.2026-06-01T00-00-00.000Z`;
@@ -123,15 +129,49 @@ export function operationHandlers(parts: OperationParts): Partial<Handlers<typeo
         const { by } = request;
         const open = [...asideOf(request.agentId).runs.values()].filter((run) => run.state !== 'ended' && (by?.$case === 'runId' ? run.runId === by.value : run.sessionKey === by?.value));
         const active = open.find(({ state }) => state === 'running');
-        for (const run of open) Object.assign(run, { state: 'ended', outcome: 'aborted', stopReason: 'rpc', endedAtMs: nowMs });
+        // Those that wait first: none of them may begin when the active one ends.
+        for (const run of [...open.filter((waiting) => waiting !== active), ...(active === undefined ? [] : [active])]) endRun(request.agentId, run.runId);
         return CancelRunResponse.create({ state: open.length === 0 ? 'idle' : 'stopped', activeRunId: active?.runId, cancelledRunIds: open.filter((run) => run !== active).map(({ runId }) => runId) });
       }),
-    listPending: async ({ agentId, channel }) => ListPendingResponse.create({ deliveries: [...asideOf(agentId).deliveries.values()].filter(({ route }) => route?.channel === channel) }),
-    ackDelivery: async ({ agentId, deliveryId }) => StoreServiceAckDeliveryResponse.create({ state: asideOf(agentId).deliveries.delete(deliveryId) ? 'delivered' : 'unknown' }),
+    listPending: async ({ agentId, channel, key, kinds, toSessions }) => {
+      const { deliveries, runs } = asideOf(agentId);
+      const wants = (kind: string): boolean => kinds.length === 0 || kinds.includes(kind);
+      return ListPendingResponse.create({
+        deliveries: wants('delivery') ? [...deliveries.values()].filter(({ route, toSession }) => (channel === undefined || route?.channel === channel) && (!toSessions || toSession !== undefined)) : [],
+        turns: wants('turn') ? [...runs.values()].filter(({ state, sessionKey }) => state !== 'ended' && (key === undefined || sessionKey === key)).map((run) => PendingTurn.create({ run })) : [],
+      });
+    },
+    ackDelivery: async ({ agentId, deliveryId, result }) => {
+      const { deliveries, acknowledged } = asideOf(agentId);
+      if (!deliveries.delete(deliveryId)) return StoreServiceAckDeliveryResponse.create({ state: 'unknown' });
+      acknowledged.push({ deliveryId, ok: result?.ok ?? false, error: result?.error });
+      return StoreServiceAckDeliveryResponse.create({ state: result?.ok === false ? 'failed' : 'delivered' });
+    },
+    readUsage: async ({ agentId, keys, fromAtMs = 0, untilAtMs = Number.MAX_SAFE_INTEGER, view, limit = 1000 }) => {
+      const lines = asideOf(agentId).usage.filter((line) => (keys.length === 0 || keys.includes(line.key)) && line.atMs >= fromAtMs && line.atMs < untilAtMs);
+      if (view === 'lines') return ReadUsageResponse.create({ lines: lines.slice(-limit) });
+      const newest = [...new Set([...lines].reverse().map(({ key }) => key))].slice(0, limit);
+      const sessions = newest.map((key) => UsageOfSession.create({ key, sessionIds: [...new Set(lines.filter((line) => line.key === key).map(({ sessionId }) => sessionId))], usage: sumOfLines(lines.filter((line) => line.key === key)), lastAtMs: lines.findLast((line) => line.key === key)?.atMs ?? 0 }));
+      const models = [...new Set(lines.map(({ usage }) => usage?.model))].map((model) => sumOfLines(lines.filter(({ usage }) => usage?.model === model)));
+      return ReadUsageResponse.create({ sessions, models, totals: lines.length === 0 ? undefined : sumOfLines(lines) });
+    },
   };
 }
 
 /** A run that a test pretends is there. */
 export function memoryRun(run: Partial<RunState>): RunState {
   return RunState.create({ state: 'running', acceptedAtMs: 1, ...run });
+}
+
+function sumOfLines(lines: readonly UsageLine[]): TokenUsage {
+  const costs = lines.flatMap(({ usage }) => usage?.costUsd ?? []);
+  const add = (of: (usage: TokenUsage) => number): number => lines.reduce((sum, { usage }) => sum + (usage === undefined ? 0 : of(usage)), 0);
+  return TokenUsage.create({
+    inputTokens: add((usage) => usage.inputTokens),
+    outputTokens: add((usage) => usage.outputTokens),
+    costUsd: costs.length === 0 ? undefined : costs.reduce((sum, cost) => sum + cost, 0),
+    unpricedCount: lines.length - costs.length,
+    model: lines.at(-1)?.usage?.model,
+    modelProvider: lines.at(-1)?.usage?.modelProvider,
+  });
 }

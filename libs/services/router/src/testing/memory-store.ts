@@ -16,6 +16,7 @@ import type { Bus, CallContext, Handlers, Served } from '@sessions/bus';
 import { newAside, operationHandlers } from './memory-operations';
 import type { MemoryAside, MemorySession } from './memory-operations';
 import { readHistory } from './memory-history';
+import { MemoryRuns } from './memory-runs';
 
 /** One agent's store. */
 interface MemoryAgent {
@@ -42,6 +43,8 @@ export interface MemoryStores {
   plant(agentId: string, findings: readonly Finding[]): void;
   /** Methods that the owners do not serve, by their member names. */
   readonly unserved: Set<string>;
+  /** Turns that messages ask for: taken when the test says so. */
+  readonly runs: MemoryRuns;
   /** Archives, runs and deliveries of a store. */
   aside(agentId: string): MemoryAside;
   /** Gives a session another transcript with these texts. */
@@ -69,7 +72,7 @@ export async function serveMemoryStores(bus: Bus, subjectPrefix?: string): Promi
     agents.set(agentId, agent);
     return agent;
   };
-  const handlers = storeHandlers(bus, subjects, agentOf);
+  const { handlers, runs } = storeHandlers(bus, subjects, agentOf);
   const watched = Object.fromEntries(
     Object.entries(handlers).map(([name, handler]) => [
       name,
@@ -111,6 +114,7 @@ export async function serveMemoryStores(bus: Bus, subjectPrefix?: string): Promi
     calls,
     delivered,
     unserved,
+    runs,
     aside: (agentId) => agentOf(agentId).aside,
     put(agentId, key, entry, texts = []) {
       const messages = texts.map(({ role, text }) => messageOf(role, text));
@@ -156,7 +160,7 @@ function storeHandlers(
   bus: Bus,
   subjects: ReturnType<typeof createSubjects>,
   agentOf: (agentId: string) => MemoryAgent,
-): Partial<Handlers<typeof StoreServiceService>> {
+): { readonly handlers: Partial<Handlers<typeof StoreServiceService>>; readonly runs: MemoryRuns } {
   const find = (agentId: string, key: string): [string, MemorySession] | undefined => {
     const { sessions } = agentOf(agentId);
     for (const candidate of storedSpellings(key)) {
@@ -186,7 +190,28 @@ function storeHandlers(
     bus.events.publish(subjects.event(agentId, body.$case === 'message' ? 'message' : 'changed', key), Event, event);
   };
 
-  return {
+  const sessionOf = (agentId: string, key: string): MemorySession => agentOf(agentId).sessions.get(key) ?? { entry: { sessionId: randomUUID() }, messages: [] };
+  const changedOf = (agentId: string, key: string, session: MemorySession, value: Partial<ChangedEvent>): void =>
+    publish(agentId, key, session, { $case: 'changed', value: ChangedEvent.create({ encodedRow: encodedRow(agentId, key, session), ...value }) });
+  const runs = new MemoryRuns({
+    bus,
+    subjects,
+    nowMs: NOW_MS,
+    asideOf: (agentId) => agentOf(agentId).aside,
+    changed(agentId, key, value) {
+      const session = sessionOf(agentId, key);
+      session.entry = { ...session.entry, status: value.phase === 'start' ? 'running' : value.phase === 'error' ? 'failed' : 'done' };
+      changedOf(agentId, key, session, value);
+    },
+    append(agentId, key, text) {
+      const session = sessionOf(agentId, key);
+      const added = messageOf('assistant', text);
+      session.messages.push(added);
+      publish(agentId, key, session, { $case: 'message', value: MessageEvent.create({ messageId: added.id, messageSeq: session.messages.length, lineJson: Buffer.from(added.line), encodedRow: encodedRow(agentId, key, session) }) });
+    },
+  });
+
+  const handlers: Partial<Handlers<typeof StoreServiceService>> = {
     async *verify({ agentId }) {
       for (const finding of agentOf(agentId).findings) yield { item: { $case: 'finding', value: finding } };
       yield { item: { $case: 'totals', value: totalsOf(agentId, agentOf(agentId)) } };
@@ -262,24 +287,27 @@ function storeHandlers(
         sessions.set(key, session);
         return PatchEntryResponse.create({ key, entryJson: bytes(session.entry), created });
       }),
-    deliver: async (request, context) => deliver(request, context, { agentOf, publish }),
+    deliver: async (request, context) => deliver(request, context, { agentOf, publish, runs }),
     ...operationHandlers({
       nowMs: NOW_MS,
       find,
       sessionsOf: (agentId) => agentOf(agentId).sessions,
       asideOf: (agentId) => agentOf(agentId).aside,
       once,
-      changed: (agentId, key, session, value) => publish(agentId, key, session, { $case: 'changed', value: ChangedEvent.create({ encodedRow: encodedRow(agentId, key, session), ...value }) }),
+      changed: changedOf,
+      endRun: (agentId, runId) => runs.end(agentId, runId, { outcome: 'aborted', stopReason: 'rpc' }),
     }),
   };
+  return { handlers, runs };
 }
 
 interface DeliverParts {
   readonly agentOf: (agentId: string) => MemoryAgent;
   readonly publish: (agentId: string, key: string, session: MemorySession, body: NonNullable<Event['body']>) => void;
+  readonly runs: MemoryRuns;
 }
 
-function deliver(request: DeliverRequest, context: CallContext, { agentOf, publish }: DeliverParts): DeliverResponse {
+function deliver(request: DeliverRequest, context: CallContext, { agentOf, publish, runs }: DeliverParts): DeliverResponse {
   const { agentId, route, message } = request;
   const agent = agentOf(agentId);
   const idempotencyKey = context.idempotencyKey ?? context.requestId;
@@ -304,8 +332,15 @@ function deliver(request: DeliverRequest, context: CallContext, { agentOf, publi
     encodedRow: encodedRow(agentId, key, session),
   });
   publish(agentId, key, session, { $case: 'message', value });
+  const interrupted = request.interrupt ? [...agent.aside.runs.values()].find(({ sessionKey, state }) => sessionKey === key && state === 'running')?.runId : undefined;
+  if (interrupted !== undefined) runs.end(agentId, interrupted, { outcome: 'aborted', stopReason: 'rpc' });
+  const run = runs.takes && request.run !== undefined ? runs.open(agentId, key, request.run, added.id) : undefined;
   const answer = DeliverResponse.create({
     status: 'accepted',
+    runId: run?.runId,
+    queued: run?.state === 'queued',
+    position: run?.position,
+    interruptedRunId: interrupted,
     sessionKey: key,
     sessionId: String(session.entry.sessionId),
     messageId: added.id,

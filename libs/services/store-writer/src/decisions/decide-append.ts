@@ -6,6 +6,7 @@ import { SessionError, isJsonObject, readRawMembers, simpleMessageLine, type Con
 import type { MutationView, TranscriptTail } from '@sessions/store';
 import type { Announcement } from '../publish-events';
 import { headerLine, type NewSession } from './new-session';
+import { runsOf } from './open-run';
 import { membersAfter, rowOf, type Planned, type StoredAnswer } from './planned';
 import { findSession } from './session-of-key';
 
@@ -18,6 +19,8 @@ export interface AppendRequest {
   /** Must still be the key's. */
   readonly sessionId: string;
   readonly runId?: string | undefined;
+  /** Of the run: only the one that holds it may write. Absent: not looked at. */
+  readonly attempt?: number | undefined;
   /** Parent of the first line; absent: the tip of the active branch. */
   readonly parentId?: string | undefined;
   readonly lines: readonly GivenLine[];
@@ -51,6 +54,14 @@ export function readGivenLine(bytes: Uint8Array, newId: string): GivenLine {
   return { text, record, newId };
 }
 
+/** @throws STALE_PLAN when the attempt that writes does not hold the run any more. */
+function refuseOtherRunner({ runId, attempt }: AppendRequest, members: JsonObject): void {
+  if (runId === undefined || attempt === undefined) return;
+  const run = runsOf(members).find((one) => one.runId === runId);
+  if (run?.state === 'running' && run.attempt === attempt && run.runnerId !== undefined) return;
+  throw new SessionError('STALE_PLAN', 'another attempt holds the run, or it is over', { facts: { attempt, holds: run?.attempt ?? null } });
+}
+
 interface PlacedLine {
   readonly id: string;
   readonly text: string;
@@ -58,7 +69,7 @@ interface PlacedLine {
   readonly isExchange: boolean;
 }
 
-/** @throws SESSION_NOT_FOUND, ENTRY_CHANGED, VALIDATION */
+/** @throws SESSION_NOT_FOUND, ENTRY_CHANGED, VALIDATION, STALE_PLAN */
 export function decideAppend(request: AppendRequest, view: MutationView): Planned<AppendAnswer> {
   const present = findSession(view, request.key);
   if (present === undefined) throw new SessionError('SESSION_NOT_FOUND', `session not found: ${request.key}`);
@@ -68,6 +79,7 @@ export function decideAppend(request: AppendRequest, view: MutationView): Planne
       facts: { expectedSessionId: request.sessionId, sessionId: present.sessionId },
     });
   }
+  refuseOtherRunner(request, present.members);
   const tail = view.transcript(file);
   const { placed, leafId } = tail.kind === 'simple' ? placeSimple(request, tail, view.nowMs) : placeNative(request, tail, view.nowMs);
   const begins = tail.kind === 'none' || tail.kind === 'empty';

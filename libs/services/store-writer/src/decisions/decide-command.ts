@@ -51,6 +51,10 @@ export function decideCommand(request: CommandRequest, view: MutationView): Plan
     reply,
     ignoredReason: mayRun ? null : 'unauthorised_command',
     deliveryBlocked: false,
+    runId: null,
+    queued: false,
+    position: null,
+    interruptedRunId: null,
   });
   if (present === undefined) {
     if (!isChange) return { decision: { effects: [], result: answer(null) }, announcements: [] };

@@ -2,8 +2,10 @@
  * What an inbound message does to its session: found or begun, touched, and the message's line at
  * the end of its transcript, all in one mutation. Pure: ids and time come in.
  */
+import { OutboundMessage } from '@sessions/contracts';
 import {
   SessionError,
+  cronRunEntry,
   enforceSendPolicy,
   injectedMessageLine,
   simpleMessageLine,
@@ -20,8 +22,15 @@ import type { AppendEffect, Effect, HeldView, MutationView, TranscriptTail } fro
 import type { Announcement } from '../publish-events';
 import { planReset, type PlannedReset } from './decide-reset';
 import { dueReset, headerTimeOf, type ResetRules } from './due-reset';
+import { deliveriesOf, deliveryMembers, openDeliveries } from './open-delivery';
+import { liveRuns, runMembers, runsOf, waitingContent, type OpenRun, type QueueMode } from './open-run';
+import { QUEUE_FULL_TEXT, acceptRun, queueSettings, type QueueSettings } from './queue-run';
+import { endRuns, maySend } from './run-end';
+import type { SpoolView } from './spool-view';
+import { writeWaiting } from './waiting-lines';
 import { firstMembers, headerLine, newEntryMembers, newTranscriptFile, type NewSession } from './new-session';
 import { membersAfter, rowOf, type Planned, type StoredAnswer } from './planned';
+import { refuseOpenRuns } from './session-files';
 import { findSession, type PresentSession } from './session-of-key';
 import { mergeMembers } from './touch-entry';
 
@@ -60,7 +69,25 @@ export interface Delivery {
   readonly held?: HeldView;
   /** Who asked, for the manifest. */
   readonly actor?: string;
+  /** The turn that it asks for; absent: it is kept, and no turn runs. */
+  readonly run?: AskedRun;
+  /** What a spawned session is from its first moment; its row must not be there yet. */
+  readonly child?: ChildMembers;
 }
+
+export interface AskedRun extends Pick<OpenRun, 'request' | 'route' | 'interSession' | 'inReplyTo'> {
+  /** Of the message, for the queue's settings. */
+  readonly channel: string | undefined;
+  /** Stop the active run and go first. */
+  readonly interrupts: boolean;
+  /** A model is configured; else only one of the session's own lets a turn run. */
+  readonly hasModel: boolean;
+  readonly config: SessionConfig;
+  /** Texts too long for the entry. */
+  readonly spool: SpoolView;
+}
+
+export type ChildMembers = Readonly<Record<string, JsonValue>>;
 
 export type DeliverAnswer = StoredAnswer<
   'Deliver',
@@ -77,11 +104,16 @@ export type DeliverAnswer = StoredAnswer<
     readonly ignoredReason: string | null;
     /** The send policy lets no answer out. */
     readonly deliveryBlocked: boolean;
+    /** Null: no turn runs. */
+    readonly runId: string | null;
+    readonly queued: boolean;
+    readonly position: number | null;
+    readonly interruptedRunId: string | null;
   }
 >;
 
 /** The answer to a message that was kept. */
-export type KeptMessage = DeliverAnswer & { readonly sessionId: string; readonly messageId: string; readonly messageSeq: number };
+export type KeptMessage = DeliverAnswer & { readonly sessionId: string };
 
 /** Members of the base row that an isolated run does not take over from the run before. */
 const NOT_CARRIED_OVER = [
@@ -107,12 +139,20 @@ export function decideDeliver(delivery: Delivery, view: MutationView): Planned<K
   if (present === undefined && delivery.requireExisting) throw new SessionError('SESSION_NOT_FOUND', `session not found: ${delivery.key}`);
   if (!delivery.mentioned && present?.native['groupActivation'] !== 'always') throw new MessageIgnored();
   if (sendVerdict(delivery, present?.key ?? delivery.key, present) === 'refuse') throw new SessionError('SEND_DENIED', 'send blocked by session policy');
+  if (delivery.child !== undefined && present !== undefined) throw new SessionError('ENTRY_CHANGED', 'the key of the child has a row already', { facts: { key: delivery.key } });
+  if (delivery.child !== undefined && view.entry(delivery.key) !== undefined) throw new SessionError('ENTRY_CHANGED', 'the key of the child has a row already', { facts: { key: delivery.key } });
+  const run = runOf(delivery, present);
+  if (run !== undefined && present !== undefined && delivery.asksReset === undefined && !delivery.beginsSession && liveRuns(present.members).length > 0) {
+    if (delivery.held !== undefined) throw new ResetNotDue();
+    const accepted = acceptInto(delivery, run, present, view);
+    if (accepted !== undefined) return accepted;
+  }
   const reset = resetOf(delivery, present, view);
   const place = placeOf(delivery, present, reset);
   const tail = view.transcript(place.file);
   const line = messageLine(delivery, tail, view.nowMs);
   const append = appendOf(delivery, place, tail, line, view.nowMs);
-  const put = putOf(delivery, place, { present, reset, tail }, view.nowMs);
+  const put = putOf(delivery, place, { present, reset, tail }, view);
   const messageSeq = tail.messages + 1;
   const answer: KeptMessage = {
     method: 'Deliver',
@@ -125,9 +165,17 @@ export function decideDeliver(delivery: Delivery, view: MutationView): Planned<K
     reply: null,
     ignoredReason: null,
     deliveryBlocked: sendVerdict(delivery, place.key, present) === 'run-without-delivery',
+    runId: run?.request.runId ?? null,
+    queued: false,
+    position: null,
+    interruptedRunId: null,
   };
+  const begun = run === undefined ? undefined : newRun(run, place.sessionId, view.nowMs, settingsOf(run, present).mode, answer.messageId ?? undefined);
+  const runRow = runRowOf(delivery, place, present, begun, view.nowMs);
+  // A run of its own row goes there: runs of one job never wait for each other.
+  if (begun !== undefined && runRow === undefined) Object.assign(put.set, runMembers([begun], {}).set);
+  Object.assign(put.set, noticeOf(delivery, place, present, reset, view.nowMs)?.set);
   const row = rowOf(delivery.agentId, place.key, membersAfter(present?.members ?? {}, put), tail.exchanges + 1);
-  const runRow = runRowOf(delivery, place, view.nowMs);
   const effects: Effect[] = [...(reset?.effects ?? []), { kind: 'putEntry', key: place.key, ...put }, ...(runRow === undefined ? [] : [runRow]), append];
   return {
     decision: { effects, result: answer },
@@ -153,6 +201,7 @@ function resetOf(delivery: Delivery, present: PresentSession | undefined, view: 
   const { asksReset, resetRules, held, agentId, session, actor = 'unknown' } = delivery;
   const stale = present === undefined || resetRules === undefined || delivery.beginsSession ? undefined : dueReset(present, resetRules, view.nowMs);
   const reason = asksReset?.reason ?? stale;
+  if (reason !== undefined) refuseOpenRuns(present);
   if (reason === undefined) {
     if (held !== undefined) throw new ResetNotDue();
     return undefined;
@@ -218,10 +267,11 @@ interface Before {
   readonly tail: TranscriptTail;
 }
 
-function putOf(delivery: Delivery, place: Place, { present, reset, tail }: Before, nowMs: number): { set: Record<string, JsonValue>; clear: readonly string[] } {
+function putOf(delivery: Delivery, place: Place, { present, reset, tail }: Before, view: MutationView): { set: Record<string, JsonValue>; clear: readonly string[] } {
   const { session, bookkeeping, origin } = delivery;
+  const { nowMs } = view;
   if (present === undefined) {
-    const given = { ...firstMembers(session, nowMs, mergeMembers({}, origin).set, bookkeeping) };
+    const given = { ...firstMembers(session, nowMs, mergeMembers({}, origin).set, bookkeeping), ...childMembers(delivery, view) };
     const set = newEntryMembers(session, nowMs, given);
     return { set: { ...(set['messageCount'] === undefined ? set : { ...set, messageCount: tail.exchanges + 1 }), ...(reset === undefined ? {} : overridesOf(reset)) }, clear: [] };
   }
@@ -245,6 +295,13 @@ function putOf(delivery: Delivery, place: Place, { present, reset, tail }: Befor
   return { set, clear };
 }
 
+/** A label is one of its kind: the child of a name that is taken has it for its display alone. */
+function childMembers({ child }: Delivery, view: MutationView): Record<string, JsonValue> {
+  const { label, ...rest } = child ?? {};
+  if (typeof label !== 'string') return rest;
+  return view.keyOfLabel(label) === undefined ? { ...rest, label } : { ...rest, displayName: label };
+}
+
 const MODEL_CHOICE = ['providerOverride', 'modelOverride', 'modelOverrideSource'];
 
 /** A first message that asks for a new session with a model: nothing is reset, the choice holds. */
@@ -252,10 +309,121 @@ function overridesOf({ set }: Reset): Record<string, JsonValue> {
   return Object.fromEntries(MODEL_CHOICE.flatMap((name) => (set[name] === undefined ? [] : [[name, set[name]] as const])));
 }
 
-function runRowOf(delivery: Delivery, place: Place, nowMs: number): Effect | undefined {
+function runRowOf(delivery: Delivery, place: Place, present: PresentSession | undefined, begun: OpenRun | undefined, nowMs: number): Effect | undefined {
   const key = delivery.runRowKey?.(place.sessionId);
   if (key === undefined || key === place.key) return undefined;
-  return { kind: 'putEntry', key, set: { sessionId: place.sessionId, sessionFile: place.file, updatedAt: nowMs } };
+  const { sessionId, file: sessionFile } = place;
+  const set = { sessionId, sessionFile, updatedAt: nowMs };
+  if (begun === undefined || !delivery.beginsSession) return { kind: 'putEntry', key, set };
+  return { kind: 'putEntry', key, set: { ...cronRunEntry(present?.native, { sessionId, sessionFile, nowMs }), ...set, ...runMembers([begun], {}).set } };
+}
+
+/** The turn that may run: with a model, and for what people and other sessions say. */
+function runOf(delivery: Delivery, present: PresentSession | undefined): AskedRun | undefined {
+  const { run, role } = delivery;
+  if (run === undefined || role !== 'user') return undefined;
+  const chosen = present?.native['modelOverride'];
+  return run.hasModel || (typeof chosen === 'string' && chosen !== '') || typeof delivery.child?.['modelOverride'] === 'string' ? run : undefined;
+}
+
+function settingsOf({ request, channel, config }: AskedRun, present: PresentSession | undefined): QueueSettings {
+  return queueSettings(config.messages.queue, present?.native ?? {}, request.queueMode, channel);
+}
+
+function newRun(run: AskedRun, sessionId: string, nowMs: number, mode: QueueMode, messageId?: string): OpenRun {
+  const { request, route, interSession, inReplyTo } = run;
+  return {
+    runId: request.runId,
+    state: 'queued',
+    acceptedAtMs: nowMs,
+    sessionId,
+    attempt: 1,
+    request,
+    mode,
+    ...(route === undefined ? {} : { route }),
+    ...(interSession === undefined ? {} : { interSession }),
+    ...(inReplyTo === undefined ? {} : { inReplyTo }),
+    ...(messageId === undefined ? {} : { messageId }),
+  };
+}
+
+/**
+ * A message for a session in which a run is active or queued: it waits in the entry, or takes the place
+ * of a run that nobody has begun. Never a reset (decision 34).
+ * @returns undefined when its line belongs into the transcript at once and nothing else is to be done.
+ * @throws OVERLOADED; SpoolUnwritten
+ */
+function acceptInto(delivery: Delivery, run: AskedRun, present: PresentSession, view: MutationView): Planned<KeptMessage> | undefined {
+  const { agentId, content, idempotencyKey, provenance, bookkeeping, origin, recordId } = delivery;
+  const { config, spool } = run;
+  const { key, members, file } = present;
+  const sessionId = present.sessionId ?? '';
+  const before = runsOf(members);
+  if (before.some(({ runId }) => runId === run.request.runId)) throw new SessionError('IDEMPOTENCY_MISMATCH', 'the run id is that of an open run of another message', { facts: { runIdLength: run.request.runId.length } });
+  const settings = settingsOf(run, present);
+  const message = {
+    recordId,
+    ...waitingContent(content, spool),
+    ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
+    ...(provenance === undefined ? {} : { provenance }),
+  };
+  const waiting: OpenRun = { ...newRun(run, sessionId, view.nowMs, settings.mode), message };
+  const accepted = acceptRun(before, waiting, settings, run.interrupts, view.nowMs);
+  const cancelled = endRuns(
+    accepted.cancelled.map(({ run: one, why }) => ({ run: one, ending: { outcome: 'cancelled', stopReason: why, ...(why === 'queue full' ? { errorMessage: QUEUE_FULL_TEXT } : {}) }, messageId: one.messageId ?? one.message?.recordId })),
+    { agentId, key, sessionId, native: present.native, deliveries: deliveriesOf(members), config, nowMs: view.nowMs, transcriptPath: undefined },
+    spool,
+  );
+  const tail = file === null ? undefined : view.transcript(file);
+  const written = !accepted.beginsNow || file === null || tail === undefined ? undefined : writeWaiting([waiting], { key, sessionId, file, tail, session: delivery.session, nowMs: view.nowMs }, spool);
+  const messageId = written?.ids.get(waiting.runId);
+  const { message: _, ...placed } = waiting;
+  const runs = accepted.runs.map((one) => (one.runId === waiting.runId && messageId !== undefined ? { ...placed, messageId } : one));
+  const touched = mergeMembers(members, origin);
+  const put = {
+    set: {
+      ...touched.set,
+      ...runMembers(runs, members).set,
+      ...(bookkeeping ? {} : { lastInteractionAt: view.nowMs }),
+      ...(written !== undefined && typeof members['messageCount'] === 'number' ? { messageCount: written.exchanges } : {}),
+      updatedAt: view.nowMs,
+    } as Record<string, JsonValue>,
+    clear: touched.clear,
+  };
+  const row = rowOf(agentId, key, membersAfter(members, put), written?.exchanges);
+  const answer: KeptMessage = {
+    method: 'Deliver',
+    sessionKey: key,
+    sessionId,
+    messageId: messageId ?? null,
+    messageSeq: messageId === undefined || tail === undefined ? null : tail.messages + 1,
+    created: false,
+    reset: null,
+    reply: null,
+    ignoredReason: null,
+    deliveryBlocked: sendVerdict(delivery, key, present) === 'run-without-delivery',
+    runId: waiting.runId,
+    queued: !accepted.beginsNow,
+    position: accepted.position,
+    interruptedRunId: accepted.interruptedRunId,
+  };
+  const ended = cancelled.ended.map(({ runId, stopReason }): Announcement => ({ kind: 'run', key, sessionId, runId, data: { phase: 'end', aborted: true, outcome: 'cancelled', stopReason: stopReason ?? '', endedAt: view.nowMs } }));
+  return {
+    decision: { effects: [{ kind: 'putEntry', key, ...put }, ...(written?.append === undefined ? [] : [written.append])], result: answer, notes: cancelled.notes },
+    announcements: [...(written === undefined ? [{ kind: 'changed', key, sessionId, reason: 'send', row } as const] : written.announcements(row)), ...ended],
+  };
+}
+
+/** A reset that came by itself is told to the people of a channel, once (lifecycle §3). */
+function noticeOf(delivery: Delivery, place: Place, present: PresentSession | undefined, reset: Reset | undefined, nowMs: number): { readonly set: Record<string, JsonValue> } | undefined {
+  const { run, recordId } = delivery;
+  const route = run?.route?.replyRoute;
+  if (run === undefined || reset === undefined || present === undefined || (reset.reason !== 'daily' && reset.reason !== 'idle') || route === undefined || !run.config.session.resetNotice) return undefined;
+  const { config, spool } = run;
+  if (!maySend(config, place.key, present.native)) return undefined;
+  const text = `A new session was started (${reset.reason === 'daily' ? 'daily reset' : 'the last one was idle'}). The conversation before it can be brought back: openclaw sessions restore ${place.key}`;
+  const { deliveries } = openDeliveries(deliveriesOf(present.members), [OutboundMessage.create({ route, text })], { source: `${delivery.agentId}\nnotice\n${recordId}`, nowMs }, spool);
+  return deliveryMembers(deliveries, present.members);
 }
 
 interface Delivered {
@@ -276,6 +444,6 @@ function announcementsOf(delivery: Delivery, { place, present, reset, tail, answ
   return [
     ...(present === undefined ? [changed('create')] : began === undefined ? [] : [{ ...changed(began), ...(before === undefined ? {} : { previousSessionId: before }) }]),
     ...(lost ? [{ kind: 'store', storeKind: 'damage', facts: { problem: 'transcript-missing', sessionId: place.sessionId } } as const] : []),
-    { kind: 'message', key: place.key, sessionId: place.sessionId, messageId: answer.messageId, messageSeq: answer.messageSeq, line, row },
+    { kind: 'message', key: place.key, sessionId: place.sessionId, messageId: answer.messageId ?? '', messageSeq: answer.messageSeq ?? 0, line, row },
   ];
 }

@@ -4,7 +4,7 @@ import type { Effect, HeldView, MutationView } from '@sessions/store';
 import { fieldChange, type FieldPatch } from './field-patch';
 import { headerLine, newTranscriptFile, type NewSession } from './new-session';
 import { membersAfter, rowOf, type Planned, type StoredAnswer } from './planned';
-import { entryTextOf, refuseOtherSession, setAside } from './session-files';
+import { entryTextOf, refuseOpenRuns, refuseOtherSession, setAside } from './session-files';
 import { findSession, type PresentSession } from './session-of-key';
 
 export interface ResetSessionRequest {
@@ -51,11 +51,12 @@ export function planReset(request: Omit<ResetSessionRequest, 'fields' | 'expecte
   return { key, set, clear, effects: [...aside.effects, ...record], archived: aside.archived, previousSessionId: present?.sessionId ?? null, sessionFile };
 }
 
-/** An unknown key gets its row. @throws ENTRY_CHANGED, VALIDATION, LABEL_IN_USE; FilesMoved */
+/** An unknown key gets its row. @throws ENTRY_CHANGED, VALIDATION, LABEL_IN_USE; FilesMoved, RunsOpen */
 export function decideReset(request: ResetSessionRequest, view: MutationView): Planned<ResetAnswer> {
   const { agentId, reason, session } = request;
   const present = findSession(view, request.key);
   refuseOtherSession(present, request.expectedSessionId);
+  refuseOpenRuns(present);
   const { key, previousSessionId, archived, sessionFile, ...reset } = planReset(request, present, view);
   const { sessionId } = session;
   const given = fieldChange(request.fields, { key, present: present?.native ?? {}, view, defaultModel: request.defaultModel });

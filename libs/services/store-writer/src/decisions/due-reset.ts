@@ -1,5 +1,6 @@
 /** Whether a message finds its session stale (lifecycle, freshness), from what the entry says. Pure. */
 import { decideFreshness, isJsonObject, resetPolicyFor, sessionTimes, type JsonObject, type JsonValue, type SessionConfig, type ZoneClocks } from '@sessions/domain';
+import { liveRuns } from './open-run';
 import type { PresentSession } from './session-of-key';
 
 /** What decides beside the entry. */
@@ -48,7 +49,7 @@ export function dueReset(present: PresentSession, rules: ResetRules, nowMs: numb
       times: sessionTimes(native, headerTimeOf(present, rules)),
       occasion: isMessage ? 'message' : 'upkeep',
       // As for maintenance: a row that says it runs counts as running.
-      hasRun: native['status'] === 'running',
+      hasRun: native['status'] === 'running' || liveRuns(present.members).length > 0,
       hasProviderSession: hasProviderSession(native),
       resumes: presentedSessionId === sessionId,
     },

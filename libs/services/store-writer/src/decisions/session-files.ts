@@ -1,6 +1,7 @@
 /** Which files belong to a session, and what a decision knows of them while they are held. Pure. */
-import { SessionError, isJsonObject, type JsonObject } from '@sessions/domain';
+import { DELIVERIES_MEMBER, RUNS_MEMBER, SessionError, isJsonObject, patchRawObject, type JsonObject } from '@sessions/domain';
 import type { Effect, HeldFile, HeldView, MutationView } from '@sessions/store';
+import { runsOf } from './open-run';
 import type { PresentSession } from './session-of-key';
 
 /** The session has other files than those that are held: hold them and decide anew. */
@@ -54,13 +55,31 @@ export function setAside({ held, present, withSidecars }: SetAsideRequest, view:
   };
 }
 
+/** Runs of the session are open: end them and decide anew. */
+export class RunsOpen extends Error {}
+
+/** @throws RunsOpen */
+export function refuseOpenRuns(present: PresentSession | undefined): void {
+  if (present !== undefined && runsOf(present.members).length > 0) throw new RunsOpen();
+}
+
+/** @throws RunsOpen while a runner works on a run; those that wait may go on waiting. */
+export function refuseRunning(present: PresentSession | undefined): void {
+  if (present !== undefined && runsOf(present.members).some(({ state }) => state === 'running')) throw new RunsOpen();
+}
+
 /** @throws ENTRY_CHANGED */
 export function refuseOtherSession(present: PresentSession | undefined, expectedSessionId: string | undefined): void {
   if (expectedSessionId === undefined || expectedSessionId === (present?.sessionId ?? undefined)) return;
   throw new SessionError('ENTRY_CHANGED', 'the key has another session id by now', { facts: { expectedSessionId, sessionId: present?.sessionId ?? null } });
 }
 
+/** The entry as the manifest keeps it: what was open ends with the session, and does not come back with it. */
 export function entryTextOf(view: MutationView, key: string): { readonly entryText?: string } {
   const text = view.entry(key)?.text;
-  return text === undefined || !isJsonObject(JSON.parse(text) as JsonObject) ? {} : { entryText: text };
+  if (text === undefined) return {};
+  const members = JSON.parse(text) as JsonObject;
+  if (!isJsonObject(members)) return {};
+  const open = [RUNS_MEMBER, DELIVERIES_MEMBER].filter((name) => members[name] !== undefined);
+  return { entryText: open.length === 0 ? text : patchRawObject(text, { clear: open }) };
 }

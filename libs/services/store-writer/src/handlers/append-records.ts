@@ -10,7 +10,7 @@ import { bytesHash, requestHash } from './request-hash';
 
 /** @throws VALIDATION, TOO_LARGE, SESSION_NOT_FOUND, ENTRY_CHANGED, IDEMPOTENCY_MISMATCH */
 export async function appendRecords(agent: OwnedAgent, uploads: Uploads, request: AppendRecordsRequest, context: CallContext): Promise<AppendRecordsResponse> {
-  const { key, sessionId, runId, parentId, uploadId } = request;
+  const { key, sessionId, runId, attempt, parentId, uploadId } = request;
   if (uploadId !== undefined && request.lines.length > 0) throw new SessionError('VALIDATION', 'lines and an upload exclude each other');
   const lines = uploadId === undefined ? request.lines : [await uploads.read(agent.agentId, uploadId)];
   if (lines.length < 1 || lines.length > LINES_MAX) throw new SessionError('VALIDATION', `a request has 1 to ${String(LINES_MAX)} lines`);
@@ -19,6 +19,7 @@ export async function appendRecords(agent: OwnedAgent, uploads: Uploads, request
     key,
     sessionId,
     runId,
+    attempt,
     parentId,
     lines: lines.map((line) => readGivenLine(line, newRecordId())),
     session: { cwd: agentSettings(agent.deps.config(), agent.agentId).workspace ?? agent.deps.homeDir },
@@ -26,8 +27,9 @@ export async function appendRecords(agent: OwnedAgent, uploads: Uploads, request
   const contentHash = requestHash('AppendRecords', [key, sessionId, parentId ?? '', lines.map(bytesHash)]);
   return agent.mutate<AppendAnswer, AppendRecordsResponse>(
     { method: 'AppendRecords', context, contentHash, plan: (view) => decideAppend(append, view) },
-    ({ result, epoch, seq }) =>
-      Promise.resolve(
+    ({ result, epoch, seq }, _store, { work }) => {
+      if (runId !== undefined && attempt !== undefined) work.renew(runId, attempt);
+      return Promise.resolve(
         AppendRecordsResponse.create({
           epoch,
           storeSeq: seq,
@@ -35,6 +37,7 @@ export async function appendRecords(agent: OwnedAgent, uploads: Uploads, request
           firstMessageSeq: result.firstMessageSeq ?? undefined,
           lastMessageSeq: result.lastMessageSeq ?? undefined,
         }),
-      ),
+      );
+    },
   );
 }

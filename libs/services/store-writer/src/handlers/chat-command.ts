@@ -91,6 +91,10 @@ export function decideBareReset(request: ResetSessionRequest & { readonly reason
         reply: RESET_REPLIES[reason],
         ignoredReason: null,
         deliveryBlocked: false,
+        runId: null,
+        queued: false,
+        position: null,
+        interruptedRunId: null,
       },
     },
   };

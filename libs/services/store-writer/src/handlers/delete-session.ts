@@ -6,7 +6,7 @@ import type { OwnedAgent } from '../owned-agent';
 import { requestHash } from './request-hash';
 import { actorOf, holdsOf, pathsOf } from './session-holds';
 
-/** @throws MAIN_PROTECTED, ENTRY_CHANGED, SESSION_LOCKED, IDEMPOTENCY_MISMATCH */
+/** @throws MAIN_PROTECTED, ENTRY_CHANGED, SESSION_LOCKED, IDEMPOTENCY_MISMATCH; RunsOpen */
 export async function deleteSession(agent: OwnedAgent, request: StoreServiceDeleteSessionRequest, context: CallContext): Promise<StoreServiceDeleteSessionResponse> {
   const { key, deleteTranscript, expectedSessionId } = request;
   const asked = { key, deleteTranscript, expectedSessionId, actor: actorOf(context) };

@@ -8,8 +8,10 @@ import { headerOf, parseTranscriptLine } from '@sessions/domain';
 import type { HeldView, MutationOutcome, MutationView } from '@sessions/store';
 import { MessageIgnored, ResetDue, ResetNotDue, decideDeliver, type DeliverAnswer, type Delivery } from '../decisions/decide-deliver';
 import { StartUnknown } from '../decisions/due-reset';
+import { RunsOpen } from '../decisions/session-files';
 import type { Planned } from '../decisions/planned';
 import type { MutationRequest, OwnedAgent } from '../owned-agent';
+import { interruptRuns } from '../stop-runs';
 import { holdsOf } from './session-holds';
 
 export interface Asked {
@@ -35,6 +37,7 @@ export async function keep(asked: Asked, given: Delivery): Promise<DeliverRespon
       if (error instanceof MessageIgnored) return DeliverResponse.create({ status: 'ignored', sessionKey: key, ignoredReason: error.reason });
       if (turn >= DECISIONS_MAX) throw error;
       if (error instanceof ResetDue) isStale = true;
+      else if (error instanceof RunsOpen) await interruptRuns(agent, { key, reason: 'reset', queuedToo: true });
       // Another message was first: the session is fresh by now.
       else if (error instanceof ResetNotDue) isStale = false;
       else if (error instanceof StartUnknown && resetRules !== undefined) {
@@ -71,7 +74,7 @@ export function withHeldSession({ agent, key, request }: Asked, plan: (held: Hel
 }
 
 export function answerOf({ result, repeated, epoch, seq }: MutationOutcome<DeliverAnswer>): Promise<DeliverResponse> {
-  const { sessionKey, sessionId, messageId, messageSeq, created, reset, reply, ignoredReason, deliveryBlocked } = result;
+  const { sessionKey, sessionId, messageId, messageSeq, created, reset, reply, ignoredReason, deliveryBlocked, runId, queued, position, interruptedRunId } = result;
   // Results of an earlier release have none of the later members.
   const first = (ignoredReason ?? undefined) !== undefined ? 'ignored' : (reply ?? undefined) === undefined ? 'accepted' : 'handled';
   return Promise.resolve(
@@ -88,6 +91,10 @@ export function answerOf({ result, repeated, epoch, seq }: MutationOutcome<Deliv
       reply: reply ?? undefined,
       ignoredReason: ignoredReason ?? undefined,
       deliveryBlocked: deliveryBlocked === true,
+      runId: runId ?? undefined,
+      queued: queued === true,
+      position: position ?? undefined,
+      interruptedRunId: interruptedRunId ?? undefined,
     }),
   );
 }

@@ -15,7 +15,7 @@ import { entryOfKey } from './stored-session';
 /** Those that are asked for; `daily` and `idle` are decided with a message. */
 const REASONS: ReadonlySet<string> = new Set<ResetReason>(['new', 'reset', 'clear', 'cron-run']);
 
-/** @throws VALIDATION, KEY_INVALID, ENTRY_CHANGED, LABEL_IN_USE, SESSION_LOCKED, IDEMPOTENCY_MISMATCH */
+/** @throws VALIDATION, KEY_INVALID, ENTRY_CHANGED, LABEL_IN_USE, SESSION_LOCKED, IDEMPOTENCY_MISMATCH; RunsOpen */
 export async function resetSession(agent: OwnedAgent, request: StoreServiceResetSessionRequest, context: CallContext): Promise<StoreServiceResetSessionResponse> {
   const { key, reason, expectedSessionId } = request;
   assertCreatableKey(key);

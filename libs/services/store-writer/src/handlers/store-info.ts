@@ -19,7 +19,7 @@ interface FileTotals {
 export function storeInfo(agent: OwnedAgent, _request: StoreInfoRequest): Promise<StoreInfoResponse> {
   const { owner, clock } = agent.deps;
   return agent.read(
-    async (store, { compactions }) => {
+    async (store, { compactions, work }) => {
       const info = await store.info();
       const files = await countFiles(store.layout.dir);
       return StoreInfoResponse.create({
@@ -38,7 +38,9 @@ export function storeInfo(agent: OwnedAgent, _request: StoreInfoRequest): Promis
         checkpointAtMs: info.checkpointAgeMs > 0 ? clock.nowMs() - info.checkpointAgeMs : undefined,
         damage: info.notices.filter((notice) => notice.kind === 'damage').map(toFinding),
         owner,
+        pendingTurns: work.counts.runs,
         pendingCompactions: compactions.list().length,
+        pendingDeliveries: work.counts.deliveries,
         writeRefusal: info.writable ? undefined : 'STORE_UNREADABLE',
       });
     },

@@ -51,7 +51,7 @@ function configOf(raw: unknown): SessionConfig {
 }
 
 /** Starts a service; it is stopped and its directory removed after the test. */
-export async function bench(options: { stateDir?: string; clock?: Clock; config?: unknown; openStoresMax?: number; logger?: Logger; openStore?: StoreWriterDeps['openStore'] } = {}): Promise<Bench> {
+export async function bench(options: { stateDir?: string; clock?: Clock; config?: unknown; openStoresMax?: number; logger?: Logger; openStore?: StoreWriterDeps['openStore']; claimMs?: number; tellAgainMs?: number } = {}): Promise<Bench> {
   const stateDir = options.stateDir ?? newStateDir();
   const bus = createInProcessBus({ copy: true });
   const config = configOf(options.config ?? {});
@@ -66,6 +66,8 @@ export async function bench(options: { stateDir?: string; clock?: Clock; config?
     instance: 'test',
     ...(options.openStoresMax === undefined ? {} : { openStoresMax: options.openStoresMax }),
     ...(options.openStore === undefined ? {} : { openStore: options.openStore }),
+    ...(options.claimMs === undefined ? {} : { claimMs: options.claimMs }),
+    ...(options.tellAgainMs === undefined ? {} : { tellAgainMs: options.tellAgainMs }),
   });
   const events: Event[] = [];
   await bus.events.subscribe(subjects.events(), Event, (event) => void events.push(event));
@@ -105,7 +107,7 @@ export function newStateDir(): string {
 }
 
 /** Ends the service but keeps its directory for another one. */
-export async function restart(before: Bench, options: { config?: unknown; clock?: Clock } = {}): Promise<Bench> {
+export async function restart(before: Bench, options: { config?: unknown; clock?: Clock; claimMs?: number; tellAgainMs?: number } = {}): Promise<Bench> {
   await before.stop();
   opened.splice(opened.indexOf(before), 1);
   return bench({ ...options, stateDir: before.stateDir });

@@ -312,6 +312,8 @@ export interface GetUsageResponse {
   points: UsagePoint[];
   /** `fresh`, `refreshing`, `stale`. */
   cacheStatus: string;
+  /** One a model, over all sessions in range. */
+  models: TokenUsage[];
 }
 
 export interface SessionUsage {
@@ -340,12 +342,28 @@ export interface SearchSessionsRequest {
   in: string;
   /** 1 to 100. Absent: 20. */
   limit?: number | undefined;
-  cursor?: string | undefined;
+  cursor?:
+    | string
+    | undefined;
+  /** Only sessions of this channel. */
+  channel?:
+    | string
+    | undefined;
+  /** At or after; of a message its own time, of a session that of its last change. */
+  sinceAtMs?:
+    | number
+    | undefined;
+  /** Before. */
+  untilAtMs?: number | undefined;
 }
 
 export interface SearchSessionsResponse {
   hits: SearchHit[];
-  nextCursor?: string | undefined;
+  nextCursor?:
+    | string
+    | undefined;
+  /** Some transcripts are not indexed yet: what they say is missing. */
+  incomplete: boolean;
 }
 
 export interface GetHistoryRequest {
@@ -633,6 +651,8 @@ export interface WaitRunResponse {
   text?: string | undefined;
   endedAtMs?: number | undefined;
   stopReason?: string | undefined;
+  startedAtMs?: number | undefined;
+  errorMessage?: string | undefined;
 }
 
 export interface InvokeToolRequest {
@@ -654,7 +674,15 @@ export interface InvokeToolRequest {
   /** Distance of the calling run from a person's message. */
   hops: number;
   /** Where the calling run answers; absent: nowhere. */
-  replyRoute?: ReplyRoute | undefined;
+  replyRoute?:
+    | ReplyRoute
+    | undefined;
+  /** Of the message that started the calling run, see InterSession; absent: a person wrote it. */
+  traceId?:
+    | string
+    | undefined;
+  /** US dollars of the runs that led to the calling one, its own so far included; absent: not known. */
+  costUsd?: number | undefined;
 }
 
 export interface InvokeToolResponse {
@@ -3942,7 +3970,16 @@ export const GetUsageRequest: MessageFns<GetUsageRequest> = {
 };
 
 function createBaseGetUsageResponse(): GetUsageResponse {
-  return { updatedAtMs: 0, startDate: "", endDate: "", sessions: [], totals: undefined, points: [], cacheStatus: "" };
+  return {
+    updatedAtMs: 0,
+    startDate: "",
+    endDate: "",
+    sessions: [],
+    totals: undefined,
+    points: [],
+    cacheStatus: "",
+    models: [],
+  };
 }
 
 export const GetUsageResponse: MessageFns<GetUsageResponse> = {
@@ -3967,6 +4004,9 @@ export const GetUsageResponse: MessageFns<GetUsageResponse> = {
     }
     if (message.cacheStatus !== "") {
       writer.uint32(58).string(message.cacheStatus);
+    }
+    for (const v of message.models) {
+      TokenUsage.encode(v!, writer.uint32(66).fork()).join();
     }
     return writer;
   },
@@ -4040,6 +4080,14 @@ export const GetUsageResponse: MessageFns<GetUsageResponse> = {
             message.cacheStatus = reader.string();
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.models.push(TokenUsage.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4081,6 +4129,9 @@ export const GetUsageResponse: MessageFns<GetUsageResponse> = {
         : isSet(object.cache_status)
         ? globalThis.String(object.cache_status)
         : "",
+      models: globalThis.Array.isArray(object?.models)
+        ? object.models.map((e: any) => TokenUsage.fromJSON(e))
+        : [],
     };
   },
 
@@ -4107,6 +4158,9 @@ export const GetUsageResponse: MessageFns<GetUsageResponse> = {
     if (message.cacheStatus !== "") {
       obj.cacheStatus = message.cacheStatus;
     }
+    if (message.models?.length) {
+      obj.models = message.models.map((e) => TokenUsage.toJSON(e));
+    }
     return obj;
   },
 
@@ -4124,6 +4178,7 @@ export const GetUsageResponse: MessageFns<GetUsageResponse> = {
       : undefined;
     message.points = object.points?.map((e) => UsagePoint.fromPartial(e)) || [];
     message.cacheStatus = object.cacheStatus ?? "";
+    message.models = object.models?.map((e) => TokenUsage.fromPartial(e)) || [];
     return message;
   },
 };
@@ -4423,7 +4478,16 @@ export const UsagePoint: MessageFns<UsagePoint> = {
 };
 
 function createBaseSearchSessionsRequest(): SearchSessionsRequest {
-  return { query: "", agentId: undefined, in: "", limit: undefined, cursor: undefined };
+  return {
+    query: "",
+    agentId: undefined,
+    in: "",
+    limit: undefined,
+    cursor: undefined,
+    channel: undefined,
+    sinceAtMs: undefined,
+    untilAtMs: undefined,
+  };
 }
 
 export const SearchSessionsRequest: MessageFns<SearchSessionsRequest> = {
@@ -4442,6 +4506,15 @@ export const SearchSessionsRequest: MessageFns<SearchSessionsRequest> = {
     }
     if (message.cursor !== undefined) {
       writer.uint32(42).string(message.cursor);
+    }
+    if (message.channel !== undefined) {
+      writer.uint32(50).string(message.channel);
+    }
+    if (message.sinceAtMs !== undefined) {
+      writer.uint32(56).int64(message.sinceAtMs);
+    }
+    if (message.untilAtMs !== undefined) {
+      writer.uint32(64).int64(message.untilAtMs);
     }
     return writer;
   },
@@ -4499,6 +4572,30 @@ export const SearchSessionsRequest: MessageFns<SearchSessionsRequest> = {
             message.cursor = reader.string();
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.channel = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.sinceAtMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.untilAtMs = longToNumber(reader.int64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4522,6 +4619,17 @@ export const SearchSessionsRequest: MessageFns<SearchSessionsRequest> = {
       in: isSet(object.in) ? globalThis.String(object.in) : "",
       limit: isSet(object.limit) ? globalThis.Number(object.limit) : undefined,
       cursor: isSet(object.cursor) ? globalThis.String(object.cursor) : undefined,
+      channel: isSet(object.channel) ? globalThis.String(object.channel) : undefined,
+      sinceAtMs: isSet(object.sinceAtMs)
+        ? globalThis.Number(object.sinceAtMs)
+        : isSet(object.since_at_ms)
+        ? globalThis.Number(object.since_at_ms)
+        : undefined,
+      untilAtMs: isSet(object.untilAtMs)
+        ? globalThis.Number(object.untilAtMs)
+        : isSet(object.until_at_ms)
+        ? globalThis.Number(object.until_at_ms)
+        : undefined,
     };
   },
 
@@ -4542,6 +4650,15 @@ export const SearchSessionsRequest: MessageFns<SearchSessionsRequest> = {
     if (message.cursor !== undefined) {
       obj.cursor = message.cursor;
     }
+    if (message.channel !== undefined) {
+      obj.channel = message.channel;
+    }
+    if (message.sinceAtMs !== undefined) {
+      obj.sinceAtMs = Math.round(message.sinceAtMs);
+    }
+    if (message.untilAtMs !== undefined) {
+      obj.untilAtMs = Math.round(message.untilAtMs);
+    }
     return obj;
   },
 
@@ -4555,12 +4672,15 @@ export const SearchSessionsRequest: MessageFns<SearchSessionsRequest> = {
     message.in = object.in ?? "";
     message.limit = object.limit ?? undefined;
     message.cursor = object.cursor ?? undefined;
+    message.channel = object.channel ?? undefined;
+    message.sinceAtMs = object.sinceAtMs ?? undefined;
+    message.untilAtMs = object.untilAtMs ?? undefined;
     return message;
   },
 };
 
 function createBaseSearchSessionsResponse(): SearchSessionsResponse {
-  return { hits: [], nextCursor: undefined };
+  return { hits: [], nextCursor: undefined, incomplete: false };
 }
 
 export const SearchSessionsResponse: MessageFns<SearchSessionsResponse> = {
@@ -4570,6 +4690,9 @@ export const SearchSessionsResponse: MessageFns<SearchSessionsResponse> = {
     }
     if (message.nextCursor !== undefined) {
       writer.uint32(18).string(message.nextCursor);
+    }
+    if (message.incomplete !== false) {
+      writer.uint32(24).bool(message.incomplete);
     }
     return writer;
   },
@@ -4603,6 +4726,14 @@ export const SearchSessionsResponse: MessageFns<SearchSessionsResponse> = {
             message.nextCursor = reader.string();
             continue;
           }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.incomplete = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4623,6 +4754,7 @@ export const SearchSessionsResponse: MessageFns<SearchSessionsResponse> = {
         : isSet(object.next_cursor)
         ? globalThis.String(object.next_cursor)
         : undefined,
+      incomplete: isSet(object.incomplete) ? globalThis.Boolean(object.incomplete) : false,
     };
   },
 
@@ -4634,6 +4766,9 @@ export const SearchSessionsResponse: MessageFns<SearchSessionsResponse> = {
     if (message.nextCursor !== undefined) {
       obj.nextCursor = message.nextCursor;
     }
+    if (message.incomplete !== false) {
+      obj.incomplete = message.incomplete;
+    }
     return obj;
   },
 
@@ -4644,6 +4779,7 @@ export const SearchSessionsResponse: MessageFns<SearchSessionsResponse> = {
     const message = createBaseSearchSessionsResponse();
     message.hits = object.hits?.map((e) => SearchHit.fromPartial(e)) || [];
     message.nextCursor = object.nextCursor ?? undefined;
+    message.incomplete = object.incomplete ?? false;
     return message;
   },
 };
@@ -8652,7 +8788,15 @@ export const WaitRunRequest: MessageFns<WaitRunRequest> = {
 };
 
 function createBaseWaitRunResponse(): WaitRunResponse {
-  return { state: "", outcome: undefined, text: undefined, endedAtMs: undefined, stopReason: undefined };
+  return {
+    state: "",
+    outcome: undefined,
+    text: undefined,
+    endedAtMs: undefined,
+    stopReason: undefined,
+    startedAtMs: undefined,
+    errorMessage: undefined,
+  };
 }
 
 export const WaitRunResponse: MessageFns<WaitRunResponse> = {
@@ -8671,6 +8815,12 @@ export const WaitRunResponse: MessageFns<WaitRunResponse> = {
     }
     if (message.stopReason !== undefined) {
       writer.uint32(42).string(message.stopReason);
+    }
+    if (message.startedAtMs !== undefined) {
+      writer.uint32(48).int64(message.startedAtMs);
+    }
+    if (message.errorMessage !== undefined) {
+      writer.uint32(58).string(message.errorMessage);
     }
     return writer;
   },
@@ -8728,6 +8878,22 @@ export const WaitRunResponse: MessageFns<WaitRunResponse> = {
             message.stopReason = reader.string();
             continue;
           }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.startedAtMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.errorMessage = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -8755,6 +8921,16 @@ export const WaitRunResponse: MessageFns<WaitRunResponse> = {
         : isSet(object.stop_reason)
         ? globalThis.String(object.stop_reason)
         : undefined,
+      startedAtMs: isSet(object.startedAtMs)
+        ? globalThis.Number(object.startedAtMs)
+        : isSet(object.started_at_ms)
+        ? globalThis.Number(object.started_at_ms)
+        : undefined,
+      errorMessage: isSet(object.errorMessage)
+        ? globalThis.String(object.errorMessage)
+        : isSet(object.error_message)
+        ? globalThis.String(object.error_message)
+        : undefined,
     };
   },
 
@@ -8775,6 +8951,12 @@ export const WaitRunResponse: MessageFns<WaitRunResponse> = {
     if (message.stopReason !== undefined) {
       obj.stopReason = message.stopReason;
     }
+    if (message.startedAtMs !== undefined) {
+      obj.startedAtMs = Math.round(message.startedAtMs);
+    }
+    if (message.errorMessage !== undefined) {
+      obj.errorMessage = message.errorMessage;
+    }
     return obj;
   },
 
@@ -8788,6 +8970,8 @@ export const WaitRunResponse: MessageFns<WaitRunResponse> = {
     message.text = object.text ?? undefined;
     message.endedAtMs = object.endedAtMs ?? undefined;
     message.stopReason = object.stopReason ?? undefined;
+    message.startedAtMs = object.startedAtMs ?? undefined;
+    message.errorMessage = object.errorMessage ?? undefined;
     return message;
   },
 };
@@ -8800,6 +8984,8 @@ function createBaseInvokeToolRequest(): InvokeToolRequest {
     runId: undefined,
     hops: 0,
     replyRoute: undefined,
+    traceId: undefined,
+    costUsd: undefined,
   };
 }
 
@@ -8822,6 +9008,12 @@ export const InvokeToolRequest: MessageFns<InvokeToolRequest> = {
     }
     if (message.replyRoute !== undefined) {
       ReplyRoute.encode(message.replyRoute, writer.uint32(50).fork()).join();
+    }
+    if (message.traceId !== undefined) {
+      writer.uint32(58).string(message.traceId);
+    }
+    if (message.costUsd !== undefined) {
+      writer.uint32(65).double(message.costUsd);
     }
     return writer;
   },
@@ -8887,6 +9079,22 @@ export const InvokeToolRequest: MessageFns<InvokeToolRequest> = {
             message.replyRoute = ReplyRoute.decode(reader, reader.uint32());
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.traceId = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 65) {
+              break;
+            }
+
+            message.costUsd = reader.double();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -8923,6 +9131,16 @@ export const InvokeToolRequest: MessageFns<InvokeToolRequest> = {
         : isSet(object.reply_route)
         ? ReplyRoute.fromJSON(object.reply_route)
         : undefined,
+      traceId: isSet(object.traceId)
+        ? globalThis.String(object.traceId)
+        : isSet(object.trace_id)
+        ? globalThis.String(object.trace_id)
+        : undefined,
+      costUsd: isSet(object.costUsd)
+        ? globalThis.Number(object.costUsd)
+        : isSet(object.cost_usd)
+        ? globalThis.Number(object.cost_usd)
+        : undefined,
     };
   },
 
@@ -8946,6 +9164,12 @@ export const InvokeToolRequest: MessageFns<InvokeToolRequest> = {
     if (message.replyRoute !== undefined) {
       obj.replyRoute = ReplyRoute.toJSON(message.replyRoute);
     }
+    if (message.traceId !== undefined) {
+      obj.traceId = message.traceId;
+    }
+    if (message.costUsd !== undefined) {
+      obj.costUsd = floatToJson(message.costUsd);
+    }
     return obj;
   },
 
@@ -8962,6 +9186,8 @@ export const InvokeToolRequest: MessageFns<InvokeToolRequest> = {
     message.replyRoute = (object.replyRoute !== undefined && object.replyRoute !== null)
       ? ReplyRoute.fromPartial(object.replyRoute)
       : undefined;
+    message.traceId = object.traceId ?? undefined;
+    message.costUsd = object.costUsd ?? undefined;
     return message;
   },
 };
@@ -9765,6 +9991,10 @@ function bytesFromBase64(b64: string): Uint8Array {
 
 function base64FromBytes(arr: Uint8Array): string {
   return globalThis.Buffer.from(arr).toString("base64");
+}
+
+function floatToJson(value: number | null | undefined): number | string | null | undefined {
+  return typeof value === "number" && !globalThis.Number.isFinite(value) ? globalThis.String(value) : value;
 }
 
 type Builtin = Date | Function | Uint8Array | string | number | boolean | undefined;

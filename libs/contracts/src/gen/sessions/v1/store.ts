@@ -240,15 +240,32 @@ export interface SearchRequest {
     | number
     | undefined;
   /** From an earlier answer; absent: from the beginning. */
-  cursor?: string | undefined;
+  cursor?:
+    | string
+    | undefined;
+  /** Only sessions of this channel. */
+  channel?:
+    | string
+    | undefined;
+  /** At or after; of a message its own time, of a session that of its last change. */
+  sinceAtMs?:
+    | number
+    | undefined;
+  /** Before. */
+  untilAtMs?: number | undefined;
 }
 
 export interface SearchResponse {
   epoch: number;
   storeSeq: number;
+  /** At most `limit`; fewer, with a cursor, where much had to be looked through. */
   hits: SearchHit[];
   /** Absent: no more. */
-  nextCursor?: string | undefined;
+  nextCursor?:
+    | string
+    | undefined;
+  /** Some transcripts are not indexed yet: what they say is missing. */
+  incomplete: boolean;
 }
 
 /** Archives are never searched. */
@@ -263,6 +280,21 @@ export interface SearchHit {
     | undefined;
   /** At most 200 characters. */
   snippet: string;
+  /** Where in the snippet what was searched for stands, in order. */
+  highlights: HighlightRange[];
+  /** When the message was written; of a session its last change. */
+  atMs?:
+    | number
+    | undefined;
+  /** Of a message: `user`, `assistant`. */
+  role?: string | undefined;
+}
+
+/** Positions in UTF-16 code units. */
+export interface HighlightRange {
+  start: number;
+  /** Behind the last one. */
+  end: number;
 }
 
 export interface StoreInfoRequest {
@@ -642,7 +674,11 @@ export interface ListPendingRequest {
     | undefined;
   /** Deliveries of this channel and account only. */
   channel?: string | undefined;
-  accountId?: string | undefined;
+  accountId?:
+    | string
+    | undefined;
+  /** Deliveries for other sessions only. */
+  toSessions: boolean;
 }
 
 export interface ListPendingResponse {
@@ -1050,6 +1086,8 @@ export interface SendExchange {
     | undefined;
   /** Distance of the exchange from a person's message. */
   hops: number;
+  /** Channel of the target, for the announce; absent: it has none, so nothing is announced. */
+  announceRoute?: ReplyRoute | undefined;
 }
 
 /** A parent waits for the result of this run. */
@@ -1087,6 +1125,12 @@ export interface InterSession {
     | undefined;
   /** Distance from a person's message; at most 8. */
   hops: number;
+  /** The same for all messages that one message of a person led to; absent: not known. */
+  traceId?:
+    | string
+    | undefined;
+  /** US dollars of the runs that led here, as far as prices are known; absent: none is. */
+  costUsd?: number | undefined;
 }
 
 /** A chat command as the router understood it. */
@@ -1160,6 +1204,11 @@ export interface BeginTurnRequest {
   runnerId: string;
   /** From 1; refused when another attempt holds the run. */
   attempt: number;
+  /**
+   * True, in a heartbeat between two steps of a runtime that can be steered: messages that wait in
+   * mode `steer` are written to the transcript and handed over. Without it they get turns of their own.
+   */
+  takeSteered: boolean;
 }
 
 export interface BeginTurnResponse {
@@ -1519,6 +1568,57 @@ export interface RecordUsageRequest {
   usage: TokenUsage | undefined;
 }
 
+export interface ReadUsageRequest {
+  agentId: string;
+  /** Spellings of one session's key, at most 16. Empty: all sessions. */
+  keys: string[];
+  /** At or after; absent: from the beginning. */
+  fromAtMs?:
+    | number
+    | undefined;
+  /** Before; absent: to the end. */
+  untilAtMs?:
+    | number
+    | undefined;
+  /** `sums`, `lines`. Empty: `sums`. */
+  view: string;
+  /** Sessions or lines, the newest ones: 1 to 1000. Absent: 1000. */
+  limit?: number | undefined;
+}
+
+export interface ReadUsageResponse {
+  epoch: number;
+  storeSeq: number;
+  /** Newest first. */
+  sessions: UsageOfSession[];
+  /** Of all lines, whatever the limit; absent: there is none. */
+  totals?:
+    | TokenUsage
+    | undefined;
+  /** One a model, over all lines. */
+  models: TokenUsage[];
+  /** Oldest first. */
+  lines: UsageLine[];
+}
+
+export interface UsageOfSession {
+  key: string;
+  /** Newest first, at most 8. */
+  sessionIds: string[];
+  usage: TokenUsage | undefined;
+  lastAtMs: number;
+}
+
+/** A line of the usage ledger. */
+export interface UsageLine {
+  atMs: number;
+  key: string;
+  /** Empty: the session was gone when its run ended. */
+  sessionId: string;
+  runId: string;
+  usage: TokenUsage | undefined;
+}
+
 export interface RecordUsageResponse {
   epoch: number;
   storeSeq: number;
@@ -1566,6 +1666,41 @@ export interface PutChunkResponse {
   storeSeq: number;
   /** Of this upload so far; at most 32 MiB. */
   receivedBytes: number;
+}
+
+export interface WriteAttachmentsRequest {
+  agentId: string;
+  /** UUID; names the directory. Written again under the same name, it has to be the same files. */
+  attachmentsId: string;
+  /** At most 1000, names unique; contents in the message or uploaded. */
+  files: Attachment[];
+}
+
+export interface WriteAttachmentsResponse {
+  epoch: number;
+  storeSeq: number;
+  /** Inside the workspace, with `/`. */
+  relDir: string;
+  files: WrittenFile[];
+}
+
+export interface WrittenFile {
+  name: string;
+  bytes: number;
+  /** Lower-case hex. */
+  sha256: string;
+}
+
+export interface DropAttachmentsRequest {
+  agentId: string;
+  attachmentsId: string;
+}
+
+export interface DropAttachmentsResponse {
+  epoch: number;
+  storeSeq: number;
+  /** False: there were none. */
+  dropped: boolean;
 }
 
 export interface HandOverRequest {
@@ -3908,7 +4043,16 @@ export const PreviewItem: MessageFns<PreviewItem> = {
 };
 
 function createBaseSearchRequest(): SearchRequest {
-  return { agentId: "", query: "", in: "", limit: undefined, cursor: undefined };
+  return {
+    agentId: "",
+    query: "",
+    in: "",
+    limit: undefined,
+    cursor: undefined,
+    channel: undefined,
+    sinceAtMs: undefined,
+    untilAtMs: undefined,
+  };
 }
 
 export const SearchRequest: MessageFns<SearchRequest> = {
@@ -3927,6 +4071,15 @@ export const SearchRequest: MessageFns<SearchRequest> = {
     }
     if (message.cursor !== undefined) {
       writer.uint32(42).string(message.cursor);
+    }
+    if (message.channel !== undefined) {
+      writer.uint32(50).string(message.channel);
+    }
+    if (message.sinceAtMs !== undefined) {
+      writer.uint32(56).int64(message.sinceAtMs);
+    }
+    if (message.untilAtMs !== undefined) {
+      writer.uint32(64).int64(message.untilAtMs);
     }
     return writer;
   },
@@ -3984,6 +4137,30 @@ export const SearchRequest: MessageFns<SearchRequest> = {
             message.cursor = reader.string();
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.channel = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.sinceAtMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.untilAtMs = longToNumber(reader.int64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4007,6 +4184,17 @@ export const SearchRequest: MessageFns<SearchRequest> = {
       in: isSet(object.in) ? globalThis.String(object.in) : "",
       limit: isSet(object.limit) ? globalThis.Number(object.limit) : undefined,
       cursor: isSet(object.cursor) ? globalThis.String(object.cursor) : undefined,
+      channel: isSet(object.channel) ? globalThis.String(object.channel) : undefined,
+      sinceAtMs: isSet(object.sinceAtMs)
+        ? globalThis.Number(object.sinceAtMs)
+        : isSet(object.since_at_ms)
+        ? globalThis.Number(object.since_at_ms)
+        : undefined,
+      untilAtMs: isSet(object.untilAtMs)
+        ? globalThis.Number(object.untilAtMs)
+        : isSet(object.until_at_ms)
+        ? globalThis.Number(object.until_at_ms)
+        : undefined,
     };
   },
 
@@ -4027,6 +4215,15 @@ export const SearchRequest: MessageFns<SearchRequest> = {
     if (message.cursor !== undefined) {
       obj.cursor = message.cursor;
     }
+    if (message.channel !== undefined) {
+      obj.channel = message.channel;
+    }
+    if (message.sinceAtMs !== undefined) {
+      obj.sinceAtMs = Math.round(message.sinceAtMs);
+    }
+    if (message.untilAtMs !== undefined) {
+      obj.untilAtMs = Math.round(message.untilAtMs);
+    }
     return obj;
   },
 
@@ -4040,12 +4237,15 @@ export const SearchRequest: MessageFns<SearchRequest> = {
     message.in = object.in ?? "";
     message.limit = object.limit ?? undefined;
     message.cursor = object.cursor ?? undefined;
+    message.channel = object.channel ?? undefined;
+    message.sinceAtMs = object.sinceAtMs ?? undefined;
+    message.untilAtMs = object.untilAtMs ?? undefined;
     return message;
   },
 };
 
 function createBaseSearchResponse(): SearchResponse {
-  return { epoch: 0, storeSeq: 0, hits: [], nextCursor: undefined };
+  return { epoch: 0, storeSeq: 0, hits: [], nextCursor: undefined, incomplete: false };
 }
 
 export const SearchResponse: MessageFns<SearchResponse> = {
@@ -4061,6 +4261,9 @@ export const SearchResponse: MessageFns<SearchResponse> = {
     }
     if (message.nextCursor !== undefined) {
       writer.uint32(34).string(message.nextCursor);
+    }
+    if (message.incomplete !== false) {
+      writer.uint32(40).bool(message.incomplete);
     }
     return writer;
   },
@@ -4110,6 +4313,14 @@ export const SearchResponse: MessageFns<SearchResponse> = {
             message.nextCursor = reader.string();
             continue;
           }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.incomplete = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4136,6 +4347,7 @@ export const SearchResponse: MessageFns<SearchResponse> = {
         : isSet(object.next_cursor)
         ? globalThis.String(object.next_cursor)
         : undefined,
+      incomplete: isSet(object.incomplete) ? globalThis.Boolean(object.incomplete) : false,
     };
   },
 
@@ -4153,6 +4365,9 @@ export const SearchResponse: MessageFns<SearchResponse> = {
     if (message.nextCursor !== undefined) {
       obj.nextCursor = message.nextCursor;
     }
+    if (message.incomplete !== false) {
+      obj.incomplete = message.incomplete;
+    }
     return obj;
   },
 
@@ -4165,12 +4380,23 @@ export const SearchResponse: MessageFns<SearchResponse> = {
     message.storeSeq = object.storeSeq ?? 0;
     message.hits = object.hits?.map((e) => SearchHit.fromPartial(e)) || [];
     message.nextCursor = object.nextCursor ?? undefined;
+    message.incomplete = object.incomplete ?? false;
     return message;
   },
 };
 
 function createBaseSearchHit(): SearchHit {
-  return { agentId: "", key: "", sessionId: "", messageId: undefined, messageSeq: undefined, snippet: "" };
+  return {
+    agentId: "",
+    key: "",
+    sessionId: "",
+    messageId: undefined,
+    messageSeq: undefined,
+    snippet: "",
+    highlights: [],
+    atMs: undefined,
+    role: undefined,
+  };
 }
 
 export const SearchHit: MessageFns<SearchHit> = {
@@ -4192,6 +4418,15 @@ export const SearchHit: MessageFns<SearchHit> = {
     }
     if (message.snippet !== "") {
       writer.uint32(50).string(message.snippet);
+    }
+    for (const v of message.highlights) {
+      HighlightRange.encode(v!, writer.uint32(58).fork()).join();
+    }
+    if (message.atMs !== undefined) {
+      writer.uint32(64).int64(message.atMs);
+    }
+    if (message.role !== undefined) {
+      writer.uint32(74).string(message.role);
     }
     return writer;
   },
@@ -4257,6 +4492,30 @@ export const SearchHit: MessageFns<SearchHit> = {
             message.snippet = reader.string();
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.highlights.push(HighlightRange.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.atMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.role = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4293,6 +4552,15 @@ export const SearchHit: MessageFns<SearchHit> = {
         ? globalThis.Number(object.message_seq)
         : undefined,
       snippet: isSet(object.snippet) ? globalThis.String(object.snippet) : "",
+      highlights: globalThis.Array.isArray(object?.highlights)
+        ? object.highlights.map((e: any) => HighlightRange.fromJSON(e))
+        : [],
+      atMs: isSet(object.atMs)
+        ? globalThis.Number(object.atMs)
+        : isSet(object.at_ms)
+        ? globalThis.Number(object.at_ms)
+        : undefined,
+      role: isSet(object.role) ? globalThis.String(object.role) : undefined,
     };
   },
 
@@ -4316,6 +4584,15 @@ export const SearchHit: MessageFns<SearchHit> = {
     if (message.snippet !== "") {
       obj.snippet = message.snippet;
     }
+    if (message.highlights?.length) {
+      obj.highlights = message.highlights.map((e) => HighlightRange.toJSON(e));
+    }
+    if (message.atMs !== undefined) {
+      obj.atMs = Math.round(message.atMs);
+    }
+    if (message.role !== undefined) {
+      obj.role = message.role;
+    }
     return obj;
   },
 
@@ -4330,6 +4607,94 @@ export const SearchHit: MessageFns<SearchHit> = {
     message.messageId = object.messageId ?? undefined;
     message.messageSeq = object.messageSeq ?? undefined;
     message.snippet = object.snippet ?? "";
+    message.highlights = object.highlights?.map((e) => HighlightRange.fromPartial(e)) || [];
+    message.atMs = object.atMs ?? undefined;
+    message.role = object.role ?? undefined;
+    return message;
+  },
+};
+
+function createBaseHighlightRange(): HighlightRange {
+  return { start: 0, end: 0 };
+}
+
+export const HighlightRange: MessageFns<HighlightRange> = {
+  encode(message: HighlightRange, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.start !== 0) {
+      writer.uint32(8).int32(message.start);
+    }
+    if (message.end !== 0) {
+      writer.uint32(16).int32(message.end);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): HighlightRange {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseHighlightRange();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.start = reader.int32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.end = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): HighlightRange {
+    return {
+      start: isSet(object.start) ? globalThis.Number(object.start) : 0,
+      end: isSet(object.end) ? globalThis.Number(object.end) : 0,
+    };
+  },
+
+  toJSON(message: HighlightRange): unknown {
+    const obj: any = {};
+    if (message.start !== 0) {
+      obj.start = Math.round(message.start);
+    }
+    if (message.end !== 0) {
+      obj.end = Math.round(message.end);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<HighlightRange>, I>>(base?: I): HighlightRange {
+    return HighlightRange.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<HighlightRange>, I>>(object: I): HighlightRange {
+    const message = createBaseHighlightRange();
+    message.start = object.start ?? 0;
+    message.end = object.end ?? 0;
     return message;
   },
 };
@@ -8620,7 +8985,15 @@ export const RunState: MessageFns<RunState> = {
 };
 
 function createBaseListPendingRequest(): ListPendingRequest {
-  return { agentId: "", kinds: [], key: undefined, limit: undefined, channel: undefined, accountId: undefined };
+  return {
+    agentId: "",
+    kinds: [],
+    key: undefined,
+    limit: undefined,
+    channel: undefined,
+    accountId: undefined,
+    toSessions: false,
+  };
 }
 
 export const ListPendingRequest: MessageFns<ListPendingRequest> = {
@@ -8642,6 +9015,9 @@ export const ListPendingRequest: MessageFns<ListPendingRequest> = {
     }
     if (message.accountId !== undefined) {
       writer.uint32(50).string(message.accountId);
+    }
+    if (message.toSessions !== false) {
+      writer.uint32(56).bool(message.toSessions);
     }
     return writer;
   },
@@ -8707,6 +9083,14 @@ export const ListPendingRequest: MessageFns<ListPendingRequest> = {
             message.accountId = reader.string();
             continue;
           }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.toSessions = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -8735,6 +9119,11 @@ export const ListPendingRequest: MessageFns<ListPendingRequest> = {
         : isSet(object.account_id)
         ? globalThis.String(object.account_id)
         : undefined,
+      toSessions: isSet(object.toSessions)
+        ? globalThis.Boolean(object.toSessions)
+        : isSet(object.to_sessions)
+        ? globalThis.Boolean(object.to_sessions)
+        : false,
     };
   },
 
@@ -8758,6 +9147,9 @@ export const ListPendingRequest: MessageFns<ListPendingRequest> = {
     if (message.accountId !== undefined) {
       obj.accountId = message.accountId;
     }
+    if (message.toSessions !== false) {
+      obj.toSessions = message.toSessions;
+    }
     return obj;
   },
 
@@ -8772,6 +9164,7 @@ export const ListPendingRequest: MessageFns<ListPendingRequest> = {
     message.limit = object.limit ?? undefined;
     message.channel = object.channel ?? undefined;
     message.accountId = object.accountId ?? undefined;
+    message.toSessions = object.toSessions ?? false;
     return message;
   },
 };
@@ -13113,6 +13506,7 @@ function createBaseSendExchange(): SendExchange {
     firstReply: undefined,
     latestReply: undefined,
     hops: 0,
+    announceRoute: undefined,
   };
 }
 
@@ -13141,6 +13535,9 @@ export const SendExchange: MessageFns<SendExchange> = {
     }
     if (message.hops !== 0) {
       writer.uint32(64).int32(message.hops);
+    }
+    if (message.announceRoute !== undefined) {
+      ReplyRoute.encode(message.announceRoute, writer.uint32(74).fork()).join();
     }
     return writer;
   },
@@ -13222,6 +13619,14 @@ export const SendExchange: MessageFns<SendExchange> = {
             message.hops = reader.int32();
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.announceRoute = ReplyRoute.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -13268,6 +13673,11 @@ export const SendExchange: MessageFns<SendExchange> = {
         ? globalThis.String(object.latest_reply)
         : undefined,
       hops: isSet(object.hops) ? globalThis.Number(object.hops) : 0,
+      announceRoute: isSet(object.announceRoute)
+        ? ReplyRoute.fromJSON(object.announceRoute)
+        : isSet(object.announce_route)
+        ? ReplyRoute.fromJSON(object.announce_route)
+        : undefined,
     };
   },
 
@@ -13297,6 +13707,9 @@ export const SendExchange: MessageFns<SendExchange> = {
     if (message.hops !== 0) {
       obj.hops = Math.round(message.hops);
     }
+    if (message.announceRoute !== undefined) {
+      obj.announceRoute = ReplyRoute.toJSON(message.announceRoute);
+    }
     return obj;
   },
 
@@ -13313,6 +13726,9 @@ export const SendExchange: MessageFns<SendExchange> = {
     message.firstReply = object.firstReply ?? undefined;
     message.latestReply = object.latestReply ?? undefined;
     message.hops = object.hops ?? 0;
+    message.announceRoute = (object.announceRoute !== undefined && object.announceRoute !== null)
+      ? ReplyRoute.fromPartial(object.announceRoute)
+      : undefined;
     return message;
   },
 };
@@ -13621,7 +14037,7 @@ export const SpawnClaim: MessageFns<SpawnClaim> = {
 };
 
 function createBaseInterSession(): InterSession {
-  return { sourceSessionKey: "", sourceTool: "", runId: undefined, hops: 0 };
+  return { sourceSessionKey: "", sourceTool: "", runId: undefined, hops: 0, traceId: undefined, costUsd: undefined };
 }
 
 export const InterSession: MessageFns<InterSession> = {
@@ -13637,6 +14053,12 @@ export const InterSession: MessageFns<InterSession> = {
     }
     if (message.hops !== 0) {
       writer.uint32(32).int32(message.hops);
+    }
+    if (message.traceId !== undefined) {
+      writer.uint32(42).string(message.traceId);
+    }
+    if (message.costUsd !== undefined) {
+      writer.uint32(49).double(message.costUsd);
     }
     return writer;
   },
@@ -13686,6 +14108,22 @@ export const InterSession: MessageFns<InterSession> = {
             message.hops = reader.int32();
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.traceId = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 49) {
+              break;
+            }
+
+            message.costUsd = reader.double();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -13716,6 +14154,16 @@ export const InterSession: MessageFns<InterSession> = {
         ? globalThis.String(object.run_id)
         : undefined,
       hops: isSet(object.hops) ? globalThis.Number(object.hops) : 0,
+      traceId: isSet(object.traceId)
+        ? globalThis.String(object.traceId)
+        : isSet(object.trace_id)
+        ? globalThis.String(object.trace_id)
+        : undefined,
+      costUsd: isSet(object.costUsd)
+        ? globalThis.Number(object.costUsd)
+        : isSet(object.cost_usd)
+        ? globalThis.Number(object.cost_usd)
+        : undefined,
     };
   },
 
@@ -13733,6 +14181,12 @@ export const InterSession: MessageFns<InterSession> = {
     if (message.hops !== 0) {
       obj.hops = Math.round(message.hops);
     }
+    if (message.traceId !== undefined) {
+      obj.traceId = message.traceId;
+    }
+    if (message.costUsd !== undefined) {
+      obj.costUsd = floatToJson(message.costUsd);
+    }
     return obj;
   },
 
@@ -13745,6 +14199,8 @@ export const InterSession: MessageFns<InterSession> = {
     message.sourceTool = object.sourceTool ?? "";
     message.runId = object.runId ?? undefined;
     message.hops = object.hops ?? 0;
+    message.traceId = object.traceId ?? undefined;
+    message.costUsd = object.costUsd ?? undefined;
     return message;
   },
 };
@@ -14345,7 +14801,7 @@ export const ResetInfo: MessageFns<ResetInfo> = {
 };
 
 function createBaseBeginTurnRequest(): BeginTurnRequest {
-  return { agentId: "", runId: "", runnerId: "", attempt: 0 };
+  return { agentId: "", runId: "", runnerId: "", attempt: 0, takeSteered: false };
 }
 
 export const BeginTurnRequest: MessageFns<BeginTurnRequest> = {
@@ -14361,6 +14817,9 @@ export const BeginTurnRequest: MessageFns<BeginTurnRequest> = {
     }
     if (message.attempt !== 0) {
       writer.uint32(32).int32(message.attempt);
+    }
+    if (message.takeSteered !== false) {
+      writer.uint32(40).bool(message.takeSteered);
     }
     return writer;
   },
@@ -14410,6 +14869,14 @@ export const BeginTurnRequest: MessageFns<BeginTurnRequest> = {
             message.attempt = reader.int32();
             continue;
           }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.takeSteered = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -14440,6 +14907,11 @@ export const BeginTurnRequest: MessageFns<BeginTurnRequest> = {
         ? globalThis.String(object.runner_id)
         : "",
       attempt: isSet(object.attempt) ? globalThis.Number(object.attempt) : 0,
+      takeSteered: isSet(object.takeSteered)
+        ? globalThis.Boolean(object.takeSteered)
+        : isSet(object.take_steered)
+        ? globalThis.Boolean(object.take_steered)
+        : false,
     };
   },
 
@@ -14457,6 +14929,9 @@ export const BeginTurnRequest: MessageFns<BeginTurnRequest> = {
     if (message.attempt !== 0) {
       obj.attempt = Math.round(message.attempt);
     }
+    if (message.takeSteered !== false) {
+      obj.takeSteered = message.takeSteered;
+    }
     return obj;
   },
 
@@ -14469,6 +14944,7 @@ export const BeginTurnRequest: MessageFns<BeginTurnRequest> = {
     message.runId = object.runId ?? "";
     message.runnerId = object.runnerId ?? "";
     message.attempt = object.attempt ?? 0;
+    message.takeSteered = object.takeSteered ?? false;
     return message;
   },
 };
@@ -19586,6 +20062,598 @@ export const RecordUsageRequest: MessageFns<RecordUsageRequest> = {
   },
 };
 
+function createBaseReadUsageRequest(): ReadUsageRequest {
+  return { agentId: "", keys: [], fromAtMs: undefined, untilAtMs: undefined, view: "", limit: undefined };
+}
+
+export const ReadUsageRequest: MessageFns<ReadUsageRequest> = {
+  encode(message: ReadUsageRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.agentId !== "") {
+      writer.uint32(10).string(message.agentId);
+    }
+    for (const v of message.keys) {
+      writer.uint32(18).string(v!);
+    }
+    if (message.fromAtMs !== undefined) {
+      writer.uint32(24).int64(message.fromAtMs);
+    }
+    if (message.untilAtMs !== undefined) {
+      writer.uint32(32).int64(message.untilAtMs);
+    }
+    if (message.view !== "") {
+      writer.uint32(42).string(message.view);
+    }
+    if (message.limit !== undefined) {
+      writer.uint32(48).int32(message.limit);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReadUsageRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReadUsageRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.agentId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.keys.push(reader.string());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.fromAtMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.untilAtMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.view = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.limit = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ReadUsageRequest {
+    return {
+      agentId: isSet(object.agentId)
+        ? globalThis.String(object.agentId)
+        : isSet(object.agent_id)
+        ? globalThis.String(object.agent_id)
+        : "",
+      keys: globalThis.Array.isArray(object?.keys) ? object.keys.map((e: any) => globalThis.String(e)) : [],
+      fromAtMs: isSet(object.fromAtMs)
+        ? globalThis.Number(object.fromAtMs)
+        : isSet(object.from_at_ms)
+        ? globalThis.Number(object.from_at_ms)
+        : undefined,
+      untilAtMs: isSet(object.untilAtMs)
+        ? globalThis.Number(object.untilAtMs)
+        : isSet(object.until_at_ms)
+        ? globalThis.Number(object.until_at_ms)
+        : undefined,
+      view: isSet(object.view) ? globalThis.String(object.view) : "",
+      limit: isSet(object.limit) ? globalThis.Number(object.limit) : undefined,
+    };
+  },
+
+  toJSON(message: ReadUsageRequest): unknown {
+    const obj: any = {};
+    if (message.agentId !== "") {
+      obj.agentId = message.agentId;
+    }
+    if (message.keys?.length) {
+      obj.keys = message.keys;
+    }
+    if (message.fromAtMs !== undefined) {
+      obj.fromAtMs = Math.round(message.fromAtMs);
+    }
+    if (message.untilAtMs !== undefined) {
+      obj.untilAtMs = Math.round(message.untilAtMs);
+    }
+    if (message.view !== "") {
+      obj.view = message.view;
+    }
+    if (message.limit !== undefined) {
+      obj.limit = Math.round(message.limit);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ReadUsageRequest>, I>>(base?: I): ReadUsageRequest {
+    return ReadUsageRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ReadUsageRequest>, I>>(object: I): ReadUsageRequest {
+    const message = createBaseReadUsageRequest();
+    message.agentId = object.agentId ?? "";
+    message.keys = object.keys?.map((e) => e) || [];
+    message.fromAtMs = object.fromAtMs ?? undefined;
+    message.untilAtMs = object.untilAtMs ?? undefined;
+    message.view = object.view ?? "";
+    message.limit = object.limit ?? undefined;
+    return message;
+  },
+};
+
+function createBaseReadUsageResponse(): ReadUsageResponse {
+  return { epoch: 0, storeSeq: 0, sessions: [], totals: undefined, models: [], lines: [] };
+}
+
+export const ReadUsageResponse: MessageFns<ReadUsageResponse> = {
+  encode(message: ReadUsageResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.epoch !== 0) {
+      writer.uint32(8).int64(message.epoch);
+    }
+    if (message.storeSeq !== 0) {
+      writer.uint32(16).int64(message.storeSeq);
+    }
+    for (const v of message.sessions) {
+      UsageOfSession.encode(v!, writer.uint32(26).fork()).join();
+    }
+    if (message.totals !== undefined) {
+      TokenUsage.encode(message.totals, writer.uint32(34).fork()).join();
+    }
+    for (const v of message.models) {
+      TokenUsage.encode(v!, writer.uint32(42).fork()).join();
+    }
+    for (const v of message.lines) {
+      UsageLine.encode(v!, writer.uint32(50).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReadUsageResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReadUsageResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.epoch = longToNumber(reader.int64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.storeSeq = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.sessions.push(UsageOfSession.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.totals = TokenUsage.decode(reader, reader.uint32());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.models.push(TokenUsage.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.lines.push(UsageLine.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ReadUsageResponse {
+    return {
+      epoch: isSet(object.epoch) ? globalThis.Number(object.epoch) : 0,
+      storeSeq: isSet(object.storeSeq)
+        ? globalThis.Number(object.storeSeq)
+        : isSet(object.store_seq)
+        ? globalThis.Number(object.store_seq)
+        : 0,
+      sessions: globalThis.Array.isArray(object?.sessions)
+        ? object.sessions.map((e: any) => UsageOfSession.fromJSON(e))
+        : [],
+      totals: isSet(object.totals) ? TokenUsage.fromJSON(object.totals) : undefined,
+      models: globalThis.Array.isArray(object?.models) ? object.models.map((e: any) => TokenUsage.fromJSON(e)) : [],
+      lines: globalThis.Array.isArray(object?.lines) ? object.lines.map((e: any) => UsageLine.fromJSON(e)) : [],
+    };
+  },
+
+  toJSON(message: ReadUsageResponse): unknown {
+    const obj: any = {};
+    if (message.epoch !== 0) {
+      obj.epoch = Math.round(message.epoch);
+    }
+    if (message.storeSeq !== 0) {
+      obj.storeSeq = Math.round(message.storeSeq);
+    }
+    if (message.sessions?.length) {
+      obj.sessions = message.sessions.map((e) => UsageOfSession.toJSON(e));
+    }
+    if (message.totals !== undefined) {
+      obj.totals = TokenUsage.toJSON(message.totals);
+    }
+    if (message.models?.length) {
+      obj.models = message.models.map((e) => TokenUsage.toJSON(e));
+    }
+    if (message.lines?.length) {
+      obj.lines = message.lines.map((e) => UsageLine.toJSON(e));
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ReadUsageResponse>, I>>(base?: I): ReadUsageResponse {
+    return ReadUsageResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ReadUsageResponse>, I>>(object: I): ReadUsageResponse {
+    const message = createBaseReadUsageResponse();
+    message.epoch = object.epoch ?? 0;
+    message.storeSeq = object.storeSeq ?? 0;
+    message.sessions = object.sessions?.map((e) => UsageOfSession.fromPartial(e)) || [];
+    message.totals = (object.totals !== undefined && object.totals !== null)
+      ? TokenUsage.fromPartial(object.totals)
+      : undefined;
+    message.models = object.models?.map((e) => TokenUsage.fromPartial(e)) || [];
+    message.lines = object.lines?.map((e) => UsageLine.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseUsageOfSession(): UsageOfSession {
+  return { key: "", sessionIds: [], usage: undefined, lastAtMs: 0 };
+}
+
+export const UsageOfSession: MessageFns<UsageOfSession> = {
+  encode(message: UsageOfSession, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    for (const v of message.sessionIds) {
+      writer.uint32(18).string(v!);
+    }
+    if (message.usage !== undefined) {
+      TokenUsage.encode(message.usage, writer.uint32(26).fork()).join();
+    }
+    if (message.lastAtMs !== 0) {
+      writer.uint32(32).int64(message.lastAtMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UsageOfSession {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUsageOfSession();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.sessionIds.push(reader.string());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.usage = TokenUsage.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.lastAtMs = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): UsageOfSession {
+    return {
+      key: isSet(object.key) ? globalThis.String(object.key) : "",
+      sessionIds: globalThis.Array.isArray(object?.sessionIds)
+        ? object.sessionIds.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.session_ids)
+        ? object.session_ids.map((e: any) => globalThis.String(e))
+        : [],
+      usage: isSet(object.usage) ? TokenUsage.fromJSON(object.usage) : undefined,
+      lastAtMs: isSet(object.lastAtMs)
+        ? globalThis.Number(object.lastAtMs)
+        : isSet(object.last_at_ms)
+        ? globalThis.Number(object.last_at_ms)
+        : 0,
+    };
+  },
+
+  toJSON(message: UsageOfSession): unknown {
+    const obj: any = {};
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.sessionIds?.length) {
+      obj.sessionIds = message.sessionIds;
+    }
+    if (message.usage !== undefined) {
+      obj.usage = TokenUsage.toJSON(message.usage);
+    }
+    if (message.lastAtMs !== 0) {
+      obj.lastAtMs = Math.round(message.lastAtMs);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<UsageOfSession>, I>>(base?: I): UsageOfSession {
+    return UsageOfSession.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<UsageOfSession>, I>>(object: I): UsageOfSession {
+    const message = createBaseUsageOfSession();
+    message.key = object.key ?? "";
+    message.sessionIds = object.sessionIds?.map((e) => e) || [];
+    message.usage = (object.usage !== undefined && object.usage !== null)
+      ? TokenUsage.fromPartial(object.usage)
+      : undefined;
+    message.lastAtMs = object.lastAtMs ?? 0;
+    return message;
+  },
+};
+
+function createBaseUsageLine(): UsageLine {
+  return { atMs: 0, key: "", sessionId: "", runId: "", usage: undefined };
+}
+
+export const UsageLine: MessageFns<UsageLine> = {
+  encode(message: UsageLine, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.atMs !== 0) {
+      writer.uint32(8).int64(message.atMs);
+    }
+    if (message.key !== "") {
+      writer.uint32(18).string(message.key);
+    }
+    if (message.sessionId !== "") {
+      writer.uint32(26).string(message.sessionId);
+    }
+    if (message.runId !== "") {
+      writer.uint32(34).string(message.runId);
+    }
+    if (message.usage !== undefined) {
+      TokenUsage.encode(message.usage, writer.uint32(42).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UsageLine {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUsageLine();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.atMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.sessionId = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.runId = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.usage = TokenUsage.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): UsageLine {
+    return {
+      atMs: isSet(object.atMs)
+        ? globalThis.Number(object.atMs)
+        : isSet(object.at_ms)
+        ? globalThis.Number(object.at_ms)
+        : 0,
+      key: isSet(object.key) ? globalThis.String(object.key) : "",
+      sessionId: isSet(object.sessionId)
+        ? globalThis.String(object.sessionId)
+        : isSet(object.session_id)
+        ? globalThis.String(object.session_id)
+        : "",
+      runId: isSet(object.runId)
+        ? globalThis.String(object.runId)
+        : isSet(object.run_id)
+        ? globalThis.String(object.run_id)
+        : "",
+      usage: isSet(object.usage) ? TokenUsage.fromJSON(object.usage) : undefined,
+    };
+  },
+
+  toJSON(message: UsageLine): unknown {
+    const obj: any = {};
+    if (message.atMs !== 0) {
+      obj.atMs = Math.round(message.atMs);
+    }
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.sessionId !== "") {
+      obj.sessionId = message.sessionId;
+    }
+    if (message.runId !== "") {
+      obj.runId = message.runId;
+    }
+    if (message.usage !== undefined) {
+      obj.usage = TokenUsage.toJSON(message.usage);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<UsageLine>, I>>(base?: I): UsageLine {
+    return UsageLine.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<UsageLine>, I>>(object: I): UsageLine {
+    const message = createBaseUsageLine();
+    message.atMs = object.atMs ?? 0;
+    message.key = object.key ?? "";
+    message.sessionId = object.sessionId ?? "";
+    message.runId = object.runId ?? "";
+    message.usage = (object.usage !== undefined && object.usage !== null)
+      ? TokenUsage.fromPartial(object.usage)
+      : undefined;
+    return message;
+  },
+};
+
 function createBaseRecordUsageResponse(): RecordUsageResponse {
   return { epoch: 0, storeSeq: 0, totals: undefined };
 }
@@ -20300,6 +21368,539 @@ export const PutChunkResponse: MessageFns<PutChunkResponse> = {
   },
 };
 
+function createBaseWriteAttachmentsRequest(): WriteAttachmentsRequest {
+  return { agentId: "", attachmentsId: "", files: [] };
+}
+
+export const WriteAttachmentsRequest: MessageFns<WriteAttachmentsRequest> = {
+  encode(message: WriteAttachmentsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.agentId !== "") {
+      writer.uint32(10).string(message.agentId);
+    }
+    if (message.attachmentsId !== "") {
+      writer.uint32(18).string(message.attachmentsId);
+    }
+    for (const v of message.files) {
+      Attachment.encode(v!, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WriteAttachmentsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWriteAttachmentsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.agentId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.attachmentsId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.files.push(Attachment.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): WriteAttachmentsRequest {
+    return {
+      agentId: isSet(object.agentId)
+        ? globalThis.String(object.agentId)
+        : isSet(object.agent_id)
+        ? globalThis.String(object.agent_id)
+        : "",
+      attachmentsId: isSet(object.attachmentsId)
+        ? globalThis.String(object.attachmentsId)
+        : isSet(object.attachments_id)
+        ? globalThis.String(object.attachments_id)
+        : "",
+      files: globalThis.Array.isArray(object?.files) ? object.files.map((e: any) => Attachment.fromJSON(e)) : [],
+    };
+  },
+
+  toJSON(message: WriteAttachmentsRequest): unknown {
+    const obj: any = {};
+    if (message.agentId !== "") {
+      obj.agentId = message.agentId;
+    }
+    if (message.attachmentsId !== "") {
+      obj.attachmentsId = message.attachmentsId;
+    }
+    if (message.files?.length) {
+      obj.files = message.files.map((e) => Attachment.toJSON(e));
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<WriteAttachmentsRequest>, I>>(base?: I): WriteAttachmentsRequest {
+    return WriteAttachmentsRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<WriteAttachmentsRequest>, I>>(object: I): WriteAttachmentsRequest {
+    const message = createBaseWriteAttachmentsRequest();
+    message.agentId = object.agentId ?? "";
+    message.attachmentsId = object.attachmentsId ?? "";
+    message.files = object.files?.map((e) => Attachment.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseWriteAttachmentsResponse(): WriteAttachmentsResponse {
+  return { epoch: 0, storeSeq: 0, relDir: "", files: [] };
+}
+
+export const WriteAttachmentsResponse: MessageFns<WriteAttachmentsResponse> = {
+  encode(message: WriteAttachmentsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.epoch !== 0) {
+      writer.uint32(8).int64(message.epoch);
+    }
+    if (message.storeSeq !== 0) {
+      writer.uint32(16).int64(message.storeSeq);
+    }
+    if (message.relDir !== "") {
+      writer.uint32(26).string(message.relDir);
+    }
+    for (const v of message.files) {
+      WrittenFile.encode(v!, writer.uint32(34).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WriteAttachmentsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWriteAttachmentsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.epoch = longToNumber(reader.int64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.storeSeq = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.relDir = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.files.push(WrittenFile.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): WriteAttachmentsResponse {
+    return {
+      epoch: isSet(object.epoch) ? globalThis.Number(object.epoch) : 0,
+      storeSeq: isSet(object.storeSeq)
+        ? globalThis.Number(object.storeSeq)
+        : isSet(object.store_seq)
+        ? globalThis.Number(object.store_seq)
+        : 0,
+      relDir: isSet(object.relDir)
+        ? globalThis.String(object.relDir)
+        : isSet(object.rel_dir)
+        ? globalThis.String(object.rel_dir)
+        : "",
+      files: globalThis.Array.isArray(object?.files) ? object.files.map((e: any) => WrittenFile.fromJSON(e)) : [],
+    };
+  },
+
+  toJSON(message: WriteAttachmentsResponse): unknown {
+    const obj: any = {};
+    if (message.epoch !== 0) {
+      obj.epoch = Math.round(message.epoch);
+    }
+    if (message.storeSeq !== 0) {
+      obj.storeSeq = Math.round(message.storeSeq);
+    }
+    if (message.relDir !== "") {
+      obj.relDir = message.relDir;
+    }
+    if (message.files?.length) {
+      obj.files = message.files.map((e) => WrittenFile.toJSON(e));
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<WriteAttachmentsResponse>, I>>(base?: I): WriteAttachmentsResponse {
+    return WriteAttachmentsResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<WriteAttachmentsResponse>, I>>(object: I): WriteAttachmentsResponse {
+    const message = createBaseWriteAttachmentsResponse();
+    message.epoch = object.epoch ?? 0;
+    message.storeSeq = object.storeSeq ?? 0;
+    message.relDir = object.relDir ?? "";
+    message.files = object.files?.map((e) => WrittenFile.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseWrittenFile(): WrittenFile {
+  return { name: "", bytes: 0, sha256: "" };
+}
+
+export const WrittenFile: MessageFns<WrittenFile> = {
+  encode(message: WrittenFile, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.bytes !== 0) {
+      writer.uint32(16).int64(message.bytes);
+    }
+    if (message.sha256 !== "") {
+      writer.uint32(26).string(message.sha256);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WrittenFile {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWrittenFile();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.bytes = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.sha256 = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): WrittenFile {
+    return {
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      bytes: isSet(object.bytes) ? globalThis.Number(object.bytes) : 0,
+      sha256: isSet(object.sha256) ? globalThis.String(object.sha256) : "",
+    };
+  },
+
+  toJSON(message: WrittenFile): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.bytes !== 0) {
+      obj.bytes = Math.round(message.bytes);
+    }
+    if (message.sha256 !== "") {
+      obj.sha256 = message.sha256;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<WrittenFile>, I>>(base?: I): WrittenFile {
+    return WrittenFile.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<WrittenFile>, I>>(object: I): WrittenFile {
+    const message = createBaseWrittenFile();
+    message.name = object.name ?? "";
+    message.bytes = object.bytes ?? 0;
+    message.sha256 = object.sha256 ?? "";
+    return message;
+  },
+};
+
+function createBaseDropAttachmentsRequest(): DropAttachmentsRequest {
+  return { agentId: "", attachmentsId: "" };
+}
+
+export const DropAttachmentsRequest: MessageFns<DropAttachmentsRequest> = {
+  encode(message: DropAttachmentsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.agentId !== "") {
+      writer.uint32(10).string(message.agentId);
+    }
+    if (message.attachmentsId !== "") {
+      writer.uint32(18).string(message.attachmentsId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DropAttachmentsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDropAttachmentsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.agentId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.attachmentsId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DropAttachmentsRequest {
+    return {
+      agentId: isSet(object.agentId)
+        ? globalThis.String(object.agentId)
+        : isSet(object.agent_id)
+        ? globalThis.String(object.agent_id)
+        : "",
+      attachmentsId: isSet(object.attachmentsId)
+        ? globalThis.String(object.attachmentsId)
+        : isSet(object.attachments_id)
+        ? globalThis.String(object.attachments_id)
+        : "",
+    };
+  },
+
+  toJSON(message: DropAttachmentsRequest): unknown {
+    const obj: any = {};
+    if (message.agentId !== "") {
+      obj.agentId = message.agentId;
+    }
+    if (message.attachmentsId !== "") {
+      obj.attachmentsId = message.attachmentsId;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<DropAttachmentsRequest>, I>>(base?: I): DropAttachmentsRequest {
+    return DropAttachmentsRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<DropAttachmentsRequest>, I>>(object: I): DropAttachmentsRequest {
+    const message = createBaseDropAttachmentsRequest();
+    message.agentId = object.agentId ?? "";
+    message.attachmentsId = object.attachmentsId ?? "";
+    return message;
+  },
+};
+
+function createBaseDropAttachmentsResponse(): DropAttachmentsResponse {
+  return { epoch: 0, storeSeq: 0, dropped: false };
+}
+
+export const DropAttachmentsResponse: MessageFns<DropAttachmentsResponse> = {
+  encode(message: DropAttachmentsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.epoch !== 0) {
+      writer.uint32(8).int64(message.epoch);
+    }
+    if (message.storeSeq !== 0) {
+      writer.uint32(16).int64(message.storeSeq);
+    }
+    if (message.dropped !== false) {
+      writer.uint32(24).bool(message.dropped);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DropAttachmentsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDropAttachmentsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.epoch = longToNumber(reader.int64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.storeSeq = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.dropped = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DropAttachmentsResponse {
+    return {
+      epoch: isSet(object.epoch) ? globalThis.Number(object.epoch) : 0,
+      storeSeq: isSet(object.storeSeq)
+        ? globalThis.Number(object.storeSeq)
+        : isSet(object.store_seq)
+        ? globalThis.Number(object.store_seq)
+        : 0,
+      dropped: isSet(object.dropped) ? globalThis.Boolean(object.dropped) : false,
+    };
+  },
+
+  toJSON(message: DropAttachmentsResponse): unknown {
+    const obj: any = {};
+    if (message.epoch !== 0) {
+      obj.epoch = Math.round(message.epoch);
+    }
+    if (message.storeSeq !== 0) {
+      obj.storeSeq = Math.round(message.storeSeq);
+    }
+    if (message.dropped !== false) {
+      obj.dropped = message.dropped;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<DropAttachmentsResponse>, I>>(base?: I): DropAttachmentsResponse {
+    return DropAttachmentsResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<DropAttachmentsResponse>, I>>(object: I): DropAttachmentsResponse {
+    const message = createBaseDropAttachmentsResponse();
+    message.epoch = object.epoch ?? 0;
+    message.storeSeq = object.storeSeq ?? 0;
+    message.dropped = object.dropped ?? false;
+    return message;
+  },
+};
+
 function createBaseHandOverRequest(): HandOverRequest {
   return { agentId: "", reason: "" };
 }
@@ -20547,6 +22148,15 @@ export const StoreServiceDefinition = {
       responseStream: false,
       options: {},
     },
+    /** Sums or lines of the usage ledger. */
+    readUsage: {
+      name: "ReadUsage",
+      requestType: ReadUsageRequest as typeof ReadUsageRequest,
+      requestStream: false,
+      responseType: ReadUsageResponse as typeof ReadUsageResponse,
+      responseStream: false,
+      options: {},
+    },
     storeInfo: {
       name: "StoreInfo",
       requestType: StoreInfoRequest as typeof StoreInfoRequest,
@@ -20791,7 +22401,7 @@ export const StoreServiceDefinition = {
       responseStream: false,
       options: {},
     },
-    /** Mutation. */
+    /** Mutation. What one run used, added to the usage ledger once however often it is reported. */
     recordUsage: {
       name: "RecordUsage",
       requestType: RecordUsageRequest as typeof RecordUsageRequest,
@@ -20815,6 +22425,24 @@ export const StoreServiceDefinition = {
       requestType: PutChunkRequest as typeof PutChunkRequest,
       requestStream: false,
       responseType: PutChunkResponse as typeof PutChunkResponse,
+      responseStream: false,
+      options: {},
+    },
+    /** Mutation. Files that a spawn hands over, into the agent's workspace: all of them or none. */
+    writeAttachments: {
+      name: "WriteAttachments",
+      requestType: WriteAttachmentsRequest as typeof WriteAttachmentsRequest,
+      requestStream: false,
+      responseType: WriteAttachmentsResponse as typeof WriteAttachmentsResponse,
+      responseStream: false,
+      options: {},
+    },
+    /** Mutation. Removes what WriteAttachments wrote; nothing there is no error. */
+    dropAttachments: {
+      name: "DropAttachments",
+      requestType: DropAttachmentsRequest as typeof DropAttachmentsRequest,
+      requestStream: false,
+      responseType: DropAttachmentsResponse as typeof DropAttachmentsResponse,
       responseStream: false,
       options: {},
     },
@@ -20905,6 +22533,16 @@ export const StoreServiceService = {
     requestDeserialize: (value: Buffer): SearchRequest => SearchRequest.decode(value),
     responseSerialize: (value: SearchResponse): Buffer => Buffer.from(SearchResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): SearchResponse => SearchResponse.decode(value),
+  },
+  /** Sums or lines of the usage ledger. */
+  readUsage: {
+    path: "/sessions.v1.StoreService/ReadUsage" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ReadUsageRequest): Buffer => Buffer.from(ReadUsageRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ReadUsageRequest => ReadUsageRequest.decode(value),
+    responseSerialize: (value: ReadUsageResponse): Buffer => Buffer.from(ReadUsageResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ReadUsageResponse => ReadUsageResponse.decode(value),
   },
   storeInfo: {
     path: "/sessions.v1.StoreService/StoreInfo" as const,
@@ -21207,7 +22845,7 @@ export const StoreServiceService = {
       Buffer.from(ApplyMaintenanceResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ApplyMaintenanceResponse => ApplyMaintenanceResponse.decode(value),
   },
-  /** Mutation. */
+  /** Mutation. What one run used, added to the usage ledger once however often it is reported. */
   recordUsage: {
     path: "/sessions.v1.StoreService/RecordUsage" as const,
     requestStream: false as const,
@@ -21240,6 +22878,30 @@ export const StoreServiceService = {
     responseSerialize: (value: PutChunkResponse): Buffer => Buffer.from(PutChunkResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): PutChunkResponse => PutChunkResponse.decode(value),
   },
+  /** Mutation. Files that a spawn hands over, into the agent's workspace: all of them or none. */
+  writeAttachments: {
+    path: "/sessions.v1.StoreService/WriteAttachments" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: WriteAttachmentsRequest): Buffer =>
+      Buffer.from(WriteAttachmentsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): WriteAttachmentsRequest => WriteAttachmentsRequest.decode(value),
+    responseSerialize: (value: WriteAttachmentsResponse): Buffer =>
+      Buffer.from(WriteAttachmentsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): WriteAttachmentsResponse => WriteAttachmentsResponse.decode(value),
+  },
+  /** Mutation. Removes what WriteAttachments wrote; nothing there is no error. */
+  dropAttachments: {
+    path: "/sessions.v1.StoreService/DropAttachments" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: DropAttachmentsRequest): Buffer =>
+      Buffer.from(DropAttachmentsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): DropAttachmentsRequest => DropAttachmentsRequest.decode(value),
+    responseSerialize: (value: DropAttachmentsResponse): Buffer =>
+      Buffer.from(DropAttachmentsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): DropAttachmentsResponse => DropAttachmentsResponse.decode(value),
+  },
   /** Drains, checkpoints and frees the lease. */
   handOver: {
     path: "/sessions.v1.StoreService/HandOver" as const,
@@ -21262,6 +22924,8 @@ export interface StoreServiceServer extends UntypedServiceImplementation {
   resolveKey: handleUnaryCall<ResolveKeyRequest, ResolveKeyResponse>;
   preview: handleUnaryCall<PreviewRequest, PreviewResponse>;
   search: handleUnaryCall<SearchRequest, SearchResponse>;
+  /** Sums or lines of the usage ledger. */
+  readUsage: handleUnaryCall<ReadUsageRequest, ReadUsageResponse>;
   storeInfo: handleUnaryCall<StoreInfoRequest, StoreInfoResponse>;
   /**
    * Records in ascending order, newest page when nothing bounds it; then, with `follow`, each
@@ -21317,12 +22981,16 @@ export interface StoreServiceServer extends UntypedServiceImplementation {
   failCompaction: handleUnaryCall<FailCompactionRequest, FailCompactionResponse>;
   /** Mutation. Each action is checked again inside the mutation that performs it. */
   applyMaintenance: handleUnaryCall<ApplyMaintenanceRequest, ApplyMaintenanceResponse>;
-  /** Mutation. */
+  /** Mutation. What one run used, added to the usage ledger once however often it is reported. */
   recordUsage: handleUnaryCall<RecordUsageRequest, RecordUsageResponse>;
   /** Mutation. */
   ackDelivery: handleUnaryCall<StoreServiceAckDeliveryRequest, StoreServiceAckDeliveryResponse>;
   /** Mutation. One piece of a request that is too large for one message. */
   putChunk: handleUnaryCall<PutChunkRequest, PutChunkResponse>;
+  /** Mutation. Files that a spawn hands over, into the agent's workspace: all of them or none. */
+  writeAttachments: handleUnaryCall<WriteAttachmentsRequest, WriteAttachmentsResponse>;
+  /** Mutation. Removes what WriteAttachments wrote; nothing there is no error. */
+  dropAttachments: handleUnaryCall<DropAttachmentsRequest, DropAttachmentsResponse>;
   /** Drains, checkpoints and frees the lease. */
   handOver: handleUnaryCall<HandOverRequest, HandOverResponse>;
 }
@@ -21333,6 +23001,10 @@ function bytesFromBase64(b64: string): Uint8Array {
 
 function base64FromBytes(arr: Uint8Array): string {
   return globalThis.Buffer.from(arr).toString("base64");
+}
+
+function floatToJson(value: number | null | undefined): number | string | null | undefined {
+  return typeof value === "number" && !globalThis.Number.isFinite(value) ? globalThis.String(value) : value;
 }
 
 type Builtin = Date | Function | Uint8Array | string | number | boolean | undefined;

@@ -1,17 +1,18 @@
-import { RunRequest, WaitRunRequest } from '@sessions/contracts';
+import { ReplyRoute, RunRequest, WaitRunRequest } from '@sessions/contracts';
 import type { WaitRunResponse } from '@sessions/contracts';
-import { SessionError, asAgentId, assertCreatableKey, configuredAgents, isUuid, mainSessionKey, slugAgentId } from '@sessions/domain';
+import { SessionError, asAgentId, assertCreatableKey, configuredAgents, isJsonObject, isUuid, mainSessionKey, slugAgentId } from '@sessions/domain';
+import type { JsonObject } from '@sessions/domain';
 import { deliverTo } from '../../handlers/deliver-to';
 import { assertMaySend, findSession } from '../../handlers/existing-session';
 import { resolveAddress } from '../../handlers/resolve-address';
 import type { Address } from '../../handlers/resolve-address';
-import { WAIT_MS_MAX } from '../../handlers/submit-message';
-import { WAIT_MS_DEFAULT } from '../../handlers/wait-run';
+import { LOOK_AGAIN_MS, WAIT_MS_DEFAULT, WAIT_MS_MAX } from '../../handlers/wait-run';
 import { FrameRefusal } from '../gateway-frames';
 import { flagOf, numberOf, textOf } from '../method';
 import type { GatewayDeps, GatewayMethod, MethodCall } from '../method';
 import { NO_RUN } from '../no-run';
-import { toRequestContext, withTime } from '../request-context';
+import { withTime } from '../../handlers/with-time';
+import { toRequestContext } from '../request-context';
 import { sentContent } from '../sent-content';
 
 /** Time beyond a wait, for the calls around it. */
@@ -20,14 +21,16 @@ const WAIT_GRACE_MS = 10_000;
 /**
  * `agent`: a message for which two answers come: that it was accepted, then what its run said. The
  * second one is read by the run's id, so a router that goes away loses nothing: `agent.wait` finds it.
+ * For a key that was seen before there is one answer, how far its run is.
  */
 export const agent: GatewayMethod = async (deps, call) => {
-  const { params } = call;
+  const { params, context } = call;
   const runId = textOf(params, 'idempotencyKey') ?? '';
   const content = sentContent(params);
   const address = await addressOf(deps, call);
   assertCreatableKey(address.key);
-  assertMaySend(deps, { key: address.key, row: (await findSession(deps, address, call.context))?.row });
+  const session = await findSession(deps, address, context);
+  assertMaySend(deps, { key: address.key, row: session?.row });
   const answer = await deliverTo(
     deps,
     {
@@ -36,6 +39,7 @@ export const agent: GatewayMethod = async (deps, call) => {
       run: RunRequest.create({
         runId,
         deliver: flagOf(params, 'deliver'),
+        replyRoute: replyRouteOf(params, session?.entry),
         thinkingLevel: textOf(params, 'thinking'),
         modelProvider: textOf(params, 'provider'),
         model: textOf(params, 'model'),
@@ -46,19 +50,55 @@ export const agent: GatewayMethod = async (deps, call) => {
     },
     toRequestContext(call),
   );
-  const accepted = { runId: answer.runId ?? runId, status: 'accepted', acceptedAt: deps.clock.nowMs(), sessionKey: answer.sessionKey };
-  return { payload: accepted, next: () => secondAnswer(deps, call, accepted.runId, address.agentId, answer.runId !== undefined || answer.status === 'duplicate') };
+  const named = answer.runId ?? runId;
+  if (answer.status === 'handled') return { payload: { runId: named, status: 'ok', summary: 'completed', result: resultOf(answer.reply) } };
+  if (answer.status === 'duplicate' && answer.runId !== undefined) return { payload: await repeated(deps, call, named, address.agentId) };
+  const accepted = { runId: named, status: 'accepted', acceptedAt: deps.clock.nowMs(), sessionKey: answer.sessionKey };
+  return { payload: accepted, next: () => secondAnswer(deps, call, named, address.agentId, answer.runId !== undefined) };
 };
 
+async function repeated(deps: GatewayDeps, { context }: MethodCall, runId: string, agentId: string): Promise<unknown> {
+  const run = await deps.handlers.waitRun(WaitRunRequest.create({ runId, agentId, timeoutMs: 0 }), context);
+  return run.state === 'ended' || run.state === 'unknown' ? toEnd(runId, run) : { runId, status: 'in_flight' };
+}
+
+/** As long as the run takes: one that goes on is waited for again. */
 async function secondAnswer(deps: GatewayDeps, { context }: MethodCall, runId: string, agentId: string, hasRun: boolean): Promise<unknown> {
-  const failed = (summary: string): FrameRefusal => new FrameRefusal({ code: 'UNAVAILABLE', message: summary }, { runId, status: 'error', summary });
-  if (!hasRun) throw failed(NO_RUN);
-  const patient = withTime(context, deps.bus.clock.nowMs(), WAIT_MS_MAX + WAIT_GRACE_MS);
-  const ended = await deps.handlers.waitRun(WaitRunRequest.create({ runId, agentId, timeoutMs: WAIT_MS_MAX }), patient);
-  if (ended.state === 'unknown') throw failed(NO_RUN);
-  if (ended.outcome !== 'ok') throw failed(`the run ended: ${ended.outcome ?? ended.state}`);
-  const payloads = ended.text === undefined ? [] : [{ text: ended.text, mediaUrl: null }];
-  return { runId, status: 'ok', summary: 'completed', result: { payloads, meta: { stopReason: ended.stopReason ?? null } } };
+  if (!hasRun) throw failed(runId, NO_RUN);
+  for (;;) {
+    const patient = withTime(context, deps.bus.clock.nowMs(), WAIT_MS_MAX + WAIT_GRACE_MS);
+    const run = await deps.handlers.waitRun(WaitRunRequest.create({ runId, agentId, timeoutMs: WAIT_MS_MAX }), patient);
+    if (run.state === 'ended' || run.state === 'unknown') return toEnd(runId, run);
+  }
+}
+
+const failed = (runId: string, summary: string): FrameRefusal => new FrameRefusal({ code: 'UNAVAILABLE', message: summary }, { runId, status: 'error', summary });
+const resultOf = (text: string | undefined, meta: object = {}): object => ({ payloads: text === undefined || text === '' ? [] : [{ text, mediaUrl: null }], meta });
+
+/** How a run ended, as clients of the protocol know it: one that was stopped or ran out of time is no error. */
+function toEnd(runId: string, { state, outcome, text, startedAtMs, endedAtMs, stopReason, errorMessage }: WaitRunResponse): unknown {
+  if (state === 'unknown') throw failed(runId, NO_RUN);
+  if (outcome === 'error') throw failed(runId, errorMessage ?? 'the run failed');
+  const durationMs = startedAtMs === undefined || endedAtMs === undefined ? undefined : endedAtMs - startedAtMs;
+  const result = resultOf(text, { ...(durationMs !== undefined && { durationMs }), stopReason: stopReason ?? null });
+  if (outcome === 'ok') return { runId, status: 'ok', summary: 'completed', result };
+  const why = { stopReason: outcome === 'timeout' ? 'timeout' : (stopReason ?? 'rpc'), ...notStarted(startedAtMs) };
+  return { runId, status: 'timeout', summary: 'aborted', ...why, result };
+}
+
+const notStarted = (startedAtMs: number | undefined): object => (startedAtMs === undefined ? { timeoutPhase: 'queue', providerStarted: false } : {});
+
+/** Where the answer goes, when it shall: as the caller says, else where the session was last spoken to from. */
+function replyRouteOf(params: JsonObject, entry: JsonObject | undefined): ReplyRoute | undefined {
+  if (!flagOf(params, 'deliver')) return undefined;
+  const given = (...names: readonly string[]): string | undefined => names.map((name) => textOf(params, name)?.trim()).find((value) => value !== undefined && value !== '');
+  const known = isJsonObject(entry?.deliveryContext) ? entry.deliveryContext : {};
+  const channel = given('replyChannel', 'channel') ?? textOf(known, 'channel');
+  const to = given('replyTo', 'to') ?? (channel === textOf(known, 'channel') ? textOf(known, 'to') : undefined);
+  if (channel === undefined || to === undefined) throw new SessionError('VALIDATION', 'deliver needs a channel and an address: the session was not spoken to from a channel yet');
+  const isKnown = channel === textOf(known, 'channel') && to === textOf(known, 'to');
+  const threadId = given('threadId') ?? (isKnown ? textOf(known, 'threadId') : undefined);
+  return ReplyRoute.create({ channel, to, accountId: given('replyAccountId', 'accountId') ?? (isKnown ? textOf(known, 'accountId') : undefined), threadId });
 }
 
 /** The session that an `agent` call means: a key, a session id, a peer, else the agent's main session. */
@@ -74,21 +114,34 @@ async function addressOf(deps: GatewayDeps, { params, context }: MethodCall): Pr
   return found ?? { agentId, key: `agent:${agentId}:explicit:${sessionId.toLowerCase()}` };
 }
 
-/** `agent.wait`: how a run ended, or that it did not in time. */
+/** `agent.wait`: how a run ended, or that it did not in time. A run that nobody knows yet may still be asked for. */
 export const agentWait: GatewayMethod = async (deps, { params, context }) => {
   const runId = textOf(params, 'runId') ?? '';
   const timeoutMs = numberOf(params, 'timeoutMs') ?? WAIT_MS_DEFAULT;
+  const endsAtMs = deps.clock.monotonicMs() + timeoutMs;
   const patient = withTime(context, deps.bus.clock.nowMs(), timeoutMs + WAIT_GRACE_MS);
-  return { payload: { runId, ...waited(await deps.handlers.waitRun(WaitRunRequest.create({ runId, timeoutMs }), patient)) } };
+  const watch = deps.runEnds.watch(runId);
+  try {
+    for (;;) {
+      const leftMs = Math.max(0, Math.round(endsAtMs - deps.clock.monotonicMs()));
+      const run = await deps.handlers.waitRun(WaitRunRequest.create({ runId, timeoutMs: leftMs }), patient);
+      if (run.state !== 'unknown' || leftMs === 0) return { payload: { runId, ...waited(run) } };
+      await watch.next(Math.min(leftMs, LOOK_AGAIN_MS), patient.signal);
+      if (patient.signal.aborted) throw patient.signal.reason;
+    }
+  } finally {
+    watch.stop();
+  }
 };
 
-function waited({ state, outcome, text, endedAtMs, stopReason }: WaitRunResponse): Record<string, unknown> {
+function waited({ state, outcome, text, startedAtMs, endedAtMs, stopReason, errorMessage }: WaitRunResponse): Record<string, unknown> {
   if (state === 'unknown') return { status: 'timeout', timeoutPhase: 'queue', providerStarted: false };
   if (state !== 'ended') return { status: 'timeout', timeoutPhase: 'gateway_draining' };
-  const end = { endedAt: endedAtMs ?? null, ...(text !== undefined && { reply: text }) };
+  const end = { ...(startedAtMs !== undefined && { startedAt: startedAtMs }), endedAt: endedAtMs ?? null, ...(text !== undefined && { reply: text }) };
   if (outcome === 'ok') return { status: 'ok', ...end, stopReason: stopReason ?? null, livenessState: 'ended' };
   if (outcome === 'aborted' || outcome === 'cancelled') return { status: 'timeout', stopReason: stopReason ?? 'rpc', ...end };
-  return { status: outcome === 'timeout' ? 'timeout' : 'error', ...end, ...(stopReason !== undefined && { stopReason }) };
+  const why = { ...(errorMessage !== undefined && { error: errorMessage }), ...(stopReason !== undefined && { stopReason }) };
+  return { status: outcome === 'timeout' ? 'timeout' : 'error', ...end, ...why };
 }
 
 /** `agent.identity.get`: the name that a chat page shows. */

@@ -1,12 +1,15 @@
-import { RunRequest } from '@sessions/contracts';
+import { ReplyRoute, RunRequest } from '@sessions/contracts';
 import { assertCreatableKey } from '@sessions/domain';
+import type { JsonObject } from '@sessions/domain';
 import { deliverTo } from '../../handlers/deliver-to';
 import { assertMaySend, findSession } from '../../handlers/existing-session';
+import { activeRunOfText, repeatStatus } from '../../handlers/repeated-message';
 import { resolveAddress } from '../../handlers/resolve-address';
 import { flagOf, numberOf, textOf } from '../method';
 import type { GatewayMethod } from '../method';
 import { announceNoRun } from '../no-run';
 import { sentContent } from '../sent-content';
+import type { SentContent } from '../sent-content';
 import { chatAbort } from './chat-abort';
 
 /** Ends what runs instead of being said. */
@@ -15,9 +18,10 @@ const STOP = /^\s*\/stop\s*$/i;
 /**
  * `chat.send`: a message into a session, which it creates when it is missing.
  *
- * The answer has the form that clients know (`started`, and `ok` for a key that was seen before).
- * When no run follows, a `chat` event with state `error` ends the run for everybody right after the
- * answer: clients that wait for the end of `runId` stop waiting and can say why.
+ * The answer has the form that clients know: `started`; for a key that was seen before, and for the
+ * very words that an active run is at work on, `in_flight`; `ok` once the first is over. When no run
+ * follows, a `chat` event with state `error` ends the run for everybody right after the answer:
+ * clients that wait for the end of `runId` stop waiting and can say why.
  */
 export const chatSend: GatewayMethod = async (deps, call) => {
   const { params, context } = call;
@@ -26,7 +30,10 @@ export const chatSend: GatewayMethod = async (deps, call) => {
   const address = await resolveAddress(deps, { key: textOf(params, 'sessionKey'), agentId: textOf(params, 'agentId') }, context);
   assertCreatableKey(address.key);
   if (STOP.test(content.text)) return chatAbort(deps, { ...call, params: { sessionKey: address.key, agentId: address.agentId } });
-  assertMaySend(deps, { key: address.key, row: (await findSession(deps, address, context))?.row });
+  const session = await findSession(deps, address, context);
+  assertMaySend(deps, { key: address.key, row: session?.row });
+  const same = session?.row.status === 'running' && isPlain(content) ? await activeRunOfText(deps, session, content.text, context) : undefined;
+  if (same !== undefined) return { payload: { runId: same, status: 'in_flight' } };
   const deliver = params.deliver === undefined || flagOf(params, 'deliver');
   const answer = await deliverTo(
     deps,
@@ -35,15 +42,28 @@ export const chatSend: GatewayMethod = async (deps, call) => {
       ...content,
       idempotencyKey,
       presentedSessionId: textOf(params, 'sessionId'),
-      run: RunRequest.create({ runId: idempotencyKey, deliver, thinkingLevel: textOf(params, 'thinking'), timeoutMs: numberOf(params, 'timeoutMs'), source: 'chat.send' }),
+      run: RunRequest.create({ runId: idempotencyKey, deliver, replyRoute: originOf(params), thinkingLevel: textOf(params, 'thinking'), timeoutMs: numberOf(params, 'timeoutMs'), source: 'chat.send' }),
     },
     context,
   );
   const runId = answer.runId ?? idempotencyKey;
   const { messageSeq, sessionKey } = answer;
-  if (answer.status !== 'accepted') return { payload: { runId, status: 'ok', ...(messageSeq !== undefined && { messageSeq }) } };
+  const place = messageSeq !== undefined && { messageSeq };
+  if (answer.status === 'duplicate') return { payload: { runId, status: await repeatStatus(deps, runId, address.agentId, context), ...place } };
+  if (answer.status !== 'accepted') return { payload: { runId, status: 'ok', ...place } };
   return {
-    payload: { runId, status: 'started', ...(messageSeq !== undefined && { messageSeq }) },
+    payload: { runId, status: 'started', ...place },
     ...(answer.runId === undefined && { after: () => announceNoRun(deps, runId, { agentId: address.agentId, key: sessionKey }) }),
   };
 };
+
+/** Neither a command nor anything that is not all said in its text. */
+const isPlain = ({ text, attachments }: SentContent): boolean => attachments.length === 0 && !text.trimStart().startsWith('/');
+
+/** Where the message came from, when a client passes on what a channel brought. */
+function originOf(params: JsonObject): ReplyRoute | undefined {
+  const channel = textOf(params, 'originatingChannel');
+  const to = textOf(params, 'originatingTo');
+  if (channel === undefined || to === undefined || channel === '' || to === '') return undefined;
+  return ReplyRoute.create({ channel, to, accountId: textOf(params, 'originatingAccountId'), threadId: textOf(params, 'originatingThreadId') });
+}

@@ -4,7 +4,7 @@ import { SessionError } from '@sessions/domain';
 import { CLEANUP_BUDGET_MS } from '../../handlers/cleanup';
 import { flagOf, textOf } from '../method';
 import type { GatewayMethod } from '../method';
-import { withTime } from '../request-context';
+import { withTime } from '../../handlers/with-time';
 
 /** `sessions.cleanup`: the report of one store, or of all. */
 export const sessionsCleanup: GatewayMethod = async (deps, { params, context }) => {

@@ -4,7 +4,7 @@ import { configuredAgents } from '@sessions/domain';
 import { compactionTimeMs } from '../../handlers/compact-session';
 import { numberOf, textOf } from '../method';
 import type { GatewayMethod } from '../method';
-import { withTime } from '../request-context';
+import { withTime } from '../../handlers/with-time';
 
 /** `sessions.compact`: the last lines kept, or a summary; what came of it, a failure included, is the answer. */
 export const sessionsCompact: GatewayMethod = async (deps, { params, context }) => {

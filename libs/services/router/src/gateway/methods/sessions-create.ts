@@ -2,7 +2,7 @@ import { CreateSessionRequest } from '@sessions/contracts';
 import { flagOf, textOf } from '../method';
 import type { GatewayMethod } from '../method';
 
-/** `sessions.create`: a new row, or the one there is; a first message is kept without a run. */
+/** `sessions.create`: a new row, or the one there is, with a first message that starts a run. */
 export const sessionsCreate: GatewayMethod = async (deps, { params, context }) => {
   const created = await deps.handlers.createSession(
     CreateSessionRequest.create({

@@ -1,0 +1,49 @@
+/**
+ * Messages between sessions: how they are marked, and what bounds the graph that they can make.
+ *
+ * Every message is one further from the message of a person that it goes back to, whatever brought it
+ * (a send, a turn of the exchange behind it, a sub-agent's task or result). At `HOPS_MAX` there are no
+ * more of them, so with at most one send a turn a message of a person leads to 2^HOPS_MAX turns at most,
+ * and to a finite number in any case.
+ */
+import type { InterSession, TokenUsage } from '@sessions/contracts';
+import type { SessionConfig } from '../config/parse-config';
+import { cutText } from '../transcript/preview';
+
+/** Distance from a person's message beyond which no message is sent. */
+export const HOPS_MAX = 8;
+/** Text of one message between sessions, UTF-16 units; longer answers are cut. */
+export const INTER_SESSION_CHARS_MAX = 64 * 1024;
+/** Text that is told again beside a message, UTF-16 units. */
+export const RECALLED_CHARS_MAX = 8 * 1024;
+
+/** As the target's model reads it: nobody should take it for what a person wrote. */
+export function interSessionText(source: Pick<InterSession, 'sourceSessionKey' | 'sourceTool'>, text: string): string {
+  return `[Inter-session message sourceSession=${source.sourceSessionKey} sourceTool=${source.sourceTool} isUser=false]\n${cutText(text, INTER_SESSION_CHARS_MAX)}`;
+}
+
+/** Cost of runs as far as prices are known; undefined: none is. */
+export function costSoFar(usage: readonly TokenUsage[], before?: number): number | undefined {
+  const known = [before, ...usage.map(({ costUsd }) => costUsd)].filter((cost) => cost !== undefined);
+  return known.length === 0 ? undefined : known.reduce((sum, cost) => sum + cost, 0);
+}
+
+export interface ChainPlace {
+  /** Of the message that would be sent. */
+  readonly hops: number;
+  /** Of the runs that lead to it. */
+  readonly costUsd?: number | undefined;
+}
+
+/** Why a chain of messages ends here; undefined: it may go on. */
+export function chainEnd({ hops, costUsd }: ChainPlace, { tools }: Pick<SessionConfig, 'tools'>): 'hops' | 'cost' | undefined {
+  if (hops > HOPS_MAX) return 'hops';
+  const { maxCostUsd } = tools.agentToAgent;
+  return maxCostUsd > 0 && costUsd !== undefined && costUsd >= maxCostUsd ? 'cost' : undefined;
+}
+
+/** `<run>`, `<run>.reply.1`, `<run>.reply.2` …, `<run>.announce`: the same whoever works it out, after whatever restart. */
+export function followUpRunId(runId: string, step: 'reply' | 'announce' | 'result'): string {
+  const [, root = runId, turn] = /^(.*?)(?:\.reply\.(\d+)|\.announce)?$/s.exec(runId) ?? [];
+  return step === 'reply' ? `${root}.reply.${String(Number(turn ?? 0) + 1)}` : `${root}.${step}`;
+}

@@ -1,0 +1,116 @@
+/**
+ * InvokeTool: a session tool under its caller's identity and visibility. Whatever happens is an answer
+ * for the model: refusals, wrong arguments and failures too.
+ */
+import { InvokeToolResponse } from '@sessions/contracts';
+import type { InvokeToolRequest } from '@sessions/contracts';
+import { agentSettings, asAgentId, configuredAgents, mainSessionKey, parseSessionKey, sessionTool, toolsFor } from '@sessions/domain';
+import { toSessionError } from '@sessions/bus';
+import type { CallContext } from '@sessions/bus';
+import { assertSeesAgent } from '../auth/scopes';
+import { agentCallerOf, createSight, readRow } from '../auth/sight';
+import type { HandlerDeps } from '../deps';
+import { depthOf } from '../tools/sessions-spawn';
+import { TOOLS } from '../tools/tool-table';
+import { InvalidArguments, failed, refusedAnswer } from '../tools/tool-call';
+import type { ToolAnswer, ToolCaller } from '../tools/tool-call';
+import { resolveAddress } from './resolve-address';
+
+/** What became of a call, for doors that tell its kinds apart. */
+export type ToolOutcome =
+  | { readonly kind: 'answer'; readonly answer: ToolAnswer }
+  /** No such tool, or not for this caller. */
+  | { readonly kind: 'unavailable' }
+  | { readonly kind: 'invalid'; readonly message: string }
+  /** A fault of ours; its cause is in the log. */
+  | { readonly kind: 'failed' };
+
+const SHOWN_NAME_MAX = 100;
+
+export async function invokeTool(deps: HandlerDeps, request: InvokeToolRequest, context: CallContext): Promise<InvokeToolResponse> {
+  const answer = answerOf(request.name, await runTool(deps, request, context));
+  return InvokeToolResponse.create({ resultJson: Buffer.from(JSON.stringify(answer.details)), endsTurn: answer.endsTurn ?? false });
+}
+
+function answerOf(name: string, outcome: ToolOutcome): ToolAnswer {
+  switch (outcome.kind) {
+    case 'answer':
+      return outcome.answer;
+    case 'unavailable':
+      return failed(`Tool not available: ${name.slice(0, SHOWN_NAME_MAX)}`);
+    case 'invalid':
+      return failed(outcome.message);
+    case 'failed':
+      return failed('tool execution failed');
+  }
+}
+
+/** @throws nothing that a model could mend; what the caller's leaving or its missing rights raise */
+export async function runTool(deps: HandlerDeps, request: InvokeToolRequest, context: CallContext): Promise<ToolOutcome> {
+  const definition = sessionTool(request.name);
+  if (definition === undefined) return { kind: 'unavailable' };
+  try {
+    const caller = await callerOf(deps, request, context);
+    if (!isAvailable(deps, caller, request.name)) return { kind: 'unavailable' };
+    const { runId, replyRoute, hops, traceId, costUsd } = request;
+    const answer = await TOOLS[definition.name]({ deps, caller, context, runId, replyRoute, hops, traceId, costUsd }, readArguments(request.argumentsJson));
+    return { kind: 'answer', answer };
+  } catch (thrown) {
+    if (thrown instanceof InvalidArguments) return { kind: 'invalid', message: thrown.message };
+    const error = toSessionError(thrown);
+    if (error.reason !== 'INTERNAL') return { kind: 'answer', answer: refusedAnswer(error) };
+    deps.logger.error('a session tool failed', { operation: definition.name, err: error });
+    return { kind: 'failed' };
+  }
+}
+
+/** @throws InvalidArguments */
+function readArguments(bytes: Uint8Array): unknown {
+  if (bytes.length === 0) return {};
+  try {
+    return JSON.parse(Buffer.from(bytes).toString('utf8')) as unknown;
+  } catch {
+    throw new InvalidArguments(['the arguments are not valid JSON']);
+  }
+}
+
+/** An agent is the session in its header, whatever the request says; others name the one they act for. */
+async function callerOf(deps: HandlerDeps, request: InvokeToolRequest, context: CallContext): Promise<ToolCaller> {
+  const agentKey = agentCallerOf(context);
+  // The key names itself here; what it may see of others is asked later.
+  const address = await resolveAddress(deps, { key: agentKey ?? request.sessionKey ?? mainKeyOf(deps) }, { ...context, caller: agentKey === undefined ? context.caller : 'service:router/tools' });
+  assertSeesAgent(context.scopes, address.agentId);
+  const row = await readRow(deps, address, context);
+  const key = row?.key ?? address.key;
+  return { agentId: asAgentId(address.agentId), key, row, sight: createSight(deps, { agentId: address.agentId, key }, context) };
+}
+
+function mainKeyOf(deps: HandlerDeps): string {
+  const config = deps.config();
+  const { defaultAgentId } = configuredAgents(config);
+  return config.session.scope === 'global' ? `agent:${defaultAgentId}:main` : mainSessionKey(defaultAgentId);
+}
+
+function isAvailable(deps: HandlerDeps, caller: ToolCaller, name: string): boolean {
+  const { tools } = deps.config();
+  const available = toolsFor({
+    profile: tools.profile,
+    allow: tools.allow,
+    alsoAllow: tools.alsoAllow,
+    deny: tools.deny,
+    childAllow: tools.subagents.tools.allow,
+    childDeny: tools.subagents.tools.deny,
+    isSubagent: parseSessionKey(caller.key).form === 'subagent' || caller.row?.spawnedBy !== undefined,
+    spawnDepth: depthOf({ caller }),
+    maxSpawnDepth: agentSettings(deps.config(), caller.agentId).subagents.maxSpawnDepth,
+  });
+  return available.some((tool) => tool.name === name);
+}
+
+/** Tools that doors for clients leave out unless the configuration lets them in (measured). */
+const DENIED_TO_CLIENTS: ReadonlySet<string> = new Set(['sessions_send', 'sessions_spawn']);
+
+export function isDeniedToClients(deps: Pick<HandlerDeps, 'config'>, name: string): boolean {
+  return DENIED_TO_CLIENTS.has(name) && !deps.config().gateway.tools.allow.includes(name);
+}
+

@@ -1,0 +1,184 @@
+/**
+ * `sessions_spawn`: a sub-agent in a session of its own. Everything is judged before anything is made;
+ * then row, pending turn and the parent's claim on the result are one mutation of the child's owner,
+ * so a spawn that was answered is never lost, and one that was refused leaves nothing.
+ */
+import { ChildSession, RunRequest } from '@sessions/contracts';
+
+import {
+  SessionError, THINKING_LEVELS, agentSettings, attachmentProblems, configuredAgents, inheritedModel, interSessionText, isSandboxed, knownModel, maySpawnAs, modelFor, parseSpawnArguments,
+  parseSessionKey, slugAgentId, spawnDenial,
+} from '@sessions/domain';
+import type { AgentId, JsonObject, ModelRef, SpawnArguments } from '@sessions/domain';
+import { deliverTo } from '../handlers/deliver-to';
+import { uuidOf, uuidOfCall } from '../handlers/minted-id';
+import { nextInterSession } from './chain';
+import { spawnClaim } from './spawn-claim';
+import { dropAttachments, writeAttachments } from './spawn-files';
+import type { AttachmentReceipt } from './spawn-files';
+import { threadBindingOf } from './thread-binding';
+import { isActive, ownChildren } from './subagents';
+import { InvalidArguments, argumentsOf, failed, forbidden } from './tool-call';
+import type { ToolAnswer, ToolCall } from './tool-call';
+
+const NOTE = 'The result arrives as a message by itself; do not poll for it.';
+
+export async function sessionsSpawn(call: ToolCall, raw: unknown): Promise<ToolAnswer> {
+  const asked = argumentsOf(parseSpawnArguments(raw));
+  const { deps, caller, context } = call;
+  const config = deps.config();
+  const problems = attachmentProblems(asked.attachments, config.tools.spawnAttachments);
+  if (problems.length > 0) throw new InvalidArguments(problems);
+  if (asked.runtime === 'acp') return failed('runtime "acp" is not available in this gateway; use "subagent"');
+  const target = await targetAgent(call, asked);
+  const key = `agent:${target}:subagent:${uuidOf(`${uuidOfCall(context)}#child`)}`;
+  const isChildSandboxed = isSandboxed(config, target, key);
+  const denial = spawnDenial(config, {
+    requester: caller.agentId,
+    target,
+    spawnDepth: depthOf(call),
+    // A call that is made again finds the child that it made.
+    activeChildren: (await ownChildren(call)).filter((row) => row.key !== key && isActive(row, deps.clock.nowMs())).length,
+    isRequesterSandboxed: caller.sight.isSandboxed,
+    isChildSandboxed,
+    requiresSandbox: asked.sandbox === 'require',
+  });
+  if (denial !== undefined) return forbidden(denial);
+  const model = modelOfSpawn(call, asked, target);
+  const thinking = thinkingOf(call, asked, target);
+  const binding = asked.thread ? threadBindingOf(call) : undefined;
+  const context0 = asked.context ?? (asked.thread ? config.session.threadBindings.defaultSpawnContext : 'isolated');
+  if (context0 === 'fork' && target !== caller.agentId) return failed('context "fork" needs a sub-agent of your own agent');
+  const claimRoute = binding?.route;
+  const interSession = nextInterSession(call, 'sessions_spawn');
+  const followUp = spawnClaim({ ...call, replyRoute: claimRoute ?? call.replyRoute }, { task: asked.task, label: asked.label, hops: interSession.hops });
+  const files = asked.attachments.length === 0 ? undefined : await writeAttachments(call, { agentId: target, spawnId: uuidOf(`${key}#attachments`), files: asked.attachments });
+  const timeoutSeconds = asked.runTimeoutSeconds ?? agentSettings(config, target).subagents.runTimeoutSeconds;
+  try {
+    const delivered = await deliverTo(
+      deps,
+      {
+        agentId: target,
+        key,
+        text: interSessionText(interSession, taskText(asked, files)),
+        attachments: [],
+        interSession,
+        child: ChildSession.create({
+          spawnedBy: caller.key,
+          spawnDepth: depthOf(call) + 1,
+          label: asked.label,
+          cleanup: asked.cleanup,
+          fork: context0 === 'fork',
+          membersJson: Buffer.from(JSON.stringify({ ...childMembers(call, asked, { model, thinking, isChildSandboxed }), ...(files !== undefined && { attachments: files }), ...(binding !== undefined && { threadBinding: binding.member }) })),
+        }),
+        run: RunRequest.create({
+          runId: uuidOfCall(context),
+          deliver: false,
+          source: 'spawn',
+          queueMode: 'queue',
+          modelProvider: model?.provider,
+          model: model?.model,
+          thinkingLevel: thinking,
+          timeoutMs: timeoutSeconds > 0 ? timeoutSeconds * 1000 : undefined,
+          extraSystemPrompt: 'You are a sub-agent with one task. No person reads along; your last answer is the result that goes to the session that spawned you.',
+          followUp,
+        }),
+        part: 'spawn',
+      },
+      context,
+    );
+    const resolved = model ?? modelFor(config, target);
+    return {
+      details: {
+        status: 'accepted',
+        runId: delivered.runId ?? uuidOfCall(context),
+        childSessionKey: delivered.sessionKey === '' ? key : delivered.sessionKey,
+        ...(files !== undefined && { attachments: { ...files } }),
+        mode: asked.mode,
+        note: NOTE,
+        ...(resolved !== undefined && { resolvedModel: resolved.model, resolvedProvider: resolved.provider }),
+        modelApplied: asked.model !== undefined,
+      },
+    };
+  } catch (error) {
+    // Only what is known not to have happened is undone.
+    if (files !== undefined && error instanceof SessionError && !['OUTCOME_UNKNOWN', 'DEADLINE', 'NO_OWNER', 'NOT_OWNER'].includes(error.reason)) await dropAttachments(call, target, files);
+    throw error;
+  }
+}
+
+/** @throws AGENT_UNKNOWN, VALIDATION, SPAWN_DENIED: the allowlist speaks first, so it tells nothing of agents outside it */
+async function targetAgent({ deps, caller, context }: ToolCall, asked: SpawnArguments): Promise<AgentId> {
+  const config = deps.config();
+  if (asked.agentId === undefined) {
+    if (agentSettings(config, caller.agentId).subagents.requireAgentId) throw new SessionError('VALIDATION', 'agentId required: see agents_list');
+    return caller.agentId;
+  }
+  const target = slugAgentId(asked.agentId);
+  if (!maySpawnAs(config, caller.agentId, target)) {
+    const denial = spawnDenial(config, { requester: caller.agentId, target, spawnDepth: 0, activeChildren: 0, isRequesterSandboxed: false, isChildSandboxed: false, requiresSandbox: false });
+    throw new SessionError('SPAWN_DENIED', denial ?? 'forbidden');
+  }
+  const isKnown = target === caller.agentId || configuredAgents(config).ids.includes(target) || (await deps.agents.find(target, context)) !== undefined;
+  if (!isKnown) throw new SessionError('AGENT_UNKNOWN', `Unknown agent id "${asked.agentId.slice(0, 64)}"`);
+  return target;
+}
+
+export function depthOf({ caller }: Pick<ToolCall, 'caller'>): number {
+  const stored = caller.row?.spawnDepth;
+  if (stored !== undefined && stored > 0) return stored;
+  const parsed = parseSessionKey(caller.key);
+  return parsed.form === 'subagent' ? parsed.ids.length : 0;
+}
+
+/** @throws VALIDATION for one that is not configured; undefined: the agent's own */
+function modelOfSpawn({ deps, caller }: ToolCall, asked: SpawnArguments, target: AgentId): ModelRef | undefined {
+  const config = deps.config();
+  if (asked.model !== undefined && asked.model.toLowerCase() !== 'default') {
+    const known = knownModel(config, asked.model);
+    if (known === undefined) throw new SessionError('VALIDATION', `Unknown model: ${asked.model.slice(0, 200)}`);
+    return known;
+  }
+  const { row } = caller;
+  const override = row?.modelOverride === undefined || row.modelOverride === '' ? undefined : { provider: row.providerOverride, model: row.modelOverride };
+  return inheritedModel(config, { requester: caller.agentId, target, override });
+}
+
+/** @throws VALIDATION for a level that there is not; undefined: the agent's own */
+function thinkingOf({ deps, caller }: ToolCall, asked: SpawnArguments, target: AgentId): string | undefined {
+  if (asked.thinking === undefined) return agentSettings(deps.config(), target).subagents.thinking ?? caller.row?.thinkingLevel;
+  if (!THINKING_LEVELS.some((level) => level === asked.thinking)) throw new SessionError('VALIDATION', `thinking: must be one of ${THINKING_LEVELS.join(', ')}`);
+  return asked.thinking;
+}
+
+interface Chosen {
+  readonly model: ModelRef | undefined;
+  readonly thinking: string | undefined;
+  readonly isChildSandboxed: boolean;
+}
+
+/** What the child is from its first moment; its role does not change when the configuration does. */
+function childMembers(call: ToolCall, asked: SpawnArguments, { model, thinking, isChildSandboxed }: Chosen): JsonObject {
+  const config = call.deps.config();
+  const isLeaf = depthOf(call) + 1 >= agentSettings(config, call.caller.agentId).subagents.maxSpawnDepth;
+  const { allow, deny } = config.tools.subagents.tools;
+  return {
+    subagentRole: isLeaf ? 'leaf' : 'orchestrator',
+    subagentControlScope: isLeaf ? 'none' : 'children',
+    spawnMode: asked.mode,
+    sandboxed: isChildSandboxed,
+    inheritedToolAllow: allow === undefined ? undefined : [...allow],
+    inheritedToolDeny: deny.length === 0 ? undefined : [...deny],
+    thinkingLevel: thinking,
+    providerOverride: model?.provider,
+    modelOverride: model?.model,
+    modelOverrideSource: model === undefined ? undefined : 'auto',
+    attachAs: asked.attachAs,
+  };
+}
+
+function taskText({ task }: SpawnArguments, files: AttachmentReceipt | undefined): string {
+  if (files === undefined) return task;
+  return `${task}\n\nFiles for this task, in your workspace:\n${files.files.map(({ name, bytes }) => `- ${files.relDir}/${name} (${bytes} bytes)`).join('\n')}`;
+}
+

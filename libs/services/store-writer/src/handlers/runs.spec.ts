@@ -1,0 +1,177 @@
+/** Runs at their owner: journalled before anybody hears of them, one at a time, each ended once with a stated outcome. */
+import { readFileSync, readdirSync } from 'node:fs';
+import * as path from 'node:path';
+import { AgentRuntimeService, AppendRecordsRequest, BeginTurnRequest, CancelRunRequest, DeliverRequest, FinishTurnRequest, GetRunRequest, ListPendingRequest, ReplyRoute, RunRequest, StoreServiceAckDeliveryRequest, DeliveryResult, StoreServiceResetSessionRequest, TokenUsage, TurnJob } from '@sessions/contracts';
+import { serveService } from '@sessions/bus';
+import { KEY, bench, cleanUpBenches, history, restart, sessionsDir, subjects, telegram, transcriptLines, until, type Bench } from '../testing/writer-bench';
+
+cleanUpBenches();
+
+const WITH_MODEL = { agents: { defaults: { model: 'demo/echo' } } };
+const ROUTE = ReplyRoute.create({ channel: 'telegram', to: '123' });
+
+const turnOf = (text: string, runId: string, run: Partial<RunRequest> = {}, more: Partial<DeliverRequest> = {}): DeliverRequest =>
+  DeliverRequest.create({ ...telegram(text, { messageId: `m-${runId}` }), run: RunRequest.create({ runId, deliver: true, replyRoute: ROUTE, source: 'channel', ...run }), ...more });
+const begin = (made: Bench, runId: string, attempt = 1, runnerId = 'runner/a', takeSteered = false) => made.client.beginTurn(BeginTurnRequest.create({ agentId: 'main', runId, runnerId, attempt, takeSteered }));
+const finish = (made: Bench, runId: string, more: Partial<FinishTurnRequest> = {}) => made.client.finishTurn(FinishTurnRequest.create({ agentId: 'main', runId, outcome: 'ok', text: `answer to ${runId}`, attempt: 1, ...more }));
+const append = (made: Bench, runId: string, sessionId: string, message: object, attempt = 1) =>
+  made.client.appendRecords(AppendRecordsRequest.create({ agentId: 'main', key: KEY, sessionId, runId, attempt, lines: [Buffer.from(JSON.stringify({ type: 'message', message }))] }));
+const runOf = async (made: Bench, runId: string) => (await made.client.getRun(GetRunRequest.create({ agentId: 'main', runId }))).run;
+const pending = (made: Bench, kinds: string[] = []) => made.client.listPending(ListPendingRequest.create({ agentId: 'main', kinds }));
+const entryOf = async (made: Bench): Promise<Record<string, unknown>> => JSON.parse((await made.client.getEntry({ agentId: 'main', by: { $case: 'key', value: KEY }, includeFacts: false, entryOffset: undefined })).entryJson.toString('utf8')) as Record<string, unknown>;
+const ack = (made: Bench, deliveryId: string, result: Partial<DeliveryResult> = { ok: true }) => made.client.ackDelivery(StoreServiceAckDeliveryRequest.create({ agentId: 'main', deliveryId, result: DeliveryResult.create(result) }));
+
+async function jobsOf(made: Bench): Promise<TurnJob[]> {
+  const jobs: TurnJob[] = [];
+  await made.bus.jobs.consume(subjects.jobs('turn'), TurnJob, async (job) => {
+    jobs.push(job.value);
+    await job.ack();
+  });
+  return jobs;
+}
+
+it('answers a message: told, begun, written, finished, delivered, and asked for after a restart', async () => {
+  const made = await bench({ config: WITH_MODEL });
+  const jobs = await jobsOf(made);
+  const accepted = await made.client.deliver(turnOf('hello', 'r1'));
+  expect(accepted).toMatchObject({ status: 'accepted', runId: 'r1', queued: false, messageSeq: 1 });
+  expect(await runOf(made, 'r1')).toMatchObject({ state: 'queued', messageId: accepted.messageId, sessionKey: KEY });
+  await until(() => jobs.length === 1);
+  expect(jobs[0]).toMatchObject({ agentId: 'main', runId: 'r1', attempt: 1, sessionKey: KEY });
+  const begun = await begin(made, 'r1');
+  expect(begun).toMatchObject({ sessionKey: KEY, sessionId: accepted.sessionId, tipId: accepted.messageId, messageId: accepted.messageId, cancelled: false, settings: { run: { runId: 'r1', replyRoute: { to: '123' } } } });
+  expect(JSON.parse(begun.settings?.entryJson.toString('utf8') ?? '')).not.toHaveProperty('openRuns');
+  expect(await entryOf(made)).toMatchObject({ status: 'running', abortedLastRun: false, startedAt: expect.any(Number) as number });
+  await append(made, 'r1', begun.sessionId, { role: 'assistant', content: [{ type: 'text', text: 'answer to r1' }] });
+  const usage = [TokenUsage.create({ inputTokens: 12, outputTokens: 5, totalTokens: 17, costUsd: 0.5, modelProvider: 'demo', model: 'echo' })];
+  const finished = await finish(made, 'r1', { usage });
+  expect(finished.deliveryIds).toHaveLength(1);
+  expect(await entryOf(made)).toMatchObject({ status: 'done', endedAt: expect.any(Number) as number, runtimeMs: expect.any(Number) as number, inputTokens: 12, outputTokens: 5, totalTokens: 17, estimatedCostUsd: 0.5, modelProvider: 'demo', model: 'echo', abortedLastRun: false });
+  expect((await finish(made, 'r1', { outcome: 'error' })).deliveryIds).toEqual(finished.deliveryIds);
+  const { deliveries } = await pending(made, ['delivery']);
+  expect(deliveries).toMatchObject([{ deliveryId: finished.deliveryIds[0], runId: 'r1', sessionKey: KEY, text: 'answer to r1', route: { channel: 'telegram', to: '123' }, inReplyTo: { messageId: 'm-r1' }, attempt: 1, state: 'open' }]);
+  const next = await restart(made, { config: WITH_MODEL });
+  expect(await runOf(next, 'r1')).toMatchObject({ state: 'ended', outcome: 'ok', text: 'answer to r1', usage: [{ inputTokens: 12 }], messageId: accepted.messageId });
+  expect((await pending(next)).deliveries).toHaveLength(1);
+  const id = finished.deliveryIds[0] ?? '';
+  expect(await ack(next, id, { ok: false, retry: true })).toMatchObject({ state: 'open' });
+  expect(await ack(next, id)).toMatchObject({ state: 'delivered' });
+  expect(await ack(next, id)).toMatchObject({ state: 'delivered' });
+  expect(await ack(next, 'nobody')).toMatchObject({ state: 'unknown' });
+  expect((await pending(next)).deliveries).toEqual([]);
+  const phases = made.events.flatMap(({ body }) => (body?.$case === 'changed' && body.value.phase !== undefined ? [body.value.phase] : []));
+  expect(phases).toEqual(['start', 'end']);
+});
+
+it('keeps a message and starts no turn where no model is configured', async () => {
+  const made = await bench();
+  const answer = await made.client.deliver(turnOf('hello', 'r1'));
+  expect(answer).toMatchObject({ status: 'accepted', queued: false });
+  expect(answer.runId).toBeUndefined();
+  expect(await entryOf(made)).not.toHaveProperty('openRuns');
+  expect((await pending(made)).turns).toEqual([]);
+});
+
+it('queues messages behind a run, in order, large ones in files, and writes each when its turn begins', async () => {
+  const made = await bench({ config: WITH_MODEL });
+  const long = 'x'.repeat(20_000);
+  const { sessionId = '' } = await made.client.deliver(turnOf('one', 'r1'));
+  await begin(made, 'r1');
+  expect(await made.client.deliver(turnOf(long, 'r2', { queueMode: 'queue' }))).toMatchObject({ queued: true, position: 1, runId: 'r2' });
+  const third = await made.client.deliver(turnOf('three', 'r3', { queueMode: 'queue' }));
+  expect(third).toMatchObject({ queued: true, position: 2 });
+  expect(third.messageId).toBeUndefined();
+  expect(await made.client.deliver(turnOf('three', 'r3'), { idempotencyKey: 'other' } as never).catch((error: unknown) => error)).toMatchObject({ reason: 'IDEMPOTENCY_MISMATCH' });
+  await expect(begin(made, 'r2')).rejects.toMatchObject({ reason: 'RUN_STILL_ACTIVE' });
+  expect((await history(made)).texts).toEqual(['one']);
+  expect(await runOf(made, 'r3')).toMatchObject({ state: 'queued', position: 2 });
+  expect(readdirSync(path.join(sessionsDir(made.stateDir), '.store', 'runs'))).toHaveLength(1);
+  await append(made, 'r1', sessionId, { role: 'assistant', content: [{ type: 'text', text: 'to one' }] });
+  expect(await finish(made, 'r1')).toMatchObject({ nextRunId: 'r2' });
+  const next = await restart(made, { config: WITH_MODEL });
+  const jobs = await jobsOf(next);
+  await next.client.listPending(ListPendingRequest.create({ agentId: 'main' }));
+  await until(() => jobs.some(({ runId }) => runId === 'r2'));
+  await begin(next, 'r2');
+  expect((await history(next)).texts).toEqual(['one', 'to one', long]);
+  await finish(next, 'r2');
+  await begin(next, 'r3');
+  await finish(next, 'r3');
+  expect((await history(next)).texts).toEqual(['one', 'to one', long, 'three']);
+  expect(await entryOf(next)).not.toHaveProperty('openRuns');
+});
+
+it('refuses a superseded attempt, closes its calls and ends after the third', async () => {
+  const made = await bench({ config: WITH_MODEL, claimMs: 2_500 });
+  const jobs = await jobsOf(made);
+  const { sessionId = '' } = await made.client.deliver(turnOf('hello', 'r1'));
+  await begin(made, 'r1');
+  await expect(begin(made, 'r1', 1, 'runner/b')).rejects.toMatchObject({ reason: 'STALE_PLAN' });
+  await append(made, 'r1', sessionId, { role: 'assistant', content: [{ type: 'toolCall', id: 'c1', name: 'look', arguments: {} }] });
+  await until(() => jobs.some(({ attempt }) => attempt === 2));
+  await expect(append(made, 'r1', sessionId, { role: 'assistant', content: 'late' })).rejects.toMatchObject({ reason: 'STALE_PLAN' });
+  await expect(finish(made, 'r1')).rejects.toMatchObject({ reason: 'STALE_PLAN' });
+  await begin(made, 'r1', 2, 'runner/b');
+  await history(made);
+  expect(transcriptLines(made.stateDir, sessionId).at(-1)).toMatchObject({ message: { role: 'toolResult', toolCallId: 'c1', isError: true } });
+  await until(() => jobs.some(({ attempt }) => attempt === 3));
+  await begin(made, 'r1', 3, 'runner/c');
+  await until(() => made.events.some(({ body }) => body?.$case === 'run'));
+  expect(await runOf(made, 'r1')).toMatchObject({ state: 'ended', outcome: 'error', errorMessage: expect.stringContaining('lost') as string });
+  expect(await entryOf(made)).toMatchObject({ status: 'failed' });
+  expect(jobs.map(({ attempt }) => attempt)).toEqual([1, 2, 3]);
+});
+
+it('cancels what waits at once, its message kept, and tells the one that runs', async () => {
+  const made = await bench({ config: WITH_MODEL });
+  const told: string[] = [];
+  await serveService(made.bus, AgentRuntimeService, { cancelTurn: ({ runId, reason }: { runId: string; reason: string }) => Promise.resolve((told.push(`${runId} ${reason}`), { state: 'stopping' })) } as never, { subjectFor: (method) => (method === 'CancelTurn' ? subjects.run('r1', method) : undefined) });
+  await made.client.deliver(turnOf('one', 'r1'));
+  await begin(made, 'r1');
+  await made.client.deliver(turnOf('two', 'r2', { queueMode: 'queue' }));
+  const cancelled = await made.client.cancelRun(CancelRunRequest.create({ agentId: 'main', by: { $case: 'key', value: KEY }, reason: 'abort' }));
+  expect(cancelled).toMatchObject({ state: 'stopping', activeRunId: 'r1', cancelledRunIds: ['r2'] });
+  expect(await runOf(made, 'r2')).toMatchObject({ state: 'ended', outcome: 'cancelled' });
+  expect(await runOf(made, 'r1')).toMatchObject({ state: 'stopping' });
+  await until(() => told.length > 0);
+  expect(told).toEqual(['r1 abort']);
+  expect(await begin(made, 'r1')).toMatchObject({ cancelled: true, cancelReason: 'abort' });
+  await finish(made, 'r1', { outcome: 'aborted', text: undefined });
+  expect((await history(made)).texts).toEqual(['one', 'two']);
+  expect(await entryOf(made)).toMatchObject({ status: 'killed', abortedLastRun: true });
+  expect(await made.client.cancelRun(CancelRunRequest.create({ agentId: 'main', by: { $case: 'key', value: KEY }, reason: 'abort' }))).toMatchObject({ state: 'idle' });
+});
+
+it('hands steered messages to the turn that runs, and they end with it', async () => {
+  const made = await bench({ config: WITH_MODEL });
+  await made.client.deliver(turnOf('one', 'r1'));
+  await begin(made, 'r1');
+  await made.client.deliver(turnOf('and two', 'r2'));
+  await made.client.deliver(turnOf('for bob', 'r3', { replyRoute: ReplyRoute.create({ channel: 'telegram', to: '456' }) }));
+  expect((await begin(made, 'r1')).steerMessages).toEqual([]);
+  expect((await begin(made, 'r1', 1, 'runner/a', true)).steerMessages).toMatchObject([{ text: 'and two' }]);
+  expect((await begin(made, 'r1', 1, 'runner/a', true)).steerMessages).toEqual([]);
+  const { deliveryIds } = await finish(made, 'r1');
+  expect(deliveryIds).toHaveLength(1);
+  expect(await runOf(made, 'r2')).toMatchObject({ state: 'ended', outcome: 'ok', text: 'answer to r1' });
+  expect(await runOf(made, 'r3')).toMatchObject({ state: 'queued' });
+  expect((await history(made)).texts).toEqual(['one', 'and two']);
+});
+
+it('resets only after the run has ended; what waited is in the transcript before', async () => {
+  const made = await bench({ config: WITH_MODEL });
+  const { sessionId = '' } = await made.client.deliver(turnOf('one', 'r1'));
+  await begin(made, 'r1');
+  await made.client.deliver(turnOf('two', 'r2', { queueMode: 'queue' }));
+  const reset = (waitMs: number) => made.client.resetSession(StoreServiceResetSessionRequest.create({ agentId: 'main', key: KEY, reason: 'reset', waitMs }));
+  await expect(reset(50)).rejects.toMatchObject({ reason: 'RUN_STILL_ACTIVE' });
+  const resetting = reset(20_000);
+  await finish(made, 'r1', { outcome: 'aborted' });
+  const done = await resetting;
+  expect(done.previousSessionId).toBe(sessionId);
+  const archived = readFileSync(done.archived[0] ?? '', 'utf8');
+  expect(archived).toContain('"text":"one"');
+  expect(archived).toContain('"text":"two"');
+  expect(await runOf(made, 'r2')).toMatchObject({ state: 'ended', outcome: 'cancelled' });
+  expect(await made.client.deliver(turnOf('three', 'r3'))).toMatchObject({ queued: false, sessionId: done.sessionId });
+});

@@ -1,0 +1,350 @@
+/**
+ * The open runs and deliveries of a store while it is open: which entry holds which, who has a claim,
+ * what is overdue. Entries are the truth; they are found by an index when the store is opened, and every
+ * mutation after that is noted here. Jobs are notices: a turn is told when it becomes due, when its
+ * attempt was lost, after a take-over, and every half minute while nobody has begun it.
+ *
+ * Claims live in this memory only: after a restart whoever ran has a whole claim's time again.
+ */
+import { AgentRuntimeService, CancelTurnRequest, DeliveryJob, TurnJob } from '@sessions/contracts';
+import { createClient, type Bus, type Client, type Subjects } from '@sessions/bus';
+import { deliveryOffer, parseEntry, type JsonObject } from '@sessions/domain';
+import type { Clock, Logger, Timer } from '@sessions/host';
+import type { AgentStore, Effect } from '@sessions/store';
+import { deliveriesOf, type OpenDelivery } from './decisions/open-delivery';
+import { activeRun, runsOf, type OpenRun } from './decisions/open-run';
+import { pendingOf } from './decisions/pending-compaction';
+import type { PendingCompactions } from './pending-compactions';
+import type { EventPublisher } from './publish-events';
+import type { RunSpool } from './run-spool';
+
+/** A claim that nobody renews ends after this. */
+export const CLAIM_MS = 60_000;
+/** How often a turn that nobody has begun is told again. */
+export const TELL_TURN_AGAIN_MS = 30_000;
+/** How often this looks around while there is open work. */
+const LOOK_MS = 1_000;
+/** Files that nobody names any more are looked for this often. */
+const SWEEP_MS = 24 * 60 * 60_000;
+
+export interface OpenWorkDeps {
+  readonly bus: Bus;
+  readonly subjects: Subjects;
+  readonly agentId: string;
+  /** Name of this owner, for its calls. */
+  readonly owner: string;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly compactions: PendingCompactions;
+  readonly events: Pick<EventPublisher, 'publish'>;
+  readonly spool: RunSpool;
+  /** Milliseconds, default CLAIM_MS. */
+  readonly claimMs?: number;
+  /** Milliseconds, default TELL_TURN_AGAIN_MS. */
+  readonly tellAgainMs?: number;
+  /** Has an attempt ended that nobody answers for. */
+  readonly expire: (lost: LostAttempt) => Promise<void>;
+}
+
+export interface LostAttempt {
+  readonly key: string;
+  readonly runId: string;
+  readonly attempt: number;
+}
+
+interface Claim {
+  readonly attempt: number;
+  readonly runnerId: string;
+  /** On the monotonic clock. */
+  endsAtMs: number;
+}
+
+/** What one entry holds. */
+interface Held {
+  readonly seq: number;
+  readonly sessionId: string;
+  readonly runs: readonly OpenRun[];
+  readonly deliveries: readonly OpenDelivery[];
+}
+
+export class OpenWork {
+  readonly #deps: OpenWorkDeps;
+  readonly #held = new Map<string, Held>();
+  readonly #keyOfRun = new Map<string, string>();
+  readonly #keyOfDelivery = new Map<string, string>();
+  readonly #claims = new Map<string, Claim>();
+  /** When a run's attempt was last told, on the monotonic clock. */
+  readonly #told = new Map<string, { readonly attempt: number; readonly atMs: number; readonly times: number }>();
+  /** Attempts that were offered of a delivery. */
+  readonly #offered = new Map<string, number>();
+  readonly #expiring = new Set<string>();
+  readonly #waiting = new Map<string, Set<() => void>>();
+  readonly #runtime: Client<typeof AgentRuntimeService>;
+  #timer: Timer | undefined;
+  #closed = false;
+  #isFound = false;
+  #found: Promise<void> = Promise.resolve();
+  #sweptAtMs: number | undefined;
+
+  constructor(deps: OpenWorkDeps) {
+    this.#deps = deps;
+    const { bus, subjects, owner } = deps;
+    this.#runtime = createClient(bus, AgentRuntimeService, { caller: `service:${owner}`, subject: (method, request) => subjects.run((request as { runId: string }).runId, method) });
+  }
+
+  /** Looks for what was open when the store was last closed; resolves at once and goes on beside the calls. */
+  find(store: AgentStore): void {
+    this.#found = this.#find(store).catch((err: unknown) => {
+      if (!this.#closed) this.#deps.logger.warn('open work could not be looked for', { agentId: this.#deps.agentId, err });
+    });
+  }
+
+  /** Resolves when the entries with open work have been looked at. */
+  found(): Promise<void> {
+    return this.#found;
+  }
+
+  /** True while turns or messages between sessions wait: the store stays open for them. */
+  get isBusy(): boolean {
+    if (this.#keyOfRun.size > 0) return true;
+    for (const { deliveries } of this.#held.values()) if (deliveries.some(({ toKey }) => toKey !== undefined)) return true;
+    return false;
+  }
+
+  get counts(): { readonly runs: number; readonly deliveries: number } {
+    return { runs: this.#keyOfRun.size, deliveries: this.#keyOfDelivery.size };
+  }
+
+  /** Keys whose entries hold open work, in no order. */
+  keys(): readonly string[] {
+    return [...this.#held.keys()];
+  }
+
+  async keyOfRun(runId: string): Promise<string | undefined> {
+    if (!this.#keyOfRun.has(runId) && !this.#isFound) await this.#found;
+    return this.#keyOfRun.get(runId);
+  }
+
+  async keyOfDelivery(deliveryId: string): Promise<string | undefined> {
+    if (!this.#keyOfDelivery.has(deliveryId) && !this.#isFound) await this.#found;
+    return this.#keyOfDelivery.get(deliveryId);
+  }
+
+  hasRuns(key: string): boolean {
+    return (this.#held.get(key)?.runs.length ?? 0) > 0;
+  }
+
+  /** The claim on a run that is not over yet, by its end as epoch milliseconds. */
+  claimOf(runId: string): { readonly attempt: number; readonly runnerId: string; readonly endsAtMs: number } | undefined {
+    const claim = this.#claims.get(runId);
+    const leftMs = (claim?.endsAtMs ?? 0) - this.#deps.clock.monotonicMs();
+    return claim === undefined || leftMs <= 0 ? undefined : { ...claim, endsAtMs: Math.round(this.#deps.clock.nowMs() + leftMs) };
+  }
+
+  /** A runner has the run, from now for a whole claim. @returns its end, epoch milliseconds. */
+  claimed(runId: string, attempt: number, runnerId: string): number {
+    const claimMs = this.#deps.claimMs ?? CLAIM_MS;
+    if (this.#keyOfRun.has(runId)) this.#claims.set(runId, { attempt, runnerId, endsAtMs: this.#deps.clock.monotonicMs() + claimMs });
+    return this.#deps.clock.nowMs() + claimMs;
+  }
+
+  /** Its runner gave a sign of life. */
+  renew(runId: string, attempt: number): void {
+    const claim = this.#claims.get(runId);
+    if (claim?.attempt === attempt) claim.endsAtMs = this.#deps.clock.monotonicMs() + (this.#deps.claimMs ?? CLAIM_MS);
+  }
+
+  /** Resolves to true when the run is not open any more, to false after `limitMs`. */
+  whenOver(runId: string, limitMs: number): Promise<boolean> {
+    if (!this.#keyOfRun.has(runId)) return Promise.resolve(true);
+    return new Promise((resolve) => {
+      const timer = this.#deps.clock.setTimer(limitMs, () => {
+        waiting.delete(over);
+        resolve(false);
+      });
+      const over = (): void => {
+        timer.cancel();
+        resolve(true);
+      };
+      const waiting = this.#waiting.get(runId) ?? new Set();
+      waiting.add(over);
+      this.#waiting.set(runId, waiting);
+    });
+  }
+
+  /** Asks the runner to stop; it may be gone, and then hears it with nobody, or at its next heartbeat. */
+  tellToStop(runId: string, reason: string): void {
+    void this.#runtime.cancelTurn(CancelTurnRequest.create({ runId, reason })).catch(() => undefined);
+  }
+
+  /** What a durable mutation did to entries. To be called for each, in the order in which they end. */
+  note(effects: readonly Effect[], seq: number): void {
+    for (const effect of effects) {
+      if (effect.kind === 'removeEntry') this.#put(effect.key, { seq, sessionId: '', runs: [], deliveries: [] });
+      else if (effect.kind === 'putEntry') {
+        const { key, set, clear = [] } = effect;
+        const before = this.#held.get(key);
+        const isRuns = 'openRuns' in set || clear.includes('openRuns');
+        const isDeliveries = 'openDeliveries' in set || clear.includes('openDeliveries');
+        if (!isRuns && !isDeliveries) continue;
+        this.#put(key, {
+          seq,
+          sessionId: typeof set['sessionId'] === 'string' ? set['sessionId'] : (before?.sessionId ?? ''),
+          runs: isRuns ? runsOf(set) : (before?.runs ?? []),
+          deliveries: isDeliveries ? deliveriesOf(set) : (before?.deliveries ?? []),
+        });
+      }
+    }
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#timer?.cancel();
+    for (const waiting of this.#waiting.values()) for (const over of waiting) over();
+    this.#waiting.clear();
+    this.#held.clear();
+    this.#keyOfRun.clear();
+    this.#keyOfDelivery.clear();
+    this.#claims.clear();
+  }
+
+  async #find(store: AgentStore): Promise<void> {
+    const { compactions } = this.#deps;
+    for await (const { key, text, sessionId } of store.facts.openWork()) {
+      if (this.#closed) return;
+      const entry = parseEntry(JSON.parse(text));
+      if (!entry.listed) continue;
+      const pending = pendingOf(entry.members, sessionId);
+      if (pending !== undefined) compactions.asked({ ...pending, key });
+      // What mutations told meanwhile is newer.
+      if (this.#held.has(key)) continue;
+      this.#take(key, entry.members, sessionId ?? '');
+    }
+    this.#isFound = true;
+  }
+
+  /** An entry as it was found: whoever works on its run has a whole claim from now. */
+  #take(key: string, members: JsonObject, sessionId: string): void {
+    const held = { seq: 0, sessionId, runs: runsOf(members), deliveries: deliveriesOf(members) };
+    for (const { runId, state, runnerId, attempt, joins } of held.runs) {
+      this.#keyOfRun.set(runId, key);
+      if (state === 'running' && joins === undefined && runnerId !== undefined) this.claimed(runId, attempt, runnerId);
+    }
+    this.#put(key, held);
+  }
+
+  #put(key: string, now: Held): void {
+    if (this.#closed) return;
+    const before = this.#held.get(key);
+    // Mutations that wait for file operations end later than those decided after them.
+    if (before !== undefined && before.seq > now.seq) return;
+    const openRuns = new Set(now.runs.filter(({ state }) => state !== 'over').map(({ runId }) => runId));
+    for (const { runId } of before?.runs ?? []) if (!openRuns.has(runId) && this.#keyOfRun.get(runId) === key) this.#forgetRun(runId);
+    for (const { deliveryId } of before?.deliveries ?? []) this.#keyOfDelivery.delete(deliveryId);
+    if (now.runs.length === 0 && now.deliveries.length === 0) this.#held.delete(key);
+    else this.#held.set(key, now);
+    for (const runId of openRuns) this.#keyOfRun.set(runId, key);
+    for (const { deliveryId } of now.deliveries) this.#keyOfDelivery.set(deliveryId, key);
+    const offered = new Set(now.deliveries.map(({ deliveryId }) => deliveryId));
+    for (const { deliveryId } of before?.deliveries ?? []) if (!offered.has(deliveryId)) this.#offered.delete(deliveryId);
+    const active = activeRun(now.runs);
+    const claim = active === undefined ? undefined : this.#claims.get(active.runId);
+    if (active !== undefined && claim !== undefined && claim.attempt !== active.attempt) this.#claims.delete(active.runId);
+    this.#tellDue(key, now);
+    this.#offerDue(key, now);
+    this.#startTimer();
+  }
+
+  #forgetRun(runId: string): void {
+    this.#keyOfRun.delete(runId);
+    this.#claims.delete(runId);
+    this.#told.delete(runId);
+    for (const over of this.#waiting.get(runId) ?? []) over();
+    this.#waiting.delete(runId);
+  }
+
+  #startTimer(): void {
+    if (this.#timer !== undefined || this.#closed || this.#held.size === 0) return;
+    this.#timer = this.#deps.clock.setTimer(
+      LOOK_MS,
+      () => {
+        this.#timer = undefined;
+        for (const [key, held] of this.#held) {
+          this.#expireDue(key, held);
+          this.#tellDue(key, held);
+          this.#offerDue(key, held);
+        }
+        this.#sweepDue();
+        this.#startTimer();
+      },
+      { keepsAlive: false },
+    );
+  }
+
+  /** The claim on the active run has ended. */
+  #expireDue(key: string, { runs }: Held): void {
+    const active = activeRun(runs);
+    if (active?.state !== 'running' || active.runnerId === undefined || this.claimOf(active.runId) !== undefined || this.#expiring.has(active.runId)) return;
+    const { runId, attempt } = active;
+    this.#expiring.add(runId);
+    this.#claims.delete(runId);
+    this.#deps
+      .expire({ key, runId, attempt })
+      .catch((err: unknown) => {
+        if (!this.#closed) this.#deps.logger.warn('a lost attempt could not be ended; it is tried again', { agentId: this.#deps.agentId, err });
+      })
+      .finally(() => this.#expiring.delete(runId));
+  }
+
+  /** The active run waits for somebody who begins it. */
+  #tellDue(key: string, { runs }: Held): void {
+    const active = activeRun(runs);
+    if (active === undefined || this.#closed || (active.state === 'running' && active.runnerId !== undefined)) return;
+    const { runId, attempt } = active;
+    const told = this.#told.get(runId);
+    const atMs = this.#deps.clock.monotonicMs();
+    if (told?.attempt === attempt && atMs - told.atMs < (this.#deps.tellAgainMs ?? TELL_TURN_AGAIN_MS)) return;
+    const times = told?.attempt === attempt ? told.times + 1 : 0;
+    this.#told.set(runId, { attempt, atMs, times });
+    const { bus, subjects, agentId, logger, clock } = this.#deps;
+    // The queue takes no second message of an id for some time: a repeat has one of its own.
+    const again = times === 0 ? '' : `:${String(clock.nowMs())}`;
+    bus.jobs
+      .publish(subjects.job('turn', agentId), TurnJob, TurnJob.create({ agentId, runId, attempt, sessionKey: key }), `turn:${agentId}:${runId}:${String(attempt)}${again}`)
+      .catch((err: unknown) => logger.warn('a turn could not be put on the queue; it is tried again', { agentId, err }));
+  }
+
+  #offerDue(key: string, { deliveries, sessionId }: Held): void {
+    const { bus, subjects, agentId, logger, clock, events } = this.#deps;
+    const nowMs = clock.nowMs();
+    for (const { deliveryId, createdAtMs, toKey, channel = '', accountId } of deliveries) {
+      const { attempt, nextAtMs } = deliveryOffer(createdAtMs, nowMs);
+      const before = this.#offered.get(deliveryId);
+      if (before !== undefined && (attempt <= before || nextAtMs === undefined)) continue;
+      this.#offered.set(deliveryId, attempt);
+      if (nextAtMs === undefined) continue;
+      if (toKey === undefined) {
+        // Opened just now: `open` was told with the mutation.
+        if (attempt > 1 || before !== undefined) events.publish({ kind: 'delivery', key, sessionId, deliveryId, state: 'offered', channel, accountId });
+        continue;
+      }
+      const job = DeliveryJob.create({ agentId, deliveryId, attempt, channel, accountId });
+      bus.jobs
+        .publish(subjects.job('delivery', agentId), DeliveryJob, job, `delivery:${agentId}:${deliveryId}:${String(attempt)}${before === undefined && attempt > 1 ? `:${String(nowMs)}` : ''}`)
+        .catch((err: unknown) => logger.warn('a delivery could not be put on the queue; it is tried again', { agentId, err }));
+    }
+  }
+
+  #sweepDue(): void {
+    const { clock, spool, logger, agentId } = this.#deps;
+    const atMs = clock.monotonicMs();
+    if (!this.#isFound || (this.#sweptAtMs !== undefined && atMs - this.#sweptAtMs < SWEEP_MS)) return;
+    this.#sweptAtMs = atMs;
+    const named = new Set<string>();
+    for (const { runs, deliveries } of this.#held.values()) {
+      for (const { message } of runs) if (message?.spool !== undefined) named.add(message.spool);
+      for (const { spool: name } of deliveries) if (name !== undefined) named.add(name);
+    }
+    void spool.sweep(named, clock.nowMs()).catch((err: unknown) => logger.warn('files of ended runs could not be removed', { agentId, err }));
+  }
+}
