@@ -82,7 +82,7 @@ if (whyNot !== undefined) sayWhyNot('erase', whyNot);
 
   /** @returns whether the process was killed. */
   function erase(dir: string, tracing: readonly string[], output = '/dev/null'): boolean {
-    const script = path.join(build.dir, 'erase-writer.js');
+    const script = build.eraser;
     const ran = spawnSync('strace', ['-f', '-qq', '-o', output, '-e', 'signal=none', ...tracing, process.execPath, script, path.join(dir, 'sessions.json'), ANN], { encoding: 'utf8', timeout: RUN_MS_MAX, env: { PATH: process.env['PATH'], UV_THREADPOOL_SIZE: '1' } });
     if (ran.signal === null && ran.status === 0) return false;
     expect([ran.signal ?? (ran.status === 137 ? 'SIGKILL' : ran.status), ran.stderr]).toEqual(['SIGKILL', '']);
