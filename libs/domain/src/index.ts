@@ -155,6 +155,7 @@ export { pruneContext } from './compaction/prune-context';
 export type { PruneRequest, PrunedContext, PruningSettings } from './compaction/prune-context';
 
 // Maintenance
+export { factMembers } from './maintenance/fact-members';
 export { PROTECTIONS, isArchive, isOrphan } from './maintenance/facts';
 export type { FactFile, FactRow, FileClass, Protection, StoreFacts, StoreTotals, TranscriptState } from './maintenance/facts';
 export { RECENT_MS, isDurablePointer, isFree, isFreeToFix, isMainKey, isSyntheticKey, protectionsOf } from './maintenance/protection';

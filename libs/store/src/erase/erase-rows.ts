@@ -20,7 +20,7 @@ export function rowsOf(indexFile: string, needles: Needles, nativeBinding: strin
   if (!fs.existsSync(indexFile)) return 0;
   const db = new Database(indexFile, { readonly: true, ...(nativeBinding === undefined ? {} : { nativeBinding }) });
   try {
-    return namedRows(db, needles).reduce((sum, { rowids }) => sum + rowids.length, 0);
+    return namedRows(db, needles).reduce((sum, { rowids }) => sum + rowids.length, 0) + namedValues(db, needles).reduce((sum, { rows }) => sum + rows, 0);
   } finally {
     db.close();
   }
@@ -42,6 +42,7 @@ export function eraseRows(indexFile: string, needles: Needles, nativeBinding: st
         for (const rowid of rowids) remove.run(rowid);
         rows += rowids.length;
       }
+      rows += overwriteColumns(db, needles);
     })();
     for (const table of textIndexes(db)) db.prepare(`INSERT INTO ${table} (${table}) VALUES ('optimize')`).run();
     appliedSeq = Number((db.prepare("SELECT value FROM meta WHERE name = 'applied_seq'").get() as { value: string } | undefined)?.value ?? 0);
@@ -60,7 +61,7 @@ export function eraseRows(indexFile: string, needles: Needles, nativeBinding: st
 function namedRows(db: Database.Database, needles: Needles): Named[] {
   if (needles.isEmpty) return [];
   const tables = new Map((db.prepare("SELECT name, sql FROM sqlite_master WHERE type = 'table'").all() as { name: string; sql: string }[]).map(({ name, sql }) => [name, sql]));
-  return ERASED_TABLES.filter(({ table }) => tables.has(table)).map(({ table, columns }) => {
+  return ERASED_TABLES.filter(({ table, stays }) => tables.has(table) && stays !== true).map(({ table, columns }) => {
     // A table without row ids is known by its first column, which is its key.
     const keyColumn = /WITHOUT ROWID/i.test(tables.get(table) ?? '') ? (columns[0] as string) : 'rowid';
     const rowids: (number | string)[] = [];
@@ -73,6 +74,36 @@ function namedRows(db: Database.Database, needles: Needles): Named[] {
     }
     return { table, rowids, keyColumn };
   });
+}
+
+interface NamedValue {
+  readonly table: string;
+  readonly column: string;
+  readonly value: string;
+  readonly rows: number;
+}
+
+/** Values of tables whose rows stay. */
+function namedValues(db: Database.Database, needles: Needles): NamedValue[] {
+  const isThere = db.prepare("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?");
+  return ERASED_TABLES.filter(({ table, stays }) => stays === true && isThere.get(table) !== undefined).flatMap(({ table, columns }) =>
+    columns.flatMap((column) =>
+      (db.prepare(`SELECT ${column} AS value, COUNT(*) AS rows FROM ${table} GROUP BY ${column}`).all() as { value: unknown; rows: number }[]).flatMap(({ value, rows }) =>
+        typeof value === 'string' && needles.isInText(value) ? [{ table, column, value, rows }] : [],
+      ),
+    ),
+  );
+}
+
+function overwriteColumns(db: Database.Database, needles: Needles): number {
+  let count = 0;
+  for (const { table, column, value, rows } of namedValues(db, needles)) {
+    const bytes = Buffer.from(value, 'utf8');
+    needles.overwriteIn(bytes);
+    db.prepare(`UPDATE ${table} SET ${column} = ? WHERE ${column} = ?`).run(bytes.toString('utf8'), value);
+    count += rows;
+  }
+  return count;
 }
 
 function textIndexes(db: Database.Database): string[] {
