@@ -22,7 +22,7 @@ import type { AppendEffect, Effect, HeldView, MutationView, TranscriptTail } fro
 import type { Announcement } from '../publish-events';
 import { planReset, type PlannedReset } from './decide-reset';
 import { dueReset, headerTimeOf, type ResetRules } from './due-reset';
-import { deliveriesOf, deliveryMembers, openDeliveries } from './open-delivery';
+import { deliveriesOf, deliveryMembers, openDeliveries, type OpenDelivery } from './open-delivery';
 import { liveRuns, runMembers, runsOf, waitingContent, type OpenRun, type QueueMode } from './open-run';
 import { QUEUE_FULL_TEXT, acceptRun, queueSettings, type QueueSettings } from './queue-run';
 import { endRuns, maySend } from './run-end';
@@ -174,12 +174,13 @@ export function decideDeliver(delivery: Delivery, view: MutationView): Planned<K
   const runRow = runRowOf(delivery, place, present, begun, view.nowMs);
   // A run of its own row goes there: runs of one job never wait for each other.
   if (begun !== undefined && runRow === undefined) Object.assign(put.set, runMembers([begun], {}).set);
-  Object.assign(put.set, noticeOf(delivery, place, present, reset, view.nowMs)?.set);
+  const notice = noticeOf(delivery, place, present, reset, view.nowMs);
+  Object.assign(put.set, notice?.set);
   const row = rowOf(delivery.agentId, place.key, membersAfter(present?.members ?? {}, put), tail.exchanges + 1);
   const effects: Effect[] = [...(reset?.effects ?? []), { kind: 'putEntry', key: place.key, ...put }, ...(runRow === undefined ? [] : [runRow]), append];
   return {
     decision: { effects, result: answer },
-    announcements: announcementsOf(delivery, { place, present, reset, tail, answer, line, row }),
+    announcements: [...announcementsOf(delivery, { place, present, reset, tail, answer, line, row }), ...(notice?.announcements ?? [])],
   };
 }
 
@@ -415,15 +416,16 @@ function acceptInto(delivery: Delivery, run: AskedRun, present: PresentSession, 
 }
 
 /** A reset that came by itself is told to the people of a channel, once (lifecycle §3). */
-function noticeOf(delivery: Delivery, place: Place, present: PresentSession | undefined, reset: Reset | undefined, nowMs: number): { readonly set: Record<string, JsonValue> } | undefined {
+function noticeOf(delivery: Delivery, place: Place, present: PresentSession | undefined, reset: Reset | undefined, nowMs: number): { readonly set: Record<string, JsonValue>; readonly announcements: readonly Announcement[] } | undefined {
   const { run, recordId } = delivery;
   const route = run?.route?.replyRoute;
   if (run === undefined || reset === undefined || present === undefined || (reset.reason !== 'daily' && reset.reason !== 'idle') || route === undefined || !run.config.session.resetNotice) return undefined;
   const { config, spool } = run;
   if (!maySend(config, place.key, present.native)) return undefined;
   const text = `A new session was started (${reset.reason === 'daily' ? 'daily reset' : 'the last one was idle'}). The conversation before it can be brought back: openclaw sessions restore ${place.key}`;
-  const { deliveries } = openDeliveries(deliveriesOf(present.members), [OutboundMessage.create({ route, text })], { source: `${delivery.agentId}\nnotice\n${recordId}`, nowMs }, spool);
-  return deliveryMembers(deliveries, present.members);
+  const { deliveries, opened, givenUp } = openDeliveries(deliveriesOf(present.members), [OutboundMessage.create({ route, text })], { source: `${delivery.agentId}\nnotice\n${recordId}`, nowMs }, spool);
+  const told = (state: string) => ({ deliveryId, channel = '', accountId }: OpenDelivery): Announcement => ({ kind: 'delivery', key: place.key, sessionId: place.sessionId, deliveryId, state, channel, accountId });
+  return { set: deliveryMembers(deliveries, present.members).set, announcements: [...opened.map(told('open')), ...givenUp.map(told('expired'))] };
 }
 
 interface Delivered {
