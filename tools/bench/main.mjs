@@ -32,6 +32,8 @@ const MEASURES = [
   'write-amplification',
   'checkpoint-tail',
   'first-open',
+  'cleanup-preview',
+  'cleanup-append',
   'split-list',
   'split-append',
   'split-writers',
