@@ -70,3 +70,4 @@ export { repairStore } from './verify/repair-store';
 export type { RepairReport } from './verify/repair-store';
 export { FINDING_RULES, planRepairs } from './verify/findings';
 export type { Finding, FindingKind, RepairAction } from './verify/findings';
+export { mayHoldOpenWork } from './offline/open-work';
