@@ -363,7 +363,7 @@ function acceptInto(delivery: Delivery, run: AskedRun, present: PresentSession, 
   const settings = settingsOf(run, present);
   const message = {
     recordId,
-    ...waitingContent(content, spool),
+    ...waitingContent(key, content, spool),
     ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
     ...(provenance === undefined ? {} : { provenance }),
   };
@@ -422,7 +422,7 @@ function noticeOf(delivery: Delivery, place: Place, present: PresentSession | un
   const { config, spool } = run;
   if (!maySend(config, place.key, present.native)) return undefined;
   const text = `A new session was started (${reset.reason === 'daily' ? 'daily reset' : 'the last one was idle'}). The conversation before it can be brought back: openclaw sessions restore ${place.key}`;
-  const { deliveries } = openDeliveries(deliveriesOf(present.members), [OutboundMessage.create({ route, text })], { source: `${delivery.agentId}\nnotice\n${recordId}`, nowMs }, spool);
+  const { deliveries } = openDeliveries(deliveriesOf(present.members), [OutboundMessage.create({ route, text })], { key: place.key, source: `${delivery.agentId}\nnotice\n${recordId}`, nowMs }, spool);
   return deliveryMembers(deliveries, present.members);
 }
 
