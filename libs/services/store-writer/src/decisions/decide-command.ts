@@ -20,6 +20,8 @@ export interface CommandRequest extends Omit<ReplyFacts, 'native'> {
   readonly agentId: string;
   readonly key: string;
   readonly intent: EntryIntent;
+  /** Of `/stop`: runs that were stopped before this is decided. */
+  readonly stoppedRuns?: number;
   /** False: the sender may not; nothing happens. */
   readonly mayRun: boolean;
   readonly session: NewSession;
@@ -92,7 +94,7 @@ function outcomeOf(request: CommandRequest, key: string, present: PresentSession
     case 'toggle':
       return toggled(intent, present);
     case 'stop':
-      return { reply: 'Stopped 0 runs: none was active or queued.' };
+      return { reply: stopReply(request.stoppedRuns ?? 0) };
     case 'export-trajectory':
       return { reply: 'A trajectory is exported from the command line: openclaw sessions export-trajectory.' };
     case 'usage':
@@ -100,6 +102,11 @@ function outcomeOf(request: CommandRequest, key: string, present: PresentSession
     default:
       return { reply: `/${intent.kind === 'thread' ? 'session' : intent.kind} is not available: no agent runner is connected.` };
   }
+}
+
+function stopReply(count: number): string {
+  if (count === 0) return 'Stopped 0 runs: none was active or queued.';
+  return count === 1 ? 'Stopped 1 run.' : `Stopped ${String(count)} runs.`;
 }
 
 function toggled({ name, value }: Extract<ChatIntent, { kind: 'toggle' }>, present: PresentSession | undefined): Outcome {

@@ -63,11 +63,11 @@ function knownModels(agent: OwnedAgent): KnownModel[] {
 }
 
 /** The decision of a command that changes the entry at most. */
-export function planEntryCommand(agent: OwnedAgent, key: string, command: Extract<Command, { do: 'entry' }>, session: NewSession): (view: MutationView) => Planned<DeliverAnswer> {
+export function planEntryCommand(agent: OwnedAgent, key: string, command: Extract<Command, { do: 'entry' }>, session: NewSession, stoppedRuns = 0): (view: MutationView) => Planned<DeliverAnswer> {
   const config = agent.deps.config();
   const { agentId } = agent;
   const { intent, mayRun } = command;
-  const request = { agentId, key, intent, mayRun, session, defaultModel: modelFor(config, agentId), contextTokens: contextTokensFor(config, agentId) };
+  const request = { agentId, key, intent, stoppedRuns, mayRun, session, defaultModel: modelFor(config, agentId), contextTokens: contextTokensFor(config, agentId) };
   return (view) => decideCommand(request, view);
 }
 

@@ -21,7 +21,7 @@ import {
   type JsonObject,
   type MessageContent,
 } from '@sessions/domain';
-import type { CallContext } from '@sessions/bus';
+import { idempotencyKeyOf, type CallContext } from '@sessions/bus';
 import type { MutationView } from '@sessions/store';
 import { withReplyDelivered } from '../decisions/command-delivery';
 import type { DeliverAnswer, Delivery } from '../decisions/decide-deliver';
@@ -40,6 +40,8 @@ import { answerOf, keep, withHeldSession, type Asked } from './keep-message';
 import { newSessionOf } from './new-session-of';
 import { originMembers } from './origin-members';
 import { bytesHash, requestHash } from './request-hash';
+import { countStopped, stopFamily } from './stop-family';
+import { entryOfKey } from './stored-session';
 import { actorOf } from './session-holds';
 
 const IMAGE = /^image\/[a-z0-9.+-]{1,64}$/i;
@@ -71,9 +73,13 @@ export async function deliver(agent: OwnedAgent, uploads: Uploads, request: Deli
   };
   const session = newSessionOf(agent, key);
   const defaultModel = modelFor(agent.deps.config(), agent.agentId);
-  if (command?.do === 'entry' && command.mayRun && command.intent.kind === 'compact') return compactFromChat(asked, command.intent.instructions);
+  if (command?.do === 'entry' && command.mayRun && command.intent.kind === 'compact') {
+    const { instructions } = command.intent;
+    return withoutRuns(agent, { key, reason: 'compact', queuedToo: false }, () => compactFromChat(asked, instructions));
+  }
   if (command?.do === 'entry') {
-    const plan = planEntryCommand(agent, key, command, session);
+    const stoppedRuns = command.mayRun && command.intent.kind === 'stop' ? await stopOnce(agent, key, context) : 0;
+    const plan = planEntryCommand(agent, key, command, session, stoppedRuns);
     const answered = deliveredReply(agent, request);
     return agent.mutateSpooled<DeliverAnswer, DeliverResponse>((spool) => ({ ...asked.request, plan: (view) => answered(plan(view), view, spool) }), answerOf);
   }
@@ -114,6 +120,18 @@ export async function deliver(agent: OwnedAgent, uploads: Uploads, request: Deli
     if (answer.interruptedRunId !== undefined && answer.status !== 'duplicate') work.tellToStop(answer.interruptedRunId, 'steer');
     return answer;
   });
+}
+
+/** A message that comes a second time stops nothing that began since. */
+function stopOnce(agent: OwnedAgent, key: string, context: CallContext): Promise<number> {
+  return agent.read(
+    async (store, open) => {
+      if ((await store.storedResult(idempotencyKeyOf(context))) !== undefined) return 0;
+      const stored = (await entryOfKey(store, key))?.key ?? key;
+      return countStopped(await stopFamily(agent, open, { key: stored, reason: 'stop', cascade: true }));
+    },
+    () => 0,
+  );
 }
 
 /** What a command answers also goes to the channel that it came from. */

@@ -175,3 +175,38 @@ it('resets only after the run has ended; what waited is in the transcript before
   expect(await runOf(made, 'r2')).toMatchObject({ state: 'ended', outcome: 'cancelled' });
   expect(await made.client.deliver(turnOf('three', 'r3'))).toMatchObject({ queued: false, sessionId: done.sessionId });
 });
+
+it('stops runs from the chat, those of children too, and answers through the outbox with their number', async () => {
+  const made = await bench({ config: WITH_MODEL });
+  const childKey = 'agent:main:subagent:11111111-1111-4111-8111-111111111111';
+  await made.client.deliver(turnOf('one', 'r1'));
+  await begin(made, 'r1');
+  await made.client.deliver(turnOf('two', 'r2', { queueMode: 'queue' }));
+  const child = DeliverRequest.create({
+    ...turnOf('task', 'r3', { replyRoute: undefined, deliver: false, source: 'spawn' }),
+    route: { ...telegram('').route, sessionKey: childKey, originKind: 'webchat' } as never,
+    child: { spawnedBy: KEY, spawnDepth: 1, label: 'helper', cleanup: 'keep', membersJson: Buffer.from('{"subagentRole":"leaf","sessionId":"mine"}') } as never,
+  });
+  expect(await made.client.deliver(child)).toMatchObject({ created: true, runId: 'r3', sessionKey: childKey });
+  expect(await made.client.deliver({ ...child, run: RunRequest.create({ ...child.run, runId: 'r4' }), message: { ...child.message, channelMessage: undefined } as never }).catch((error: unknown) => error)).toMatchObject({ reason: 'ENTRY_CHANGED' });
+  const { entryJson } = await made.client.getEntry({ agentId: 'main', by: { $case: 'key', value: childKey }, includeFacts: false, entryOffset: undefined });
+  expect(JSON.parse(entryJson.toString('utf8'))).toMatchObject({ spawnedBy: KEY, spawnDepth: 1, label: 'helper', cleanup: 'keep', subagentRole: 'leaf', sessionId: expect.not.stringMatching(/^mine$/u) as string });
+  const stopped = await made.client.deliver(telegram('/stop', { messageId: 'stop-1', authority: 'owner' }));
+  expect(stopped).toMatchObject({ status: 'handled', reply: 'Stopped 3 runs.' });
+  expect(await runOf(made, 'r3')).toMatchObject({ state: 'ended', outcome: 'cancelled' });
+  expect((await pending(made, ['delivery'])).deliveries).toMatchObject([{ text: 'Stopped 3 runs.', route: { channel: 'telegram', to: '123' }, inReplyTo: { messageId: 'stop-1' } }]);
+});
+
+it('lets an interrupting message go first, in place of a run that nobody has begun', async () => {
+  const made = await bench({ config: WITH_MODEL });
+  await made.client.deliver(turnOf('one', 'r1'));
+  expect(await made.client.deliver(turnOf('rather two', 'r2', {}, { interrupt: true }))).toMatchObject({ queued: false, interruptedRunId: 'r1', messageSeq: 2 });
+  expect(await runOf(made, 'r1')).toMatchObject({ state: 'ended', outcome: 'cancelled' });
+  await begin(made, 'r2');
+  await made.client.deliver(turnOf('three', 'r3', { queueMode: 'queue' }));
+  expect(await made.client.deliver(turnOf('no, four', 'r4', {}, { interrupt: true }))).toMatchObject({ queued: true, position: 1, interruptedRunId: 'r2' });
+  expect(await begin(made, 'r2')).toMatchObject({ cancelled: true, cancelReason: 'steer' });
+  expect(await finish(made, 'r2', { outcome: 'aborted' })).toMatchObject({ nextRunId: 'r4' });
+  await begin(made, 'r4');
+  expect((await history(made)).texts).toEqual(['one', 'rather two', 'no, four']);
+});
