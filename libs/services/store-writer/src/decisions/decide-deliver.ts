@@ -73,6 +73,8 @@ export interface Delivery {
   readonly run?: AskedRun;
   /** What a spawned session is from its first moment; its row must not be there yet. */
   readonly child?: ChildMembers;
+  /** Session that this very request has made for the child, with its parent's branch. */
+  readonly forkedSessionId?: string;
 }
 
 export interface AskedRun extends Pick<OpenRun, 'request' | 'route' | 'interSession' | 'inReplyTo'> {
@@ -139,8 +141,9 @@ export function decideDeliver(delivery: Delivery, view: MutationView): Planned<K
   if (present === undefined && delivery.requireExisting) throw new SessionError('SESSION_NOT_FOUND', `session not found: ${delivery.key}`);
   if (!delivery.mentioned && present?.native['groupActivation'] !== 'always') throw new MessageIgnored();
   if (sendVerdict(delivery, present?.key ?? delivery.key, present) === 'refuse') throw new SessionError('SEND_DENIED', 'send blocked by session policy');
-  if (delivery.child !== undefined && present !== undefined) throw new SessionError('ENTRY_CHANGED', 'the key of the child has a row already', { facts: { key: delivery.key } });
-  if (delivery.child !== undefined && view.entry(delivery.key) !== undefined) throw new SessionError('ENTRY_CHANGED', 'the key of the child has a row already', { facts: { key: delivery.key } });
+  if (delivery.child !== undefined && (present !== undefined || view.entry(delivery.key) !== undefined) && (present?.sessionId ?? null) !== (delivery.forkedSessionId ?? '')) {
+    throw new SessionError('ENTRY_CHANGED', 'the key of the child has a row already', { facts: { key: delivery.key } });
+  }
   const run = runOf(delivery, present);
   if (run !== undefined && present !== undefined && delivery.asksReset === undefined && !delivery.beginsSession && liveRuns(present.members).length > 0) {
     if (delivery.held !== undefined) throw new ResetNotDue();
@@ -284,6 +287,7 @@ function putOf(delivery: Delivery, place: Place, { present, reset, tail }: Befor
   const set: Record<string, JsonValue> = {
     ...begun.set,
     ...touched.set,
+    ...childMembers(delivery, view),
     ...(startedAtMs === undefined ? {} : { sessionStartedAt: startedAtMs }),
     ...(place.isNew ? { sessionId: place.sessionId, sessionFile: place.file, sessionStartedAt: nowMs } : {}),
     ...(delivery.beginsSession && present.sessionId !== null ? { previousSessionId: present.sessionId, lastResetAt: nowMs, lastResetReason: 'cron-run' } : {}),

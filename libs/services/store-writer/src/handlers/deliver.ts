@@ -5,7 +5,7 @@
  * of being kept. With the message's line the turn that it asks for is journalled; where a run is active
  * or queued, the message waits with it. Without a model there is no turn, and the answer names no run.
  */
-import type { Attachment, DeliverRequest, DeliverResponse, InboundMessage } from '@sessions/contracts';
+import { ForkSessionRequest, type Attachment, type DeliverRequest, type DeliverResponse, type InboundMessage } from '@sessions/contracts';
 import {
   ATTACHMENTS_BYTES_MAX,
   ATTACHMENTS_MAX,
@@ -14,6 +14,7 @@ import {
   TEXT_BYTES_MAX,
   ZoneClocks,
   assertCreatableKey,
+  contextTokensFor,
   cronRunKey,
   modelFor,
   parseSessionKey,
@@ -37,6 +38,7 @@ import { askedRunOf, childMembersOf, inReplyToOf } from './asked-run';
 import { commandOf, decideBareReset, planEntryCommand } from './chat-command';
 import { compactFromChat } from './compact-from-chat';
 import { answerOf, keep, withHeldSession, type Asked } from './keep-message';
+import { forkSession } from './fork-session';
 import { newSessionOf } from './new-session-of';
 import { originMembers } from './origin-members';
 import { bytesHash, requestHash } from './request-hash';
@@ -93,6 +95,7 @@ export async function deliver(agent: OwnedAgent, uploads: Uploads, request: Deli
   }
   const run = askedRunOf(agent, request);
   const child = childMembersOf(request.child);
+  const forkedSessionId = await forkedChild(agent, request, context);
   const delivery: Delivery = {
     agentId: agent.agentId,
     key,
@@ -114,12 +117,27 @@ export async function deliver(agent: OwnedAgent, uploads: Uploads, request: Deli
     ...sendCheckOf(agent, request, role),
     actor: actorOf(context),
     ...(child === undefined ? {} : { child }),
+    ...(forkedSessionId === undefined ? {} : { forkedSessionId }),
   };
   return agent.use(async ({ spool, work }) => {
     const answer = await withSpool(spool, (view) => keep(asked, run === undefined ? delivery : { ...delivery, run: { ...run, spool: view } }));
     if (answer.interruptedRunId !== undefined && answer.status !== 'duplicate') work.tellToStop(answer.interruptedRunId, 'steer');
     return answer;
   });
+}
+
+/**
+ * The child's row with its parent's branch, where a spawn asks for that: made before the turn, under a
+ * key that follows from the request's, so that a repeat finds it. Of another agent nothing is copied.
+ */
+async function forkedChild(agent: OwnedAgent, { child, route }: DeliverRequest, context: CallContext): Promise<string | undefined> {
+  if (child?.fork !== true || route === undefined || !(await agent.hasStore())) return undefined;
+  const parent = await agent.use(({ store }) => entryOfKey(store, child.spawnedBy));
+  if (parent === undefined) return undefined;
+  const idempotencyKey = `fork:${requestHash('Deliver', idempotencyKeyOf(context))}`;
+  const contextTokens = contextTokensFor(agent.deps.config(), agent.agentId);
+  const forked = await forkSession(agent, ForkSessionRequest.create({ agentId: agent.agentId, sourceKey: parent.key, targetKey: route.sessionKey, contextTokens }), { ...context, idempotencyKey });
+  return forked.sessionId;
 }
 
 /** A message that comes a second time stops nothing that began since. */

@@ -210,3 +210,22 @@ it('lets an interrupting message go first, in place of a run that nobody has beg
   await begin(made, 'r4');
   expect((await history(made)).texts).toEqual(['one', 'rather two', 'no, four']);
 });
+
+it('spawns a child that begins with the branch of its parent', async () => {
+  const made = await bench({ config: WITH_MODEL });
+  const childKey = 'agent:main:subagent:22222222-2222-4222-8222-222222222222';
+  const parent = await made.client.deliver(telegram('what was said'));
+  await made.client.appendRecords(AppendRecordsRequest.create({ agentId: 'main', key: KEY, sessionId: parent.sessionId, lines: [Buffer.from(JSON.stringify({ type: 'message', message: { role: 'assistant', content: [{ type: 'text', text: 'noted' }] } }))] }));
+  const child = DeliverRequest.create({
+    ...turnOf('the task', 'r1', { deliver: false, replyRoute: undefined, source: 'spawn' }),
+    route: { ...telegram('').route, sessionKey: childKey, originKind: 'webchat' } as never,
+    child: { spawnedBy: KEY, spawnDepth: 1, cleanup: 'keep', fork: true } as never,
+  });
+  const spawned = await made.client.deliver(child, { idempotencyKey: 'spawn-1' });
+  expect(spawned).toMatchObject({ runId: 'r1', sessionKey: childKey });
+  expect(await made.client.deliver(child, { idempotencyKey: 'spawn-1' })).toMatchObject({ status: 'duplicate', runId: 'r1', sessionId: spawned.sessionId });
+  const { texts } = await history(made, { by: { $case: 'key', value: childKey } });
+  expect(texts).toEqual(['what was said', 'noted', 'the task']);
+  const { entryJson } = await made.client.getEntry({ agentId: 'main', by: { $case: 'key', value: childKey }, includeFacts: false, entryOffset: undefined });
+  expect(JSON.parse(entryJson.toString('utf8'))).toMatchObject({ spawnedBy: KEY, spawnDepth: 1, parentSessionKey: KEY });
+});
