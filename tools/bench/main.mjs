@@ -32,6 +32,8 @@ const MEASURES = [
   'write-amplification',
   'checkpoint-tail',
   'first-open',
+  'truncate',
+  'append-compacting',
   'split-list',
   'split-append',
   'split-writers',
