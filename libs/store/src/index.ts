@@ -67,7 +67,7 @@ export { VISIBILITY } from './session-index/schema';
 export type { Visibility } from './session-index/schema';
 export { USAGE_LIMIT_MAX } from './session-index/usage-sums';
 export type { ModelUsageSum, SessionUsageSum, StoreNotice, UsageAnswer, UsageLines, UsageQuery, UsageSum, UsageSums } from './session-index/worker-protocol';
-export type { WriteLockSettings } from './transcript/transcript-files';
+export type { WriteLockSettings } from './files/transcript-lock';
 export { discoverStores } from './files/discover-stores';
 export { storeLayout } from './files/layout';
 export type { StoreLayout } from './files/layout';

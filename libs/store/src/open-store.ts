@@ -22,6 +22,7 @@ import { startTicksOf } from './files/process-identity';
 import { quarantineBytes, quarantineCopy } from './files/quarantine';
 import { assertRealDirectories } from './files/real-directories';
 import { disarmFormerOwner, sweepDirectory } from './files/sweep-directory';
+import type { WriteLockSettings } from './files/transcript-lock';
 import type { LockReport } from './files/transcript-lock';
 import { IndexWorkerClient } from './index-worker-client';
 import type { FileOp, JournalRecord } from './journal/codec';
@@ -33,7 +34,7 @@ import { PendingUsage } from './pending-usage';
 import { appendedFiles, movedFiles, openFileOps, replayEntries, replayTranscripts, type ReplayedTranscripts } from './recovery';
 import { IndexReader } from './session-index/index-reader';
 import type { IndexChange, OpenIndexReply, StoreNotice } from './session-index/worker-protocol';
-import { TranscriptFiles, type WriteLockSettings } from './transcript/transcript-files';
+import { TranscriptFiles } from './transcript/transcript-files';
 
 /** Least time from a write to its checkpoint. */
 export const CHECKPOINT_DELAY_MS = 250;
