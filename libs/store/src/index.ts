@@ -56,6 +56,8 @@ export { openFactsReader } from './offline/facts-reader';
 export type { FactsReader } from './offline/facts-reader';
 export { COUNT_BYTES_MAX, openOfflineTranscript } from './offline/offline-transcript';
 export type { OfflineHistoryQuery, OfflineTranscript } from './offline/offline-transcript';
+export { searchOffline } from './offline/offline-search';
+export type { OfflineSearch, OfflineSearchReply, SearchedSession } from './offline/offline-search';
 export { isOwnerGone, recordedEpoch } from './offline/owner-gone';
 export type { ClaimedOwner } from './offline/owner-gone';
 export { livingOwner } from './offline/living-owner';

@@ -36,7 +36,7 @@ const CLEAR_ROWS = 500;
 const BACKLOG_ENTRIES = 200;
 
 /** Whose texts can be found. */
-const SEARCHED_ROLES: ReadonlySet<string> = new Set(['user', 'assistant']);
+export const SEARCHED_ROLES: ReadonlySet<string> = new Set(['user', 'assistant']);
 
 interface FileRow {
   readonly id: number;
@@ -276,7 +276,7 @@ export function searchedText({ record, kind }: Pick<LineFacts, 'record' | 'kind'
 }
 
 /** When a message was written; undefined: its line does not say. */
-function writtenAtMs({ record }: LineFacts): number | undefined {
+export function writtenAtMs({ record }: LineFacts): number | undefined {
   const message = record['message'];
   const within = isJsonObject(message) ? message['timestamp'] : undefined;
   for (const value of [(record as JsonObject)['timestamp'], within]) {
