@@ -2,7 +2,7 @@
 import { readerOptions, readStore } from './read-store';
 import type { StoreChoice } from './select-stores';
 import { SessionRow } from '@sessions/contracts';
-import { SNIPPET_CHARS_MAX, cutText, parseEntry, parseSearchQuery, searchTextOf } from '@sessions/domain';
+import { SNIPPET_CHARS_MAX, channelOf, cutText, parseEntry, parseSearchQuery, searchTextOf } from '@sessions/domain';
 import { VISIBILITY, searchOffline } from '@sessions/store';
 import type { SearchedSession, StoreReader } from '@sessions/store';
 
@@ -47,7 +47,7 @@ export function searchRows(store: StoreChoice, { query, channel, sinceMs, untilM
     const rows = rowsOf(reader, [VISIBILITY.listed]).filter(
       (row) =>
         searchTextOf(row).includes(needle) &&
-        (channel === null || row.channel === channel) &&
+        (channel === null || channelOf(row) === channel) &&
         (sinceMs === null || (row.updatedAtMs ?? -1) >= sinceMs) &&
         (untilMs === null || (row.updatedAtMs !== undefined && row.updatedAtMs < untilMs)),
     );
@@ -60,7 +60,7 @@ export async function searchTranscripts(store: StoreChoice, { query, channel, si
   const terms = parseSearchQuery(query);
   const { sessions, warnings } = await readStore(store, (reader) => ({
     sessions: rowsOf(reader, [VISIBILITY.listed, VISIBILITY.global, VISIBILITY.unknown, VISIBILITY.cronRun])
-      .filter((row) => channel === null || row.channel === channel)
+      .filter((row) => channel === null || channelOf(row) === channel)
       .flatMap((row) => sessionOf(reader, row)),
     warnings: warningsOf(reader),
   }));

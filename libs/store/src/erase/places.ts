@@ -5,7 +5,7 @@
  */
 import * as path from 'node:path';
 import { parseArchiveName, parseStoreFile } from '@sessions/domain';
-import { isTempFileName, parseSegmentName, epochOfSpare, dayOfResultsFile } from '../files/layout';
+import { isTempFileName, parseSegmentName, epochOfSpare, dayOfResultsFile, USAGE_FILE } from '../files/layout';
 import { isStagedName } from '../archive/stage-transcript';
 
 /** How a place is cleared of what it says about the subject. */
@@ -46,6 +46,7 @@ export const PLACES: readonly Place[] = [
   { name: 'temporary', holds: (_file, own) => own !== undefined && /^index\.sqlite\.(?:corrupt|held)$/.test(own), clearing: 'whole' },
   { name: 'uploads', holds: (_file, own) => own?.startsWith('uploads/') === true, clearing: 'always' },
   { name: 'ledger-of-answers', holds: (_file, own) => own !== undefined && dayOfResultsFile(own) !== undefined, clearing: 'lines' },
+  { name: 'usage-ledger', holds: (_file, own) => own === USAGE_FILE, clearing: 'overwrite' },
   { name: 'manifest', holds: (_file, own) => own === 'archive-manifest.jsonl', clearing: 'manifest' },
   { name: 'quarantine', holds: (_file, own) => own?.startsWith('quarantine/') === true, clearing: 'whole' },
   { name: 'own-files', holds: (_file, own) => own !== undefined, clearing: 'scanned' },
@@ -75,4 +76,8 @@ export const ERASED_TABLES: readonly ErasedTable[] = [
   { table: 'result', columns: ['key', 'json'] },
   { table: 'base', columns: ['key', 'json'] },
   { table: 'transcript', columns: ['file'] },
+  // What it counted stays: it is read again from the ledger, whose names are overwritten.
+  { table: 'usage', columns: ['key', 'session_id', 'run_id'] },
+  // With the words that the index has of its transcript.
+  { table: 'text_file', columns: ['file'] },
 ];

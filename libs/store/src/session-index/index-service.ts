@@ -96,7 +96,7 @@ export class IndexService {
     this.#opened = { writer, request, inode: inodeOf(request.indexFile) };
     this.#rowsMade = this.#makeRows(writer);
     const texts = new TextIndex(writer.db, request.dir, (work) => writer.transaction(work));
-    this.#texts = new TextFeed({ texts, isOpen: () => this.#opened?.writer === writer, after: this.#rowsMade, breathe: this.#breathe });
+    this.#texts = new TextFeed({ texts, isOpen: () => request.indexesTexts !== false && this.#opened?.writer === writer, after: this.#rowsMade, breathe: this.#breathe });
     const feed = this.#texts;
     writer.onTranscript = (file) => feed.noteChanged(file);
     return reply;

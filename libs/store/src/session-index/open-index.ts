@@ -68,6 +68,12 @@ function openUsable(request: OpenIndexRequest, notices: StoreNotice[]): UsableIn
         notices.push({ kind: 'damage', message, path: request.ownDir, count: writer.appliedSeq - request.journalLastSeq });
       }
       writer.claim(request.epoch);
+      if (writer.meta(META.usageDue) === '1') {
+        writer.transaction(() => {
+          notices.push(...loadUsage(db, request.ownDir));
+          writer.setMeta(META.usageDue, '');
+        });
+      }
       return { writer, closedCleanly };
     }
     db.close();

@@ -155,6 +155,8 @@ export const META = {
   baseGeneration: 'base_generation',
   /** Present while rows of an import are still to be made: the id up to which they are. */
   rowsMadeId: 'rows_made_id',
+  /** `1`: the usage ledger is to be read again from its file. */
+  usageDue: 'usage_due',
   /** Present while transcripts of an index made anew are still to be read for their words: only entries below this id. */
   textsMadeId: 'texts_made_id',
   /** Set when the last owner closed in order: the index has the whole journal up to this sequence. */

@@ -8,7 +8,7 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import type Database from 'better-sqlite3';
 import { SessionRow } from '@sessions/contracts';
-import { matchExpression, snippetOf } from '@sessions/domain';
+import { channelOf, matchExpression, snippetOf } from '@sessions/domain';
 import { hasErrorCode } from '../files/file-system';
 import { readLineFacts, type LineFacts } from '../transcript/line-facts';
 import { VISIBILITY } from './schema';
@@ -89,7 +89,7 @@ function ownersOf(db: Database.Database, channel: string | undefined): (file: st
   return (file) => {
     if (known.has(file)) return known.get(file);
     const owner = find.get(file, VISIBILITY.unlisted) as Owner | undefined;
-    const isAsked = owner !== undefined && (channel === undefined || (owner.row !== null && SessionRow.decode(owner.row).channel === channel));
+    const isAsked = owner !== undefined && (channel === undefined || (owner.row !== null && channelOf(SessionRow.decode(owner.row)) === channel));
     known.set(file, isAsked ? owner : undefined);
     return known.get(file);
   };

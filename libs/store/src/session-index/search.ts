@@ -4,6 +4,7 @@
  */
 import type Database from 'better-sqlite3';
 import { SessionRow } from '@sessions/contracts';
+import { channelOf } from '@sessions/domain';
 import type { SearchReply, SearchRequest } from './worker-protocol';
 
 const ROWS_PER_SLICE = 5000;
@@ -40,7 +41,7 @@ export async function searchSessions(db: Database.Database, request: SearchReque
      FROM session s WHERE s.id > ? ORDER BY s.id LIMIT ${ROWS_PER_SLICE}`,
   );
   const rowOf = db.prepare('SELECT row FROM session WHERE id = ?').pluck();
-  const isInChannel = (id: number): boolean => request.channel === undefined || SessionRow.decode((rowOf.get(id) as Uint8Array | null) ?? new Uint8Array()).channel === request.channel;
+  const isInChannel = (id: number): boolean => request.channel === undefined || channelOf(SessionRow.decode((rowOf.get(id) as Uint8Array | null) ?? new Uint8Array())) === request.channel;
   const needle = request.text.toLowerCase();
   const hits: Candidate[] = [];
   for (let lastId = 0; ; ) {

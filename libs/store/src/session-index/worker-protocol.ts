@@ -2,13 +2,9 @@
  * What the main thread and the index worker say to each other. One request at a time is in flight
  * for changes; a checkpoint runs beside them and reports when its temp file is complete.
  */
-<<<<<<< HEAD
-import type { JsonValue } from '@sessions/domain';
+import type { JsonValue, SearchTerm, Snippet } from '@sessions/domain';
 import type { ClearedStore, ClearRequest } from '../erase/clear-places';
 import type { EraseSurvey, SurveyRequest } from '../erase/survey';
-=======
-import type { JsonValue, SearchTerm, Snippet } from '@sessions/domain';
->>>>>>> 3211861 (Full-text search: words of live transcripts in the index, asked through the owner and every door)
 import type { FileIdentity } from '../files/file-system';
 import type { TranscriptTail, UsageLine } from '../types';
 
@@ -37,6 +33,8 @@ export interface OpenIndexRequest {
   readonly journalBaseSeq: number;
   readonly journalLastSeq: number;
   readonly nowMs: number;
+  /** Default true. */
+  readonly indexesTexts?: boolean;
   readonly nativeBinding?: string;
 }
 
