@@ -11,7 +11,7 @@ import { inTurn } from '../sampling.mjs';
 export const name = 'append-search';
 export const rows = [
   { what: 'appends, 64 sessions, with full-text search', against: 'without', floor: 0.8, goal: 0.95 },
-  { what: 'a page of a search in what was said', against: 'a page of a list, same store', floor: 20, goal: 5 },
+  { what: 'a page of a search in what was said', against: 'a page of a list, same store', floor: 100, goal: 20 },
 ];
 
 const ROUNDS = 5;
