@@ -23,6 +23,7 @@ const MEASURES = [
   'list-growth',
   'append-durable',
   'append-throughput',
+  'append-search',
   'patch-growth',
   'event-loop',
   'cli-cold',

@@ -144,7 +144,7 @@ export type { CompactionPlan, CompactionRequest, CompactionSettings, SummaryChun
 export { isCompactionDue } from './compaction/entry-compaction-due';
 export type { CompactionDueFacts } from './compaction/entry-compaction-due';
 export { compactionDue, isMidTurnDue } from './compaction/compaction-due';
-export type { CompactionDue, DueRequest, MidTurnRequest } from './compaction/compaction-due';
+export type { CompactionDue, CompactionDueRequest, MidTurnRequest } from './compaction/compaction-due';
 export { isOverflowError, planFlush } from './compaction/plan-flush';
 export type { FlushRequest } from './compaction/plan-flush';
 export { planTruncation, rewriteLine } from './compaction/plan-truncation';
@@ -201,3 +201,9 @@ export type { RunFigures } from './turns/stats-line';
 export { STALE_RUN_MS, inheritedModel, knownModel, maySpawnAs, spawnDenial, spawnableAgents } from './turns/spawn-rules';
 export type { InheritedModel, SpawnFacts } from './turns/spawn-rules';
 export { ATTACHMENTS_DIR, MANIFEST_NAME, attachmentProblems } from './turns/spawn-attachments';
+export { channelOf } from './search/channel-of';
+export { QUERY_CHARS_MAX, matchExpression, parseSearchQuery } from './search/search-query';
+export type { SearchTerm } from './search/search-query';
+export { SNIPPET_CHARS_MAX, snippetOf } from './search/snippet';
+export type { Highlight, Snippet } from './search/snippet';
+export { SEARCHED_CHARS_MAX, indexedWords } from './search/words';

@@ -59,6 +59,8 @@ export interface OpenStoreOptions {
   readonly flush?: 'checkpoint' | 'sync';
   readonly checkpointDelayMs?: number;
   readonly writeLock?: WriteLockSettings;
+  /** False: what is said is not indexed, and `searchTexts` finds nothing new. Default true. */
+  readonly indexesTexts?: boolean;
   /** Path of better_sqlite3.node, for bundles. */
   readonly nativeBinding?: string;
   /** Take rows rebuilt from transcripts for the whole truth and write to a store whose file is broken. */
@@ -148,6 +150,7 @@ async function openOwned(options: OpenStoreOptions, disk: FileSystem, layout: St
       journalBaseSeq: replayed.baseSeq,
       journalLastSeq: replayed.lastSeq,
       nowMs: nowMs(),
+      indexesTexts: options.indexesTexts ?? true,
       ...(options.nativeBinding === undefined ? {} : { nativeBinding: options.nativeBinding }),
     });
     notices.push(...opened.notices);

@@ -2,15 +2,15 @@ import fc from 'fast-check';
 import { defaultConfig } from '../config/parse-config';
 import { branchOf, brokenConversations, nativeLines, userText } from '../testing/tool-arbitraries';
 import { estimateLineTokens } from './count-tokens';
-import { compactionDue, isMidTurnDue, type DueRequest } from './compaction-due';
+import { compactionDue, isMidTurnDue, type CompactionDueRequest } from './compaction-due';
 import { planFlush } from './plan-flush';
 import { reserveTokens } from './plan-compaction';
 
 const SETTINGS = defaultConfig().agents.defaults.compaction;
-const tokensOf = (path: DueRequest['path']): number => path.reduce((sum, line) => sum + estimateLineTokens(line), 0);
-const asked = (path: DueRequest['path'], more: Partial<DueRequest> = {}): DueRequest => ({ path, windowTokens: 200_000, settings: SETTINGS, count: estimateLineTokens, transcriptBytes: 0, ...more });
+const tokensOf = (path: CompactionDueRequest['path']): number => path.reduce((sum, line) => sum + estimateLineTokens(line), 0);
+const asked = (path: CompactionDueRequest['path'], more: Partial<CompactionDueRequest> = {}): CompactionDueRequest => ({ path, windowTokens: 200_000, settings: SETTINGS, count: estimateLineTokens, transcriptBytes: 0, ...more });
 /** A conversation of about so many tokens, a hundred lines. */
-const talk = (tokens: number): DueRequest['path'] => branchOf(nativeLines(Array.from({ length: 100 }, () => userText('x'.repeat(Math.max(0, Math.floor(tokens / 100) - 4) * 4)))));
+const talk = (tokens: number): CompactionDueRequest['path'] => branchOf(nativeLines(Array.from({ length: 100 }, () => userText('x'.repeat(Math.max(0, Math.floor(tokens / 100) - 4) * 4)))));
 
 it('is due at the window less the larger reserve, which is at most half of it, and never below', () => {
   fc.assert(fc.property(fc.integer({ min: 2_000, max: 300_000 }), fc.integer({ min: 0, max: 60_000 }), fc.integer({ min: 500, max: 320_000 }), (windowTokens, reserveTokensFloor, tokens) => {

@@ -6,7 +6,7 @@ import type { SessionConfig } from '../config/parse-config';
 import type { CompactionPlan, CompactionRequest } from './plan-compaction';
 import { planCompaction, reserveTokens } from './plan-compaction';
 
-export interface DueRequest extends Omit<CompactionRequest, 'trigger'> {
+export interface CompactionDueRequest extends Omit<CompactionRequest, 'trigger'> {
   readonly settings: CompactionRequest['settings'] & Pick<SessionConfig['agents']['defaults']['compaction'], 'maxActiveTranscriptBytes' | 'truncateAfterCompaction'>;
   /** Of the transcript's file. */
   readonly transcriptBytes: number;
@@ -21,7 +21,7 @@ export type CompactionDue =
  * Never before at least a tenth of the context is new since the last one, or since the last attempt. The
  * size of the file counts only where a compaction makes it smaller.
  */
-export function compactionDue({ transcriptBytes, ...request }: DueRequest): CompactionDue {
+export function compactionDue({ transcriptBytes, ...request }: CompactionDueRequest): CompactionDue {
   const byWindow = planCompaction({ ...request, trigger: 'threshold' });
   if (byWindow.kind === 'summarise') return { due: 'auto-threshold', plan: byWindow };
   const { maxActiveTranscriptBytes: bytesMax, truncateAfterCompaction } = request.settings;

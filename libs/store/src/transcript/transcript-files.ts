@@ -232,6 +232,11 @@ export class TranscriptFiles {
     return { files: [...touched.keys()], heldFromSeq };
   }
 
+  /** Resolves when what was acknowledged for any transcript is in its file, but for those that cannot be written now. */
+  async allSettled(): Promise<void> {
+    await Promise.allSettled([...this.#open.values()].map(({ writer }) => writer.settled()));
+  }
+
   /** Syncs transcripts. @throws what a sync threw: the store has ended then. */
   async sync(files: readonly string[]): Promise<void> {
     await syncTranscripts(this.#options, files, (file) => this.#open.get(file)?.writer.fd);
