@@ -3,7 +3,7 @@
  * agents it serves, opens their stores on demand, and tells the bus what changed.
  */
 import { DEFAULT_TIMING, createSubjects, type Bus, type BusTiming } from '@sessions/bus';
-import { SessionError, agentSettings, configuredAgents, priceOf, type AgentId, type Places, type PriceList, type SessionConfig } from '@sessions/domain';
+import { SessionError, agentSettings, configuredAgents, type AgentId, type Places, type PriceList, type SessionConfig } from '@sessions/domain';
 import type { Clock, Logger, Metrics, Service } from '@sessions/host';
 import { mayHoldOpenWork, openStore, type OpenStoreOptions, type StoreNotice } from '@sessions/store';
 import * as path from 'node:path';
@@ -113,7 +113,7 @@ export function createStoreWriter(deps: StoreWriterDeps): Service {
         spool,
         ...(deps.claimMs === undefined ? {} : { claimMs: deps.claimMs }),
         ...(deps.tellAgainMs === undefined ? {} : { tellAgainMs: deps.tellAgainMs }),
-        expire: (lost) => endLostAttempt(opened, { ...lost, agentId, config: config(), session: { cwd: agentSettings(config(), agentId as AgentId).workspace ?? places.homeDir }, nowMs: clock.nowMs(), priceOf: (model) => priceOf(model, config(), deps.prices?.()), pathOf: (file) => path.join(store.layout.dir, file) }),
+        expire: (lost) => endLostAttempt(opened, { ...lost, agentId, config: config(), session: { cwd: agentSettings(config(), agentId as AgentId).workspace ?? places.homeDir }, nowMs: clock.nowMs(), pathOf: (file) => path.join(store.layout.dir, file) }),
       });
       const opened: OpenAgentStore = {
         store,

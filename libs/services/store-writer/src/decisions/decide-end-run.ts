@@ -11,7 +11,6 @@ import { openRunAt, refuseOtherAttempt } from './decide-begin';
 import type { NewSession } from './new-session';
 import { deliveriesOf, deliveryMembers } from './open-delivery';
 import { ATTEMPTS_MAX, activeRun, runMembers, runsOf, type OpenRun } from './open-run';
-import { planUsage, type PriceOf } from './plan-usage';
 import { membersAfter, rowOf, type Planned, type StoredAnswer } from './planned';
 import { endRuns, endedMembers, type EndedRun, type RunEnding } from './run-end';
 import { findSession, readSession, type PresentSession } from './session-of-key';
@@ -24,7 +23,6 @@ export interface EndOccasion {
   readonly session: Pick<NewSession, 'cwd'>;
   /** One for all decisions of the request. */
   readonly nowMs: number;
-  readonly priceOf: PriceOf;
   /** Absolute path of the transcript. */
   readonly pathOf: (file: string) => string;
 }
@@ -41,7 +39,7 @@ interface Ending {
  *   that end included.
  * @throws SpoolUnread, SpoolUnwritten
  */
-function planEnds(present: PresentSession, others: readonly OpenRun[], endings: readonly Ending[], { agentId, config, session, nowMs, pathOf, priceOf }: EndOccasion, view: MutationView, spool: SpoolView, extra: Record<string, JsonValue> = {}): Planned<EndRunAnswer> {
+function planEnds(present: PresentSession, others: readonly OpenRun[], endings: readonly Ending[], { agentId, config, session, nowMs, pathOf }: EndOccasion, view: MutationView, spool: SpoolView, extra: Record<string, JsonValue> = {}): Planned<EndRunAnswer> {
   const { key, members, native, file } = present;
   const sessionId = present.sessionId ?? '';
   const ends = new Map(endings.map(({ run, ending }) => [run.runId, ending]));
@@ -63,7 +61,6 @@ function planEnds(present: PresentSession, others: readonly OpenRun[], endings: 
     spool,
   );
   const began = endings.find(({ run }) => run.state === 'running' && run.joins === undefined);
-  const used = began === undefined ? undefined : planUsage({ key, sessionId, runId: began.run.runId, usage: began.ending.usage ?? [], members }, view, priceOf);
   const openRuns = runMembers(runs, members);
   const outbox = deliveryMembers(closed.deliveries, members);
   const put = {
@@ -72,13 +69,12 @@ function planEnds(present: PresentSession, others: readonly OpenRun[], endings: 
       ...outbox.set,
       ...(began === undefined ? { updatedAt: nowMs } : endedMembers(began.run, began.ending, { native, config, agentId, nowMs })),
       ...(typeof members['messageCount'] === 'number' && written !== undefined ? { messageCount: written.exchanges } : {}),
-      ...used?.set,
       ...extra,
     } as Record<string, JsonValue>,
-    clear: [...openRuns.clear, ...outbox.clear, ...(used?.clear ?? [])],
+    clear: [...openRuns.clear, ...outbox.clear],
   };
   const row = rowOf(agentId, key, membersAfter(members, put), written?.exchanges);
-  const effects: Effect[] = [{ kind: 'putEntry', key, ...put }, ...(written?.append === undefined ? [] : [written.append]), ...(used?.effects ?? [])];
+  const effects: Effect[] = [{ kind: 'putEntry', key, ...put }, ...(written?.append === undefined ? [] : [written.append])];
   const phase = began === undefined ? undefined : began.ending.outcome === 'error' ? ('error' as const) : ('end' as const);
   return {
     decision: { effects, result: { method: 'EndRun', key, ended: closed.ended.map(brief), nextRunId: activeRun(runs)?.runId ?? null }, notes: closed.notes },

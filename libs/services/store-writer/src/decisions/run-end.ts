@@ -88,11 +88,11 @@ export function endRuns(endings: readonly { readonly run: OpenRun; readonly endi
   for (const { run, ending, messageId = run.messageId } of endings) {
     const { outcome, text, stopReason, errorMessage, usage = [] } = ending;
     const follow = run.joins === undefined ? followUpsOf(runEnd(run, ending, session), session.config) : [];
-    const opening = { key: session.key, source: `${session.agentId}\n${run.runId}`, runId: run.runId, nowMs: session.nowMs, ...(run.inReplyTo === undefined ? {} : { inReplyTo: run.inReplyTo }) };
+    const opening = { source: `${session.agentId}\n${run.runId}`, runId: run.runId, nowMs: session.nowMs, ...(run.inReplyTo === undefined ? {} : { inReplyTo: run.inReplyTo }) };
     const routed = (ending.deliveries ?? []).map((one) => (one.route === undefined && one.toSession === undefined ? { ...one, route: run.request.replyRoute } : one));
     const outbound = openDeliveries(deliveries, [...routed, ...follow], opening, spool);
     deliveries = outbound.deliveries;
-    const textSpool = text === undefined ? undefined : spool.keep(session.key, text, ANSWER_INLINE_BYTES_MAX);
+    const textSpool = text === undefined ? undefined : spool.keep(text, ANSWER_INLINE_BYTES_MAX);
     const state: EndedRun = {
       runId: run.runId,
       sessionKey: session.key,
@@ -166,7 +166,7 @@ export function endedMembers({ startedAtMs }: Pick<OpenRun, 'startedAtMs'>, { ou
   };
 }
 
-/** Tokens of this run; what it costs is the ledger's (`plan-usage.ts`). */
+/** Tokens of this run; what it cost is the ledger's to say. */
 function usageMembers(usage: readonly TokenUsage[], config: SessionConfig, agentId: AgentId): Record<string, JsonValue> {
   const last = usage.at(-1);
   if (last === undefined) return {};

@@ -16,8 +16,10 @@ export async function erase(agent: OwnedAgent, uploads: Pick<Uploads, 'drop'>, r
     const { nativeBinding } = agent.deps.openOptions();
     return agent.use(async ({ store, seq }) => EraseResponse.create({ epoch: store.epoch, storeSeq: seq, report: toReport(head, await previewErasure(store, { subject, nativeBinding })) }));
   }
-  // Whoever works on a turn of the session is told first; what it still writes is refused.
-  if (subject.kind === 'session') await interruptRuns(agent, { key: subject.key, reason: 'delete', queuedToo: true });
+  // Nothing goes on that would write what is being erased.
+  const { nativeBinding } = agent.deps.openOptions();
+  const { keys } = await agent.use(({ store }) => previewErasure(store, { subject, nativeBinding }));
+  for (const key of keys) await interruptRuns(agent, { key, reason: 'delete', queuedToo: true });
   await uploads.drop(agentId);
   // The engine works on the closed store: what an owner holds open would be written again.
   const report = await agent.deps.stores.whileClosed(agentId, () => eraseInStore(agent.deps.openOptions(), subject));

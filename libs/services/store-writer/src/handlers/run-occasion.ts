@@ -20,7 +20,6 @@ export function endOccasion(agent: OwnedAgent): EndOccasion {
     config: config(),
     session: { cwd: agentSettings(config(), agent.agentId).workspace ?? homeDir },
     nowMs: clock.nowMs(),
-    priceOf: agent.priceOf,
     pathOf: (file) => path.join(path.dirname(sessionsFile()), file),
   };
 }
