@@ -23,6 +23,7 @@ const load = {
   importArchive: () => module.require('./commands/sessions-import') as typeof import('./commands/sessions-import'),
   compact: () => module.require('./commands/sessions-compact') as typeof import('./commands/sessions-compact'),
   agent: () => module.require('./commands/agent') as typeof import('./commands/agent'),
+  mcp: () => module.require('./commands/mcp') as typeof import('./commands/mcp'),
   verify: () => module.require('./commands/sessions-verify') as typeof import('./commands/sessions-verify'),
   cleanup: () => module.require('./commands/sessions-cleanup') as typeof import('./commands/sessions-cleanup'),
   restore: () => module.require('./commands/sessions-restore') as typeof import('./commands/sessions-restore'),
@@ -171,6 +172,9 @@ function addSessions(program: Command, io: CliIo, done: Done): void {
     ),
   );
   agent.action(async () => done(await load.agent().runAgent(io, agent.opts())));
+
+  const mcp = withGateway(add(program, 'mcp', HELP.mcp)).option('--session-key <key>', 'the session that the client acts for (default: the main session of the default agent)');
+  mcp.action(async () => done(await load.mcp().runMcp(io, mcp.opts())));
 
   const status = withJson(add(program, 'status', HELP.status))
     .option('--all', 'every session instead of the newest ten (default: off)')
