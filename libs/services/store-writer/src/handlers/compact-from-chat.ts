@@ -27,6 +27,10 @@ export function compactFromChat({ agent, key, request }: Asked, instructions: st
       reply: replyTo(outcome),
       ignoredReason: null,
       deliveryBlocked: false,
+      runId: null,
+      queued: false,
+      position: null,
+      interruptedRunId: null,
     };
     return { decision: { effects: planned?.decision.effects ?? [], result }, announcements: planned?.announcements ?? [] };
   };
