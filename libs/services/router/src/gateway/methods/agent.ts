@@ -83,10 +83,12 @@ function toEnd(runId: string, { state, outcome, text, startedAtMs, endedAtMs, st
   const durationMs = startedAtMs === undefined || endedAtMs === undefined ? undefined : endedAtMs - startedAtMs;
   const result = resultOf(text, { ...(durationMs !== undefined && { durationMs }), stopReason: stopReason ?? null });
   if (outcome === 'ok') return { runId, status: 'ok', summary: 'completed', result };
-  const why = { stopReason: outcome === 'timeout' ? 'timeout' : (stopReason ?? 'rpc'), ...notStarted(startedAtMs) };
+  const why = { stopReason: outcome === 'timeout' ? 'timeout' : whyStopped(stopReason), ...notStarted(startedAtMs) };
   return { runId, status: 'timeout', summary: 'aborted', ...why, result };
 }
 
+/** Clients know `rpc` for whatever was stopped by somebody. */
+const whyStopped = (stopReason: string | undefined): string => (stopReason === undefined || stopReason === 'aborted' || stopReason === 'cancelled' ? 'rpc' : stopReason);
 const notStarted = (startedAtMs: number | undefined): object => (startedAtMs === undefined ? { timeoutPhase: 'queue', providerStarted: false } : {});
 
 /** `provider/model` in one word, or as two. */
@@ -149,7 +151,7 @@ function waited({ state, outcome, text, startedAtMs, endedAtMs, stopReason, erro
   if (state !== 'ended') return { status: 'timeout', timeoutPhase: 'gateway_draining' };
   const end = { ...(startedAtMs !== undefined && { startedAt: startedAtMs }), endedAt: endedAtMs ?? null, ...(text !== undefined && { reply: text }) };
   if (outcome === 'ok') return { status: 'ok', ...end, stopReason: stopReason ?? null, livenessState: 'ended' };
-  if (outcome === 'aborted' || outcome === 'cancelled') return { status: 'timeout', stopReason: stopReason ?? 'rpc', ...end };
+  if (outcome === 'aborted' || outcome === 'cancelled') return { status: 'timeout', stopReason: whyStopped(stopReason), ...end };
   const why = { ...(errorMessage !== undefined && { error: errorMessage }), ...(stopReason !== undefined && { stopReason }) };
   return { status: outcome === 'timeout' ? 'timeout' : 'error', ...end, ...why };
 }
