@@ -7,7 +7,7 @@ async function run(...argv: string[]): Promise<{ code: number; stdout: string; s
   return { code, stdout: io.stdout(), stderr: io.stderr() };
 }
 
-const COMMANDS = [[], ['sessions'], ['sessions', 'list'], ['sessions', 'history'], ['sessions', 'info'], ['sessions', 'verify'], ['sessions', 'tail'], ['sessions', 'export-trajectory'], ['sessions', 'compact'], ['sessions', 'export'], ['sessions', 'import'], ['agent'], ['status'], ['gateway'], ['gateway', 'run'], ['gateway', 'setup-bus'], ['gateway', 'call']];
+const COMMANDS = [[], ['sessions'], ['sessions', 'list'], ['sessions', 'history'], ['sessions', 'info'], ['sessions', 'verify'], ['sessions', 'tail'], ['sessions', 'export-trajectory'], ['sessions', 'compact'], ['sessions', 'export'], ['sessions', 'import'], ['agent'], ['mcp'], ['status'], ['gateway'], ['gateway', 'run'], ['gateway', 'setup-bus'], ['gateway', 'call']];
 
 describe('help', () => {
   it.each(COMMANDS)('of openclaw %s %s shows two examples, and the default of every option', async (...command) => {

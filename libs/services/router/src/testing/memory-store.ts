@@ -324,6 +324,11 @@ function deliver(request: DeliverRequest, context: CallContext, { agentOf, publi
     return { ...(first.answer as DeliverResponse), status: 'duplicate' };
   }
   const key = route?.sessionKey ?? '';
+  if (request.command?.reply !== undefined) {
+    const handled = DeliverResponse.create({ status: 'handled', sessionKey: key, reply: request.command.reply });
+    agent.results.set(idempotencyKey, { hash, answer: handled });
+    return handled;
+  }
   const created = !agent.sessions.has(key);
   if (created && request.requireExisting) throw new SessionError('SESSION_NOT_FOUND', `session not found: ${key}`);
   const session = agent.sessions.get(key) ?? { entry: { sessionId: randomUUID() }, messages: [] };

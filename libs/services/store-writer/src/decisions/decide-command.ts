@@ -14,7 +14,7 @@ import { membersAfter, rowOf, type Planned } from './planned';
 import { findSession, type PresentSession } from './session-of-key';
 
 /** `compact` is a request of its own; here it stands for one that may not be made. */
-export type EntryIntent = Exclude<ChatIntent, { kind: 'reset' | 'clear' }>;
+export type EntryIntent = Exclude<ChatIntent, { kind: 'reset' | 'clear' }> | { readonly kind: 'answered'; readonly reply: string };
 
 export interface CommandRequest extends Omit<ReplyFacts, 'native'> {
   readonly agentId: string;
@@ -93,6 +93,8 @@ function outcomeOf(request: CommandRequest, key: string, present: PresentSession
       return { reply: contextReply(facts, intent.view) };
     case 'toggle':
       return toggled(intent, present);
+    case 'answered':
+      return { reply: intent.reply };
     case 'stop':
       return { reply: stopReply(request.stoppedRuns ?? 0) };
     case 'export-trajectory':

@@ -23,6 +23,8 @@ const BY_PEOPLE: ReadonlySet<string> = new Set(['channel', 'webchat']);
 
 /** @returns undefined for a message that goes to the model as it is. @throws UNSUPPORTED for the command line's */
 export function commandOf(request: DeliverRequest, text: string, agent: OwnedAgent): Command | undefined {
+  // Carried out where the sender was judged; what is left is the answer.
+  if (request.command?.reply !== undefined) return { do: 'entry', intent: { kind: 'answered', reply: request.command.reply }, mayRun: true };
   const config = agent.deps.config();
   const intent = intentOf(request, text, config.session.resetTriggers);
   if (intent === undefined) return undefined;

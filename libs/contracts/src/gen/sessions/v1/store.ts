@@ -1148,6 +1148,8 @@ export interface ChatCommand {
     | undefined;
   /** True: the sender is the owner. */
   fromOwner: boolean;
+  /** What the command came to, when it has been carried out elsewhere: the owner only answers with it. */
+  reply?: string | undefined;
 }
 
 export interface DeliverResponse {
@@ -14233,7 +14235,7 @@ export const InterSession: MessageFns<InterSession> = {
 };
 
 function createBaseChatCommand(): ChatCommand {
-  return { name: "", arguments: "", prompt: undefined, fromOwner: false };
+  return { name: "", arguments: "", prompt: undefined, fromOwner: false, reply: undefined };
 }
 
 export const ChatCommand: MessageFns<ChatCommand> = {
@@ -14249,6 +14251,9 @@ export const ChatCommand: MessageFns<ChatCommand> = {
     }
     if (message.fromOwner !== false) {
       writer.uint32(32).bool(message.fromOwner);
+    }
+    if (message.reply !== undefined) {
+      writer.uint32(42).string(message.reply);
     }
     return writer;
   },
@@ -14298,6 +14303,14 @@ export const ChatCommand: MessageFns<ChatCommand> = {
             message.fromOwner = reader.bool();
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.reply = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -14320,6 +14333,7 @@ export const ChatCommand: MessageFns<ChatCommand> = {
         : isSet(object.from_owner)
         ? globalThis.Boolean(object.from_owner)
         : false,
+      reply: isSet(object.reply) ? globalThis.String(object.reply) : undefined,
     };
   },
 
@@ -14337,6 +14351,9 @@ export const ChatCommand: MessageFns<ChatCommand> = {
     if (message.fromOwner !== false) {
       obj.fromOwner = message.fromOwner;
     }
+    if (message.reply !== undefined) {
+      obj.reply = message.reply;
+    }
     return obj;
   },
 
@@ -14349,6 +14366,7 @@ export const ChatCommand: MessageFns<ChatCommand> = {
     message.arguments = object.arguments ?? "";
     message.prompt = object.prompt ?? undefined;
     message.fromOwner = object.fromOwner ?? false;
+    message.reply = object.reply ?? undefined;
     return message;
   },
 };
