@@ -1,8 +1,8 @@
 /** Models behind the messages protocol (`api: "anthropic-messages"`). */
 import type { ContentBlockParam, ImageBlockParam, MessageCreateParamsStreaming, MessageParam, RawMessageStreamEvent } from '@anthropic-ai/sdk/resources/messages';
-import { ANSWER_TOKENS_DEFAULT, ModelFailure, type ChatEvent, type ChatModel, type ChatOptions, type ChatRequest, type StopReason } from './chat-model';
+import { ANSWER_TOKENS_DEFAULT, ModelFailure, THINKING_TOKENS, type ChatEvent, type ChatModel, type ChatOptions, type ChatRequest, type StopReason } from './chat-model';
 import { RequestLimits } from './limits';
-import { parseArguments, partsOf } from './message-parts';
+import { parseArguments, partsOf, thoughtsOf } from './message-parts';
 import type { ProviderModel } from './provider-model';
 
 const STOP_REASONS: Readonly<Record<string, StopReason>> = { end_turn: 'stop', stop_sequence: 'stop', max_tokens: 'length', tool_use: 'tool-use', refusal: 'refused' };
@@ -17,7 +17,7 @@ type LoadedClient = ReturnType<typeof load>;
 export function createAnthropicModel(settings: ProviderModel): ChatModel {
   let client: LoadedClient | undefined;
   const clientOf = (): LoadedClient => (client ??= load(settings));
-  return { provider: settings.provider, model: settings.model, stream: (request, options = {}) => stream(settings, clientOf, request, options) };
+  return { provider: settings.provider, model: settings.model, api: 'anthropic-messages', stream: (request, options = {}) => stream(settings, clientOf, request, options) };
 }
 
 async function* stream(settings: ProviderModel, clientOf: () => LoadedClient, request: ChatRequest, { signal }: ChatOptions): AsyncGenerator<ChatEvent> {
@@ -45,6 +45,10 @@ async function* eventsOf(settings: ProviderModel, events: AsyncIterable<RawMessa
       call = { id: event.content_block.id, name: event.content_block.name, text: '' };
     } else if (event.type === 'content_block_delta' && event.delta.type === 'text_delta') {
       yield { type: 'text', text: event.delta.text };
+    } else if (event.type === 'content_block_delta' && event.delta.type === 'thinking_delta') {
+      yield { type: 'thinking', text: event.delta.thinking };
+    } else if (event.type === 'content_block_delta' && event.delta.type === 'signature_delta') {
+      yield { type: 'thinking', text: '', signature: event.delta.signature };
     } else if (event.type === 'content_block_delta' && event.delta.type === 'input_json_delta' && call !== undefined) {
       call.text += event.delta.partial_json;
     } else if (event.type === 'content_block_stop' && call !== undefined) {
@@ -61,29 +65,34 @@ async function* eventsOf(settings: ProviderModel, events: AsyncIterable<RawMessa
   throw new ModelFailure('broken-stream', settings);
 }
 
-function bodyOf(settings: ProviderModel, { system, messages, tools, maxTokens }: ChatRequest): MessageCreateParamsStreaming {
+function bodyOf(settings: ProviderModel, { system, messages, tools, maxTokens, thinking }: ChatRequest): MessageCreateParamsStreaming {
+  const answerTokens = maxTokens ?? settings.maxTokens ?? ANSWER_TOKENS_DEFAULT;
+  const budget = thinking === undefined ? undefined : THINKING_TOKENS[thinking];
   return {
     model: settings.model,
     stream: true,
-    max_tokens: maxTokens ?? settings.maxTokens ?? ANSWER_TOKENS_DEFAULT,
-    messages: toMessages(messages),
+    // What it thinks counts as answer there.
+    max_tokens: answerTokens + (budget ?? 0),
+    messages: toMessages(messages, settings),
+    ...(budget === undefined ? {} : { thinking: { type: 'enabled' as const, budget_tokens: budget } }),
     ...(system === undefined ? {} : { system }),
     ...(tools === undefined || tools.length === 0 ? {} : { tools: tools.map(({ name, description, parameters }) => ({ name, description, input_schema: { ...parameters, type: 'object' as const } })) }),
   };
 }
 
 /** Neighbours of one side become one message: the protocol wants the sides to take turns, and all results of a turn together. */
-function toMessages(messages: ChatRequest['messages']): MessageParam[] {
+function toMessages(messages: ChatRequest['messages'], settings: ProviderModel): MessageParam[] {
   const turns: { role: 'user' | 'assistant'; content: ContentBlockParam[] }[] = [];
   for (const message of messages) {
     const parts = partsOf(message);
     const role = parts.role === 'assistant' ? 'assistant' : 'user';
     const text: ContentBlockParam[] = parts.text === '' ? [] : [{ type: 'text', text: parts.text }];
     const images = parts.images.map(({ data, mimeType }): ImageBlockParam => ({ type: 'image', source: { type: 'base64', data, media_type: mimeType as 'image/png' } }));
+    const thoughts = thoughtsOf(message, settings).map((thought): ContentBlockParam => ({ type: 'thinking', ...thought }));
     const blocks: ContentBlockParam[] =
       parts.role === 'tool'
         ? [{ type: 'tool_result', tool_use_id: parts.callId ?? '', is_error: parts.isError, content: parts.text }]
-        : [...text, ...images, ...parts.calls.map((call) => ({ type: 'tool_use' as const, id: call.id, name: call.name, input: call.arguments }))];
+        : [...thoughts, ...text, ...images, ...parts.calls.map((call) => ({ type: 'tool_use' as const, id: call.id, name: call.name, input: call.arguments }))];
     const last = turns.at(-1);
     if (blocks.length === 0) continue;
     if (last?.role === role) last.content.push(...blocks);

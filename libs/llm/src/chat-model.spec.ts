@@ -42,6 +42,20 @@ describe.each(['openai-completions', 'anthropic-messages'] as const)('a model be
     expect(JSON.stringify(server.asked[0]?.headers)).toContain('k1');
   });
 
+  it('streams what a model thinks, and hands its own thoughts back to it', async () => {
+    server.answer = () => ({ thinking: 'hm', chunks: ['yes'] });
+    const events: unknown[] = [];
+    for await (const event of open().stream({ ...ask, thinking: 'low' })) if (event.type !== 'end') events.push(event);
+    const signed = api === 'anthropic-messages';
+    expect(events).toEqual([{ type: 'thinking', text: 'hm' }, ...(signed ? [{ type: 'thinking', text: '', signature: 'signed' }] : []), { type: 'text', text: 'yes' }]);
+    expect(server.asked[0]?.body).toMatchObject(signed ? { thinking: { budget_tokens: 2_048 }, max_tokens: 77 + 2_048 } : { reasoning_effort: 'low' });
+    const thought = { type: 'thinking', thinking: 'hm', thinkingSignature: 'signed' };
+    const before = (model: string): JsonObject => ({ role: 'assistant', provider: 'local', model, content: [thought, { type: 'text', text: 'yes' }] });
+    await collectAnswer(open(), { messages: [{ role: 'user', content: 'a' }, before('small'), { role: 'user', content: 'b' }, before('other'), { role: 'user', content: 'c' }] });
+    const sent = JSON.stringify(server.asked[1]?.body);
+    expect(sent.split('"signature":"signed"')).toHaveLength(signed ? 2 : 1);
+  });
+
   it('says why it gave no answer, in kinds, and never repeats what was said', async () => {
     const failures = [
       await failureOf({ status: 401, errorText: SECRET }),
@@ -98,4 +112,16 @@ it('a server that is not there is unreachable', async () => {
   await server.close();
   const config = (parseConfig({ models: { providers: { local: { baseUrl: server.baseUrl, api: 'openai-completions', models: [] } } } }) as { config: SessionConfig }).config;
   await expect(collectAnswer(openModel(config, { provider: 'local', model: 'm' }), ask)).rejects.toMatchObject({ kind: 'unreachable' });
+});
+
+it('demo/echo repeats what it was told, word by word, without being configured', async () => {
+  const config = (parseConfig({}) as { config: SessionConfig }).config;
+  const model = openModel(config, { provider: 'demo', model: 'echo' });
+  const words: string[] = [];
+  for await (const event of model.stream({ messages: [{ role: 'user', content: 'one two  three' }] })) if (event.type === 'text') words.push(event.text);
+  expect(words.length).toBeGreaterThanOrEqual(4);
+  expect(words.join('')).toBe('Echo: one two  three');
+  const leaving = new AbortController();
+  leaving.abort();
+  await expect(collectAnswer(model, { messages: [] }, { signal: leaving.signal })).rejects.toMatchObject({ kind: 'aborted' });
 });

@@ -22,7 +22,13 @@ export interface ChatRequest {
   readonly tools?: readonly ChatTool[];
   /** Longest answer in tokens; absent: the model's, else `ANSWER_TOKENS_DEFAULT`. */
   readonly maxTokens?: number;
+  /** How long the model may think before it answers; absent: as it does by itself. */
+  readonly thinking?: ThinkingEffort;
 }
+
+/** Tokens that a model may think, where its protocol counts them. */
+export const THINKING_TOKENS = { minimal: 1_024, low: 2_048, medium: 8_192, high: 16_384 } as const;
+export type ThinkingEffort = keyof typeof THINKING_TOKENS;
 
 export interface ChatUsage {
   readonly inputTokens: number;
@@ -36,6 +42,8 @@ export type StopReason = 'stop' | 'length' | 'tool-use' | 'refused' | 'other';
 
 export type ChatEvent =
   | { readonly type: 'text'; readonly text: string }
+  /** A piece of what it thinks, or, with an empty text, the signature under which the model takes its own thoughts back. */
+  | { readonly type: 'thinking'; readonly text: string; readonly signature?: string }
   | { readonly type: 'tool-call'; readonly id: string; readonly name: string; readonly arguments: JsonObject }
   | { readonly type: 'end'; readonly stopReason: StopReason; readonly usage: ChatUsage | undefined };
 
@@ -47,6 +55,8 @@ export interface ChatOptions {
 export interface ChatModel {
   readonly provider: string;
   readonly model: string;
+  /** The protocol, as transcripts name it. */
+  readonly api: string;
   /** The last event is `end`; a stream without it has failed. @throws MODEL_FAILED, see `ModelFailure` */
   stream(request: ChatRequest, options?: ChatOptions): AsyncIterable<ChatEvent>;
 }
@@ -102,7 +112,7 @@ export async function collectAnswer(model: ChatModel, request: ChatRequest, opti
   for await (const event of model.stream(request, options)) {
     if (event.type === 'text') text = (text + event.text).slice(0, ANSWER_CHARS_MAX);
     else if (event.type === 'tool-call') toolCalls.push(event);
-    else return { text, toolCalls, stopReason: event.stopReason, usage: event.usage };
+    else if (event.type === 'end') return { text, toolCalls, stopReason: event.stopReason, usage: event.usage };
   }
   throw new ModelFailure('broken-stream', model);
 }

@@ -1,4 +1,4 @@
-/** What a transcript's message is made of, for the providers' own forms. Thinking stays where it was: signatures belong to one model. */
+/** What a transcript's message is made of, for the providers' own forms. */
 import { blocksOf, isJsonObject, resultCallId, toolCallsOf, type JsonObject, type ToolCall } from '@sessions/domain';
 
 export interface MessageParts {
@@ -18,6 +18,16 @@ export function partsOf(message: JsonObject): MessageParts {
   const images = blocks.flatMap((block) => (block['type'] === 'image' && typeof block['data'] === 'string' ? [{ data: block['data'], mimeType: typeof block['mimeType'] === 'string' ? block['mimeType'] : 'image/png' }] : []));
   const calls = role === 'assistant' ? toolCallsOf(message).map((call) => ({ ...call, arguments: argumentsOf(message, call.id) })) : [];
   return { role: role === 'assistant' ? 'assistant' : role === 'toolResult' ? 'tool' : 'user', text, images, calls, callId: resultCallId(message), isError: message['isError'] === true };
+}
+
+/** Thoughts that a model takes back: its own, with the signature it gave them. Others' stay where they are. */
+export function thoughtsOf(message: JsonObject, { provider, model }: { readonly provider: string; readonly model: string }): readonly { readonly thinking: string; readonly signature: string }[] {
+  if (message['role'] !== 'assistant' || message['provider'] !== provider || message['model'] !== model) return [];
+  return blocksOf(message).flatMap((block) => {
+    if (!isJsonObject(block) || block['type'] !== 'thinking') return [];
+    const { thinking, thinkingSignature: signature } = block;
+    return typeof thinking === 'string' && typeof signature === 'string' && signature !== '' ? [{ thinking, signature }] : [];
+  });
 }
 
 function argumentsOf(message: JsonObject, id: string): JsonObject {

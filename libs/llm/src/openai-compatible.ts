@@ -16,7 +16,7 @@ type LoadedClient = ReturnType<typeof load>;
 export function createOpenAiModel(settings: ProviderModel): ChatModel {
   let client: LoadedClient | undefined;
   const clientOf = (): LoadedClient => (client ??= load(settings));
-  return { provider: settings.provider, model: settings.model, stream: (request, options = {}) => stream(settings, clientOf, request, options) };
+  return { provider: settings.provider, model: settings.model, api: 'openai-completions', stream: (request, options = {}) => stream(settings, clientOf, request, options) };
 }
 
 async function* stream(settings: ProviderModel, clientOf: () => LoadedClient, request: ChatRequest, { signal }: ChatOptions): AsyncGenerator<ChatEvent> {
@@ -41,6 +41,8 @@ async function* eventsOf(settings: ProviderModel, chunks: AsyncIterable<ChatComp
     const [choice] = chunk.choices;
     if (choice === undefined) continue;
     const { content, tool_calls: pieces } = choice.delta;
+    const thought = thoughtOf(choice.delta);
+    if (thought !== '') yield { type: 'thinking', text: thought };
     if (content) yield { type: 'text', text: content };
     for (const { index, id, function: called } of pieces ?? []) {
       const call = calls.get(index) ?? { id: '', name: '', text: '' };
@@ -54,12 +56,19 @@ async function* eventsOf(settings: ProviderModel, chunks: AsyncIterable<ChatComp
   yield { type: 'end', stopReason: STOP_REASONS[finish] ?? 'other', usage };
 }
 
+/** Servers that show what a model thinks do so beside the protocol, under one of two names. */
+function thoughtOf(delta: object): string {
+  const { reasoning_content: content, reasoning } = delta as { readonly reasoning_content?: unknown; readonly reasoning?: unknown };
+  if (typeof content === 'string') return content;
+  return typeof reasoning === 'string' ? reasoning : '';
+}
+
 function usageOf({ prompt_tokens, completion_tokens, prompt_tokens_details }: NonNullable<ChatCompletionChunk['usage']>): ChatUsage {
   const cacheReadTokens = prompt_tokens_details?.cached_tokens ?? 0;
   return { inputTokens: Math.max(0, prompt_tokens - cacheReadTokens), outputTokens: completion_tokens, cacheReadTokens, cacheWriteTokens: 0 };
 }
 
-function bodyOf(settings: ProviderModel, { system, messages, tools, maxTokens }: ChatRequest): ChatCompletionCreateParamsStreaming {
+function bodyOf(settings: ProviderModel, { system, messages, tools, maxTokens, thinking }: ChatRequest): ChatCompletionCreateParamsStreaming {
   const instructions: ChatCompletionMessageParam[] = system === undefined ? [] : [{ role: 'system', content: system }];
   return {
     model: settings.model,
@@ -68,6 +77,7 @@ function bodyOf(settings: ProviderModel, { system, messages, tools, maxTokens }:
     // The older name: local servers know no other.
     max_tokens: maxTokens ?? settings.maxTokens ?? ANSWER_TOKENS_DEFAULT,
     messages: [...instructions, ...messages.map(toMessage)],
+    ...(thinking === undefined ? {} : { reasoning_effort: thinking }),
     ...(tools === undefined || tools.length === 0 ? {} : { tools: tools.map(({ name, description, parameters }) => ({ type: 'function' as const, function: { name, description, parameters: { ...parameters } } })) }),
   };
 }

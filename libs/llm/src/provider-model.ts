@@ -2,6 +2,7 @@
 import type { ModelRef, SessionConfig } from '@sessions/domain';
 import { createAnthropicModel } from './anthropic';
 import { MODEL_LIMITS, ModelFailure, type ChatModel, type ModelLimits } from './chat-model';
+import { ECHO_REF, createEchoModel } from './echo';
 import { createOpenAiModel } from './openai-compatible';
 
 /** What one model's requests are made from. */
@@ -27,13 +28,14 @@ function apiOf(provider: string, configured: Api | undefined): Api | undefined {
 }
 
 /**
- * Makes no connection.
+ * Makes no connection. `demo/echo` is there without being configured.
  * @throws MODEL_FAILED (`unconfigured`) for a provider that is not configured or speaks another protocol.
  */
 export function openModel(config: Pick<SessionConfig, 'models'>, ref: ModelRef, limits: ModelLimits = MODEL_LIMITS): ChatModel {
   const provider = ref.provider ?? '';
   const { model } = ref;
   const configured = Object.hasOwn(config.models.providers, provider) ? config.models.providers[provider] : undefined;
+  if (configured === undefined && provider === ECHO_REF.provider && model === ECHO_REF.model) return createEchoModel();
   const api = apiOf(provider, configured?.api);
   if (configured === undefined || api === undefined) throw new ModelFailure('unconfigured', { provider, model });
   const settings: ProviderModel = {

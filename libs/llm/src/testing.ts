@@ -20,6 +20,8 @@ export interface AskedModel {
 export interface ScriptedAnswer {
   /** Pieces of the answer, in order. */
   readonly chunks?: readonly string[];
+  /** Said before the answer, as thoughts. */
+  readonly thinking?: string;
   readonly toolCalls?: readonly { readonly id: string; readonly name: string; readonly arguments: unknown }[];
   readonly usage?: { readonly input: number; readonly output: number };
   /** As the provider's protocol has it. */
@@ -110,25 +112,31 @@ interface Events {
   readonly after: readonly string[];
 }
 
-function openAiEvents({ chunks = [], toolCalls = [], usage, stopReason }: ScriptedAnswer, model: string): Events {
+function openAiEvents({ chunks = [], thinking, toolCalls = [], usage, stopReason }: ScriptedAnswer, model: string): Events {
   const event = (choices: unknown[], more: object = {}): string => `data: ${JSON.stringify({ id: 'scripted', object: 'chat.completion.chunk', created: 0, model, choices, ...more })}\n\n`;
   const delta = (value: object, finish: string | null = null): string => event([{ index: 0, delta: value, finish_reason: finish }]);
   const calls = toolCalls.map(({ id, name, arguments: given }, index) => delta({ tool_calls: [{ index, id, type: 'function', function: { name, arguments: JSON.stringify(given) } }] }));
   const ended = delta({}, stopReason ?? (toolCalls.length > 0 ? 'tool_calls' : 'stop'));
   const spent = usage === undefined ? [] : [event([], { usage: { prompt_tokens: usage.input, completion_tokens: usage.output, total_tokens: usage.input + usage.output } })];
-  return { before: [delta({ role: 'assistant', content: '' })], pieces: [...chunks.map((content) => delta({ content })), ...calls], after: [ended, ...spent, 'data: [DONE]\n\n'] };
+  return { before: [delta({ role: 'assistant', content: '' })], pieces: [...(thinking === undefined ? [] : [delta({ reasoning_content: thinking })]), ...chunks.map((content) => delta({ content })), ...calls], after: [ended, ...spent, 'data: [DONE]\n\n'] };
 }
 
-function anthropicEvents({ chunks = [], toolCalls = [], usage, stopReason }: ScriptedAnswer, model: string): Events {
+function anthropicEvents({ chunks = [], thinking, toolCalls = [], usage, stopReason }: ScriptedAnswer, model: string): Events {
   const event = (type: string, more: object): string => `event: ${type}\ndata: ${JSON.stringify({ type, ...more })}\n\n`;
   const message = { id: 'scripted', type: 'message', role: 'assistant', model, content: [], stop_reason: null, stop_sequence: null, usage: { input_tokens: usage?.input ?? 0, output_tokens: 0 } };
+  const thoughts = thinking === undefined ? [] : [
+    event('content_block_start', { index: 0, content_block: { type: 'thinking', thinking: '', signature: '' } }),
+    event('content_block_delta', { index: 0, delta: { type: 'thinking_delta', thinking } }),
+    event('content_block_delta', { index: 0, delta: { type: 'signature_delta', signature: 'signed' } }),
+    event('content_block_stop', { index: 0 }),
+  ];
   const calls = toolCalls.map(({ id, name, arguments: given }, at) => {
-    const index = at + 1;
+    const index = at + 2;
     return event('content_block_start', { index, content_block: { type: 'tool_use', id, name, input: {} } }) + event('content_block_delta', { index, delta: { type: 'input_json_delta', partial_json: JSON.stringify(given) } }) + event('content_block_stop', { index });
   });
   return {
-    before: [event('message_start', { message }), event('content_block_start', { index: 0, content_block: { type: 'text', text: '' } })],
-    pieces: [...chunks.map((text) => event('content_block_delta', { index: 0, delta: { type: 'text_delta', text } })), event('content_block_stop', { index: 0 }), ...calls],
+    before: [event('message_start', { message }), ...thoughts, event('content_block_start', { index: 1, content_block: { type: 'text', text: '' } })],
+    pieces: [...chunks.map((text) => event('content_block_delta', { index: 1, delta: { type: 'text_delta', text } })), event('content_block_stop', { index: 1 }), ...calls],
     after: [
       event('message_delta', { delta: { stop_reason: stopReason ?? (toolCalls.length > 0 ? 'tool_use' : 'end_turn'), stop_sequence: null }, usage: { output_tokens: usage?.output ?? 0 } }),
       event('message_stop', {}),

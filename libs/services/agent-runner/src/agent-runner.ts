@@ -1,31 +1,50 @@
 /**
- * The agent-runner: takes `turn` jobs from the queue, so many at a time, and executes agent turns.
+ * The agent-runner: takes `turn` jobs from the queue, so many at a time, and has agent turns executed
+ * by a runtime. The runtime that is there by itself is served here too, unless the configuration says
+ * that another takes its place.
  *
  * A job is a notice: the work it names is in its owner's journal. A job that cannot be done here
  * is given back; after its last delivery it is a dead letter, and the owner's list of pending
  * work decides. Nothing here is the only copy of anything.
  */
 import { TurnJob } from '@sessions/contracts';
-import { DEFAULT_TIMING, createJobWorker, createSubjects, type Bus, type BusTiming, type HandleJob } from '@sessions/bus';
+import { DEFAULT_TIMING, createJobWorker, createSubjects, type Bus, type BusTiming, type HandleJob, type Served } from '@sessions/bus';
 import type { SessionConfig } from '@sessions/domain';
 import { createJobMetrics, type Logger, type Metrics, type Service } from '@sessions/host';
+import type { RetryLimits } from '@sessions/llm';
+import { createOwnerCalls } from './owner-calls';
+import { serveDefaultRuntime } from './runtime/default-runtime';
+import { WAITING_MAX, createLane } from './shell/lanes';
+import type { OfferTools } from './shell/offered-tools';
+import { runTurn } from './shell/run-turn';
+import { isSubagentKey } from './shell/turn-request';
 
 const SERVICE_NAME = 'agent-runner';
-
-/** Why a job is given back while nobody here can do it. */
-export const HANDLER_MISSING = 'handler-missing';
-/** Soon enough for a worker that can, too rare to be a burden. */
-const HANDLER_MISSING_RETRY_MS = 30_000;
+/** When a turn that found no place comes again. Milliseconds. */
+const NO_PLACE_RETRY_MS = 10_000;
+/** Turns get this long to end by themselves before the process does; the host allows ten seconds in all. */
+export const DRAIN_MS = 7_000;
 
 export interface AgentRunnerDeps {
   readonly bus: Bus;
   readonly logger: Logger;
   readonly metrics: Metrics;
-  /** The configuration in force at this moment; how many at a time counts at the start. */
+  /** The configuration in force at this moment; the prefix of the subjects and the number of jobs count at the start. */
   readonly config: () => SessionConfig;
-  /** Does the work. Absent: every job is given back, for a worker that can. */
+  /** Name of this process among its peers. */
+  readonly instance: string;
+  /** Does a job. Default: executes the turn. */
   readonly handle?: HandleJob<TurnJob>;
   readonly timing?: Pick<BusTiming, 'inProgressMs'>;
+  /** How models are asked again. */
+  readonly retries?: RetryLimits;
+  readonly heartbeatMs?: number;
+  /** Before a turn is executed again whose runtime broke off. Milliseconds. */
+  readonly firstPauseMs?: number;
+  /** Default: DRAIN_MS. */
+  readonly drainMs?: number;
+  /** Default: the session tools that configuration allows. */
+  readonly offerTools?: OfferTools;
 }
 
 export interface AgentRunner extends Service {
@@ -35,26 +54,68 @@ export interface AgentRunner extends Service {
 
 /** Builds the service and starts nothing. */
 export function createAgentRunner(deps: AgentRunnerDeps): AgentRunner {
-  const { bus, config, metrics } = deps;
-  const jobMetrics = createJobMetrics(metrics, deps.logger.child({ service: SERVICE_NAME }), 'turn');
-  const handle: HandleJob<TurnJob> = deps.handle ?? (() => Promise.resolve({ retry: HANDLER_MISSING, afterMs: HANDLER_MISSING_RETRY_MS }));
+  const { bus, config, metrics, instance, heartbeatMs, firstPauseMs, retries, offerTools, drainMs = DRAIN_MS } = deps;
+  const logger = deps.logger.child({ service: SERVICE_NAME });
+  const jobMetrics = createJobMetrics(metrics, logger, 'turn');
+  const subjects = createSubjects(config().bus.subjectPrefix);
+  const runnerId = `${SERVICE_NAME}/${instance}`;
+  const caller = `service:${runnerId}`;
+  const owner = createOwnerCalls({ bus, subjects, caller });
+  const lanes = {
+    main: createLane(() => config().agentRunner.maxConcurrent),
+    subagent: createLane(() => config().agents.defaults.subagents.maxConcurrent),
+  };
+  let stopping = new AbortController();
+  const turnDeps = { bus, subjects, owner, config, logger, caller, runnerId, ...(heartbeatMs === undefined ? {} : { heartbeatMs }), ...(firstPauseMs === undefined ? {} : { firstPauseMs }), ...(offerTools === undefined ? {} : { offerTools }) };
+
+  const execute: HandleJob<TurnJob> = async (job, { signal }) => {
+    const leave = await lanes[isSubagentKey(job.sessionKey) ? 'subagent' : 'main'].enter(signal);
+    if (leave === undefined) return { retry: 'no-place', afterMs: NO_PLACE_RETRY_MS };
+    try {
+      return await runTurn(turnDeps, job, stopping.signal);
+    } finally {
+      leave();
+    }
+  };
+  const handle = deps.handle ?? execute;
   const worker = createJobWorker<TurnJob>({
     bus,
-    pattern: createSubjects(config().bus.subjectPrefix).jobs('turn'),
+    pattern: subjects.jobs('turn'),
     codec: TurnJob,
-    concurrency: config().agentRunner.maxConcurrent,
+    concurrency: config().agentRunner.maxConcurrent + config().agents.defaults.subagents.maxConcurrent + WAITING_MAX,
     inProgressMs: (deps.timing ?? DEFAULT_TIMING).inProgressMs,
     handle: (job, handling) => jobMetrics.whileRunning(handle(job, handling)),
     onEnd: jobMetrics.noteEnd,
   });
+  let runtime: Served | undefined;
+  const stop = async (): Promise<void> => {
+    stopping.abort();
+    await worker.stop();
+    const served = runtime;
+    runtime = undefined;
+    await served?.stop();
+  };
 
   return {
     name: SERVICE_NAME,
     get running() {
       return worker.running;
     },
-    start: () => worker.start(),
-    drain: () => worker.drain(),
-    stop: () => worker.stop(),
+    async start() {
+      stopping = new AbortController();
+      runtime = await serveDefaultRuntime({ bus, subjects, config, logger, caller, ...(retries === undefined ? {} : { retries }) });
+      await worker.start();
+    },
+    // What does not end in time is left open at its owner, for the next attempt: half an answer is none.
+    async drain() {
+      const cancel = bus.clock.startTimer(drainMs, () => stopping.abort());
+      try {
+        await worker.drain();
+      } finally {
+        cancel();
+      }
+      await stop();
+    },
+    stop,
   };
 }

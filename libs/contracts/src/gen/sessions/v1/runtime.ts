@@ -7,7 +7,7 @@
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import type { handleServerStreamingCall, handleUnaryCall, UntypedServiceImplementation } from "@grpc/grpc-js";
-import { Attachment } from "./keys";
+import { Attachment, ReplyRoute } from "./keys";
 import { TokenUsage, TranscriptRecord } from "./transcript";
 
 /** What executes an agent's turn. Served by the agent-runner, or by a runtime of one's own. */
@@ -31,7 +31,10 @@ export interface ExecuteTurnRequest {
   sessionKey: string;
   sessionId: string;
   attempt: number;
-  /** The active branch, root first. */
+  /**
+   * The active branch, root first, from the line on that the newest compaction keeps. Empty when it
+   * is larger than a message: the runtime then reads it from the owner, up to `tip_id`.
+   */
   branch: TranscriptRecord[];
   /** JSON schemas of the tools, one object each. */
   toolsJson: Buffer[];
@@ -44,7 +47,28 @@ export interface ExecuteTurnRequest {
   thinkingLevel?: string | undefined;
   attachments: Attachment[];
   /** System prompt; absent: the runtime's own. */
-  systemPrompt?: string | undefined;
+  systemPrompt?:
+    | string
+    | undefined;
+  /** Last line of the branch; absent: an empty branch. */
+  tipId?:
+    | string
+    | undefined;
+  /**
+   * The message that started the run: lines after it are of earlier attempts at this run, and of
+   * messages that were steered into it. Calls among them without results may be made again, under the
+   * same idempotency keys, or be taken for interrupted.
+   */
+  messageId: string;
+  /**
+   * While it works the runtime serves SteerTurn, CancelTurn and ConfirmRecords at
+   * `<p>.rpc.run.<token of this>`; `run_id` of their requests is this.
+   */
+  executionId: string;
+  /** Distance of the run from a person's message; goes with every call of a tool. */
+  hops: number;
+  /** Where the run answers; absent: nowhere. */
+  replyRoute?: ReplyRoute | undefined;
 }
 
 /** Bounds of a turn; absent: the runtime's own bound. */
@@ -110,6 +134,8 @@ export interface SteerTurnRequest {
   runId: string;
   text: string;
   attachments: Attachment[];
+  /** True: the message stands in the transcript already. False: the runtime records it. */
+  recorded: boolean;
 }
 
 export interface SteerTurnResponse {
@@ -126,6 +152,15 @@ export interface CancelTurnRequest {
 export interface CancelTurnResponse {
   /** `idle`, `stopped`, `stopping`. */
   state: string;
+}
+
+export interface ConfirmRecordsRequest {
+  runId: string;
+  /** Records of the execution that are durable, counted from its first. */
+  recordsCount: number;
+}
+
+export interface ConfirmRecordsResponse {
 }
 
 function createBaseDescribeRequest(): DescribeRequest {
@@ -322,6 +357,11 @@ function createBaseExecuteTurnRequest(): ExecuteTurnRequest {
     thinkingLevel: undefined,
     attachments: [],
     systemPrompt: undefined,
+    tipId: undefined,
+    messageId: "",
+    executionId: "",
+    hops: 0,
+    replyRoute: undefined,
   };
 }
 
@@ -365,6 +405,21 @@ export const ExecuteTurnRequest: MessageFns<ExecuteTurnRequest> = {
     }
     if (message.systemPrompt !== undefined) {
       writer.uint32(106).string(message.systemPrompt);
+    }
+    if (message.tipId !== undefined) {
+      writer.uint32(114).string(message.tipId);
+    }
+    if (message.messageId !== "") {
+      writer.uint32(122).string(message.messageId);
+    }
+    if (message.executionId !== "") {
+      writer.uint32(130).string(message.executionId);
+    }
+    if (message.hops !== 0) {
+      writer.uint32(136).int32(message.hops);
+    }
+    if (message.replyRoute !== undefined) {
+      ReplyRoute.encode(message.replyRoute, writer.uint32(146).fork()).join();
     }
     return writer;
   },
@@ -486,6 +541,46 @@ export const ExecuteTurnRequest: MessageFns<ExecuteTurnRequest> = {
             message.systemPrompt = reader.string();
             continue;
           }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.tipId = reader.string();
+            continue;
+          }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.messageId = reader.string();
+            continue;
+          }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            message.executionId = reader.string();
+            continue;
+          }
+          case 17: {
+            if (tag !== 136) {
+              break;
+            }
+
+            message.hops = reader.int32();
+            continue;
+          }
+          case 18: {
+            if (tag !== 146) {
+              break;
+            }
+
+            message.replyRoute = ReplyRoute.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -549,6 +644,27 @@ export const ExecuteTurnRequest: MessageFns<ExecuteTurnRequest> = {
         : isSet(object.system_prompt)
         ? globalThis.String(object.system_prompt)
         : undefined,
+      tipId: isSet(object.tipId)
+        ? globalThis.String(object.tipId)
+        : isSet(object.tip_id)
+        ? globalThis.String(object.tip_id)
+        : undefined,
+      messageId: isSet(object.messageId)
+        ? globalThis.String(object.messageId)
+        : isSet(object.message_id)
+        ? globalThis.String(object.message_id)
+        : "",
+      executionId: isSet(object.executionId)
+        ? globalThis.String(object.executionId)
+        : isSet(object.execution_id)
+        ? globalThis.String(object.execution_id)
+        : "",
+      hops: isSet(object.hops) ? globalThis.Number(object.hops) : 0,
+      replyRoute: isSet(object.replyRoute)
+        ? ReplyRoute.fromJSON(object.replyRoute)
+        : isSet(object.reply_route)
+        ? ReplyRoute.fromJSON(object.reply_route)
+        : undefined,
     };
   },
 
@@ -593,6 +709,21 @@ export const ExecuteTurnRequest: MessageFns<ExecuteTurnRequest> = {
     if (message.systemPrompt !== undefined) {
       obj.systemPrompt = message.systemPrompt;
     }
+    if (message.tipId !== undefined) {
+      obj.tipId = message.tipId;
+    }
+    if (message.messageId !== "") {
+      obj.messageId = message.messageId;
+    }
+    if (message.executionId !== "") {
+      obj.executionId = message.executionId;
+    }
+    if (message.hops !== 0) {
+      obj.hops = Math.round(message.hops);
+    }
+    if (message.replyRoute !== undefined) {
+      obj.replyRoute = ReplyRoute.toJSON(message.replyRoute);
+    }
     return obj;
   },
 
@@ -616,6 +747,13 @@ export const ExecuteTurnRequest: MessageFns<ExecuteTurnRequest> = {
     message.thinkingLevel = object.thinkingLevel ?? undefined;
     message.attachments = object.attachments?.map((e) => Attachment.fromPartial(e)) || [];
     message.systemPrompt = object.systemPrompt ?? undefined;
+    message.tipId = object.tipId ?? undefined;
+    message.messageId = object.messageId ?? "";
+    message.executionId = object.executionId ?? "";
+    message.hops = object.hops ?? 0;
+    message.replyRoute = (object.replyRoute !== undefined && object.replyRoute !== null)
+      ? ReplyRoute.fromPartial(object.replyRoute)
+      : undefined;
     return message;
   },
 };
@@ -1509,7 +1647,7 @@ export const TurnDone: MessageFns<TurnDone> = {
 };
 
 function createBaseSteerTurnRequest(): SteerTurnRequest {
-  return { runId: "", text: "", attachments: [] };
+  return { runId: "", text: "", attachments: [], recorded: false };
 }
 
 export const SteerTurnRequest: MessageFns<SteerTurnRequest> = {
@@ -1522,6 +1660,9 @@ export const SteerTurnRequest: MessageFns<SteerTurnRequest> = {
     }
     for (const v of message.attachments) {
       Attachment.encode(v!, writer.uint32(26).fork()).join();
+    }
+    if (message.recorded !== false) {
+      writer.uint32(32).bool(message.recorded);
     }
     return writer;
   },
@@ -1563,6 +1704,14 @@ export const SteerTurnRequest: MessageFns<SteerTurnRequest> = {
             message.attachments.push(Attachment.decode(reader, reader.uint32()));
             continue;
           }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.recorded = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1586,6 +1735,7 @@ export const SteerTurnRequest: MessageFns<SteerTurnRequest> = {
       attachments: globalThis.Array.isArray(object?.attachments)
         ? object.attachments.map((e: any) => Attachment.fromJSON(e))
         : [],
+      recorded: isSet(object.recorded) ? globalThis.Boolean(object.recorded) : false,
     };
   },
 
@@ -1600,6 +1750,9 @@ export const SteerTurnRequest: MessageFns<SteerTurnRequest> = {
     if (message.attachments?.length) {
       obj.attachments = message.attachments.map((e) => Attachment.toJSON(e));
     }
+    if (message.recorded !== false) {
+      obj.recorded = message.recorded;
+    }
     return obj;
   },
 
@@ -1611,6 +1764,7 @@ export const SteerTurnRequest: MessageFns<SteerTurnRequest> = {
     message.runId = object.runId ?? "";
     message.text = object.text ?? "";
     message.attachments = object.attachments?.map((e) => Attachment.fromPartial(e)) || [];
+    message.recorded = object.recorded ?? false;
     return message;
   },
 };
@@ -1838,6 +1992,151 @@ export const CancelTurnResponse: MessageFns<CancelTurnResponse> = {
   },
 };
 
+function createBaseConfirmRecordsRequest(): ConfirmRecordsRequest {
+  return { runId: "", recordsCount: 0 };
+}
+
+export const ConfirmRecordsRequest: MessageFns<ConfirmRecordsRequest> = {
+  encode(message: ConfirmRecordsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.runId !== "") {
+      writer.uint32(10).string(message.runId);
+    }
+    if (message.recordsCount !== 0) {
+      writer.uint32(16).int32(message.recordsCount);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ConfirmRecordsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseConfirmRecordsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.runId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.recordsCount = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ConfirmRecordsRequest {
+    return {
+      runId: isSet(object.runId)
+        ? globalThis.String(object.runId)
+        : isSet(object.run_id)
+        ? globalThis.String(object.run_id)
+        : "",
+      recordsCount: isSet(object.recordsCount)
+        ? globalThis.Number(object.recordsCount)
+        : isSet(object.records_count)
+        ? globalThis.Number(object.records_count)
+        : 0,
+    };
+  },
+
+  toJSON(message: ConfirmRecordsRequest): unknown {
+    const obj: any = {};
+    if (message.runId !== "") {
+      obj.runId = message.runId;
+    }
+    if (message.recordsCount !== 0) {
+      obj.recordsCount = Math.round(message.recordsCount);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ConfirmRecordsRequest>, I>>(base?: I): ConfirmRecordsRequest {
+    return ConfirmRecordsRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ConfirmRecordsRequest>, I>>(object: I): ConfirmRecordsRequest {
+    const message = createBaseConfirmRecordsRequest();
+    message.runId = object.runId ?? "";
+    message.recordsCount = object.recordsCount ?? 0;
+    return message;
+  },
+};
+
+function createBaseConfirmRecordsResponse(): ConfirmRecordsResponse {
+  return {};
+}
+
+export const ConfirmRecordsResponse: MessageFns<ConfirmRecordsResponse> = {
+  encode(_: ConfirmRecordsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ConfirmRecordsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseConfirmRecordsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(_: any): ConfirmRecordsResponse {
+    return {};
+  },
+
+  toJSON(_: ConfirmRecordsResponse): unknown {
+    const obj: any = {};
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ConfirmRecordsResponse>, I>>(base?: I): ConfirmRecordsResponse {
+    return ConfirmRecordsResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ConfirmRecordsResponse>, I>>(_: I): ConfirmRecordsResponse {
+    const message = createBaseConfirmRecordsResponse();
+    return message;
+  },
+};
+
 /**
  * Executes turns.
  *
@@ -1880,6 +2179,21 @@ export const AgentRuntimeDefinition = {
       requestType: CancelTurnRequest as typeof CancelTurnRequest,
       requestStream: false,
       responseType: CancelTurnResponse as typeof CancelTurnResponse,
+      responseStream: false,
+      options: {},
+    },
+    /**
+     * The records of an execution up to a number are durable, and messages that came before the last of
+     * them have been handed over by SteerTurn. A runtime that waits for it before it calls a tool never
+     * acts on a call that could get lost; one that waits before it asks a model or ends answers what was
+     * said meanwhile. Served, as SteerTurn and CancelTurn of an
+     * execution, where `ExecuteTurnRequest.execution_id` says; a runtime need not serve it.
+     */
+    confirmRecords: {
+      name: "ConfirmRecords",
+      requestType: ConfirmRecordsRequest as typeof ConfirmRecordsRequest,
+      requestStream: false,
+      responseType: ConfirmRecordsResponse as typeof ConfirmRecordsResponse,
       responseStream: false,
       options: {},
     },
@@ -1932,6 +2246,24 @@ export const AgentRuntimeService = {
     responseSerialize: (value: CancelTurnResponse): Buffer => Buffer.from(CancelTurnResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): CancelTurnResponse => CancelTurnResponse.decode(value),
   },
+  /**
+   * The records of an execution up to a number are durable, and messages that came before the last of
+   * them have been handed over by SteerTurn. A runtime that waits for it before it calls a tool never
+   * acts on a call that could get lost; one that waits before it asks a model or ends answers what was
+   * said meanwhile. Served, as SteerTurn and CancelTurn of an
+   * execution, where `ExecuteTurnRequest.execution_id` says; a runtime need not serve it.
+   */
+  confirmRecords: {
+    path: "/sessions.v1.AgentRuntime/ConfirmRecords" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ConfirmRecordsRequest): Buffer =>
+      Buffer.from(ConfirmRecordsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ConfirmRecordsRequest => ConfirmRecordsRequest.decode(value),
+    responseSerialize: (value: ConfirmRecordsResponse): Buffer =>
+      Buffer.from(ConfirmRecordsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ConfirmRecordsResponse => ConfirmRecordsResponse.decode(value),
+  },
 } as const;
 
 export interface AgentRuntimeServer extends UntypedServiceImplementation {
@@ -1941,6 +2273,14 @@ export interface AgentRuntimeServer extends UntypedServiceImplementation {
   steerTurn: handleUnaryCall<SteerTurnRequest, SteerTurnResponse>;
   /** Mutation: needs an idempotency key. */
   cancelTurn: handleUnaryCall<CancelTurnRequest, CancelTurnResponse>;
+  /**
+   * The records of an execution up to a number are durable, and messages that came before the last of
+   * them have been handed over by SteerTurn. A runtime that waits for it before it calls a tool never
+   * acts on a call that could get lost; one that waits before it asks a model or ends answers what was
+   * said meanwhile. Served, as SteerTurn and CancelTurn of an
+   * execution, where `ExecuteTurnRequest.execution_id` says; a runtime need not serve it.
+   */
+  confirmRecords: handleUnaryCall<ConfirmRecordsRequest, ConfirmRecordsResponse>;
 }
 
 function bytesFromBase64(b64: string): Uint8Array {

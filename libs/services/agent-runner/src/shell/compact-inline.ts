@@ -1,0 +1,50 @@
+/**
+ * A compaction that a turn cannot go on without: asked for at the owner, waited for at the worker.
+ * Whoever does the work and whatever becomes of this runner, it ends once.
+ */
+import { randomUUID } from 'node:crypto';
+import { CompactRequest, CompactionResult, CompactionServiceService, RequestCompactionRequest } from '@sessions/contracts';
+import { createClient, type Bus, type Subjects } from '@sessions/bus';
+import { SessionError, agentSettings, asAgentId, type SessionConfig } from '@sessions/domain';
+import type { Logger } from '@sessions/host';
+import type { AskOwner } from '../owner-calls';
+import { persist } from '../persist';
+
+/** Beyond the compaction's own limit. Milliseconds. */
+const SLACK_MS = 10_000;
+const MS_PER_SECOND = 1_000;
+
+export interface InlineCompaction {
+  readonly bus: Bus;
+  readonly subjects: Subjects;
+  readonly owner: AskOwner;
+  readonly config: () => SessionConfig;
+  readonly logger: Logger;
+  readonly caller: string;
+}
+
+/** @returns true when the context is smaller by now */
+export async function compactInline(deps: InlineCompaction, agentId: string, key: string, signal: AbortSignal): Promise<boolean> {
+  const { bus, subjects, owner, config, logger, caller } = deps;
+  const beganAtMs = bus.clock.nowMs();
+  logger.info('auto-compaction start', { agentId });
+  const result = await compact().catch((error: unknown) => {
+    if (!(error instanceof SessionError)) throw error;
+    return CompactionResult.create({ ok: false, reason: error.reason });
+  });
+  logger.info('auto-compaction complete', { agentId, durationMs: bus.clock.nowMs() - beganAtMs, reason: result.compacted ? 'compacted' : 'nothing was compacted' });
+  return result.compacted;
+
+  async function compact(): Promise<CompactionResult> {
+    const requestKey = randomUUID();
+    const asked = await owner(agentId, (store) => store.requestCompaction(RequestCompactionRequest.create({ agentId, key, reason: 'overflow-retry' }), { idempotencyKey: requestKey, signal }), { signal });
+    if (asked.operationId === undefined) return asked.result ?? CompactionResult.create({});
+    const limitMs = agentSettings(config(), asAgentId(agentId)).compaction.timeoutSeconds * MS_PER_SECOND + SLACK_MS;
+    const worker = createClient(bus, CompactionServiceService, { caller, subject: (method) => subjects.compaction(method) });
+    const request = CompactRequest.create({ agentId, operationId: asked.operationId });
+    const compactKey = randomUUID();
+    const deadlineAtMs = bus.clock.nowMs() + limitMs;
+    const answer = await persist(() => worker.compact(request, { idempotencyKey: compactKey, signal, timeoutMs: Math.max(1, deadlineAtMs - bus.clock.nowMs()) }), { clock: bus.clock, deadlineAtMs, signal });
+    return answer.result ?? CompactionResult.create({});
+  }
+}

@@ -1,0 +1,51 @@
+/** What a runtime is asked: the run's own choices first, then the session's, then the agent's. Pure. */
+import { TurnLimits, type BeginTurnResponse, type ExecuteTurnRequest, type TurnJob } from '@sessions/contracts';
+import { parseSessionKey, type JsonObject, type JsonValue, type SessionConfig } from '@sessions/domain';
+import { offeredTools, type OfferTools } from './offered-tools';
+import { systemPrompt } from './system-prompt';
+
+/** The session's entry, as far as it is looked at. */
+export type TurnEntry = JsonObject;
+
+export interface TurnFacts {
+  readonly config: SessionConfig;
+  readonly agentId: string;
+  readonly job: TurnJob;
+  readonly begun: BeginTurnResponse;
+  readonly entry: TurnEntry;
+  /** Holds requests down to this; undefined: as the model has it. */
+  readonly contextTokens?: number | undefined;
+  readonly offerTools?: OfferTools | undefined;
+}
+
+export function turnRequest({ config, agentId, job, begun, entry, contextTokens, offerTools = offeredTools }: TurnFacts): Partial<ExecuteTurnRequest> {
+  const { settings, sessionKey, attachments, messageId } = begun;
+  const run = settings?.run;
+  const tools = offerTools({ config, sessionKey, entry, deniedTools: run?.deniedTools ?? [] });
+  const own = run?.model === undefined || run.model === '' ? { provider: textOf(entry['providerOverride']), model: textOf(entry['modelOverride']) } : { provider: run.modelProvider, model: run.model };
+  return {
+    agentId,
+    runId: job.runId,
+    sessionKey,
+    attempt: job.attempt,
+    messageId,
+    toolsJson: tools.map((tool) => Buffer.from(JSON.stringify(tool), 'utf8')),
+    modelProvider: own.provider,
+    model: own.model,
+    thinkingLevel: run?.thinkingLevel ?? textOf(entry['thinkingLevel']),
+    limits: TurnLimits.create({ contextTokens, ...(run?.timeoutMs === undefined || run.timeoutMs <= 0 ? {} : { timeoutMs: run.timeoutMs }) }),
+    attachments,
+    systemPrompt: systemPrompt({ agentId, sessionKey, isSubagent: isSubagentKey(sessionKey), hasTools: tools.length > 0, interSession: settings?.interSession, extra: run?.extraSystemPrompt }),
+    hops: settings?.interSession?.hops ?? 0,
+    replyRoute: run?.deliver === true ? run.replyRoute : undefined,
+  };
+}
+
+/** Runs of sub-agents have a lane and tools of their own. */
+export function isSubagentKey(sessionKey: string): boolean {
+  return parseSessionKey(sessionKey).form === 'subagent';
+}
+
+function textOf(value: JsonValue | undefined): string | undefined {
+  return typeof value === 'string' && value !== '' ? value : undefined;
+}

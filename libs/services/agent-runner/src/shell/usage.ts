@@ -1,0 +1,51 @@
+/** Tokens of a run: one sum a model, and the context of the newest call. Also what earlier attempts left in the transcript. */
+import { TokenUsage } from '@sessions/contracts';
+import { isJsonObject, type JsonValue, type TranscriptLine } from '@sessions/domain';
+
+export class RunUsage {
+  readonly #sums = new Map<string, TokenUsage>();
+
+  add(usage: TokenUsage): void {
+    const name = `${usage.modelProvider ?? ''}/${usage.model ?? ''}`;
+    const before = this.#sums.get(name) ?? TokenUsage.create({ modelProvider: usage.modelProvider, model: usage.model });
+    // Set anew: the model that was asked last comes last.
+    this.#sums.delete(name);
+    this.#sums.set(name, {
+      ...before,
+      inputTokens: before.inputTokens + usage.inputTokens,
+      outputTokens: before.outputTokens + usage.outputTokens,
+      cacheReadTokens: before.cacheReadTokens + usage.cacheReadTokens,
+      cacheWriteTokens: before.cacheWriteTokens + usage.cacheWriteTokens,
+      totalTokens: usage.totalTokens ?? before.totalTokens,
+      costUsd: usage.costUsd === undefined ? before.costUsd : (before.costUsd ?? 0) + usage.costUsd,
+    });
+  }
+
+  /** What the lines say that the run's earlier attempts wrote. */
+  addRecorded(lines: readonly TranscriptLine[]): void {
+    for (const { role, message } of lines) {
+      const usage = role === 'assistant' ? message?.['usage'] : undefined;
+      if (!isJsonObject(usage)) continue;
+      const { provider, model } = message ?? {};
+      this.add(
+        TokenUsage.create({
+          inputTokens: amount(usage['input']),
+          outputTokens: amount(usage['output']),
+          cacheReadTokens: amount(usage['cacheRead']),
+          cacheWriteTokens: amount(usage['cacheWrite']),
+          totalTokens: amount(usage['totalTokens']),
+          modelProvider: typeof provider === 'string' ? provider : undefined,
+          model: typeof model === 'string' ? model : undefined,
+        }),
+      );
+    }
+  }
+
+  all(): TokenUsage[] {
+    return [...this.#sums.values()];
+  }
+}
+
+function amount(value: JsonValue | undefined): number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value > 0 ? value : 0;
+}
