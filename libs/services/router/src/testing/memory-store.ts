@@ -56,7 +56,9 @@ export interface MemoryStores {
   stop(): Promise<void>;
 }
 
-const NOW_MS = 1_780_000_000_000;
+/** The moment at which everything here happens. */
+export const STORES_NOW_MS = 1_780_000_000_000;
+const NOW_MS = STORES_NOW_MS;
 const pathOf = (agentId: string): string => `/state/agents/${agentId}/sessions/sessions.json`;
 const bytes = (value: unknown): Buffer => Buffer.from(JSON.stringify(value), 'utf8');
 

@@ -5,6 +5,8 @@ import type { Client, ServiceError } from '@grpc/grpc-js';
 import { InvokeToolRequest, InvokeToolResponse, RouterServiceService } from '@sessions/contracts';
 import { createClient, createSubjects } from '@sessions/bus';
 import type { CallMeta } from '@sessions/bus';
+import { systemClock } from '@sessions/host';
+import { STORES_NOW_MS } from './memory-store';
 import { TOKEN, startRouter } from './router-harness';
 import type { RunningRouter } from './router-harness';
 
@@ -27,7 +29,9 @@ export interface ToolDoors {
 }
 
 export async function openToolDoors(raw: Record<string, unknown>, gateway: object = ALL_TOOLS): Promise<ToolDoors> {
-  const running = await startRouter({ ...raw, gateway }, { grpcListen: { host: '127.0.0.1', port: 0 }, protoDir: PROTO_DIR });
+  // The stores in memory stand still at one moment; a router of today would take all their runs for stale.
+  const clock = { ...systemClock, nowMs: () => STORES_NOW_MS + 1_000 };
+  const running = await startRouter({ ...raw, gateway }, { clock, grpcListen: { host: '127.0.0.1', port: 0 }, protoDir: PROTO_DIR });
   const client = await running.client();
   const grpc = new RouterClient(`127.0.0.1:${String(running.router.grpcAddress()?.port)}`, credentials.createInsecure()) as unknown as Client & Record<string, (...args: unknown[]) => unknown>;
   return {
