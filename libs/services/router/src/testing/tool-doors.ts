@@ -41,7 +41,7 @@ export async function openToolDoors(raw: Record<string, unknown>, gateway: objec
       async websocket(tool, args, sessionKey) {
         const answer = await client.request('tools.invoke', { tool, args, sessionKey });
         if (!answer.ok) throw new Error(answer.error.message);
-        return (answer.payload.result as { details: Details }).details;
+        return (answer.payload.result as unknown as { details: Details }).details;
       },
       async http(tool, args, sessionKey) {
         const answer = await fetch(`${running.url}/tools/invoke`, { method: 'POST', headers: { authorization: `Bearer ${TOKEN}` }, body: JSON.stringify({ tool, args, sessionKey }) });
