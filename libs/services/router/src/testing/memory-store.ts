@@ -8,7 +8,7 @@ import {
   ListEntriesResponse, MessageEvent, PatchEntryResponse, PreviewResponse, RepairDeed, RepairResponse, ResolveKeyResponse, SearchHit, SearchResponse, SessionRow,
   StoreServiceCreateSessionResponse, StoreServiceListAgentsResponse, StoreServiceService, VerifyTotals,
 } from '@sessions/contracts';
-import type { DeliverRequest, EntryFilter, FieldChange, Finding, ListEntriesRequest } from '@sessions/contracts';
+import type { ChildSession, DeliverRequest, EntryFilter, FieldChange, Finding, ListEntriesRequest } from '@sessions/contracts';
 import { SessionError, isCronRunKey, storedSpellings, parseEntry, planEntryPatch, searchTextOf, toSessionRow } from '@sessions/domain';
 import type { JsonObject, JsonValue } from '@sessions/domain';
 import { createSubjects, serveService } from '@sessions/bus';
@@ -56,7 +56,9 @@ export interface MemoryStores {
   stop(): Promise<void>;
 }
 
-const NOW_MS = 1_780_000_000_000;
+/** The moment at which everything here happens. */
+export const STORES_NOW_MS = 1_780_000_000_000;
+const NOW_MS = STORES_NOW_MS;
 const pathOf = (agentId: string): string => `/state/agents/${agentId}/sessions/sessions.json`;
 const bytes = (value: unknown): Buffer => Buffer.from(JSON.stringify(value), 'utf8');
 
@@ -333,6 +335,7 @@ function deliver(request: DeliverRequest, context: CallContext, { agentOf, publi
   if (created && request.requireExisting) throw new SessionError('SESSION_NOT_FOUND', `session not found: ${key}`);
   const session = agent.sessions.get(key) ?? { entry: { sessionId: randomUUID() }, messages: [] };
   session.entry.updatedAt = NOW_MS;
+  if (request.child !== undefined) Object.assign(session.entry, childMembers(request.child));
   agent.sessions.set(key, session);
   const added = messageOf(message?.role ?? 'user', message?.text ?? '');
   session.messages.push(added);
@@ -360,6 +363,11 @@ function deliver(request: DeliverRequest, context: CallContext, { agentOf, publi
   });
   agent.results.set(idempotencyKey, { hash, answer });
   return answer;
+}
+
+function childMembers({ spawnedBy, spawnDepth, label, cleanup, membersJson }: ChildSession): Record<string, JsonValue> {
+  const given = membersJson === undefined ? {} : (JSON.parse(membersJson.toString('utf8')) as Record<string, JsonValue>);
+  return { spawnedBy, parentSessionKey: spawnedBy, spawnDepth, cleanup, ...(label !== undefined && { label }), ...given };
 }
 
 function totalsOf(agentId: string, { sessions, findings }: MemoryAgent): VerifyTotals {

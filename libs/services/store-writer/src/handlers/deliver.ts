@@ -178,7 +178,10 @@ function resetRulesOf(agent: OwnedAgent, { route, message, presentedSessionId }:
 function sendCheckOf(agent: OwnedAgent, { route, interSession, run }: DeliverRequest, role: 'user' | 'assistant'): Pick<Delivery, 'sendCheck'> {
   const { sendPolicy: policy } = agent.deps.config().session;
   if (role === 'assistant') return {};
-  if (interSession !== undefined || run?.source === 'agent') return { sendCheck: { point: 'agent', policy } };
+  // A sub-agent's task and its result, and an announce, are nobody's send: they arrive, and nothing leaves for a channel.
+  const isSent = interSession !== undefined && interSession.sourceTool === 'sessions_send';
+  if (isSent || run?.source === 'agent') return { sendCheck: { point: 'agent', policy } };
+  if (interSession !== undefined) return { sendCheck: { point: 'auto-reply', policy } };
   if (route?.originKind === 'webchat' && route.matchedBy === 'explicit') return { sendCheck: { point: 'chat.send', policy } };
   return { sendCheck: { point: 'auto-reply', policy } };
 }
