@@ -9,7 +9,7 @@ import { nodeFileSystem } from './files/file-system';
 import { encodeFrame, encodePayload, segmentSeed } from './journal/codec';
 import { readJournal, type ReplayedJournal } from './journal/replay';
 import { openStore } from './open-store';
-import { BuiltCopy } from './testing/crash/built-copy';
+import { PrivateBuild } from './testing/crash/private-build';
 import { readHistory } from './testing/crash/history';
 import { WorkPlace, listed } from './testing/crash/work-place';
 import { WriterProcess } from './testing/crash/writer-process';
@@ -22,7 +22,7 @@ let template: WorkPlace;
 let journal: ReplayedJournal;
 
 beforeAll(async () => {
-  const build = new BuiltCopy();
+  const build = await PrivateBuild.make();
   try {
     template = new WorkPlace('damage');
     const writer = new WriterProcess(build, template.config({ seed: SEED, operations: 100_000, checkpointDelayMs: 250 }));

@@ -5,7 +5,7 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { openStore } from './open-store';
-import { BuiltCopy } from './testing/crash/built-copy';
+import { PrivateBuild } from './testing/crash/private-build';
 import { readHistory } from './testing/crash/history';
 import { LoopDisk, whyNoLoopDisk } from './testing/crash/loop-disk';
 import { WorkPlace, listed, sayWhyNot } from './testing/crash/work-place';
@@ -23,9 +23,9 @@ const SYNC_POINTS = [1, 2, 3, 5, 8, 13, 21];
 const whyNot = whyNoTracing();
 if (whyNot !== undefined) sayWhyNot('disk-faults by injection', whyNot);
 
-let build: BuiltCopy;
-beforeAll(() => {
-  build = new BuiltCopy();
+let build: PrivateBuild;
+beforeAll(async () => {
+  build = await PrivateBuild.make();
 });
 afterAll(() => build.remove());
 

@@ -7,7 +7,7 @@
  */
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { BuiltCopy } from './testing/crash/built-copy';
+import { PrivateBuild } from './testing/crash/private-build';
 import { WorkPlace, listed, sayWhyNot } from './testing/crash/work-place';
 import { WriterProcess, runTraced, whyNoTracing } from './testing/crash/writer-process';
 
@@ -31,11 +31,11 @@ const whyNot = whyNoTracing();
 if (whyNot !== undefined) sayWhyNot('kill-at-syscall', whyNot);
 
 (whyNot === undefined ? describe : describe.skip)('a writer killed at a system call', () => {
-  let build: BuiltCopy;
+  let build: PrivateBuild;
   let counts: Record<string, number>;
 
   beforeAll(async () => {
-    build = new BuiltCopy();
+    build = await PrivateBuild.make();
     counts = await countCalls(build);
   }, 60_000);
 
@@ -73,7 +73,7 @@ if (whyNot !== undefined) sayWhyNot('kill-at-syscall', whyNot);
 });
 
 /** How often the busiest thread of an undisturbed run makes each call. */
-async function countCalls(build: BuiltCopy): Promise<Record<string, number>> {
+async function countCalls(build: PrivateBuild): Promise<Record<string, number>> {
   const place = new WorkPlace('count');
   try {
     const outputFile = path.join(place.root, 'trace.txt');

@@ -3,7 +3,7 @@
  * writer killed, the disk mounted again, as a reboot would. The history stands on another disk. Some
  * cuts hit the recovery from the cut before.
  */
-import { BuiltCopy } from './testing/crash/built-copy';
+import { PrivateBuild } from './testing/crash/private-build';
 import { LoopDisk, whyNoLoopDisk } from './testing/crash/loop-disk';
 import { readHistory } from './testing/crash/history';
 import { SeededRandom } from './testing/seeded-random';
@@ -29,7 +29,7 @@ it(
       return;
     }
     const random = new SeededRandom(SEED);
-    const build = new BuiltCopy();
+    const build = await PrivateBuild.make();
     const disk = new LoopDisk(DISK_MEBIBYTES);
     const place = new WorkPlace('power', disk.mountPoint);
     try {

@@ -9,8 +9,8 @@ export { SeededRandom } from './testing/seeded-random';
 /** The port to disk, for those who put a slow or faulty one around it. */
 export { nodeFileSystem } from './files/file-system';
 export type { FileSystem } from './files/file-system';
-export { BuiltCopy } from './testing/crash/built-copy';
-export type { Plant } from './testing/crash/built-copy';
+export { PrivateBuild } from './testing/crash/private-build';
+export type { Plant } from './testing/crash/private-build';
 export { checkClosedStore, checkStore } from './testing/crash/check-history';
 export type { CheckOptions } from './testing/crash/check-history';
 export type { CrashWriterConfig } from './testing/crash/crash-writer';

@@ -4,7 +4,7 @@
  */
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { BuiltCopy } from './testing/crash/built-copy';
+import { PrivateBuild } from './testing/crash/private-build';
 import { EXIT_FENCED, EXIT_LOCKED } from './testing/crash/crash-writer';
 import { readHistory } from './testing/crash/history';
 import { WorkPlace, listed } from './testing/crash/work-place';
@@ -16,9 +16,9 @@ const TAKE_OVERS = 4;
 const POLL_MS = 3;
 const TIMEOUT_MS = 240_000;
 
-let build: BuiltCopy;
-beforeAll(() => {
-  build = new BuiltCopy();
+let build: PrivateBuild;
+beforeAll(async () => {
+  build = await PrivateBuild.make();
 });
 afterAll(() => build.remove());
 

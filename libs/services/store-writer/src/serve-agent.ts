@@ -36,6 +36,7 @@ import { verify } from './handlers/verify';
 import type { OwnedAgent } from './owned-agent';
 import type { OwnerChecks } from './ownership';
 import type { CallMetrics } from './call-metrics';
+import { withoutRuns } from './stop-runs';
 import type { Uploads } from './uploads';
 
 export type StoreHandlers = Partial<Handlers<typeof StoreServiceService>>;
@@ -101,12 +102,12 @@ export function createAgentHandlers({ agent, uploads, metrics, checks }: AgentSe
     deliver: unary('Deliver', (request, context) => deliver(agent, uploads, request, context)),
     appendRecords: unary('AppendRecords', (request, context) => appendRecords(agent, uploads, request, context)),
     patchEntry: unary('PatchEntry', (request, context) => patchEntry(agent, request, context)),
-    resetSession: unary('ResetSession', (request, context) => resetSession(agent, request, context)),
-    deleteSession: unary('DeleteSession', (request, context) => deleteSession(agent, request, context)),
-    restoreSession: unary('RestoreSession', (request, context) => restoreSession(agent, request, context)),
+    resetSession: unary('ResetSession', (request, context) => withoutRuns(agent, { key: request.key, reason: 'reset', queuedToo: true, waitMs: request.waitMs }, () => resetSession(agent, request, context))),
+    deleteSession: unary('DeleteSession', (request, context) => withoutRuns(agent, { key: request.key, reason: 'delete', queuedToo: true, waitMs: request.waitMs }, () => deleteSession(agent, request, context))),
+    restoreSession: unary('RestoreSession', (request, context) => withoutRuns(agent, { key: request.key, reason: 'reset', queuedToo: true, waitMs: request.waitMs }, () => restoreSession(agent, request, context))),
     forkSession: unary('ForkSession', (request, context) => forkSession(agent, request, context)),
-    truncateTranscript: unary('TruncateTranscript', (request, context) => truncateTranscript(agent, request, context)),
-    requestCompaction: unary('RequestCompaction', (request, context) => requestCompaction(agent, request, context)),
+    truncateTranscript: unary('TruncateTranscript', (request, context) => withoutRuns(agent, { key: request.key, reason: 'compact', queuedToo: false, waitMs: request.waitMs }, () => truncateTranscript(agent, request, context))),
+    requestCompaction: unary('RequestCompaction', (request, context) => withoutRuns(agent, { key: request.key, reason: 'compact', queuedToo: false }, () => requestCompaction(agent, request, context))),
     installCompaction: unary('InstallCompaction', (request, context) => installCompaction(agent, request, context)),
     failCompaction: unary('FailCompaction', (request, context) => failCompaction(agent, request, context)),
     applyMaintenance: unary('ApplyMaintenance', (request, context) => applyMaintenance(agent, request, context)),

@@ -33,7 +33,7 @@ export const TABLES = `
     spawned_by TEXT,
     parent_key TEXT,
     status TEXT,
-    open_work INTEGER NOT NULL,
+    open_work INTEGER NOT NULL DEFAULT 0,
     search TEXT NOT NULL,
     row BLOB
   );

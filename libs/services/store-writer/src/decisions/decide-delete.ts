@@ -1,6 +1,9 @@
 /** A session taken out of the store; its files become archives from which it can be brought back whole. */
 import { SessionError, isMainKey } from '@sessions/domain';
-import type { HeldView, MutationView } from '@sessions/store';
+import { NOTES_MAX, type HeldView, type MutationView } from '@sessions/store';
+import type { Announcement } from '../publish-events';
+import { deliveryEndKey } from './decide-ack';
+import { deliveriesOf } from './open-delivery';
 import type { Planned, StoredAnswer } from './planned';
 import { entryTextOf, refuseOpenRuns, refuseOtherSession, setAside } from './session-files';
 import { findSession } from './session-of-key';
@@ -26,11 +29,16 @@ export function decideDelete(request: DeleteRequest, view: MutationView): Planne
   refuseOtherSession(present, request.expectedSessionId);
   refuseOpenRuns(present);
   const aside = deleteTranscript ? setAside({ held, present, withSidecars: true }, view) : { effects: [], archived: [] };
+  const deliveries = deliveriesOf(present.members);
   return {
     decision: {
       effects: [...aside.effects, { kind: 'recordArchive', reason: 'delete', key, sessionId, ...entryTextOf(view, key), actor }, { kind: 'removeEntry', key }],
       result: { method: 'DeleteSession', deleted: true, sessionId, archived: aside.archived },
+      notes: deliveries.slice(0, NOTES_MAX).map(({ deliveryId }) => ({ key: deliveryEndKey(deliveryId), result: { state: 'cancelled' } })),
     },
-    announcements: [{ kind: 'changed', key, sessionId: sessionId ?? undefined, reason: 'delete', row: undefined }],
+    announcements: [
+      ...deliveries.map((one): Announcement => ({ kind: 'delivery', key, sessionId: sessionId ?? '', deliveryId: one.deliveryId, state: 'cancelled', channel: one.channel ?? '', accountId: one.accountId })),
+      { kind: 'changed', key, sessionId: sessionId ?? undefined, reason: 'delete', row: undefined },
+    ],
   };
 }

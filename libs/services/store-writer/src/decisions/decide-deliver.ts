@@ -152,7 +152,7 @@ export function decideDeliver(delivery: Delivery, view: MutationView): Planned<K
   const tail = view.transcript(place.file);
   const line = messageLine(delivery, tail, view.nowMs);
   const append = appendOf(delivery, place, tail, line, view.nowMs);
-  const put = putOf(delivery, place, { present, reset, tail }, view.nowMs);
+  const put = putOf(delivery, place, { present, reset, tail }, view);
   const messageSeq = tail.messages + 1;
   const answer: KeptMessage = {
     method: 'Deliver',
@@ -267,10 +267,11 @@ interface Before {
   readonly tail: TranscriptTail;
 }
 
-function putOf(delivery: Delivery, place: Place, { present, reset, tail }: Before, nowMs: number): { set: Record<string, JsonValue>; clear: readonly string[] } {
+function putOf(delivery: Delivery, place: Place, { present, reset, tail }: Before, view: MutationView): { set: Record<string, JsonValue>; clear: readonly string[] } {
   const { session, bookkeeping, origin } = delivery;
+  const { nowMs } = view;
   if (present === undefined) {
-    const given = { ...firstMembers(session, nowMs, mergeMembers({}, origin).set, bookkeeping), ...delivery.child };
+    const given = { ...firstMembers(session, nowMs, mergeMembers({}, origin).set, bookkeeping), ...childMembers(delivery, view) };
     const set = newEntryMembers(session, nowMs, given);
     return { set: { ...(set['messageCount'] === undefined ? set : { ...set, messageCount: tail.exchanges + 1 }), ...(reset === undefined ? {} : overridesOf(reset)) }, clear: [] };
   }
@@ -292,6 +293,13 @@ function putOf(delivery: Delivery, place: Place, { present, reset, tail }: Befor
   };
   const clear = [...new Set([...dropped, ...begun.clear, ...touched.clear])].filter((name) => !(name in set));
   return { set, clear };
+}
+
+/** A label is one of its kind: the child of a name that is taken has it for its display alone. */
+function childMembers({ child }: Delivery, view: MutationView): Record<string, JsonValue> {
+  const { label, ...rest } = child ?? {};
+  if (typeof label !== 'string') return rest;
+  return view.keyOfLabel(label) === undefined ? { ...rest, label } : { ...rest, displayName: label };
 }
 
 const MODEL_CHOICE = ['providerOverride', 'modelOverride', 'modelOverrideSource'];

@@ -108,7 +108,7 @@ export function decideFail({ agentId, operationId, reason }: { readonly agentId:
   const { key, members, file } = present;
   const ok = NOTHING_TO_DO.has(reason);
   const put: { set: Record<string, JsonValue>; clear: string[] } = {
-    set: ok ? {} : { [ATTEMPT_MEMBER]: { tipId: pending.snapshotTipId, sessionId: pending.sessionId, at: view.nowMs, reason } },
+    set: ok ? {} : { [ATTEMPT_MEMBER]: { tipId: pending.snapshotTipId, sessionId: pending.sessionId, at: view.nowMs, reason, ...(typeof members['totalTokens'] === 'number' ? { tokens: members['totalTokens'] } : {}) } },
     clear: [PENDING_MEMBER],
   };
   return {

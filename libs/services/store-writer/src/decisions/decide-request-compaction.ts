@@ -3,6 +3,7 @@ import { SessionError, isJsonObject, type JsonObject } from '@sessions/domain';
 import type { MutationView } from '@sessions/store';
 import { PENDING_MEMBER, newOperationId, pendingMember, pendingOf, type RequestReason } from './pending-compaction';
 import { membersAfter, rowOf, type Planned, type StoredAnswer } from './planned';
+import { refuseRunning } from './session-files';
 import { findSession } from './session-of-key';
 
 export interface CompactionAsked {
@@ -26,7 +27,7 @@ export type RequestCompactionAnswer = StoredAnswer<
   }
 >;
 
-/** @throws SESSION_NOT_FOUND */
+/** @throws SESSION_NOT_FOUND; RunsOpen */
 export function decideRequestCompaction({ agentId, key: asked, reason, instructions }: CompactionAsked, view: MutationView): Planned<RequestCompactionAnswer> {
   const present = findSession(view, asked);
   if (present === undefined) throw new SessionError('SESSION_NOT_FOUND', `No session found: ${asked}`);
@@ -42,6 +43,8 @@ export function decideRequestCompaction({ agentId, key: asked, reason, instructi
   if (nothing !== null || sessionId === null || tail?.leafId === undefined || tail.leafId === null) {
     return { decision: { effects: [], result: { ...answer, nothing: nothing ?? 'nothing to summarise' } }, announcements: [] };
   }
+  // Those that the system asks for come between turns, or inside one.
+  if (reason === 'manual') refuseRunning(present);
   const operationId = newOperationId(sessionId);
   const pending = { operationId, sessionId, reason, instructions, snapshotTipId: tail.leafId, requestedAtMs: view.nowMs };
   const put = { set: { [PENDING_MEMBER]: pendingMember(pending) } };

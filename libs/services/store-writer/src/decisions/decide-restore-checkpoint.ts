@@ -3,7 +3,7 @@ import { SessionError, resetEntry, type JsonObject } from '@sessions/domain';
 import type { Effect, HeldView, MutationView, StagedTranscript } from '@sessions/store';
 import { newTranscriptFile, type NewSession } from './new-session';
 import { membersAfter, rowOf, type Planned, type StoredAnswer } from './planned';
-import { entryTextOf, refuseOtherSession, setAside } from './session-files';
+import { entryTextOf, refuseOpenRuns, refuseOtherSession, setAside } from './session-files';
 import { findSession } from './session-of-key';
 
 export interface RestoreCheckpointRequest {
@@ -20,12 +20,13 @@ export interface RestoreCheckpointRequest {
 
 export type RestoreCheckpointAnswer = StoredAnswer<'RestoreCheckpoint', { readonly key: string; readonly sessionId: string; readonly previousSessionId: string; readonly restored: string; readonly archived: readonly string[]; readonly checkpointId: string }>;
 
-/** @throws SESSION_NOT_FOUND, ENTRY_CHANGED; FilesMoved */
+/** @throws SESSION_NOT_FOUND, ENTRY_CHANGED; FilesMoved, RunsOpen */
 export function decideRestoreCheckpoint(request: RestoreCheckpointRequest, view: MutationView): Planned<RestoreCheckpointAnswer> {
   const { agentId, session, staged, checkpoint, held, actor, sourceSessionId: previousSessionId } = request;
   const present = findSession(view, request.key);
   if (present === undefined) throw new SessionError('SESSION_NOT_FOUND', `No session found: ${request.key}`);
   refuseOtherSession(present, previousSessionId);
+  refuseOpenRuns(present);
   const { key } = present;
   const { sessionId } = session;
   const sessionFile = newTranscriptFile(session);

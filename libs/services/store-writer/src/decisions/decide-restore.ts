@@ -4,8 +4,9 @@
  */
 import { SessionError, isJsonObject, restoredEntry, type ArchiveKind, type JsonObject, type JsonValue } from '@sessions/domain';
 import type { ArchivedFile, Effect, HeldView, MutationView, StagedTranscript } from '@sessions/store';
+import { deliveriesOf, deliveryMembers } from './open-delivery';
 import { membersAfter, rowOf, type Planned, type StoredAnswer } from './planned';
-import { FilesMoved, entryTextOf, setAside } from './session-files';
+import { FilesMoved, entryTextOf, refuseOpenRuns, refuseRunning, setAside } from './session-files';
 import { findSession, type PresentSession } from './session-of-key';
 
 /** The archive that was chosen, as the manifest or its name tells. */
@@ -41,11 +42,13 @@ export type RestoreAnswer = StoredAnswer<
   }
 >;
 
-/** @throws ARCHIVE_NOT_FOUND, DAMAGED for an archive that is not what was set aside, ENTRY_CHANGED; FilesMoved */
+/** @throws ARCHIVE_NOT_FOUND, DAMAGED for an archive that is not what was set aside, ENTRY_CHANGED; FilesMoved, RunsOpen */
 export function decideRestore(request: RestoreRequest, view: MutationView): Planned<RestoreAnswer> {
   const { archive, held, agentId } = request;
   const present = findSession(view, request.key);
   const key = present?.key ?? request.key;
+  if (archive?.kind === 'bak') refuseRunning(present);
+  else refuseOpenRuns(present);
   if (archive === undefined) throw new SessionError('ARCHIVE_NOT_FOUND', `No archive found: ${request.key}`);
   const [main] = archive.files;
   const isThere = main === undefined ? isJsonObject(archive.entry) && present === undefined : held.get(main.to).found !== undefined;
@@ -53,7 +56,9 @@ export function decideRestore(request: RestoreRequest, view: MutationView): Plan
   for (const file of archive.files) refuseDamaged(held, file);
   const restored = archive.kind === 'bak' ? undoTruncation(request, archive, present, view.nowMs) : bringBack(request, archive, present, view);
   const previousSessionId = present?.sessionId ?? null;
-  const { set, clear } = restored;
+  const { clear } = restored;
+  // What is on its way out goes on, whatever row takes the place.
+  const set = restored.replacesEntry && present !== undefined ? { ...restored.set, ...deliveryMembers(deliveriesOf(present.members), {}).set } : restored.set;
   const before = restored.replacesEntry ? {} : (present?.members ?? {});
   return {
     decision: {

@@ -2,7 +2,7 @@
 import { SessionError } from '@sessions/domain';
 import type { HeldView, MutationView, StagedTranscript } from '@sessions/store';
 import { membersAfter, rowOf, type Planned, type StoredAnswer } from './planned';
-import { entryTextOf, heldTranscript } from './session-files';
+import { entryTextOf, heldTranscript, refuseRunning } from './session-files';
 import { findSession } from './session-of-key';
 
 /** What was staged of the lines that stay, or why there is nothing to stage. */
@@ -34,7 +34,7 @@ export type TruncateAnswer = StoredAnswer<
 
 const TOKENS = ['inputTokens', 'outputTokens', 'totalTokens', 'cacheRead', 'cacheWrite'];
 
-/** @throws SESSION_NOT_FOUND; FilesMoved */
+/** @throws SESSION_NOT_FOUND; FilesMoved, RunsOpen */
 export function decideTruncate({ agentId, key: asked, cut, held, actor }: TruncateRequest, view: MutationView): Planned<TruncateAnswer> {
   const present = findSession(view, asked);
   if (present === undefined) throw new SessionError('SESSION_NOT_FOUND', `No session found: ${asked}`);
@@ -45,6 +45,7 @@ export function decideTruncate({ agentId, key: asked, cut, held, actor }: Trunca
     const reason = cut.ok && cut.compacted ? 'no transcript' : cut.reason;
     return { decision: { effects: [], result: { ...nothing, reason, keptLines: cut.ok ? cut.keptLines : 0 } }, announcements: [] };
   }
+  refuseRunning(present);
   const put = { set: { updatedAt: view.nowMs, totalTokensFresh: false }, clear: TOKENS.filter((name) => name in present.members) };
   return {
     decision: {

@@ -1,5 +1,5 @@
 /** Which files belong to a session, and what a decision knows of them while they are held. Pure. */
-import { SessionError, isJsonObject, type JsonObject } from '@sessions/domain';
+import { DELIVERIES_MEMBER, RUNS_MEMBER, SessionError, isJsonObject, patchRawObject, type JsonObject } from '@sessions/domain';
 import type { Effect, HeldFile, HeldView, MutationView } from '@sessions/store';
 import { runsOf } from './open-run';
 import type { PresentSession } from './session-of-key';
@@ -74,7 +74,12 @@ export function refuseOtherSession(present: PresentSession | undefined, expected
   throw new SessionError('ENTRY_CHANGED', 'the key has another session id by now', { facts: { expectedSessionId, sessionId: present?.sessionId ?? null } });
 }
 
+/** The entry as the manifest keeps it: what was open ends with the session, and does not come back with it. */
 export function entryTextOf(view: MutationView, key: string): { readonly entryText?: string } {
   const text = view.entry(key)?.text;
-  return text === undefined || !isJsonObject(JSON.parse(text) as JsonObject) ? {} : { entryText: text };
+  if (text === undefined) return {};
+  const members = JSON.parse(text) as JsonObject;
+  if (!isJsonObject(members)) return {};
+  const open = [RUNS_MEMBER, DELIVERIES_MEMBER].filter((name) => members[name] !== undefined);
+  return { entryText: open.length === 0 ? text : patchRawObject(text, { clear: open }) };
 }

@@ -1,5 +1,5 @@
 /** The turn that a message asks for, and the session that it spawns, as a decision takes them. */
-import type { ChildSession, DeliverRequest } from '@sessions/contracts';
+import type { ChannelMessageRef, ChildSession, DeliverRequest } from '@sessions/contracts';
 import { SessionError, isJsonObject, modelFor, type JsonValue } from '@sessions/domain';
 import type { AskedRun, ChildMembers } from '../decisions/decide-deliver';
 import type { OwnedAgent } from '../owned-agent';
@@ -15,7 +15,7 @@ const NOT_GIVEN: ReadonlySet<string> = new Set(['sessionId', 'sessionFile', 'upd
 export function askedRunOf(agent: OwnedAgent, { run, route, message, interSession, interrupt }: DeliverRequest): Omit<AskedRun, 'spool'> | undefined {
   if (run === undefined) return undefined;
   assertRunId(run.runId);
-  const { channelMessage } = message ?? {};
+  const inReplyTo = inReplyToOf(message?.channelMessage);
   return {
     request: run,
     channel: route?.channel?.toLowerCase(),
@@ -24,8 +24,15 @@ export function askedRunOf(agent: OwnedAgent, { run, route, message, interSessio
     hasModel: run.model !== undefined || modelFor(agent.deps.config(), agent.agentId) !== undefined,
     ...(route === undefined ? {} : { route }),
     ...(interSession === undefined ? {} : { interSession }),
-    ...(channelMessage === undefined ? {} : { inReplyTo: { channel: channelMessage.channel, messageId: channelMessage.messageId, ...(channelMessage.accountId === undefined ? {} : { accountId: channelMessage.accountId }) } }),
+    ...(inReplyTo === undefined ? {} : { inReplyTo }),
   };
+}
+
+/** The message that an answer is to, for its channel. */
+export function inReplyToOf(message: ChannelMessageRef | undefined): AskedRun['inReplyTo'] {
+  if (message === undefined) return undefined;
+  const { channel, accountId, messageId } = message;
+  return { channel, messageId, ...(accountId === undefined ? {} : { accountId }) };
 }
 
 /** @throws VALIDATION */

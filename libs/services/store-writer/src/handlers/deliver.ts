@@ -22,13 +22,18 @@ import {
   type MessageContent,
 } from '@sessions/domain';
 import type { CallContext } from '@sessions/bus';
+import type { MutationView } from '@sessions/store';
+import { withReplyDelivered } from '../decisions/command-delivery';
 import type { DeliverAnswer, Delivery } from '../decisions/decide-deliver';
+import type { Planned } from '../decisions/planned';
+import type { SpoolView } from '../decisions/spool-view';
 import type { ResetRules } from '../decisions/due-reset';
 import { newRecordId } from '../new-ids';
 import { KEEP_CHANNEL_RESULT_MS, type OwnedAgent } from '../owned-agent';
 import { withSpool } from '../run-spool';
 import type { Uploads } from '../uploads';
-import { askedRunOf, childMembersOf } from './asked-run';
+import { withoutRuns } from '../stop-runs';
+import { askedRunOf, childMembersOf, inReplyToOf } from './asked-run';
 import { commandOf, decideBareReset, planEntryCommand } from './chat-command';
 import { answerOf, keep, withHeldSession, type Asked } from './keep-message';
 import { newSessionOf } from './new-session-of';
@@ -67,12 +72,16 @@ export async function deliver(agent: OwnedAgent, uploads: Uploads, request: Deli
   const defaultModel = modelFor(agent.deps.config(), agent.agentId);
   if (command?.do === 'entry') {
     const plan = planEntryCommand(agent, key, command, session);
-    return agent.mutate<DeliverAnswer, DeliverResponse>({ ...asked.request, plan }, answerOf);
+    const answered = deliveredReply(agent, request);
+    return agent.mutateSpooled<DeliverAnswer, DeliverResponse>((spool) => ({ ...asked.request, plan: (view) => answered(plan(view), view, spool) }), answerOf);
   }
   if (command?.do === 'reset' && command.prompt === undefined) {
     const { reason, model } = command;
     const reset = { agentId: agent.agentId, key, reason, fields: {}, session, defaultModel, model, actor: actorOf(context) };
-    return withHeldSession(asked, (held, view) => decideBareReset({ ...reset, held }, view));
+    const answered = deliveredReply(agent, request);
+    return withoutRuns(agent, { key, reason: 'reset', queuedToo: true }, () =>
+      agent.use(({ spool }) => withSpool(spool, (texts) => withHeldSession(asked, (held, view) => answered(decideBareReset({ ...reset, held }, view), view, texts)))),
+    );
   }
   const run = askedRunOf(agent, request);
   const child = childMembersOf(request.child);
@@ -103,6 +112,14 @@ export async function deliver(agent: OwnedAgent, uploads: Uploads, request: Deli
     if (answer.interruptedRunId !== undefined && answer.status !== 'duplicate') work.tellToStop(answer.interruptedRunId, 'steer');
     return answer;
   });
+}
+
+/** What a command answers also goes to the channel that it came from. */
+function deliveredReply(agent: OwnedAgent, { route, message }: DeliverRequest): (planned: Planned<DeliverAnswer>, view: MutationView, spool: SpoolView) => Planned<DeliverAnswer> {
+  const replyRoute = route?.replyRoute;
+  if (route?.originKind !== 'channel' || replyRoute === undefined) return (planned) => planned;
+  const delivery = { agentId: agent.agentId, route: replyRoute, inReplyTo: inReplyToOf(message?.channelMessage), messageId: newRecordId(), config: agent.deps.config() };
+  return (planned, view, spool) => withReplyDelivered(planned, { ...delivery, spool }, view);
 }
 
 /** Formatters of zones are dear: one set for the process. */

@@ -10,6 +10,7 @@ import { answeredEntry } from './entry-json';
 import { requestHash } from './request-hash';
 import { endOccasion, isReason, keyOfOpenRun } from './run-occasion';
 import { sessionEntry } from './stored-session';
+import { askCompactionWhenDue } from './ask-compaction';
 import { lastToolResult } from './last-tool-result';
 
 const OUTCOMES: ReadonlySet<string> = new Set<RunOutcome>(['ok', 'error', 'timeout', 'aborted']);
@@ -32,7 +33,10 @@ export async function finishTurn(agent: OwnedAgent, request: FinishTurnRequest, 
       const asked = { ...endOccasion(agent), key, runId, attempt, ending, fields };
       return await agent.mutateSpooled<EndRunAnswer, FinishTurnResponse>(
         (spool) => ({ method: 'EndRun', context, contentHash, plan: (view) => decideFinish(asked, view, spool) }),
-        () => answer(open, runId),
+        async () => {
+          if (outcome === 'ok') await askCompactionWhenDue(agent, open, key);
+          return answer(open, runId);
+        },
       );
     } catch (error) {
       if (isReason(error, 'RUN_NOT_FOUND') && (await open.store.storedResult(runEndKey(runId))) !== undefined) return answer(open, runId);

@@ -10,7 +10,7 @@ import { requestHash } from './request-hash';
 /** What a person may say about a summary. Characters. */
 export const INSTRUCTIONS_CHARS_MAX = 4_000;
 
-/** @throws VALIDATION, SESSION_NOT_FOUND, IDEMPOTENCY_MISMATCH */
+/** @throws VALIDATION, SESSION_NOT_FOUND, IDEMPOTENCY_MISMATCH; RunsOpen */
 export async function requestCompaction(agent: OwnedAgent, request: RequestCompactionRequest, context: CallContext): Promise<RequestCompactionResponse> {
   const { key, instructions } = request;
   const reason = REQUEST_REASONS.find((each) => each === (request.reason === '' ? 'manual' : request.reason));

@@ -5,7 +5,6 @@ import { idempotencyKeyOf, type CallContext } from '@sessions/bus';
 import { decideReset, type ResetAnswer } from '../decisions/decide-reset';
 import { readFieldChanges } from '../decisions/field-patch';
 import type { OwnedAgent } from '../owned-agent';
-import { withoutRuns } from '../stop-runs';
 import { goneSince } from './gone-since';
 import { answeredEntry } from './entry-json';
 import { newSessionOf } from './new-session-of';
@@ -16,7 +15,7 @@ import { entryOfKey } from './stored-session';
 /** Those that are asked for; `daily` and `idle` are decided with a message. */
 const REASONS: ReadonlySet<string> = new Set<ResetReason>(['new', 'reset', 'clear', 'cron-run']);
 
-/** @throws VALIDATION, KEY_INVALID, ENTRY_CHANGED, LABEL_IN_USE, SESSION_LOCKED, IDEMPOTENCY_MISMATCH, RUN_STILL_ACTIVE */
+/** @throws VALIDATION, KEY_INVALID, ENTRY_CHANGED, LABEL_IN_USE, SESSION_LOCKED, IDEMPOTENCY_MISMATCH; RunsOpen */
 export async function resetSession(agent: OwnedAgent, request: StoreServiceResetSessionRequest, context: CallContext): Promise<StoreServiceResetSessionResponse> {
   const { key, reason, expectedSessionId } = request;
   assertCreatableKey(key);
@@ -25,8 +24,7 @@ export async function resetSession(agent: OwnedAgent, request: StoreServiceReset
   const session = newSessionOf(agent, key);
   const asked = { agentId: agent.agentId, key, reason: reason as ResetReason, fields, expectedSessionId, session, defaultModel: modelFor(agent.deps.config(), agent.agentId), actor: actorOf(context) };
   const contentHash = requestHash('ResetSession', [key, reason, fields, expectedSessionId ?? '']);
-  return withoutRuns(agent, { key, reason: 'reset', queuedToo: true, waitMs: request.waitMs }, () =>
-    agent.mutateHeld<ResetAnswer, StoreServiceResetSessionResponse>(
+  return agent.mutateHeld<ResetAnswer, StoreServiceResetSessionResponse>(
     {
       files: (store) => holdsOf(store, key, 'reset'),
       request: (held) => ({ method: 'ResetSession', context, contentHash, plan: (view) => decideReset({ ...asked, held }, view) }),
@@ -45,6 +43,5 @@ export async function resetSession(agent: OwnedAgent, request: StoreServiceReset
         encodedRow: Buffer.from(entry.encodedRow),
       });
     },
-    ),
   );
 }

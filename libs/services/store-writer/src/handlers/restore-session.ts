@@ -14,7 +14,7 @@ import { actorOf, holdsOf, pathsOf } from './session-holds';
 import { stageUndo } from './stage-undo';
 import { entryOfKey } from './stored-session';
 
-/** @throws ARCHIVE_NOT_FOUND, DAMAGED, ENTRY_CHANGED, STRUCTURE_REFUSED, SESSION_LOCKED, IDEMPOTENCY_MISMATCH */
+/** @throws ARCHIVE_NOT_FOUND, DAMAGED, ENTRY_CHANGED, STRUCTURE_REFUSED, SESSION_LOCKED, IDEMPOTENCY_MISMATCH; RunsOpen */
 export async function restoreSession(agent: OwnedAgent, request: StoreServiceRestoreSessionRequest, context: CallContext): Promise<StoreServiceRestoreSessionResponse> {
   const { key, archive: named, checkpointId, dryRun } = request;
   if (!(await agent.hasStore())) throw new SessionError('ARCHIVE_NOT_FOUND', `No archive found: ${key}`);

@@ -13,7 +13,7 @@ import { entryOfKey } from './stored-session';
 /** Lines that a truncation may leave; more of them are no truncation. */
 export const MAX_LINES_MAX = 1_000_000;
 
-/** @throws VALIDATION, SESSION_NOT_FOUND, SESSION_LOCKED, DISK_FULL, IDEMPOTENCY_MISMATCH */
+/** @throws VALIDATION, SESSION_NOT_FOUND, SESSION_LOCKED, DISK_FULL, IDEMPOTENCY_MISMATCH; RunsOpen */
 export async function truncateTranscript(agent: OwnedAgent, request: TruncateTranscriptRequest, context: CallContext): Promise<TruncateTranscriptResponse> {
   const { key, maxLines } = request;
   if (!Number.isInteger(maxLines) || maxLines < 1 || maxLines > MAX_LINES_MAX) throw new SessionError('VALIDATION', `maxLines must be 1 to ${String(MAX_LINES_MAX)}`);

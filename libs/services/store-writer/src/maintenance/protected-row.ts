@@ -1,4 +1,6 @@
 /** Which protections an entry has while facts are given or an action is decided. Pure. */
+import { deliveriesOf } from '../decisions/open-delivery';
+import { runsOf } from '../decisions/open-run';
 import { isJsonObject, nativeView, protectionsOf, type JsonObject, type Protection } from '@sessions/domain';
 
 export interface RowOccasion {
@@ -10,8 +12,9 @@ export interface RowOccasion {
 }
 
 /**
- * A row that says it runs counts as running, whatever became of the run: until claims of runs are kept
- * here that fails towards keeping. So does a result that is marked as not yet delivered.
+ * Open runs and deliveries stand in the entry. A row that says it runs without one (of another program's
+ * making) counts as running too, and a result that is marked as not yet delivered as undelivered: both
+ * fail towards keeping.
  */
 export function protectionsOfEntry(key: string, members: JsonObject, { nowMs, isHeld, named }: RowOccasion): readonly Protection[] {
   const native = nativeView(members);
@@ -22,8 +25,8 @@ export function protectionsOfEntry(key: string, members: JsonObject, { nowMs, is
   return protectionsOf({
     key,
     nowMs,
-    hasRun: native['status'] === 'running',
-    hasUndelivered: native['pendingFinalDelivery'] === true,
+    hasRun: native['status'] === 'running' || runsOf(members).length > 0,
+    hasUndelivered: native['pendingFinalDelivery'] === true || deliveriesOf(members).length > 0,
     isHeld,
     updatedAt: native['updatedAt'],
     lastInteractionAt: native['lastInteractionAt'],

@@ -9,7 +9,7 @@ import * as fs from 'node:fs';
 import type { AgentStore } from '../../agent-store';
 import { openStore } from '../../open-store';
 import { SessionError } from '@sessions/domain';
-import { HistoryFile, readHistory } from './history';
+import { HistoryFile, readHistory, type OperationKind } from './history';
 import { Workload } from './workload';
 
 export interface CrashWriterConfig {
@@ -23,6 +23,12 @@ export interface CrashWriterConfig {
   readonly waitAt?: 'open' | 'work';
   /** Mutations before waiting at `work`. */
   readonly warmUpOperations?: number;
+  /** Kinds of the first operations, so that what a test is about is sure to come. */
+  readonly first?: readonly OperationKind[];
+  /** Kind of all operations behind those; absent: drawn. */
+  readonly rest?: OperationKind;
+  /** false: the workload asks for no checkpoint of its own. */
+  readonly checkpoints?: boolean;
   /** After a failure the store is opened again this often, as its holder would do. */
   readonly reopensMax?: number;
 }
@@ -64,12 +70,12 @@ async function main(config: CrashWriterConfig): Promise<number> {
     }
     const info = await store.info();
     history.write({ t: 'opened', run, pid: process.pid, epoch: store.epoch, seq: info.seq, notices: info.notices.map((notice) => `${notice.kind}: ${notice.message}`) });
-    const parts = { store, history, seed: config.seed, run, nowMs: () => Date.now() };
+    const parts = { store, history, seed: config.seed, run, nowMs: () => Date.now(), checkpoints: config.checkpoints ?? true };
     if (config.waitAt === 'work' && attempt === 0) {
       await new Workload({ ...parts, past: readHistory(config.historyFile), operations: config.warmUpOperations ?? 0 }).run();
       waitForParent();
     }
-    await new Workload({ ...parts, seed: config.seed + 1 + attempt, past: readHistory(config.historyFile), operations: work }).run();
+    await new Workload({ ...parts, seed: config.seed + 1 + attempt, past: readHistory(config.historyFile), operations: work, first: config.first ?? [], rest: config.rest }).run();
     const failure = store.failure;
     await store.close().catch((error: unknown) => {
       history.write({ t: 'failed', run, reason: `close: ${error instanceof SessionError ? error.reason : String(error)}` });

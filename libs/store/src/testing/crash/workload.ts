@@ -30,6 +30,11 @@ export interface WorkloadOptions {
   readonly seed: number;
   readonly run: number;
   readonly operations: number;
+  /** Kinds of the first operations, and of all behind them; undefined: drawn. */
+  readonly first?: readonly OperationKind[];
+  readonly rest?: OperationKind | undefined;
+  /** false: no checkpoint is asked for. */
+  readonly checkpoints: boolean;
   readonly nowMs: () => number;
 }
 
@@ -77,6 +82,7 @@ export class Workload {
   /** Sequences of what this run had acknowledged. */
   readonly #seqOf = new Map<string, number>();
   #made = 0;
+  #firstMade = 0;
 
   constructor(options: WorkloadOptions) {
     this.#options = options;
@@ -93,8 +99,13 @@ export class Workload {
     while (this.#made < this.#options.operations && this.#options.store.failure === undefined) {
       this.#made += 1;
       const random = this.#random;
-      if (random.chance(0.04)) await this.#checkpoint();
-      else if (random.chance(0.06)) await this.#readLists();
+      const wanted = this.#options.first?.[this.#firstMade] ?? this.#options.rest;
+      if (wanted !== undefined) {
+        this.#firstMade += 1;
+        await this.#perform(this.#next(wanted), true);
+      } else if (random.chance(0.04)) {
+        if (this.#options.checkpoints) await this.#checkpoint();
+      } else if (random.chance(0.06)) await this.#readLists();
       else await this.#perform(this.#next(), true);
     }
   }
@@ -115,8 +126,10 @@ export class Workload {
       }
     }
     for (const operation of unanswered.values()) await this.#perform(operation, false);
+    // A send is never refused: repeating one tells most.
+    const sends = answered.filter(({ kind }) => kind === 'send');
     for (let count = 0; count < OLD_RETRIES_MAX && answered.length > 0; count += 1) {
-      const operation = this.#random.pick(answered);
+      const operation = this.#random.pick(count === 0 && sends.length > 0 ? sends : answered);
       const expected = answers.get(operation.id);
       const outcome = await this.#perform(operation, false);
       if (outcome !== undefined && (!outcome.repeated || outcome.answer !== expected)) {
@@ -125,11 +138,12 @@ export class Workload {
     }
   }
 
-  #next(): Operation {
+  /** @param wanted absent: drawn. */
+  #next(wanted?: OperationKind): Operation {
     const random = this.#random;
     const { run, nowMs } = this.#options;
-    const archive = random.chance(RESTORE_CHANCE) ? pickArchive(this.#options.store.layout, random) : undefined;
-    const kind = archive === undefined ? kindOf(random.below(100)) : 'restore';
+    const archive = wanted === undefined && random.chance(RESTORE_CHANCE) ? pickArchive(this.#options.store.layout, random) : undefined;
+    const kind = archive === undefined ? (wanted ?? kindOf(random.below(100))) : 'restore';
     const atMs = nowMs();
     const messagesCount = kind === 'send' ? 1 + random.below(3) : 0;
     return {

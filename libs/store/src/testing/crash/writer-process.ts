@@ -2,7 +2,7 @@
 import { spawn, spawnSync, type ChildProcess, type ChildProcessByStdio } from 'node:child_process';
 import * as fs from 'node:fs';
 import type { Readable, Writable } from 'node:stream';
-import type { BuiltCopy } from './built-copy';
+import type { PrivateBuild } from './private-build';
 import type { CrashWriterConfig } from './crash-writer';
 
 /** A writer that is neither killed nor done by then hangs. */
@@ -22,7 +22,7 @@ export class WriterProcess {
   #output = '';
 
   /** @param threads size of the thread pool; one makes the n-th call of a thread exact. */
-  constructor(build: BuiltCopy, config: CrashWriterConfig, threads = 1, env: NodeJS.ProcessEnv = {}) {
+  constructor(build: PrivateBuild, config: CrashWriterConfig, threads = 1, env: NodeJS.ProcessEnv = {}) {
     this.child = spawn(process.execPath, [build.writer, JSON.stringify(config)], {
       stdio: ['pipe', 'pipe', 'pipe'],
       env: { PATH: process.env['PATH'], UV_THREADPOOL_SIZE: String(threads), ...env },
