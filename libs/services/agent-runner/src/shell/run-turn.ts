@@ -6,7 +6,7 @@
  * Stops at once, without another word, when the run is another attempt's by now. Bounds:
  * EXECUTIONS_MAX where the runtime's stream breaks.
  */
-import { ExecuteTurnRequest, FinishTurnRequest, OutboundMessage, TurnDone, TurnLimits, type BeginTurnResponse, type TurnJob } from '@sessions/contracts';
+import { ExecuteTurnRequest, FinishTurnRequest, OutboundMessage, TurnDone, TurnLimits, type BeginTurnResponse, type SteerTurnRequest, type TurnJob } from '@sessions/contracts';
 import { sleep, type Bus, type JobAnswer, type Subjects } from '@sessions/bus';
 import { SessionError, TEXT_BYTES_MAX, contextTokens, estimateLineTokens, isJsonObject, type SessionConfig } from '@sessions/domain';
 import type { Logger } from '@sessions/host';
@@ -55,20 +55,32 @@ export interface TurnDeps {
 
 /** @param stopping aborts when this process stops: the run stays open for the next attempt. */
 export async function runTurn(deps: TurnDeps, job: TurnJob, stopping: AbortSignal): Promise<JobAnswer> {
-  const claim = new Claim(deps, job);
-  let begun: BeginTurnResponse;
+  const { bus, subjects, runnerId } = deps;
+  let turn: TurnRun | undefined;
+  const door = await serveRunDoor(bus, subjects, { runId: job.runId, runnerId }, { steer: async (request) => (await turn?.steer(request)) ?? false, cancel: (reason) => turn?.stop(reason) });
   try {
-    begun = await claim.take();
-  } catch (error) {
-    if (!(error instanceof SessionError)) throw error;
-    if (error.reason === 'RUN_STILL_ACTIVE') return { retry: 'run-still-active', afterMs: STILL_ACTIVE_RETRY_MS };
-    if (isSuperseded(error)) return { done: true };
-    if (error.faces.retry === 'no') throw error;
-    return { retry: error.reason.toLowerCase().replaceAll('_', '-'), afterMs: OWNER_AWAY_RETRY_MS };
+    const claim = new Claim(deps, job);
+    let begun: BeginTurnResponse;
+    try {
+      begun = await claim.take();
+    } catch (error) {
+      return answerOfRefusal(error);
+    }
+    turn = new TurnRun(deps, job, claim, begun);
+    await turn.run(stopping);
+    return { done: true };
+  } finally {
+    await door.stop();
   }
-  const turn = new TurnRun(deps, job, claim, begun);
-  await turn.run(stopping);
-  return { done: true };
+}
+
+/** @throws what no further try can mend */
+function answerOfRefusal(error: unknown): JobAnswer {
+  if (!(error instanceof SessionError)) throw error;
+  if (error.reason === 'RUN_STILL_ACTIVE') return { retry: 'run-still-active', afterMs: STILL_ACTIVE_RETRY_MS };
+  if (isSuperseded(error)) return { done: true };
+  if (error.faces.retry === 'no') throw error;
+  return { retry: error.reason.toLowerCase().replaceAll('_', '-'), afterMs: OWNER_AWAY_RETRY_MS };
 }
 
 class TurnRun {
@@ -107,7 +119,6 @@ class TurnRun {
   }
 
   async run(stopping: AbortSignal): Promise<void> {
-    const { bus, subjects } = this.#deps;
     const leave = (): void => {
       this.#isLeft = true;
       this.#leaving.abort();
@@ -115,10 +126,6 @@ class TurnRun {
     };
     if (stopping.aborted) leave();
     stopping.addEventListener('abort', leave, { once: true });
-    const door = await serveRunDoor(bus, subjects, this.#job.runId, {
-      steer: async ({ text, attachments }) => (await this.#execution?.steer({ text, attachments, isRecorded: false })) ?? false,
-      cancel: (reason) => this.#stop(reason),
-    });
     await this.#take(this.#begun);
     this.#claim.keep({ onLost: leave, onNews: (news) => this.#take(news) });
     try {
@@ -133,8 +140,12 @@ class TurnRun {
     } finally {
       stopping.removeEventListener('abort', leave);
       await this.#claim.end();
-      await door.stop();
     }
+  }
+
+  /** A message that only this call knows. */
+  async steer({ text, attachments }: SteerTurnRequest): Promise<boolean> {
+    return (await this.#execution?.steer({ text, attachments, isRecorded: false })) ?? false;
   }
 
   /** What the owner has for the run. */
@@ -144,10 +155,11 @@ class TurnRun {
       const steered = await this.#execution?.steer({ text, attachments, isRecorded: true });
       this.#hasUnsteered ||= steered === false;
     }
-    if (cancelled) this.#stop(cancelReason ?? 'abort');
+    if (cancelled) this.stop(cancelReason ?? 'abort');
   }
 
-  #stop(reason: string): void {
+  /** The run shall stop; the first reason stands. */
+  stop(reason: string): void {
     this.#stopReason ??= reason;
     this.#leaving.abort();
     this.#execution?.cancel(reason);
