@@ -16,7 +16,7 @@ const scene = useScene();
 it('a turn whose runner is killed between a call and its result is taken up with a valid prompt, and answered once', async () => {
   const nats = await startNatsServer();
   scene.onEnd(() => nats.stop());
-  await provisionNats({ servers: nats.url });
+  await provisionNats({ servers: [nats.url] });
   const model = await startModelServer();
   scene.onEnd(() => model.close());
   const stateDir = scene.stateDir();
