@@ -83,6 +83,12 @@ Run logs under cron/runs are not touched: cron.runLog.maxBytes and cron.runLog.k
     description: 'Removes the row of a session; its transcript and trajectories become archives that can be restored. Main sessions are not deleted.',
     examples: ['openclaw sessions delete agent:main:telegram:direct:123', 'openclaw sessions delete agent:main:cron:report --yes --json'],
   },
+  erase: {
+    summary: 'erase a session, or a person, for good',
+    description: `Takes one session, or all sessions of one person, out of everything that the stores keep: entries, transcripts, archives, index, journal, manifest and whatever else names it; then reads every byte again and gives a receipt. Nothing brings it back.
+Takes a session key, or a peer as <channel>:<id>, <id> or a name of session.identityLinks. Shows first what it would take. Goes to a running gateway, else works on the files.`,
+    examples: ['openclaw sessions erase agent:main:telegram:direct:123 --dry-run', 'openclaw sessions erase telegram:123 --yes --json'],
+  },
   status: {
     summary: 'stores, recent sessions, warnings',
     description: 'Shows where the stores are, the newest sessions of each agent, and what needs attention.',

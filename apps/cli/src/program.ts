@@ -25,6 +25,7 @@ const load = {
   cleanup: () => module.require('./commands/sessions-cleanup') as typeof import('./commands/sessions-cleanup'),
   restore: () => module.require('./commands/sessions-restore') as typeof import('./commands/sessions-restore'),
   clear: () => module.require('./commands/sessions-clear') as typeof import('./commands/sessions-clear'),
+  erase: () => module.require('./commands/sessions-erase') as typeof import('./commands/sessions-erase'),
   status: () => module.require('./commands/status') as typeof import('./commands/status'),
   gatewayCall: () => module.require('./commands/gateway-call') as typeof import('./commands/gateway-call'),
   gatewaySetupBus: () => module.require('./commands/gateway-setup-bus') as typeof import('./commands/gateway-setup-bus'),
@@ -100,6 +101,12 @@ function addSessions(program: Command, io: CliIo, done: Done): void {
 
   const remove = withJson(withScope(add(sessions, 'delete <key>', HELP.delete))).option('--yes', 'do not ask (default: ask on a terminal)');
   remove.action(async (key: string) => done(await load.clear().runSessionsDelete(io, { ...inheritFlags(remove), key })));
+
+  const erase = withJson(withScope(add(sessions, 'erase <subject>', HELP.erase)))
+    .option('--peer', 'the word is a person, whatever it looks like (default: a key where it has the form of one)')
+    .option('--dry-run', 'show what would be erased, write nothing (default: off)')
+    .option('--yes', 'do not ask (default: ask on a terminal; elsewhere nothing is erased without it)');
+  erase.action(async (subject: string) => done(await load.erase().runSessionsErase(io, { ...inheritFlags(erase), subject })));
 
   const tail = withJson(
     withAllAgents(

@@ -6,7 +6,7 @@
 import { createAgentRunner } from '@sessions/agent-runner';
 import { connectNatsBus, createInProcessBus, systemClock as busClock, traceBus, type Bus } from '@sessions/bus';
 import { createCompactionWorker } from '@sessions/compaction-worker';
-import { configuredAgents, type Places, type SessionConfig } from '@sessions/domain';
+import { configuredAgents, unpricedModels, type Places, type SessionConfig } from '@sessions/domain';
 import {
   createBusLink,
   createConfigWatch,
@@ -27,6 +27,7 @@ import {
   type HostEnvironment,
   type Service,
 } from '@sessions/host';
+import { createPriceCache } from '@sessions/llm';
 import { createMaintenanceScheduler } from '@sessions/maintenance-scheduler';
 import { createRouter, type Router } from '@sessions/router';
 import { createStoreWriter } from '@sessions/store-writer';
@@ -103,10 +104,18 @@ export const startStandalone: StartStandalone = async (options) => {
       ...(existsSync(PROTO_DIR) ? { protoDir: PROTO_DIR } : {}),
       auth: { ...(options.auth.token === undefined ? {} : { token: options.auth.token }), ...(options.auth.password === undefined ? {} : { password: options.auth.password }) },
     });
+    const prices = createPriceCache({
+      file: path.join(options.places.stateDir, 'cache', 'model-prices.json'),
+      wanted: () => unpricedModels(config()),
+      nowMs: () => systemClock.nowMs(),
+      onFailure: (err) => logger.info('the list of model prices could not be read; the prices before stay', { err }),
+    });
+    await prices.start();
+    closing.push(() => Promise.resolve(prices.stop()));
     const isAlone = options.bus === undefined;
     const services: Service[] = [
       busService(bus),
-      createStoreWriter({ ...shared, subjectPrefix, places: options.places, transport: isAlone ? 'standalone' : 'split', holdsDefaultAgent: isAlone }),
+      createStoreWriter({ ...shared, subjectPrefix, prices: () => prices.prices(), places: options.places, transport: isAlone ? 'standalone' : 'split', holdsDefaultAgent: isAlone }),
       createMaintenanceScheduler({ ...shared, isSuspended: () => watch.problems.length > 0 }),
       createCompactionWorker(shared),
       createAgentRunner(shared),

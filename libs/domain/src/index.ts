@@ -84,6 +84,12 @@ export { forkEntry } from './entry/fork-entry';
 export type { ForkRequest } from './entry/fork-entry';
 export { FORK_WINDOW_SHARE, planFork } from './entry/plan-fork';
 export type { ForkPlan } from './entry/plan-fork';
+export { configuredModels, costOf, priceOf, readOpenRouterPrices, roundCost, unpricedModels } from './entry/usage';
+export type { ModelPrice, PriceList, TokenCounts } from './entry/usage';
+
+// Erasure
+export { cleansingOf, keyTest, looksLikeKey, peerTest, personOf } from './erasure/erase-subject';
+export type { EntryCleansing, EraseSubject, PeerName } from './erasure/erase-subject';
 
 // Lists
 export { searchTextOf, toSessionRow } from './list/session-row';
@@ -180,7 +186,7 @@ export { toolsFor } from './turns/tool-access';
 export type { ToolAccess } from './turns/tool-access';
 export { TARGET_REQUIRED, parseAgentsListArguments, parseHistoryArguments, parseListArguments, parseSendArguments, parseSpawnArguments, parseStatusArguments, parseSubagentsArguments, parseYieldArguments, utf8Bytes } from './turns/tool-arguments';
 export type { HistoryArguments, ListArguments, Parsed, SendArguments, SpawnArguments, SpawnAttachment, StatusArguments, SubagentsArguments, YieldArguments } from './turns/tool-arguments';
-export { HOPS_MAX, INTER_SESSION_CHARS_MAX, RECALLED_CHARS_MAX, chainEnd, costOf, interSessionText } from './turns/inter-session';
+export { HOPS_MAX, INTER_SESSION_CHARS_MAX, RECALLED_CHARS_MAX, chainEnd, interSessionText } from './turns/inter-session';
 export type { ChainPlace } from './turns/inter-session';
 export { requestPrompt, startExchange } from './turns/exchange';
 export type { ExchangeStart } from './turns/exchange';

@@ -21,12 +21,13 @@ import type { StoreOwnership } from './files/owner-file';
 import type { FileSystem } from './files/file-system';
 import type { StoreLayout } from './files/layout';
 import type { IndexWorkerClient } from './index-worker-client';
-import { encodePayload, type AppendOp, type RelocateOp } from './journal/codec';
+import { encodePayload, type AppendOp, type RelocateOp, type UsageOp } from './journal/codec';
 import type { Journal } from './journal/journal';
 import { mutationView } from './mutation-view';
 import type { PendingEntries } from './pending-entries';
+import type { PendingUsage } from './pending-usage';
 import type { IndexReader } from './session-index/index-reader';
-import type { IndexChange, StoreNotice } from './session-index/worker-protocol';
+import type { IndexChange, StoreNotice, UsageAnswer, UsageQuery } from './session-index/worker-protocol';
 import { StoreFacts } from './store-facts';
 import { StoreFiles } from './store-files';
 import { StoreReads, type EntryRef, type HistoryPage, type HistoryQuery, type ListPage, type ListQuery, type StoredEntry, type StoreInfo } from './store-reads';
@@ -52,6 +53,7 @@ export interface StoreParts {
   readonly archives: ArchiveOps;
   readonly holder: FileHolder;
   readonly pending: PendingEntries;
+  readonly pendingUsage: PendingUsage;
   readonly edits: ExternalEdits;
   readonly writable: boolean;
   readonly flush: 'checkpoint' | 'sync';
@@ -211,6 +213,11 @@ export class AgentStore {
     return this.#reads.storedResult(key);
   }
 
+  /** Sums or lines of the usage ledger. */
+  usage<V extends UsageQuery>(query: V): Promise<UsageAnswer<V>> {
+    return this.#reads.usage(query);
+  }
+
   info(): Promise<StoreInfo> {
     return this.#reads.info();
   }
@@ -338,7 +345,7 @@ export class AgentStore {
     const appendOps = planned.appends.map(
       (append): AppendOp => ({ op: 'append', file: append.file, offset: sources.tail(append.file).bytes, bytes: append.bytes, ...append.op }),
     );
-    const payload = encodePayload({ atMs: view.nowMs, ops: [...planned.entryOps, ...appendOps, ...planned.fileOps], ...(planned.stored ? { stored: planned.stored } : {}), notes: planned.notes });
+    const payload = encodePayload({ atMs: view.nowMs, ops: [...planned.entryOps, ...appendOps, ...planned.usage.map((line): UsageOp => ({ op: 'usage', line })), ...planned.fileOps], ...(planned.stored ? { stored: planned.stored } : {}), notes: planned.notes });
     const { seq, durable } = journal.append(payload);
     const tails = new Map<string, TranscriptTail>();
     for (const append of planned.appends) {
@@ -346,6 +353,7 @@ export class AgentStore {
       tails.set(append.file, { ...append.next, bytes: offset + append.bytes.length });
     }
     for (const [key, text] of planned.texts) pending.set(key, text, seq);
+    this.#parts.pendingUsage.add(planned.usage, seq);
     const filesDone = this.#uses.note(mutation.held, planned.fileOps);
     const outcome = durable.then(
       () => {
@@ -369,7 +377,7 @@ export class AgentStore {
   /** Runs in sequence order, as the journal resolves its records in order. */
   #apply(planned: PlannedMutation, appends: readonly AppendOp[], tails: ReadonlyMap<string, TranscriptTail>, seq: number): void {
     for (const append of appends) this.#parts.transcripts.write(append.file, seq, append.offset, append.bytes);
-    this.#parts.worker.push(indexChanges(planned, seq, tails), seq);
+    this.#parts.worker.push(indexChanges(planned, { epoch: this.epoch, seq }, tails), seq);
     this.scheduleCheckpoint();
   }
 

@@ -6,7 +6,7 @@ import { SessionError, formatEntry, patchRawObject, syncedPatch, type JsonValue 
 import { isFileEffect, planFileOps } from './archive/plan-file-ops';
 import type { FileOp, JournalOp, StoredResult } from './journal/codec';
 import type { IndexChange } from './session-index/worker-protocol';
-import { KEEP_RESULT_MS_MIN, LINE_BYTES_MAX, NOTES_MAX, RESULT_BYTES_MAX, type Decision, type Effect, type Mutation, type TranscriptTail } from './types';
+import { KEEP_RESULT_MS_MIN, LINE_BYTES_MAX, NOTES_MAX, RESULT_BYTES_MAX, type Decision, type Effect, type Mutation, type TranscriptTail, type UsageLine } from './types';
 
 /** A decision looked at a transcript whose end is not known yet. */
 export class TranscriptNotReady extends Error {
@@ -31,6 +31,8 @@ export interface PlannedMutation {
   readonly texts: ReadonlyMap<string, string | undefined>;
   readonly appends: readonly PlannedAppend[];
   readonly fileOps: readonly FileOp[];
+  /** Lines of the usage ledger, in order. */
+  readonly usage: readonly UsageLine[];
   readonly stored: StoredResult | undefined;
   /** Results under keys of their own. */
   readonly notes: readonly StoredResult[];
@@ -47,9 +49,11 @@ export function planMutation<T extends JsonValue>(mutation: Mutation<T>, decisio
   const texts = new Map<string, string | undefined>();
   const entryOps: JournalOp[] = [];
   const appends: PlannedAppend[] = [];
+  const usage: UsageLine[] = [];
   for (const effect of decision.effects) {
     if (isFileEffect(effect)) continue;
-    if (effect.kind === 'append') appends.push(planAppend(effect, appends, sources));
+    if (effect.kind === 'recordUsage') usage.push(effect.line);
+    else if (effect.kind === 'append') appends.push(planAppend(effect, appends, sources));
     else if (effect.kind === 'removeEntry') {
       texts.set(effect.key, undefined);
       entryOps.push({ op: 'remove', key: effect.key });
@@ -63,7 +67,7 @@ export function planMutation<T extends JsonValue>(mutation: Mutation<T>, decisio
   const fileOps = planFileOps(decision.effects.filter(isFileEffect), mutation.held, sources.nowMs);
   const heldToo = appends.find(({ file }) => mutation.held?.has(file));
   if (heldToo !== undefined) throw new Error(`an append to ${heldToo.file}, which is held`);
-  return { effects: decision.effects, entryOps, texts, appends, fileOps, stored: storedResult(mutation, decision, sources.nowMs), notes: storedNotes(decision, sources.nowMs) };
+  return { effects: decision.effects, entryOps, texts, appends, fileOps, usage, stored: storedResult(mutation, decision, sources.nowMs), notes: storedNotes(decision, sources.nowMs) };
 }
 
 function planAppend(effect: Extract<Effect, { kind: 'append' }>, earlier: readonly PlannedAppend[], sources: PlanSources): PlannedAppend {
@@ -117,8 +121,9 @@ function refuseLongResult(result: JsonValue): void {
 }
 
 /** What the index is told once the mutation is durable. */
-export function indexChanges(planned: PlannedMutation, seq: number, tails: ReadonlyMap<string, TranscriptTail>): IndexChange[] {
-  const changes: IndexChange[] = [];
+export function indexChanges(planned: PlannedMutation, place: { readonly epoch: number; readonly seq: number }, tails: ReadonlyMap<string, TranscriptTail>): IndexChange[] {
+  const { seq } = place;
+  const changes: IndexChange[] = planned.usage.map((line, n) => ({ kind: 'usage', ...place, n, line }));
   for (const [file, tail] of tails) changes.push({ kind: 'transcript', file, tail });
   for (const [key, text] of planned.texts) changes.push(text === undefined ? { kind: 'remove', key, seq } : { kind: 'put', key, text, seq });
   for (const { key, hash, result, keepUntilMs } of [...(planned.stored === undefined ? [] : [planned.stored]), ...planned.notes]) {

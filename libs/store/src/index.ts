@@ -1,6 +1,9 @@
 /** The door of the store library: one agent's conversations on disk. */
-export { openStore, CHECKPOINT_DELAY_MS, WRITE_LOCK_DEFAULTS } from './open-store';
+export { eraseInStore, openStore, CHECKPOINT_DELAY_MS, WRITE_LOCK_DEFAULTS } from './open-store';
 export type { OpenStoreOptions } from './open-store';
+export { previewErasure } from './erase/erase-in-store';
+export type { EraseReport } from './erase/erase-in-store';
+export type { EraseReceipt, PlaceCount } from './erase/erasure-order';
 export type { AgentStore } from './agent-store';
 export { HISTORY_LIMIT_MAX } from './store-reads';
 export type { EntryRef, HistoryPage, HistoryQuery, HistoryRecord, ListPage, ListQuery, StoredEntry, StoreInfo } from './store-reads';
@@ -19,6 +22,7 @@ export type {
   MutationView,
   PutEntryEffect,
   RecordArchiveEffect,
+  RecordUsageEffect,
   RemoveArchiveEffect,
   RemoveEntryEffect,
   ReplaceTranscriptEffect,
@@ -26,6 +30,7 @@ export type {
   SetAsideEffect,
   StagedTranscript,
   TranscriptTail,
+  UsageLine,
 } from './types';
 export type { AgedRow, DirectoryFile, StoreFacts } from './store-facts';
 export type { StoreFiles } from './store-files';
@@ -59,7 +64,8 @@ export type { HistoryItem, HistoryPage as TranscriptPage, HistoryPosition } from
 export type { ScannedLine, TranscriptScan } from './transcript/scan-transcript';
 export { VISIBILITY } from './session-index/schema';
 export type { Visibility } from './session-index/schema';
-export type { StoreNotice } from './session-index/worker-protocol';
+export { USAGE_LIMIT_MAX } from './session-index/usage-sums';
+export type { ModelUsageSum, SessionUsageSum, StoreNotice, UsageAnswer, UsageLines, UsageQuery, UsageSum, UsageSums } from './session-index/worker-protocol';
 export type { WriteLockSettings } from './transcript/transcript-files';
 export { discoverStores } from './files/discover-stores';
 export { storeLayout } from './files/layout';

@@ -5,19 +5,21 @@
 import { SessionError, parseEntry, transcriptFileOf } from '@sessions/domain';
 import { TranscriptNotReady } from './decide';
 import type { PendingEntries } from './pending-entries';
+import type { PendingUsage } from './pending-usage';
 import type { IndexReader } from './session-index/index-reader';
 import type { TranscriptFiles } from './transcript/transcript-files';
-import type { EntrySnapshot, HeldView, MutationView } from './types';
+import { USAGE_LINES_OF_RUN_MAX, type EntrySnapshot, type HeldView, type MutationView } from './types';
 
 export interface ViewParts {
   readonly pending: PendingEntries;
+  readonly pendingUsage: PendingUsage;
   readonly reader: IndexReader;
   readonly transcripts: TranscriptFiles;
   readonly nowMs: () => number;
 }
 
 /** @param held files of the work that decides: their ends are known, and wait for nobody. */
-export function mutationView({ pending, reader, transcripts, nowMs }: ViewParts, held: HeldView | undefined): MutationView {
+export function mutationView({ pending, pendingUsage, reader, transcripts, nowMs }: ViewParts, held: HeldView | undefined): MutationView {
   const entry = (key: string): EntrySnapshot | undefined => {
     const known = pending.get(key);
     if (known !== undefined) return known.text === undefined ? undefined : { key, text: known.text };
@@ -55,6 +57,8 @@ export function mutationView({ pending, reader, transcripts, nowMs }: ViewParts,
       if (tail === undefined) throw new TranscriptNotReady(file);
       return tail;
     },
+    usageOfRun: (runId) => [...reader.usageOfRun(runId), ...pendingUsage.ofRun(runId)].slice(0, USAGE_LINES_OF_RUN_MAX),
+    hasUsageOf: (sessionId) => pendingUsage.hasSession(sessionId) || reader.hasUsageOf(sessionId),
   };
 }
 

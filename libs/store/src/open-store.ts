@@ -5,7 +5,7 @@
  * and done again with the same result.
  */
 import * as path from 'node:path';
-import { SessionError, asAgentId } from '@sessions/domain';
+import { SessionError, asAgentId, type EraseSubject } from '@sessions/domain';
 import { AgentStore } from './agent-store';
 import { ArchiveOps } from './archive/archive-ops';
 import { FileHolder } from './archive/held-files';
@@ -13,6 +13,7 @@ import { cutTornManifest } from './archive/manifest';
 import { performFileOps } from './archive/perform-file-ops';
 import { isStagedName } from './archive/stage-transcript';
 import { checkIndexInBackground } from './check-index';
+import { eraseWith, resumeErasure, type EraseReport } from './erase/erase-in-store';
 import { ExternalEdits } from './external-edits';
 import { hasErrorCode, nodeFileSystem, type FileSystem } from './files/file-system';
 import { storeLayout, type StoreLayout } from './files/layout';
@@ -28,6 +29,7 @@ import { Journal } from './journal/journal';
 import { readJournal, type ReplayedJournal } from './journal/replay';
 import { SegmentPool } from './journal/segment-pool';
 import { PendingEntries } from './pending-entries';
+import { PendingUsage } from './pending-usage';
 import { appendedFiles, movedFiles, openFileOps, replayEntries, replayTranscripts, type ReplayedTranscripts } from './recovery';
 import { IndexReader } from './session-index/index-reader';
 import type { IndexChange, OpenIndexReply, StoreNotice } from './session-index/worker-protocol';
@@ -71,6 +73,13 @@ export interface OpenStoreOptions {
  *   store's own directory cannot be written; VALIDATION for a path or agent id that cannot be one.
  */
 export async function openStore(options: OpenStoreOptions): Promise<AgentStore> {
+  // Nothing is served of a store while somebody waits to be gone from it.
+  await translateDiskErrors(storeLayout(options.agentId, options.sessionsFile), () => resumeErasure(openForErasure, options));
+  return openForErasure(options);
+}
+
+/** As `openStore`, while an erasure is under way. */
+async function openForErasure(options: OpenStoreOptions): Promise<AgentStore> {
   asAgentId(options.agentId);
   if (!path.isAbsolute(options.sessionsFile)) throw new SessionError('VALIDATION', `the path of a sessions file must be absolute, got ${options.sessionsFile}`);
   const disk = options.fileSystem ?? nodeFileSystem;
@@ -97,6 +106,14 @@ export async function openStore(options: OpenStoreOptions): Promise<AgentStore> 
     ownership.release();
     throw error;
   }
+}
+
+/**
+ * Erases one session or one person from a store that is closed and that nobody opens meanwhile.
+ * @throws what `eraseWith` throws
+ */
+export function eraseInStore(options: OpenStoreOptions, subject: EraseSubject): Promise<EraseReport> {
+  return eraseWith(openForErasure, options, subject);
 }
 
 async function openOwned(options: OpenStoreOptions, disk: FileSystem, layout: StoreLayout, ownership: StoreOwnership, notices: StoreNotice[]): Promise<AgentStore> {
@@ -226,6 +243,7 @@ function assemble({ options, disk, layout, ownership, pool, worker, reader, repl
     onFailure: (error) => store.fail(error),
   });
   const pending = new PendingEntries(() => worker.appliedSeq);
+  const pendingUsage = new PendingUsage(() => worker.appliedSeq);
   const transcripts = new TranscriptFiles({
     fs: disk,
     dir: layout.dir,
@@ -279,6 +297,7 @@ function assemble({ options, disk, layout, ownership, pool, worker, reader, repl
     archives,
     holder,
     pending,
+    pendingUsage,
     edits,
     writable,
     flush: options.flush ?? 'checkpoint',

@@ -220,6 +220,9 @@ export function replayEntries(records: readonly JournalRecord[], appliedSeq: num
         changes.push({ kind: 'put', key: op.key, text, seq: record.seq });
       }
     }
+    record.ops.flatMap((op) => (op.op === 'usage' ? [op.line] : [])).forEach((line, n) => {
+      changes.push({ kind: 'usage', epoch: record.epoch, seq: record.seq, n, line });
+    });
     for (const { key, hash, result, keepUntilMs } of [...(record.stored === undefined ? [] : [record.stored]), ...(record.notes ?? [])]) {
       changes.push({ kind: 'result', key, hash, result, keepUntilMs, seq: record.seq });
     }

@@ -13,7 +13,8 @@ import type { IndexWorkerClient } from './index-worker-client';
 import type { Journal } from './journal/journal';
 import type { IndexedEntry, IndexReader, ListQuery as IndexQuery } from './session-index/index-reader';
 import { META, VISIBILITY } from './session-index/schema';
-import type { StoreNotice } from './session-index/worker-protocol';
+import { USAGE_LIMIT_MAX } from './session-index/usage-sums';
+import type { StoreNotice, UsageAnswer, UsageQuery } from './session-index/worker-protocol';
 import { byteSourceOf } from './transcript/byte-source';
 import { readHistoryPage } from './transcript/read-history';
 import type { TranscriptFiles } from './transcript/transcript-files';
@@ -166,6 +167,12 @@ export class StoreReads {
   async storedResult(key: string): Promise<JsonValue | undefined> {
     await this.upToDate();
     return this.#parts.reader.result(key)?.result;
+  }
+
+  async usage<Q extends UsageQuery>(query: Q): Promise<UsageAnswer<Q>> {
+    await this.upToDate();
+    const bounded = { ...query, limit: Math.min(Math.max(query.limit, 1), USAGE_LIMIT_MAX) };
+    return (await this.#parts.worker.call(query.view === 'sums' ? 'sumUsage' : 'usageLines', bounded)) as UsageAnswer<Q>;
   }
 
   async info(): Promise<StoreInfo> {

@@ -41,6 +41,10 @@ export interface MutationView {
   keyOfLabel(label: string): string | undefined;
   /** @param file name inside the store's directory. */
   transcript(file: string): TranscriptTail;
+  /** Lines of the usage ledger with this run id, at most USAGE_LINES_OF_RUN_MAX. */
+  usageOfRun(runId: string): readonly UsageLine[];
+  /** True when the usage ledger has a line of this session id. */
+  hasUsageOf(sessionId: string): boolean;
 }
 
 export interface PutEntryEffect {
@@ -108,9 +112,34 @@ export interface RecordArchiveEffect {
   readonly runId?: string;
 }
 
+/** What one run used of one model: a line of the usage ledger. Holds no text. */
+export interface UsageLine {
+  /** Epoch milliseconds. */
+  readonly at: number;
+  readonly key: string;
+  readonly sessionId: string;
+  readonly runId: string;
+  /** Null: the run did not say. */
+  readonly provider: string | null;
+  readonly model: string | null;
+  /** Tokens. */
+  readonly input: number;
+  readonly output: number;
+  readonly cacheRead: number;
+  readonly cacheWrite: number;
+  /** US dollars; absent: the price is not known. */
+  readonly costUsd?: number;
+}
+
+/** A line of the usage ledger, which stays whatever becomes of the session. */
+export interface RecordUsageEffect {
+  readonly kind: 'recordUsage';
+  readonly line: UsageLine;
+}
+
 export type FileEffect = SetAsideEffect | BringBackEffect | ReplaceTranscriptEffect | RemoveArchiveEffect | RecordArchiveEffect;
 
-export type Effect = PutEntryEffect | RemoveEntryEffect | AppendEffect | FileEffect;
+export type Effect = PutEntryEffect | RemoveEntryEffect | AppendEffect | RecordUsageEffect | FileEffect;
 
 /** A new transcript that is complete and synced, and has no name that anybody reads yet. */
 export interface StagedTranscript {
@@ -185,6 +214,8 @@ export interface MutationOutcome<T extends JsonValue> {
   readonly effects: readonly Effect[];
 }
 
+/** Lines of one run that a decision is shown; a run uses fewer models. */
+export const USAGE_LINES_OF_RUN_MAX = 64;
 /** Longest transcript line, newline included (spec: decision on wire bounds). */
 export const LINE_BYTES_MAX = 16 * 1024 * 1024;
 /** Longest stored result of an idempotent mutation. */

@@ -192,6 +192,10 @@ describe('sessions cleanup', () => {
     expect(await json('sessions', 'cleanup', '--all-agents', '--dry-run')).toMatchObject({ allAgents: true, dryRun: true, stores: [{ agentId: 'main', pruned: 1 }, { agentId: 'work', beforeCount: 0 }] });
     expect(await json('sessions', 'cleanup', '--store', join(sessionsDir(), 'sessions.json'))).toMatchObject({ applied: true, pruned: 1 });
     expect(await run('sessions', 'cleanup', '--agent', 'main', '--all-agents')).toMatchObject({ code: 1 });
+    // The store of another agent than the default one is held by that agent alone.
+    mkdirSync(join(directory, 'agents', 'work', 'sessions'), { recursive: true });
+    writeFileSync(join(directory, 'agents', 'work', 'sessions', 'sessions.json'), JSON.stringify({ 'agent:work:telegram:direct:1': { sessionId: idOf(77), updatedAt: NOW_MS - 90 * DAY_MS } }));
+    expect(await json('sessions', 'cleanup', '--agent', 'work')).toMatchObject({ agentId: 'work', applied: true, pruned: 1 });
   });
 });
 

@@ -15,7 +15,7 @@ const WRITE = new Set([
   'agent', 'agent.wait', 'tools.invoke', 'tasks.cancel',
 ]);
 const ADMIN = new Set([
-  'sessions.patch', 'sessions.pluginPatch', 'sessions.cleanup', 'sessions.reset', 'sessions.delete', 'sessions.restore', 'sessions.compact',
+  'sessions.patch', 'sessions.pluginPatch', 'sessions.cleanup', 'sessions.reset', 'sessions.delete', 'sessions.restore', 'sessions.erase', 'sessions.compact',
   'sessions.compaction.restore', 'chat.inject',
 ]);
 const EVERY: readonly OperatorScope[] = [

@@ -49,8 +49,8 @@ export function refuseBesideOwner(choice: StoreChoice, why: string, command: str
 export async function withLocalOwner<T>(context: CliContext, { agentId, path }: StoreChoice, nowMs: () => number, work: (owner: LocalOwner) => Promise<T>): Promise<T> {
   const bus = createInProcessBus({ clock: busClock });
   const metrics = createMetrics({ service: 'command' });
-  // One store, wherever the configuration has the others.
-  const config: SessionConfig = { ...context.config, session: { ...context.config.session, store: path } };
+  // One store of one agent, wherever the configuration has the others: none of them may open this one as its own.
+  const config: SessionConfig = { ...context.config, session: { ...context.config.session, store: path }, storeWriter: { ...context.config.storeWriter, agents: [agentId] } };
   const shared = { bus, clock: { ...systemClock, nowMs }, logger: silentLogger, metrics, config: () => config, instance: `command-${randomUUID().slice(0, 8)}` };
   const services: Service[] = [
     createStoreWriter({ ...shared, places: context.places, transport: 'standalone', ...bindingOf(nativeBindingPath()) }),

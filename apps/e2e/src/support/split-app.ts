@@ -35,7 +35,7 @@ export interface StartAppOptions {
 
 /** @throws with all that it printed when it ends or does not serve in time */
 export async function startApp(app: AppName, stateDir: string, natsUrl: string, { env = {}, launcher = [] }: StartAppOptions = {}): Promise<SplitApp> {
-  const [command, ...parameters] = [...launcher, process.execPath, join(CHECKOUT, 'apps', app, 'dist', 'main.js')] as [string, ...string[]];
+  const [command = process.execPath, ...parameters] = [...launcher, process.execPath, join(CHECKOUT, 'apps', app, 'dist', 'main.js')];
   const child = spawn(command, parameters, {
     cwd: stateDir,
     env: environmentOf(stateDir, { SESS_NATS_URL: natsUrl, SESS_PROBE_PORT: '0', SESS_PORT: '0', SESS_NATS_CONNECT_TIMEOUT_MS: '3000', ...env }),

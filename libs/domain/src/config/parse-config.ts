@@ -5,7 +5,7 @@
  * Values that could remove data are refused when they cannot be understood, never replaced.
  */
 import { parseAgents } from './parse-agents';
-import { parseBindings, parseCommands, parseCron, parseDeployment, parseGateway, parseHooks, parseProviders, parseQueue, parseTools, type Environment } from './parse-sections';
+import { parseBindings, parseCommands, parseCron, parseDeployment, parseGateway, parseHooks, parseModels, parseQueue, parseTools, type Environment } from './parse-sections';
 import { overrideWriteLock, parseSession, parseThreadBindings } from './parse-session';
 import { Report, type ConfigProblem } from './section';
 
@@ -61,7 +61,7 @@ function readConfig(report: Report, raw: unknown, env: Environment) {
     hooks: parseHooks(root.section('hooks', 'warn'), env),
     cron: parseCron(root.section('cron', 'warn')),
     channels: { discord: { threadBindings: parseThreadBindings(report.open(discord.raw('threadBindings'), discord.pathOf('threadBindings'), 'warn', sessionSection.child('threadBindings'))) } },
-    models: { providers: parseProviders(root.section('models', 'ignore'), env) },
+    models: parseModels(root.section('models', 'ignore'), env),
     commands: parseCommands(root.section('commands', 'warn')),
     messages: { queue: parseQueue(root.section('messages', 'ignore').section('queue', 'warn')) },
     ...parseDeployment(root, env),

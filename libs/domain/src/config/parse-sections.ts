@@ -154,7 +154,12 @@ export function parseCron(section: Section) {
 const PROVIDER_APIS = ['openai-completions', 'anthropic-messages'] as const;
 
 /** Providers by id. One whose `api` is not spoken here stays listed, with `api` undefined. */
-export function parseProviders(models: Section, env: Environment) {
+/** Providers, and whether prices may be asked for. */
+export function parseModels(models: Section, env: Environment) {
+  return { providers: parseProviders(models, env), pricing: { enabled: models.section('pricing').take('models.pricing.enabled') } };
+}
+
+function parseProviders(models: Section, env: Environment) {
   const providers = models.section('providers', 'ignore');
   return record(
     providers.names.map((id) => {

@@ -13,7 +13,7 @@ import { slugAgentId } from '../keys/slug-id';
 import { cutText } from '../transcript/preview';
 import { toSession } from './exchange';
 import type { RunEnd } from './follow-ups';
-import { INTER_SESSION_CHARS_MAX, RECALLED_CHARS_MAX, costOf, followUpRunId } from './inter-session';
+import { INTER_SESSION_CHARS_MAX, RECALLED_CHARS_MAX, costSoFar, followUpRunId } from './inter-session';
 import { isExactly, isSilentText } from './silent-words';
 import { statsLine } from './stats-line';
 import { SESSION_TOOL_NAMES } from './tool-definitions';
@@ -54,7 +54,7 @@ function resultOf({ outcome, text = '', lastToolResultText }: RunEnd): string | 
 function announceTurn(end: RunEnd, claim: SpawnClaim, settings: SessionConfig): OutboundMessage {
   const { announceTimeoutMs } = agentSettings(settings, agentOf(end.sessionKey)).subagents;
   const text = [`Your task is done.`, `Task:\n${cutText(claim.task, RECALLED_CHARS_MAX)}`, `Result:\n${cutText(claim.resultText ?? '(none)', RECALLED_CHARS_MAX)}`].join('\n\n');
-  return toSession(end, end.sessionKey, { tool: 'announce', text, hops: claim.hops, costUsd: costOf(end.usage, end.interSession?.costUsd) }, {
+  return toSession(end, end.sessionKey, { tool: 'announce', text, hops: claim.hops, costUsd: costSoFar(end.usage, end.interSession?.costUsd) }, {
     runId: followUpRunId(end.run.runId, 'announce'),
     source: 'announce',
     timeoutMs: announceTimeoutMs,
@@ -89,7 +89,7 @@ function toParent(end: RunEnd, claim: SpawnClaim, isPosted: boolean): OutboundMe
   const name = claim.label === undefined ? '' : ` "${claim.label}"`;
   const text = `Result of the sub-agent${name} that you spawned.\n\n${announceBlock(end, claim, claim.resultText)}`;
   const route = channelOf(claim);
-  const said = { tool: 'sessions_spawn', text, hops: claim.hops, costUsd: costOf(end.usage, end.interSession?.costUsd) };
+  const said = { tool: 'sessions_spawn', text, hops: claim.hops, costUsd: costSoFar(end.usage, end.interSession?.costUsd) };
   return toSession(end, claim.parentKey, said, isStopped ? undefined : {
     runId: followUpRunId(end.run.runId, 'result'),
     source: 'announce',

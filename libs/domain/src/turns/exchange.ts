@@ -9,7 +9,7 @@ import { keyRest } from '../keys/key-kind';
 import { isSameKey } from '../routing/visibility';
 import { cutText } from '../transcript/preview';
 import type { RunEnd } from './follow-ups';
-import { RECALLED_CHARS_MAX, chainEnd, costOf, followUpRunId, interSessionText } from './inter-session';
+import { RECALLED_CHARS_MAX, chainEnd, costSoFar, followUpRunId, interSessionText } from './inter-session';
 import { isExactly, isSilentText } from './silent-words';
 import { SESSION_TOOL_NAMES } from './tool-definitions';
 
@@ -56,7 +56,7 @@ export function exchangeFollowUps(end: RunEnd, exchange: SendExchange, settings:
   const reply = replyOf(end);
   const heard: SendExchange = reply === undefined ? exchange : { ...exchange, firstReply: exchange.firstReply ?? cutText(reply, RECALLED_CHARS_MAX), latestReply: cutText(reply, RECALLED_CHARS_MAX) };
   const hops = exchange.hops + 1;
-  const costUsd = costOf(end.usage, end.interSession?.costUsd);
+  const costUsd = costSoFar(end.usage, end.interSession?.costUsd);
   const goesOn = reply !== undefined && exchange.turnsLeft > 0 && chainEnd({ hops, costUsd }, settings) === undefined;
   return goesOn ? [replyTurn(end, heard, reply, hops, costUsd)] : announceTurn(end, heard, costUsd);
 }

@@ -23,7 +23,7 @@ export function interSessionText(source: Pick<InterSession, 'sourceSessionKey' |
 }
 
 /** Cost of runs as far as prices are known; undefined: none is. */
-export function costOf(usage: readonly TokenUsage[], before?: number): number | undefined {
+export function costSoFar(usage: readonly TokenUsage[], before?: number): number | undefined {
   const known = [before, ...usage.map(({ costUsd }) => costUsd)].filter((cost) => cost !== undefined);
   return known.length === 0 ? undefined : known.reduce((sum, cost) => sum + cost, 0);
 }

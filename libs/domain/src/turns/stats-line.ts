@@ -1,6 +1,6 @@
 /** The figures below an announce: time, tokens, cost, and where the whole story is. */
 import type { TokenUsage } from '@sessions/contracts';
-import { costOf } from './inter-session';
+import { costSoFar } from './inter-session';
 
 export interface RunFigures {
   /** Undefined: it never began. */
@@ -16,7 +16,7 @@ export function statsLine({ startedAtMs, endedAtMs, usage, sessionKey, sessionId
   const sum = (of: (one: TokenUsage) => number): number => usage.reduce((total, one) => total + of(one), 0);
   const input = sum((one) => one.inputTokens + one.cacheReadTokens + one.cacheWriteTokens);
   const output = sum((one) => one.outputTokens);
-  const costUsd = costOf(usage);
+  const costUsd = costSoFar(usage);
   return [
     `Stats: runtime ${startedAtMs === undefined || endedAtMs === undefined ? 'unknown' : formatRuntime(endedAtMs - startedAtMs)}`,
     `tokens ${String(input)} in / ${String(output)} out / ${String(input + output)} total`,

@@ -7,7 +7,7 @@
  */
 import { stat } from 'node:fs/promises';
 import * as path from 'node:path';
-import { SessionError, type AgentId, type JsonValue, type SessionConfig } from '@sessions/domain';
+import { SessionError, priceOf, type AgentId, type JsonValue, type ModelPrice, type ModelRef, type PriceList, type SessionConfig } from '@sessions/domain';
 import { idempotencyKeyOf, type CallContext } from '@sessions/bus';
 import type { Clock, Logger } from '@sessions/host';
 import type { AgentStore, HeldFiles, HoldRequest, MutationOutcome, MutationView, OpenStoreOptions } from '@sessions/store';
@@ -42,6 +42,8 @@ export interface OwnedAgentDeps {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly config: () => SessionConfig;
+  /** Prices beside the configured ones; undefined: there are none. */
+  readonly prices?: () => PriceList | undefined;
   /** Absolute path of the agent's sessions file. */
   readonly sessionsFile: () => string;
   /** Working directory of agents that configure none. */
@@ -83,6 +85,9 @@ export class OwnedAgent {
   get agentId(): AgentId {
     return this.deps.agentId;
   }
+
+  /** Price of exactly this model, as configured or listed at this moment; undefined: not known. */
+  readonly priceOf = (model: ModelRef): ModelPrice | undefined => priceOf(model, this.deps.config(), this.deps.prices?.());
 
   /** @returns what `work` does, or `empty()` where the agent has no store. */
   async read<T>(work: (store: AgentStore, open: OpenAgentStore) => Promise<T>, empty: () => T): Promise<T> {

@@ -10,6 +10,7 @@ import { cancelRun } from './handlers/cancel-run';
 import { createSession } from './handlers/create-session';
 import { deleteSession } from './handlers/delete-session';
 import { deliver } from './handlers/deliver';
+import { erase } from './handlers/erase';
 import { failCompaction, installCompaction } from './handlers/end-compaction';
 import { finishTurn } from './handlers/finish-turn';
 import { forkSession } from './handlers/fork-session';
@@ -24,6 +25,8 @@ import { putChunk } from './handlers/put-chunk';
 import { readBranch } from './handlers/read-branch';
 import { readFacts } from './handlers/read-facts';
 import { readHistory } from './handlers/read-history';
+import { readUsage } from './handlers/read-usage';
+import { recordUsage } from './handlers/record-usage';
 import { repair } from './handlers/repair';
 import { requestCompaction } from './handlers/request-compaction';
 import { resetSession } from './handlers/reset-session';
@@ -74,6 +77,7 @@ export function createAgentHandlers({ agent, uploads, metrics, checks }: AgentSe
     resolveKey: unary('ResolveKey', (request) => resolveKey(agent, request)),
     preview: unary('Preview', (request) => preview(agent, request)),
     search: unary('Search', (request) => search(agent, request)),
+    readUsage: unary('ReadUsage', (request) => readUsage(agent, request)),
     storeInfo: unary('StoreInfo', (request) => storeInfo(agent, request)),
     readHistory: async function* (request, context) {
       assertOwner();
@@ -105,6 +109,7 @@ export function createAgentHandlers({ agent, uploads, metrics, checks }: AgentSe
     resetSession: unary('ResetSession', (request, context) => withoutRuns(agent, { key: request.key, reason: 'reset', queuedToo: true, waitMs: request.waitMs }, () => resetSession(agent, request, context))),
     deleteSession: unary('DeleteSession', (request, context) => withoutRuns(agent, { key: request.key, reason: 'delete', queuedToo: true, waitMs: request.waitMs }, () => deleteSession(agent, request, context))),
     restoreSession: unary('RestoreSession', (request, context) => withoutRuns(agent, { key: request.key, reason: 'reset', queuedToo: true, waitMs: request.waitMs }, () => restoreSession(agent, request, context))),
+    erase: unary('Erase', (request) => erase(agent, uploads, request)),
     forkSession: unary('ForkSession', (request, context) => forkSession(agent, request, context)),
     truncateTranscript: unary('TruncateTranscript', (request, context) => withoutRuns(agent, { key: request.key, reason: 'compact', queuedToo: false, waitMs: request.waitMs }, () => truncateTranscript(agent, request, context))),
     requestCompaction: unary('RequestCompaction', (request, context) => withoutRuns(agent, { key: request.key, reason: 'compact', queuedToo: false }, () => requestCompaction(agent, request, context))),
@@ -116,6 +121,7 @@ export function createAgentHandlers({ agent, uploads, metrics, checks }: AgentSe
     finishTurn: unary('FinishTurn', (request, context) => finishTurn(agent, request, context)),
     cancelRun: unary('CancelRun', (request, context) => cancelRun(agent, request, context)),
     ackDelivery: unary('AckDelivery', (request, context) => ackDelivery(agent, request, context)),
+    recordUsage: unary('RecordUsage', (request, context) => recordUsage(agent, request, context)),
     putChunk: unary('PutChunk', (request) => putChunk(agent, uploads, request)),
   };
 }

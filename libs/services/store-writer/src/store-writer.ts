@@ -3,7 +3,7 @@
  * agents it serves, opens their stores on demand, and tells the bus what changed.
  */
 import { DEFAULT_TIMING, createSubjects, type Bus, type BusTiming } from '@sessions/bus';
-import { SessionError, agentSettings, configuredAgents, type AgentId, type Places, type SessionConfig } from '@sessions/domain';
+import { SessionError, agentSettings, configuredAgents, type AgentId, type Places, type PriceList, type SessionConfig } from '@sessions/domain';
 import type { Clock, Logger, Metrics, Service } from '@sessions/host';
 import { openStore, type OpenStoreOptions, type StoreNotice } from '@sessions/store';
 import * as path from 'node:path';
@@ -29,6 +29,8 @@ export interface StoreWriterDeps {
   readonly metrics: Metrics;
   /** The configuration in force at this moment. A store's path and flush mode count when it is opened. */
   readonly config: () => SessionConfig;
+  /** Prices beside the configured ones, as they are at this moment. */
+  readonly prices?: () => PriceList | undefined;
   /** State directory and home, both absolute. */
   readonly places: Places;
   /** Name of this process among its peers. */
@@ -154,6 +156,7 @@ export function createStoreWriter(deps: StoreWriterDeps): Service {
         clock,
         logger,
         config,
+        ...(deps.prices === undefined ? {} : { prices: deps.prices }),
         sessionsFile: () => sessionsFile(agentId),
         homeDir: places.homeDir,
         owner,

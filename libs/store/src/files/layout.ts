@@ -20,9 +20,14 @@ export interface StoreLayout {
   readonly ownerLockFile: string;
   readonly indexFile: string;
   readonly manifestFile: string;
+  /** The usage ledger. */
+  readonly usageFile: string;
   readonly quarantineDir: string;
   readonly uploadsDir: string;
 }
+
+/** In the store's own directory. */
+export const USAGE_FILE = 'usage.jsonl';
 
 const DEFAULT_BASE_NAME = 'sessions.json';
 
@@ -40,6 +45,7 @@ export function storeLayout(agentId: string, sessionsFile: string): StoreLayout 
     ownerLockFile: path.join(ownDir, 'owner.lock'),
     indexFile: path.join(ownDir, 'index.sqlite'),
     manifestFile: path.join(ownDir, 'archive-manifest.jsonl'),
+    usageFile: path.join(ownDir, USAGE_FILE),
     quarantineDir: path.join(ownDir, 'quarantine'),
     uploadsDir: path.join(ownDir, 'uploads'),
   };

@@ -17,6 +17,7 @@
  */
 import type * as Zlib from 'node:zlib';
 import { SessionError, type JsonValue } from '@sessions/domain';
+import type { UsageLine } from '../types';
 
 let loadedCrc32: typeof Zlib.crc32 | undefined;
 
@@ -124,10 +125,16 @@ export interface DoneOp {
   readonly seq: number;
 }
 
+/** A line that the usage ledger has, once for each sequence and place among the record's operations. */
+export interface UsageOp {
+  readonly op: 'usage';
+  readonly line: UsageLine;
+}
+
 /** What changes names of files; performed in the order of the record, each step once. */
 export type FileOp = SetAsideOp | BringBackOp | ReplaceOp | UnlinkOp | ManifestOp;
 
-export type JournalOp = SetEntryOp | RemoveEntryOp | AppendOp | RelocateOp | FileOp | DoneOp;
+export type JournalOp = SetEntryOp | RemoveEntryOp | AppendOp | RelocateOp | UsageOp | FileOp | DoneOp;
 
 const FILE_OPS: ReadonlySet<JournalOp['op']> = new Set(['aside', 'back', 'replace', 'unlink', 'manifest']);
 

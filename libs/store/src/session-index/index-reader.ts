@@ -4,11 +4,12 @@
  */
 import type Database from 'better-sqlite3';
 import type { JsonValue } from '@sessions/domain';
-import type { TranscriptTail } from '../types';
+import { USAGE_LINES_OF_RUN_MAX, type TranscriptTail, type UsageLine } from '../types';
 import { matchesQuery, type RankedRow } from './rank-rows';
 import { entryColumns, type EntryColumns } from './entry-columns';
 import { openIndexForReading } from './open-database';
 import { META, VISIBILITY, type Visibility } from './schema';
+import { toUsageLine, USAGE_COLUMNS, type UsageRow } from './usage-table';
 
 export interface ListQuery {
   /** Which rows; the listed ones when absent. */
@@ -185,6 +186,14 @@ export class IndexReader {
     return row === undefined ? undefined : { hash: row.hash, result: JSON.parse(row.json) as JsonValue, seq: Math.abs(row.seq) };
   }
 
+  usageOfRun(runId: string): UsageLine[] {
+    return (this.#statements.usageOfRun().all(runId, USAGE_LINES_OF_RUN_MAX) as UsageRow[]).map(toUsageLine);
+  }
+
+  hasUsageOf(sessionId: string): boolean {
+    return this.#statements.usageOfSession().get(sessionId) !== undefined;
+  }
+
   meta(name: string): string | undefined {
     return this.#statements.meta().get(name) as string | undefined;
   }
@@ -303,6 +312,8 @@ function statementsOf(db: Database.Database) {
     keysOfFile: value('SELECT key FROM session WHERE file = ? LIMIT ?'),
     transcript: query('SELECT bytes, messages, exchanges, leaf_id, kind FROM transcript WHERE file = ?'),
     result: query('SELECT hash, json, seq FROM result WHERE key = ?'),
+    usageOfRun: query(`SELECT ${USAGE_COLUMNS} FROM usage WHERE run_id = ? ORDER BY epoch, seq, n LIMIT ?`),
+    usageOfSession: value('SELECT 1 FROM usage WHERE session_id = ? LIMIT 1'),
     meta: value('SELECT value FROM meta WHERE name = ?'),
   };
 }

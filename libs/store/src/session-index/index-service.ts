@@ -5,6 +5,8 @@
 
 import * as fs from 'node:fs';
 import * as path from 'node:path';
+import { clearPlaces } from '../erase/clear-places';
+import { surveyErasure } from '../erase/survey';
 import { assertNever } from './assert-never';
 import type { IndexWriter } from './index-writer';
 import { writeSnapshot } from './checkpoint-writer';
@@ -14,6 +16,8 @@ import { appendResults, expireResults } from './results-file';
 import { META } from './schema';
 import { searchSessions } from './search';
 import { scanTailOf } from './transcript-facts';
+import { appendUsage } from './usage-file';
+import { sumUsage, usageLines } from './usage-sums';
 import type { OpenIndexRequest, WorkerCallName, WorkerCalls } from './worker-protocol';
 
 type Call<Name extends WorkerCallName> = WorkerCalls[Name]['request'];
@@ -59,8 +63,16 @@ export class IndexService {
         return this.#scanTranscript(request as Call<'scanTranscript'>);
       case 'search':
         return this.#search(request as Call<'search'>);
+      case 'sumUsage':
+        return sumUsage(this.#index.writer.db, request as Call<'sumUsage'>, this.#breathe);
+      case 'usageLines':
+        return usageLines(this.#index.writer.db, request as Call<'usageLines'>);
       case 'checkFile':
         return checkFile(request as Call<'checkFile'>);
+      case 'surveyErasure':
+        return surveyErasure(request as Call<'surveyErasure'>);
+      case 'clearPlaces':
+        return clearPlaces(request as Call<'clearPlaces'>);
       case 'close':
         return this.#close(request as Call<'close'>);
       default:
@@ -130,6 +142,8 @@ export class IndexService {
   #finishCheckpoint(request: Call<'finishCheckpoint'>): Reply<'finishCheckpoint'> {
     const { writer, request: opened } = this.#index;
     const fromSeq = Number(writer.meta(META.checkpointSeq) ?? 0);
+    // Under the index's epoch: a former owner that wakes up here appends nothing.
+    writer.transaction(() => appendUsage(writer.db, opened.ownDir, { toSeq: request.seq, nowMs: request.nowMs }));
     appendResults(writer.db, opened.ownDir, { fromSeq, toSeq: request.seq, nowMs: request.nowMs });
     writer.transaction(() => {
       writer.setIdentity(request.identity);

@@ -11,6 +11,7 @@ import type { FileIdentity } from '../files/file-system';
 import type { TranscriptTail } from '../types';
 import { entryColumns, type EntryColumns, type ImportColumns } from './entry-columns';
 import { DROP_INDEXES, INDEXES, KEY_INDEX, INDEX_FORMAT, META, TABLES, VISIBILITY } from './schema';
+import { UsageTable } from './usage-table';
 import type { IndexChange } from './worker-protocol';
 
 interface SessionRowRef {
@@ -45,6 +46,7 @@ export class IndexWriter {
   /** Rows per visibility; written to meta with each transaction, so a list never counts. */
   readonly #counts = new Map<number, number>();
   readonly #touchedCounts = new Set<number>();
+  readonly #usage: UsageTable;
   #generation: number;
   #epoch: number | undefined;
 
@@ -53,6 +55,7 @@ export class IndexWriter {
     this.db = db;
     this.#agentId = agentId;
     this.#statements = prepare(db);
+    this.#usage = new UsageTable(db);
     this.#generation = Number(this.meta(META.baseGeneration) ?? 1);
     for (const visibility of Object.values(VISIBILITY)) {
       this.#counts.set(visibility, Number(this.meta(`${META.countPrefix}${visibility}`) ?? 0));
@@ -125,6 +128,7 @@ export class IndexWriter {
       changes.forEach((change, index) => {
         if (change.kind === 'put' && lastPut.get(change.key) === index) this.putEntry(change.key, change.text, 'mutation');
         if (change.kind === 'remove') this.removeEntry(change.key, 'mutation');
+        if (change.kind === 'usage') this.#usage.put(change, change.line);
         if (change.kind === 'result') {
           this.#statements.putResult.run(change.key, change.hash, JSON.stringify(change.result), change.keepUntilMs, change.seq);
         }

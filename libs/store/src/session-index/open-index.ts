@@ -30,6 +30,7 @@ import { isIndexDamage, openIndexForBuilding, openIndexForWriting } from './open
 import { appendRemovedEntries } from './removed-entries';
 import { loadResults } from './results-file';
 import { INDEX_FORMAT, META } from './schema';
+import { loadUsage } from './usage-file';
 import type { MergeReply, OpenIndexReply, OpenIndexRequest, StoreNotice } from './worker-protocol';
 
 export interface OpenedIndex {
@@ -168,6 +169,7 @@ function rebuild(request: OpenIndexRequest, notices: StoreNotice[]): OpenedIndex
       builder.setMeta(META.appliedSeq, request.journalBaseSeq);
       builder.setMeta(META.checkpointSeq, request.journalBaseSeq);
       loadResults(db, request.ownDir, request.nowMs);
+      notices.push(...loadUsage(db, request.ownDir));
     });
   } finally {
     db.close();

@@ -53,6 +53,23 @@ export const TABLES = `
     keep_until INTEGER NOT NULL,
     seq INTEGER NOT NULL
   ) WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS usage (
+    epoch INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    n INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    key TEXT NOT NULL,
+    session_id TEXT NOT NULL,
+    run_id TEXT NOT NULL,
+    provider TEXT,
+    model TEXT,
+    input INTEGER NOT NULL,
+    output INTEGER NOT NULL,
+    cache_read INTEGER NOT NULL,
+    cache_write INTEGER NOT NULL,
+    cost REAL,
+    PRIMARY KEY (epoch, seq, n)
+  ) WITHOUT ROWID;
 `;
 
 /** An import makes it when it meets a key twice, else at its end. */
@@ -71,6 +88,10 @@ export const INDEXES = `
   CREATE INDEX IF NOT EXISTS session_open_work ON session (id) WHERE open_work = 1;
   CREATE UNIQUE INDEX IF NOT EXISTS base_key ON base (key, generation);
   CREATE INDEX IF NOT EXISTS result_seq ON result (seq);
+  CREATE INDEX IF NOT EXISTS usage_newest ON usage (at);
+  CREATE INDEX IF NOT EXISTS usage_by_key ON usage (key, at);
+  CREATE INDEX IF NOT EXISTS usage_by_run ON usage (run_id);
+  CREATE INDEX IF NOT EXISTS usage_by_session ON usage (session_id);
 `;
 
 export const DROP_INDEXES = `

@@ -3,12 +3,15 @@
  * for changes; a checkpoint runs beside them and reports when its temp file is complete.
  */
 import type { JsonValue } from '@sessions/domain';
+import type { ClearedStore, ClearRequest } from '../erase/clear-places';
+import type { EraseSurvey, SurveyRequest } from '../erase/survey';
 import type { FileIdentity } from '../files/file-system';
-import type { TranscriptTail } from '../types';
+import type { TranscriptTail, UsageLine } from '../types';
 
 export type IndexChange =
   | { readonly kind: 'put'; readonly key: string; readonly text: string; readonly seq: number }
   | { readonly kind: 'remove'; readonly key: string; readonly seq: number }
+  | { readonly kind: 'usage'; readonly epoch: number; readonly seq: number; /** Place among the lines of the mutation. */ readonly n: number; readonly line: UsageLine }
   | { readonly kind: 'transcript'; readonly file: string; readonly tail: TranscriptTail }
   | {
       readonly kind: 'result';
@@ -86,6 +89,62 @@ export interface SearchReply {
   readonly totalCount: number;
 }
 
+export interface UsageQuery {
+  /** `sums`: per session and over all; `lines`: as they stand in the ledger. */
+  readonly view: 'sums' | 'lines';
+  /** Only these keys; absent: all. */
+  readonly keys?: readonly string[];
+  /** At or after this instant. */
+  readonly fromMs?: number;
+  /** Before this instant. */
+  readonly untilMs?: number;
+  /** Sessions or lines of the answer, the newest ones; at most USAGE_LIMIT_MAX. */
+  readonly limit: number;
+}
+
+export interface UsageSum {
+  readonly input: number;
+  readonly output: number;
+  readonly cacheRead: number;
+  readonly cacheWrite: number;
+  /** Of the lines with a price; undefined: none has one. */
+  readonly costUsd: number | undefined;
+  readonly linesCount: number;
+  /** Lines without a price. */
+  readonly unpricedCount: number;
+}
+
+export interface SessionUsageSum extends UsageSum {
+  readonly key: string;
+  /** Newest first, at most USAGE_SESSION_IDS_MAX. */
+  readonly sessionIds: readonly string[];
+  readonly lastAtMs: number;
+  /** Of the newest line. */
+  readonly provider: string | null;
+  readonly model: string | null;
+}
+
+export interface ModelUsageSum extends UsageSum {
+  readonly provider: string | null;
+  readonly model: string | null;
+}
+
+export interface UsageSums {
+  /** Newest first. */
+  readonly sessions: readonly SessionUsageSum[];
+  /** At most USAGE_MODELS_MAX; what is beyond is in the totals alone. */
+  readonly models: readonly ModelUsageSum[];
+  /** Of every line that matches, whatever the limit. */
+  readonly totals: UsageSum;
+}
+
+export interface UsageLines {
+  /** Oldest first. */
+  readonly lines: readonly UsageLine[];
+}
+
+export type UsageAnswer<Q extends UsageQuery> = Q extends { readonly view: 'sums' } ? UsageSums : UsageLines;
+
 export interface WrittenCheckpoint {
   readonly tempFile: string;
   readonly seq: number;
@@ -108,8 +167,14 @@ export interface WorkerCalls {
   };
   scanTranscript: { request: { readonly file: string; readonly known?: TranscriptTail }; reply: TranscriptTail };
   search: { request: SearchRequest; reply: SearchReply };
+  sumUsage: { request: UsageQuery; reply: UsageSums };
+  usageLines: { request: UsageQuery; reply: UsageLines };
   /** In a thread of its own: reads the whole database. */
   checkFile: { request: { readonly indexFile: string; readonly nativeBinding?: string }; reply: { readonly ok: boolean; readonly detail: string } };
+  /** In a thread of its own: reads the whole store. */
+  surveyErasure: { request: SurveyRequest; reply: EraseSurvey };
+  /** In a thread of its own, while the store is closed and locked: writes, and reads the whole store. */
+  clearPlaces: { request: ClearRequest; reply: ClearedStore };
   /** `sound`: the index may be trusted as it stands at the next opening. */
   close: { request: { readonly sound: boolean }; reply: Record<string, never> };
 }

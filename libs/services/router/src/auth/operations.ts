@@ -54,6 +54,7 @@ export const OPERATIONS: readonly Operation[] = [
   operation(admin, ['sessions.reset'], 'ResetSession'),
   operation(admin, ['sessions.delete'], 'DeleteSession'),
   operation(admin, ['sessions.restore', 'sessions.compaction.restore'], 'RestoreSession'),
+  operation(admin, ['sessions.erase'], 'EraseSession'),
   operation(admin, ['sessions.compact'], 'CompactSession'),
   operation(admin, ['sessions.cleanup'], 'Cleanup'),
   operation(admin, ['sessions.verify']),

@@ -33,6 +33,7 @@ const LONG_CALLS: Readonly<Record<string, number>> = {
   ResetSession: 30_000,
   DeleteSession: 30_000,
   RestoreSession: 30_000,
+  EraseSession: 610_000,
   AbortRun: 30_000,
   KillSession: 30_000,
 };

@@ -153,6 +153,7 @@ export const METHOD_PARAMS: Readonly<Record<string, ObjectSchema>> = {
   'sessions.reset': closed({ key: text, agentId: text, reason: wordOf('new', 'reset', 'clear') }, ['key']),
   'sessions.delete': closed({ key: text, agentId: text, deleteTranscript: boolean, emitLifecycleHooks: boolean }, ['key']),
   'sessions.restore': closed({ key: text, agentId: text, archive: text, dryRun: boolean }, ['key']),
+  'sessions.erase': closed({ key: text, peer: text, agentId: text, dryRun: boolean, confirm: boolean }),
   'sessions.archives.list': closed({ key: text, agentId: text }),
   'sessions.compact': closed({ key: text, agentId: text, maxLines: integer(1), instructions: text }, ['key']),
   'sessions.cleanup': closed({

@@ -1,5 +1,5 @@
 /** Methods that change, end, remove and bring back sessions: shapes, codes and texts as clients know them. */
-import { CompactResponse, CompactionResult, CompactionServiceService, MaintenanceServiceCleanupResponse, MaintenanceServiceService } from '@sessions/contracts';
+import { CompactResponse, CompactionResult, CompactionServiceService, MaintenanceServiceCleanupResponse, MaintenanceServiceService, TokenUsage, UsageLine } from '@sessions/contracts';
 import { createSubjects, serveService } from '@sessions/bus';
 import { memoryRun } from '../testing/memory-operations';
 import { startRouter } from '../testing/router-harness';
@@ -189,12 +189,32 @@ describe('sessions.cleanup and sessions.usage', () => {
     await served.stop();
   });
 
-  it('add up what is known and leave out what is not', async () => {
-    const usage = await payloadOf('sessions.usage');
-    expect(usage).toMatchObject({ totals: { input: 17, output: 6, totalTokens: 23, totalCost: 0.25 }, cacheStatus: { status: 'fresh' } });
+  it('add up what the ledger has, also of sessions that are gone, and leave out what is not known', async () => {
+    const nowMs = Date.UTC(2026, 5, 1, 12);
+    const line = (runId: string, key: string, usage: Partial<TokenUsage>): UsageLine =>
+      UsageLine.create({ atMs: nowMs, key, sessionId: 's-9', runId, usage: TokenUsage.create({ inputTokens: 10, outputTokens: 5, modelProvider: 'openai', model: 'gpt-5', ...usage }) });
+    running.stores.aside('main').usage.push(line('r-1', 'agent:main:gone', { costUsd: 0.25 }), line('r-2', 'agent:main:gone', { costUsd: 0.5 }));
+    running.stores.aside('work').usage.push(line('r-3', 'agent:work:free', { model: 'local', modelProvider: undefined }));
+    const range = { startDate: '2026-06-01', endDate: '2026-06-01' };
+    const usage = await payloadOf('sessions.usage', range);
+    expect(usage).toMatchObject({ totals: { input: 30, output: 15, totalTokens: 45, totalCost: 0.75, missingCostEntries: 1 }, cacheStatus: { status: 'fresh' } });
     const free = (usage.sessions as { key: string; usage: object }[]).find(({ key }) => key === 'agent:work:free');
     expect(free?.usage).not.toHaveProperty('totalCost');
+    expect((usage.aggregates as { byModel: unknown[] }).byModel).toEqual([
+      { model: 'openai/gpt-5', input: 20, output: 10, cacheRead: 0, cacheWrite: 0, totalTokens: 30, totalCost: 0.75, missingCostEntries: 0 },
+      expect.objectContaining({ model: 'unknown/local', missingCostEntries: 1 }),
+    ]);
+    expect(await payloadOf('sessions.usage', { ...range, key: 'gone' })).toMatchObject({ sessions: [{ key: 'agent:main:gone', sessionId: 's-9' }], totals: { totalCost: 0.75 } });
+    expect((await payloadOf('sessions.usage', { ...range, limit: 1 })).totals).toMatchObject({ totalCost: 0.75 });
+    expect(await payloadOf('sessions.usage', { startDate: '2026-05-01', endDate: '2026-05-31', key: 'gone' })).toMatchObject({ sessions: [], totals: null });
+    expect(await payloadOf('sessions.usage', { key: 'lab' })).toMatchObject({ sessions: [], totals: null });
+    expect(await payloadOf('sessions.usage.timeseries', { key: 'gone' })).toMatchObject({ sessionId: 's-9', points: [{ timestamp: nowMs, runId: 'r-1', totalCost: 0.25 }, { runId: 'r-2' }] });
+    expect(await payloadOf('sessions.usage.logs', { key: 'gone', limit: 1 })).toMatchObject({ logs: [{ runId: 'r-2', model: 'gpt-5', provider: 'openai', sessionId: 's-9' }] });
+  });
+
+  it('name what was wrong with a question about usage', async () => {
     expect((await errorOf('sessions.usage', { startDate: '2026-13-99' })).message).toMatch(/startDate must be a date/);
+    expect((await errorOf('sessions.usage', { key: 'nope' })).message).toBe('No session found: nope');
     expect((await errorOf('sessions.usage.timeseries', {})).message).toBe('key is required for timeseries');
     expect((await errorOf('sessions.usage.timeseries', { key: 'nope' })).message).toBe('No transcript found for session: nope');
     expect(await payloadOf('sessions.usage.logs', { key: 'lab' })).toEqual({ logs: [] });

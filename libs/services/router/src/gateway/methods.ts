@@ -25,6 +25,7 @@ import { sessionsCompactionBranch, sessionsCompactionGet, sessionsCompactionList
 import { sessionsCreate } from './methods/sessions-create';
 import { sessionsDelete } from './methods/sessions-delete';
 import { sessionsDescribe } from './methods/sessions-describe';
+import { sessionsErase } from './methods/sessions-erase';
 import { sessionsGet } from './methods/sessions-get';
 import { sessionsList } from './methods/sessions-list';
 import { sessionsPatch } from './methods/sessions-patch';
@@ -73,6 +74,7 @@ const METHODS: Readonly<Record<string, GatewayMethod>> = {
   'sessions.reset': sessionsReset,
   'sessions.resolve': sessionsResolve,
   'sessions.restore': sessionsRestore,
+  'sessions.erase': sessionsErase,
   'sessions.search': sessionsSearch,
   'sessions.send': sessionsSend,
   'sessions.steer': sessionsSteer,

@@ -1,26 +1,28 @@
 /**
- * GetUsage: tokens and costs as the stores know them. `totals` adds up what the rows hold;
- * `timeseries` and `logs` give the model calls of one session's live transcript.
+ * GetUsage: tokens and costs as the usage ledgers of the stores know them, whatever became of the
+ * sessions since. `timeseries` and `logs` give one session's lines; of a session that ran before there
+ * was a ledger, the model calls of its live transcript.
  *
- * Unknown stays unknown: a row or call without a price adds no cost, and a sum of which no part has
- * a price has none.
+ * Unknown stays unknown: a run without a price adds no cost, is counted as one without, and a sum of
+ * which no part has a price has none.
  */
-import { EntryFilter, GetHistoryRequest, GetUsageResponse, ListEntriesRequest, SessionRow, SessionUsage, TokenUsage, UsagePoint } from '@sessions/contracts';
+import { GetHistoryRequest, GetUsageResponse, ReadUsageRequest, SessionUsage, TokenUsage, UsagePoint } from '@sessions/contracts';
 import type { GetUsageRequest } from '@sessions/contracts';
-import { SessionError, isJsonObject } from '@sessions/domain';
+import { SessionError, isJsonObject, storedSpellings } from '@sessions/domain';
 import type { JsonObject } from '@sessions/domain';
 import type { CallContext } from '@sessions/bus';
 import type { HandlerDeps } from '../deps';
-import { existingSession } from './existing-session';
+import { findSession } from './existing-session';
 import { HISTORY_LIMIT_MAX, readPage } from './get-history';
-import { agentsToRead } from './resolve-address';
+import { agentsToRead, resolveAddress } from './resolve-address';
 
-/** Sessions of one answer. */
-export const USAGE_SESSIONS_MAX = 5_000;
+/** Sessions of one answer, and lines of one; an owner answers with no more at a time. */
+export const USAGE_ROWS_MAX = 1000;
+/** Models of one answer. */
+const MODELS_MAX = 1000;
 const DAY_MS = 24 * 60 * 60 * 1000;
 /** Days of a range that is not given. */
 const DAYS_DEFAULT = 30;
-const PAGE_ROWS = 1000;
 const VIEWS: ReadonlySet<string> = new Set(['', 'totals', 'timeseries', 'logs']);
 
 interface Range {
@@ -28,6 +30,15 @@ interface Range {
   readonly endDate: string;
   readonly fromMs: number;
   readonly untilMs: number;
+}
+
+/** A session that the ledger may know: its store, and the spellings of its key. */
+interface Asked {
+  readonly agentId: string;
+  readonly key: string;
+  readonly keys: string[];
+  /** Undefined: it is gone. */
+  readonly sessionId: string | undefined;
 }
 
 /** @throws VALIDATION, SESSION_NOT_FOUND for the key of a single session */
@@ -38,70 +49,81 @@ export async function getUsage(deps: HandlerDeps, request: GetUsageRequest, cont
   if (request.view === 'timeseries' || request.view === 'logs') {
     return GetUsageResponse.create({ ...head, points: await pointsOf(deps, request, context) });
   }
-  const sessions = await sessionsOf(deps, request, range, context);
-  return GetUsageResponse.create({ ...head, sessions: sessions.slice(0, request.limit ?? USAGE_SESSIONS_MAX), totals: sessions.length === 0 ? undefined : sumOf(sessions.map(({ usage }) => usage)) });
+  return GetUsageResponse.create({ ...head, ...(await sumsOf(deps, request, range, context)) });
 }
 
-async function sessionsOf(deps: HandlerDeps, request: GetUsageRequest, range: Range, context: CallContext): Promise<SessionUsage[]> {
-  const session = request.key === undefined ? undefined : await existingSession(deps, request, context);
-  if (session !== undefined) return [usageOf(session.row)];
-  const agents = await agentsToRead(deps, { agentId: request.agentId, all: true, discover: true }, context);
-  const found: SessionUsage[] = [];
-  for (const { agentId } of agents) {
-    const filter = EntryFilter.create({ includeGlobal: true, includeUnknown: true, includeCronRuns: true });
-    for (let offset = 0; found.length < USAGE_SESSIONS_MAX; ) {
-      const page = await deps.stores.read('listEntries', ListEntriesRequest.create({ agentId, filter, limit: PAGE_ROWS, offset }), context);
-      const rows = page.encodedRows.map((bytes) => SessionRow.decode(bytes));
-      found.push(...rows.filter((row) => (row.updatedAtMs ?? -1) >= range.fromMs && (row.updatedAtMs ?? -1) < range.untilMs).map(usageOf));
-      // Newest first: behind the first row before the range there is nothing in it.
-      if (page.nextOffset === undefined || (rows.at(-1)?.updatedAtMs ?? -1) < range.fromMs) break;
-      offset = page.nextOffset;
+async function sumsOf(deps: HandlerDeps, request: GetUsageRequest, { fromMs, untilMs }: Range, context: CallContext): Promise<Pick<GetUsageResponse, 'sessions' | 'totals' | 'models'>> {
+  const limit = Math.min(Math.max(1, request.limit ?? USAGE_ROWS_MAX), USAGE_ROWS_MAX);
+  const asked = request.key === undefined ? undefined : await sessionAsked(deps, request, context);
+  const agentIds = asked === undefined ? (await agentsToRead(deps, { agentId: request.agentId, all: true, discover: true }, context)).map(({ agentId }) => agentId) : [asked.agentId];
+  const sessions: SessionUsage[] = [];
+  const totals: TokenUsage[] = [];
+  const models = new Map<string, TokenUsage>();
+  let isKnown = asked?.sessionId !== undefined;
+  for (const agentId of agentIds) {
+    const answer = await deps.stores.read('readUsage', ReadUsageRequest.create({ agentId, keys: asked?.keys ?? [], fromAtMs: fromMs, untilAtMs: untilMs, limit }), context);
+    sessions.push(...answer.sessions.map((each) => SessionUsage.create({ ...each, agentId })));
+    sessions.sort((a, b) => b.lastAtMs - a.lastAtMs).splice(limit);
+    if (answer.totals !== undefined) totals.push(answer.totals);
+    for (const each of answer.models) {
+      const name = JSON.stringify([each.modelProvider, each.model]);
+      const before = models.get(name);
+      if (before !== undefined || models.size < MODELS_MAX) models.set(name, before === undefined ? each : { ...each, ...sumOf([before, each]) });
     }
+    isKnown ||= answer.totals !== undefined;
   }
-  return found.sort((a, b) => b.lastAtMs - a.lastAtMs).slice(0, USAGE_SESSIONS_MAX);
+  if (asked !== undefined && !isKnown && (await linesOf(deps, asked, 1, context)).length === 0) throw unknownSession(request.key ?? '');
+  return { sessions, totals: totals.length === 0 ? undefined : TokenUsage.create(sumOf(totals)), models: [...models.values()] };
 }
 
-function usageOf(row: SessionRow): SessionUsage {
-  return SessionUsage.create({
-    key: row.key,
-    agentId: row.agentId,
-    sessionIds: row.sessionId === undefined ? [] : [row.sessionId],
-    lastAtMs: row.updatedAtMs ?? 0,
-    usage: {
-      inputTokens: row.inputTokens ?? 0,
-      outputTokens: row.outputTokens ?? 0,
-      cacheReadTokens: row.cacheReadTokens ?? 0,
-      cacheWriteTokens: row.cacheWriteTokens ?? 0,
-      totalTokens: row.totalTokens,
-      costUsd: row.estimatedCostUsd,
-      modelProvider: row.modelProvider,
-      model: row.model,
-    },
-  });
+/** A key whose session is gone may have its lines; a session id that no row has is nobody's. @throws SESSION_NOT_FOUND */
+async function sessionAsked(deps: HandlerDeps, request: GetUsageRequest, context: CallContext, unknown = unknownSession): Promise<Asked> {
+  const { key, agentId } = request;
+  const session = await findSession(deps, { key, agentId }, context);
+  const address = session ?? (await resolveAddress(deps, { key, agentId }, context).catch((error: unknown) => {
+    throw error instanceof SessionError && error.reason === 'SESSION_NOT_FOUND' ? unknown(key ?? '') : error;
+  }));
+  if (!(await deps.agents.hasStore(address.agentId, context))) throw unknown(key ?? '');
+  return { agentId: address.agentId, key: address.key, keys: [...new Set([address.key, ...storedSpellings(address.key)])], sessionId: session?.row.sessionId };
 }
 
-function sumOf(usages: readonly (TokenUsage | undefined)[]): TokenUsage {
-  const known = usages.filter((usage) => usage !== undefined);
-  const add = (of: (usage: TokenUsage) => number | undefined): number => known.reduce((sum, usage) => sum + (of(usage) ?? 0), 0);
-  const hasCost = known.some(({ costUsd }) => costUsd !== undefined);
-  return TokenUsage.create({
+const unknownSession = (key: string): SessionError => new SessionError('SESSION_NOT_FOUND', `No session found: ${key}`);
+const unknownTranscript = (key: string): SessionError => new SessionError('SESSION_NOT_FOUND', `No transcript found for session: ${key}`);
+
+/** Sums of what is given; a cost only where some part has one. */
+function sumOf(usages: readonly TokenUsage[]): Pick<TokenUsage, 'inputTokens' | 'outputTokens' | 'cacheReadTokens' | 'cacheWriteTokens' | 'costUsd' | 'unpricedCount'> {
+  const add = (of: (usage: TokenUsage) => number | undefined): number => usages.reduce((sum, usage) => sum + (of(usage) ?? 0), 0);
+  return {
     inputTokens: add((usage) => usage.inputTokens),
     outputTokens: add((usage) => usage.outputTokens),
     cacheReadTokens: add((usage) => usage.cacheReadTokens),
     cacheWriteTokens: add((usage) => usage.cacheWriteTokens),
-    totalTokens: add((usage) => usage.totalTokens),
-    ...(hasCost && { costUsd: add((usage) => usage.costUsd) }),
-  });
+    unpricedCount: add((usage) => usage.unpricedCount),
+    costUsd: usages.some(({ costUsd }) => costUsd !== undefined) ? add((usage) => usage.costUsd) : undefined,
+  };
 }
 
+/** @throws VALIDATION, SESSION_NOT_FOUND */
 async function pointsOf(deps: HandlerDeps, request: GetUsageRequest, context: CallContext): Promise<UsagePoint[]> {
   if (request.key === undefined) throw new SessionError('VALIDATION', 'key is required');
-  const { agentId, key, row } = await existingSession(deps, { key: request.key, agentId: request.agentId }, context, (asked) => `No transcript found for session: ${asked}`);
-  const limit = Math.min(Math.max(1, request.limit ?? HISTORY_LIMIT_MAX), HISTORY_LIMIT_MAX);
+  const asked = await sessionAsked(deps, request, context, unknownTranscript);
+  const limit = Math.min(Math.max(1, request.limit ?? USAGE_ROWS_MAX), USAGE_ROWS_MAX);
+  const points = await linesOf(deps, asked, limit, context);
+  if (points.length > 0) return points;
+  if (asked.sessionId === undefined) throw unknownTranscript(request.key);
+  return transcriptPoints(deps, asked, Math.min(limit, HISTORY_LIMIT_MAX), context);
+}
+
+async function linesOf(deps: HandlerDeps, { agentId, keys }: Asked, limit: number, context: CallContext): Promise<UsagePoint[]> {
+  const { lines } = await deps.stores.read('readUsage', ReadUsageRequest.create({ agentId, keys, view: 'lines', limit }), context);
+  return lines.map((line) => UsagePoint.create(line));
+}
+
+async function transcriptPoints(deps: HandlerDeps, { agentId, key, sessionId }: Asked, limit: number, context: CallContext): Promise<UsagePoint[]> {
   const page = await readPage(deps, GetHistoryRequest.create({ key, agentId, limit, includeTools: true }), context);
   return page.records.flatMap(({ lineJson }) => {
     const point = pointOf(lineJson);
-    return point === undefined ? [] : [UsagePoint.create({ ...point, key, sessionId: page.sessionId ?? row.sessionId ?? '' })];
+    return point === undefined ? [] : [UsagePoint.create({ ...point, key, sessionId: page.sessionId ?? sessionId ?? '' })];
   });
 }
 

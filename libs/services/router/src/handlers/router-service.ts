@@ -14,6 +14,7 @@ import { createSession } from './create-session';
 import { deleteSession } from './delete-session';
 import { ackDelivery, streamDeliveries } from './deliveries';
 import { describeSession } from './describe-session';
+import { eraseSession } from './erase-session';
 import { forAgents } from './for-agents';
 import { getHistory } from './get-history';
 import { getUsage } from './get-usage';
@@ -55,6 +56,7 @@ export function createRouterHandlers(deps: HandlerDeps, fanOut: FanOut, listByte
     resetSession: (request, context) => resetSession(deps, request, context),
     deleteSession: (request, context) => deleteSession(deps, request, context),
     restoreSession: (request, context) => restoreSession(deps, request, context),
+    eraseSession: (request, context) => eraseSession(deps, request, context),
     compactSession: (request, context) => compactSession(deps, request, context),
     killSession: (request, context) => killSession(deps, request, context),
     cleanup: (request, context) => cleanup(deps, request, context),

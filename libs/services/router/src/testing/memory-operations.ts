@@ -3,9 +3,9 @@ import { randomUUID } from 'node:crypto';
 import {
   ArchiveLine, CancelRunResponse, CompactionResult, ForkSessionResponse, GetRunResponse, ListArchivesResponse, ListPendingResponse, PendingTurn, RequestCompactionResponse,
   RunState, StoreServiceAckDeliveryResponse, StoreServiceDeleteSessionResponse, StoreServiceResetSessionResponse, StoreServiceRestoreSessionResponse, StoreServiceService,
-  TruncateTranscriptResponse,
+  ReadUsageResponse, TokenUsage, TruncateTranscriptResponse, UsageOfSession,
 } from '@sessions/contracts';
-import type { ChangedEvent, Delivery } from '@sessions/contracts';
+import type { ChangedEvent, Delivery, UsageLine } from '@sessions/contracts';
 import { SessionError } from '@sessions/domain';
 import type { JsonValue } from '@sessions/domain';
 import type { CallContext, Handlers } from '@sessions/bus';
@@ -22,9 +22,11 @@ export interface MemoryAside {
   readonly deliveries: Map<string, Delivery>;
   /** Acknowledgements that took a delivery away, oldest first. */
   readonly acknowledged: { readonly deliveryId: string; readonly ok: boolean; readonly error: string | undefined }[];
+  /** The usage ledger. */
+  readonly usage: UsageLine[];
 }
 
-export const newAside = (): MemoryAside => ({ archives: [], runs: new Map(), deliveries: new Map(), acknowledged: [] });
+export const newAside = (): MemoryAside => ({ archives: [], runs: new Map(), deliveries: new Map(), acknowledged: [], usage: [] });
 
 export interface OperationParts {
   readonly nowMs: number;
@@ -145,10 +147,31 @@ export function operationHandlers(parts: OperationParts): Partial<Handlers<typeo
       acknowledged.push({ deliveryId, ok: result?.ok ?? false, error: result?.error });
       return StoreServiceAckDeliveryResponse.create({ state: result?.ok === false ? 'failed' : 'delivered' });
     },
+    readUsage: async ({ agentId, keys, fromAtMs = 0, untilAtMs = Number.MAX_SAFE_INTEGER, view, limit = 1000 }) => {
+      const lines = asideOf(agentId).usage.filter((line) => (keys.length === 0 || keys.includes(line.key)) && line.atMs >= fromAtMs && line.atMs < untilAtMs);
+      if (view === 'lines') return ReadUsageResponse.create({ lines: lines.slice(-limit) });
+      const newest = [...new Set([...lines].reverse().map(({ key }) => key))].slice(0, limit);
+      const sessions = newest.map((key) => UsageOfSession.create({ key, sessionIds: [...new Set(lines.filter((line) => line.key === key).map(({ sessionId }) => sessionId))], usage: sumOfLines(lines.filter((line) => line.key === key)), lastAtMs: lines.findLast((line) => line.key === key)?.atMs ?? 0 }));
+      const models = [...new Set(lines.map(({ usage }) => usage?.model))].map((model) => sumOfLines(lines.filter(({ usage }) => usage?.model === model)));
+      return ReadUsageResponse.create({ sessions, models, totals: lines.length === 0 ? undefined : sumOfLines(lines) });
+    },
   };
 }
 
 /** A run that a test pretends is there. */
 export function memoryRun(run: Partial<RunState>): RunState {
   return RunState.create({ state: 'running', acceptedAtMs: 1, ...run });
+}
+
+function sumOfLines(lines: readonly UsageLine[]): TokenUsage {
+  const costs = lines.flatMap(({ usage }) => usage?.costUsd ?? []);
+  const add = (of: (usage: TokenUsage) => number): number => lines.reduce((sum, { usage }) => sum + (usage === undefined ? 0 : of(usage)), 0);
+  return TokenUsage.create({
+    inputTokens: add((usage) => usage.inputTokens),
+    outputTokens: add((usage) => usage.outputTokens),
+    costUsd: costs.length === 0 ? undefined : costs.reduce((sum, cost) => sum + cost, 0),
+    unpricedCount: lines.length - costs.length,
+    model: lines.at(-1)?.usage?.model,
+    modelProvider: lines.at(-1)?.usage?.modelProvider,
+  });
 }

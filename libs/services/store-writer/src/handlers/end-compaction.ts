@@ -2,9 +2,11 @@
 import { CompactionResult, FailCompactionResponse, InstallCompactionResponse, type FailCompactionRequest, type InstallCompactionRequest } from '@sessions/contracts';
 import { SessionError, isJsonObject, type JsonObject } from '@sessions/domain';
 import type { CallContext } from '@sessions/bus';
-import type { AgentStore, StoredEntry } from '@sessions/store';
+import type { AgentStore, MutationView, StoredEntry } from '@sessions/store';
 import { BranchMoved, decideFail, decideInstall, type BranchFacts, type EndCompactionAnswer } from '../decisions/decide-end-compaction';
 import { pendingOf, sessionOfOperation } from '../decisions/pending-compaction';
+import { withUsage } from '../decisions/plan-usage';
+import type { Planned } from '../decisions/planned';
 import { newRecordId } from '../new-ids';
 import type { OwnedAgent } from '../owned-agent';
 import { branchIds } from './branch-ids';
@@ -34,7 +36,7 @@ export async function installCompaction(agent: OwnedAgent, request: InstallCompa
           context: endingContext(operationId, context),
           plan: (view) => {
             if (branch === undefined) throw stale();
-            return decideInstall({ agentId: agent.agentId, operationId, cutId, summary, tokensBefore, tokensAfter, details, branch, newId }, view);
+            return spending(agent, request, view, decideInstall({ agentId: agent.agentId, operationId, cutId, summary, tokensBefore, tokensAfter, details, branch, newId }, view));
           },
         },
         async ({ result, epoch, seq }, store, { compactions }) => {
@@ -56,12 +58,18 @@ export async function failCompaction(agent: OwnedAgent, request: FailCompactionR
   const reason = request.reason.slice(0, REASON_CHARS_MAX) || 'summarizer failed';
   if (!(await agent.hasStore())) throw stale();
   return agent.mutate<EndCompactionAnswer, FailCompactionResponse>(
-    { method: 'EndCompaction', context: endingContext(operationId, context), plan: (view) => decideFail({ agentId: agent.agentId, operationId, reason }, view) },
+    { method: 'EndCompaction', context: endingContext(operationId, context), plan: (view) => spending(agent, request, view, decideFail({ agentId: agent.agentId, operationId, reason }, view)) },
     async ({ result, epoch, seq }, store, { compactions }) => {
       compactions.ended(operationId);
       return FailCompactionResponse.create({ epoch, storeSeq: seq, result: resultOf(result, await sessionEntry(store, { sessionId: result.sessionId })) });
     },
   );
+}
+
+/** What the summary cost is in the ledger, whatever became of it; the operation is its run. */
+function spending(agent: OwnedAgent, { operationId, usage }: InstallCompactionRequest | FailCompactionRequest, view: MutationView, planned: Planned<EndCompactionAnswer>): Planned<EndCompactionAnswer> {
+  const { key, sessionId } = planned.decision.result;
+  return withUsage(planned, { key, sessionId, runId: operationId, usage }, view, agent.priceOf);
 }
 
 /** One key for every end of an operation: the first one that is durable is the answer to all. */

@@ -1,5 +1,5 @@
 /** Search: sessions whose names, ids, key or model hold a text. */
-import { SearchResponse, SessionRow, type SearchHit, type SearchRequest } from '@sessions/contracts';
+import { SearchHit, SearchResponse, SessionRow, type SearchRequest } from '@sessions/contracts';
 import { SessionError, cutText } from '@sessions/domain';
 import type { OwnedAgent } from '../owned-agent';
 
@@ -47,5 +47,5 @@ function hitOf(agentId: string, row: SessionRow, query: string): SearchHit {
   const needle = query.toLowerCase();
   const names = [row.displayName, row.label, row.subject, row.key, row.sessionId, row.model];
   const found = names.find((name) => name?.toLowerCase().includes(needle)) ?? row.key;
-  return { agentId, key: row.key, sessionId: row.sessionId ?? '', messageId: undefined, messageSeq: undefined, snippet: cutText(found, SNIPPET_CHARS_MAX) };
+  return SearchHit.create({ agentId, key: row.key, sessionId: row.sessionId ?? '', snippet: cutText(found, SNIPPET_CHARS_MAX) });
 }

@@ -3,7 +3,7 @@
  * put into them as the engine would.
  */
 import { SessionError, formatEntry, parseEntry, patchRawObject, syncSimpleMembers, type JsonObject, type JsonValue } from '@sessions/domain';
-import type { Effect, EntrySnapshot, MutationView, TranscriptTail } from '@sessions/store';
+import type { Effect, EntrySnapshot, MutationView, TranscriptTail, UsageLine } from '@sessions/store';
 import type { Planned } from '../decisions/planned';
 
 const NO_TRANSCRIPT: TranscriptTail = { kind: 'none', leafId: null, messages: 0, exchanges: 0, bytes: 0 };
@@ -14,6 +14,8 @@ export class MemoryStore {
   /** File name -> lines. */
   readonly files = new Map<string, string[]>();
   readonly tails = new Map<string, TranscriptTail>();
+  /** Lines of the usage ledger. */
+  readonly usage: UsageLine[] = [];
   nowMs: number;
 
   constructor(nowMs = Date.UTC(2026, 5, 1)) {
@@ -46,6 +48,8 @@ export class MemoryStore {
       },
       keyOfLabel: (label) => keyWhere((members) => members['label'] === label),
       transcript: (file) => this.tails.get(file) ?? NO_TRANSCRIPT,
+      usageOfRun: (runId) => this.usage.filter((line) => line.runId === runId),
+      hasUsageOf: (sessionId) => this.usage.some((line) => line.sessionId === sessionId),
     };
   }
 
@@ -70,7 +74,9 @@ export class MemoryStore {
   }
 
   #put(effect: Effect): void {
-    if (effect.kind === 'removeEntry') {
+    if (effect.kind === 'recordUsage') {
+      this.usage.push(effect.line);
+    } else if (effect.kind === 'removeEntry') {
       this.entries.delete(effect.key);
     } else if (effect.kind === 'putEntry') {
       const before = this.entries.get(effect.key);

@@ -15,6 +15,7 @@ import {
   AgentInfo,
   Delivery,
   DeliveryResult,
+  EraseReport,
   HistoryEnd,
   HistoryPosition,
   ResetInfo,
@@ -311,6 +312,8 @@ export interface GetUsageResponse {
   points: UsagePoint[];
   /** `fresh`, `refreshing`, `stale`. */
   cacheStatus: string;
+  /** One a model, over all sessions in range. */
+  models: TokenUsage[];
 }
 
 export interface SessionUsage {
@@ -339,12 +342,28 @@ export interface SearchSessionsRequest {
   in: string;
   /** 1 to 100. Absent: 20. */
   limit?: number | undefined;
-  cursor?: string | undefined;
+  cursor?:
+    | string
+    | undefined;
+  /** Only sessions of this channel. */
+  channel?:
+    | string
+    | undefined;
+  /** At or after; of a message its own time, of a session that of its last change. */
+  sinceAtMs?:
+    | number
+    | undefined;
+  /** Before. */
+  untilAtMs?: number | undefined;
 }
 
 export interface SearchSessionsResponse {
   hits: SearchHit[];
-  nextCursor?: string | undefined;
+  nextCursor?:
+    | string
+    | undefined;
+  /** Some transcripts are not indexed yet: what they say is missing. */
+  incomplete: boolean;
 }
 
 export interface GetHistoryRequest {
@@ -541,6 +560,24 @@ export interface DeleteSessionResponse {
   key: string;
   deleted: boolean;
   archived: string[];
+}
+
+/** Exactly one of `key` and `peer`. */
+export interface EraseSessionRequest {
+  key?: string | undefined;
+  peer?:
+    | string
+    | undefined;
+  /** Absent: the key's agent; of a person, all agents. */
+  agentId?: string | undefined;
+  dryRun: boolean;
+  /** Has to be set for what is no dry run. */
+  confirm: boolean;
+}
+
+export interface EraseSessionResponse {
+  /** One a store. */
+  reports: EraseReport[];
 }
 
 export interface RestoreSessionRequest {
@@ -3933,7 +3970,16 @@ export const GetUsageRequest: MessageFns<GetUsageRequest> = {
 };
 
 function createBaseGetUsageResponse(): GetUsageResponse {
-  return { updatedAtMs: 0, startDate: "", endDate: "", sessions: [], totals: undefined, points: [], cacheStatus: "" };
+  return {
+    updatedAtMs: 0,
+    startDate: "",
+    endDate: "",
+    sessions: [],
+    totals: undefined,
+    points: [],
+    cacheStatus: "",
+    models: [],
+  };
 }
 
 export const GetUsageResponse: MessageFns<GetUsageResponse> = {
@@ -3958,6 +4004,9 @@ export const GetUsageResponse: MessageFns<GetUsageResponse> = {
     }
     if (message.cacheStatus !== "") {
       writer.uint32(58).string(message.cacheStatus);
+    }
+    for (const v of message.models) {
+      TokenUsage.encode(v!, writer.uint32(66).fork()).join();
     }
     return writer;
   },
@@ -4031,6 +4080,14 @@ export const GetUsageResponse: MessageFns<GetUsageResponse> = {
             message.cacheStatus = reader.string();
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.models.push(TokenUsage.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4072,6 +4129,9 @@ export const GetUsageResponse: MessageFns<GetUsageResponse> = {
         : isSet(object.cache_status)
         ? globalThis.String(object.cache_status)
         : "",
+      models: globalThis.Array.isArray(object?.models)
+        ? object.models.map((e: any) => TokenUsage.fromJSON(e))
+        : [],
     };
   },
 
@@ -4098,6 +4158,9 @@ export const GetUsageResponse: MessageFns<GetUsageResponse> = {
     if (message.cacheStatus !== "") {
       obj.cacheStatus = message.cacheStatus;
     }
+    if (message.models?.length) {
+      obj.models = message.models.map((e) => TokenUsage.toJSON(e));
+    }
     return obj;
   },
 
@@ -4115,6 +4178,7 @@ export const GetUsageResponse: MessageFns<GetUsageResponse> = {
       : undefined;
     message.points = object.points?.map((e) => UsagePoint.fromPartial(e)) || [];
     message.cacheStatus = object.cacheStatus ?? "";
+    message.models = object.models?.map((e) => TokenUsage.fromPartial(e)) || [];
     return message;
   },
 };
@@ -4414,7 +4478,16 @@ export const UsagePoint: MessageFns<UsagePoint> = {
 };
 
 function createBaseSearchSessionsRequest(): SearchSessionsRequest {
-  return { query: "", agentId: undefined, in: "", limit: undefined, cursor: undefined };
+  return {
+    query: "",
+    agentId: undefined,
+    in: "",
+    limit: undefined,
+    cursor: undefined,
+    channel: undefined,
+    sinceAtMs: undefined,
+    untilAtMs: undefined,
+  };
 }
 
 export const SearchSessionsRequest: MessageFns<SearchSessionsRequest> = {
@@ -4433,6 +4506,15 @@ export const SearchSessionsRequest: MessageFns<SearchSessionsRequest> = {
     }
     if (message.cursor !== undefined) {
       writer.uint32(42).string(message.cursor);
+    }
+    if (message.channel !== undefined) {
+      writer.uint32(50).string(message.channel);
+    }
+    if (message.sinceAtMs !== undefined) {
+      writer.uint32(56).int64(message.sinceAtMs);
+    }
+    if (message.untilAtMs !== undefined) {
+      writer.uint32(64).int64(message.untilAtMs);
     }
     return writer;
   },
@@ -4490,6 +4572,30 @@ export const SearchSessionsRequest: MessageFns<SearchSessionsRequest> = {
             message.cursor = reader.string();
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.channel = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.sinceAtMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.untilAtMs = longToNumber(reader.int64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4513,6 +4619,17 @@ export const SearchSessionsRequest: MessageFns<SearchSessionsRequest> = {
       in: isSet(object.in) ? globalThis.String(object.in) : "",
       limit: isSet(object.limit) ? globalThis.Number(object.limit) : undefined,
       cursor: isSet(object.cursor) ? globalThis.String(object.cursor) : undefined,
+      channel: isSet(object.channel) ? globalThis.String(object.channel) : undefined,
+      sinceAtMs: isSet(object.sinceAtMs)
+        ? globalThis.Number(object.sinceAtMs)
+        : isSet(object.since_at_ms)
+        ? globalThis.Number(object.since_at_ms)
+        : undefined,
+      untilAtMs: isSet(object.untilAtMs)
+        ? globalThis.Number(object.untilAtMs)
+        : isSet(object.until_at_ms)
+        ? globalThis.Number(object.until_at_ms)
+        : undefined,
     };
   },
 
@@ -4533,6 +4650,15 @@ export const SearchSessionsRequest: MessageFns<SearchSessionsRequest> = {
     if (message.cursor !== undefined) {
       obj.cursor = message.cursor;
     }
+    if (message.channel !== undefined) {
+      obj.channel = message.channel;
+    }
+    if (message.sinceAtMs !== undefined) {
+      obj.sinceAtMs = Math.round(message.sinceAtMs);
+    }
+    if (message.untilAtMs !== undefined) {
+      obj.untilAtMs = Math.round(message.untilAtMs);
+    }
     return obj;
   },
 
@@ -4546,12 +4672,15 @@ export const SearchSessionsRequest: MessageFns<SearchSessionsRequest> = {
     message.in = object.in ?? "";
     message.limit = object.limit ?? undefined;
     message.cursor = object.cursor ?? undefined;
+    message.channel = object.channel ?? undefined;
+    message.sinceAtMs = object.sinceAtMs ?? undefined;
+    message.untilAtMs = object.untilAtMs ?? undefined;
     return message;
   },
 };
 
 function createBaseSearchSessionsResponse(): SearchSessionsResponse {
-  return { hits: [], nextCursor: undefined };
+  return { hits: [], nextCursor: undefined, incomplete: false };
 }
 
 export const SearchSessionsResponse: MessageFns<SearchSessionsResponse> = {
@@ -4561,6 +4690,9 @@ export const SearchSessionsResponse: MessageFns<SearchSessionsResponse> = {
     }
     if (message.nextCursor !== undefined) {
       writer.uint32(18).string(message.nextCursor);
+    }
+    if (message.incomplete !== false) {
+      writer.uint32(24).bool(message.incomplete);
     }
     return writer;
   },
@@ -4594,6 +4726,14 @@ export const SearchSessionsResponse: MessageFns<SearchSessionsResponse> = {
             message.nextCursor = reader.string();
             continue;
           }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.incomplete = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4614,6 +4754,7 @@ export const SearchSessionsResponse: MessageFns<SearchSessionsResponse> = {
         : isSet(object.next_cursor)
         ? globalThis.String(object.next_cursor)
         : undefined,
+      incomplete: isSet(object.incomplete) ? globalThis.Boolean(object.incomplete) : false,
     };
   },
 
@@ -4625,6 +4766,9 @@ export const SearchSessionsResponse: MessageFns<SearchSessionsResponse> = {
     if (message.nextCursor !== undefined) {
       obj.nextCursor = message.nextCursor;
     }
+    if (message.incomplete !== false) {
+      obj.incomplete = message.incomplete;
+    }
     return obj;
   },
 
@@ -4635,6 +4779,7 @@ export const SearchSessionsResponse: MessageFns<SearchSessionsResponse> = {
     const message = createBaseSearchSessionsResponse();
     message.hits = object.hits?.map((e) => SearchHit.fromPartial(e)) || [];
     message.nextCursor = object.nextCursor ?? undefined;
+    message.incomplete = object.incomplete ?? false;
     return message;
   },
 };
@@ -7501,6 +7646,216 @@ export const DeleteSessionResponse: MessageFns<DeleteSessionResponse> = {
   },
 };
 
+function createBaseEraseSessionRequest(): EraseSessionRequest {
+  return { key: undefined, peer: undefined, agentId: undefined, dryRun: false, confirm: false };
+}
+
+export const EraseSessionRequest: MessageFns<EraseSessionRequest> = {
+  encode(message: EraseSessionRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== undefined) {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.peer !== undefined) {
+      writer.uint32(18).string(message.peer);
+    }
+    if (message.agentId !== undefined) {
+      writer.uint32(26).string(message.agentId);
+    }
+    if (message.dryRun !== false) {
+      writer.uint32(32).bool(message.dryRun);
+    }
+    if (message.confirm !== false) {
+      writer.uint32(40).bool(message.confirm);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EraseSessionRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEraseSessionRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.peer = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.agentId = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.dryRun = reader.bool();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.confirm = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): EraseSessionRequest {
+    return {
+      key: isSet(object.key) ? globalThis.String(object.key) : undefined,
+      peer: isSet(object.peer) ? globalThis.String(object.peer) : undefined,
+      agentId: isSet(object.agentId)
+        ? globalThis.String(object.agentId)
+        : isSet(object.agent_id)
+        ? globalThis.String(object.agent_id)
+        : undefined,
+      dryRun: isSet(object.dryRun)
+        ? globalThis.Boolean(object.dryRun)
+        : isSet(object.dry_run)
+        ? globalThis.Boolean(object.dry_run)
+        : false,
+      confirm: isSet(object.confirm) ? globalThis.Boolean(object.confirm) : false,
+    };
+  },
+
+  toJSON(message: EraseSessionRequest): unknown {
+    const obj: any = {};
+    if (message.key !== undefined) {
+      obj.key = message.key;
+    }
+    if (message.peer !== undefined) {
+      obj.peer = message.peer;
+    }
+    if (message.agentId !== undefined) {
+      obj.agentId = message.agentId;
+    }
+    if (message.dryRun !== false) {
+      obj.dryRun = message.dryRun;
+    }
+    if (message.confirm !== false) {
+      obj.confirm = message.confirm;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<EraseSessionRequest>, I>>(base?: I): EraseSessionRequest {
+    return EraseSessionRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<EraseSessionRequest>, I>>(object: I): EraseSessionRequest {
+    const message = createBaseEraseSessionRequest();
+    message.key = object.key ?? undefined;
+    message.peer = object.peer ?? undefined;
+    message.agentId = object.agentId ?? undefined;
+    message.dryRun = object.dryRun ?? false;
+    message.confirm = object.confirm ?? false;
+    return message;
+  },
+};
+
+function createBaseEraseSessionResponse(): EraseSessionResponse {
+  return { reports: [] };
+}
+
+export const EraseSessionResponse: MessageFns<EraseSessionResponse> = {
+  encode(message: EraseSessionResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.reports) {
+      EraseReport.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EraseSessionResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEraseSessionResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.reports.push(EraseReport.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): EraseSessionResponse {
+    return {
+      reports: globalThis.Array.isArray(object?.reports) ? object.reports.map((e: any) => EraseReport.fromJSON(e)) : [],
+    };
+  },
+
+  toJSON(message: EraseSessionResponse): unknown {
+    const obj: any = {};
+    if (message.reports?.length) {
+      obj.reports = message.reports.map((e) => EraseReport.toJSON(e));
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<EraseSessionResponse>, I>>(base?: I): EraseSessionResponse {
+    return EraseSessionResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<EraseSessionResponse>, I>>(object: I): EraseSessionResponse {
+    const message = createBaseEraseSessionResponse();
+    message.reports = object.reports?.map((e) => EraseReport.fromPartial(e)) || [];
+    return message;
+  },
+};
+
 function createBaseRestoreSessionRequest(): RestoreSessionRequest {
   return { key: "", agentId: undefined, archive: undefined, dryRun: false };
 }
@@ -9225,6 +9580,15 @@ export const RouterServiceDefinition = {
       responseStream: false,
       options: {},
     },
+    /** Mutation. Nothing brings back what it takes. */
+    eraseSession: {
+      name: "EraseSession",
+      requestType: EraseSessionRequest as typeof EraseSessionRequest,
+      requestStream: false,
+      responseType: EraseSessionResponse as typeof EraseSessionResponse,
+      responseStream: false,
+      options: {},
+    },
     /** Mutation. */
     compactSession: {
       name: "CompactSession",
@@ -9493,6 +9857,17 @@ export const RouterServiceService = {
       Buffer.from(RestoreSessionResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): RestoreSessionResponse => RestoreSessionResponse.decode(value),
   },
+  /** Mutation. Nothing brings back what it takes. */
+  eraseSession: {
+    path: "/sessions.v1.RouterService/EraseSession" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: EraseSessionRequest): Buffer => Buffer.from(EraseSessionRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): EraseSessionRequest => EraseSessionRequest.decode(value),
+    responseSerialize: (value: EraseSessionResponse): Buffer =>
+      Buffer.from(EraseSessionResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): EraseSessionResponse => EraseSessionResponse.decode(value),
+  },
   /** Mutation. */
   compactSession: {
     path: "/sessions.v1.RouterService/CompactSession" as const,
@@ -9592,6 +9967,8 @@ export interface RouterServiceServer extends UntypedServiceImplementation {
   deleteSession: handleUnaryCall<DeleteSessionRequest, DeleteSessionResponse>;
   /** Mutation. */
   restoreSession: handleUnaryCall<RestoreSessionRequest, RestoreSessionResponse>;
+  /** Mutation. Nothing brings back what it takes. */
+  eraseSession: handleUnaryCall<EraseSessionRequest, EraseSessionResponse>;
   /** Mutation. */
   compactSession: handleUnaryCall<CompactSessionRequest, CompactSessionResponse>;
   /** Mutation. Ends the active run of a session and of its children. */

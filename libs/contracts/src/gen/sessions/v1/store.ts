@@ -240,15 +240,32 @@ export interface SearchRequest {
     | number
     | undefined;
   /** From an earlier answer; absent: from the beginning. */
-  cursor?: string | undefined;
+  cursor?:
+    | string
+    | undefined;
+  /** Only sessions of this channel. */
+  channel?:
+    | string
+    | undefined;
+  /** At or after; of a message its own time, of a session that of its last change. */
+  sinceAtMs?:
+    | number
+    | undefined;
+  /** Before. */
+  untilAtMs?: number | undefined;
 }
 
 export interface SearchResponse {
   epoch: number;
   storeSeq: number;
+  /** At most `limit`; fewer, with a cursor, where much had to be looked through. */
   hits: SearchHit[];
   /** Absent: no more. */
-  nextCursor?: string | undefined;
+  nextCursor?:
+    | string
+    | undefined;
+  /** Some transcripts are not indexed yet: what they say is missing. */
+  incomplete: boolean;
 }
 
 /** Archives are never searched. */
@@ -263,6 +280,21 @@ export interface SearchHit {
     | undefined;
   /** At most 200 characters. */
   snippet: string;
+  /** Where in the snippet what was searched for stands, in order. */
+  highlights: HighlightRange[];
+  /** When the message was written; of a session its last change. */
+  atMs?:
+    | number
+    | undefined;
+  /** Of a message: `user`, `assistant`. */
+  role?: string | undefined;
+}
+
+/** Positions in UTF-16 code units. */
+export interface HighlightRange {
+  start: number;
+  /** Behind the last one. */
+  end: number;
 }
 
 export interface StoreInfoRequest {
@@ -807,6 +839,70 @@ export interface RepairDeed {
   /** File name inside the store's directory; absent: it concerns no single file. */
   file?: string | undefined;
   key?: string | undefined;
+}
+
+/** Exactly one of `key` and `peer`. */
+export interface EraseRequest {
+  agentId: string;
+  key?:
+    | string
+    | undefined;
+  /** `<channel>:<id>`, a bare id, or a name of `session.identityLinks`. */
+  peer?:
+    | string
+    | undefined;
+  /** Only says what an erasure would take. */
+  dryRun: boolean;
+}
+
+export interface EraseResponse {
+  epoch: number;
+  storeSeq: number;
+  report: EraseReport | undefined;
+}
+
+export interface EraseReport {
+  agentId: string;
+  storePath: string;
+  dryRun: boolean;
+  /** Something of the store was the subject's. */
+  found: boolean;
+  keys: string[];
+  /** Sessions that a person shares with others: what was said there carries no name, and stays. */
+  sharedKeys: string[];
+  /** Files of other sessions with the same words, such as forks. */
+  copies: string[];
+  /** Files in which the subject still stands; then there is no receipt. */
+  left: string[];
+  places: ErasedPlace[];
+  receipt?:
+    | EraseReceipt
+    | undefined;
+  /** Set when this store could not be looked at or changed. */
+  errorReason?: string | undefined;
+  errorMessage?: string | undefined;
+}
+
+export interface ErasedPlace {
+  /** `entries`, `transcripts`, `trajectories`, `archives`, `index`, `journal`, … */
+  place: string;
+  /** Files that leave. */
+  files: number;
+  bytes: number;
+  /** Lines, rows or names inside of files that stay. */
+  records: number;
+}
+
+export interface EraseReceipt {
+  id: string;
+  atMs: number;
+  /** `sha256:<salt>:<hash>`: names nobody, and is known again by who has the name. */
+  subject: string;
+  sessions: number;
+  scannedFiles: number;
+  scannedBytes: number;
+  /** Byte strings that were looked for in each of them. */
+  needles: number;
 }
 
 export interface StoreServiceCreateSessionRequest {
@@ -1468,6 +1564,57 @@ export interface ApplyMaintenanceResponse {
 export interface RecordUsageRequest {
   agentId: string;
   key: string;
+  runId: string;
+  usage: TokenUsage | undefined;
+}
+
+export interface ReadUsageRequest {
+  agentId: string;
+  /** Spellings of one session's key, at most 16. Empty: all sessions. */
+  keys: string[];
+  /** At or after; absent: from the beginning. */
+  fromAtMs?:
+    | number
+    | undefined;
+  /** Before; absent: to the end. */
+  untilAtMs?:
+    | number
+    | undefined;
+  /** `sums`, `lines`. Empty: `sums`. */
+  view: string;
+  /** Sessions or lines, the newest ones: 1 to 1000. Absent: 1000. */
+  limit?: number | undefined;
+}
+
+export interface ReadUsageResponse {
+  epoch: number;
+  storeSeq: number;
+  /** Newest first. */
+  sessions: UsageOfSession[];
+  /** Of all lines, whatever the limit; absent: there is none. */
+  totals?:
+    | TokenUsage
+    | undefined;
+  /** One a model, over all lines. */
+  models: TokenUsage[];
+  /** Oldest first. */
+  lines: UsageLine[];
+}
+
+export interface UsageOfSession {
+  key: string;
+  /** Newest first, at most 8. */
+  sessionIds: string[];
+  usage: TokenUsage | undefined;
+  lastAtMs: number;
+}
+
+/** A line of the usage ledger. */
+export interface UsageLine {
+  atMs: number;
+  key: string;
+  /** Empty: the session was gone when its run ended. */
+  sessionId: string;
   runId: string;
   usage: TokenUsage | undefined;
 }
@@ -3896,7 +4043,16 @@ export const PreviewItem: MessageFns<PreviewItem> = {
 };
 
 function createBaseSearchRequest(): SearchRequest {
-  return { agentId: "", query: "", in: "", limit: undefined, cursor: undefined };
+  return {
+    agentId: "",
+    query: "",
+    in: "",
+    limit: undefined,
+    cursor: undefined,
+    channel: undefined,
+    sinceAtMs: undefined,
+    untilAtMs: undefined,
+  };
 }
 
 export const SearchRequest: MessageFns<SearchRequest> = {
@@ -3915,6 +4071,15 @@ export const SearchRequest: MessageFns<SearchRequest> = {
     }
     if (message.cursor !== undefined) {
       writer.uint32(42).string(message.cursor);
+    }
+    if (message.channel !== undefined) {
+      writer.uint32(50).string(message.channel);
+    }
+    if (message.sinceAtMs !== undefined) {
+      writer.uint32(56).int64(message.sinceAtMs);
+    }
+    if (message.untilAtMs !== undefined) {
+      writer.uint32(64).int64(message.untilAtMs);
     }
     return writer;
   },
@@ -3972,6 +4137,30 @@ export const SearchRequest: MessageFns<SearchRequest> = {
             message.cursor = reader.string();
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.channel = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.sinceAtMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.untilAtMs = longToNumber(reader.int64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3995,6 +4184,17 @@ export const SearchRequest: MessageFns<SearchRequest> = {
       in: isSet(object.in) ? globalThis.String(object.in) : "",
       limit: isSet(object.limit) ? globalThis.Number(object.limit) : undefined,
       cursor: isSet(object.cursor) ? globalThis.String(object.cursor) : undefined,
+      channel: isSet(object.channel) ? globalThis.String(object.channel) : undefined,
+      sinceAtMs: isSet(object.sinceAtMs)
+        ? globalThis.Number(object.sinceAtMs)
+        : isSet(object.since_at_ms)
+        ? globalThis.Number(object.since_at_ms)
+        : undefined,
+      untilAtMs: isSet(object.untilAtMs)
+        ? globalThis.Number(object.untilAtMs)
+        : isSet(object.until_at_ms)
+        ? globalThis.Number(object.until_at_ms)
+        : undefined,
     };
   },
 
@@ -4015,6 +4215,15 @@ export const SearchRequest: MessageFns<SearchRequest> = {
     if (message.cursor !== undefined) {
       obj.cursor = message.cursor;
     }
+    if (message.channel !== undefined) {
+      obj.channel = message.channel;
+    }
+    if (message.sinceAtMs !== undefined) {
+      obj.sinceAtMs = Math.round(message.sinceAtMs);
+    }
+    if (message.untilAtMs !== undefined) {
+      obj.untilAtMs = Math.round(message.untilAtMs);
+    }
     return obj;
   },
 
@@ -4028,12 +4237,15 @@ export const SearchRequest: MessageFns<SearchRequest> = {
     message.in = object.in ?? "";
     message.limit = object.limit ?? undefined;
     message.cursor = object.cursor ?? undefined;
+    message.channel = object.channel ?? undefined;
+    message.sinceAtMs = object.sinceAtMs ?? undefined;
+    message.untilAtMs = object.untilAtMs ?? undefined;
     return message;
   },
 };
 
 function createBaseSearchResponse(): SearchResponse {
-  return { epoch: 0, storeSeq: 0, hits: [], nextCursor: undefined };
+  return { epoch: 0, storeSeq: 0, hits: [], nextCursor: undefined, incomplete: false };
 }
 
 export const SearchResponse: MessageFns<SearchResponse> = {
@@ -4049,6 +4261,9 @@ export const SearchResponse: MessageFns<SearchResponse> = {
     }
     if (message.nextCursor !== undefined) {
       writer.uint32(34).string(message.nextCursor);
+    }
+    if (message.incomplete !== false) {
+      writer.uint32(40).bool(message.incomplete);
     }
     return writer;
   },
@@ -4098,6 +4313,14 @@ export const SearchResponse: MessageFns<SearchResponse> = {
             message.nextCursor = reader.string();
             continue;
           }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.incomplete = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4124,6 +4347,7 @@ export const SearchResponse: MessageFns<SearchResponse> = {
         : isSet(object.next_cursor)
         ? globalThis.String(object.next_cursor)
         : undefined,
+      incomplete: isSet(object.incomplete) ? globalThis.Boolean(object.incomplete) : false,
     };
   },
 
@@ -4141,6 +4365,9 @@ export const SearchResponse: MessageFns<SearchResponse> = {
     if (message.nextCursor !== undefined) {
       obj.nextCursor = message.nextCursor;
     }
+    if (message.incomplete !== false) {
+      obj.incomplete = message.incomplete;
+    }
     return obj;
   },
 
@@ -4153,12 +4380,23 @@ export const SearchResponse: MessageFns<SearchResponse> = {
     message.storeSeq = object.storeSeq ?? 0;
     message.hits = object.hits?.map((e) => SearchHit.fromPartial(e)) || [];
     message.nextCursor = object.nextCursor ?? undefined;
+    message.incomplete = object.incomplete ?? false;
     return message;
   },
 };
 
 function createBaseSearchHit(): SearchHit {
-  return { agentId: "", key: "", sessionId: "", messageId: undefined, messageSeq: undefined, snippet: "" };
+  return {
+    agentId: "",
+    key: "",
+    sessionId: "",
+    messageId: undefined,
+    messageSeq: undefined,
+    snippet: "",
+    highlights: [],
+    atMs: undefined,
+    role: undefined,
+  };
 }
 
 export const SearchHit: MessageFns<SearchHit> = {
@@ -4180,6 +4418,15 @@ export const SearchHit: MessageFns<SearchHit> = {
     }
     if (message.snippet !== "") {
       writer.uint32(50).string(message.snippet);
+    }
+    for (const v of message.highlights) {
+      HighlightRange.encode(v!, writer.uint32(58).fork()).join();
+    }
+    if (message.atMs !== undefined) {
+      writer.uint32(64).int64(message.atMs);
+    }
+    if (message.role !== undefined) {
+      writer.uint32(74).string(message.role);
     }
     return writer;
   },
@@ -4245,6 +4492,30 @@ export const SearchHit: MessageFns<SearchHit> = {
             message.snippet = reader.string();
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.highlights.push(HighlightRange.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.atMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.role = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4281,6 +4552,15 @@ export const SearchHit: MessageFns<SearchHit> = {
         ? globalThis.Number(object.message_seq)
         : undefined,
       snippet: isSet(object.snippet) ? globalThis.String(object.snippet) : "",
+      highlights: globalThis.Array.isArray(object?.highlights)
+        ? object.highlights.map((e: any) => HighlightRange.fromJSON(e))
+        : [],
+      atMs: isSet(object.atMs)
+        ? globalThis.Number(object.atMs)
+        : isSet(object.at_ms)
+        ? globalThis.Number(object.at_ms)
+        : undefined,
+      role: isSet(object.role) ? globalThis.String(object.role) : undefined,
     };
   },
 
@@ -4304,6 +4584,15 @@ export const SearchHit: MessageFns<SearchHit> = {
     if (message.snippet !== "") {
       obj.snippet = message.snippet;
     }
+    if (message.highlights?.length) {
+      obj.highlights = message.highlights.map((e) => HighlightRange.toJSON(e));
+    }
+    if (message.atMs !== undefined) {
+      obj.atMs = Math.round(message.atMs);
+    }
+    if (message.role !== undefined) {
+      obj.role = message.role;
+    }
     return obj;
   },
 
@@ -4318,6 +4607,94 @@ export const SearchHit: MessageFns<SearchHit> = {
     message.messageId = object.messageId ?? undefined;
     message.messageSeq = object.messageSeq ?? undefined;
     message.snippet = object.snippet ?? "";
+    message.highlights = object.highlights?.map((e) => HighlightRange.fromPartial(e)) || [];
+    message.atMs = object.atMs ?? undefined;
+    message.role = object.role ?? undefined;
+    return message;
+  },
+};
+
+function createBaseHighlightRange(): HighlightRange {
+  return { start: 0, end: 0 };
+}
+
+export const HighlightRange: MessageFns<HighlightRange> = {
+  encode(message: HighlightRange, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.start !== 0) {
+      writer.uint32(8).int32(message.start);
+    }
+    if (message.end !== 0) {
+      writer.uint32(16).int32(message.end);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): HighlightRange {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseHighlightRange();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.start = reader.int32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.end = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): HighlightRange {
+    return {
+      start: isSet(object.start) ? globalThis.Number(object.start) : 0,
+      end: isSet(object.end) ? globalThis.Number(object.end) : 0,
+    };
+  },
+
+  toJSON(message: HighlightRange): unknown {
+    const obj: any = {};
+    if (message.start !== 0) {
+      obj.start = Math.round(message.start);
+    }
+    if (message.end !== 0) {
+      obj.end = Math.round(message.end);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<HighlightRange>, I>>(base?: I): HighlightRange {
+    return HighlightRange.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<HighlightRange>, I>>(object: I): HighlightRange {
+    const message = createBaseHighlightRange();
+    message.start = object.start ?? 0;
+    message.end = object.end ?? 0;
     return message;
   },
 };
@@ -10778,6 +11155,818 @@ export const RepairDeed: MessageFns<RepairDeed> = {
     message.deed = object.deed ?? "";
     message.file = object.file ?? undefined;
     message.key = object.key ?? undefined;
+    return message;
+  },
+};
+
+function createBaseEraseRequest(): EraseRequest {
+  return { agentId: "", key: undefined, peer: undefined, dryRun: false };
+}
+
+export const EraseRequest: MessageFns<EraseRequest> = {
+  encode(message: EraseRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.agentId !== "") {
+      writer.uint32(10).string(message.agentId);
+    }
+    if (message.key !== undefined) {
+      writer.uint32(18).string(message.key);
+    }
+    if (message.peer !== undefined) {
+      writer.uint32(26).string(message.peer);
+    }
+    if (message.dryRun !== false) {
+      writer.uint32(32).bool(message.dryRun);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EraseRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEraseRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.agentId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.peer = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.dryRun = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): EraseRequest {
+    return {
+      agentId: isSet(object.agentId)
+        ? globalThis.String(object.agentId)
+        : isSet(object.agent_id)
+        ? globalThis.String(object.agent_id)
+        : "",
+      key: isSet(object.key) ? globalThis.String(object.key) : undefined,
+      peer: isSet(object.peer) ? globalThis.String(object.peer) : undefined,
+      dryRun: isSet(object.dryRun)
+        ? globalThis.Boolean(object.dryRun)
+        : isSet(object.dry_run)
+        ? globalThis.Boolean(object.dry_run)
+        : false,
+    };
+  },
+
+  toJSON(message: EraseRequest): unknown {
+    const obj: any = {};
+    if (message.agentId !== "") {
+      obj.agentId = message.agentId;
+    }
+    if (message.key !== undefined) {
+      obj.key = message.key;
+    }
+    if (message.peer !== undefined) {
+      obj.peer = message.peer;
+    }
+    if (message.dryRun !== false) {
+      obj.dryRun = message.dryRun;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<EraseRequest>, I>>(base?: I): EraseRequest {
+    return EraseRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<EraseRequest>, I>>(object: I): EraseRequest {
+    const message = createBaseEraseRequest();
+    message.agentId = object.agentId ?? "";
+    message.key = object.key ?? undefined;
+    message.peer = object.peer ?? undefined;
+    message.dryRun = object.dryRun ?? false;
+    return message;
+  },
+};
+
+function createBaseEraseResponse(): EraseResponse {
+  return { epoch: 0, storeSeq: 0, report: undefined };
+}
+
+export const EraseResponse: MessageFns<EraseResponse> = {
+  encode(message: EraseResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.epoch !== 0) {
+      writer.uint32(8).int64(message.epoch);
+    }
+    if (message.storeSeq !== 0) {
+      writer.uint32(16).int64(message.storeSeq);
+    }
+    if (message.report !== undefined) {
+      EraseReport.encode(message.report, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EraseResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEraseResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.epoch = longToNumber(reader.int64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.storeSeq = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.report = EraseReport.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): EraseResponse {
+    return {
+      epoch: isSet(object.epoch) ? globalThis.Number(object.epoch) : 0,
+      storeSeq: isSet(object.storeSeq)
+        ? globalThis.Number(object.storeSeq)
+        : isSet(object.store_seq)
+        ? globalThis.Number(object.store_seq)
+        : 0,
+      report: isSet(object.report) ? EraseReport.fromJSON(object.report) : undefined,
+    };
+  },
+
+  toJSON(message: EraseResponse): unknown {
+    const obj: any = {};
+    if (message.epoch !== 0) {
+      obj.epoch = Math.round(message.epoch);
+    }
+    if (message.storeSeq !== 0) {
+      obj.storeSeq = Math.round(message.storeSeq);
+    }
+    if (message.report !== undefined) {
+      obj.report = EraseReport.toJSON(message.report);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<EraseResponse>, I>>(base?: I): EraseResponse {
+    return EraseResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<EraseResponse>, I>>(object: I): EraseResponse {
+    const message = createBaseEraseResponse();
+    message.epoch = object.epoch ?? 0;
+    message.storeSeq = object.storeSeq ?? 0;
+    message.report = (object.report !== undefined && object.report !== null)
+      ? EraseReport.fromPartial(object.report)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseEraseReport(): EraseReport {
+  return {
+    agentId: "",
+    storePath: "",
+    dryRun: false,
+    found: false,
+    keys: [],
+    sharedKeys: [],
+    copies: [],
+    left: [],
+    places: [],
+    receipt: undefined,
+    errorReason: undefined,
+    errorMessage: undefined,
+  };
+}
+
+export const EraseReport: MessageFns<EraseReport> = {
+  encode(message: EraseReport, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.agentId !== "") {
+      writer.uint32(10).string(message.agentId);
+    }
+    if (message.storePath !== "") {
+      writer.uint32(18).string(message.storePath);
+    }
+    if (message.dryRun !== false) {
+      writer.uint32(24).bool(message.dryRun);
+    }
+    if (message.found !== false) {
+      writer.uint32(32).bool(message.found);
+    }
+    for (const v of message.keys) {
+      writer.uint32(42).string(v!);
+    }
+    for (const v of message.sharedKeys) {
+      writer.uint32(50).string(v!);
+    }
+    for (const v of message.copies) {
+      writer.uint32(58).string(v!);
+    }
+    for (const v of message.left) {
+      writer.uint32(66).string(v!);
+    }
+    for (const v of message.places) {
+      ErasedPlace.encode(v!, writer.uint32(74).fork()).join();
+    }
+    if (message.receipt !== undefined) {
+      EraseReceipt.encode(message.receipt, writer.uint32(82).fork()).join();
+    }
+    if (message.errorReason !== undefined) {
+      writer.uint32(90).string(message.errorReason);
+    }
+    if (message.errorMessage !== undefined) {
+      writer.uint32(98).string(message.errorMessage);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EraseReport {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEraseReport();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.agentId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.storePath = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.dryRun = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.found = reader.bool();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.keys.push(reader.string());
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.sharedKeys.push(reader.string());
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.copies.push(reader.string());
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.left.push(reader.string());
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.places.push(ErasedPlace.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.receipt = EraseReceipt.decode(reader, reader.uint32());
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.errorReason = reader.string();
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.errorMessage = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): EraseReport {
+    return {
+      agentId: isSet(object.agentId)
+        ? globalThis.String(object.agentId)
+        : isSet(object.agent_id)
+        ? globalThis.String(object.agent_id)
+        : "",
+      storePath: isSet(object.storePath)
+        ? globalThis.String(object.storePath)
+        : isSet(object.store_path)
+        ? globalThis.String(object.store_path)
+        : "",
+      dryRun: isSet(object.dryRun)
+        ? globalThis.Boolean(object.dryRun)
+        : isSet(object.dry_run)
+        ? globalThis.Boolean(object.dry_run)
+        : false,
+      found: isSet(object.found) ? globalThis.Boolean(object.found) : false,
+      keys: globalThis.Array.isArray(object?.keys) ? object.keys.map((e: any) => globalThis.String(e)) : [],
+      sharedKeys: globalThis.Array.isArray(object?.sharedKeys)
+        ? object.sharedKeys.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.shared_keys)
+        ? object.shared_keys.map((e: any) => globalThis.String(e))
+        : [],
+      copies: globalThis.Array.isArray(object?.copies)
+        ? object.copies.map((e: any) => globalThis.String(e))
+        : [],
+      left: globalThis.Array.isArray(object?.left) ? object.left.map((e: any) => globalThis.String(e)) : [],
+      places: globalThis.Array.isArray(object?.places) ? object.places.map((e: any) => ErasedPlace.fromJSON(e)) : [],
+      receipt: isSet(object.receipt) ? EraseReceipt.fromJSON(object.receipt) : undefined,
+      errorReason: isSet(object.errorReason)
+        ? globalThis.String(object.errorReason)
+        : isSet(object.error_reason)
+        ? globalThis.String(object.error_reason)
+        : undefined,
+      errorMessage: isSet(object.errorMessage)
+        ? globalThis.String(object.errorMessage)
+        : isSet(object.error_message)
+        ? globalThis.String(object.error_message)
+        : undefined,
+    };
+  },
+
+  toJSON(message: EraseReport): unknown {
+    const obj: any = {};
+    if (message.agentId !== "") {
+      obj.agentId = message.agentId;
+    }
+    if (message.storePath !== "") {
+      obj.storePath = message.storePath;
+    }
+    if (message.dryRun !== false) {
+      obj.dryRun = message.dryRun;
+    }
+    if (message.found !== false) {
+      obj.found = message.found;
+    }
+    if (message.keys?.length) {
+      obj.keys = message.keys;
+    }
+    if (message.sharedKeys?.length) {
+      obj.sharedKeys = message.sharedKeys;
+    }
+    if (message.copies?.length) {
+      obj.copies = message.copies;
+    }
+    if (message.left?.length) {
+      obj.left = message.left;
+    }
+    if (message.places?.length) {
+      obj.places = message.places.map((e) => ErasedPlace.toJSON(e));
+    }
+    if (message.receipt !== undefined) {
+      obj.receipt = EraseReceipt.toJSON(message.receipt);
+    }
+    if (message.errorReason !== undefined) {
+      obj.errorReason = message.errorReason;
+    }
+    if (message.errorMessage !== undefined) {
+      obj.errorMessage = message.errorMessage;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<EraseReport>, I>>(base?: I): EraseReport {
+    return EraseReport.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<EraseReport>, I>>(object: I): EraseReport {
+    const message = createBaseEraseReport();
+    message.agentId = object.agentId ?? "";
+    message.storePath = object.storePath ?? "";
+    message.dryRun = object.dryRun ?? false;
+    message.found = object.found ?? false;
+    message.keys = object.keys?.map((e) => e) || [];
+    message.sharedKeys = object.sharedKeys?.map((e) => e) || [];
+    message.copies = object.copies?.map((e) => e) || [];
+    message.left = object.left?.map((e) => e) || [];
+    message.places = object.places?.map((e) => ErasedPlace.fromPartial(e)) || [];
+    message.receipt = (object.receipt !== undefined && object.receipt !== null)
+      ? EraseReceipt.fromPartial(object.receipt)
+      : undefined;
+    message.errorReason = object.errorReason ?? undefined;
+    message.errorMessage = object.errorMessage ?? undefined;
+    return message;
+  },
+};
+
+function createBaseErasedPlace(): ErasedPlace {
+  return { place: "", files: 0, bytes: 0, records: 0 };
+}
+
+export const ErasedPlace: MessageFns<ErasedPlace> = {
+  encode(message: ErasedPlace, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.place !== "") {
+      writer.uint32(10).string(message.place);
+    }
+    if (message.files !== 0) {
+      writer.uint32(16).int64(message.files);
+    }
+    if (message.bytes !== 0) {
+      writer.uint32(24).int64(message.bytes);
+    }
+    if (message.records !== 0) {
+      writer.uint32(32).int64(message.records);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ErasedPlace {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseErasedPlace();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.place = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.files = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.bytes = longToNumber(reader.int64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.records = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ErasedPlace {
+    return {
+      place: isSet(object.place) ? globalThis.String(object.place) : "",
+      files: isSet(object.files) ? globalThis.Number(object.files) : 0,
+      bytes: isSet(object.bytes) ? globalThis.Number(object.bytes) : 0,
+      records: isSet(object.records) ? globalThis.Number(object.records) : 0,
+    };
+  },
+
+  toJSON(message: ErasedPlace): unknown {
+    const obj: any = {};
+    if (message.place !== "") {
+      obj.place = message.place;
+    }
+    if (message.files !== 0) {
+      obj.files = Math.round(message.files);
+    }
+    if (message.bytes !== 0) {
+      obj.bytes = Math.round(message.bytes);
+    }
+    if (message.records !== 0) {
+      obj.records = Math.round(message.records);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ErasedPlace>, I>>(base?: I): ErasedPlace {
+    return ErasedPlace.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ErasedPlace>, I>>(object: I): ErasedPlace {
+    const message = createBaseErasedPlace();
+    message.place = object.place ?? "";
+    message.files = object.files ?? 0;
+    message.bytes = object.bytes ?? 0;
+    message.records = object.records ?? 0;
+    return message;
+  },
+};
+
+function createBaseEraseReceipt(): EraseReceipt {
+  return { id: "", atMs: 0, subject: "", sessions: 0, scannedFiles: 0, scannedBytes: 0, needles: 0 };
+}
+
+export const EraseReceipt: MessageFns<EraseReceipt> = {
+  encode(message: EraseReceipt, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    if (message.atMs !== 0) {
+      writer.uint32(16).int64(message.atMs);
+    }
+    if (message.subject !== "") {
+      writer.uint32(26).string(message.subject);
+    }
+    if (message.sessions !== 0) {
+      writer.uint32(32).int64(message.sessions);
+    }
+    if (message.scannedFiles !== 0) {
+      writer.uint32(40).int64(message.scannedFiles);
+    }
+    if (message.scannedBytes !== 0) {
+      writer.uint32(48).int64(message.scannedBytes);
+    }
+    if (message.needles !== 0) {
+      writer.uint32(56).int64(message.needles);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EraseReceipt {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEraseReceipt();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.atMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.subject = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.sessions = longToNumber(reader.int64());
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.scannedFiles = longToNumber(reader.int64());
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.scannedBytes = longToNumber(reader.int64());
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.needles = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): EraseReceipt {
+    return {
+      id: isSet(object.id) ? globalThis.String(object.id) : "",
+      atMs: isSet(object.atMs)
+        ? globalThis.Number(object.atMs)
+        : isSet(object.at_ms)
+        ? globalThis.Number(object.at_ms)
+        : 0,
+      subject: isSet(object.subject) ? globalThis.String(object.subject) : "",
+      sessions: isSet(object.sessions) ? globalThis.Number(object.sessions) : 0,
+      scannedFiles: isSet(object.scannedFiles)
+        ? globalThis.Number(object.scannedFiles)
+        : isSet(object.scanned_files)
+        ? globalThis.Number(object.scanned_files)
+        : 0,
+      scannedBytes: isSet(object.scannedBytes)
+        ? globalThis.Number(object.scannedBytes)
+        : isSet(object.scanned_bytes)
+        ? globalThis.Number(object.scanned_bytes)
+        : 0,
+      needles: isSet(object.needles) ? globalThis.Number(object.needles) : 0,
+    };
+  },
+
+  toJSON(message: EraseReceipt): unknown {
+    const obj: any = {};
+    if (message.id !== "") {
+      obj.id = message.id;
+    }
+    if (message.atMs !== 0) {
+      obj.atMs = Math.round(message.atMs);
+    }
+    if (message.subject !== "") {
+      obj.subject = message.subject;
+    }
+    if (message.sessions !== 0) {
+      obj.sessions = Math.round(message.sessions);
+    }
+    if (message.scannedFiles !== 0) {
+      obj.scannedFiles = Math.round(message.scannedFiles);
+    }
+    if (message.scannedBytes !== 0) {
+      obj.scannedBytes = Math.round(message.scannedBytes);
+    }
+    if (message.needles !== 0) {
+      obj.needles = Math.round(message.needles);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<EraseReceipt>, I>>(base?: I): EraseReceipt {
+    return EraseReceipt.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<EraseReceipt>, I>>(object: I): EraseReceipt {
+    const message = createBaseEraseReceipt();
+    message.id = object.id ?? "";
+    message.atMs = object.atMs ?? 0;
+    message.subject = object.subject ?? "";
+    message.sessions = object.sessions ?? 0;
+    message.scannedFiles = object.scannedFiles ?? 0;
+    message.scannedBytes = object.scannedBytes ?? 0;
+    message.needles = object.needles ?? 0;
     return message;
   },
 };
@@ -18873,6 +20062,598 @@ export const RecordUsageRequest: MessageFns<RecordUsageRequest> = {
   },
 };
 
+function createBaseReadUsageRequest(): ReadUsageRequest {
+  return { agentId: "", keys: [], fromAtMs: undefined, untilAtMs: undefined, view: "", limit: undefined };
+}
+
+export const ReadUsageRequest: MessageFns<ReadUsageRequest> = {
+  encode(message: ReadUsageRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.agentId !== "") {
+      writer.uint32(10).string(message.agentId);
+    }
+    for (const v of message.keys) {
+      writer.uint32(18).string(v!);
+    }
+    if (message.fromAtMs !== undefined) {
+      writer.uint32(24).int64(message.fromAtMs);
+    }
+    if (message.untilAtMs !== undefined) {
+      writer.uint32(32).int64(message.untilAtMs);
+    }
+    if (message.view !== "") {
+      writer.uint32(42).string(message.view);
+    }
+    if (message.limit !== undefined) {
+      writer.uint32(48).int32(message.limit);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReadUsageRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReadUsageRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.agentId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.keys.push(reader.string());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.fromAtMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.untilAtMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.view = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.limit = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ReadUsageRequest {
+    return {
+      agentId: isSet(object.agentId)
+        ? globalThis.String(object.agentId)
+        : isSet(object.agent_id)
+        ? globalThis.String(object.agent_id)
+        : "",
+      keys: globalThis.Array.isArray(object?.keys) ? object.keys.map((e: any) => globalThis.String(e)) : [],
+      fromAtMs: isSet(object.fromAtMs)
+        ? globalThis.Number(object.fromAtMs)
+        : isSet(object.from_at_ms)
+        ? globalThis.Number(object.from_at_ms)
+        : undefined,
+      untilAtMs: isSet(object.untilAtMs)
+        ? globalThis.Number(object.untilAtMs)
+        : isSet(object.until_at_ms)
+        ? globalThis.Number(object.until_at_ms)
+        : undefined,
+      view: isSet(object.view) ? globalThis.String(object.view) : "",
+      limit: isSet(object.limit) ? globalThis.Number(object.limit) : undefined,
+    };
+  },
+
+  toJSON(message: ReadUsageRequest): unknown {
+    const obj: any = {};
+    if (message.agentId !== "") {
+      obj.agentId = message.agentId;
+    }
+    if (message.keys?.length) {
+      obj.keys = message.keys;
+    }
+    if (message.fromAtMs !== undefined) {
+      obj.fromAtMs = Math.round(message.fromAtMs);
+    }
+    if (message.untilAtMs !== undefined) {
+      obj.untilAtMs = Math.round(message.untilAtMs);
+    }
+    if (message.view !== "") {
+      obj.view = message.view;
+    }
+    if (message.limit !== undefined) {
+      obj.limit = Math.round(message.limit);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ReadUsageRequest>, I>>(base?: I): ReadUsageRequest {
+    return ReadUsageRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ReadUsageRequest>, I>>(object: I): ReadUsageRequest {
+    const message = createBaseReadUsageRequest();
+    message.agentId = object.agentId ?? "";
+    message.keys = object.keys?.map((e) => e) || [];
+    message.fromAtMs = object.fromAtMs ?? undefined;
+    message.untilAtMs = object.untilAtMs ?? undefined;
+    message.view = object.view ?? "";
+    message.limit = object.limit ?? undefined;
+    return message;
+  },
+};
+
+function createBaseReadUsageResponse(): ReadUsageResponse {
+  return { epoch: 0, storeSeq: 0, sessions: [], totals: undefined, models: [], lines: [] };
+}
+
+export const ReadUsageResponse: MessageFns<ReadUsageResponse> = {
+  encode(message: ReadUsageResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.epoch !== 0) {
+      writer.uint32(8).int64(message.epoch);
+    }
+    if (message.storeSeq !== 0) {
+      writer.uint32(16).int64(message.storeSeq);
+    }
+    for (const v of message.sessions) {
+      UsageOfSession.encode(v!, writer.uint32(26).fork()).join();
+    }
+    if (message.totals !== undefined) {
+      TokenUsage.encode(message.totals, writer.uint32(34).fork()).join();
+    }
+    for (const v of message.models) {
+      TokenUsage.encode(v!, writer.uint32(42).fork()).join();
+    }
+    for (const v of message.lines) {
+      UsageLine.encode(v!, writer.uint32(50).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReadUsageResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReadUsageResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.epoch = longToNumber(reader.int64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.storeSeq = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.sessions.push(UsageOfSession.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.totals = TokenUsage.decode(reader, reader.uint32());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.models.push(TokenUsage.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.lines.push(UsageLine.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ReadUsageResponse {
+    return {
+      epoch: isSet(object.epoch) ? globalThis.Number(object.epoch) : 0,
+      storeSeq: isSet(object.storeSeq)
+        ? globalThis.Number(object.storeSeq)
+        : isSet(object.store_seq)
+        ? globalThis.Number(object.store_seq)
+        : 0,
+      sessions: globalThis.Array.isArray(object?.sessions)
+        ? object.sessions.map((e: any) => UsageOfSession.fromJSON(e))
+        : [],
+      totals: isSet(object.totals) ? TokenUsage.fromJSON(object.totals) : undefined,
+      models: globalThis.Array.isArray(object?.models) ? object.models.map((e: any) => TokenUsage.fromJSON(e)) : [],
+      lines: globalThis.Array.isArray(object?.lines) ? object.lines.map((e: any) => UsageLine.fromJSON(e)) : [],
+    };
+  },
+
+  toJSON(message: ReadUsageResponse): unknown {
+    const obj: any = {};
+    if (message.epoch !== 0) {
+      obj.epoch = Math.round(message.epoch);
+    }
+    if (message.storeSeq !== 0) {
+      obj.storeSeq = Math.round(message.storeSeq);
+    }
+    if (message.sessions?.length) {
+      obj.sessions = message.sessions.map((e) => UsageOfSession.toJSON(e));
+    }
+    if (message.totals !== undefined) {
+      obj.totals = TokenUsage.toJSON(message.totals);
+    }
+    if (message.models?.length) {
+      obj.models = message.models.map((e) => TokenUsage.toJSON(e));
+    }
+    if (message.lines?.length) {
+      obj.lines = message.lines.map((e) => UsageLine.toJSON(e));
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ReadUsageResponse>, I>>(base?: I): ReadUsageResponse {
+    return ReadUsageResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ReadUsageResponse>, I>>(object: I): ReadUsageResponse {
+    const message = createBaseReadUsageResponse();
+    message.epoch = object.epoch ?? 0;
+    message.storeSeq = object.storeSeq ?? 0;
+    message.sessions = object.sessions?.map((e) => UsageOfSession.fromPartial(e)) || [];
+    message.totals = (object.totals !== undefined && object.totals !== null)
+      ? TokenUsage.fromPartial(object.totals)
+      : undefined;
+    message.models = object.models?.map((e) => TokenUsage.fromPartial(e)) || [];
+    message.lines = object.lines?.map((e) => UsageLine.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseUsageOfSession(): UsageOfSession {
+  return { key: "", sessionIds: [], usage: undefined, lastAtMs: 0 };
+}
+
+export const UsageOfSession: MessageFns<UsageOfSession> = {
+  encode(message: UsageOfSession, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    for (const v of message.sessionIds) {
+      writer.uint32(18).string(v!);
+    }
+    if (message.usage !== undefined) {
+      TokenUsage.encode(message.usage, writer.uint32(26).fork()).join();
+    }
+    if (message.lastAtMs !== 0) {
+      writer.uint32(32).int64(message.lastAtMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UsageOfSession {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUsageOfSession();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.sessionIds.push(reader.string());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.usage = TokenUsage.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.lastAtMs = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): UsageOfSession {
+    return {
+      key: isSet(object.key) ? globalThis.String(object.key) : "",
+      sessionIds: globalThis.Array.isArray(object?.sessionIds)
+        ? object.sessionIds.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.session_ids)
+        ? object.session_ids.map((e: any) => globalThis.String(e))
+        : [],
+      usage: isSet(object.usage) ? TokenUsage.fromJSON(object.usage) : undefined,
+      lastAtMs: isSet(object.lastAtMs)
+        ? globalThis.Number(object.lastAtMs)
+        : isSet(object.last_at_ms)
+        ? globalThis.Number(object.last_at_ms)
+        : 0,
+    };
+  },
+
+  toJSON(message: UsageOfSession): unknown {
+    const obj: any = {};
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.sessionIds?.length) {
+      obj.sessionIds = message.sessionIds;
+    }
+    if (message.usage !== undefined) {
+      obj.usage = TokenUsage.toJSON(message.usage);
+    }
+    if (message.lastAtMs !== 0) {
+      obj.lastAtMs = Math.round(message.lastAtMs);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<UsageOfSession>, I>>(base?: I): UsageOfSession {
+    return UsageOfSession.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<UsageOfSession>, I>>(object: I): UsageOfSession {
+    const message = createBaseUsageOfSession();
+    message.key = object.key ?? "";
+    message.sessionIds = object.sessionIds?.map((e) => e) || [];
+    message.usage = (object.usage !== undefined && object.usage !== null)
+      ? TokenUsage.fromPartial(object.usage)
+      : undefined;
+    message.lastAtMs = object.lastAtMs ?? 0;
+    return message;
+  },
+};
+
+function createBaseUsageLine(): UsageLine {
+  return { atMs: 0, key: "", sessionId: "", runId: "", usage: undefined };
+}
+
+export const UsageLine: MessageFns<UsageLine> = {
+  encode(message: UsageLine, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.atMs !== 0) {
+      writer.uint32(8).int64(message.atMs);
+    }
+    if (message.key !== "") {
+      writer.uint32(18).string(message.key);
+    }
+    if (message.sessionId !== "") {
+      writer.uint32(26).string(message.sessionId);
+    }
+    if (message.runId !== "") {
+      writer.uint32(34).string(message.runId);
+    }
+    if (message.usage !== undefined) {
+      TokenUsage.encode(message.usage, writer.uint32(42).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UsageLine {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUsageLine();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.atMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.sessionId = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.runId = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.usage = TokenUsage.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): UsageLine {
+    return {
+      atMs: isSet(object.atMs)
+        ? globalThis.Number(object.atMs)
+        : isSet(object.at_ms)
+        ? globalThis.Number(object.at_ms)
+        : 0,
+      key: isSet(object.key) ? globalThis.String(object.key) : "",
+      sessionId: isSet(object.sessionId)
+        ? globalThis.String(object.sessionId)
+        : isSet(object.session_id)
+        ? globalThis.String(object.session_id)
+        : "",
+      runId: isSet(object.runId)
+        ? globalThis.String(object.runId)
+        : isSet(object.run_id)
+        ? globalThis.String(object.run_id)
+        : "",
+      usage: isSet(object.usage) ? TokenUsage.fromJSON(object.usage) : undefined,
+    };
+  },
+
+  toJSON(message: UsageLine): unknown {
+    const obj: any = {};
+    if (message.atMs !== 0) {
+      obj.atMs = Math.round(message.atMs);
+    }
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.sessionId !== "") {
+      obj.sessionId = message.sessionId;
+    }
+    if (message.runId !== "") {
+      obj.runId = message.runId;
+    }
+    if (message.usage !== undefined) {
+      obj.usage = TokenUsage.toJSON(message.usage);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<UsageLine>, I>>(base?: I): UsageLine {
+    return UsageLine.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<UsageLine>, I>>(object: I): UsageLine {
+    const message = createBaseUsageLine();
+    message.atMs = object.atMs ?? 0;
+    message.key = object.key ?? "";
+    message.sessionId = object.sessionId ?? "";
+    message.runId = object.runId ?? "";
+    message.usage = (object.usage !== undefined && object.usage !== null)
+      ? TokenUsage.fromPartial(object.usage)
+      : undefined;
+    return message;
+  },
+};
+
 function createBaseRecordUsageResponse(): RecordUsageResponse {
   return { epoch: 0, storeSeq: 0, totals: undefined };
 }
@@ -20367,6 +22148,15 @@ export const StoreServiceDefinition = {
       responseStream: false,
       options: {},
     },
+    /** Sums or lines of the usage ledger. */
+    readUsage: {
+      name: "ReadUsage",
+      requestType: ReadUsageRequest as typeof ReadUsageRequest,
+      requestStream: false,
+      responseType: ReadUsageResponse as typeof ReadUsageResponse,
+      responseStream: false,
+      options: {},
+    },
     storeInfo: {
       name: "StoreInfo",
       requestType: StoreInfoRequest as typeof StoreInfoRequest,
@@ -20545,6 +22335,18 @@ export const StoreServiceDefinition = {
       responseStream: false,
       options: {},
     },
+    /**
+     * Takes one session, or one person, out of everything that the store keeps; nothing brings it back.
+     * A repeat finds nothing and answers with the first receipt.
+     */
+    erase: {
+      name: "Erase",
+      requestType: EraseRequest as typeof EraseRequest,
+      requestStream: false,
+      responseType: EraseResponse as typeof EraseResponse,
+      responseStream: false,
+      options: {},
+    },
     /** Mutation. */
     forkSession: {
       name: "ForkSession",
@@ -20599,7 +22401,7 @@ export const StoreServiceDefinition = {
       responseStream: false,
       options: {},
     },
-    /** Mutation. */
+    /** Mutation. What one run used, added to the usage ledger once however often it is reported. */
     recordUsage: {
       name: "RecordUsage",
       requestType: RecordUsageRequest as typeof RecordUsageRequest,
@@ -20731,6 +22533,16 @@ export const StoreServiceService = {
     requestDeserialize: (value: Buffer): SearchRequest => SearchRequest.decode(value),
     responseSerialize: (value: SearchResponse): Buffer => Buffer.from(SearchResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): SearchResponse => SearchResponse.decode(value),
+  },
+  /** Sums or lines of the usage ledger. */
+  readUsage: {
+    path: "/sessions.v1.StoreService/ReadUsage" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ReadUsageRequest): Buffer => Buffer.from(ReadUsageRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ReadUsageRequest => ReadUsageRequest.decode(value),
+    responseSerialize: (value: ReadUsageResponse): Buffer => Buffer.from(ReadUsageResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ReadUsageResponse => ReadUsageResponse.decode(value),
   },
   storeInfo: {
     path: "/sessions.v1.StoreService/StoreInfo" as const,
@@ -20950,6 +22762,19 @@ export const StoreServiceService = {
     responseDeserialize: (value: Buffer): StoreServiceRestoreSessionResponse =>
       StoreServiceRestoreSessionResponse.decode(value),
   },
+  /**
+   * Takes one session, or one person, out of everything that the store keeps; nothing brings it back.
+   * A repeat finds nothing and answers with the first receipt.
+   */
+  erase: {
+    path: "/sessions.v1.StoreService/Erase" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: EraseRequest): Buffer => Buffer.from(EraseRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): EraseRequest => EraseRequest.decode(value),
+    responseSerialize: (value: EraseResponse): Buffer => Buffer.from(EraseResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): EraseResponse => EraseResponse.decode(value),
+  },
   /** Mutation. */
   forkSession: {
     path: "/sessions.v1.StoreService/ForkSession" as const,
@@ -21020,7 +22845,7 @@ export const StoreServiceService = {
       Buffer.from(ApplyMaintenanceResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ApplyMaintenanceResponse => ApplyMaintenanceResponse.decode(value),
   },
-  /** Mutation. */
+  /** Mutation. What one run used, added to the usage ledger once however often it is reported. */
   recordUsage: {
     path: "/sessions.v1.StoreService/RecordUsage" as const,
     requestStream: false as const,
@@ -21099,6 +22924,8 @@ export interface StoreServiceServer extends UntypedServiceImplementation {
   resolveKey: handleUnaryCall<ResolveKeyRequest, ResolveKeyResponse>;
   preview: handleUnaryCall<PreviewRequest, PreviewResponse>;
   search: handleUnaryCall<SearchRequest, SearchResponse>;
+  /** Sums or lines of the usage ledger. */
+  readUsage: handleUnaryCall<ReadUsageRequest, ReadUsageResponse>;
   storeInfo: handleUnaryCall<StoreInfoRequest, StoreInfoResponse>;
   /**
    * Records in ascending order, newest page when nothing bounds it; then, with `follow`, each
@@ -21137,6 +22964,11 @@ export interface StoreServiceServer extends UntypedServiceImplementation {
   deleteSession: handleUnaryCall<StoreServiceDeleteSessionRequest, StoreServiceDeleteSessionResponse>;
   /** Mutation. */
   restoreSession: handleUnaryCall<StoreServiceRestoreSessionRequest, StoreServiceRestoreSessionResponse>;
+  /**
+   * Takes one session, or one person, out of everything that the store keeps; nothing brings it back.
+   * A repeat finds nothing and answers with the first receipt.
+   */
+  erase: handleUnaryCall<EraseRequest, EraseResponse>;
   /** Mutation. */
   forkSession: handleUnaryCall<ForkSessionRequest, ForkSessionResponse>;
   /** Mutation. */
@@ -21149,7 +22981,7 @@ export interface StoreServiceServer extends UntypedServiceImplementation {
   failCompaction: handleUnaryCall<FailCompactionRequest, FailCompactionResponse>;
   /** Mutation. Each action is checked again inside the mutation that performs it. */
   applyMaintenance: handleUnaryCall<ApplyMaintenanceRequest, ApplyMaintenanceResponse>;
-  /** Mutation. */
+  /** Mutation. What one run used, added to the usage ledger once however often it is reported. */
   recordUsage: handleUnaryCall<RecordUsageRequest, RecordUsageResponse>;
   /** Mutation. */
   ackDelivery: handleUnaryCall<StoreServiceAckDeliveryRequest, StoreServiceAckDeliveryResponse>;

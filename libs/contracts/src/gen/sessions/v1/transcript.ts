@@ -93,7 +93,11 @@ export interface TokenUsage {
   /** US dollars. Absent: the price is not known. */
   costUsd?: number | undefined;
   modelProvider?: string | undefined;
-  model?: string | undefined;
+  model?:
+    | string
+    | undefined;
+  /** Of a sum: runs whose price is not known, and which the cost therefore lacks. Absent: no sum. */
+  unpricedCount?: number | undefined;
 }
 
 function createBaseTranscriptRecord(): TranscriptRecord {
@@ -816,6 +820,7 @@ function createBaseTokenUsage(): TokenUsage {
     costUsd: undefined,
     modelProvider: undefined,
     model: undefined,
+    unpricedCount: undefined,
   };
 }
 
@@ -844,6 +849,9 @@ export const TokenUsage: MessageFns<TokenUsage> = {
     }
     if (message.model !== undefined) {
       writer.uint32(66).string(message.model);
+    }
+    if (message.unpricedCount !== undefined) {
+      writer.uint32(72).int64(message.unpricedCount);
     }
     return writer;
   },
@@ -925,6 +933,14 @@ export const TokenUsage: MessageFns<TokenUsage> = {
             message.model = reader.string();
             continue;
           }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.unpricedCount = longToNumber(reader.int64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -975,6 +991,11 @@ export const TokenUsage: MessageFns<TokenUsage> = {
         ? globalThis.String(object.model_provider)
         : undefined,
       model: isSet(object.model) ? globalThis.String(object.model) : undefined,
+      unpricedCount: isSet(object.unpricedCount)
+        ? globalThis.Number(object.unpricedCount)
+        : isSet(object.unpriced_count)
+        ? globalThis.Number(object.unpriced_count)
+        : undefined,
     };
   },
 
@@ -1004,6 +1025,9 @@ export const TokenUsage: MessageFns<TokenUsage> = {
     if (message.model !== undefined) {
       obj.model = message.model;
     }
+    if (message.unpricedCount !== undefined) {
+      obj.unpricedCount = Math.round(message.unpricedCount);
+    }
     return obj;
   },
 
@@ -1020,6 +1044,7 @@ export const TokenUsage: MessageFns<TokenUsage> = {
     message.costUsd = object.costUsd ?? undefined;
     message.modelProvider = object.modelProvider ?? undefined;
     message.model = object.model ?? undefined;
+    message.unpricedCount = object.unpricedCount ?? undefined;
     return message;
   },
 };

@@ -17,30 +17,30 @@ export const sessionsUsage: GatewayMethod = async (deps, { params, context }) =>
     }),
     context,
   );
-  const { updatedAtMs, startDate, endDate, sessions, totals, cacheStatus } = answer;
+  const { updatedAtMs, startDate, endDate, sessions, totals, models, cacheStatus } = answer;
   return {
     payload: {
       updatedAt: updatedAtMs,
       startDate,
       endDate,
-      sessions: sessions.map(({ key, agentId, sessionIds, lastAtMs, usage }) => ({ key, agentId, sessionId: sessionIds[0], updatedAt: lastAtMs, usage: toUsage(usage) })),
+      sessions: sessions.map(({ key, agentId, sessionIds, lastAtMs, usage }) => ({ key, agentId, sessionId: sessionIds[0], sessionIds, updatedAt: lastAtMs, usage: toUsage(usage) })),
       totals: toUsage(totals),
-      aggregates: { byAgent: grouped(sessions, ({ agentId }) => agentId, 'agentId'), byModel: grouped(sessions, modelOf, 'model') },
+      aggregates: { byAgent: grouped(sessions, ({ agentId }) => agentId, 'agentId'), byModel: models.map((usage) => ({ model: modelOf(usage), ...toUsage(usage) })) },
       cacheStatus: { status: cacheStatus },
     },
   };
 };
 
-/** `sessions.usage.timeseries`: the model calls of one session's live transcript. */
+/** `sessions.usage.timeseries`: what the runs of one session used, newest last. */
 export const sessionsUsageTimeseries: GatewayMethod = async (deps, call) => {
   const points = await pointsOf(deps, call, 'timeseries', 'key is required for timeseries');
-  return { payload: { sessionId: points[0]?.sessionId ?? null, points: points.map(({ atMs, usage }) => ({ timestamp: atMs, ...toUsage(usage) })) } };
+  return { payload: { sessionId: points[0]?.sessionId ?? null, points: points.map(({ atMs, runId, usage }) => ({ timestamp: atMs, ...(runId !== undefined && { runId }), ...toUsage(usage) })) } };
 };
 
-/** `sessions.usage.logs`: the same, newest last, with the model that answered. */
+/** `sessions.usage.logs`: the same, with the model that answered. */
 export const sessionsUsageLogs: GatewayMethod = async (deps, call) => {
   const points = await pointsOf(deps, call, 'logs', 'key is required for logs');
-  return { payload: { logs: points.map(({ atMs, sessionId, usage }) => ({ timestamp: atMs, sessionId, provider: usage?.modelProvider, model: usage?.model, ...toUsage(usage) })) } };
+  return { payload: { logs: points.map(({ atMs, sessionId, runId, usage }) => ({ timestamp: atMs, sessionId, ...(runId !== undefined && { runId }), provider: usage?.modelProvider, model: usage?.model, ...toUsage(usage) })) } };
 };
 
 async function pointsOf(deps: Parameters<GatewayMethod>[0], { params, context }: MethodCall, view: string, missing: string): Promise<UsagePoint[]> {
@@ -50,10 +50,10 @@ async function pointsOf(deps: Parameters<GatewayMethod>[0], { params, context }:
   return (await deps.handlers.getUsage(request, context)).points;
 }
 
-/** A price that nobody knows has no member. */
+/** A price that nobody knows has no member; of sums, how many runs have none is beside it. */
 function toUsage(usage: TokenUsage | undefined): Record<string, number> | null {
   if (usage === undefined) return null;
-  const { inputTokens, outputTokens, cacheReadTokens, cacheWriteTokens, totalTokens, costUsd } = usage;
+  const { inputTokens, outputTokens, cacheReadTokens, cacheWriteTokens, totalTokens, costUsd, unpricedCount } = usage;
   return {
     input: inputTokens,
     output: outputTokens,
@@ -61,10 +61,11 @@ function toUsage(usage: TokenUsage | undefined): Record<string, number> | null {
     cacheWrite: cacheWriteTokens,
     totalTokens: totalTokens ?? inputTokens + outputTokens + cacheReadTokens + cacheWriteTokens,
     ...(costUsd !== undefined && { totalCost: costUsd }),
+    ...(unpricedCount !== undefined && { missingCostEntries: unpricedCount }),
   };
 }
 
-const modelOf = ({ usage }: SessionUsage): string => (usage?.model === undefined ? 'unknown' : `${usage.modelProvider ?? 'unknown'}/${usage.model}`);
+const modelOf = ({ modelProvider, model }: TokenUsage): string => (model === undefined ? 'unknown' : `${modelProvider ?? 'unknown'}/${model}`);
 
 function grouped(sessions: readonly SessionUsage[], nameOf: (session: SessionUsage) => string, member: string): Record<string, unknown>[] {
   const sums = new Map<string, { sessions: number; totalTokens: number; totalCost: number | undefined }>();

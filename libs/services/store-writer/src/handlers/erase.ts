@@ -1,0 +1,35 @@
+/** Erase: one session or one person leaves everything that the store keeps; nothing brings it back. */
+import { EraseReport, EraseResponse, type EraseRequest } from '@sessions/contracts';
+import { SessionError, personOf, type EraseSubject, type SessionConfig } from '@sessions/domain';
+import { eraseInStore, previewErasure, type EraseReport as Report } from '@sessions/store';
+import type { OwnedAgent } from '../owned-agent';
+import type { Uploads } from '../uploads';
+
+/** @throws VALIDATION unless exactly one of key and peer is named; SESSION_LOCKED, STORE_UNREADABLE, READ_ONLY, DISK_FULL */
+export async function erase(agent: OwnedAgent, uploads: Pick<Uploads, 'drop'>, request: EraseRequest): Promise<EraseResponse> {
+  const subject = subjectOf(request, agent.deps.config());
+  const { agentId } = agent;
+  const head = { agentId, storePath: agent.deps.sessionsFile(), dryRun: request.dryRun };
+  if (!(await agent.hasStore())) return EraseResponse.create({ report: EraseReport.create(head) });
+  if (request.dryRun) {
+    const { nativeBinding } = agent.deps.openOptions();
+    return agent.use(async ({ store, seq }) => EraseResponse.create({ epoch: store.epoch, storeSeq: seq, report: toReport(head, await previewErasure(store, { subject, nativeBinding })) }));
+  }
+  await uploads.drop(agentId);
+  // The engine works on the closed store: what an owner holds open would be written again.
+  const report = await agent.deps.stores.whileClosed(agentId, () => eraseInStore(agent.deps.openOptions(), subject));
+  return agent.use(({ store, events, seq }) => {
+    events.takeTurn().done(report.keys.map((key) => ({ kind: 'changed', key, sessionId: undefined, reason: 'delete', row: undefined })));
+    return Promise.resolve(EraseResponse.create({ epoch: store.epoch, storeSeq: seq, report: toReport(head, report) }));
+  });
+}
+
+function subjectOf({ key, peer }: EraseRequest, config: SessionConfig): EraseSubject {
+  const [only, other] = [key, peer].filter((word) => word !== undefined && word.trim() !== '');
+  if (only === undefined || other !== undefined) throw new SessionError('VALIDATION', 'an erasure names a key or a peer, and not both');
+  return key === undefined || key.trim() === '' ? personOf(only, config.session.identityLinks) : { kind: 'session', key: only };
+}
+
+function toReport(head: Pick<EraseReport, 'agentId' | 'storePath' | 'dryRun'>, { found, keys, sharedKeys, copies, left, places, receipt }: Report): EraseReport {
+  return EraseReport.create({ ...head, found, keys: [...keys], sharedKeys: [...sharedKeys], copies: [...copies], left: [...left], places: places.map((place) => ({ ...place })), receipt });
+}

@@ -1,0 +1,72 @@
+/** ReadUsage: sums or lines of the usage ledger. */
+import { ReadUsageResponse, TokenUsage, UsageLine, UsageOfSession, type ReadUsageRequest } from '@sessions/contracts';
+import { SessionError } from '@sessions/domain';
+import type { UsageLine as StoredUsageLine, UsageSum } from '@sessions/store';
+import type { OwnedAgent } from '../owned-agent';
+
+/** Sessions or lines of one answer, so that it fits a message. */
+export const USAGE_ROWS_MAX = 1000;
+const KEYS_MAX = 16;
+/** Of the encoded rows of one answer; the oldest ones are left out above it. */
+const ANSWER_BYTES_MAX = 640 * 1024;
+
+/** @throws VALIDATION */
+export function readUsage(agent: OwnedAgent, request: ReadUsageRequest): Promise<ReadUsageResponse> {
+  const { keys, fromAtMs, untilAtMs, view, limit = USAGE_ROWS_MAX } = request;
+  if (view !== '' && view !== 'sums' && view !== 'lines') throw new SessionError('VALIDATION', 'view must be "sums" or "lines"');
+  if (limit < 1 || limit > USAGE_ROWS_MAX) throw new SessionError('VALIDATION', `limit must be 1 to ${String(USAGE_ROWS_MAX)}`);
+  if (keys.length > KEYS_MAX) throw new SessionError('VALIDATION', `at most ${String(KEYS_MAX)} keys`);
+  const range = {
+    ...(keys.length === 0 ? {} : { keys }),
+    ...(fromAtMs === undefined ? {} : { fromMs: fromAtMs }),
+    ...(untilAtMs === undefined ? {} : { untilMs: untilAtMs }),
+    limit,
+  };
+  return agent.read(
+    async (store, open) => {
+      const head = { epoch: store.epoch, storeSeq: open.seq };
+      if (view === 'lines') {
+        const { lines } = await store.usage({ view, ...range });
+        return ReadUsageResponse.create({ ...head, lines: fitting(lines.map(toLine).reverse(), UsageLine.encode).reverse() });
+      }
+      const { sessions, models, totals } = await store.usage({ view: 'sums', ...range });
+      return ReadUsageResponse.create({
+        ...head,
+        sessions: fitting(sessions.map((sum) => UsageOfSession.create({ key: sum.key, sessionIds: [...sum.sessionIds], lastAtMs: sum.lastAtMs, usage: toTokenUsage(sum, sum) })), UsageOfSession.encode),
+        models: models.map((sum) => toTokenUsage(sum, sum)),
+        totals: totals.linesCount === 0 ? undefined : toTokenUsage(totals),
+      });
+    },
+    () => ReadUsageResponse.create({}),
+  );
+}
+
+/** The first rows that fit one message together. */
+function fitting<T>(rows: readonly T[], encode: (row: T) => { finish(): Uint8Array }): T[] {
+  let bytes = 0;
+  const end = rows.findIndex((row) => (bytes += encode(row).finish().length) > ANSWER_BYTES_MAX);
+  return end === -1 ? [...rows] : rows.slice(0, end);
+}
+
+export function toTokenUsage(sum: UsageSum, ref: { readonly provider: string | null; readonly model: string | null } = { provider: null, model: null }): TokenUsage {
+  return TokenUsage.create({
+    inputTokens: sum.input,
+    outputTokens: sum.output,
+    cacheReadTokens: sum.cacheRead,
+    cacheWriteTokens: sum.cacheWrite,
+    costUsd: sum.costUsd,
+    modelProvider: ref.provider ?? undefined,
+    model: ref.model ?? undefined,
+    unpricedCount: sum.unpricedCount,
+  });
+}
+
+function toLine({ at, key, sessionId, runId, provider, model, input, output, cacheRead, cacheWrite, costUsd }: StoredUsageLine): UsageLine {
+  return UsageLine.create({
+    atMs: at,
+    key,
+    sessionId,
+    runId,
+    usage: { inputTokens: input, outputTokens: output, cacheReadTokens: cacheRead, cacheWriteTokens: cacheWrite, costUsd, modelProvider: provider ?? undefined, model: model ?? undefined },
+  });
+}

@@ -1,0 +1,89 @@
+/**
+ * The index without the subject: rows of `ERASED_TABLES` leave, text indexes are put in order, and the
+ * database is written anew, so that nothing stays in free pages. The new file takes the place of the
+ * old one by rename; whoever dies before finds the old one, and begins again.
+ */
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import Database from 'better-sqlite3';
+import { ERASED_TABLES } from './places';
+import type { Needles } from './needles';
+
+interface Named {
+  readonly table: string;
+  readonly rowids: readonly (number | string)[];
+  readonly keyColumn: string;
+}
+
+/** Rows that would leave. */
+export function rowsOf(indexFile: string, needles: Needles, nativeBinding: string | undefined): number {
+  if (!fs.existsSync(indexFile)) return 0;
+  const db = new Database(indexFile, { readonly: true, ...(nativeBinding === undefined ? {} : { nativeBinding }) });
+  try {
+    return namedRows(db, needles).reduce((sum, { rowids }) => sum + rowids.length, 0);
+  } finally {
+    db.close();
+  }
+}
+
+/** @returns rows that left, and the last mutation that the index has */
+export function eraseRows(indexFile: string, needles: Needles, nativeBinding: string | undefined): { readonly rows: number; readonly appliedSeq: number } {
+  if (!fs.existsSync(indexFile)) return { rows: 0, appliedSeq: 0 };
+  const erased = `${indexFile}.erased`;
+  for (const suffix of ['', '-journal']) fs.rmSync(`${erased}${suffix}`, { force: true });
+  const db = new Database(indexFile, nativeBinding === undefined ? {} : { nativeBinding });
+  let rows = 0;
+  let appliedSeq = 0;
+  try {
+    db.pragma('journal_mode = DELETE');
+    db.transaction(() => {
+      for (const { table, rowids, keyColumn } of namedRows(db, needles)) {
+        const remove = db.prepare(`DELETE FROM ${table} WHERE ${keyColumn} = ?`);
+        for (const rowid of rowids) remove.run(rowid);
+        rows += rowids.length;
+      }
+    })();
+    for (const table of textIndexes(db)) db.prepare(`INSERT INTO ${table} (${table}) VALUES ('optimize')`).run();
+    appliedSeq = Number((db.prepare("SELECT value FROM meta WHERE name = 'applied_seq'").get() as { value: string } | undefined)?.value ?? 0);
+    db.prepare('VACUUM INTO ?').run(erased);
+  } finally {
+    db.close();
+  }
+  fs.chmodSync(erased, 0o600);
+  syncPath(erased);
+  fs.renameSync(erased, indexFile);
+  for (const suffix of ['-wal', '-shm', '-journal']) fs.rmSync(`${indexFile}${suffix}`, { force: true });
+  syncPath(path.dirname(indexFile));
+  return { rows, appliedSeq };
+}
+
+function namedRows(db: Database.Database, needles: Needles): Named[] {
+  if (needles.isEmpty) return [];
+  const tables = new Map((db.prepare("SELECT name, sql FROM sqlite_master WHERE type = 'table'").all() as { name: string; sql: string }[]).map(({ name, sql }) => [name, sql]));
+  return ERASED_TABLES.filter(({ table }) => tables.has(table)).map(({ table, columns }) => {
+    // A table without row ids is known by its first column, which is its key.
+    const keyColumn = /WITHOUT ROWID/i.test(tables.get(table) ?? '') ? (columns[0] as string) : 'rowid';
+    const rowids: (number | string)[] = [];
+    for (const row of db.prepare(`SELECT ${keyColumn} AS id, ${columns.join(', ')} FROM ${table}`).iterate() as IterableIterator<Record<string, unknown>>) {
+      const isNamed = columns.some((column) => {
+        const value = row[column];
+        return typeof value === 'string' ? needles.isInText(value) : Buffer.isBuffer(value) && needles.isIn(value);
+      });
+      if (isNamed) rowids.push(row['id'] as number | string);
+    }
+    return { table, rowids, keyColumn };
+  });
+}
+
+function textIndexes(db: Database.Database): string[] {
+  return (db.prepare("SELECT name FROM sqlite_master WHERE type = 'table' AND sql LIKE '%USING fts5%'").all() as { name: string }[]).map(({ name }) => name);
+}
+
+function syncPath(file: string): void {
+  const fd = fs.openSync(file, fs.constants.O_RDONLY);
+  try {
+    fs.fsyncSync(fd);
+  } finally {
+    fs.closeSync(fd);
+  }
+}

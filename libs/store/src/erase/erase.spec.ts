@@ -1,0 +1,233 @@
+/** One session, or one person, taken out of a real store: every byte of it is looked at afterwards. */
+import { randomUUID } from 'node:crypto';
+import * as fs from 'node:fs';
+import { tmpdir } from 'node:os';
+import * as path from 'node:path';
+import { personOf, type EraseSubject, type JsonObject } from '@sessions/domain';
+import type { AgentStore } from '../agent-store';
+import { eraseInStore, openStore, type OpenStoreOptions } from '../open-store';
+import type { Effect, MutationView } from '../types';
+import { previewErasure, type EraseReport } from './erase-in-store';
+
+const ANN = 'agent:main:telegram:direct:700700700';
+const BEN = 'agent:main:telegram:direct:800800800';
+const CREW = 'agent:main:telegram:group:crew-4711';
+const CHILD = `agent:main:subagent:${randomUUID()}`;
+const SECRET = 'the plan that nobody but Ann may ever read again, word for word';
+
+let dir: string;
+let nowMs: number;
+let ids: Record<string, string>;
+
+beforeEach(() => {
+  dir = fs.mkdtempSync(path.join(tmpdir(), 'erase-'));
+  nowMs = Date.UTC(2026, 5, 1, 9);
+  ids = { [ANN]: randomUUID(), [BEN]: randomUUID(), [CREW]: randomUUID(), [CHILD]: randomUUID() };
+});
+afterEach(() => fs.rmSync(dir, { recursive: true }));
+
+const options = (): OpenStoreOptions => ({ agentId: 'main', sessionsFile: path.join(dir, 'sessions.json'), instance: 'test', transport: 'standalone', clock: { nowMs: () => nowMs }, checkpointDelayMs: 20 });
+const erase = (subject: EraseSubject): Promise<EraseReport> => eraseInStore(options(), subject);
+async function preview(subject: EraseSubject): Promise<EraseReport> {
+  const store = await openStore(options());
+  try {
+    return await previewErasure(store, { subject });
+  } finally {
+    await store.close();
+  }
+}
+
+const session = (key: string): EraseSubject => ({ kind: 'session', key });
+
+function say(store: AgentStore, key: string, text: string, members: JsonObject = {}): Promise<unknown> {
+  const id = ids[key] ?? '';
+  const file = `${id}.jsonl`;
+  return store.mutate({
+    idempotencyKey: `${key}/${text.slice(0, 20)}`,
+    decide: (view: MutationView) => {
+      const tail = view.transcript(file);
+      const lineId = randomUUID().slice(0, 8);
+      const line = JSON.stringify({ type: 'message', id: lineId, parentId: tail.leafId, message: { role: 'user', content: [{ type: 'text', text }] } });
+      const lines = tail.kind === 'none' ? [JSON.stringify({ type: 'session', version: 3, id, sessionKey: key }), line] : [line];
+      const effects: Effect[] = [
+        { kind: 'putEntry', key, set: { sessionId: id, updatedAt: nowMs, ...(members as Record<string, string>) } },
+        { kind: 'append', file, lines, messages: 1, exchanges: 1, leafId: lineId },
+      ];
+      return { effects, result: { sessionKey: key, sessionId: id } };
+    },
+  });
+}
+
+async function setAside(store: AgentStore, key: string, kind: 'reset' | 'deleted'): Promise<string> {
+  const file = `${ids[key] ?? ''}.jsonl`;
+  return store.withHeld([{ file, kind }], async (held) => {
+    const archive = held.get(file).asideAs;
+    await store.mutate({
+      held,
+      decide: (view) => ({
+        effects: [
+          { kind: 'setAside', file },
+          { kind: 'recordArchive', reason: 'reset', key, sessionId: ids[key] ?? '', entryText: view.entry(key)?.text ?? '{}', actor: 'test' },
+          ...(kind === 'deleted' ? [{ kind: 'removeEntry', key } as const] : []),
+        ],
+        result: null,
+      }),
+    });
+    return archive;
+  });
+}
+
+/** Everybody speaks; others mention Ann's session; everything that can be left behind is there. */
+async function livedIn(): Promise<void> {
+  const store = await openStore(options());
+  await say(store, ANN, SECRET, { origin: { label: 'Ann id:700700700', from: 'telegram:700700700' }, lastTo: '700700700' });
+  await say(store, BEN, `have you heard from ${ANN} today, who is in ${ids[ANN] ?? ''}?`, { forkedFrom: ids[ANN] ?? '', related: [ANN, BEN] });
+  await say(store, CREW, 'a crew of many', { origin: { label: 'Crew', from: 'telegram:700700700' }, lastTo: 'crew-4711' });
+  await say(store, CHILD, `${SECRET}, and what became of it`, { spawnedBy: ANN });
+  await setAside(store, ANN, 'reset');
+  const old = ids[ANN] ?? '';
+  ids[ANN] = randomUUID();
+  await say(store, ANN, 'a second conversation that Ann has had with us, long enough to be known', { previousSessionId: old, usageFamilySessionIds: [old, ids[ANN]] });
+  await store.close();
+  const leave = (file: string, text: string): void => {
+    fs.mkdirSync(path.dirname(path.join(dir, file)), { recursive: true });
+    fs.writeFileSync(path.join(dir, file), text);
+  };
+  const now = ids[ANN];
+  leave(`${now}.trajectory.jsonl`, `{"traceSchema":"openclaw-trajectory","text":"${SECRET}"}\n`);
+  leave(`${old}.checkpoint.${randomUUID()}.jsonl`, `{"type":"session","id":"${old}"}\n`);
+  leave(`sessions.json.bak.1700000000000`, JSON.stringify({ [ANN]: { sessionId: old } }));
+  leave(`sessions.json.${randomUUID()}.tmp`, JSON.stringify({ [ANN]: { sessionId: old } }));
+  leave(`.store/quarantine/${old}.jsonl.torn-2026-06-01T09-00-00.000Z-aaaaaaaa`, `{"type":"message","content":"${SECRET}`);
+  leave('.store/uploads/u1', SECRET);
+  leave('.store/index.sqlite.corrupt', `SQLite ${ANN}`);
+  leave(`${old}.jsonl.deleted.2026-05-01T09-00-00.000Z`, `{"type":"message","message":{"content":"${SECRET}"}}\n`);
+  leave('notes.txt', 'somebody else keeps notes here');
+}
+
+/** Every file of the directory that holds one of the words, by its content or its name. */
+function filesWith(...words: readonly string[]): string[] {
+  return fs.readdirSync(dir, { recursive: true, encoding: 'utf8' }).filter((name) => {
+    const full = path.join(dir, name);
+    if (words.some((word) => name.includes(word))) return true;
+    return fs.statSync(full).isFile() && words.some((word) => fs.readFileSync(full).includes(word));
+  });
+}
+
+const entries = (): JsonObject => JSON.parse(fs.readFileSync(path.join(dir, 'sessions.json'), 'utf8')) as JsonObject;
+
+it('erases a session with its archives, sidecars and sub-agents from every place, and nobody else', async () => {
+  await livedIn();
+  const first = ids[ANN] ?? '';
+  const words = [ANN, SECRET, first, CHILD, ids[CHILD] ?? ''];
+  expect(filesWith(...words).length).toBeGreaterThan(10);
+  const shown = await preview(session(ANN));
+  expect(shown).toMatchObject({ found: true, receipt: undefined });
+  expect([...shown.keys].sort()).toEqual([ANN, CHILD].sort());
+  expect(filesWith(SECRET).length).toBeGreaterThan(5);
+
+  const report = await erase(session(ANN));
+  expect(report.left).toEqual([]);
+  expect(report.copies).toEqual([]);
+  expect(filesWith(...words)).toEqual([]);
+  expect(report.keys).toEqual(shown.keys);
+  expect(report.receipt).toMatchObject({ sessions: 2 });
+  expect(report.receipt?.scannedFiles).toBeGreaterThan(5);
+  expect(JSON.stringify(report.receipt)).not.toContain('700700700');
+  expect(fs.readFileSync(path.join(dir, 'notes.txt'), 'utf8')).toBe('somebody else keeps notes here');
+});
+
+it('leaves the sessions of others whole: lines keep their number, length and order, entries only lose what names the subject', async () => {
+  await livedIn();
+  const ben = path.join(dir, `${ids[BEN] ?? ''}.jsonl`);
+  const before = fs.readFileSync(ben);
+  await erase(session(ANN));
+  const after = fs.readFileSync(ben);
+  expect(after.length).toBe(before.length);
+  expect(after.toString().trimEnd().split('\n').map((line) => (JSON.parse(line) as JsonObject)['id'])).toEqual(before.toString().trimEnd().split('\n').map((line) => (JSON.parse(line) as JsonObject)['id']));
+  expect(entries()[BEN]).toEqual({ sessionId: ids[BEN], updatedAt: nowMs, related: [BEN] });
+  const store = await openStore(options());
+  expect((await store.history({ key: BEN, limit: 10 }))?.totalMessages).toBe(1);
+  expect(await store.entry({ key: ANN })).toBeUndefined();
+  const { seq } = (await store.mutate({ decide: () => ({ effects: [], result: null }) })) as { seq: number };
+  expect(seq).toBeGreaterThan(5);
+  await say(store, ANN, 'and a new beginning');
+  await store.close();
+  expect(filesWith(ANN).length).toBeGreaterThan(0);
+});
+
+it('keeps archives of others restorable when a name in them was overwritten', async () => {
+  await livedIn();
+  const store = await openStore(options());
+  const archive = await setAside(store, BEN, 'deleted');
+  await store.close();
+  await erase(session(ANN));
+  const { createHash } = await import('node:crypto');
+  const manifest = fs.readFileSync(path.join(dir, '.store/archive-manifest.jsonl'), 'utf8');
+  expect(manifest).toContain(createHash('sha256').update(fs.readFileSync(path.join(dir, archive))).digest('hex'));
+  expect(manifest.trimEnd().split('\n')).toHaveLength(1);
+});
+
+it('erases a person: their direct sessions go, their name leaves the entries of groups, and these are told', async () => {
+  await livedIn();
+  const report = await erase(personOf('telegram:700700700', []));
+  expect([...report.keys].sort()).toEqual([ANN, CHILD].sort());
+  expect(report.sharedKeys).toEqual([CREW]);
+  expect(report.left).toEqual([]);
+  expect(filesWith('700700700', SECRET)).toEqual([]);
+  expect(entries()[CREW]).toMatchObject({ origin: { label: 'Crew' } });
+  expect(Object.keys(entries()).sort()).toEqual([BEN, CREW].sort());
+});
+
+it('erases what is left of a session whose entry has gone', async () => {
+  await livedIn();
+  let store = await openStore(options());
+  await setAside(store, ANN, 'deleted');
+  await store.close();
+  const report = await erase(session(ANN));
+  expect(report.found).toBe(true);
+  expect(filesWith(ANN, SECRET)).toEqual([]);
+  store = await openStore(options());
+  expect((await store.files.archives({ limit: 10 })).archives).toEqual([]);
+  await store.close();
+});
+
+it('answers a repeat with the receipt, and a name that nobody has with nothing', async () => {
+  await livedIn();
+  const { receipt } = await erase(session(ANN));
+  expect(await erase(session(ANN))).toMatchObject({ found: false, keys: [], receipt });
+  expect(await erase(session('agent:main:telegram:direct:123123123'))).toMatchObject({ found: false, receipt: undefined });
+});
+
+it('names copies in other sessions, and keeps them', async () => {
+  await livedIn();
+  const store = await openStore(options());
+  await say(store, BEN, SECRET);
+  await store.close();
+  const report = await erase(session(ANN));
+  expect(report.copies).toEqual([`${ids[BEN] ?? ''}.jsonl`]);
+  expect(report.left).toEqual([]);
+  expect(report.receipt).toBeDefined();
+  expect(filesWith(SECRET)).toEqual([`${ids[BEN] ?? ''}.jsonl`]);
+});
+
+it('says where the subject still stands in a file that nobody knows, and gives no receipt', async () => {
+  await livedIn();
+  fs.writeFileSync(path.join(dir, 'notes.txt'), `call ${ANN}`);
+  const report = await erase(session(ANN));
+  expect(report).toMatchObject({ left: ['notes.txt'], receipt: undefined });
+  expect(fs.readFileSync(path.join(dir, 'notes.txt'), 'utf8')).toBe(`call ${ANN}`);
+  fs.rmSync(path.join(dir, 'notes.txt'));
+  const store = await openStore(options());
+  expect(store.writable).toBe(true);
+  await store.close();
+});
+
+it('changes not a byte of the sessions in a dry run', async () => {
+  await livedIn();
+  await preview(session(ANN));
+  const tree = (): string[] => fs.readdirSync(dir, { recursive: true, encoding: 'utf8' }).filter((name) => !name.includes('.store') && fs.statSync(path.join(dir, name)).isFile()).map((name) => `${name} ${fs.readFileSync(path.join(dir, name), 'base64')}`).sort();
+  const before = tree();
+  await preview(session(ANN));
+  expect(tree()).toEqual(before);
+});

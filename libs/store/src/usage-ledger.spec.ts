@@ -1,0 +1,162 @@
+/** What runs used stays in the ledger: once, whatever dies when, and whatever becomes of sessions and index. */
+import * as fs from 'node:fs';
+import { tmpdir } from 'node:os';
+import * as path from 'node:path';
+import type { AgentStore } from './agent-store';
+import { openStore } from './open-store';
+import { SeededRandom } from './testing/seeded-random';
+import type { Effect, UsageLine } from './types';
+
+const KEY = 'agent:main:main';
+
+let root: string;
+let file: string;
+const open = (sessionsFile = file): Promise<AgentStore> =>
+  openStore({ agentId: 'main', sessionsFile, instance: 'test', transport: 'standalone', clock: { nowMs: () => Date.now() }, checkpointDelayMs: 600_000 });
+
+beforeEach(() => {
+  root = fs.mkdtempSync(path.join(tmpdir(), 'usage-ledger-'));
+  file = path.join(root, 'sessions', 'sessions.json');
+  fs.mkdirSync(path.dirname(file));
+});
+afterEach(() => fs.rmSync(root, { recursive: true, force: true }));
+
+const lineOf = (runId: string, rest: Partial<UsageLine> = {}): UsageLine => ({
+  at: 1_780_000_000_000, key: KEY, sessionId: 's-1', runId, provider: 'openai', model: 'gpt-5', input: 100, output: 10, cacheRead: 5, cacheWrite: 1, costUsd: 0.25, ...rest,
+});
+const record = (store: AgentStore, lines: readonly UsageLine[], idempotencyKey?: string): Promise<unknown> =>
+  store.mutate({ ...(idempotencyKey === undefined ? {} : { idempotencyKey }), decide: () => ({ effects: lines.map((line): Effect => ({ kind: 'recordUsage', line })), result: null }) });
+const ledger = (dir = path.dirname(file)): Record<string, unknown>[] =>
+  fs.readFileSync(path.join(dir, '.store', 'usage.jsonl'), 'utf8').split('\n').filter((line) => line !== '').map((line) => JSON.parse(line) as Record<string, unknown>);
+const sums = (store: AgentStore): Promise<{ input: number; costUsd: number | undefined; linesCount: number; unpricedCount: number }> =>
+  store.usage({ view: 'sums', limit: 100 }).then(({ totals }) => totals);
+
+it('stands in usage.jsonl after a checkpoint, numbers and ids only', async () => {
+  const store = await open();
+  await record(store, [lineOf('r-1'), lineOf('r-1', { model: 'gpt-5-mini', costUsd: undefined })]);
+  await store.close();
+  expect(ledger()).toEqual([
+    { ...lineOf('r-1'), epoch: 1, seq: 1, n: 0 },
+    expect.objectContaining({ model: 'gpt-5-mini', epoch: 1, seq: 1, n: 1 }),
+  ]);
+  expect(ledger()[1]).not.toHaveProperty('costUsd');
+});
+
+it('adds up what has a price, and says how many lines have none', async () => {
+  const store = await open();
+  await record(store, [lineOf('r-1')]);
+  await record(store, [lineOf('r-2', { key: 'agent:main:other', sessionId: 's-2', model: 'local', costUsd: undefined })]);
+  const { sessions, models, totals } = await store.usage({ view: 'sums', limit: 10 });
+  expect(totals).toEqual({ input: 200, output: 20, cacheRead: 10, cacheWrite: 2, costUsd: 0.25, linesCount: 2, unpricedCount: 1 });
+  expect(sessions.find(({ key }) => key === 'agent:main:other')).toMatchObject({ costUsd: undefined, unpricedCount: 1, sessionIds: ['s-2'] });
+  expect(models).toHaveLength(2);
+  expect((await store.usage({ view: 'sums', keys: [KEY], limit: 10 })).totals).toMatchObject({ linesCount: 1, costUsd: 0.25 });
+  await store.close();
+});
+
+it('is neither lost nor doubled when the process dies before, in or after a checkpoint', async () => {
+  const store = await open();
+  await record(store, [lineOf('r-1')]);
+  await store.checkpoint();
+  await record(store, [lineOf('r-2')]);
+  await store.usage({ view: 'sums', limit: 1 });
+  // What stands on disk while the owner lives is what its death would leave; the file beside it may have the line already.
+  for (const torn of [false, true]) {
+    const copy = path.join(root, `copy-${String(torn)}`);
+    fs.cpSync(path.dirname(file), copy, { recursive: true });
+    if (torn) fs.appendFileSync(path.join(copy, '.store', 'usage.jsonl'), '{"at":1,"key":"agent:ma');
+    const after = await open(path.join(copy, 'sessions.json'));
+    expect(await sums(after)).toMatchObject({ linesCount: 2, costUsd: 0.5 });
+    await after.close();
+    expect(ledger(copy).map(({ runId }) => runId)).toEqual(['r-1', 'r-2']);
+  }
+  await store.close();
+});
+
+it('does not append again what the file has when a checkpoint did not come to its end', async () => {
+  const store = await open();
+  await record(store, [lineOf('r-1')]);
+  await store.checkpoint();
+  await record(store, [lineOf('r-2')]);
+  const before = path.join(root, 'before');
+  fs.cpSync(path.dirname(file), before, { recursive: true });
+  await store.checkpoint();
+  // The checkpoint of r-2 wrote the ledger and died: journal and index are as they were before.
+  fs.copyFileSync(path.join(path.dirname(file), '.store', 'usage.jsonl'), path.join(before, '.store', 'usage.jsonl'));
+  await store.close();
+  const after = await open(path.join(before, 'sessions.json'));
+  await after.checkpoint();
+  expect(await sums(after)).toMatchObject({ linesCount: 2 });
+  await after.close();
+  expect(ledger(before).map(({ runId }) => runId)).toEqual(['r-1', 'r-2']);
+});
+
+it('is read again from its file when the index is gone, and from the journal what the file lacks', async () => {
+  const store = await open();
+  await record(store, [lineOf('r-1')]);
+  await store.checkpoint();
+  await record(store, [lineOf('r-2', { costUsd: 1 })]);
+  const copy = path.join(root, 'copy');
+  fs.cpSync(path.dirname(file), copy, { recursive: true });
+  await store.close();
+  for (const name of fs.readdirSync(path.join(copy, '.store'))) if (name.startsWith('index.sqlite')) fs.rmSync(path.join(copy, '.store', name));
+  fs.appendFileSync(path.join(copy, '.store', 'usage.jsonl'), 'no line of a ledger\n');
+  const after = await open(path.join(copy, 'sessions.json'));
+  expect(await sums(after)).toMatchObject({ linesCount: 2, costUsd: 1.25 });
+  expect((await after.info()).notices.some(({ message }) => message.includes('usage ledger'))).toBe(true);
+  await after.close();
+});
+
+it('tells a decision what a run has recorded, also before the index has it', async () => {
+  const store = await open();
+  const seen: number[] = [];
+  const once = (): Promise<unknown> =>
+    store.mutate({
+      decide: (view) => {
+        seen.push(view.usageOfRun('r-1').length);
+        return { effects: view.usageOfRun('r-1').length > 0 ? [] : [{ kind: 'recordUsage', line: lineOf('r-1') }], result: view.hasUsageOf('s-1') };
+      },
+    });
+  await Promise.all([once(), once(), once()]);
+  expect(seen).toEqual([0, 1, 1]);
+  expect(await sums(store)).toMatchObject({ linesCount: 1 });
+  await once();
+  expect(seen).toEqual([0, 1, 1, 1]);
+  await store.close();
+});
+
+it.each([1, 2, 3])('adds up to the same in every way of asking, through restarts and lost indexes (seed %i)', async (seed) => {
+  const random = new SeededRandom(seed, 1);
+  const expected: UsageLine[] = [];
+  let store = await open();
+  for (let step = 0; step < 60; step += 1) {
+    const draw = random.below(10);
+    if (draw === 0) await store.checkpoint();
+    else if (draw === 1) {
+      await store.close();
+      if (random.chance(0.5)) for (const name of fs.readdirSync(store.layout.ownDir)) if (name.startsWith('index.sqlite')) fs.rmSync(path.join(store.layout.ownDir, name));
+      store = await open();
+    } else {
+      const key = `agent:main:k${String(random.below(4))}`;
+      const cost = random.chance(0.7) ? { costUsd: random.below(100_000) / 1_000_000 } : { costUsd: undefined };
+      const line = lineOf(`r-${String(step)}`, { at: 1_780_000_000_000 + random.below(1000), key, input: random.below(5000), model: `m${String(random.below(3))}`, ...cost });
+      await record(store, [line], `run-${String(step)}`);
+      if (random.chance(0.3)) await record(store, [line], `run-${String(step)}`);
+      expected.push(line);
+    }
+  }
+  const sumOf = (lines: readonly UsageLine[]): number => lines.reduce((sum, { costUsd }) => sum + (costUsd ?? 0), 0);
+  const { sessions, models, totals } = await store.usage({ view: 'sums', limit: 100 });
+  const { lines } = await store.usage({ view: 'lines', limit: 1000 });
+  await store.close();
+  expect(totals.linesCount).toBe(expected.length);
+  expect(totals.input).toBe(expected.reduce((sum, { input }) => sum + input, 0));
+  for (const total of [totals.costUsd ?? 0, sessions.reduce((sum, { costUsd = 0 }) => sum + costUsd, 0), models.reduce((sum, { costUsd = 0 }) => sum + costUsd, 0), sumOf(lines), sumOf(ledger() as unknown as UsageLine[])]) {
+    expect(total).toBeCloseTo(sumOf(expected), 9);
+  }
+  for (const { key, costUsd = 0, unpricedCount } of sessions) {
+    const own = expected.filter((line) => line.key === key);
+    expect(costUsd).toBeCloseTo(sumOf(own), 9);
+    expect(unpricedCount).toBe(own.filter((line) => line.costUsd === undefined).length);
+  }
+});
