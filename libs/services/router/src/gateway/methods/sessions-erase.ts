@@ -3,7 +3,7 @@ import type { EraseReport } from '@sessions/contracts';
 import { ERASE_BUDGET_MS } from '../../handlers/erase-session';
 import { flagOf, textOf } from '../method';
 import type { GatewayMethod } from '../method';
-import { withTime } from '../request-context';
+import { withTime } from '../../handlers/with-time';
 
 /** `sessions.erase`: a report of each store, in the form of `sessions erase --json`. */
 export const sessionsErase: GatewayMethod = async (deps, { params, context }) => {
