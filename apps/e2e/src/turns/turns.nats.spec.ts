@@ -10,6 +10,12 @@ import type { Frame } from '../support/gateway-socket';
 import { useScene } from '../support/scene';
 import { waitUntil } from '../support/wait-until';
 
+const scene = useScene();
+const endings: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  for (const end of endings.splice(0)) await end();
+});
+
 const KEY = 'agent:main:telegram:direct:123';
 const message = (id: string, text: string): Record<string, unknown> => ({ channel: 'telegram', messageId: id, chatType: 'direct', sender: { id: '123', name: 'Ann' }, text });
 
@@ -17,15 +23,15 @@ describe.each([
   ['standalone', createStandalone],
   ['split', createSplit],
 ] as const)('a turn in the %s deployment', (_name, create) => {
-  const scene = useScene('all');
+  const all = useScene('all');
   let model: ModelServer;
   let deployment: Deployment;
   beforeAll(async () => {
     model = await startModelServer();
     const providers = { local: { baseUrl: model.baseUrl, api: 'openai-completions', apiKey: 'k', models: [{ id: 'small' }] } };
-    deployment = create(scene.stateDir(), { session: { dmScope: 'per-channel-peer' }, models: { providers }, agents: { defaults: { model: { primary: 'local/small' } } }, storeWriter: { checkpointDelayMs: 0 } });
-    scene.onEnd(() => deployment.kill());
-    scene.onEnd(() => model.close());
+    deployment = create(all.stateDir(), { session: { dmScope: 'per-channel-peer' }, models: { providers }, agents: { defaults: { model: { primary: 'local/small' } } }, storeWriter: { checkpointDelayMs: 0 } });
+    all.onEnd(() => deployment.kill());
+    all.onEnd(() => model.close());
     await deployment.start();
   });
 
@@ -67,6 +73,29 @@ describe.each([
     expect(texts.filter((text) => text.startsWith('user:')).sort()).toEqual(['user:n0', 'user:n1', 'user:n2', 'user:n3']);
     expect(texts.filter((text) => text.startsWith('assistant:')).length).toBeGreaterThan(0);
   });
+});
+
+it('a turn in the middle of which everything is killed is answered after the restart, once', async () => {
+  const model = await startModelServer(() => ({ hangs: 'before' }));
+  endings.push(() => model.close());
+  const providers = { local: { baseUrl: model.baseUrl, api: 'anthropic-messages', apiKey: 'k', models: [{ id: 'small' }] } };
+  const stateDir = scene.stateDir();
+  const deployment = createStandalone(stateDir, { session: { dmScope: 'per-channel-peer' }, models: { providers }, agents: { defaults: { model: { primary: 'local/small' } } } });
+  scene.onEnd(() => deployment.kill());
+  await deployment.start();
+  const accepted = await deployment.doors[0]?.send(message('900', 'Hello'));
+  const runId = String(accepted?.json?.['runId']);
+  await waitUntil('the model is asked', () => (model.asked.length > 0 ? true : undefined));
+  await deployment.kill();
+  model.answer = () => ({ chunks: ['after all'], usage: { input: 3, output: 2 } });
+  await deployment.start();
+  const [door] = deployment.doors;
+  if (door === undefined) throw new Error('no door');
+  const socket = await scene.socket(door);
+  expect(await socket.call('agent.wait', { runId, timeoutMs: 14_000 })).toMatchObject({ status: 'ok' });
+  const history = await door.http(`/sessions/${encodeURIComponent(KEY)}/history`);
+  expect((history.json?.['messages'] as { role: string }[]).map(({ role }) => role)).toEqual(['user', 'assistant']);
+  expect(await firstDelivery(door.url, door.token)).toMatchObject({ runId, text: 'after all', route: { to: '123' } });
 });
 
 async function firstDelivery(url: string, token: string): Promise<Record<string, unknown>> {
