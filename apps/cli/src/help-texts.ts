@@ -41,6 +41,18 @@ export const HELP = {
     description: 'Shows the newest events of the trajectories of sessions, those that run first, without prompts, arguments or results. Reads the files; needs no gateway.',
     examples: ['openclaw sessions tail --follow', 'openclaw sessions tail --session-key agent:main:main --tail 20 --json'],
   },
+  exportArchive: {
+    summary: 'write a session, or all of an agent, into a portable archive',
+    description: `Writes one session, or without a key every session of the agent, into a new tar archive: entries, transcripts, trajectories, with a SHA-256 of each file and each line.
+It goes on elsewhere with "openclaw sessions import". Needs no gateway and changes nothing. What was set aside earlier stays where it is.`,
+    examples: ['openclaw sessions export agent:main:main --output main.tar', 'openclaw sessions export --agent work --json'],
+  },
+  importArchive: {
+    summary: 'bring in the sessions of a portable archive',
+    description: `Compares every hash of the archive, then brings its sessions in, each whole or not at all. Nothing is overwritten: a key or id that is taken is an error, or takes --as.
+Goes to a running gateway, else works on the files. An import that broke off is finished by repeating it.`,
+    examples: ['openclaw sessions import main.tar --dry-run', 'openclaw sessions import main.tar --as agent:work:dashboard:from-main'],
+  },
   exportTrajectory: {
     summary: 'write a bundle of one session for debugging',
     description: 'Writes the active branch and the trajectory of a session into <workspace>/.openclaw/trajectory-exports/<name>. Known credentials and places are redacted; prompts and tool results are in it. Reads the files; needs no gateway.',

@@ -19,6 +19,8 @@ const load = {
   info: () => module.require('./commands/sessions-info') as typeof import('./commands/sessions-info'),
   tail: () => module.require('./commands/sessions-tail') as typeof import('./commands/sessions-tail'),
   exportTrajectory: () => module.require('./commands/sessions-export-trajectory') as typeof import('./commands/sessions-export-trajectory'),
+  exportArchive: () => module.require('./commands/sessions-export') as typeof import('./commands/sessions-export'),
+  importArchive: () => module.require('./commands/sessions-import') as typeof import('./commands/sessions-import'),
   compact: () => module.require('./commands/sessions-compact') as typeof import('./commands/sessions-compact'),
   agent: () => module.require('./commands/agent') as typeof import('./commands/agent'),
   verify: () => module.require('./commands/sessions-verify') as typeof import('./commands/sessions-verify'),
@@ -130,6 +132,14 @@ function addSessions(program: Command, io: CliIo, done: Done): void {
     ),
   );
   exporting.action(async () => done(await load.exportTrajectory().runExportTrajectory(io, inheritFlags(exporting))));
+
+  const exportArchive = withJson(withScope(add(sessions, 'export [key]', HELP.exportArchive))).option('--output <file>', 'the archive to write (default: openclaw-sessions-<agent or id>-<time>.tar in this directory)');
+  exportArchive.action(async (key: string | undefined) => done(await load.exportArchive().runSessionsExport(io, { ...inheritFlags(exportArchive), key })));
+
+  const importArchive = withJson(withScope(add(sessions, 'import <archive>', HELP.importArchive)))
+    .option('--as <key>', 'key of the session here, for an archive of one (default: the key it had)')
+    .option('--dry-run', 'compare and say what would be imported, write nothing (default: off)');
+  importArchive.action(async (archive: string) => done(await load.importArchive().runSessionsImport(io, { ...inheritFlags(importArchive), archive })));
 
   const compact = withJson(
     withGateway(

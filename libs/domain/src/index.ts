@@ -70,6 +70,8 @@ export { nativeView, newSimpleEntry, syncSimpleMembers, syncedPatch } from './en
 export type { MemberChange } from './entry/simple-format';
 export { LABEL_LENGTH_MAX, PATCH_FIELDS, entryMembers, labelInUse, parseLabel, planEntryPatch } from './entry/patch-fields';
 export type { EntryPatch, PatchFacts } from './entry/patch-fields';
+export { importedEntryText } from './entry/import-entry';
+export type { ImportedEntry } from './entry/import-entry';
 export { createEntryFields, firstMessageFields, inboundTouchFields } from './entry/touch';
 export type { NewEntry, OptionalMembers } from './entry/touch';
 export { ZoneClock, ZoneClocks } from './entry/zone-clock';

@@ -2,7 +2,7 @@
  * From a decision's effects to what the journal keeps and what the index is told. No I/O: texts and
  * transcript ends come in through the view.
  */
-import { SessionError, formatEntry, patchRawObject, syncedPatch, type JsonValue } from '@sessions/domain';
+import { SessionError, formatEntry, isJsonObject, patchRawObject, syncedPatch, type JsonObject, type JsonValue } from '@sessions/domain';
 import { isFileEffect, planFileOps } from './archive/plan-file-ops';
 import type { FileOp, JournalOp, StoredResult } from './journal/codec';
 import type { IndexChange } from './session-index/worker-protocol';
@@ -57,6 +57,12 @@ export function planMutation<T extends JsonValue>(mutation: Mutation<T>, decisio
     else if (effect.kind === 'removeEntry') {
       texts.set(effect.key, undefined);
       entryOps.push({ op: 'remove', key: effect.key });
+    } else if (effect.kind === 'putEntryText') {
+      const { key, text } = effect;
+      if ((texts.has(key) ? texts.get(key) : sources.text(key)) !== undefined) throw new Error('an entry text for a key that has an entry');
+      const value = JSON.parse(text) as JsonValue;
+      texts.set(key, text);
+      entryOps.push({ op: 'set', key, set: isJsonObject(value) ? definedMembers(value) : {}, create: true, text });
     } else {
       const before = texts.has(effect.key) ? texts.get(effect.key) : sources.text(effect.key);
       const { set, clear = [] } = effect;
@@ -68,6 +74,10 @@ export function planMutation<T extends JsonValue>(mutation: Mutation<T>, decisio
   const heldToo = appends.find(({ file }) => mutation.held?.has(file));
   if (heldToo !== undefined) throw new Error(`an append to ${heldToo.file}, which is held`);
   return { effects: decision.effects, entryOps, texts, appends, fileOps, usage, stored: storedResult(mutation, decision, sources.nowMs), notes: storedNotes(decision, sources.nowMs) };
+}
+
+function definedMembers(value: JsonObject): Record<string, JsonValue> {
+  return Object.fromEntries(Object.entries(value).filter((member): member is [string, JsonValue] => member[1] !== undefined));
 }
 
 function planAppend(effect: Extract<Effect, { kind: 'append' }>, earlier: readonly PlannedAppend[], sources: PlanSources): PlannedAppend {

@@ -21,6 +21,7 @@ export type {
   MutationOutcome,
   MutationView,
   PutEntryEffect,
+  PutEntryTextEffect,
   RecordArchiveEffect,
   RecordUsageEffect,
   RemoveArchiveEffect,
@@ -76,3 +77,11 @@ export { repairStore } from './verify/repair-store';
 export type { RepairReport } from './verify/repair-store';
 export { FINDING_RULES, planRepairs } from './verify/findings';
 export type { Finding, FindingKind, RepairAction } from './verify/findings';
+export { ARCHIVE_FORMAT, ARCHIVE_VERSION, CHECKPOINTS_MAX, SESSION_BYTES_MAX, checkpointIdOf } from './portable/archive-format';
+export type { ArchiveEnd, ArchiveHead, SessionHead } from './portable/archive-format';
+export { ArchiveWriter } from './portable/write-archive';
+export type { ExportedSession, SourceFile, WrittenSession } from './portable/write-archive';
+export { readArchive, readPortableSession } from './portable/read-archive';
+export type { ArchivedBytes, PortableSession } from './portable/read-archive';
+export { hasSameStart } from './portable/same-start';
+export { openInside } from './files/safe-path';

@@ -215,7 +215,7 @@ export function replayEntries(records: readonly JournalRecord[], appliedSeq: num
       } else if (op.op === 'set') {
         const before = texts.has(op.key) ? texts.get(op.key) : textOf(op.key);
         if (before === undefined && op.create !== true) continue;
-        const text = before === undefined ? formatEntry(op.set) : patchRawObject(before, syncedPatch(before, { set: op.set, clear: op.clear ?? [] }));
+        const text = before === undefined ? (op.text ?? formatEntry(op.set)) : patchRawObject(before, syncedPatch(before, { set: op.set, clear: op.clear ?? [] }));
         texts.set(op.key, text);
         changes.push({ kind: 'put', key: op.key, text, seq: record.seq });
       }

@@ -55,6 +55,14 @@ export interface PutEntryEffect {
   readonly clear?: readonly string[];
 }
 
+/** An entry that comes from elsewhere: its bytes stay as they are. The key must have none. */
+export interface PutEntryTextEffect {
+  readonly kind: 'putEntryText';
+  readonly key: string;
+  /** One JSON value. */
+  readonly text: string;
+}
+
 export interface RemoveEntryEffect {
   readonly kind: 'removeEntry';
   readonly key: string;
@@ -139,7 +147,7 @@ export interface RecordUsageEffect {
 
 export type FileEffect = SetAsideEffect | BringBackEffect | ReplaceTranscriptEffect | RemoveArchiveEffect | RecordArchiveEffect;
 
-export type Effect = PutEntryEffect | RemoveEntryEffect | AppendEffect | RecordUsageEffect | FileEffect;
+export type Effect = PutEntryEffect | PutEntryTextEffect | RemoveEntryEffect | AppendEffect | RecordUsageEffect | FileEffect;
 
 /** A new transcript that is complete and synced, and has no name that anybody reads yet. */
 export interface StagedTranscript {

@@ -17,16 +17,31 @@ const TIMEOUT_MS = 600_000;
 /** Close codes of a connection that came about and was refused. */
 const REFUSED_CODES: ReadonlySet<number> = new Set([1002, 1003, 1007, 1008, 1013]);
 
+/** Calls over one connection. */
+export type CallGateway = (method: string, params: JsonObject) => Promise<JsonObject>;
+
 /** @returns undefined when nobody listens. @throws what the gateway answers, as a refusal of its reason */
-export async function askGateway(context: CliContext, method: string, params: JsonObject): Promise<JsonObject | undefined> {
+export function askGateway(context: CliContext, method: string, params: JsonObject): Promise<JsonObject | undefined> {
+  return withGateway(context, [method], (call) => call(method, params));
+}
+
+/**
+ * @param methods all that `work` calls
+ * @returns undefined when nobody listens: then `work` is not begun
+ */
+export async function withGateway<T>(context: CliContext, methods: readonly string[], work: (call: CallGateway) => Promise<T>): Promise<T | undefined> {
   let isConnected = false;
+  let last = methods[0] ?? '';
   try {
-    const client = await connectGateway({ target: resolveGatewayTarget({}, gatewaySettings(context)), scopes: leastScopes(method), timeoutMs: TIMEOUT_MS, clientVersion: VERSION });
+    const client = await connectGateway({ target: resolveGatewayTarget({}, gatewaySettings(context)), scopes: [...new Set(methods.flatMap(leastScopes))], timeoutMs: TIMEOUT_MS, clientVersion: VERSION });
     isConnected = true;
     try {
-      const payload = await client.call(method, params);
-      if (isJsonObject(payload)) return payload;
-      throw new SessionError('INTERNAL', `The gateway's answer to ${method} is no object.`);
+      return await work(async (method, params) => {
+        last = method;
+        const payload = await client.call(method, params);
+        if (isJsonObject(payload)) return payload;
+        throw new SessionError('INTERNAL', `The gateway's answer to ${method} is no object.`);
+      });
     } finally {
       client.close();
     }
@@ -34,7 +49,7 @@ export async function askGateway(context: CliContext, method: string, params: Js
     if (error instanceof GatewayRequestError) throw asRefusal(error);
     if (!(error instanceof GatewayTransportError)) throw error;
     if (!isConnected && (error.code === null || !REFUSED_CODES.has(error.code))) return undefined;
-    throw new SessionError('NO_OWNER', `The gateway did not answer ${method}: ${error.message}`, { hint: 'Check the token or password, and look with: openclaw status --deep', cause: error });
+    throw new SessionError('NO_OWNER', `The gateway did not answer ${last}: ${error.message}`, { hint: 'Check the token or password, and look with: openclaw status --deep', cause: error });
   }
 }
 

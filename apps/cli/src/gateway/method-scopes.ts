@@ -16,7 +16,7 @@ const WRITE = new Set([
 ]);
 const ADMIN = new Set([
   'sessions.patch', 'sessions.pluginPatch', 'sessions.cleanup', 'sessions.reset', 'sessions.delete', 'sessions.restore', 'sessions.erase', 'sessions.compact',
-  'sessions.compaction.restore', 'chat.inject',
+  'sessions.compaction.restore', 'sessions.import', 'sessions.import.chunk', 'chat.inject',
 ]);
 const EVERY: readonly OperatorScope[] = [
   'operator.admin', 'operator.read', 'operator.write', 'operator.approvals', 'operator.pairing', 'operator.talk.secrets',

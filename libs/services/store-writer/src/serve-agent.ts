@@ -16,6 +16,7 @@ import { finishTurn } from './handlers/finish-turn';
 import { forkSession } from './handlers/fork-session';
 import { getEntry } from './handlers/get-entry';
 import { getRun } from './handlers/get-run';
+import { importSession } from './handlers/import-session';
 import { listArchives } from './handlers/list-archives';
 import { listEntries } from './handlers/list-entries';
 import { listPending } from './handlers/list-pending';
@@ -122,6 +123,7 @@ export function createAgentHandlers({ agent, uploads, metrics, checks }: AgentSe
     cancelRun: unary('CancelRun', (request, context) => cancelRun(agent, request, context)),
     ackDelivery: unary('AckDelivery', (request, context) => ackDelivery(agent, request, context)),
     recordUsage: unary('RecordUsage', (request, context) => recordUsage(agent, request, context)),
+    importSession: unary('ImportSession', (request, context) => importSession(agent, uploads, request, context)),
     putChunk: unary('PutChunk', (request) => putChunk(agent, uploads, request)),
   };
 }

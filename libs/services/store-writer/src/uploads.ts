@@ -6,13 +6,20 @@
  * up. What lasts is made from it by a mutation.
  */
 import { createHash } from 'node:crypto';
+import { constants } from 'node:fs';
 import { mkdir, open, readFile, rm } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import * as path from 'node:path';
 import { SessionError } from '@sessions/domain';
+import { SESSION_BYTES_MAX } from '@sessions/store';
 import type { Clock } from '@sessions/host';
 
 /** Size of one upload. */
 export const UPLOAD_BYTES_MAX = 32 * 1024 * 1024;
+/** Size of one session of a portable archive. */
+export const PORTABLE_BYTES_MAX = SESSION_BYTES_MAX;
+/** Of those, at a time. */
+export const PORTABLE_UPLOADS_MAX = 1;
 /** Uploads of one agent at a time. */
 export const UPLOADS_MAX = 64;
 /** An upload that was not used for this long is dropped. */
@@ -32,6 +39,8 @@ export interface Chunk {
   readonly last: boolean;
   /** Of the whole upload, lower-case hexadecimal; only judged with the last piece. */
   readonly sha256?: string | undefined;
+  /** One session of a portable archive; its hashes are inside. */
+  readonly portable?: boolean | undefined;
 }
 
 interface Upload {
@@ -39,6 +48,7 @@ interface Upload {
   bytes: number;
   pieces: number;
   complete: boolean;
+  readonly portable: boolean;
   usedAtMs: number;
   /** Ends when the piece before has been written. */
   writing: Promise<unknown>;
@@ -72,7 +82,7 @@ export class Uploads {
   async put(agentId: string, chunk: Chunk): Promise<number> {
     if (!UPLOAD_ID.test(chunk.uploadId)) throw new SessionError('VALIDATION', 'an upload id has 1 to 128 letters, digits, "_" or "-"');
     if (chunk.data.length > CHUNK_BYTES_MAX) throw tooLarge('a piece', chunk.data.length, CHUNK_BYTES_MAX);
-    const upload = await this.#begun(agentId, chunk.uploadId);
+    const upload = await this.#begun(agentId, chunk.uploadId, chunk.portable === true);
     const added = upload.writing.then(() => this.#add(agentId, upload, chunk));
     upload.writing = added.catch(() => undefined);
     return added;
@@ -82,9 +92,25 @@ export class Uploads {
   async read(agentId: string, uploadId: string): Promise<Buffer> {
     const upload = this.#byAgent.get(agentId)?.uploads.get(uploadId);
     await upload?.writing;
-    if (upload?.complete !== true) throw new SessionError('VALIDATION', 'the upload is not complete or was dropped: send it again');
+    if (upload?.complete !== true || upload.portable) throw new SessionError('VALIDATION', 'the upload is not complete or was dropped: send it again');
     upload.usedAtMs = this.#deps.clock.monotonicMs();
     return readFile(upload.file);
+  }
+
+  /** A portable upload, open for as long as `use` lasts; it is gone afterwards. @throws VALIDATION when there is none, or it is not complete */
+  async take<T>(agentId: string, uploadId: string, use: (file: FileHandle, bytes: number) => Promise<T>): Promise<T> {
+    const uploads = this.#byAgent.get(agentId)?.uploads;
+    const upload = uploads?.get(uploadId);
+    await upload?.writing;
+    if (upload?.complete !== true || !upload.portable) throw new SessionError('VALIDATION', 'the upload is not complete or was dropped: send it again');
+    const file = await open(upload.file, constants.O_RDONLY | constants.O_NOFOLLOW);
+    try {
+      return await use(file, upload.bytes);
+    } finally {
+      await file.close();
+      uploads?.delete(uploadId);
+      await rm(upload.file, { force: true });
+    }
   }
 
   /** Forgets the uploads of an agent and removes their files. */
@@ -93,7 +119,7 @@ export class Uploads {
     await rm(this.#deps.directory(agentId), { recursive: true, force: true });
   }
 
-  async #begun(agentId: string, uploadId: string): Promise<Upload> {
+  async #begun(agentId: string, uploadId: string, portable: boolean): Promise<Upload> {
     const { uploads, ready } = this.#ofAgent(agentId);
     await ready;
     const nowMs = this.#deps.clock.monotonicMs();
@@ -105,8 +131,11 @@ export class Uploads {
     const present = uploads.get(uploadId);
     if (present !== undefined) return present;
     if (uploads.size >= UPLOADS_MAX) throw new SessionError('OVERLOADED', `an agent has at most ${String(UPLOADS_MAX)} uploads at a time`, { retryAfterMs: UPLOAD_IDLE_MS });
+    if (portable && [...uploads.values()].filter((other) => other.portable).length >= PORTABLE_UPLOADS_MAX) {
+      throw new SessionError('OVERLOADED', 'another import into this agent is under way', { retryAfterMs: UPLOAD_IDLE_MS, hint: 'an import that broke off is forgotten after ten minutes' });
+    }
     const file = path.join(this.#deps.directory(agentId), uploadId);
-    const upload: Upload = { file, bytes: 0, pieces: 0, complete: false, usedAtMs: nowMs, writing: Promise.resolve() };
+    const upload: Upload = { file, bytes: 0, pieces: 0, complete: false, portable, usedAtMs: nowMs, writing: Promise.resolve() };
     uploads.set(uploadId, upload);
     return upload;
   }
@@ -123,7 +152,8 @@ export class Uploads {
     upload.usedAtMs = this.#deps.clock.monotonicMs();
     if (index < upload.pieces) return upload.bytes;
     if (index > upload.pieces || upload.complete) throw new SessionError('VALIDATION', 'a piece of the upload is missing', { facts: { index, expected: upload.pieces } });
-    if (upload.bytes + data.length > UPLOAD_BYTES_MAX) throw tooLarge('the upload', upload.bytes + data.length, UPLOAD_BYTES_MAX);
+    const bytesMax = upload.portable ? PORTABLE_BYTES_MAX : UPLOAD_BYTES_MAX;
+    if (upload.bytes + data.length > bytesMax) throw tooLarge('the upload', upload.bytes + data.length, bytesMax);
     await mkdir(this.#deps.directory(agentId), { recursive: true, mode: DIRECTORY_MODE });
     const handle = await open(upload.file, upload.pieces === 0 ? 'w' : 'a', FILE_MODE);
     try {
@@ -133,7 +163,8 @@ export class Uploads {
     }
     upload.pieces += 1;
     upload.bytes += data.length;
-    if (last) await this.#complete(agentId, upload, sha256);
+    if (last && upload.portable) upload.complete = true;
+    else if (last) await this.#complete(agentId, upload, sha256);
     return upload.bytes;
   }
 

@@ -10,7 +10,7 @@ import * as fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import * as path from 'node:path';
 import { eraseInStore, openStore, type OpenStoreOptions } from '../open-store';
-import { BuiltCopy } from '../testing/crash/built-copy';
+import { PrivateBuild } from '../testing/crash/private-build';
 import { sayWhyNot } from '../testing/crash/work-place';
 import { whyNoTracing } from '../testing/crash/writer-process';
 import type { Effect } from '../types';
@@ -31,12 +31,12 @@ const whyNot = whyNoTracing();
 if (whyNot !== undefined) sayWhyNot('erase', whyNot);
 
 (whyNot === undefined ? describe : describe.skip)('an erasure killed at a system call', () => {
-  let build: BuiltCopy;
+  let build: PrivateBuild;
   let template: string;
   let bensLines: string;
 
   beforeAll(async () => {
-    build = new BuiltCopy();
+    build = await PrivateBuild.make();
     template = fs.mkdtempSync(path.join(tmpdir(), 'erase-crash-'));
     await liveIn(template);
     bensLines = fs.readFileSync(path.join(template, `${BEN_ID}.jsonl`), 'utf8').replaceAll(ANN, '');
@@ -82,7 +82,7 @@ if (whyNot !== undefined) sayWhyNot('erase', whyNot);
 
   /** @returns whether the process was killed. */
   function erase(dir: string, tracing: readonly string[], output = '/dev/null'): boolean {
-    const script = path.join(build.dir, 'dist/testing/crash/erase-writer.js');
+    const script = build.eraser;
     const ran = spawnSync('strace', ['-f', '-qq', '-o', output, '-e', 'signal=none', ...tracing, process.execPath, script, path.join(dir, 'sessions.json'), ANN], { encoding: 'utf8', timeout: RUN_MS_MAX, env: { PATH: process.env['PATH'], UV_THREADPOOL_SIZE: '1' } });
     if (ran.signal === null && ran.status === 0) return false;
     expect([ran.signal ?? (ran.status === 137 ? 'SIGKILL' : ran.status), ran.stderr]).toEqual(['SIGKILL', '']);

@@ -42,6 +42,8 @@ export interface SetEntryOp {
   readonly clear?: readonly string[];
   /** True when the entry did not exist: replay creates it; without it an absent entry stays absent. */
   readonly create?: boolean;
+  /** With `create`: the entry's bytes, where they come from elsewhere. `set` has the same members, parsed. */
+  readonly text?: string;
 }
 
 export interface RemoveEntryOp {

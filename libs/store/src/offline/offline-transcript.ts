@@ -29,6 +29,8 @@ export interface OfflineTranscript {
   readonly pendingBytes: number;
   /** Message records; undefined where only a full read could tell. */
   readonly messages: number | undefined;
+  /** All of it, pending bytes in their places. */
+  readonly source: ByteSource;
   /** Reads no more than the page needs, unless `beforeSeq` is given where nobody has counted. */
   page(query: OfflineHistoryQuery): Promise<HistoryPage>;
   /** The active branch, root first: places of its lines, not the lines. Reads all of it. */
@@ -71,6 +73,7 @@ export async function openOfflineTranscript(options: ReaderOptions, file: string
     bytes: end,
     pendingBytes: end - size,
     messages,
+    source,
     page: ({ position, ...query }) => readHistoryPage(source, { ...(position ?? { endOffset: end, ...(messages !== undefined && { totalMessages: messages }) }), ...query }),
     scan: () => scanTranscript(source),
     async branch() {

@@ -58,6 +58,7 @@ export const OPERATIONS: readonly Operation[] = [
   operation(admin, ['sessions.compact'], 'CompactSession'),
   operation(admin, ['sessions.cleanup'], 'Cleanup'),
   operation(admin, ['sessions.verify']),
+  operation(admin, ['sessions.import', 'sessions.import.chunk']),
   operation(admin, [], 'KillSession', ['POST /sessions/{sessionKey}/kill']),
   operation(admin, ['chat.inject']),
   operation(admin, ['config.get', 'config.set', 'config.patch', 'config.schema']),

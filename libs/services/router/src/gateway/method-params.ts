@@ -101,6 +101,8 @@ export const METHOD_PARAMS: Readonly<Record<string, ObjectSchema>> = {
     { query: text, agentId: text, in: { kind: 'enum', values: ['meta', 'text'] }, limit: integer(1, SEARCH_LIMIT_MAX), cursor: text },
     ['query'],
   ),
+  'sessions.import.chunk': closed({ agentId: text, uploadId: text, index: integer(0), data: text, last: boolean }, ['agentId', 'uploadId', 'index', 'data', 'last']),
+  'sessions.import': closed({ agentId: text, uploadId: text, key: text }, ['agentId', 'uploadId']),
   'sessions.verify': closed({ agentId: text, deep: boolean, repair: boolean }),
   'sessions.create': closed({
     key: text,

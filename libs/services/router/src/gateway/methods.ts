@@ -27,6 +27,7 @@ import { sessionsDelete } from './methods/sessions-delete';
 import { sessionsDescribe } from './methods/sessions-describe';
 import { sessionsErase } from './methods/sessions-erase';
 import { sessionsGet } from './methods/sessions-get';
+import { sessionsImport, sessionsImportChunk } from './methods/sessions-import';
 import { sessionsList } from './methods/sessions-list';
 import { sessionsPatch } from './methods/sessions-patch';
 import { sessionsPreview } from './methods/sessions-preview';
@@ -66,6 +67,8 @@ const METHODS: Readonly<Record<string, GatewayMethod>> = {
   'sessions.delete': sessionsDelete,
   'sessions.describe': sessionsDescribe,
   'sessions.get': sessionsGet,
+  'sessions.import': sessionsImport,
+  'sessions.import.chunk': sessionsImportChunk,
   'sessions.list': sessionsList,
   'sessions.messages.subscribe': sessionsMessagesSubscribe,
   'sessions.messages.unsubscribe': sessionsMessagesUnsubscribe,
@@ -103,7 +106,7 @@ const NOT_SERVED: Readonly<Record<string, string>> = {
 
 /** Served, but not announced: clients of the protocol do not expect them in the list. */
 const UNLISTED: ReadonlySet<string> = new Set([
-  'chat.inject', 'sessions.get', 'sessions.resolve', 'sessions.steer', 'sessions.usage', 'sessions.usage.logs', 'sessions.usage.timeseries',
+  'chat.inject', 'sessions.get', 'sessions.import', 'sessions.import.chunk', 'sessions.resolve', 'sessions.steer', 'sessions.usage', 'sessions.usage.logs', 'sessions.usage.timeseries',
 ]);
 
 /** Every method that is served, by name. */

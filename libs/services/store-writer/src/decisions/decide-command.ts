@@ -13,6 +13,7 @@ import { newEntryMembers, type NewSession } from './new-session';
 import { membersAfter, rowOf, type Planned } from './planned';
 import { findSession, type PresentSession } from './session-of-key';
 
+/** `compact` is a request of its own; here it stands for one that may not be made. */
 export type EntryIntent = Exclude<ChatIntent, { kind: 'reset' | 'clear' }>;
 
 export interface CommandRequest extends Omit<ReplyFacts, 'native'> {
@@ -92,8 +93,6 @@ function outcomeOf(request: CommandRequest, key: string, present: PresentSession
       return toggled(intent, present);
     case 'stop':
       return { reply: 'Stopped 0 runs: none was active or queued.' };
-    case 'compact':
-      return { reply: 'Compaction is not available: no compaction worker answers chat commands yet.' };
     case 'export-trajectory':
       return { reply: 'A trajectory is exported from the command line: openclaw sessions export-trajectory.' };
     case 'usage':

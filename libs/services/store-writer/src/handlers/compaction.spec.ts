@@ -128,6 +128,22 @@ it('installs among messages that keep coming, each of them once and behind the c
   expect([...texts].sort()).toEqual(Array.from({ length: 60 }, (_, index) => `n${index}.`).sort());
 });
 
+it('is asked for from a chat, once, by those who may; the chat goes on', async () => {
+  const made = await bench();
+  const say = async (text: string, more: Parameters<typeof telegram>[1] = {}) => (await made.client.deliver(telegram(text, more))).reply;
+  expect(await say('/compact')).toMatch(/^No compaction needed/u);
+  await talked(made, 3);
+  expect(await say('/compact keep the names', { authority: 'other' })).toBeUndefined();
+  expect(await pending(made)).toEqual([]);
+  expect(await say('/compact keep the names')).toMatch(/^Compaction started/u);
+  expect(await pending(made)).toMatchObject([{ sessionKey: KEY, reason: 'manual', instructions: 'keep the names' }]);
+  expect(await say('/compact')).toBe('A compaction is under way already.');
+  expect(await pending(made)).toHaveLength(1);
+  expect((await history(made)).texts).toEqual(['m0', 'm1', 'm2']);
+  const operations = made.events.flatMap(({ body }) => (body?.$case === 'operation' ? [body.value] : []));
+  expect(operations).toMatchObject([{ operation: 'compact', phase: 'start' }]);
+});
+
 describe('the checkpoint of a compaction', () => {
   const checkpointOf = async (made: Bench): Promise<{ sessionId: string; checkpointId: string }> => {
     const sessionId = await talked(made, 4);

@@ -35,6 +35,7 @@ import type { Uploads } from '../uploads';
 import { withoutRuns } from '../stop-runs';
 import { askedRunOf, childMembersOf, inReplyToOf } from './asked-run';
 import { commandOf, decideBareReset, planEntryCommand } from './chat-command';
+import { compactFromChat } from './compact-from-chat';
 import { answerOf, keep, withHeldSession, type Asked } from './keep-message';
 import { newSessionOf } from './new-session-of';
 import { originMembers } from './origin-members';
@@ -70,6 +71,7 @@ export async function deliver(agent: OwnedAgent, uploads: Uploads, request: Deli
   };
   const session = newSessionOf(agent, key);
   const defaultModel = modelFor(agent.deps.config(), agent.agentId);
+  if (command?.do === 'entry' && command.mayRun && command.intent.kind === 'compact') return compactFromChat(asked, command.intent.instructions);
   if (command?.do === 'entry') {
     const plan = planEntryCommand(agent, key, command, session);
     const answered = deliveredReply(agent, request);

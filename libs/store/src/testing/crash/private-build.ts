@@ -11,8 +11,8 @@ import type { Plugin } from 'esbuild';
 const SOURCES = path.resolve(__dirname, '../..');
 const LIBRARIES = path.resolve(SOURCES, '../..') + path.sep;
 const NODE_MODULES = path.resolve(SOURCES, '../../../node_modules');
-/** What a store's process consists of: its main program, and the threads that an opened store starts. */
-const ENTRY_POINTS = { 'crash-writer': 'testing/crash/crash-writer.ts', 'index-worker': 'index-worker.ts', 'value-parser': 'value-parser.ts' } as const;
+/** What a store's process consists of: its main program (one that writes, one that erases), and the threads that an opened store starts. */
+const ENTRY_POINTS = { 'crash-writer': 'testing/crash/crash-writer.ts', 'erase-writer': 'testing/crash/erase-writer.ts', 'index-worker': 'index-worker.ts', 'value-parser': 'value-parser.ts' } as const;
 
 /** One replacement in one source file. */
 export interface Plant {
@@ -58,6 +58,10 @@ export class PrivateBuild {
 
   get writer(): string {
     return path.join(this.dir, 'crash-writer.js');
+  }
+
+  get eraser(): string {
+    return path.join(this.dir, 'erase-writer.js');
   }
 
   remove(): void {

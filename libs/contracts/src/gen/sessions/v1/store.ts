@@ -1658,13 +1658,17 @@ export interface PutChunkRequest {
   data: Buffer;
   last: boolean;
   /** Lower-case hex over the whole, with `last`. Absent: not compared. */
-  sha256?: string | undefined;
+  sha256?:
+    | string
+    | undefined;
+  /** One session of a portable archive: at most 8 GiB, one at a time. */
+  portable?: boolean | undefined;
 }
 
 export interface PutChunkResponse {
   epoch: number;
   storeSeq: number;
-  /** Of this upload so far; at most 32 MiB. */
+  /** Of this upload so far; at most 32 MiB, of a portable one 8 GiB. */
   receivedBytes: number;
 }
 
@@ -1701,6 +1705,29 @@ export interface DropAttachmentsResponse {
   storeSeq: number;
   /** False: there were none. */
   dropped: boolean;
+}
+
+export interface ImportSessionRequest {
+  agentId: string;
+  /** Members of the archive that make up one session. */
+  uploadId: string;
+  /** Absent: the key that the session had. */
+  key?: string | undefined;
+}
+
+export interface ImportSessionResponse {
+  epoch: number;
+  storeSeq: number;
+  key: string;
+  /** Another one than in the archive only where a key was given and the id is taken. Absent: the entry has none. */
+  sessionId?:
+    | string
+    | undefined;
+  /** False: the same session stood there already, with all that the archive has. */
+  imported: boolean;
+  /** Lines of the transcript whose hashes were compared. */
+  lines: number;
+  bytes: number;
 }
 
 export interface HandOverRequest {
@@ -21103,7 +21130,15 @@ export const StoreServiceAckDeliveryResponse: MessageFns<StoreServiceAckDelivery
 };
 
 function createBasePutChunkRequest(): PutChunkRequest {
-  return { agentId: "", uploadId: "", index: 0, data: Buffer.alloc(0), last: false, sha256: undefined };
+  return {
+    agentId: "",
+    uploadId: "",
+    index: 0,
+    data: Buffer.alloc(0),
+    last: false,
+    sha256: undefined,
+    portable: undefined,
+  };
 }
 
 export const PutChunkRequest: MessageFns<PutChunkRequest> = {
@@ -21125,6 +21160,9 @@ export const PutChunkRequest: MessageFns<PutChunkRequest> = {
     }
     if (message.sha256 !== undefined) {
       writer.uint32(50).string(message.sha256);
+    }
+    if (message.portable !== undefined) {
+      writer.uint32(56).bool(message.portable);
     }
     return writer;
   },
@@ -21190,6 +21228,14 @@ export const PutChunkRequest: MessageFns<PutChunkRequest> = {
             message.sha256 = reader.string();
             continue;
           }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.portable = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -21218,6 +21264,7 @@ export const PutChunkRequest: MessageFns<PutChunkRequest> = {
       data: isSet(object.data) ? Buffer.from(bytesFromBase64(object.data)) : Buffer.alloc(0),
       last: isSet(object.last) ? globalThis.Boolean(object.last) : false,
       sha256: isSet(object.sha256) ? globalThis.String(object.sha256) : undefined,
+      portable: isSet(object.portable) ? globalThis.Boolean(object.portable) : undefined,
     };
   },
 
@@ -21241,6 +21288,9 @@ export const PutChunkRequest: MessageFns<PutChunkRequest> = {
     if (message.sha256 !== undefined) {
       obj.sha256 = message.sha256;
     }
+    if (message.portable !== undefined) {
+      obj.portable = message.portable;
+    }
     return obj;
   },
 
@@ -21255,6 +21305,7 @@ export const PutChunkRequest: MessageFns<PutChunkRequest> = {
     message.data = object.data ?? Buffer.alloc(0);
     message.last = object.last ?? false;
     message.sha256 = object.sha256 ?? undefined;
+    message.portable = object.portable ?? undefined;
     return message;
   },
 };
@@ -21901,6 +21952,288 @@ export const DropAttachmentsResponse: MessageFns<DropAttachmentsResponse> = {
   },
 };
 
+function createBaseImportSessionRequest(): ImportSessionRequest {
+  return { agentId: "", uploadId: "", key: undefined };
+}
+
+export const ImportSessionRequest: MessageFns<ImportSessionRequest> = {
+  encode(message: ImportSessionRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.agentId !== "") {
+      writer.uint32(10).string(message.agentId);
+    }
+    if (message.uploadId !== "") {
+      writer.uint32(18).string(message.uploadId);
+    }
+    if (message.key !== undefined) {
+      writer.uint32(26).string(message.key);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ImportSessionRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseImportSessionRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.agentId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.uploadId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ImportSessionRequest {
+    return {
+      agentId: isSet(object.agentId)
+        ? globalThis.String(object.agentId)
+        : isSet(object.agent_id)
+        ? globalThis.String(object.agent_id)
+        : "",
+      uploadId: isSet(object.uploadId)
+        ? globalThis.String(object.uploadId)
+        : isSet(object.upload_id)
+        ? globalThis.String(object.upload_id)
+        : "",
+      key: isSet(object.key) ? globalThis.String(object.key) : undefined,
+    };
+  },
+
+  toJSON(message: ImportSessionRequest): unknown {
+    const obj: any = {};
+    if (message.agentId !== "") {
+      obj.agentId = message.agentId;
+    }
+    if (message.uploadId !== "") {
+      obj.uploadId = message.uploadId;
+    }
+    if (message.key !== undefined) {
+      obj.key = message.key;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ImportSessionRequest>, I>>(base?: I): ImportSessionRequest {
+    return ImportSessionRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ImportSessionRequest>, I>>(object: I): ImportSessionRequest {
+    const message = createBaseImportSessionRequest();
+    message.agentId = object.agentId ?? "";
+    message.uploadId = object.uploadId ?? "";
+    message.key = object.key ?? undefined;
+    return message;
+  },
+};
+
+function createBaseImportSessionResponse(): ImportSessionResponse {
+  return { epoch: 0, storeSeq: 0, key: "", sessionId: undefined, imported: false, lines: 0, bytes: 0 };
+}
+
+export const ImportSessionResponse: MessageFns<ImportSessionResponse> = {
+  encode(message: ImportSessionResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.epoch !== 0) {
+      writer.uint32(8).int64(message.epoch);
+    }
+    if (message.storeSeq !== 0) {
+      writer.uint32(16).int64(message.storeSeq);
+    }
+    if (message.key !== "") {
+      writer.uint32(26).string(message.key);
+    }
+    if (message.sessionId !== undefined) {
+      writer.uint32(34).string(message.sessionId);
+    }
+    if (message.imported !== false) {
+      writer.uint32(40).bool(message.imported);
+    }
+    if (message.lines !== 0) {
+      writer.uint32(48).int64(message.lines);
+    }
+    if (message.bytes !== 0) {
+      writer.uint32(56).int64(message.bytes);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ImportSessionResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseImportSessionResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.epoch = longToNumber(reader.int64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.storeSeq = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.sessionId = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.imported = reader.bool();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.lines = longToNumber(reader.int64());
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.bytes = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ImportSessionResponse {
+    return {
+      epoch: isSet(object.epoch) ? globalThis.Number(object.epoch) : 0,
+      storeSeq: isSet(object.storeSeq)
+        ? globalThis.Number(object.storeSeq)
+        : isSet(object.store_seq)
+        ? globalThis.Number(object.store_seq)
+        : 0,
+      key: isSet(object.key) ? globalThis.String(object.key) : "",
+      sessionId: isSet(object.sessionId)
+        ? globalThis.String(object.sessionId)
+        : isSet(object.session_id)
+        ? globalThis.String(object.session_id)
+        : undefined,
+      imported: isSet(object.imported) ? globalThis.Boolean(object.imported) : false,
+      lines: isSet(object.lines) ? globalThis.Number(object.lines) : 0,
+      bytes: isSet(object.bytes) ? globalThis.Number(object.bytes) : 0,
+    };
+  },
+
+  toJSON(message: ImportSessionResponse): unknown {
+    const obj: any = {};
+    if (message.epoch !== 0) {
+      obj.epoch = Math.round(message.epoch);
+    }
+    if (message.storeSeq !== 0) {
+      obj.storeSeq = Math.round(message.storeSeq);
+    }
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.sessionId !== undefined) {
+      obj.sessionId = message.sessionId;
+    }
+    if (message.imported !== false) {
+      obj.imported = message.imported;
+    }
+    if (message.lines !== 0) {
+      obj.lines = Math.round(message.lines);
+    }
+    if (message.bytes !== 0) {
+      obj.bytes = Math.round(message.bytes);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ImportSessionResponse>, I>>(base?: I): ImportSessionResponse {
+    return ImportSessionResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ImportSessionResponse>, I>>(object: I): ImportSessionResponse {
+    const message = createBaseImportSessionResponse();
+    message.epoch = object.epoch ?? 0;
+    message.storeSeq = object.storeSeq ?? 0;
+    message.key = object.key ?? "";
+    message.sessionId = object.sessionId ?? undefined;
+    message.imported = object.imported ?? false;
+    message.lines = object.lines ?? 0;
+    message.bytes = object.bytes ?? 0;
+    return message;
+  },
+};
+
 function createBaseHandOverRequest(): HandOverRequest {
   return { agentId: "", reason: "" };
 }
@@ -22446,6 +22779,15 @@ export const StoreServiceDefinition = {
       responseStream: false,
       options: {},
     },
+    /** Mutation. One session of a portable archive that was uploaded; overwrites nothing. */
+    importSession: {
+      name: "ImportSession",
+      requestType: ImportSessionRequest as typeof ImportSessionRequest,
+      requestStream: false,
+      responseType: ImportSessionResponse as typeof ImportSessionResponse,
+      responseStream: false,
+      options: {},
+    },
     /** Drains, checkpoints and frees the lease. */
     handOver: {
       name: "HandOver",
@@ -22902,6 +23244,17 @@ export const StoreServiceService = {
       Buffer.from(DropAttachmentsResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): DropAttachmentsResponse => DropAttachmentsResponse.decode(value),
   },
+  /** Mutation. One session of a portable archive that was uploaded; overwrites nothing. */
+  importSession: {
+    path: "/sessions.v1.StoreService/ImportSession" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ImportSessionRequest): Buffer => Buffer.from(ImportSessionRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ImportSessionRequest => ImportSessionRequest.decode(value),
+    responseSerialize: (value: ImportSessionResponse): Buffer =>
+      Buffer.from(ImportSessionResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ImportSessionResponse => ImportSessionResponse.decode(value),
+  },
   /** Drains, checkpoints and frees the lease. */
   handOver: {
     path: "/sessions.v1.StoreService/HandOver" as const,
@@ -22991,6 +23344,8 @@ export interface StoreServiceServer extends UntypedServiceImplementation {
   writeAttachments: handleUnaryCall<WriteAttachmentsRequest, WriteAttachmentsResponse>;
   /** Mutation. Removes what WriteAttachments wrote; nothing there is no error. */
   dropAttachments: handleUnaryCall<DropAttachmentsRequest, DropAttachmentsResponse>;
+  /** Mutation. One session of a portable archive that was uploaded; overwrites nothing. */
+  importSession: handleUnaryCall<ImportSessionRequest, ImportSessionResponse>;
   /** Drains, checkpoints and frees the lease. */
   handOver: handleUnaryCall<HandOverRequest, HandOverResponse>;
 }

@@ -1,0 +1,20 @@
+import { importedEntryText } from './import-entry';
+
+const ID = '0190aaaa-0000-7000-8000-000000000001';
+const here = { sessionId: ID, file: `${ID}.jsonl` };
+
+it('keeps every byte where nothing would be untrue', () => {
+  const text = `{ "sessionId":"${ID}",\t"updatedAt": 1e3, "big": 12345678901234567890, "x":{"y" : [1.0]}, "sessionFile": "${ID}.jsonl" }`;
+  expect(importedEntryText(text, here)).toBe(text);
+  expect(importedEntryText('[1, 2.0]', here)).toBe('[1, 2.0]');
+});
+
+it('changes the members that would be untrue, and no other byte', () => {
+  const text = `{"sessionId":"${ID}","sessionFile":"/home/a/.openclaw/agents/main/sessions/${ID}.jsonl","status":"running","big":12345678901234567890,"pendingCompaction":{"a":1}}`;
+  expect(importedEntryText(text, here)).toBe(`{"sessionId":"${ID}","sessionFile":"${ID}.jsonl","status":"killed","big":12345678901234567890,"abortedLastRun":true}`);
+});
+
+it('gives an id that was taken another one, in either format', () => {
+  expect(JSON.parse(importedEntryText(`{"sessionId":"a","updatedAt":1}`, here))).toEqual({ sessionId: ID, updatedAt: 1 });
+  expect(JSON.parse(importedEntryText(`{"uuid":"a","n":1.50}`, { sessionId: 'b', file: 'b-topic-7.jsonl' }))).toEqual({ uuid: 'b', n: 1.5, sessionFile: 'b-topic-7.jsonl' });
+});

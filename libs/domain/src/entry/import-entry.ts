@@ -1,0 +1,34 @@
+/**
+ * An entry that comes from another host: its bytes stay as they are but for what would be untrue here.
+ * Nothing runs here yet, nobody waits for a compaction here, and its file has the name that it gets here.
+ */
+import type { JsonValue } from '../json';
+import { isJsonObject } from '../json';
+import { transcriptFileName } from './entry-file';
+import { parseEntry } from './entry';
+import { patchRawObject } from './raw-object';
+
+export interface ImportedEntry {
+  /** Another one than the entry has: the id was taken. Null: the entry names no session. */
+  readonly sessionId: string | null;
+  /** Transcript's name in the store's directory. */
+  readonly file: string | null;
+}
+
+/** Work under way on the other host. */
+const PENDING_MEMBER = 'pendingCompaction';
+
+/** @param text one JSON value; one that is no entry stays as it is. */
+export function importedEntryText(text: string, { sessionId, file }: ImportedEntry): string {
+  const value: unknown = JSON.parse(text);
+  const entry = parseEntry(value);
+  if (!entry.listed || !isJsonObject(value) || sessionId === null) return text;
+  const set: Record<string, JsonValue> = {};
+  const idMember = entry.format === 'native' ? 'sessionId' : 'uuid';
+  if (value[idMember] !== sessionId) set[idMember] = sessionId;
+  const named = value['sessionFile'];
+  if (file !== null && named !== file && (named !== undefined || file !== transcriptFileName(sessionId))) set['sessionFile'] = file;
+  if (value['status'] === 'running') Object.assign(set, { status: 'killed', abortedLastRun: true });
+  const clear = PENDING_MEMBER in value ? [PENDING_MEMBER] : [];
+  return Object.keys(set).length + clear.length === 0 ? text : patchRawObject(text, { set, clear });
+}
