@@ -31,6 +31,12 @@ export const HELP = {
     description: 'Prints the newest messages of a session, oldest of them first. Takes a session key or a session id. Reads the files; needs no gateway.',
     examples: ['openclaw sessions history agent:main:main', 'openclaw sessions history agent:main:main --limit all --include-tools --json'],
   },
+  search: {
+    summary: 'find sessions by name, and messages by what was said',
+    description:
+      'Finds sessions by a piece of their label, name, key, id or model, and messages of users and assistants in which all words of the query stand. Words are taken literally; "words in quotes" stand next to each other, and release* stands for every word that begins so. Asks the gateway where one listens, else reads the files. Archives are not searched.',
+    examples: ['openclaw sessions search "release plan"', 'openclaw sessions search deploy --in text --channel telegram --since 7d --json'],
+  },
   info: {
     summary: 'show what is stored about one session',
     description: 'Shows the stored entry of a session, its files with sizes and counts, and its archives. Takes a session key or a session id.',

@@ -16,6 +16,7 @@ export type RunCommand<Flags> = (io: CliIo, flags: Flags) => Promise<ExitCode>;
 const load = {
   list: () => module.require('./commands/sessions-list') as typeof import('./commands/sessions-list'),
   history: () => module.require('./commands/sessions-history') as typeof import('./commands/sessions-history'),
+  search: () => module.require('./commands/sessions-search') as typeof import('./commands/sessions-search'),
   info: () => module.require('./commands/sessions-info') as typeof import('./commands/sessions-info'),
   tail: () => module.require('./commands/sessions-tail') as typeof import('./commands/sessions-tail'),
   exportTrajectory: () => module.require('./commands/sessions-export-trajectory') as typeof import('./commands/sessions-export-trajectory'),
@@ -76,6 +77,16 @@ function addSessions(program: Command, io: CliIo, done: Done): void {
       .option('--include-tools', 'tool results too (default: off)'),
   );
   history.action(async (key: string) => done(await load.history().runSessionsHistory(io, { ...inheritFlags(history), key })));
+
+  const search = withJson(
+    withAllAgents(withScope(add(sessions, 'search <query>', HELP.search)))
+      .option('--in <where>', 'meta: names, keys, ids and models; text: what was said; all (default: all)')
+      .option('--channel <name>', 'only sessions of this channel (default: all)')
+      .option('--since <when>', 'not older than this: a date, a time, or a span as 7d (default: no bound)')
+      .option('--until <when>', 'older than this, given alike (default: no bound)')
+      .option('--limit <count>', 'hits of each kind at most, up to 100 (default: 20)'),
+  );
+  search.action(async (query: string) => done(await load.search().runSessionsSearch(io, { ...inheritFlags(search), query })));
 
   const info = withJson(withScope(add(sessions, 'info <key>', HELP.info)));
   info.action(async (key: string) => done(await load.info().runSessionsInfo(io, { ...inheritFlags(info), key })));

@@ -141,8 +141,10 @@ export { CHARS_PER_TOKEN, IMAGE_TOKENS, contextTokens, estimateLineTokens, estim
 export type { TokenCounter } from './compaction/count-tokens';
 export { CHUNK_WINDOW_SHARE, KEEP_RECENT_TOKENS, NEW_CONTENT_SHARE_MIN, chunksOf, isFlushDue, isNearlyFull, planCompaction, planTurnDrop, reserveTokens } from './compaction/plan-compaction';
 export type { CompactionPlan, CompactionRequest, CompactionSettings, SummaryChunk, TurnDrop } from './compaction/plan-compaction';
-export { isCompactionDue } from './compaction/compaction-due';
-export type { CompactionDueFacts } from './compaction/compaction-due';
+export { isCompactionDue } from './compaction/entry-compaction-due';
+export type { CompactionDueFacts } from './compaction/entry-compaction-due';
+export { compactionDue, isMidTurnDue } from './compaction/compaction-due';
+export type { CompactionDue, CompactionDueRequest, MidTurnRequest } from './compaction/compaction-due';
 export { isOverflowError, planFlush } from './compaction/plan-flush';
 export type { FlushRequest } from './compaction/plan-flush';
 export { planTruncation, rewriteLine } from './compaction/plan-truncation';
@@ -155,6 +157,7 @@ export { pruneContext } from './compaction/prune-context';
 export type { PruneRequest, PrunedContext, PruningSettings } from './compaction/prune-context';
 
 // Maintenance
+export { factMembers } from './maintenance/fact-members';
 export { PROTECTIONS, isArchive, isOrphan } from './maintenance/facts';
 export type { FactFile, FactRow, FileClass, Protection, StoreFacts, StoreTotals, TranscriptState } from './maintenance/facts';
 export { RECENT_MS, isDurablePointer, isFree, isFreeToFix, isMainKey, isSyntheticKey, protectionsOf } from './maintenance/protection';
@@ -198,3 +201,9 @@ export type { RunFigures } from './turns/stats-line';
 export { STALE_RUN_MS, inheritedModel, knownModel, maySpawnAs, spawnDenial, spawnableAgents } from './turns/spawn-rules';
 export type { InheritedModel, SpawnFacts } from './turns/spawn-rules';
 export { ATTACHMENTS_DIR, MANIFEST_NAME, attachmentProblems } from './turns/spawn-attachments';
+export { channelOf } from './search/channel-of';
+export { QUERY_CHARS_MAX, matchExpression, parseSearchQuery } from './search/search-query';
+export type { SearchTerm } from './search/search-query';
+export { SNIPPET_CHARS_MAX, snippetOf } from './search/snippet';
+export type { Highlight, Snippet } from './search/snippet';
+export { SEARCHED_CHARS_MAX, indexedWords } from './search/words';

@@ -5,6 +5,7 @@
  */
 import * as fs from 'node:fs';
 import * as path from 'node:path';
+import type { JsonObject } from '@sessions/domain';
 import { isTempFileName, type StoreLayout } from './files/layout';
 import { hasErrorCode, type FileSystem } from './files/file-system';
 import { inspectTranscriptLock } from './files/transcript-lock';
@@ -26,7 +27,12 @@ const TRANSCRIPTS_FOLDER = 'transcripts';
 
 export interface AgedRow {
   readonly key: string;
+  /** Of the entry as it stands; empty where `members` has what is wanted of it. */
   readonly text: string;
+  /** `factMembers` of the entry, where they are kept instead of it. */
+  readonly members?: JsonObject;
+  /** Bytes of the entry; undefined: those of `text`. */
+  readonly entryBytes?: number;
   readonly sessionId: string | null;
   readonly file: string | null;
   /** Null when the entry has none that is a number. */

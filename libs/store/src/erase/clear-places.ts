@@ -58,6 +58,7 @@ export function clearPlaces(request: ClearRequest): ClearedStore {
   layNextSegment(layout, request, needles, counts);
   const manifest = tree.find(({ place }) => place.clearing === 'manifest');
   if (manifest !== undefined) clearManifest(layout, manifest.file, { about, needles, seeds, counts });
+  clearUnnamed(layout, tree, counts);
   for (const folder of new Set(tree.map(({ file }) => path.dirname(path.join(layout.dir, file))))) syncFolder(folder);
   return { places: counts.list(), ...scanAgain(layout, leftOut, seeds, probes) };
 }
@@ -96,6 +97,20 @@ function clearFile({ layout, seeds }: ClearRequest, { file, place }: TreeFile, {
     counts.add(place.name, { files: 1, bytes });
   } else if (place.clearing === 'files' || place.clearing === 'overwrite') counts.add(place.name, { records: overwrite(full, needles) });
   else if (place.clearing === 'lines') counts.add(place.name, { records: dropLines(full, about) });
+}
+
+/** Texts that wait for a run are named by its entry, and by its answer afterwards: the others belonged to what has left. */
+function clearUnnamed(layout: StoreLayout, tree: readonly TreeFile[], counts: Counts): void {
+  const namers = [layout.sessionsFile, ...tree.filter(({ place }) => place.clearing === 'lines').map(({ file }) => path.join(layout.dir, file))];
+  for (const { file, place } of tree) {
+    if (place.clearing !== 'unnamed') continue;
+    const name = new Needles([path.posix.basename(file)]);
+    const full = path.join(layout.dir, file);
+    const bytes = fs.lstatSync(full, { throwIfNoEntry: false })?.size;
+    if (bytes === undefined || namers.some((namer) => standsIn(namer, name))) continue;
+    fs.rmSync(full, { force: true });
+    counts.add(place.name, { files: 1, bytes });
+  }
 }
 
 /** All that the journal held stands elsewhere by now; the name of an empty segment carries the sequence on. */

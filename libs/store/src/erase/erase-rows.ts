@@ -6,6 +6,7 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import Database from 'better-sqlite3';
+import { META } from '../session-index/schema';
 import { ERASED_TABLES } from './places';
 import type { Needles } from './needles';
 
@@ -20,7 +21,7 @@ export function rowsOf(indexFile: string, needles: Needles, nativeBinding: strin
   if (!fs.existsSync(indexFile)) return 0;
   const db = new Database(indexFile, { readonly: true, ...(nativeBinding === undefined ? {} : { nativeBinding }) });
   try {
-    return namedRows(db, needles).reduce((sum, { rowids }) => sum + rowids.length, 0);
+    return namedRows(db, needles).reduce((sum, { rowids }) => sum + rowids.length, 0) + namedValues(db, needles).reduce((sum, { rows }) => sum + rows, 0);
   } finally {
     db.close();
   }
@@ -37,11 +38,14 @@ export function eraseRows(indexFile: string, needles: Needles, nativeBinding: st
   try {
     db.pragma('journal_mode = DELETE');
     db.transaction(() => {
-      for (const { table, rowids, keyColumn } of namedRows(db, needles)) {
+      const named = namedRows(db, needles);
+      eraseWords(db, named.find(({ table }) => table === 'text_file')?.rowids ?? []);
+      for (const { table, rowids, keyColumn } of named) {
         const remove = db.prepare(`DELETE FROM ${table} WHERE ${keyColumn} = ?`);
         for (const rowid of rowids) remove.run(rowid);
         rows += rowids.length;
       }
+      rows += overwriteColumns(db, needles);
     })();
     for (const table of textIndexes(db)) db.prepare(`INSERT INTO ${table} (${table}) VALUES ('optimize')`).run();
     appliedSeq = Number((db.prepare("SELECT value FROM meta WHERE name = 'applied_seq'").get() as { value: string } | undefined)?.value ?? 0);
@@ -57,10 +61,23 @@ export function eraseRows(indexFile: string, needles: Needles, nativeBinding: st
   return { rows, appliedSeq };
 }
 
+/** Words of these transcripts, and of those that were set aside a moment ago. */
+function eraseWords(db: Database.Database, fileIds: readonly (number | string)[]): void {
+  if (db.prepare("SELECT 1 FROM sqlite_master WHERE name = 'text_gone'").get() === undefined) return;
+  const gone = db.prepare('SELECT file_id FROM text_gone').pluck().all() as number[];
+  const dropWords = db.prepare('DELETE FROM text WHERE rowid IN (SELECT id FROM text_line WHERE file_id = ?)');
+  const dropLines = db.prepare('DELETE FROM text_line WHERE file_id = ?');
+  for (const fileId of [...fileIds, ...gone]) {
+    dropWords.run(fileId);
+    dropLines.run(fileId);
+  }
+  db.exec('DELETE FROM text_gone');
+}
+
 function namedRows(db: Database.Database, needles: Needles): Named[] {
   if (needles.isEmpty) return [];
   const tables = new Map((db.prepare("SELECT name, sql FROM sqlite_master WHERE type = 'table'").all() as { name: string; sql: string }[]).map(({ name, sql }) => [name, sql]));
-  return ERASED_TABLES.filter(({ table }) => tables.has(table)).map(({ table, columns }) => {
+  return ERASED_TABLES.filter(({ table, stays }) => tables.has(table) && stays !== true).map(({ table, columns }) => {
     // A table without row ids is known by its first column, which is its key.
     const keyColumn = /WITHOUT ROWID/i.test(tables.get(table) ?? '') ? (columns[0] as string) : 'rowid';
     const rowids: (number | string)[] = [];
@@ -73,6 +90,36 @@ function namedRows(db: Database.Database, needles: Needles): Named[] {
     }
     return { table, rowids, keyColumn };
   });
+}
+
+interface NamedValue {
+  readonly table: string;
+  readonly column: string;
+  readonly value: string;
+  readonly rows: number;
+}
+
+/** Values of tables whose rows stay. */
+function namedValues(db: Database.Database, needles: Needles): NamedValue[] {
+  const isThere = db.prepare("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?");
+  return ERASED_TABLES.filter(({ table, stays }) => stays === true && isThere.get(table) !== undefined).flatMap(({ table, columns }) =>
+    columns.flatMap((column) =>
+      (db.prepare(`SELECT ${column} AS value, COUNT(*) AS rows FROM ${table} GROUP BY ${column}`).all() as { value: unknown; rows: number }[]).flatMap(({ value, rows }) =>
+        typeof value === 'string' && needles.isInText(value) ? [{ table, column, value, rows }] : [],
+      ),
+    ),
+  );
+}
+
+function overwriteColumns(db: Database.Database, needles: Needles): number {
+  let count = 0;
+  for (const { table, column, value, rows } of namedValues(db, needles)) {
+    const bytes = Buffer.from(value, 'utf8');
+    needles.overwriteIn(bytes);
+    db.prepare(`UPDATE ${table} SET ${column} = ? WHERE ${column} = ?`).run(bytes.toString('utf8'), value);
+    count += rows;
+  }
+  return count;
 }
 
 function textIndexes(db: Database.Database): string[] {

@@ -84,6 +84,8 @@ async function livedIn(): Promise<void> {
   await say(store, BEN, `have you heard from ${ANN} today, who is in ${ids[ANN] ?? ''}?`, { forkedFrom: ids[ANN] ?? '', related: [ANN, BEN] });
   await say(store, CREW, 'a crew of many', { origin: { label: 'Crew', from: 'telegram:700700700' }, lastTo: 'crew-4711' });
   await say(store, CHILD, `${SECRET}, and what became of it`, { spawnedBy: ANN });
+  const usage = { at: 1_780_000_000_000, runId: 'r-1', provider: 'openai', model: 'gpt-5', input: 100, output: 10, cacheRead: 5, cacheWrite: 1, costUsd: 0.25 };
+  await store.mutate({ decide: () => ({ effects: [{ kind: 'recordUsage', line: { ...usage, key: ANN, sessionId: ids[ANN] ?? '' } }, { kind: 'recordUsage', line: { ...usage, key: BEN, sessionId: ids[BEN] ?? '' } }], result: null }) });
   await setAside(store, ANN, 'reset');
   const old = ids[ANN] ?? '';
   ids[ANN] = randomUUID();
@@ -100,6 +102,7 @@ async function livedIn(): Promise<void> {
   leave(`sessions.json.${randomUUID()}.tmp`, JSON.stringify({ [ANN]: { sessionId: old } }));
   leave(`.store/quarantine/${old}.jsonl.torn-2026-06-01T09-00-00.000Z-aaaaaaaa`, `{"type":"message","content":"${SECRET}`);
   leave('.store/uploads/u1', SECRET);
+  leave(`.store/runs/${'a'.repeat(64)}`, SECRET);
   leave('.store/index.sqlite.corrupt', `SQLite ${ANN}`);
   leave(`${old}.jsonl.deleted.2026-05-01T09-00-00.000Z`, `{"type":"message","message":{"content":"${SECRET}"}}\n`);
   leave('notes.txt', 'somebody else keeps notes here');
@@ -149,6 +152,9 @@ it('leaves the sessions of others whole: lines keep their number, length and ord
   const store = await openStore(options());
   expect((await store.history({ key: BEN, limit: 10 }))?.totalMessages).toBe(1);
   expect(await store.entry({ key: ANN })).toBeUndefined();
+  // What was used and paid for stays counted; whose it was is not told any more.
+  expect((await store.usage({ view: 'sums', limit: 10 })).totals).toMatchObject({ input: 200, costUsd: 0.5 });
+  expect(fs.readFileSync(path.join(dir, '.store', 'usage.jsonl'), 'utf8')).toContain('"key":"erased-erased-');
   const { seq } = (await store.mutate({ decide: () => ({ effects: [], result: null }) })) as { seq: number };
   expect(seq).toBeGreaterThan(5);
   await say(store, ANN, 'and a new beginning');

@@ -5,7 +5,7 @@
  */
 import * as path from 'node:path';
 import { parseArchiveName, parseStoreFile } from '@sessions/domain';
-import { isTempFileName, parseSegmentName, epochOfSpare, dayOfResultsFile } from '../files/layout';
+import { USAGE_FILE, isTempFileName, parseSegmentName, epochOfSpare, dayOfResultsFile } from '../files/layout';
 import { isStagedName } from '../archive/stage-transcript';
 
 /** How a place is cleared of what it says about the subject. */
@@ -22,6 +22,8 @@ export type Clearing =
   | 'manifest'
   /** Its names are overwritten by as many bytes; what is counted beside them stays. */
   | 'overwrite'
+  /** The file leaves when nothing that stays names it: its name says nothing about whose it is. */
+  | 'unnamed'
   /** Rows of `ERASED_TABLES` leave, and the database is written anew without free pages. */
   | 'database'
   /** Cleared by mutations before the store is closed. */
@@ -48,6 +50,8 @@ export const PLACES: readonly Place[] = [
   { name: 'ledger-of-answers', holds: (_file, own) => own !== undefined && dayOfResultsFile(own) !== undefined, clearing: 'lines' },
   { name: 'manifest', holds: (_file, own) => own === 'archive-manifest.jsonl', clearing: 'manifest' },
   { name: 'quarantine', holds: (_file, own) => own?.startsWith('quarantine/') === true, clearing: 'whole' },
+  { name: 'usage-ledger', holds: (_file, own) => own === USAGE_FILE, clearing: 'overwrite' },
+  { name: 'waiting-texts', holds: (_file, own) => own?.startsWith('runs/') === true, clearing: 'unnamed' },
   { name: 'own-files', holds: (_file, own) => own !== undefined, clearing: 'scanned' },
   { name: 'temporary', holds: (file) => isTempFileName(file), clearing: 'whole' },
   { name: 'backups', holds: (file) => parseStoreFile(file)?.kind === 'index-backup', clearing: 'whole' },
@@ -65,6 +69,8 @@ export interface ErasedTable {
   readonly table: string;
   /** Columns that are looked at; a row leaves when one of them holds a name of the subject. */
   readonly columns: readonly string[];
+  /** The row stays, for what is counted in it: names in these columns are overwritten by as many bytes. */
+  readonly stays?: true;
 }
 
 /**
@@ -75,4 +81,7 @@ export const ERASED_TABLES: readonly ErasedTable[] = [
   { table: 'result', columns: ['key', 'json'] },
   { table: 'base', columns: ['key', 'json'] },
   { table: 'transcript', columns: ['file'] },
+  { table: 'usage', columns: ['key', 'session_id', 'run_id'], stays: true },
+  // With the words that the index has of its transcript.
+  { table: 'text_file', columns: ['file'] },
 ];

@@ -1,10 +1,12 @@
 /**
  * What maintenance plans are made from, read beside the owner of a store or without one: for dry runs
- * of the command line. Makes no file and changes none. Keeps the entries of one store in memory.
+ * of the command line. Makes no file and changes none. Keeps what facts are made from of each entry of one store in memory.
  */
+import { factMembers } from '@sessions/domain';
 import { nodeFileSystem } from '../files/file-system';
 import type { StoreLayout } from '../files/layout';
-import { entryColumns } from '../session-index/entry-columns';
+import { importColumns } from '../session-index/entry-columns';
+import { VISIBILITY } from '../session-index/schema';
 import { StoreFacts, type OrderedRow } from '../store-facts';
 import { StoreFiles } from '../store-files';
 import { openStoreReader, type ReaderOptions } from './store-reader';
@@ -21,18 +23,22 @@ export interface FactsReader {
 export async function openFactsReader(options: ReaderOptions & { readonly nowMs: () => number }): Promise<FactsReader> {
   const reader = await openStoreReader(options);
   try {
-    const rows = [...reader.entries()].map(({ key, text }, id): OrderedRow => {
-      const { sessionId, file, updatedAt, visibility, sortAt } = entryColumns(key, options.agentId, JSON.parse(text), () => undefined);
-      return { id, key, text, sessionId, file, updatedAt, visibility, sortAt };
-    });
+    const rows: OrderedRow[] = [];
+    for (const { key, text } of reader.entries()) {
+      // Parsed once: each pass over the rows would do it again, and the text is most of the memory.
+      const value: unknown = JSON.parse(text);
+      const { sessionId, file, updatedAt, visibility, sortAt } = importColumns(key, value);
+      rows.push({ id: rows.length, key, text: '', members: factMembers(value), entryBytes: Buffer.byteLength(text), sessionId, file, updatedAt, visibility, sortAt });
+    }
     rows.sort((left, right) => left.sortAt - right.sortAt || right.id - left.id);
+    const byVisibility = new Map(Object.values(VISIBILITY).map((visibility) => [visibility, rows.filter((row) => row.visibility === visibility)] as const));
     const { layout } = reader;
     const parts = { fs: nodeFileSystem, layout };
     return {
       layout,
       // Rows of a copy: the file itself could not be read, or is missing.
       refusal: reader.warning === undefined ? undefined : 'STORE_UNREADABLE',
-      facts: new StoreFacts({ ...parts, reader: { oldestRows: (visibility, after) => (after === undefined ? rows.filter((row) => row.visibility === visibility) : []), openWork: () => [] }, nowMs: options.nowMs, upToDate: () => Promise.resolve() }),
+      facts: new StoreFacts({ ...parts, reader: { oldestRows: (visibility, after) => (after === undefined ? (byVisibility.get(visibility) ?? []) : []), openWork: () => [] }, nowMs: options.nowMs, upToDate: () => Promise.resolve() }),
       files: new StoreFiles({ ...parts, transcripts: { settled: () => Promise.resolve() } }),
     };
   } finally {

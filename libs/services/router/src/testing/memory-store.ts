@@ -247,7 +247,13 @@ function storeHandlers(
           return { key, status: session === undefined ? 'missing' : items.length === 0 ? 'empty' : 'ok', items };
         }),
       }),
-    search: async ({ agentId, query, limit, cursor }) => {
+    search: async ({ agentId, query, limit, cursor, in: place, channel, sinceAtMs, untilAtMs }) => {
+      if (place === 'text') {
+        const snippet = ['text', query, channel, sinceAtMs, untilAtMs].join(' ');
+        const [key, { entry }] = [...agentOf(agentId).sessions][0] ?? ['', { entry: {} }];
+        const hit = SearchHit.create({ agentId, key, sessionId: String((entry as { sessionId?: string }).sessionId), messageId: 'm-1', messageSeq: 7, role: 'user', atMs: 5, snippet, highlights: [{ start: 5, end: 5 + query.length }] });
+        return SearchResponse.create({ hits: [hit], incomplete: true });
+      }
       const all = [...agentOf(agentId).sessions].filter(([key, session]) => searchTextOf(rowOf(agentId, key, session)).includes(query.toLowerCase()));
       const from = Number(cursor ?? 0);
       const until = from + (limit ?? 20);

@@ -3,9 +3,10 @@ import { EraseReport, EraseResponse, type EraseRequest } from '@sessions/contrac
 import { SessionError, personOf, type EraseSubject, type SessionConfig } from '@sessions/domain';
 import { eraseInStore, previewErasure, type EraseReport as Report } from '@sessions/store';
 import type { OwnedAgent } from '../owned-agent';
+import { interruptRuns } from '../stop-runs';
 import type { Uploads } from '../uploads';
 
-/** @throws VALIDATION unless exactly one of key and peer is named; SESSION_LOCKED, STORE_UNREADABLE, READ_ONLY, DISK_FULL */
+/** @throws VALIDATION unless exactly one of key and peer is named; RUN_STILL_ACTIVE, SESSION_LOCKED, STORE_UNREADABLE, READ_ONLY, DISK_FULL */
 export async function erase(agent: OwnedAgent, uploads: Pick<Uploads, 'drop'>, request: EraseRequest): Promise<EraseResponse> {
   const subject = subjectOf(request, agent.deps.config());
   const { agentId } = agent;
@@ -15,6 +16,10 @@ export async function erase(agent: OwnedAgent, uploads: Pick<Uploads, 'drop'>, r
     const { nativeBinding } = agent.deps.openOptions();
     return agent.use(async ({ store, seq }) => EraseResponse.create({ epoch: store.epoch, storeSeq: seq, report: toReport(head, await previewErasure(store, { subject, nativeBinding })) }));
   }
+  // Nothing goes on that would write what is being erased.
+  const { nativeBinding } = agent.deps.openOptions();
+  const { keys } = await agent.use(({ store }) => previewErasure(store, { subject, nativeBinding }));
+  for (const key of keys) await interruptRuns(agent, { key, reason: 'delete', queuedToo: true });
   await uploads.drop(agentId);
   // The engine works on the closed store: what an owner holds open would be written again.
   const report = await agent.deps.stores.whileClosed(agentId, () => eraseInStore(agent.deps.openOptions(), subject));

@@ -104,7 +104,7 @@ function rowOf({ row, native, protections, bytes, candidateFor, lookedAt }: Cand
     chatType: text('chatType'),
     originChatType: typeof origin?.chatType === 'string' ? origin.chatType : undefined,
     archiveAtMs: typeof native['archiveAt'] === 'number' ? native['archiveAt'] : undefined,
-    entryBytes: Buffer.byteLength(row.text),
+    entryBytes: row.entryBytes ?? Buffer.byteLength(row.text),
     cleanup: text('cleanup'),
     persistentChild: native['spawnMode'] === 'session',
     label: text('label'),

@@ -1,7 +1,7 @@
 /** Runs at their owner: journalled before anybody hears of them, one at a time, each ended once with a stated outcome. */
 import { readFileSync, readdirSync } from 'node:fs';
 import * as path from 'node:path';
-import { AgentRuntimeService, AppendRecordsRequest, BeginTurnRequest, CancelRunRequest, DeliverRequest, FinishTurnRequest, GetRunRequest, ListPendingRequest, ReplyRoute, RunRequest, StoreServiceAckDeliveryRequest, DeliveryResult, StoreServiceResetSessionRequest, TokenUsage, TurnJob } from '@sessions/contracts';
+import { ReadUsageRequest, AgentRuntimeService, AppendRecordsRequest, BeginTurnRequest, CancelRunRequest, DeliverRequest, FinishTurnRequest, GetRunRequest, ListPendingRequest, ReplyRoute, RunRequest, StoreServiceAckDeliveryRequest, DeliveryResult, StoreServiceResetSessionRequest, TokenUsage, TurnJob } from '@sessions/contracts';
 import { serveService } from '@sessions/bus';
 import { KEY, bench, cleanUpBenches, history, restart, sessionsDir, subjects, telegram, transcriptLines, until, type Bench } from '../testing/writer-bench';
 
@@ -47,6 +47,7 @@ it('answers a message: told, begun, written, finished, delivered, and asked for 
   const finished = await finish(made, 'r1', { usage });
   expect(finished.deliveryIds).toHaveLength(1);
   expect(await entryOf(made)).toMatchObject({ status: 'done', endedAt: expect.any(Number) as number, runtimeMs: expect.any(Number) as number, inputTokens: 12, outputTokens: 5, totalTokens: 17, estimatedCostUsd: 0.5, modelProvider: 'demo', model: 'echo', abortedLastRun: false });
+  expect((await made.client.readUsage(ReadUsageRequest.create({ agentId: 'main' }))).totals).toMatchObject({ inputTokens: 12, outputTokens: 5, costUsd: 0.5, unpricedCount: 0 });
   expect((await finish(made, 'r1', { outcome: 'error' })).deliveryIds).toEqual(finished.deliveryIds);
   const { deliveries } = await pending(made, ['delivery']);
   expect(deliveries).toMatchObject([{ deliveryId: finished.deliveryIds[0], runId: 'r1', sessionKey: KEY, text: 'answer to r1', route: { channel: 'telegram', to: '123' }, inReplyTo: { messageId: 'm-r1' }, attempt: 1, state: 'open' }]);

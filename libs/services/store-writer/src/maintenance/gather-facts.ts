@@ -1,9 +1,10 @@
 /**
  * The facts of one store, gathered in two passes over its rows and one over its directory: the first
  * counts and learns what refers to what, the second gives the candidates. Entries are parsed in slices
- * and not kept; what is kept is some bytes a row, a session id and a file name.
+ * and not kept, once each and candidates twice; what is kept is some bytes a row: key, protections, a
+ * session id and a file name.
  */
-import { isCronRunKey, isJsonObject, isModelRunKey, nativeView, parseEntry, parseSessionKey, parseStoreFile, unreferencedClass, type FileClass, type JsonObject, type Protection } from '@sessions/domain';
+import { factMembers, isCronRunKey, isJsonObject, isModelRunKey, parseSessionKey, parseStoreFile, unreferencedClass, type FileClass, type JsonObject, type Protection } from '@sessions/domain';
 import type { AgedRow, DirectoryFile, StoreFacts, StoreFiles } from '@sessions/store';
 import { sidecarsOf } from '../decisions/session-files';
 import { lookAtTranscript, type LookedAt } from './look-at-transcript';
@@ -66,6 +67,8 @@ export class FactGatherer {
   readonly #referenced = new Set<string>();
   /** Transcripts of more than one row. */
   readonly #shared = new Set<string>();
+  /** What the first pass found of each row that is protected. */
+  readonly #protected = new Map<string, readonly Protection[]>();
   /** Transcripts whose lock file is there. */
   readonly #locked = new Set<string>();
   readonly totals: GatheredTotals = { rowCount: 0, protectedRowCount: 0, transcriptBytes: 0, archiveBytes: 0, totalBytes: 0, fileCount: 0 };
@@ -88,7 +91,10 @@ export class FactGatherer {
       }
       const native = nativeOf(row);
       for (const id of sessionIdsOf(row, native)) this.#referenced.add(id);
-      if ((await this.#protections(row, native)).length > 0) this.totals.protectedRowCount += 1;
+      const protections = await this.#protections(row, native);
+      if (protections.length === 0) continue;
+      this.totals.protectedRowCount += 1;
+      this.#protected.set(row.key, protections);
     }
     for await (const id of this.#store.facts.archivedSessionIds()) this.#referenced.add(id);
     return this.totals;
@@ -102,11 +108,10 @@ export class FactGatherer {
     let capEndsAt: number | undefined;
     let evicted = 0;
     for await (const row of this.#store.facts.rows()) {
-      const native = nativeOf(row);
-      const protections = await this.#protections(row, native);
+      const protections = this.#protected.get(row.key) ?? [];
       const agedMs = this.#agedMs(row);
       const bytes = this.#bytesOf(row);
-      const candidateFor = this.#byKind(row, native, agedMs);
+      const candidateFor = this.#byKind(row, agedMs);
       // Rows without a usable time count as now; of equal ages the plan takes the first keys.
       if (protections.length === 0 && agedMs < this.#query.nowMs) {
         unprotected += 1;
@@ -119,7 +124,7 @@ export class FactGatherer {
       }
       const lookedAt = this.#query.missingRows ? await lookAtTranscript(this.#store, row.file, row.sessionId) : undefined;
       if (lookedAt !== undefined && (lookedAt.state !== 'present' || row.sessionId === null)) candidateFor.push('missing');
-      if (candidateFor.length > 0 || this.#query.everyRow === true) yield { row, native, protections, bytes, candidateFor, lookedAt };
+      if (candidateFor.length > 0 || this.#query.everyRow === true) yield { row, native: nativeOf(row), protections, bytes, candidateFor, lookedAt };
     }
     // Too few rows have a time: those that count as now fill the rest.
     if (unprotected < overCap && this.#query.everyRow !== true) yield* this.#timeless();
@@ -157,9 +162,7 @@ export class FactGatherer {
   async *#timeless(): AsyncGenerator<CandidateRow> {
     for await (const row of this.#store.facts.rows()) {
       if (this.#agedMs(row) < this.#query.nowMs) continue;
-      const native = nativeOf(row);
-      const protections = await this.#protections(row, native);
-      if (protections.length === 0) yield { row, native, protections, bytes: this.#bytesOf(row), candidateFor: ['cap'], lookedAt: undefined };
+      if (!this.#protected.has(row.key)) yield { row, native: nativeOf(row), protections: [], bytes: this.#bytesOf(row), candidateFor: ['cap'], lookedAt: undefined };
     }
   }
 
@@ -174,16 +177,17 @@ export class FactGatherer {
     return updatedAt !== null && updatedAt > 0 && updatedAt <= nowMs ? updatedAt : nowMs;
   }
 
-  #byKind({ key }: AgedRow, native: JsonObject, agedMs: number): string[] {
+  #byKind(row: AgedRow, agedMs: number): string[] {
+    const { key } = row;
     const { pruneBeforeMs, cronRunsBeforeMs, modelRunsBeforeMs, dmScopeRows, dueArchives, nowMs } = this.#query;
     const isBefore = (limitMs: number | undefined): boolean => limitMs !== undefined && agedMs < limitMs;
-    const archiveAt = native['archiveAt'];
+    const archiveAt = dueArchives ? nativeOf(row)['archiveAt'] : undefined;
     return [
       ...(isBefore(pruneBeforeMs) ? ['age'] : []),
       ...(isBefore(cronRunsBeforeMs) && isCronRunKey(key) ? ['cron-run'] : []),
       ...(isBefore(modelRunsBeforeMs) && isModelRunKey(key) ? ['model-run'] : []),
       ...(dmScopeRows && parseSessionKey(key).form === 'direct' ? ['dm-scope'] : []),
-      ...(dueArchives && typeof archiveAt === 'number' && archiveAt <= nowMs ? ['archive-due'] : []),
+      ...(typeof archiveAt === 'number' && archiveAt <= nowMs ? ['archive-due'] : []),
     ];
   }
 
@@ -194,11 +198,8 @@ export class FactGatherer {
   }
 }
 
-function nativeOf({ text }: AgedRow): JsonObject {
-  const value: unknown = JSON.parse(text);
-  const entry = parseEntry(value);
-  if (entry.listed) return nativeView(entry.members);
-  return isJsonObject(value) ? value : {};
+function nativeOf({ text, members }: AgedRow): JsonObject {
+  return members ?? factMembers(JSON.parse(text));
 }
 
 /** The row's own id, those of its family, and both ends of its compaction checkpoints. */
