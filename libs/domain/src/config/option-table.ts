@@ -174,6 +174,7 @@ export const OPTIONS = {
   'storeWriter.writers': texts([], 'instance names of all writers; needed with volume own'),
   'storeWriter.checkpointDelayMs': int(250, { min: 0, unit: 'ms' }, 'least time from a write to its checkpoint'),
   'agentRunner.maxConcurrent': int(16, { min: 1 }, 'turns at once in one instance'),
+  'agentRunner.runtime': choice(['builtin', 'external'], 'builtin', 'who executes turns: the chat loop that is there by itself, or a runtime of your own that serves the AgentRuntime contract'),
   'compactionWorker.maxConcurrent': int(2, { min: 1 }, 'compactions at once in one instance'),
 } as const satisfies Readonly<Record<string, Option<unknown>>>;
 

@@ -243,9 +243,13 @@ export function parseDeployment(root: Section, env: Environment) {
       subjectPrefix: bus.take('bus.subjectPrefix'),
     },
     storeWriter: { agents: writer.take('storeWriter.agents'), volume, writers, checkpointDelayMs: writer.take('storeWriter.checkpointDelayMs') },
-    agentRunner: { maxConcurrent: root.section('agentRunner', 'warn').take('agentRunner.maxConcurrent') },
+    agentRunner: parseAgentRunner(root.section('agentRunner', 'warn')),
     compactionWorker: { maxConcurrent: root.section('compactionWorker', 'warn').take('compactionWorker.maxConcurrent') },
   };
+}
+
+function parseAgentRunner(section: Section) {
+  return { maxConcurrent: section.take('agentRunner.maxConcurrent'), runtime: section.take('agentRunner.runtime') };
 }
 
 function nonEmpty(text: string | undefined): string | undefined {
