@@ -47,7 +47,6 @@ export const PLACES: readonly Place[] = [
   { name: 'temporary', holds: (_file, own) => own !== undefined && (isIndexRest(own) || isStagedName(own) || isTempFileName(own)), clearing: 'always' },
   { name: 'temporary', holds: (_file, own) => own !== undefined && /^index\.sqlite\.(?:corrupt|held)$/.test(own), clearing: 'whole' },
   { name: 'uploads', holds: (_file, own) => own?.startsWith('uploads/') === true, clearing: 'always' },
-  { name: 'open-work', holds: (_file, own) => own?.startsWith('runs/') === true, clearing: 'whole' },
   { name: 'ledger-of-answers', holds: (_file, own) => own !== undefined && dayOfResultsFile(own) !== undefined, clearing: 'lines' },
   { name: 'manifest', holds: (_file, own) => own === 'archive-manifest.jsonl', clearing: 'manifest' },
   { name: 'quarantine', holds: (_file, own) => own?.startsWith('quarantine/') === true, clearing: 'whole' },

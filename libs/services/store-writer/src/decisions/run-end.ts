@@ -88,11 +88,11 @@ export function endRuns(endings: readonly { readonly run: OpenRun; readonly endi
   for (const { run, ending, messageId = run.messageId } of endings) {
     const { outcome, text, stopReason, errorMessage, usage = [] } = ending;
     const follow = run.joins === undefined ? followUpsOf(runEnd(run, ending, session), session.config) : [];
-    const opening = { source: `${session.agentId}\n${run.runId}`, runId: run.runId, nowMs: session.nowMs, ...(run.inReplyTo === undefined ? {} : { inReplyTo: run.inReplyTo }) };
+    const opening = { key: session.key, source: `${session.agentId}\n${run.runId}`, runId: run.runId, nowMs: session.nowMs, ...(run.inReplyTo === undefined ? {} : { inReplyTo: run.inReplyTo }) };
     const routed = (ending.deliveries ?? []).map((one) => (one.route === undefined && one.toSession === undefined ? { ...one, route: run.request.replyRoute } : one));
     const outbound = openDeliveries(deliveries, [...routed, ...follow], opening, spool);
     deliveries = outbound.deliveries;
-    const textSpool = text === undefined ? undefined : spool.keep(text, ANSWER_INLINE_BYTES_MAX);
+    const textSpool = text === undefined ? undefined : spool.keep(session.key, text, ANSWER_INLINE_BYTES_MAX);
     const state: EndedRun = {
       runId: run.runId,
       sessionKey: session.key,
