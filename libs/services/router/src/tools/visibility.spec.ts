@@ -129,6 +129,8 @@ describe('the other methods for an agent’s session', () => {
   it.each(CASES)('lists, finds and reads with visibility $visibility, gate $gate, sandbox $sandbox', async (one) => {
     await open(one);
     const client = clientFor(CALLER);
+    // The stores were filled behind the router's back: a read of one tells it that they are there.
+    await client.describeSession({ key: CALLER } as never);
     const rows = await client.listSessions({ allAgents: true, discover: true, includeLastMessage: true, limit: 50 } as never);
     expect(rows.encodedRows.map((bytes) => SessionRow.decode(bytes).key).sort()).toEqual([...one.seen].sort());
     expect(rows.totalCount).toBe(one.seen.length);
