@@ -9,6 +9,7 @@ import { transcriptFileName } from './entry-file';
 import { parseEntry } from './entry';
 import { OPEN_WORK_MEMBERS } from './open-work';
 import { patchRawObject } from './raw-object';
+import { REMOVAL_NOTICE_MEMBER } from './removal-notice';
 
 export interface ImportedEntry {
   /** Another one than the entry has: the id was taken. Null: the entry names no session. */
@@ -16,6 +17,9 @@ export interface ImportedEntry {
   /** Transcript's name in the store's directory. */
   readonly file: string | null;
 }
+
+/** Work under way on the other host, and what was announced there. */
+const OF_THE_OTHER = [...OPEN_WORK_MEMBERS, REMOVAL_NOTICE_MEMBER];
 
 /** @param text one JSON value; one that is no entry stays as it is. */
 export function importedEntryText(text: string, { sessionId, file }: ImportedEntry): string {
@@ -28,6 +32,6 @@ export function importedEntryText(text: string, { sessionId, file }: ImportedEnt
   const named = value['sessionFile'];
   if (file !== null && named !== file && (named !== undefined || file !== transcriptFileName(sessionId))) set['sessionFile'] = file;
   if (value['status'] === 'running') Object.assign(set, { status: 'killed', abortedLastRun: true });
-  const clear = OPEN_WORK_MEMBERS.filter((name) => name in value);
+  const clear = OF_THE_OTHER.filter((name) => name in value);
   return Object.keys(set).length + clear.length === 0 ? text : patchRawObject(text, { set, clear });
 }
