@@ -144,7 +144,7 @@ export type { CompactionPlan, CompactionRequest, CompactionSettings, SummaryChun
 export { isCompactionDue } from './compaction/entry-compaction-due';
 export type { CompactionDueFacts } from './compaction/entry-compaction-due';
 export { compactionDue, isMidTurnDue } from './compaction/compaction-due';
-export type { CompactionDue, DueRequest, MidTurnRequest } from './compaction/compaction-due';
+export type { CompactionDue, MidTurnRequest } from './compaction/compaction-due';
 export { isOverflowError, planFlush } from './compaction/plan-flush';
 export type { FlushRequest } from './compaction/plan-flush';
 export { planTruncation, rewriteLine } from './compaction/plan-truncation';
