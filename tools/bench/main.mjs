@@ -34,6 +34,7 @@ const MEASURES = [
   'first-open',
   'truncate',
   'append-compacting',
+  'subscribers',
   'split-list',
   'split-append',
   'split-writers',
