@@ -143,6 +143,7 @@ export const OPTIONS = {
   'gateway.auth.tokens[].agents': optional(texts([], 'agents whose sessions the token shows'), 'all'),
   'gateway.auth.trustedProxy.userHeader': text('x-forwarded-user', 'header in which a trusted proxy names its user'),
   'gateway.trustedProxies': texts([], 'addresses of proxies that vouch for their users under gateway.auth.mode trusted-proxy'),
+  'gateway.controlUi.allowedOrigins': texts([], 'origins, like https://panel.example, whose pages may connect beside those of the gateway itself'),
   'gateway.tools.allow': texts([], 'tools available over HTTP in addition'),
   'hooks.enabled': bool(false, 'accept webhooks'),
   'hooks.token': secret(optional(text('', 'bearer token of webhooks'))),
