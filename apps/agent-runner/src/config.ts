@@ -7,5 +7,5 @@ export const ABOUT = {
   summary: 'The agent-runner: executes the turns of agents. Takes jobs from the queue and touches no file.',
   probePort: 18_795,
   servesClients: false,
-  settings: ['agents.*', 'models.providers.*', 'tools.*', 'agentRunner.maxConcurrent', 'bus.subjectPrefix'],
+  settings: ['agents.*', 'models.providers.*', 'tools.*', 'agentRunner.maxConcurrent', 'agentRunner.runtime', 'bus.subjectPrefix'],
 } as const satisfies AppHelp & { version: string };

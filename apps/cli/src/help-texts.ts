@@ -31,6 +31,12 @@ export const HELP = {
     description: 'Prints the newest messages of a session, oldest of them first. Takes a session key or a session id. Reads the files; needs no gateway.',
     examples: ['openclaw sessions history agent:main:main', 'openclaw sessions history agent:main:main --limit all --include-tools --json'],
   },
+  search: {
+    summary: 'find sessions by name, and messages by what was said',
+    description:
+      'Finds sessions by a piece of their label, name, key, id or model, and messages of users and assistants in which all words of the query stand. Words are taken literally; "words in quotes" stand next to each other, and release* stands for every word that begins so. Asks the gateway where one listens, else reads the files. Archives are not searched.',
+    examples: ['openclaw sessions search "release plan"', 'openclaw sessions search deploy --in text --channel telegram --since 7d --json'],
+  },
   info: {
     summary: 'show what is stored about one session',
     description: 'Shows the stored entry of a session, its files with sizes and counts, and its archives. Takes a session key or a session id.',
@@ -65,8 +71,13 @@ Goes to a running gateway, else works on the files. An import that broke off is 
   },
   agent: {
     summary: 'say something to an agent and print its reply',
-    description: 'Sends one message to an agent through the running gateway and prints the reply. Chat commands belong to chats; /compact is "openclaw sessions compact".',
-    examples: ['openclaw agent --message "What is open?"', 'openclaw agent --agent work --session-key agent:work:main --message "Go on" --json'],
+    description: 'Sends one message to an agent through the running gateway and prints the reply, on a terminal as it grows. Ctrl-C ends the run. Chat commands belong to chats; /compact is "openclaw sessions compact".',
+    examples: ['openclaw agent --message "What is open?"', 'openclaw agent --session-key agent:work:main --message "Report" --deliver --channel telegram --reply-to 123'],
+  },
+  mcp: {
+    summary: 'serve the session tools to an MCP client over stdio',
+    description: 'Serves the session tools of a running gateway over stdin and stdout, for MCP clients that start their servers as programs. Clients that speak HTTP use http://<gateway>/mcp instead, with the token as bearer.',
+    examples: ['openclaw mcp', 'openclaw mcp --url ws://gateway:18789 --token "$TOKEN" --session-key agent:work:main'],
   },
   verify: {
     summary: 'check that the files of a store agree',

@@ -7,7 +7,7 @@ async function run(...argv: string[]): Promise<{ code: number; stdout: string; s
   return { code, stdout: io.stdout(), stderr: io.stderr() };
 }
 
-const COMMANDS = [[], ['sessions'], ['sessions', 'list'], ['sessions', 'history'], ['sessions', 'info'], ['sessions', 'verify'], ['sessions', 'tail'], ['sessions', 'export-trajectory'], ['sessions', 'compact'], ['agent'], ['status'], ['gateway'], ['gateway', 'run'], ['gateway', 'setup-bus'], ['gateway', 'call']];
+const COMMANDS = [[], ['sessions'], ['sessions', 'list'], ['sessions', 'history'], ['sessions', 'info'], ['sessions', 'verify'], ['sessions', 'tail'], ['sessions', 'export-trajectory'], ['sessions', 'compact'], ['sessions', 'export'], ['sessions', 'import'], ['agent'], ['mcp'], ['status'], ['gateway'], ['gateway', 'run'], ['gateway', 'setup-bus'], ['gateway', 'call']];
 
 describe('help', () => {
   it.each(COMMANDS)('of openclaw %s %s shows two examples, and the default of every option', async (...command) => {
@@ -59,6 +59,10 @@ describe('what cannot be understood is refused', () => {
     [['sessions', 'compact', 'k', '--url', 'ws://127.0.0.1:1'], '--url needs explicit credentials'],
     ...['/compact', ' /COMPACT ', '/compact keep names', '/compact:now', '/Compact\tx'].map((message): [string[], string] => [['agent', '--message', message], '/compact is a chat command']),
     [['agent', '--local', '--message', '/compact'], '/compact is a chat command'],
+    [['sessions', 'import'], "missing required argument 'archive'"],
+    [['sessions', '--all-agents', 'export'], '`sessions export` does not support the parent `sessions` option --all-agents.'],
+    [['sessions', 'import', 'nothing.tar', '--overwrite'], "unknown option '--overwrite'"],
+    [['sessions', 'import', 'nothing.tar'], 'cannot be read (ENOENT)'],
     [['agent'], '--message is required'],
     [['frobnicate'], "unknown command 'frobnicate'"],
     [['sessions', 'extra', 'words'], 'Too many arguments for this command.'],

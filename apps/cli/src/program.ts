@@ -16,6 +16,7 @@ export type RunCommand<Flags> = (io: CliIo, flags: Flags) => Promise<ExitCode>;
 const load = {
   list: () => module.require('./commands/sessions-list') as typeof import('./commands/sessions-list'),
   history: () => module.require('./commands/sessions-history') as typeof import('./commands/sessions-history'),
+  search: () => module.require('./commands/sessions-search') as typeof import('./commands/sessions-search'),
   info: () => module.require('./commands/sessions-info') as typeof import('./commands/sessions-info'),
   tail: () => module.require('./commands/sessions-tail') as typeof import('./commands/sessions-tail'),
   exportTrajectory: () => module.require('./commands/sessions-export-trajectory') as typeof import('./commands/sessions-export-trajectory'),
@@ -23,6 +24,7 @@ const load = {
   importArchive: () => module.require('./commands/sessions-import') as typeof import('./commands/sessions-import'),
   compact: () => module.require('./commands/sessions-compact') as typeof import('./commands/sessions-compact'),
   agent: () => module.require('./commands/agent') as typeof import('./commands/agent'),
+  mcp: () => module.require('./commands/mcp') as typeof import('./commands/mcp'),
   verify: () => module.require('./commands/sessions-verify') as typeof import('./commands/sessions-verify'),
   cleanup: () => module.require('./commands/sessions-cleanup') as typeof import('./commands/sessions-cleanup'),
   restore: () => module.require('./commands/sessions-restore') as typeof import('./commands/sessions-restore'),
@@ -76,6 +78,16 @@ function addSessions(program: Command, io: CliIo, done: Done): void {
       .option('--include-tools', 'tool results too (default: off)'),
   );
   history.action(async (key: string) => done(await load.history().runSessionsHistory(io, { ...inheritFlags(history), key })));
+
+  const search = withJson(
+    withAllAgents(withScope(add(sessions, 'search <query>', HELP.search)))
+      .option('--in <where>', 'meta: names, keys, ids and models; text: what was said; all (default: all)')
+      .option('--channel <name>', 'only sessions of this channel (default: all)')
+      .option('--since <when>', 'not older than this: a date, a time, or a span as 7d (default: no bound)')
+      .option('--until <when>', 'older than this, given alike (default: no bound)')
+      .option('--limit <count>', 'hits of each kind at most, up to 100 (default: 20)'),
+  );
+  search.action(async (query: string) => done(await load.search().runSessionsSearch(io, { ...inheritFlags(search), query })));
 
   const info = withJson(withScope(add(sessions, 'info <key>', HELP.info)));
   info.action(async (key: string) => done(await load.info().runSessionsInfo(io, { ...inheritFlags(info), key })));
@@ -154,17 +166,26 @@ function addSessions(program: Command, io: CliIo, done: Done): void {
   const agent = withJson(
     withGateway(
       add(program, 'agent', HELP.agent)
-        .option('--message <text>', 'what to say (required, no default)')
+        .option('-m, --message <text>', 'what to say (required, no default)')
         .option('--agent <id>', 'the agent to speak to (default: the configured default agent)')
         .option('--session-key <key>', 'the session to speak in (default: the main session)')
         .option('--session-id <id>', 'the same by its id (default: none)')
-        .option('--to <address>', 'the peer whose session it is (default: none)')
+        .option('-t, --to <address>', 'the peer whose session it is (default: none)')
+        .option('--model <name>', 'model for this turn, provider/model or a name (default: the session\'s)')
         .option('--thinking <level>', 'how much the model thinks (default: the session\'s)')
+        .option('--deliver', 'send the reply to a channel too (default: off)')
+        .option('--channel <channel>', 'with --deliver: the channel (default: where the session was last spoken to from)')
+        .option('--reply-to <address>', 'with --deliver: the address (default: where the session was last spoken to from)')
+        .option('--reply-channel <channel>', 'with --deliver: the channel, other than --channel (default: --channel)')
+        .option('--reply-account <id>', 'with --deliver: which login of the channel (default: the session\'s)')
         .option('--local', 'run the turn in this process; not supported (default: off)')
-        .option('--timeout <ms>', 'longest wait for the reply (default: 600000)'),
+        .option('--timeout <seconds>', 'longest time for the turn (default: 600)'),
     ),
   );
   agent.action(async () => done(await load.agent().runAgent(io, agent.opts())));
+
+  const mcp = withGateway(add(program, 'mcp', HELP.mcp)).option('--session-key <key>', 'the session that the client acts for (default: the main session of the default agent)');
+  mcp.action(async () => done(await load.mcp().runMcp(io, mcp.opts())));
 
   const status = withJson(add(program, 'status', HELP.status))
     .option('--all', 'every session instead of the newest ten (default: off)')

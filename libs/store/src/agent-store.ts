@@ -27,7 +27,7 @@ import { mutationView } from './mutation-view';
 import type { PendingEntries } from './pending-entries';
 import type { PendingUsage } from './pending-usage';
 import type { IndexReader } from './session-index/index-reader';
-import type { IndexChange, StoreNotice, UsageAnswer, UsageQuery } from './session-index/worker-protocol';
+import type { IndexChange, SearchTextsReply, SearchTextsRequest, StoreNotice, UsageAnswer, UsageQuery } from './session-index/worker-protocol';
 import { StoreFacts } from './store-facts';
 import { StoreFiles } from './store-files';
 import { StoreReads, type EntryRef, type HistoryPage, type HistoryQuery, type ListPage, type ListQuery, type StoredEntry, type StoreInfo } from './store-reads';
@@ -197,6 +197,11 @@ export class AgentStore {
 
   list(query: ListQuery): Promise<ListPage> {
     return this.#reads.list(query);
+  }
+
+  /** Messages of live transcripts in which all terms stand, newest first. Archives are never searched. */
+  searchTexts(request: SearchTextsRequest): Promise<SearchTextsReply> {
+    return this.#reads.searchTexts(request);
   }
 
   entry(ref: EntryRef): Promise<StoredEntry | undefined> {

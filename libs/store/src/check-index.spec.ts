@@ -48,5 +48,5 @@ describe('an index that was damaged while nobody closed it in order', () => {
     const again = await open(left);
     expect((await again.list({ limit: 1 })).totalCount).toBe(ENTRIES);
     await again.close();
-  }, 30_000);
+  });
 });

@@ -17,7 +17,7 @@ if (port === null) throw new Error(`${path.basename(__filename)} runs as a worke
 const service = new IndexService(() => new Promise((resolve) => setImmediate(resolve)));
 
 /** Calls that run in steps and let others pass in between. */
-const STEPPED: ReadonlySet<WorkerCallName> = new Set(['writeCheckpoint', 'search', 'scanTranscript', 'sumUsage']);
+const STEPPED: ReadonlySet<WorkerCallName> = new Set(['writeCheckpoint', 'search', 'scanTranscript', 'sumUsage', 'searchTexts']);
 let tail: Promise<void> = Promise.resolve();
 
 port.on('message', (message: WorkerRequest) => {

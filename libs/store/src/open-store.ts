@@ -22,6 +22,7 @@ import { startTicksOf } from './files/process-identity';
 import { quarantineBytes, quarantineCopy } from './files/quarantine';
 import { assertRealDirectories } from './files/real-directories';
 import { disarmFormerOwner, sweepDirectory } from './files/sweep-directory';
+import type { WriteLockSettings } from './files/transcript-lock';
 import type { LockReport } from './files/transcript-lock';
 import { IndexWorkerClient } from './index-worker-client';
 import type { FileOp, JournalRecord } from './journal/codec';
@@ -33,7 +34,7 @@ import { PendingUsage } from './pending-usage';
 import { appendedFiles, movedFiles, openFileOps, replayEntries, replayTranscripts, type ReplayedTranscripts } from './recovery';
 import { IndexReader } from './session-index/index-reader';
 import type { IndexChange, OpenIndexReply, StoreNotice } from './session-index/worker-protocol';
-import { TranscriptFiles, type WriteLockSettings } from './transcript/transcript-files';
+import { TranscriptFiles } from './transcript/transcript-files';
 
 /** Least time from a write to its checkpoint. */
 export const CHECKPOINT_DELAY_MS = 250;
@@ -58,6 +59,8 @@ export interface OpenStoreOptions {
   readonly flush?: 'checkpoint' | 'sync';
   readonly checkpointDelayMs?: number;
   readonly writeLock?: WriteLockSettings;
+  /** False: what is said is not indexed, and `searchTexts` finds nothing new. Default true. */
+  readonly indexesTexts?: boolean;
   /** Path of better_sqlite3.node, for bundles. */
   readonly nativeBinding?: string;
   /** Take rows rebuilt from transcripts for the whole truth and write to a store whose file is broken. */
@@ -147,6 +150,7 @@ async function openOwned(options: OpenStoreOptions, disk: FileSystem, layout: St
       journalBaseSeq: replayed.baseSeq,
       journalLastSeq: replayed.lastSeq,
       nowMs: nowMs(),
+      indexesTexts: options.indexesTexts ?? true,
       ...(options.nativeBinding === undefined ? {} : { nativeBinding: options.nativeBinding }),
     });
     notices.push(...opened.notices);

@@ -14,7 +14,7 @@ import type { Journal } from './journal/journal';
 import type { IndexedEntry, IndexReader, ListQuery as IndexQuery } from './session-index/index-reader';
 import { META, VISIBILITY } from './session-index/schema';
 import { USAGE_LIMIT_MAX } from './session-index/usage-sums';
-import type { StoreNotice, UsageAnswer, UsageQuery } from './session-index/worker-protocol';
+import type { SearchTextsReply, SearchTextsRequest, StoreNotice, UsageAnswer, UsageQuery } from './session-index/worker-protocol';
 import { byteSourceOf } from './transcript/byte-source';
 import { readHistoryPage } from './transcript/read-history';
 import type { TranscriptFiles } from './transcript/transcript-files';
@@ -23,6 +23,10 @@ import type { TranscriptTail } from './types';
 export interface ListQuery extends IndexQuery {
   /** Case-insensitive substring of names, ids, key and model; never of transcript text. */
   readonly search?: string;
+  /** With `search` only: sessions of this channel. */
+  readonly channel?: string;
+  /** With `search` only: rows with `updatedAt` before this instant. */
+  readonly updatedBeforeMs?: number;
 }
 
 export interface ListPage {
@@ -139,10 +143,19 @@ export class StoreReads {
       offset: query.offset ?? 0,
       limit: query.limit,
       ...(query.updatedSinceMs === undefined ? {} : { updatedSinceMs: query.updatedSinceMs }),
+      ...(query.updatedBeforeMs === undefined ? {} : { updatedBeforeMs: query.updatedBeforeMs }),
+      ...(query.channel === undefined ? {} : { channel: query.channel }),
       ...(query.label === undefined ? {} : { label: query.label }),
       ...(query.spawnedBy === undefined ? {} : { spawnedBy: query.spawnedBy }),
     });
     return { encodedRows: reader.rowsOf(ids), totalCount, warnings: this.#warnings() };
+  }
+
+  /** Search in what was said in live transcripts. */
+  async searchTexts(request: SearchTextsRequest): Promise<SearchTextsReply> {
+    await this.upToDate();
+    await this.#parts.transcripts.allSettled();
+    return this.#parts.worker.call('searchTexts', request);
   }
 
   async entry(ref: EntryRef): Promise<StoredEntry | undefined> {

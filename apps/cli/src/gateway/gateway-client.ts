@@ -8,6 +8,7 @@
  */
 import { GatewayRequestError, GatewayTransportError } from './gateway-errors';
 import type { GatewayTarget } from './gateway-target';
+import type { JsonObject } from '@sessions/domain';
 import { randomUUID } from 'node:crypto';
 import WebSocket from 'ws';
 
@@ -24,11 +25,15 @@ export interface GatewayConnectOptions {
   /** For the handshake and for each call. */
   readonly timeoutMs: number;
   readonly clientVersion: string;
+  /** Told of what the server says by itself. */
+  readonly onEvent?: (event: string, payload: JsonObject) => void;
 }
 
 export interface CallOptions {
   /** Wait for the second answer of methods that first say `accepted`. */
   readonly expectFinal?: boolean;
+  /** Instead of the connection's. */
+  readonly timeoutMs?: number;
 }
 
 export interface GatewayClient {
@@ -68,7 +73,10 @@ class Connection {
   #ended: GatewayTransportError | undefined;
   #socketError: string | undefined;
 
-  constructor(target: GatewayTarget) {
+  constructor(
+    target: GatewayTarget,
+    private readonly onEvent: GatewayConnectOptions['onEvent'],
+  ) {
     this.#target = target;
     this.#socket = new WebSocket(target.url, { maxPayload: FRAME_BYTES_MAX, perMessageDeflate: false });
     this.#socket.on('message', (data: WebSocket.RawData) => this.#receive(data));
@@ -84,6 +92,7 @@ class Connection {
       return;
     }
     if (!isObject(frame)) return;
+    if (frame['type'] === 'event' && typeof frame['event'] === 'string' && isObject(frame['payload'])) this.onEvent?.(frame['event'], frame['payload'] as JsonObject);
     if (this.#waiting === undefined) this.#early.push(frame);
     else if (this.#waiting.accept(frame)) this.#waiting.resolve(frame);
   }
@@ -163,19 +172,19 @@ async function shakeHands(connection: Connection, { target, scopes, timeoutMs, c
  * @throws GatewayTransportError when nobody answers or the gateway closes; GatewayRequestError
  */
 export async function connectGateway(options: GatewayConnectOptions): Promise<GatewayClient> {
-  const connection = new Connection(options.target);
+  const connection = new Connection(options.target, options.onEvent);
   try {
     const hello = await shakeHands(connection, options);
     return {
       hello,
-      async call(method, params, { expectFinal = false } = {}) {
+      async call(method, params, { expectFinal = false, timeoutMs = options.timeoutMs } = {}) {
         const id = randomUUID();
         connection.send({ type: 'req', id, method, params });
         const isAnswer = (frame: Frame): boolean => {
           const early = isObject(frame['payload']) && frame['payload']['status'] === 'accepted';
           return frame['type'] === 'res' && frame['id'] === id && !(expectFinal && early);
         };
-        const answer = await connection.next(isAnswer, options.timeoutMs);
+        const answer = await connection.next(isAnswer, timeoutMs);
         if (answer['ok'] === true) return answer['payload'];
         throw toRequestError(answer['error']);
       },

@@ -10,7 +10,7 @@ export const CHECKOUT = join(__dirname, '..', '..', '..', '..');
 export const LAUNCHER = join(CHECKOUT, 'tools', 'openclaw.cjs');
 
 /** A command that is silent for longer hangs; it is ended. */
-const COMMAND_TIMEOUT_MS = 30_000;
+const COMMAND_TIMEOUT_MS = 60_000;
 
 export interface Answer {
   readonly exitCode: number | null;

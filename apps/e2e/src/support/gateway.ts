@@ -9,7 +9,7 @@ import { doorAt } from './door';
 import type { Door } from './door';
 
 /** A loaded machine takes its time; a gateway that says nothing for longer does not start. */
-const START_TIMEOUT_MS = 30_000;
+const START_TIMEOUT_MS = 120_000;
 /** Longer than the gateway's own bound for draining. */
 const STOP_TIMEOUT_MS = 20_000;
 

@@ -8,7 +8,7 @@ export const APPS = ['router', 'store-writer', 'maintenance-scheduler', 'compact
 export type AppName = (typeof APPS)[number];
 
 /** A loaded machine takes its time. */
-const START_TIMEOUT_MS = 30_000;
+const START_TIMEOUT_MS = 120_000;
 /** Longer than an app's own drain. */
 const STOP_TIMEOUT_MS = 20_000;
 

@@ -1,24 +1,43 @@
 /**
- * Whether a compaction is asked for after a turn (compaction §5, threshold), from what the entry says.
- * The worker that takes it looks at the transcript itself and may still find nothing to do.
+ * When a compaction is to be asked for by itself (compaction §5), before or after a turn. The window fills,
+ * or the file has grown: the owner decides by this at the end of a turn, the runner before its next request.
  */
-import { COMPACTION_MEMBER } from '../entry/open-work';
-import { isJsonObject, type JsonObject } from '../json';
-import { NEW_CONTENT_SHARE_MIN, isNearlyFull, type CompactionSettings } from './plan-compaction';
+import type { SessionConfig } from '../config/parse-config';
+import type { CompactionPlan, CompactionRequest } from './plan-compaction';
+import { planCompaction, reserveTokens } from './plan-compaction';
 
-export interface CompactionDueFacts {
-  /** Members of the entry after the turn, with native names. */
-  readonly native: JsonObject;
-  readonly settings: CompactionSettings;
-  /** Of the model that ran. */
-  readonly windowTokens: number;
+export interface CompactionDueRequest extends Omit<CompactionRequest, 'trigger'> {
+  readonly settings: CompactionRequest['settings'] & Pick<SessionConfig['agents']['defaults']['compaction'], 'maxActiveTranscriptBytes' | 'truncateAfterCompaction'>;
+  /** Of the transcript's file. */
+  readonly transcriptBytes: number;
 }
 
-/** True when the context reaches into the reserve and has grown by a tenth since the attempt that failed. */
-export function isCompactionDue({ native, settings, windowTokens }: CompactionDueFacts): boolean {
-  const { totalTokens, totalTokensFresh, compactionAttempt } = native;
-  if (typeof totalTokens !== 'number' || totalTokensFresh !== true || native[COMPACTION_MEMBER] !== undefined) return false;
-  if (!isNearlyFull(settings, windowTokens, totalTokens)) return false;
-  const failed = isJsonObject(compactionAttempt) && compactionAttempt['sessionId'] === native['sessionId'] ? compactionAttempt['tokens'] : undefined;
-  return typeof failed !== 'number' || totalTokens - failed >= totalTokens * NEW_CONTENT_SHARE_MIN;
+/** Why a compaction is due, with what it would do; or why not. */
+export type CompactionDue =
+  | { readonly due: 'auto-threshold' | 'size'; readonly plan: Extract<CompactionPlan, { kind: 'summarise' }> }
+  | { readonly due: undefined; readonly reason: Extract<CompactionPlan, { kind: 'none' }>['reason'] };
+
+/**
+ * Never before at least a tenth of the context is new since the last one, or since the last attempt. The
+ * size of the file counts only where a compaction makes it smaller.
+ */
+export function compactionDue({ transcriptBytes, ...request }: CompactionDueRequest): CompactionDue {
+  const byWindow = planCompaction({ ...request, trigger: 'threshold' });
+  if (byWindow.kind === 'summarise') return { due: 'auto-threshold', plan: byWindow };
+  const { maxActiveTranscriptBytes: bytesMax, truncateAfterCompaction } = request.settings;
+  if (byWindow.reason !== 'not full' || !truncateAfterCompaction || bytesMax <= 0 || transcriptBytes < bytesMax) return { due: undefined, reason: byWindow.reason };
+  const bySize = planCompaction({ ...request, trigger: 'overflow' });
+  return bySize.kind === 'summarise' ? { due: 'size', plan: bySize } : { due: undefined, reason: bySize.reason };
+}
+
+export interface MidTurnRequest {
+  readonly settings: CompactionRequest['settings'] & { readonly midTurnPrecheck: { readonly enabled: boolean } };
+  readonly windowTokens: number;
+  /** Of the next request, its newest tool result included. */
+  readonly tokens: number;
+}
+
+/** Whether the next request within a turn would reach into the reserve. Switched off with its own setting only. */
+export function isMidTurnDue({ settings, windowTokens, tokens }: MidTurnRequest): boolean {
+  return settings.midTurnPrecheck.enabled && windowTokens > 0 && tokens > windowTokens - reserveTokens(settings, windowTokens);
 }

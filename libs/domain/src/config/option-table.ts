@@ -143,6 +143,7 @@ export const OPTIONS = {
   'gateway.auth.tokens[].agents': optional(texts([], 'agents whose sessions the token shows'), 'all'),
   'gateway.auth.trustedProxy.userHeader': text('x-forwarded-user', 'header in which a trusted proxy names its user'),
   'gateway.trustedProxies': texts([], 'addresses of proxies that vouch for their users under gateway.auth.mode trusted-proxy'),
+  'gateway.controlUi.allowedOrigins': texts([], 'origins, like https://panel.example, whose pages may connect beside those of the gateway itself'),
   'gateway.tools.allow': texts([], 'tools available over HTTP in addition'),
   'hooks.enabled': bool(false, 'accept webhooks'),
   'hooks.token': secret(optional(text('', 'bearer token of webhooks'))),
@@ -175,6 +176,7 @@ export const OPTIONS = {
   'storeWriter.writers': texts([], 'instance names of all writers; needed with volume own'),
   'storeWriter.checkpointDelayMs': int(250, { min: 0, unit: 'ms' }, 'least time from a write to its checkpoint'),
   'agentRunner.maxConcurrent': int(16, { min: 1 }, 'turns at once in one instance'),
+  'agentRunner.runtime': choice(['builtin', 'external'], 'builtin', 'who executes turns: the chat loop that is there by itself, or a runtime of your own that serves the AgentRuntime contract'),
   'compactionWorker.maxConcurrent': int(2, { min: 1 }, 'compactions at once in one instance'),
 } as const satisfies Readonly<Record<string, Option<unknown>>>;
 

@@ -56,7 +56,7 @@ describe('parseConfig without a file', () => {
     expect(config.agents.defaults.compaction).toMatchObject({ mode: 'default', reserveTokens: 16_384, reserveTokensFloor: 20_000, qualityGuard: { enabled: false, maxRetries: 1 }, memoryFlush: { softThresholdTokens: 4_000, forceFlushTranscriptBytes: 2_097_152 } });
     expect(config.tools).toMatchObject({ sessions: { visibility: 'tree' }, spawnAttachments: { enabled: true, maxFiles: 50 } });
     expect(config.gateway).toMatchObject({ port: 18_789, bind: 'loopback', auth: { mode: undefined, scopes: undefined } });
-    expect(config).toMatchObject({ cron: { sessionRetentionMs: 86_400_000 }, bus: { transport: 'inproc', subjectPrefix: 'sess' }, storeWriter: { agents: ['*'], volume: 'shared', writers: [], checkpointDelayMs: 250 }, agentRunner: { maxConcurrent: 16 }, compactionWorker: { maxConcurrent: 2 } });
+    expect(config).toMatchObject({ cron: { sessionRetentionMs: 86_400_000 }, bus: { transport: 'inproc', subjectPrefix: 'sess' }, storeWriter: { agents: ['*'], volume: 'shared', writers: [], checkpointDelayMs: 250 }, agentRunner: { maxConcurrent: 16, runtime: 'builtin' }, compactionWorker: { maxConcurrent: 2 } });
     expect(config.messages.queue).toEqual({ mode: 'steer', debounceMs: 500, cap: 20, drop: 'summarize', byChannel: {} });
     expect(configuredAgents(config)).toEqual({ ids: ['main'], defaultAgentId: 'main' });
   });

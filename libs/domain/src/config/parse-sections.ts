@@ -110,6 +110,8 @@ export function parseGateway(section: Section, env: Environment) {
       userHeader: auth.section('trustedProxy').take('gateway.auth.trustedProxy.userHeader').toLowerCase(),
     },
     trustedProxies: section.take('gateway.trustedProxies'),
+    // The gateway's other settings of its pages are not ours to judge.
+    allowedOrigins: section.section('controlUi', 'ignore').take('gateway.controlUi.allowedOrigins'),
     tools: { allow: section.section('tools').take('gateway.tools.allow') },
   };
 }
@@ -243,9 +245,13 @@ export function parseDeployment(root: Section, env: Environment) {
       subjectPrefix: bus.take('bus.subjectPrefix'),
     },
     storeWriter: { agents: writer.take('storeWriter.agents'), volume, writers, checkpointDelayMs: writer.take('storeWriter.checkpointDelayMs') },
-    agentRunner: { maxConcurrent: root.section('agentRunner', 'warn').take('agentRunner.maxConcurrent') },
+    agentRunner: parseAgentRunner(root.section('agentRunner', 'warn')),
     compactionWorker: { maxConcurrent: root.section('compactionWorker', 'warn').take('compactionWorker.maxConcurrent') },
   };
+}
+
+function parseAgentRunner(section: Section) {
+  return { maxConcurrent: section.take('agentRunner.maxConcurrent'), runtime: section.take('agentRunner.runtime') };
 }
 
 function nonEmpty(text: string | undefined): string | undefined {

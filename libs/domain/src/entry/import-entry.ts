@@ -1,6 +1,7 @@
 /**
  * An entry that comes from another host: its bytes stay as they are but for what would be untrue here.
- * Nothing runs here yet, nobody waits for a compaction here, and its file has the name that it gets here.
+ * Nothing runs here yet, work that is open stays with the host that accepted it (nobody gets an answer
+ * twice), and its file has the name that it gets here.
  */
 import type { JsonValue } from '../json';
 import { isJsonObject } from '../json';

@@ -29,7 +29,7 @@ export interface AgentRunnerDeps {
   readonly bus: Bus;
   readonly logger: Logger;
   readonly metrics: Metrics;
-  /** The configuration in force at this moment; the prefix of the subjects and the number of jobs count at the start. */
+  /** The configuration in force at this moment; the prefix of the subjects, the number of jobs and the choice of the runtime count at the start. */
   readonly config: () => SessionConfig;
   /** Name of this process among its peers. */
   readonly instance: string;
@@ -103,7 +103,7 @@ export function createAgentRunner(deps: AgentRunnerDeps): AgentRunner {
     },
     async start() {
       stopping = new AbortController();
-      runtime = await serveDefaultRuntime({ bus, subjects, config, logger, caller, ...(retries === undefined ? {} : { retries }) });
+      if (config().agentRunner.runtime === 'builtin') runtime = await serveDefaultRuntime({ bus, subjects, config, logger, caller, ...(retries === undefined ? {} : { retries }) });
       await worker.start();
     },
     // What does not end in time is left open at its owner, for the next attempt: half an answer is none.

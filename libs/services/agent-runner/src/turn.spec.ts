@@ -119,6 +119,20 @@ describe('a turn', () => {
     expect(house.model.asked).toHaveLength(1);
   });
 
+  it('is left open when its process stops, and goes on elsewhere', async () => {
+    house = await openHouse({ runner: { drainMs: 50 } });
+    house.model.answer = ({ number }) => (number === 1 ? { chunks: ['half'], hangs: 'after-chunks' } : { chunks: ['whole'] });
+    const runId = await house.owner.deliver('Hello');
+    await until(() => house.model.asked.length === 1);
+    await house.runner.drain();
+    expect(house.runner.running).toBe(0);
+    expect(house.owner.runs.get(runId)?.finished).toBeUndefined();
+    await house.startRunner();
+    await house.owner.nextAttempt(runId);
+    expect(await house.owner.ended(runId)).toMatchObject({ outcome: 'ok', text: 'whole' });
+    expect(house.owner.messages()).toHaveLength(2);
+  });
+
   it('leaves a run whose session was reset to its owner', async () => {
     house = await openHouse();
     house.model.answer = () => ({ chunks: ['late'], delayMs: 200 });

@@ -28,6 +28,8 @@ import { createHandOverWorker } from './hand-over/hand-over-worker';
 import { readRun } from './handlers/find-run';
 import { createRouterHandlers, serveOnBus } from './handlers/router-service';
 import { helloPayload } from './hello';
+import { mcpTools } from './mcp/mcp-route';
+import { McpSessions } from './mcp/mcp-sessions';
 import { ownContext } from './own-calls';
 import { createRunEnds } from './run-ends';
 import { createKnownAgents } from './store/known-agents';
@@ -120,6 +122,7 @@ export function createRouter(deps: RouterDeps): Router {
     }
   };
 
+  const mcp = new McpSessions({ clock, version: deps.version, toolsFor: (owner) => mcpTools(handlerDeps, owner) });
   const http = createHttpServer({
     bus,
     logger,
@@ -127,7 +130,7 @@ export function createRouter(deps: RouterDeps): Router {
     health: deps.health,
     guard,
     uptimeMs,
-    routes: createHttpRoutes({ ...handlerDeps, fanOut, rows, handlers, guard, metrics: deps.metrics, version: deps.version, closing: closing.signal }),
+    routes: createHttpRoutes({ ...handlerDeps, fanOut, rows, handlers, guard, metrics: deps.metrics, version: deps.version, mcp, closing: closing.signal }),
     onUpgrade: (request, socket, head) => sockets.handleUpgrade(request, socket, head),
   });
   const grpc =
@@ -140,7 +143,7 @@ export function createRouter(deps: RouterDeps): Router {
   const stop = async (): Promise<void> => {
     sockets.stop();
     grpc?.stop();
-    await Promise.all([http.stop(), fanOut.stop(), served?.stop(), handOver.stop()]);
+    await Promise.all([mcp.close(), http.stop(), fanOut.stop(), served?.stop(), handOver.stop()]);
   };
 
   return {
@@ -164,7 +167,7 @@ export function createRouter(deps: RouterDeps): Router {
     async drain() {
       sockets.drain();
       closing.abort(new SessionError('SHUTTING_DOWN', 'the router is going away'));
-      await Promise.all([http.drain(), grpc?.drain(), served?.stop(), handOver.drain()]);
+      await Promise.all([mcp.close(), http.drain(), grpc?.drain(), served?.stop(), handOver.drain()]);
     },
     stop,
   };

@@ -17,6 +17,7 @@ import { pendingOf } from './decisions/pending-compaction';
 import type { PendingCompactions } from './pending-compactions';
 import type { EventPublisher } from './publish-events';
 import type { RunSpool } from './run-spool';
+import { LOOK_FOR_RUNNER_MS, RunnerPresence } from './runner-presence';
 
 /** A claim that nobody renews ends after this. */
 export const CLAIM_MS = 60_000;
@@ -80,6 +81,7 @@ export class OpenWork {
   readonly #expiring = new Set<string>();
   readonly #waiting = new Map<string, Set<() => void>>();
   readonly #runtime: Client<typeof AgentRuntimeService>;
+  readonly #presence: RunnerPresence;
   #timer: Timer | undefined;
   #closed = false;
   #isFound = false;
@@ -89,6 +91,7 @@ export class OpenWork {
   constructor(deps: OpenWorkDeps) {
     this.#deps = deps;
     const { bus, subjects, owner } = deps;
+    this.#presence = new RunnerPresence(bus, subjects, owner);
     this.#runtime = createClient(bus, AgentRuntimeService, { caller: `service:${owner}`, subject: (method, request) => subjects.run((request as { runId: string }).runId, method) });
   }
 
@@ -256,6 +259,7 @@ export class OpenWork {
   }
 
   #forgetRun(runId: string): void {
+    this.#presence.forget(runId);
     this.#keyOfRun.delete(runId);
     this.#claims.delete(runId);
     this.#told.delete(runId);
@@ -270,6 +274,7 @@ export class OpenWork {
       () => {
         this.#timer = undefined;
         for (const [key, held] of this.#held) {
+          this.#lookForRunner(held);
           this.#expireDue(key, held);
           this.#tellDue(key, held);
           this.#offerDue(key, held);
@@ -279,6 +284,22 @@ export class OpenWork {
       },
       { keepsAlive: false },
     );
+  }
+
+  /** A runner that is gone holds no claim. */
+  #lookForRunner({ runs }: Held): void {
+    const active = activeRun(runs);
+    const claim = active === undefined ? undefined : this.#claims.get(active.runId);
+    if (active === undefined || claim === undefined) return;
+    const { runId } = active;
+    const claimMs = this.#deps.claimMs ?? CLAIM_MS;
+    const silentMs = this.#deps.clock.monotonicMs() - (claim.endsAtMs - claimMs);
+    if (silentMs < LOOK_FOR_RUNNER_MS) return;
+    void this.#presence.isGone(runId).then((isGone) => {
+      const now = this.#claims.get(runId);
+      if (now !== claim || isGone !== true) return;
+      claim.endsAtMs = this.#deps.clock.monotonicMs();
+    });
   }
 
   /** The claim on the active run has ended. */

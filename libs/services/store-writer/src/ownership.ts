@@ -17,6 +17,7 @@ import type { OpenStores } from './open-stores';
 import type { OpenAgentStore, OwnedAgent } from './owned-agent';
 import type { StoreHandlers } from './serve-agent';
 import { storesOnDisk } from './store-places';
+import { WaitingStores } from './waiting-stores';
 
 /** Agents that one writer serves. */
 export const AGENTS_MAX = 10_000;
@@ -44,6 +45,8 @@ export interface OwnershipDeps {
   /** The default agent's store is made, opened at the start and kept open: the state directory is ours alone. */
   readonly holdsDefaultAgent: boolean;
   readonly createAgent: (agentId: AgentId) => OwnedAgent;
+  /** Whether work may wait in a store that is not open. */
+  readonly mayHoldOpenWork: (agentId: AgentId) => boolean;
   readonly createHandlers: (agent: OwnedAgent, checks: OwnerChecks) => StoreHandlers;
 }
 
@@ -82,6 +85,20 @@ export class Ownership {
       subjectFor: (method) => (POOL_METHODS.has(method) ? subjects.storePool(method) : undefined),
       queueGroup: POOL_QUEUE_GROUP,
     });
+    this.#openWhereWorkWaits();
+  }
+
+  /** Beside the first calls. */
+  #openWhereWorkWaits(): void {
+    const { logger, stores, mayHoldOpenWork } = this.#deps;
+    const waiting = new WaitingStores({
+      logger,
+      agents: () => Promise.resolve([...this.#agents.keys()]),
+      mayWait: (agentId) => !stores.isOpen(agentId) && mayHoldOpenWork(agentId),
+      open: (agentId) => this.#agents.get(agentId)?.agent.read(async (_store, { work }) => work.found(), () => undefined) ?? Promise.resolve(),
+    });
+    // A second and third look, for those that found no place among the open stores.
+    void waiting.look(() => !this.#draining).then(() => waiting.look(() => !this.#draining));
   }
 
   /** Serves an agent, if it is not served yet, and says who its owner is now. */

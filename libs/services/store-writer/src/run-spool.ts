@@ -1,7 +1,7 @@
 /**
  * Texts that are too long for an entry: messages that wait for their turn, answers on their way out.
- * One file each, `.store/runs/<sha256 of the text>`, written and synced before the mutation that names
- * it and never changed. What a mutation that did not come about left behind, and what nobody names any
+ * One file each, `.store/runs/<sha256>`, a line that names the session and the text, written and synced
+ * before the mutation that names it and never changed. What a mutation that did not come about left behind, and what nobody names any
  * more, is removed when it is two days old.
  */
 import { randomUUID } from 'node:crypto';
@@ -35,11 +35,12 @@ export class RunSpool {
     await synced(this.#dir, 'r', () => Promise.resolve());
   }
 
-  /** Undefined: there is no such file. */
+  /** The text alone; undefined: there is no such file. */
   async read(name: string): Promise<string | undefined> {
     if (!NAME.test(name)) return undefined;
     try {
-      return await readFile(path.join(this.#dir, name), 'utf8');
+      const whole = await readFile(path.join(this.#dir, name), 'utf8');
+      return whole.slice(whole.indexOf('\n') + 1);
     } catch (error) {
       if (isMissing(error)) return undefined;
       throw error;

@@ -5,7 +5,7 @@
 import { DEFAULT_TIMING, createSubjects, type Bus, type BusTiming } from '@sessions/bus';
 import { SessionError, agentSettings, configuredAgents, type AgentId, type Places, type PriceList, type SessionConfig } from '@sessions/domain';
 import type { Clock, Logger, Metrics, Service } from '@sessions/host';
-import { openStore, type OpenStoreOptions, type StoreNotice } from '@sessions/store';
+import { mayHoldOpenWork, openStore, type OpenStoreOptions, type StoreNotice } from '@sessions/store';
 import * as path from 'node:path';
 import { createCallMetrics } from './call-metrics';
 import { LiveFeed } from './live-feed';
@@ -162,6 +162,7 @@ export function createStoreWriter(deps: StoreWriterDeps): Service {
         owner,
         openOptions: () => optionsOf(deps, agentId, sessionsFile(agentId)),
       }),
+    mayHoldOpenWork: (agentId) => mayHoldOpenWork({ agentId, sessionsFile: sessionsFile(agentId), ...(deps.nativeBinding === undefined ? {} : { nativeBinding: deps.nativeBinding }) }),
     createHandlers: (agent, checks) => createAgentHandlers({ agent, uploads, metrics, checks }),
   };
   const leased: LeasedOwnership | undefined = deps.transport === 'split' ? new LeasedOwnership({ ...ownershipDeps, ...leaseDepsOf(deps) }) : undefined;

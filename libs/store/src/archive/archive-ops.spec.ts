@@ -14,7 +14,6 @@ const KEY = 'agent:main:one';
 const FILE = 's1.jsonl';
 const header = '{"type":"session","version":3,"id":"s1"}';
 
-jest.setTimeout(30_000);
 
 let dir: string;
 let store: AgentStore;

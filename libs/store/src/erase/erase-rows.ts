@@ -37,7 +37,9 @@ export function eraseRows(indexFile: string, needles: Needles, nativeBinding: st
   try {
     db.pragma('journal_mode = DELETE');
     db.transaction(() => {
-      for (const { table, rowids, keyColumn } of namedRows(db, needles)) {
+      const named = namedRows(db, needles);
+      eraseWords(db, named.find(({ table }) => table === 'text_file')?.rowids ?? []);
+      for (const { table, rowids, keyColumn } of named) {
         const remove = db.prepare(`DELETE FROM ${table} WHERE ${keyColumn} = ?`);
         for (const rowid of rowids) remove.run(rowid);
         rows += rowids.length;
@@ -56,6 +58,19 @@ export function eraseRows(indexFile: string, needles: Needles, nativeBinding: st
   for (const suffix of ['-wal', '-shm', '-journal']) fs.rmSync(`${indexFile}${suffix}`, { force: true });
   syncPath(path.dirname(indexFile));
   return { rows, appliedSeq };
+}
+
+/** Words of these transcripts, and of those that were set aside a moment ago. */
+function eraseWords(db: Database.Database, fileIds: readonly (number | string)[]): void {
+  if (db.prepare("SELECT 1 FROM sqlite_master WHERE name = 'text_gone'").get() === undefined) return;
+  const gone = db.prepare('SELECT file_id FROM text_gone').pluck().all() as number[];
+  const dropWords = db.prepare('DELETE FROM text WHERE rowid IN (SELECT id FROM text_line WHERE file_id = ?)');
+  const dropLines = db.prepare('DELETE FROM text_line WHERE file_id = ?');
+  for (const fileId of [...fileIds, ...gone]) {
+    dropWords.run(fileId);
+    dropLines.run(fileId);
+  }
+  db.exec('DELETE FROM text_gone');
 }
 
 function namedRows(db: Database.Database, needles: Needles): Named[] {

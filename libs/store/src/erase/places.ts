@@ -81,5 +81,7 @@ export const ERASED_TABLES: readonly ErasedTable[] = [
   { table: 'result', columns: ['key', 'json'] },
   { table: 'base', columns: ['key', 'json'] },
   { table: 'transcript', columns: ['file'] },
-  { table: 'usage', columns: ['key', 'session_id'], stays: true },
+  { table: 'usage', columns: ['key', 'session_id', 'run_id'], stays: true },
+  // With the words that the index has of its transcript.
+  { table: 'text_file', columns: ['file'] },
 ];

@@ -28,6 +28,12 @@ const LOCK_MODE = 0o600;
 /** How file systems say that they have no hard links. */
 const NO_LINKS = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK', 'EXDEV'] as const;
 
+export interface WriteLockSettings {
+  readonly acquireTimeoutMs: number;
+  readonly staleMs: number;
+  readonly maxHoldMs: number;
+}
+
 /** What a lock file says about its holder. */
 export interface LockHolder {
   readonly pid: number;

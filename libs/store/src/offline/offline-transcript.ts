@@ -114,7 +114,7 @@ async function textAt(source: ByteSource, { offset, bytes }: BranchLine): Promis
 }
 
 /** The file with `pieces` in their places, as one. */
-function overlaid(handle: FileHandle | undefined, size: number, pieces: readonly Piece[], end: number): ByteSource {
+export function overlaid(handle: FileHandle | undefined, size: number, pieces: readonly Piece[], end: number): ByteSource {
   return {
     async read(buffer, offset, length, position) {
       const wanted = Math.max(0, Math.min(length, end - position));

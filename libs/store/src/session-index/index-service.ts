@@ -15,6 +15,9 @@ import { isIndexDamage, openIndexForReading } from './open-database';
 import { appendResults, expireResults } from './results-file';
 import { META } from './schema';
 import { searchSessions } from './search';
+import { searchTexts } from './search-texts';
+import { TextFeed } from './text-feed';
+import { TextIndex } from './text-index';
 import { scanTailOf } from './transcript-facts';
 import { appendUsage } from './usage-file';
 import { sumUsage, usageLines } from './usage-sums';
@@ -37,6 +40,7 @@ export class IndexService {
   readonly #breathe: () => Promise<void>;
   #opened: OpenIndex | undefined;
   #rowsMade: Promise<void> = Promise.resolve();
+  #texts: TextFeed | undefined;
   /** Ancestor generation that the checkpoint under way ends. */
   #endingGeneration = 0;
 
@@ -63,6 +67,8 @@ export class IndexService {
         return this.#scanTranscript(request as Call<'scanTranscript'>);
       case 'search':
         return this.#search(request as Call<'search'>);
+      case 'searchTexts':
+        return this.#searchTexts(request as Call<'searchTexts'>);
       case 'sumUsage':
         return sumUsage(this.#index.writer.db, request as Call<'sumUsage'>, this.#breathe);
       case 'usageLines':
@@ -89,6 +95,10 @@ export class IndexService {
     const { writer, reply } = openIndex(request);
     this.#opened = { writer, request, inode: inodeOf(request.indexFile) };
     this.#rowsMade = this.#makeRows(writer);
+    const texts = new TextIndex(writer.db, request.dir, (work) => writer.transaction(work));
+    this.#texts = new TextFeed({ texts, isOpen: () => request.indexesTexts !== false && this.#opened?.writer === writer, after: this.#rowsMade, breathe: this.#breathe });
+    const feed = this.#texts;
+    writer.onTranscript = (file) => feed.noteChanged(file);
     return reply;
   }
 
@@ -102,6 +112,16 @@ export class IndexService {
   async #search(request: Call<'search'>): Promise<Reply<'search'>> {
     await this.#rowsMade;
     return searchSessions(this.#index.writer.db, request, this.#breathe);
+  }
+
+  async #searchTexts(request: Call<'searchTexts'>): Promise<Reply<'searchTexts'>> {
+    // The channel is in the rows.
+    if (request.channel !== undefined) await this.#rowsMade;
+    const { writer, request: opened } = this.#index;
+    const feed = this.#texts as TextFeed;
+    const isComplete = await feed.upToDate();
+    const found = await searchTexts({ db: writer.db, dir: opened.dir, onStale: (file) => feed.forget(file), breathe: this.#breathe }, request);
+    return { ...found, incomplete: !isComplete };
   }
 
   #apply(request: Call<'apply'>): Reply<'apply'> {
@@ -177,6 +197,7 @@ export class IndexService {
     if (this.#opened === undefined) return {};
     const { writer, request, inode } = this.#opened;
     this.#opened = undefined;
+    this.#texts?.stop();
     try {
       // A successor has made an index of its own: the files beside that name are its, and SQLite would remove them.
       if (inodeOf(request.indexFile) !== inode) return {};

@@ -10,7 +10,8 @@ import { SessionError } from '@sessions/domain';
 import type { FileIdentity } from '../files/file-system';
 import type { TranscriptTail } from '../types';
 import { entryColumns, type EntryColumns, type ImportColumns } from './entry-columns';
-import { DROP_INDEXES, INDEXES, KEY_INDEX, INDEX_FORMAT, META, TABLES, VISIBILITY } from './schema';
+import { DROP_INDEXES, INDEXES, KEY_INDEX, META, TABLES, VISIBILITY } from './schema';
+import { dropTexts, prepareTexts, type TextStatements } from './text-index';
 import { UsageTable } from './usage-table';
 import type { IndexChange } from './worker-protocol';
 
@@ -47,6 +48,9 @@ export class IndexWriter {
   readonly #counts = new Map<number, number>();
   readonly #touchedCounts = new Set<number>();
   readonly #usage: UsageTable;
+  readonly #texts: TextStatements;
+  /** Told of each transcript whose facts have changed. */
+  onTranscript: (file: string) => void = () => undefined;
   #generation: number;
   #epoch: number | undefined;
 
@@ -56,6 +60,7 @@ export class IndexWriter {
     this.#agentId = agentId;
     this.#statements = prepare(db);
     this.#usage = new UsageTable(db);
+    this.#texts = prepareTexts(db);
     this.#generation = Number(this.meta(META.baseGeneration) ?? 1);
     for (const visibility of Object.values(VISIBILITY)) {
       this.#counts.set(visibility, Number(this.meta(`${META.countPrefix}${visibility}`) ?? 0));
@@ -77,10 +82,6 @@ export class IndexWriter {
 
   get appliedSeq(): number {
     return Number(this.meta(META.appliedSeq) ?? 0);
-  }
-
-  get formatMatches(): boolean {
-    return this.meta(META.format) === String(INDEX_FORMAT);
   }
 
   /** From now on only this owner's transactions go through. */
@@ -221,8 +222,11 @@ export class IndexWriter {
 
   /** Stores a transcript's facts, or forgets them when it is gone; the row that shows its message count follows. */
   putTranscript(file: string, tail: TranscriptTail): void {
-    if (tail.kind === 'none') this.#statements.dropTranscript.run(file);
-    else this.#statements.putTranscript.run(file, tail.bytes, tail.messages, tail.exchanges, tail.leafId, tail.kind);
+    if (tail.kind === 'none') {
+      this.#statements.dropTranscript.run(file);
+      dropTexts(this.#texts, file);
+    } else this.#statements.putTranscript.run(file, tail.bytes, tail.messages, tail.exchanges, tail.leafId, tail.kind);
+    this.onTranscript(file);
     for (const session of this.#statements.sessionsOfFile.all(file) as { id: number; key: string; json: Buffer }[]) {
       const columns = entryColumns(session.key, this.#agentId, JSON.parse(session.json.toString('utf8')), () => (tail.kind === 'none' ? undefined : tail.exchanges));
       this.#statements.updateRow.run(columns.row, session.id);

@@ -56,6 +56,19 @@ describe('a session index that is made again', () => {
     expect(fs.readFileSync(path.join(dir, '.store', String(name)), 'utf8')).toBe(lines);
   });
 
+  it('takes the place of one of an earlier format, which lacks some of its tables', async () => {
+    const first = await open();
+    await fill(first, 3);
+    await first.close();
+    const db = new Database(indexFile);
+    db.exec("UPDATE meta SET value = '1' WHERE name = 'format'; DROP TABLE usage; DROP TABLE text; DROP TABLE text_file; DROP TABLE text_line");
+    db.close();
+    const second = await open();
+    expect((await second.list({ limit: 10 })).totalCount).toBe(3);
+    expect((await second.info()).notices).toMatchObject([{ kind: 'rebuilt' }]);
+    await second.close();
+  });
+
   it('answers with rows before they are made, and finds them all by a search', async () => {
     const entries = Array.from({ length: 500 }, (_, n) => [`agent:main:k${String(n)}`, { sessionId: `s${String(n)}`, updatedAt: n }]);
     fs.writeFileSync(path.join(dir, 'sessions.json'), JSON.stringify(Object.fromEntries(entries), null, 2));

@@ -18,6 +18,7 @@
  */
 import * as fs from 'node:fs';
 import * as path from 'node:path';
+import type Database from 'better-sqlite3';
 import { SessionError } from '@sessions/domain';
 import { errorCodeOf } from '../files/error-code';
 import { hasErrorCode, sameIdentity, type FileIdentity } from '../files/file-system';
@@ -55,9 +56,10 @@ function openUsable(request: OpenIndexRequest, notices: StoreNotice[]): UsableIn
   if (!fs.existsSync(request.indexFile)) return undefined;
   try {
     const db = openIndexForWriting(request.indexFile, request.nativeBinding);
-    const hasTables = db.prepare("SELECT 1 FROM sqlite_master WHERE name = 'meta'").get() !== undefined;
-    const writer = hasTables ? new IndexWriter(db, request.agentId) : undefined;
-    const why = writer === undefined ? 'it has no tables' : whyStale(writer, request);
+    const unusable = whyUnusable(db);
+    // Its statements name tables that another format may not have.
+    const writer = unusable === undefined ? new IndexWriter(db, request.agentId) : undefined;
+    const why = writer === undefined ? unusable : whyStale(writer, request);
     if (writer !== undefined && why === undefined) {
       const closedCleanly = writer.meta(META.closedSeq) === String(writer.appliedSeq);
       // Only a damaged journal ends before the index: what the index has is then the last that knows of it.
@@ -66,6 +68,12 @@ function openUsable(request: OpenIndexRequest, notices: StoreNotice[]): UsableIn
         notices.push({ kind: 'damage', message, path: request.ownDir, count: writer.appliedSeq - request.journalLastSeq });
       }
       writer.claim(request.epoch);
+      if (writer.meta(META.usageDue) === '1') {
+        writer.transaction(() => {
+          notices.push(...loadUsage(db, request.ownDir));
+          writer.setMeta(META.usageDue, '');
+        });
+      }
       return { writer, closedCleanly };
     }
     db.close();
@@ -92,8 +100,14 @@ function isHeldByOther(error: unknown): boolean {
   return errorCodeOf(error)?.startsWith('SQLITE_BUSY') ?? false;
 }
 
+function whyUnusable(db: Database.Database): string | undefined {
+  const hasTables = db.prepare("SELECT 1 FROM sqlite_master WHERE name = 'meta'").get() !== undefined;
+  if (!hasTables) return 'it has no tables';
+  const format = db.prepare('SELECT value FROM meta WHERE name = ?').pluck().get(META.format) as string | undefined;
+  return format === String(INDEX_FORMAT) ? undefined : `it has another format than ${INDEX_FORMAT}`;
+}
+
 function whyStale(writer: IndexWriter, request: OpenIndexRequest): string | undefined {
-  if (!writer.formatMatches) return `it has another format than ${INDEX_FORMAT}`;
   const { appliedSeq } = writer;
   if (appliedSeq < request.journalBaseSeq) return `it ends at ${appliedSeq}, before the journal begins`;
   return undefined;
@@ -168,6 +182,7 @@ function rebuild(request: OpenIndexRequest, notices: StoreNotice[]): OpenedIndex
       builder.setMeta(META.format, INDEX_FORMAT);
       builder.setMeta(META.appliedSeq, request.journalBaseSeq);
       builder.setMeta(META.checkpointSeq, request.journalBaseSeq);
+      builder.setMeta(META.textsMadeId, Number.MAX_SAFE_INTEGER);
       loadResults(db, request.ownDir, request.nowMs);
       notices.push(...loadUsage(db, request.ownDir));
     });

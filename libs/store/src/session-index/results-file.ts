@@ -10,8 +10,13 @@ import type Database from 'better-sqlite3';
 import { dayOfResultsFile, resultsFileName } from '../files/layout';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
-/** Longest keeping time of any result: a week for channel messages, and a day to spare. */
-const FILE_KEPT_DAYS = 8;
+/**
+ * Results are kept this much longer than they were promised to be: a clock that was a day behind when
+ * one was stored, or is a day ahead when it expires, makes no request be carried out twice.
+ */
+const CLOCK_ERROR_MS = 2 * DAY_MS;
+/** Longest keeping time of any result, a week for channel messages, the clock's error, and a day to spare. */
+const FILE_KEPT_DAYS = 10;
 const FILE_MODE = 0o600;
 const ROWS_PER_WRITE = 1000;
 const NEWLINE = 0x0a;
@@ -65,7 +70,7 @@ function writeWhole(fd: number, bytes: Buffer): void {
 
 /** Forgets results that are past their time, in the table and on disk. */
 export function expireResults(db: Database.Database, ownDir: string, nowMs: number): void {
-  db.prepare(`DELETE FROM result WHERE key IN (SELECT key FROM result WHERE keep_until < ? LIMIT ${ROWS_PER_WRITE})`).run(nowMs);
+  db.prepare(`DELETE FROM result WHERE key IN (SELECT key FROM result WHERE keep_until < ? LIMIT ${ROWS_PER_WRITE})`).run(nowMs - CLOCK_ERROR_MS);
   const oldest = dayOf(nowMs - FILE_KEPT_DAYS * DAY_MS);
   for (const name of fs.readdirSync(ownDir)) {
     const day = dayOfResultsFile(name);
@@ -82,7 +87,7 @@ export function loadResults(db: Database.Database, ownDir: string, nowMs: number
   for (const name of fs.readdirSync(ownDir).filter((file) => dayOfResultsFile(file) !== undefined).sort()) {
     for (const line of fs.readFileSync(path.join(ownDir, name), 'utf8').split('\n')) {
       const row = parseLine(line);
-      if (row !== undefined && row[2] >= nowMs) put.run(row[0], row[1], row[3], row[2], -(row[4] ?? 0));
+      if (row !== undefined && row[2] >= nowMs - CLOCK_ERROR_MS) put.run(row[0], row[1], row[3], row[2], -(row[4] ?? 0));
     }
   }
 }

@@ -70,6 +70,25 @@ export const TABLES = `
     cost REAL,
     PRIMARY KEY (epoch, seq, n)
   ) WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS text_file (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    file TEXT NOT NULL UNIQUE,
+    inode INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    lines INTEGER NOT NULL,
+    messages INTEGER NOT NULL,
+    last_at INTEGER NOT NULL
+  );
+  CREATE TABLE IF NOT EXISTS text_line (
+    id INTEGER PRIMARY KEY,
+    file_id INTEGER NOT NULL,
+    offset INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    message_seq INTEGER NOT NULL,
+    line INTEGER NOT NULL
+  );
+  CREATE TABLE IF NOT EXISTS text_gone (file_id INTEGER PRIMARY KEY);
+  CREATE VIRTUAL TABLE IF NOT EXISTS text USING fts5 (words, content='', contentless_delete=1, tokenize='ascii');
 `;
 
 /** An import makes it when it meets a key twice, else at its end. */
@@ -88,6 +107,7 @@ export const INDEXES = `
   CREATE INDEX IF NOT EXISTS session_open_work ON session (id) WHERE open_work = 1;
   CREATE UNIQUE INDEX IF NOT EXISTS base_key ON base (key, generation);
   CREATE INDEX IF NOT EXISTS result_seq ON result (seq);
+  CREATE INDEX IF NOT EXISTS text_by_file ON text_line (file_id);
   CREATE INDEX IF NOT EXISTS usage_newest ON usage (at);
   CREATE INDEX IF NOT EXISTS usage_by_key ON usage (key, at);
   CREATE INDEX IF NOT EXISTS usage_by_run ON usage (run_id);
@@ -135,6 +155,10 @@ export const META = {
   baseGeneration: 'base_generation',
   /** Present while rows of an import are still to be made: the id up to which they are. */
   rowsMadeId: 'rows_made_id',
+  /** `1`: the usage ledger is to be read again from its file. */
+  usageDue: 'usage_due',
+  /** Present while transcripts of an index made anew are still to be read for their words: only entries below this id. */
+  textsMadeId: 'texts_made_id',
   /** Set when the last owner closed in order: the index has the whole journal up to this sequence. */
   closedSeq: 'closed_seq',
   /** `count_<visibility>`: how many rows have that visibility. */

@@ -3,6 +3,8 @@
  * in between. A substring has no index in SQLite; the cost is bounded by the slice, not the store.
  */
 import type Database from 'better-sqlite3';
+import { SessionRow } from '@sessions/contracts';
+import { channelOf } from '@sessions/domain';
 import type { SearchReply, SearchRequest } from './worker-protocol';
 
 const ROWS_PER_SLICE = 5000;
@@ -22,6 +24,10 @@ export async function searchSessions(db: Database.Database, request: SearchReque
     conditions.push('s.updated_at >= ?');
     values.push(request.updatedSinceMs);
   }
+  if (request.updatedBeforeMs !== undefined) {
+    conditions.push('s.updated_at < ?');
+    values.push(request.updatedBeforeMs);
+  }
   if (request.label !== undefined) {
     conditions.push('s.label = ?');
     values.push(request.label);
@@ -34,11 +40,13 @@ export async function searchSessions(db: Database.Database, request: SearchReque
     `SELECT s.id, s.sort_at, (${conditions.join(' AND ')}) AND instr(s.search, ?) > 0 AS hit
      FROM session s WHERE s.id > ? ORDER BY s.id LIMIT ${ROWS_PER_SLICE}`,
   );
+  const rowOf = db.prepare('SELECT row FROM session WHERE id = ?').pluck();
+  const isInChannel = (id: number): boolean => request.channel === undefined || channelOf(SessionRow.decode((rowOf.get(id) as Uint8Array | null) ?? new Uint8Array())) === request.channel;
   const needle = request.text.toLowerCase();
   const hits: Candidate[] = [];
   for (let lastId = 0; ; ) {
     const rows = slice.all(...values, needle, lastId) as Candidate[];
-    for (const row of rows) if (row.hit === 1) hits.push(row);
+    for (const row of rows) if (row.hit === 1 && isInChannel(row.id)) hits.push(row);
     const last = rows[rows.length - 1];
     if (last === undefined || rows.length < ROWS_PER_SLICE) break;
     lastId = last.id;

@@ -2,7 +2,7 @@
  * What the main thread and the index worker say to each other. One request at a time is in flight
  * for changes; a checkpoint runs beside them and reports when its temp file is complete.
  */
-import type { JsonValue } from '@sessions/domain';
+import type { JsonValue, SearchTerm, Snippet } from '@sessions/domain';
 import type { ClearedStore, ClearRequest } from '../erase/clear-places';
 import type { EraseSurvey, SurveyRequest } from '../erase/survey';
 import type { FileIdentity } from '../files/file-system';
@@ -33,6 +33,8 @@ export interface OpenIndexRequest {
   readonly journalBaseSeq: number;
   readonly journalLastSeq: number;
   readonly nowMs: number;
+  /** Default true. */
+  readonly indexesTexts?: boolean;
   readonly nativeBinding?: string;
 }
 
@@ -76,6 +78,8 @@ export interface MergeReply {
 
 export interface SearchRequest {
   readonly text: string;
+  readonly channel?: string;
+  readonly updatedBeforeMs?: number;
   readonly visibilities: readonly number[];
   readonly updatedSinceMs?: number;
   readonly label?: string;
@@ -87,6 +91,38 @@ export interface SearchRequest {
 export interface SearchReply {
   readonly ids: readonly number[];
   readonly totalCount: number;
+}
+
+export interface SearchTextsRequest {
+  readonly terms: readonly SearchTerm[];
+  readonly channel?: string;
+  /** At or after; of the message. */
+  readonly sinceMs?: number;
+  /** Before. */
+  readonly untilMs?: number;
+  readonly limit: number;
+  /** Where an earlier answer ended. */
+  readonly beforeId?: number;
+}
+
+/** A message of a live transcript. */
+export interface TextHit extends Snippet {
+  readonly key: string;
+  readonly sessionId: string;
+  /** `L<line>` in transcripts without ids. */
+  readonly messageId: string;
+  readonly messageSeq: number;
+  readonly role: string;
+  readonly atMs: number;
+}
+
+export interface SearchTextsReply {
+  /** Newest first. */
+  readonly hits: readonly TextHit[];
+  /** Undefined: there are no more. */
+  readonly nextBeforeId?: number;
+  /** Some transcripts have not been read yet. */
+  readonly incomplete: boolean;
 }
 
 export interface UsageQuery {
@@ -167,6 +203,7 @@ export interface WorkerCalls {
   };
   scanTranscript: { request: { readonly file: string; readonly known?: TranscriptTail }; reply: TranscriptTail };
   search: { request: SearchRequest; reply: SearchReply };
+  searchTexts: { request: SearchTextsRequest; reply: SearchTextsReply };
   sumUsage: { request: UsageQuery; reply: UsageSums };
   usageLines: { request: UsageQuery; reply: UsageLines };
   /** In a thread of its own: reads the whole database. */

@@ -122,6 +122,11 @@ export class TranscriptScanner {
     return this.#completeBytes + this.#partsBytes;
   }
 
+  /** Up to and with the last newline so far. */
+  get completeBytes(): number {
+    return this.#completeBytes;
+  }
+
   push(chunk: Buffer): void {
     this.#hash?.update(chunk);
     let start = 0;

@@ -3,14 +3,15 @@
  * to know of their ends, and which of them a checkpoint has to sync. The bytes themselves go
  * through a `TranscriptWriter` each, after the journal has them.
  */
-import { constants } from 'node:fs';
 import * as path from 'node:path';
 import { SessionError } from '@sessions/domain';
 import { hasErrorCode, type FileSystem } from '../files/file-system';
 import { assertStandingDirectory } from '../files/real-directories';
-import { acquireTranscriptLock, type LockReport, type TranscriptLock } from '../files/transcript-lock';
+import { acquireTranscriptLock, type LockReport, type TranscriptLock, type WriteLockSettings } from '../files/transcript-lock';
 import type { RelocateOp } from '../journal/codec';
 import type { TranscriptTail } from '../types';
+import { TouchedTranscripts, syncTranscripts } from './touched-transcripts';
+import { TranscriptHolds } from './transcript-holds';
 import { TranscriptWriter } from './transcript-writer';
 
 /** Open descriptors of transcripts at one time; above, idle ones are closed. */
@@ -21,16 +22,8 @@ const KNOWN_TRANSCRIPTS_MAX = 1024;
 export const LOCK_IDLE_MS = 250;
 /** Pause between two looks while appends on their way to the journal settle. */
 const SETTLE_POLL_MS = 5;
-/** Transcripts synced at one time by a checkpoint. */
-const SYNCS_AT_ONCE = 4;
 
 const NO_TRANSCRIPT: TranscriptTail = { kind: 'none', leafId: null, messages: 0, exchanges: 0, bytes: 0 };
-
-export interface WriteLockSettings {
-  readonly acquireTimeoutMs: number;
-  readonly staleMs: number;
-  readonly maxHoldMs: number;
-}
 
 export interface TranscriptFilesOptions {
   readonly fs: FileSystem;
@@ -52,12 +45,6 @@ export interface TranscriptFilesOptions {
   readonly relocate: (op: RelocateOp) => Promise<void>;
   /** The disk under the transcripts has no room just now, or has it again (undefined). */
   readonly onTrouble: (trouble: SessionError | undefined) => void;
-}
-
-/** Somebody works on the file as a whole. */
-interface Hold {
-  readonly ended: Promise<void>;
-  readonly end: () => void;
 }
 
 /** What a checkpoint finds of the transcripts. */
@@ -85,9 +72,8 @@ interface OpenTranscript {
 export class TranscriptFiles {
   readonly #options: TranscriptFilesOptions;
   readonly #open = new Map<string, OpenTranscript>();
-  readonly #holds = new Map<string, Hold>();
-  /** Transcripts written since their last sync, with the first sequence since. */
-  #touched = new Map<string, number>();
+  readonly #holds = new TranscriptHolds();
+  readonly #touched = new TouchedTranscripts();
   /** Transcripts that could not be written at their last try. */
   readonly #troubles = new Map<string, SessionError>();
   #forgottenBytes = 0;
@@ -121,7 +107,7 @@ export class TranscriptFiles {
    * @throws SESSION_LOCKED when a living foreign program holds it too long; DAMAGED when no regular file stands there.
    */
   async prepare(file: string): Promise<void> {
-    for (let hold = this.#holds.get(file); hold !== undefined; hold = this.#holds.get(file)) await hold.ended;
+    while (this.#holds.has(file)) await this.#holds.ended(file);
     await this.#prepare(file);
   }
 
@@ -131,12 +117,7 @@ export class TranscriptFiles {
    * @returns where the file ends. @throws as `prepare`, and why its lines cannot be written.
    */
   async hold(file: string): Promise<TranscriptTail> {
-    for (let hold = this.#holds.get(file); hold !== undefined; hold = this.#holds.get(file)) await hold.ended;
-    let end: () => void = () => undefined;
-    const ended = new Promise<void>((resolve) => {
-      end = resolve;
-    });
-    this.#holds.set(file, { ended, end });
+    await this.#holds.begin(file);
     try {
       // A lock that is being given back is taken again.
       while (this.#open.get(file)?.lock === undefined) await this.#prepare(file);
@@ -162,11 +143,9 @@ export class TranscriptFiles {
       await transcript.lock?.release().catch(() => undefined);
       this.#forgottenBytes += transcript.writer.writtenBytes;
       this.#open.delete(file);
-      this.#touched.delete(file);
+      this.#touched.forget(file);
     } else if (transcript !== undefined) this.#restartIdleTimer(transcript);
-    const hold = this.#holds.get(file);
-    this.#holds.delete(file);
-    hold?.end();
+    this.#holds.end(file);
   }
 
   async #prepare(file: string): Promise<void> {
@@ -201,7 +180,7 @@ export class TranscriptFiles {
   write(file: string, seq: number, offset: number, bytes: Buffer): void {
     const transcript = this.#open.get(file);
     if (transcript === undefined) throw new Error(`transcript ${file} is not open`);
-    this.#touch(file, seq);
+    this.#touched.add(file, seq);
     transcript.writer.push(seq, offset, bytes);
   }
 
@@ -209,13 +188,9 @@ export class TranscriptFiles {
   resume(file: string, lines: readonly { readonly seq: number; readonly offset: number; readonly bytes: Buffer }[]): void {
     const transcript = this.#open.get(file) ?? this.#remember(file);
     for (const { seq, offset, bytes } of lines) {
-      this.#touch(file, seq);
+      this.#touched.add(file, seq);
       transcript.writer.push(seq, offset, bytes);
     }
-  }
-
-  #touch(file: string, seq: number): void {
-    this.#touched.set(file, Math.min(seq, this.#touched.get(file) ?? seq));
   }
 
   /** Resolves when everything acknowledged so far for this transcript is in the file. */
@@ -229,8 +204,7 @@ export class TranscriptFiles {
    * @throws DISK_FULL when there is no room; all count as touched again then
    */
   async settleTouched(): Promise<SettledTranscripts> {
-    const touched = this.#touched;
-    this.#touched = new Map();
+    const touched = this.#touched.take();
     const stuck = new Set<string>();
     try {
       await Promise.all(
@@ -244,25 +218,28 @@ export class TranscriptFiles {
         }),
       );
     } catch (error) {
-      for (const [file, seq] of touched) this.#touch(file, seq);
+      for (const [file, seq] of touched) this.#touched.add(file, seq);
       throw error;
     }
     let heldFromSeq: number | undefined;
     for (const file of stuck) {
       const seq = touched.get(file);
       if (seq === undefined) continue;
-      this.#touch(file, seq);
+      this.#touched.add(file, seq);
       touched.delete(file);
       heldFromSeq = Math.min(seq, heldFromSeq ?? seq);
     }
     return { files: [...touched.keys()], heldFromSeq };
   }
 
+  /** Resolves when what was acknowledged for any transcript is in its file, but for those that cannot be written now. */
+  async allSettled(): Promise<void> {
+    await Promise.allSettled([...this.#open.values()].map(({ writer }) => writer.settled()));
+  }
+
   /** Syncs transcripts. @throws what a sync threw: the store has ended then. */
   async sync(files: readonly string[]): Promise<void> {
-    for (let index = 0; index < files.length; index += SYNCS_AT_ONCE) {
-      await Promise.all(files.slice(index, index + SYNCS_AT_ONCE).map((file) => this.#sync(file)));
-    }
+    await syncTranscripts(this.#options, files, (file) => this.#open.get(file)?.writer.fd);
   }
 
   /** The journal takes no more: appends on their way to it never come, and nobody waits for them or for a failing write. */
@@ -391,25 +368,6 @@ export class TranscriptFiles {
     transcript.change = release.finally(() => {
       transcript.change = undefined;
     });
-  }
-
-  async #sync(file: string): Promise<void> {
-    const { fs, dir } = this.#options;
-    const open = this.#open.get(file)?.writer.fd;
-    if (open !== undefined) return fs.fdatasync(open);
-    let fd: number;
-    try {
-      fd = await fs.open(path.join(dir, file), constants.O_RDWR | constants.O_NOFOLLOW);
-    } catch (error) {
-      // Somebody removed the transcript: there is nothing to sync, and recovery does not bring it back.
-      if (hasErrorCode(error, 'ENOENT')) return;
-      throw error;
-    }
-    try {
-      await fs.fdatasync(fd);
-    } finally {
-      await fs.close(fd);
-    }
   }
 
   #isIdle({ writer, change, lock }: OpenTranscript): boolean {

@@ -27,4 +27,4 @@ it('moves a directory with all that is in it out of the place of the sessions fi
   const [aside] = fs.readdirSync(path.join(dir, '.store/quarantine'));
   expect(aside).toMatch(/^sessions\.json\.not-a-file-/);
   expect(fs.readFileSync(path.join(dir, '.store/quarantine', aside as string, 'somebody-needs-this'), 'utf8')).toBe('kept');
-}, 30_000);
+});

@@ -35,7 +35,8 @@ export interface ToolCaller {
   readonly subjects: Subjects;
   readonly sessionKey: string;
   readonly runId: string;
-  readonly hops: number;
+  /** The place of the run in a chain of messages between sessions. */
+  readonly chain: Pick<InvokeToolRequest, 'hops' | 'traceId' | 'costUsd'>;
   readonly replyRoute: ReplyRoute | undefined;
   /** Names that the run may call. */
   readonly names: ReadonlySet<string>;
@@ -45,7 +46,7 @@ export interface ToolCaller {
 export type InvokeTool = (call: ToolCall, place: { readonly lineId: string; readonly index: number }, signal: AbortSignal) => Promise<ToolAnswer>;
 
 /** @throws the signal's reason only */
-export function createToolInvoker({ bus, subjects, sessionKey, runId, hops, replyRoute, names }: ToolCaller): InvokeTool {
+export function createToolInvoker({ bus, subjects, sessionKey, runId, chain, replyRoute, names }: ToolCaller): InvokeTool {
   const caller = `agent:${sessionKey}`;
   const router = createClient(bus, RouterServiceService, { caller, subject: (method) => subjects.router(method) });
   return async (call, { lineId, index }, signal) => {
@@ -53,8 +54,8 @@ export function createToolInvoker({ bus, subjects, sessionKey, runId, hops, repl
     const deadlineMs = waitMs(call.arguments) + TOOL_SLACK_MS;
     const deadlineAtMs = bus.clock.nowMs() + deadlineMs;
     const idempotencyKey = `tool:${subjectToken(runId)}:${subjectToken(lineId)}:${String(index)}`;
-    const meta = { caller, scopes: [], requestId: randomUUID(), idempotencyKey: undefined, traceparent: undefined, tracestate: undefined, hops };
-    const request = InvokeToolRequest.create({ name: call.name, argumentsJson: Buffer.from(JSON.stringify(call.arguments)), sessionKey, runId, hops, ...(replyRoute === undefined ? {} : { replyRoute }) });
+    const meta = { caller, scopes: [], requestId: randomUUID(), idempotencyKey: undefined, traceparent: undefined, tracestate: undefined, hops: chain.hops };
+    const request = InvokeToolRequest.create({ name: call.name, argumentsJson: Buffer.from(JSON.stringify(call.arguments)), sessionKey, runId, ...chain, ...(replyRoute === undefined ? {} : { replyRoute }) });
     try {
       const answer = await persist(() => router.invokeTool(request, { context: meta, idempotencyKey, signal, timeoutMs: Math.max(1, deadlineAtMs - bus.clock.nowMs()) }), { clock: bus.clock, deadlineAtMs, signal });
       const text = Buffer.from(answer.resultJson).toString('utf8');

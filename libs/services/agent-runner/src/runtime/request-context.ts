@@ -1,5 +1,5 @@
-/** From the branch of a transcript to what one request shows the model: bounded, pruned, and every message said to be whose it is. */
-import { agentSettings, asAgentId, boundedContext, contextTokensFor, estimateLineTokens, isJsonObject, pruneContext, reserveTokens, type JsonObject, type JsonValue, type ModelRef, type SessionConfig, type TranscriptLine } from '@sessions/domain';
+/** From the branch of a transcript to what one request shows the model: what fits its window, with old results of tools shortened where nothing is lost by it. */
+import { agentSettings, asAgentId, boundedContext, contextTokensFor, estimateLineTokens, pruneContext, reserveTokens, type JsonObject, type ModelRef, type SessionConfig, type TranscriptLine } from '@sessions/domain';
 
 export interface RequestContext {
   readonly messages: readonly JsonObject[];
@@ -26,20 +26,10 @@ export function requestContext({ config, agentId, model, path, nowMs, lastCallAt
   const budgetTokens = Math.min(windowTokens - reserveTokens(compaction, windowTokens), contextTokens ?? Infinity);
   const bounded = boundedContext(path, budgetTokens, estimateLineTokens);
   const { messages } = pruneContext({ messages: bounded.messages.map(({ message }) => message), settings, windowTokens, nowMs, lastCallAtMs });
-  return { messages: messages.map(marked), leftOutLines: bounded.leftOutLines };
+  return { messages, leftOutLines: bounded.leftOutLines };
 }
 
 /** When a model last answered on this branch. */
 export function lastCallAtMs(path: readonly TranscriptLine[]): number | undefined {
   return path.findLast((line) => line.role === 'assistant' && line.message?.['usage'] !== undefined)?.atMs;
-}
-
-/** Text of another session is never taken for a person's. */
-function marked(message: JsonObject): JsonObject {
-  const { provenance, content } = message;
-  if (message['role'] !== 'user' || !isJsonObject(provenance) || provenance['kind'] !== 'inter_session') return message;
-  const of = (name: string): string => (typeof provenance[name] === 'string' ? ` ${name}=${provenance[name]}` : '');
-  const mark: JsonValue = { type: 'text', text: `[Inter-session message${of('sourceSessionKey')}${of('sourceTool')} isUser=false]` };
-  const blocks: readonly JsonValue[] = typeof content === 'string' ? [{ type: 'text', text: content }] : Array.isArray(content) ? (content as readonly JsonValue[]) : [];
-  return { ...message, content: [mark, ...blocks] };
 }

@@ -22,7 +22,7 @@ export interface ExecutionDeps {
   readonly bus: Bus;
   readonly subjects: Subjects;
   readonly caller: string;
-  readonly events: RunEvents;
+  readonly events: Pick<RunEvents, 'delta' | 'answerEnds' | 'tool'>;
   /** Makes a line durable. @throws when the run is not this runner's any more */
   readonly append: (line: Uint8Array) => Promise<void>;
   /** A step is over: the model has nothing left to be answered by a tool. Messages may come in here. */

@@ -1,5 +1,9 @@
-/** Where a run is reached while it is worked on here, whichever runtime executes it: `<p>.rpc.run.<token>`. */
-import { AgentRuntimeService, CancelTurnResponse, SteerTurnResponse, type SteerTurnRequest } from '@sessions/contracts';
+/**
+ * Where a run is reached while it is worked on here, whichever runtime executes it: `<p>.rpc.run.<token>`.
+ * It is there before the run is claimed and as long as the claim is kept: where nobody answers, nobody
+ * works on the run, and its owner gives it to the next attempt.
+ */
+import { AgentRuntimeService, CancelTurnResponse, DescribeResponse, SteerTurnResponse, type SteerTurnRequest } from '@sessions/contracts';
 import { serveService, type Bus, type Served, type Subjects } from '@sessions/bus';
 
 export interface RunDoor {
@@ -7,11 +11,13 @@ export interface RunDoor {
   readonly cancel: (reason: string) => void;
 }
 
-export function serveRunDoor(bus: Bus, subjects: Subjects, runId: string, door: RunDoor): Promise<Served> {
+/** @param runnerId `<name>/<instance>`, told to whoever asks who is there */
+export function serveRunDoor(bus: Bus, subjects: Subjects, { runId, runnerId }: { readonly runId: string; readonly runnerId: string }, door: RunDoor): Promise<Served> {
   return serveService(
     bus,
     AgentRuntimeService,
     {
+      describe: () => Promise.resolve(DescribeResponse.create({ runtimeId: runnerId })),
       steerTurn: async (request) => {
         if (request.runId !== runId) return SteerTurnResponse.create({ steered: false });
         return SteerTurnResponse.create({ steered: await door.steer(request) });
@@ -22,6 +28,6 @@ export function serveRunDoor(bus: Bus, subjects: Subjects, runId: string, door: 
         return Promise.resolve(CancelTurnResponse.create({ state: 'stopping' }));
       },
     },
-    { subjectFor: (method) => (method === 'SteerTurn' || method === 'CancelTurn' ? subjects.run(runId, method) : undefined) },
+    { subjectFor: (method) => (method === 'Describe' || method === 'SteerTurn' || method === 'CancelTurn' ? subjects.run(runId, method) : undefined) },
   );
 }

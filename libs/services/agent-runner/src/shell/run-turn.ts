@@ -6,9 +6,9 @@
  * Stops at once, without another word, when the run is another attempt's by now. Bounds:
  * EXECUTIONS_MAX where the runtime's stream breaks.
  */
-import { ExecuteTurnRequest, FinishTurnRequest, TranscriptRecord, TurnDone, type BeginTurnResponse, type TurnJob } from '@sessions/contracts';
+import { ExecuteTurnRequest, FinishTurnRequest, OutboundMessage, TurnDone, TurnLimits, type BeginTurnResponse, type SteerTurnRequest, type TurnJob } from '@sessions/contracts';
 import { sleep, type Bus, type JobAnswer, type Subjects } from '@sessions/bus';
-import { SessionError, TEXT_BYTES_MAX, blocksOf, contextTokens, estimateLineTokens, isJsonObject, toolCallsOf, type JsonObject, type SessionConfig, type TranscriptLine } from '@sessions/domain';
+import { SessionError, TEXT_BYTES_MAX, contextTokens, estimateLineTokens, isJsonObject, type SessionConfig } from '@sessions/domain';
 import type { Logger } from '@sessions/host';
 import { isSuperseded, type AskOwner } from '../owner-calls';
 import { readBranch, type ReadBranch } from '../read-branch';
@@ -18,6 +18,8 @@ import { Claim } from './claim';
 import { compactInline } from './compact-inline';
 import { Execution, type ExecutionEnd } from './execution';
 import type { OfferTools } from './offered-tools';
+import { FLUSH_MS_MAX, flushDue, flushFields, flushLine, isSilent, type Flush } from './flush-memory';
+import { hasFlushLineAfter, inlineBranch, linesAfter, recordedAnswer } from './recorded-run';
 import { RunEvents } from './run-events';
 import { serveRunDoor } from './run-door';
 import { turnRequest, type TurnEntry } from './turn-request';
@@ -33,8 +35,8 @@ const STILL_ACTIVE_RETRY_MS = 2_000;
 /** Of a conversation that does not fit and could not be summarised, this share is shown. */
 const LEFT_SHARE = 0.5;
 const OVERFLOW_TEXT = 'The conversation does not fit into the window of the model. Try again, shorten it with /compact, or begin anew with /new.';
-/** JSON text of a branch that travels with the request. */
-const BRANCH_BYTES_INLINE = 512 * 1024;
+/** A turn that nobody watches. */
+const MUTED = { delta: () => undefined, answerEnds: () => undefined, tool: () => undefined };
 
 export interface TurnDeps {
   readonly bus: Bus;
@@ -53,20 +55,32 @@ export interface TurnDeps {
 
 /** @param stopping aborts when this process stops: the run stays open for the next attempt. */
 export async function runTurn(deps: TurnDeps, job: TurnJob, stopping: AbortSignal): Promise<JobAnswer> {
-  const claim = new Claim(deps, job);
-  let begun: BeginTurnResponse;
+  const { bus, subjects, runnerId } = deps;
+  let turn: TurnRun | undefined;
+  const door = await serveRunDoor(bus, subjects, { runId: job.runId, runnerId }, { steer: async (request) => (await turn?.steer(request)) ?? false, cancel: (reason) => turn?.stop(reason) });
   try {
-    begun = await claim.take();
-  } catch (error) {
-    if (!(error instanceof SessionError)) throw error;
-    if (error.reason === 'RUN_STILL_ACTIVE') return { retry: 'run-still-active', afterMs: STILL_ACTIVE_RETRY_MS };
-    if (isSuperseded(error)) return { done: true };
-    if (error.faces.retry === 'no') throw error;
-    return { retry: error.reason.toLowerCase().replaceAll('_', '-'), afterMs: OWNER_AWAY_RETRY_MS };
+    const claim = new Claim(deps, job);
+    let begun: BeginTurnResponse;
+    try {
+      begun = await claim.take();
+    } catch (error) {
+      return answerOfRefusal(error);
+    }
+    turn = new TurnRun(deps, job, claim, begun);
+    await turn.run(stopping);
+    return { done: true };
+  } finally {
+    await door.stop();
   }
-  const turn = new TurnRun(deps, job, claim, begun);
-  await turn.run(stopping);
-  return { done: true };
+}
+
+/** @throws what no further try can mend */
+function answerOfRefusal(error: unknown): JobAnswer {
+  if (!(error instanceof SessionError)) throw error;
+  if (error.reason === 'RUN_STILL_ACTIVE') return { retry: 'run-still-active', afterMs: STILL_ACTIVE_RETRY_MS };
+  if (isSuperseded(error)) return { done: true };
+  if (error.faces.retry === 'no') throw error;
+  return { retry: error.reason.toLowerCase().replaceAll('_', '-'), afterMs: OWNER_AWAY_RETRY_MS };
 }
 
 class TurnRun {
@@ -85,6 +99,9 @@ class TurnRun {
   #steersCount = 0;
   #hasUnsteered = false;
   #wasCompacted = false;
+  /** An earlier attempt asked for the notes. */
+  #hasFlushed = false;
+  #branchBytes = 0;
   /** Holds requests down to this; undefined: as the model has it. */
   #contextTokens: number | undefined;
   /** Aborts what is waited for when the run is stopped or left. */
@@ -102,7 +119,6 @@ class TurnRun {
   }
 
   async run(stopping: AbortSignal): Promise<void> {
-    const { bus, subjects } = this.#deps;
     const leave = (): void => {
       this.#isLeft = true;
       this.#leaving.abort();
@@ -110,24 +126,26 @@ class TurnRun {
     };
     if (stopping.aborted) leave();
     stopping.addEventListener('abort', leave, { once: true });
-    const door = await serveRunDoor(bus, subjects, this.#job.runId, {
-      steer: async ({ text, attachments }) => (await this.#execution?.steer({ text, attachments, isRecorded: false })) ?? false,
-      cancel: (reason) => this.#stop(reason),
-    });
     await this.#take(this.#begun);
     this.#claim.keep({ onLost: leave, onNews: (news) => this.#take(news) });
     try {
       this.#events.start(this.#startedAtMs);
       const done = await this.#execute();
-      if (!this.#isLeft) await this.#finish(done);
+      if (this.#isLeft) return;
+      this.#tellEnd(done);
+      await this.#finish(done, await this.#flushMemory(done));
     } catch (error) {
       if (!isSuperseded(error)) throw error;
       this.#deps.logger.info('a turn is another attempt\'s by now', { agentId: this.#job.agentId, attempt: this.#job.attempt });
     } finally {
       stopping.removeEventListener('abort', leave);
       await this.#claim.end();
-      await door.stop();
     }
+  }
+
+  /** A message that only this call knows. */
+  async steer({ text, attachments }: SteerTurnRequest): Promise<boolean> {
+    return (await this.#execution?.steer({ text, attachments, isRecorded: false })) ?? false;
   }
 
   /** What the owner has for the run. */
@@ -137,10 +155,11 @@ class TurnRun {
       const steered = await this.#execution?.steer({ text, attachments, isRecorded: true });
       this.#hasUnsteered ||= steered === false;
     }
-    if (cancelled) this.#stop(cancelReason ?? 'abort');
+    if (cancelled) this.stop(cancelReason ?? 'abort');
   }
 
-  #stop(reason: string): void {
+  /** The run shall stop; the first reason stands. */
+  stop(reason: string): void {
     this.#stopReason ??= reason;
     this.#leaving.abort();
     this.#execution?.cancel(reason);
@@ -153,6 +172,7 @@ class TurnRun {
       if (this.#stopReason !== undefined || this.#isLeft) return TurnDone.create({ outcome: 'aborted', stopReason: 'aborted' });
       const branch = await this.#readBranch();
       const own = linesAfter(branch, this.#begun.messageId);
+      this.#hasFlushed ||= hasFlushLineAfter(branch, this.#begun.messageId);
       if (execution === this.#job.attempt) this.#usage.addRecorded(own);
       const answer = this.#hasUnsteered ? undefined : recordedAnswer(own);
       if (answer !== undefined) return TurnDone.create({ outcome: 'ok', text: answer, stopReason: 'stop' });
@@ -192,21 +212,21 @@ class TurnRun {
     return true;
   }
 
-  async #executeOnce(branch: ReadBranch): Promise<ExecutionEnd> {
+  async #executeOnce(branch: ReadBranch, { isSilent: isMuted = false, ...own }: Partial<ExecuteTurnRequest> & { readonly isSilent?: boolean } = {}): Promise<ExecutionEnd> {
     const { bus, subjects, caller, config } = this.#deps;
     const { agentId } = this.#job;
     const execution = new Execution({
       bus,
       subjects,
       caller,
-      events: this.#events,
+      events: isMuted ? MUTED : this.#events,
       append: (line) => this.#append(line),
-      onStep: () => this.#claim.look(true),
+      onStep: () => this.#claim.look(!isMuted),
       onUsage: (usage) => this.#usage.add(usage),
     });
     this.#execution = execution;
     const request = turnRequest({ config: config(), agentId, job: this.#job, begun: this.#begun, entry: this.#entry, contextTokens: this.#contextTokens, offerTools: this.#deps.offerTools });
-    const end = await execution.run(ExecuteTurnRequest.create({ ...request, sessionId: branch.sessionId, branch: inlineBranch(branch), tipId: branch.tipId }));
+    const end = await execution.run(ExecuteTurnRequest.create({ ...request, ...own, sessionId: branch.sessionId, branch: inlineBranch(branch), tipId: branch.tipId }));
     // A message that came while it ended has not been answered.
     return end;
   }
@@ -218,6 +238,7 @@ class TurnRun {
     for (;;) {
       const before = this.#steersCount;
       const branch = await owner(agentId, (store) => readBranch(store, { agentId, key: this.#begun.sessionKey, signal: new AbortController().signal }));
+      this.#branchBytes = branch.lines.reduce((sum, { text }) => sum + text.length, 0);
       if (this.#steersCount === before) return branch;
     }
   }
@@ -236,14 +257,45 @@ class TurnRun {
     await appendRecord(this.#deps.owner, this.#claim, { ...this.#place(), key: this.#begun.sessionKey }, line);
   }
 
-  async #finish({ outcome, text, stopReason, errorMessage }: TurnDone): Promise<void> {
+  #tellEnd(done: TurnDone): void {
+    const aborted = done.outcome === 'aborted';
+    this.#events.end({ startedAtMs: this.#startedAtMs, text: done.text ?? '', stopReason: aborted ? 'rpc' : (done.stopReason ?? 'stop'), aborted, errorMessage: failureOf(done) });
+  }
+
+  /** Notes before a compaction, where they are due. Nothing of it changes how the turn ended. */
+  async #flushMemory({ outcome }: TurnDone): Promise<Pick<FinishTurnRequest, 'fields' | 'deliveries'>> {
+    const none = { fields: [], deliveries: [] };
+    const { bus, config, logger } = this.#deps;
+    const { agentId } = this.#job;
+    const { sessionKey, settings } = this.#begun;
+    if (outcome !== 'ok' || this.#stopReason !== undefined) return none;
+    const facts = { config: config(), agentId, sessionKey, entry: this.#entry, usage: this.#usage.all(), transcriptBytes: this.#branchBytes, source: settings?.run?.source ?? '' };
+    const flush = flushDue(facts, bus.clock.nowMs());
+    if (flush === undefined) return none;
+    const done = this.#hasFlushed ? TurnDone.create({ outcome: 'ok' }) : await this.#executeFlush(flush);
+    const failure = done.outcome === 'ok' ? undefined : (done.errorReason ?? done.outcome);
+    if (failure !== undefined) logger.warn('an agent did not save its notes before a compaction', { agentId, reason: failure });
+    const isTold = failure === undefined && settings?.run?.deliver === true && !isSilent(done.text);
+    return { fields: flushFields(this.#entry, bus.clock.nowMs(), failure), deliveries: isTold ? [OutboundMessage.create({ text: done.text ?? '' })] : [] };
+  }
+
+  async #executeFlush({ prompt, systemPrompt, model }: Flush): Promise<TurnDone> {
+    const { bus } = this.#deps;
+    const messageId = newLineId();
+    await this.#append(Buffer.from(flushLine(messageId, prompt, bus.clock.nowMs()), 'utf8'));
+    const chosen = model === undefined ? {} : { modelProvider: model.provider, model: model.model };
+    const own = { messageId, limits: TurnLimits.create({ timeoutMs: FLUSH_MS_MAX }), ...(systemPrompt === undefined ? {} : { systemPrompt }), ...chosen };
+    const end = await this.#executeOnce(await this.#readBranch(), { ...own, isSilent: true });
+    return end.kind === 'done' ? end.done : TurnDone.create({ outcome: 'error', errorReason: 'runtime' });
+  }
+
+  async #finish(done: TurnDone, { fields, deliveries }: Pick<FinishTurnRequest, 'fields' | 'deliveries'>): Promise<void> {
     const { owner } = this.#deps;
     const { agentId, runId, attempt } = this.#job;
-    const aborted = outcome === 'aborted';
-    const failure = outcome === 'ok' || aborted ? undefined : (errorMessage ?? (outcome === 'timeout' ? 'the turn took too long' : 'the turn failed'));
-    this.#events.end({ startedAtMs: this.#startedAtMs, text: text ?? '', stopReason: aborted ? 'rpc' : (stopReason ?? 'stop'), aborted, errorMessage: failure });
+    const { outcome, text, stopReason } = done;
+    if (this.#isLeft) return;
     const idempotencyKey = this.#claim.nextKey();
-    const request = FinishTurnRequest.create({ agentId, runId, attempt, outcome, usage: this.#usage.all(), text: text === undefined ? undefined : cutToBytes(text, TEXT_BYTES_MAX), stopReason: stopReason ?? undefined, errorMessage: failure });
+    const request = FinishTurnRequest.create({ agentId, runId, attempt, outcome, usage: this.#usage.all(), text: text === undefined ? undefined : cutToBytes(text, TEXT_BYTES_MAX), stopReason, errorMessage: failureOf(done), fields, deliveries });
     await owner(agentId, (store) => store.finishTurn(request, { idempotencyKey }));
   }
 
@@ -251,6 +303,12 @@ class TurnRun {
     const { agentId, runId, attempt } = this.#job;
     return { agentId, sessionId: this.#begun.sessionId, runId, attempt };
   }
+}
+
+/** Undefined: nothing failed. */
+function failureOf({ outcome, errorMessage }: TurnDone): string | undefined {
+  if (outcome === 'ok' || outcome === 'aborted') return undefined;
+  return errorMessage ?? (outcome === 'timeout' ? 'the turn took too long' : 'the turn failed');
 }
 
 /** What is sent on of an answer: its beginning. The transcript has the whole. */
@@ -264,26 +322,4 @@ function entryOf({ settings }: BeginTurnResponse): TurnEntry {
   if (bytes === undefined || bytes.length === 0) return {};
   const value: unknown = JSON.parse(Buffer.from(bytes).toString('utf8'));
   return isJsonObject(value) ? value : {};
-}
-
-/** What the run has written so far. */
-function linesAfter({ lines }: ReadBranch, messageId: string): readonly TranscriptLine[] {
-  const at = lines.findIndex(({ line }) => line.id === messageId);
-  return at === -1 ? [] : lines.slice(at + 1).map(({ line }) => line);
-}
-
-/** The answer that an earlier attempt wrote before it was lost; undefined: there is none yet. */
-function recordedAnswer(own: readonly TranscriptLine[]): string | undefined {
-  const last = own.findLast(({ role }) => role === 'assistant' || role === 'user' || role === 'toolResult');
-  const message: JsonObject | undefined = last?.message;
-  if (last?.role !== 'assistant' || message === undefined || toolCallsOf(message).length > 0) return undefined;
-  if (message['stopReason'] !== 'stop' && message['stopReason'] !== 'length') return undefined;
-  return blocksOf(message).flatMap((block) => (isJsonObject(block) && block['type'] === 'text' && typeof block['text'] === 'string' ? [block['text']] : [])).join('');
-}
-
-/** Empty when it is larger than a message: the runtime reads it then. */
-function inlineBranch({ lines }: ReadBranch): TranscriptRecord[] {
-  const bytes = lines.reduce((sum, { text }) => sum + Buffer.byteLength(text), 0);
-  if (bytes > BRANCH_BYTES_INLINE) return [];
-  return lines.map(({ line, text }, at) => TranscriptRecord.create({ recordId: line.id, lineNumber: at + 1, lineJson: Buffer.from(text, 'utf8'), type: line.type, role: line.role }));
 }

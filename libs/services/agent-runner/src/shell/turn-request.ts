@@ -21,7 +21,7 @@ export interface TurnFacts {
 export function turnRequest({ config, agentId, job, begun, entry, contextTokens, offerTools = offeredTools }: TurnFacts): Partial<ExecuteTurnRequest> {
   const { settings, sessionKey, attachments, messageId } = begun;
   const run = settings?.run;
-  const tools = offerTools({ config, sessionKey, entry, deniedTools: run?.deniedTools ?? [] });
+  const tools = offerTools({ config, agentId, sessionKey, entry, deniedTools: run?.deniedTools ?? [] });
   const own = run?.model === undefined || run.model === '' ? { provider: textOf(entry['providerOverride']), model: textOf(entry['modelOverride']) } : { provider: run.modelProvider, model: run.model };
   return {
     agentId,
@@ -35,8 +35,10 @@ export function turnRequest({ config, agentId, job, begun, entry, contextTokens,
     thinkingLevel: run?.thinkingLevel ?? textOf(entry['thinkingLevel']),
     limits: TurnLimits.create({ contextTokens, ...(run?.timeoutMs === undefined || run.timeoutMs <= 0 ? {} : { timeoutMs: run.timeoutMs }) }),
     attachments,
-    systemPrompt: systemPrompt({ agentId, sessionKey, isSubagent: isSubagentKey(sessionKey), hasTools: tools.length > 0, interSession: settings?.interSession, extra: run?.extraSystemPrompt }),
+    systemPrompt: systemPrompt({ agentId, sessionKey, isSubagent: isSubagentKey(sessionKey), hasTools: tools.length > 0, extra: run?.extraSystemPrompt }),
     hops: settings?.interSession?.hops ?? 0,
+    traceId: settings?.interSession?.traceId,
+    costUsd: settings?.interSession?.costUsd,
     replyRoute: run?.deliver === true ? run.replyRoute : undefined,
   };
 }

@@ -48,7 +48,7 @@ export const OPERATIONS: readonly Operation[] = [
   operation(write, ['sessions.abort', 'chat.abort'], 'AbortRun'),
   operation(write, ['agent.wait'], 'WaitRun'),
   operation(write, ['sessions.compaction.branch']),
-  operation(write, ['tools.invoke'], 'InvokeTool', ['POST /tools/invoke']),
+  operation(write, ['tools.invoke'], 'InvokeTool', ['POST /tools/invoke', 'POST /mcp', 'DELETE /mcp']),
 
   operation(admin, ['sessions.patch', 'sessions.pluginPatch'], 'PatchSession'),
   operation(admin, ['sessions.reset'], 'ResetSession'),

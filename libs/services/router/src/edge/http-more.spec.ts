@@ -44,8 +44,8 @@ describe('POST /sessions/{key}/kill', () => {
 });
 
 describe('POST /tools/invoke', () => {
-  it('has no tools without an agent runner, and says so', async () => {
-    expect(await ask('/tools/invoke', { body: { tool: 'sessions_list' } })).toMatchObject({ status: 404, json: { ok: false, error: { message: 'Tool not available: sessions_list' } } });
+  it('has the session tools and no others, and says so', async () => {
+    expect(await ask('/tools/invoke', { body: { tool: 'read_file' } })).toMatchObject({ status: 404, json: { ok: false, error: { message: 'Tool not available: read_file' } } });
     expect(await ask('/tools/invoke', { body: {} })).toMatchObject({ status: 400, json: { ok: false, error: { type: 'invalid_request' } } });
     expect(await ask('/tools/invoke', { body: '{' })).toMatchObject({ status: 400, json: { error: { type: 'invalid_request_error' } } });
   });

@@ -15,6 +15,8 @@ import type { HttpCall, HttpRoute } from './http-server';
 import { openApiDocument } from './open-api';
 import { streamHistory } from './sse';
 import type { SseDeps } from './sse';
+import { createMcpRoutes } from '../mcp/mcp-route';
+import type { McpSessions } from '../mcp/mcp-sessions';
 import { createToolRoute } from './tool-route';
 
 export interface HttpRoutesDeps extends SseDeps {
@@ -22,6 +24,7 @@ export interface HttpRoutesDeps extends SseDeps {
   readonly guard: Guard;
   readonly metrics: Metrics;
   readonly version: string;
+  readonly mcp: McpSessions;
 }
 
 export function createHttpRoutes(deps: HttpRoutesDeps): readonly HttpRoute[] {
@@ -31,6 +34,7 @@ export function createHttpRoutes(deps: HttpRoutesDeps): readonly HttpRoute[] {
     { method: 'GET', path: '/sessions/{sessionKey}/history', pattern: /^\/sessions\/(.+)\/history$/, serve: (call) => getSessionHistory(deps, call) },
     { method: 'POST', path: '/sessions/{sessionKey}/kill', pattern: /^\/sessions\/(.+)\/kill$/, serve: (call) => postKill(deps, call) },
     createToolRoute(deps),
+    ...createMcpRoutes(deps.mcp),
     ...createHookRoutes(deps),
     {
       method: 'GET',

@@ -39,7 +39,7 @@ export interface HttpCall {
 }
 
 export interface HttpRoute {
-  readonly method: 'GET' | 'POST';
+  readonly method: 'GET' | 'POST' | 'DELETE';
   /** As in the table of operations and in the OpenAPI document. */
   readonly path: string;
   readonly pattern: RegExp;

@@ -92,6 +92,15 @@ const PATHS: Json = {
       responses: { 200: answer('Seen before, handled or ignored', ref('Accepted')), 202: answer('Kept', ref('Accepted')), ...refused(400, 401, 403, 404, 409, 413, 429, 503) },
     }),
   },
+  '/mcp': {
+    post: operation('postMcp', {
+      summary: 'A message of the Model Context Protocol, streamable HTTP; the session tools',
+      parameters: [inQuery('sessionKey', 'The session that the client acts for; absent: the main session of the default agent', text)],
+      requestBody: body({ type: 'object', description: 'JSON-RPC 2.0' }),
+      responses: { 200: answer('The answer as server-sent events', text, 'text/event-stream'), 202: { description: 'Noted' }, ...refused(400, 401, 403, 404, 413, 429, 503) },
+    }),
+    delete: operation('endMcpSession', { summary: 'End the session of the Model Context Protocol', responses: { 200: { description: 'Ended' }, ...refused(400, 401, 403, 404, 429, 503) } }),
+  },
   '/v1/deliveries': {
     get: operation('streamDeliveries', {
       summary: 'Outbound messages of one channel login',

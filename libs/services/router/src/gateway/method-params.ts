@@ -98,7 +98,7 @@ export const METHOD_PARAMS: Readonly<Record<string, ObjectSchema>> = {
     allowMissing: boolean,
   }),
   'sessions.search': closed(
-    { query: text, agentId: text, in: { kind: 'enum', values: ['meta', 'text'] }, limit: integer(1, SEARCH_LIMIT_MAX), cursor: text },
+    { query: text, agentId: text, in: { kind: 'enum', values: ['meta', 'text'] }, limit: integer(1, SEARCH_LIMIT_MAX), cursor: text, channel: text, since: integer(0), until: integer(0) },
     ['query'],
   ),
   'sessions.import.chunk': closed({ agentId: text, uploadId: text, index: integer(0), data: text, last: boolean }, ['agentId', 'uploadId', 'index', 'data', 'last']),

@@ -178,6 +178,16 @@ describe('reading one session', () => {
     expect(await messageOf('sessions.search', { query: 'x', cursor: 'bogus' })).toContain('cursor');
   });
 
+  it('passes a search for texts on with its filters, and says where the words stand', async () => {
+    const found = await payloadOf('sessions.search', { query: 'hello', in: 'text', agentId: 'main', channel: 'telegram', since: 1, until: 2 });
+    expect(found).toEqual({
+      incomplete: true,
+      hits: [{ agentId: 'main', key: 'agent:main:main', sessionId: ID(1), messageId: 'm-1', seq: 7, role: 'user', at: 5, snippet: 'text hello telegram 1 2', highlights: [[5, 10]] }],
+    });
+    for (const query of ['"', 'x'.repeat(10_240), '\u0000']) expect(await messageOf('sessions.search', { query, in: 'text' })).toMatch(/^query must have/);
+    expect(await messageOf('sessions.search', { query: 'x', in: 'everywhere' })).toContain('/in');
+  });
+
   it('lists agents, configured ones first', async () => {
     const payload = await payloadOf('agents.list');
     expect(payload).toMatchObject({ defaultId: 'main', mainKey: 'main', scope: 'per-sender' });

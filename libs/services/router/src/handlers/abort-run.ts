@@ -1,13 +1,15 @@
 /** AbortRun and KillSession: the end of what runs. Nothing to end is no error. */
 import { AbortRunResponse, CancelRunRequest, KillSessionResponse } from '@sessions/contracts';
 import type { AbortRunRequest, CancelRunResponse, KillSessionRequest } from '@sessions/contracts';
-import { SessionError } from '@sessions/domain';
+import { SessionError, asAgentId } from '@sessions/domain';
 import type { CallContext } from '@sessions/bus';
 import type { HandlerDeps } from '../deps';
 import { existingSession } from './existing-session';
 import { findRun } from './find-run';
 import { ENDING_RUN_BUDGET_MS } from './reset-session';
+import { kill, ownChildren } from '../tools/subagents';
 import { resolveAddress } from './resolve-address';
+import type { Address } from './resolve-address';
 
 /** How long a kill waits for the end, milliseconds. */
 const KILL_WAIT_MS = 5_000;
@@ -27,13 +29,31 @@ export async function abortRun(deps: HandlerDeps, request: AbortRunRequest, cont
   });
 }
 
-/** @throws SESSION_NOT_FOUND for a key without a row */
+/** Also what the session has spawned, and so on. @throws SESSION_NOT_FOUND for a key without a row */
 export async function killSession(deps: HandlerDeps, request: KillSessionRequest, context: CallContext): Promise<KillSessionResponse> {
-  const { agentId, key } = await existingSession(deps, request, context, (_asked, written) => `Session not found: ${written}`);
-  const by = { $case: 'key' as const, value: key };
-  const ended = await cancel(deps, { agentId, by }, { reason: 'kill', cascade: true, waitMs: KILL_WAIT_MS }, context);
-  const killedRunIds = [...(ended.activeRunId === undefined ? [] : [ended.activeRunId]), ...ended.cancelledRunIds.filter((runId) => runId !== ended.activeRunId)];
-  return KillSessionResponse.create({ killed: killedRunIds.length > 0 || ended.stoppedChildren.length > 0, killedRunIds });
+  const session = await existingSession(deps, request, context, (_asked, written) => `Session not found: ${written}`);
+  const { runIds, children } = await stopAll(deps, session, 'kill', context);
+  return KillSessionResponse.create({ killed: runIds.length > 0 || children.length > 0, killedRunIds: [...runIds] });
+}
+
+export interface Stopped {
+  /** Of the session: the active one first. */
+  readonly runIds: readonly string[];
+  /** Keys of the sub-agents that ran or waited, of whatever agent. */
+  readonly children: readonly string[];
+}
+
+/** Ends every run of a session, then those of all it has spawned: stopped first, it spawns no more. */
+export async function stopAll(deps: HandlerDeps, { agentId, key }: Address, reason: 'kill' | 'stop', context: CallContext): Promise<Stopped> {
+  if (!(await deps.agents.hasStore(agentId, context))) return { runIds: [], children: [] };
+  const ended = await cancel(deps, { agentId, by: { $case: 'key', value: key } }, { reason, cascade: true, ...(reason === 'kill' && { waitMs: KILL_WAIT_MS }) }, context);
+  const { activeRunId } = ended;
+  // The owner has ended those that are in its own store; those of other agents are found from here.
+  const elsewhere = await kill({ deps, context }, await ownChildren({ deps, context, caller: { agentId: asAgentId(agentId), key } }));
+  return {
+    runIds: [...(activeRunId === undefined ? [] : [activeRunId]), ...ended.cancelledRunIds.filter((runId) => runId !== activeRunId)],
+    children: [...new Set([...ended.stoppedChildren, ...elsewhere])],
+  };
 }
 
 interface Cancelled {

@@ -1,7 +1,7 @@
 /** A message into a session whose key is known: attachments uploaded first, then one mutation. */
 import { createHash } from 'node:crypto';
 import { Attachment, DeliverRequest, InboundMessage, PutChunkRequest, ResolvedRoute } from '@sessions/contracts';
-import type { ChildSession, DeliverResponse, InterSession, RunRequest } from '@sessions/contracts';
+import type { ChatCommand, ChildSession, DeliverResponse, InterSession, RunRequest } from '@sessions/contracts';
 import type { CallContext } from '@sessions/bus';
 import type { HandlerDeps } from '../deps';
 
@@ -27,6 +27,8 @@ export interface Delivered {
   readonly run?: RunRequest;
   /** Mark of a message that another session sends; such text is never a command. */
   readonly interSession?: InterSession;
+  /** A command that has been carried out: what is kept of the message is its answer. */
+  readonly command?: ChatCommand | undefined;
   /** The session is made by this message, as a sub-agent's. */
   readonly child?: ChildSession;
   /** Refused for a key without a row. */
@@ -52,6 +54,7 @@ export async function deliverTo(deps: HandlerDeps, delivered: Delivered, context
       run: delivered.run,
       interSession: delivered.interSession,
       child: delivered.child,
+      command: delivered.command,
       requireExisting: delivered.requireExisting ?? false,
       interrupt: delivered.interrupt ?? false,
     }),

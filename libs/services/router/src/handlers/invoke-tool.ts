@@ -2,9 +2,9 @@
  * InvokeTool: a session tool under its caller's identity and visibility. Whatever happens is an answer
  * for the model: refusals, wrong arguments and failures too.
  */
-import { InvokeToolResponse } from '@sessions/contracts';
-import type { InvokeToolRequest } from '@sessions/contracts';
+import { InvokeToolRequest, InvokeToolResponse } from '@sessions/contracts';
 import { agentSettings, asAgentId, configuredAgents, mainSessionKey, parseSessionKey, sessionTool, toolsFor } from '@sessions/domain';
+import type { ToolDefinition } from '@sessions/domain';
 import { toSessionError } from '@sessions/bus';
 import type { CallContext } from '@sessions/bus';
 import { assertSeesAgent } from '../auth/scopes';
@@ -91,9 +91,16 @@ function mainKeyOf(deps: HandlerDeps): string {
   return config.session.scope === 'global' ? `agent:${defaultAgentId}:main` : mainSessionKey(defaultAgentId);
 }
 
-function isAvailable(deps: HandlerDeps, caller: ToolCaller, name: string): boolean {
+/** The tools that a client gets which acts for a session. @throws as `resolveAddress` */
+export async function toolsOfSession(deps: HandlerDeps, sessionKey: string | undefined, context: CallContext): Promise<readonly ToolDefinition[]> {
+  return availableTo(deps, await callerOf(deps, InvokeToolRequest.create({ sessionKey }), context));
+}
+
+const isAvailable = (deps: HandlerDeps, caller: ToolCaller, name: string): boolean => availableTo(deps, caller).some((tool) => tool.name === name);
+
+function availableTo(deps: HandlerDeps, caller: ToolCaller): readonly ToolDefinition[] {
   const { tools } = deps.config();
-  const available = toolsFor({
+  return toolsFor({
     profile: tools.profile,
     allow: tools.allow,
     alsoAllow: tools.alsoAllow,
@@ -104,7 +111,6 @@ function isAvailable(deps: HandlerDeps, caller: ToolCaller, name: string): boole
     spawnDepth: depthOf({ caller }),
     maxSpawnDepth: agentSettings(deps.config(), caller.agentId).subagents.maxSpawnDepth,
   });
-  return available.some((tool) => tool.name === name);
 }
 
 /** Tools that doors for clients leave out unless the configuration lets them in (measured). */

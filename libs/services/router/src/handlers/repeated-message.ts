@@ -20,7 +20,8 @@ export async function repeatStatus(deps: HandlerDeps, runId: string, agentId: st
 /** The active run that answers a message of exactly this text; undefined: none does. */
 export async function activeRunOfText(deps: HandlerDeps, { agentId, key }: Address, text: string, context: CallContext): Promise<string | undefined> {
   const { turns } = await deps.stores.read('listPending', ListPendingRequest.create({ agentId, kinds: ['turn'], key, limit: LOOKED_AT_MAX }), context);
-  const active = turns.find(({ run }) => run?.state === 'running' && run.messageId !== undefined)?.run;
+  // The first of its key, whether a runner has begun it or not.
+  const active = turns.find(({ run }) => run?.position === undefined && run?.messageId !== undefined)?.run;
   if (active === undefined) return undefined;
   const { records } = await readPage(deps, GetHistoryRequest.create({ key, agentId, limit: LOOKED_AT_MAX, includeTools: true }), context);
   const record = records.find(({ recordId }) => recordId === active.messageId);

@@ -1,13 +1,15 @@
 /** SearchSessions: hits of one agent, or of one agent after the other, behind one cursor. */
 import { SearchRequest, SearchSessionsResponse } from '@sessions/contracts';
 import type { SearchHit, SearchSessionsRequest } from '@sessions/contracts';
-import { SessionError } from '@sessions/domain';
+import { SessionError, parseSearchQuery } from '@sessions/domain';
 import type { CallContext } from '@sessions/bus';
 import type { HandlerDeps } from '../deps';
 import { agentsToRead } from './resolve-address';
 
 const LIMIT_DEFAULT = 20;
 const LIMIT_MAX = 100;
+/** Calls of stores for one answer; where there is more to look through, a cursor says so. */
+const CALLS_MAX = 64;
 
 interface Cursor {
   readonly agentId: string;
@@ -27,22 +29,28 @@ export async function searchSessions(
   const agents = await agentsToRead(deps, { agentId: request.agentId, all: true, discover: true }, context);
   const from = request.cursor === undefined ? undefined : parseCursor(request.cursor);
   const first = from === undefined ? 0 : agents.findIndex((agent) => agent.agentId === from.agentId);
+  const { channel, sinceAtMs, untilAtMs } = request;
+  if (request.in === 'text') parseSearchQuery(request.query);
   const hits: SearchHit[] = [];
+  let incomplete = false;
+  let calls = 0;
   for (let place = Math.max(0, first); place < agents.length; place += 1) {
     const agentId = agents[place]?.agentId ?? '';
     let cursor = place === first ? from?.inner : undefined;
     do {
-      if (hits.length >= limit) return SearchSessionsResponse.create({ hits, nextCursor: formatCursor({ agentId, inner: cursor }) });
+      if (hits.length >= limit || calls >= CALLS_MAX) return SearchSessionsResponse.create({ hits, nextCursor: formatCursor({ agentId, inner: cursor }), incomplete });
+      calls += 1;
       const page = await deps.stores.read(
         'search',
-        SearchRequest.create({ agentId, query: request.query, in: request.in, limit: limit - hits.length, cursor }),
+        SearchRequest.create({ agentId, query: request.query, in: request.in, limit: limit - hits.length, cursor, channel, sinceAtMs, untilAtMs }),
         context,
       );
       hits.push(...page.hits);
+      incomplete ||= page.incomplete;
       cursor = page.nextCursor;
     } while (cursor !== undefined);
   }
-  return SearchSessionsResponse.create({ hits });
+  return SearchSessionsResponse.create({ hits, incomplete });
 }
 
 function formatCursor({ agentId, inner }: Cursor): string {

@@ -1,7 +1,7 @@
 /** SubmitMessage: a message from outside to its session, kept before it is answered. */
 import { createHash } from 'node:crypto';
 import { Attachment, ChannelMessageRef, PeerRef, ReplyRoute, ResolvedRoute, RunRequest, Sender, SubmitMessageResponse, WaitRunRequest } from '@sessions/contracts';
-import type { DeliverResponse, Envelope, InboundMessage, SubmitMessageRequest } from '@sessions/contracts';
+import type { ChatCommand, DeliverResponse, Envelope, InboundMessage, SubmitMessageRequest } from '@sessions/contracts';
 import { SessionError, configuredAgents, defaultIdempotencyKey, parseEnvelope, resolveRoute, slugAgentId } from '@sessions/domain';
 import type { InboundEnvelope, Route } from '@sessions/domain';
 import { idempotencyKeyOf } from '@sessions/bus';
@@ -10,6 +10,7 @@ import { assertSeesAgent } from '../auth/scopes';
 import type { HandlerDeps } from '../deps';
 import { deliverTo } from './deliver-to';
 import { uuidOf } from './minted-id';
+import { runCommand } from './run-commands';
 import { WAIT_MS_MAX, waitRun } from './wait-run';
 import { withTime } from './with-time';
 
@@ -53,6 +54,7 @@ export async function submitEnvelope(
   // Minted from the key: a webhook's retry has to reach the session of its first try.
   const route = resolveRoute(envelope, deps.config(), { newHookId: uuidOf(ownKey ?? context.requestId) });
   await assertKnownAgent(deps, route, context);
+  const run = runOf(envelope, route, ownKey ?? idempotencyKeyOf(context));
   const answer = await deliverTo(
     deps,
     {
@@ -64,7 +66,8 @@ export async function submitEnvelope(
       ),
       route: toResolvedRoute(envelope, route),
       message: messageMembers(envelope),
-      run: runOf(envelope, route, ownKey ?? idempotencyKeyOf(context)),
+      run,
+      command: await commandOf(deps, envelope, route, run.replyRoute, context),
       idempotencyKey: ownKey,
     },
     context,
@@ -98,6 +101,14 @@ function runOf(envelope: InboundEnvelope, route: Route, key: string): RunRequest
     replyRoute: route.deliveryContext === undefined ? undefined : ReplyRoute.create(route.deliveryContext),
     source: kind === 'webchat' ? 'chat.send' : kind,
   });
+}
+
+/** A command about what runs, of a person who may give it. */
+function commandOf(deps: HandlerDeps, { origin, sender, text, attachments }: InboundEnvelope, { agentId, sessionKey }: Route, replyRoute: ReplyRoute | undefined, context: CallContext): Promise<ChatCommand | undefined> {
+  if (origin.kind !== 'channel' && origin.kind !== 'webchat') return Promise.resolve(undefined);
+  const authority = sender?.authority ?? (origin.kind === 'webchat' ? 'owner' : 'allowed');
+  const may = { isOwner: authority === 'owner', isAuthorised: authority !== 'other' };
+  return runCommand(deps, { agentId, key: sessionKey, text, hasAttachments: attachments.length > 0, sender: may, replyRoute }, context);
 }
 
 /** How the run ended, for who waits: one that goes on longer is a time-out of the wait. */

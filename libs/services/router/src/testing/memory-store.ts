@@ -8,7 +8,7 @@ import {
   ListEntriesResponse, MessageEvent, PatchEntryResponse, PreviewResponse, RepairDeed, RepairResponse, ResolveKeyResponse, SearchHit, SearchResponse, SessionRow,
   StoreServiceCreateSessionResponse, StoreServiceListAgentsResponse, StoreServiceService, VerifyTotals,
 } from '@sessions/contracts';
-import type { DeliverRequest, EntryFilter, FieldChange, Finding, ListEntriesRequest } from '@sessions/contracts';
+import type { ChildSession, DeliverRequest, EntryFilter, FieldChange, Finding, ListEntriesRequest } from '@sessions/contracts';
 import { SessionError, isCronRunKey, storedSpellings, parseEntry, planEntryPatch, searchTextOf, toSessionRow } from '@sessions/domain';
 import type { JsonObject, JsonValue } from '@sessions/domain';
 import { createSubjects, serveService } from '@sessions/bus';
@@ -56,7 +56,9 @@ export interface MemoryStores {
   stop(): Promise<void>;
 }
 
-const NOW_MS = 1_780_000_000_000;
+/** The moment at which everything here happens. */
+export const STORES_NOW_MS = 1_780_000_000_000;
+const NOW_MS = STORES_NOW_MS;
 const pathOf = (agentId: string): string => `/state/agents/${agentId}/sessions/sessions.json`;
 const bytes = (value: unknown): Buffer => Buffer.from(JSON.stringify(value), 'utf8');
 
@@ -247,7 +249,13 @@ function storeHandlers(
           return { key, status: session === undefined ? 'missing' : items.length === 0 ? 'empty' : 'ok', items };
         }),
       }),
-    search: async ({ agentId, query, limit, cursor }) => {
+    search: async ({ agentId, query, limit, cursor, in: place, channel, sinceAtMs, untilAtMs }) => {
+      if (place === 'text') {
+        const snippet = ['text', query, channel, sinceAtMs, untilAtMs].join(' ');
+        const [key, { entry }] = [...agentOf(agentId).sessions][0] ?? ['', { entry: {} }];
+        const hit = SearchHit.create({ agentId, key, sessionId: String((entry as { sessionId?: string }).sessionId), messageId: 'm-1', messageSeq: 7, role: 'user', atMs: 5, snippet, highlights: [{ start: 5, end: 5 + query.length }] });
+        return SearchResponse.create({ hits: [hit], incomplete: true });
+      }
       const all = [...agentOf(agentId).sessions].filter(([key, session]) => searchTextOf(rowOf(agentId, key, session)).includes(query.toLowerCase()));
       const from = Number(cursor ?? 0);
       const until = from + (limit ?? 20);
@@ -318,10 +326,16 @@ function deliver(request: DeliverRequest, context: CallContext, { agentOf, publi
     return { ...(first.answer as DeliverResponse), status: 'duplicate' };
   }
   const key = route?.sessionKey ?? '';
+  if (request.command?.reply !== undefined) {
+    const handled = DeliverResponse.create({ status: 'handled', sessionKey: key, reply: request.command.reply });
+    agent.results.set(idempotencyKey, { hash, answer: handled });
+    return handled;
+  }
   const created = !agent.sessions.has(key);
   if (created && request.requireExisting) throw new SessionError('SESSION_NOT_FOUND', `session not found: ${key}`);
   const session = agent.sessions.get(key) ?? { entry: { sessionId: randomUUID() }, messages: [] };
   session.entry.updatedAt = NOW_MS;
+  if (request.child !== undefined) Object.assign(session.entry, childMembers(request.child));
   agent.sessions.set(key, session);
   const added = messageOf(message?.role ?? 'user', message?.text ?? '');
   session.messages.push(added);
@@ -349,6 +363,11 @@ function deliver(request: DeliverRequest, context: CallContext, { agentOf, publi
   });
   agent.results.set(idempotencyKey, { hash, answer });
   return answer;
+}
+
+function childMembers({ spawnedBy, spawnDepth, label, cleanup, membersJson }: ChildSession): Record<string, JsonValue> {
+  const given = membersJson === undefined ? {} : (JSON.parse(membersJson.toString('utf8')) as Record<string, JsonValue>);
+  return { spawnedBy, parentSessionKey: spawnedBy, spawnDepth, cleanup, ...(label !== undefined && { label }), ...given };
 }
 
 function totalsOf(agentId: string, { sessions, findings }: MemoryAgent): VerifyTotals {

@@ -31,7 +31,7 @@ export async function subagents(call: ToolCall, raw: unknown): Promise<ToolAnswe
 }
 
 /** Newest first, so that an index of the list names the same one in the next call unless one was added. */
-export async function ownChildren({ deps, caller, context }: ToolCall): Promise<readonly SessionRow[]> {
+export async function ownChildren({ deps, caller, context }: Pick<ToolCall, 'deps' | 'context'> & { readonly caller: Pick<ToolCall['caller'], 'agentId' | 'key'> }): Promise<readonly SessionRow[]> {
   const rows = await childrenOf(deps, await agentsOfChildren(deps, caller.agentId, context), caller.key, context);
   return [...rows].sort((a, b) => (b.startedAtMs ?? b.updatedAtMs ?? 0) - (a.startedAtMs ?? a.updatedAtMs ?? 0) || (a.key < b.key ? -1 : 1));
 }
@@ -63,7 +63,7 @@ function isTarget(row: SessionRow, place: number, target: string): boolean {
 }
 
 /** The sub-agent first, so that it spawns no more while those that it spawned are stopped. */
-export async function kill({ deps, context }: ToolCall, rows: readonly SessionRow[]): Promise<readonly string[]> {
+export async function kill({ deps, context }: Pick<ToolCall, 'deps' | 'context'>, rows: readonly SessionRow[]): Promise<readonly string[]> {
   const killed: string[] = [];
   const seen = new Set<string>();
   for (const waiting = [...rows]; waiting.length > 0 && seen.size < KILLED_MAX; ) {

@@ -14,12 +14,14 @@ import { membersAfter, rowOf, type Planned } from './planned';
 import { findSession, type PresentSession } from './session-of-key';
 
 /** `compact` is a request of its own; here it stands for one that may not be made. */
-export type EntryIntent = Exclude<ChatIntent, { kind: 'reset' | 'clear' }>;
+export type EntryIntent = Exclude<ChatIntent, { kind: 'reset' | 'clear' }> | { readonly kind: 'answered'; readonly reply: string };
 
 export interface CommandRequest extends Omit<ReplyFacts, 'native'> {
   readonly agentId: string;
   readonly key: string;
   readonly intent: EntryIntent;
+  /** Of `/stop`: runs that were stopped before this is decided. */
+  readonly stoppedRuns?: number;
   /** False: the sender may not; nothing happens. */
   readonly mayRun: boolean;
   readonly session: NewSession;
@@ -91,8 +93,10 @@ function outcomeOf(request: CommandRequest, key: string, present: PresentSession
       return { reply: contextReply(facts, intent.view) };
     case 'toggle':
       return toggled(intent, present);
+    case 'answered':
+      return { reply: intent.reply };
     case 'stop':
-      return { reply: 'Stopped 0 runs: none was active or queued.' };
+      return { reply: stopReply(request.stoppedRuns ?? 0) };
     case 'export-trajectory':
       return { reply: 'A trajectory is exported from the command line: openclaw sessions export-trajectory.' };
     case 'usage':
@@ -100,6 +104,11 @@ function outcomeOf(request: CommandRequest, key: string, present: PresentSession
     default:
       return { reply: `/${intent.kind === 'thread' ? 'session' : intent.kind} is not available: no agent runner is connected.` };
   }
+}
+
+function stopReply(count: number): string {
+  if (count === 0) return 'Stopped 0 runs: none was active or queued.';
+  return count === 1 ? 'Stopped 1 run.' : `Stopped ${String(count)} runs.`;
 }
 
 function toggled({ name, value }: Extract<ChatIntent, { kind: 'toggle' }>, present: PresentSession | undefined): Outcome {

@@ -2,7 +2,6 @@
  * What an inbound message does to its session: found or begun, touched, and the message's line at
  * the end of its transcript, all in one mutation. Pure: ids and time come in.
  */
-import { OutboundMessage } from '@sessions/contracts';
 import {
   SessionError,
   cronRunEntry,
@@ -22,12 +21,9 @@ import type { AppendEffect, Effect, HeldView, MutationView, TranscriptTail } fro
 import type { Announcement } from '../publish-events';
 import { planReset, type PlannedReset } from './decide-reset';
 import { dueReset, headerTimeOf, type ResetRules } from './due-reset';
-import { deliveriesOf, deliveryMembers, openDeliveries, type OpenDelivery } from './open-delivery';
-import { liveRuns, runMembers, runsOf, waitingContent, type OpenRun, type QueueMode } from './open-run';
-import { QUEUE_FULL_TEXT, acceptRun, queueSettings, type QueueSettings } from './queue-run';
-import { endRuns, maySend } from './run-end';
+import { liveRuns, runMembers, type OpenRun } from './open-run';
+import { acceptInto, newRun, noticeOf, settingsOf } from './queue-message';
 import type { SpoolView } from './spool-view';
-import { writeWaiting } from './waiting-lines';
 import { firstMembers, headerLine, newEntryMembers, newTranscriptFile, type NewSession } from './new-session';
 import { membersAfter, rowOf, type Planned, type StoredAnswer } from './planned';
 import { refuseOpenRuns } from './session-files';
@@ -73,6 +69,8 @@ export interface Delivery {
   readonly run?: AskedRun;
   /** What a spawned session is from its first moment; its row must not be there yet. */
   readonly child?: ChildMembers;
+  /** Session that this very request has made for the child, with its parent's branch. */
+  readonly forkedSessionId?: string;
 }
 
 export interface AskedRun extends Pick<OpenRun, 'request' | 'route' | 'interSession' | 'inReplyTo'> {
@@ -139,13 +137,13 @@ export function decideDeliver(delivery: Delivery, view: MutationView): Planned<K
   if (present === undefined && delivery.requireExisting) throw new SessionError('SESSION_NOT_FOUND', `session not found: ${delivery.key}`);
   if (!delivery.mentioned && present?.native['groupActivation'] !== 'always') throw new MessageIgnored();
   if (sendVerdict(delivery, present?.key ?? delivery.key, present) === 'refuse') throw new SessionError('SEND_DENIED', 'send blocked by session policy');
-  if (delivery.child !== undefined && present !== undefined) throw new SessionError('ENTRY_CHANGED', 'the key of the child has a row already', { facts: { key: delivery.key } });
-  if (delivery.child !== undefined && view.entry(delivery.key) !== undefined) throw new SessionError('ENTRY_CHANGED', 'the key of the child has a row already', { facts: { key: delivery.key } });
+  if (delivery.child !== undefined && (present !== undefined || view.entry(delivery.key) !== undefined) && (present?.sessionId ?? null) !== (delivery.forkedSessionId ?? '')) {
+    throw new SessionError('ENTRY_CHANGED', 'the key of the child has a row already', { facts: { key: delivery.key } });
+  }
   const run = runOf(delivery, present);
   if (run !== undefined && present !== undefined && delivery.asksReset === undefined && !delivery.beginsSession && liveRuns(present.members).length > 0) {
     if (delivery.held !== undefined) throw new ResetNotDue();
-    const accepted = acceptInto(delivery, run, present, view);
-    if (accepted !== undefined) return accepted;
+    return acceptInto(delivery, run, present, sendVerdict(delivery, present.key, present) === 'run-without-delivery', view);
   }
   const reset = resetOf(delivery, present, view);
   const place = placeOf(delivery, present, reset);
@@ -174,7 +172,7 @@ export function decideDeliver(delivery: Delivery, view: MutationView): Planned<K
   const runRow = runRowOf(delivery, place, present, begun, view.nowMs);
   // A run of its own row goes there: runs of one job never wait for each other.
   if (begun !== undefined && runRow === undefined) Object.assign(put.set, runMembers([begun], {}).set);
-  const notice = noticeOf(delivery, place, present, reset, view.nowMs);
+  const notice = noticeOf(delivery, { key: place.key, sessionId: place.sessionId }, present, reset?.reason, view.nowMs);
   Object.assign(put.set, notice?.set);
   const row = rowOf(delivery.agentId, place.key, membersAfter(present?.members ?? {}, put), tail.exchanges + 1);
   const effects: Effect[] = [...(reset?.effects ?? []), { kind: 'putEntry', key: place.key, ...put }, ...(runRow === undefined ? [] : [runRow]), append];
@@ -285,6 +283,7 @@ function putOf(delivery: Delivery, place: Place, { present, reset, tail }: Befor
   const set: Record<string, JsonValue> = {
     ...begun.set,
     ...touched.set,
+    ...childMembers(delivery, view),
     ...(startedAtMs === undefined ? {} : { sessionStartedAt: startedAtMs }),
     ...(place.isNew ? { sessionId: place.sessionId, sessionFile: place.file, sessionStartedAt: nowMs } : {}),
     ...(delivery.beginsSession && present.sessionId !== null ? { previousSessionId: present.sessionId, lastResetAt: nowMs, lastResetReason: 'cron-run' } : {}),
@@ -325,107 +324,6 @@ function runOf(delivery: Delivery, present: PresentSession | undefined): AskedRu
   if (run === undefined || role !== 'user') return undefined;
   const chosen = present?.native['modelOverride'];
   return run.hasModel || (typeof chosen === 'string' && chosen !== '') || typeof delivery.child?.['modelOverride'] === 'string' ? run : undefined;
-}
-
-function settingsOf({ request, channel, config }: AskedRun, present: PresentSession | undefined): QueueSettings {
-  return queueSettings(config.messages.queue, present?.native ?? {}, request.queueMode, channel);
-}
-
-function newRun(run: AskedRun, sessionId: string, nowMs: number, mode: QueueMode, messageId?: string): OpenRun {
-  const { request, route, interSession, inReplyTo } = run;
-  return {
-    runId: request.runId,
-    state: 'queued',
-    acceptedAtMs: nowMs,
-    sessionId,
-    attempt: 1,
-    request,
-    mode,
-    ...(route === undefined ? {} : { route }),
-    ...(interSession === undefined ? {} : { interSession }),
-    ...(inReplyTo === undefined ? {} : { inReplyTo }),
-    ...(messageId === undefined ? {} : { messageId }),
-  };
-}
-
-/**
- * A message for a session in which a run is active or queued: it waits in the entry, or takes the place
- * of a run that nobody has begun. Never a reset (decision 34).
- * @returns undefined when its line belongs into the transcript at once and nothing else is to be done.
- * @throws OVERLOADED; SpoolUnwritten
- */
-function acceptInto(delivery: Delivery, run: AskedRun, present: PresentSession, view: MutationView): Planned<KeptMessage> | undefined {
-  const { agentId, content, idempotencyKey, provenance, bookkeeping, origin, recordId } = delivery;
-  const { config, spool } = run;
-  const { key, members, file } = present;
-  const sessionId = present.sessionId ?? '';
-  const before = runsOf(members);
-  if (before.some(({ runId }) => runId === run.request.runId)) throw new SessionError('IDEMPOTENCY_MISMATCH', 'the run id is that of an open run of another message', { facts: { runIdLength: run.request.runId.length } });
-  const settings = settingsOf(run, present);
-  const message = {
-    recordId,
-    ...waitingContent(content, spool),
-    ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
-    ...(provenance === undefined ? {} : { provenance }),
-  };
-  const waiting: OpenRun = { ...newRun(run, sessionId, view.nowMs, settings.mode), message };
-  const accepted = acceptRun(before, waiting, settings, run.interrupts, view.nowMs);
-  const cancelled = endRuns(
-    accepted.cancelled.map(({ run: one, why }) => ({ run: one, ending: { outcome: 'cancelled', stopReason: why, ...(why === 'queue full' ? { errorMessage: QUEUE_FULL_TEXT } : {}) }, messageId: one.messageId ?? one.message?.recordId })),
-    { agentId, key, sessionId, native: present.native, deliveries: deliveriesOf(members), config, nowMs: view.nowMs, transcriptPath: undefined },
-    spool,
-  );
-  const tail = file === null ? undefined : view.transcript(file);
-  const written = !accepted.beginsNow || file === null || tail === undefined ? undefined : writeWaiting([waiting], { key, sessionId, file, tail, session: delivery.session, nowMs: view.nowMs }, spool);
-  const messageId = written?.ids.get(waiting.runId);
-  const { message: _, ...placed } = waiting;
-  const runs = accepted.runs.map((one) => (one.runId === waiting.runId && messageId !== undefined ? { ...placed, messageId } : one));
-  const touched = mergeMembers(members, origin);
-  const put = {
-    set: {
-      ...touched.set,
-      ...runMembers(runs, members).set,
-      ...(bookkeeping ? {} : { lastInteractionAt: view.nowMs }),
-      ...(written !== undefined && typeof members['messageCount'] === 'number' ? { messageCount: written.exchanges } : {}),
-      updatedAt: view.nowMs,
-    } as Record<string, JsonValue>,
-    clear: touched.clear,
-  };
-  const row = rowOf(agentId, key, membersAfter(members, put), written?.exchanges);
-  const answer: KeptMessage = {
-    method: 'Deliver',
-    sessionKey: key,
-    sessionId,
-    messageId: messageId ?? null,
-    messageSeq: messageId === undefined || tail === undefined ? null : tail.messages + 1,
-    created: false,
-    reset: null,
-    reply: null,
-    ignoredReason: null,
-    deliveryBlocked: sendVerdict(delivery, key, present) === 'run-without-delivery',
-    runId: waiting.runId,
-    queued: !accepted.beginsNow,
-    position: accepted.position,
-    interruptedRunId: accepted.interruptedRunId,
-  };
-  const ended = cancelled.ended.map(({ runId, stopReason }): Announcement => ({ kind: 'run', key, sessionId, runId, data: { phase: 'end', aborted: true, outcome: 'cancelled', stopReason: stopReason ?? '', endedAt: view.nowMs } }));
-  return {
-    decision: { effects: [{ kind: 'putEntry', key, ...put }, ...(written?.append === undefined ? [] : [written.append])], result: answer, notes: cancelled.notes },
-    announcements: [...(written === undefined ? [{ kind: 'changed', key, sessionId, reason: 'send', row } as const] : written.announcements(row)), ...ended],
-  };
-}
-
-/** A reset that came by itself is told to the people of a channel, once (lifecycle §3). */
-function noticeOf(delivery: Delivery, place: Place, present: PresentSession | undefined, reset: Reset | undefined, nowMs: number): { readonly set: Record<string, JsonValue>; readonly announcements: readonly Announcement[] } | undefined {
-  const { run, recordId } = delivery;
-  const route = run?.route?.replyRoute;
-  if (run === undefined || reset === undefined || present === undefined || (reset.reason !== 'daily' && reset.reason !== 'idle') || route === undefined || !run.config.session.resetNotice) return undefined;
-  const { config, spool } = run;
-  if (!maySend(config, place.key, present.native)) return undefined;
-  const text = `A new session was started (${reset.reason === 'daily' ? 'daily reset' : 'the last one was idle'}). The conversation before it can be brought back: openclaw sessions restore ${place.key}`;
-  const { deliveries, opened, givenUp } = openDeliveries(deliveriesOf(present.members), [OutboundMessage.create({ route, text })], { source: `${delivery.agentId}\nnotice\n${recordId}`, nowMs }, spool);
-  const told = (state: string) => ({ deliveryId, channel = '', accountId }: OpenDelivery): Announcement => ({ kind: 'delivery', key: place.key, sessionId: place.sessionId, deliveryId, state, channel, accountId });
-  return { set: deliveryMembers(deliveries, present.members).set, announcements: [...opened.map(told('open')), ...givenUp.map(told('expired'))] };
 }
 
 interface Delivered {

@@ -191,7 +191,7 @@ function freed(runs: readonly OpenRun[], ending: readonly Ending[]): readonly Op
 }
 
 /** Members that a turn may settle itself. */
-const SETTLED: ReadonlySet<string> = new Set(['totalTokens', 'totalTokensFresh', 'contextTokens', 'modelProvider', 'model', 'systemSent', 'skillsSnapshot', 'systemPromptReport', 'estimatedCostUsd']);
+const SETTLED: ReadonlySet<string> = new Set(['totalTokens', 'totalTokensFresh', 'contextTokens', 'modelProvider', 'model', 'systemSent', 'skillsSnapshot', 'systemPromptReport', 'memoryFlushAt', 'memoryFlushCompactionCount', 'memoryFlushFailureCount', 'memoryFlushLastFailedAt', 'memoryFlushLastFailureError']);
 
 /** @throws VALIDATION */
 export function readSettledFields(changes: readonly FieldChange[]): Record<string, JsonValue> {

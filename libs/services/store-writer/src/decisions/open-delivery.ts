@@ -47,6 +47,8 @@ export function deliveryMembers(deliveries: readonly OpenDelivery[], before: Jso
 }
 
 export interface Opening {
+  /** Of the session that holds them. */
+  readonly key: string;
   /** What opens them: a run's id, a message's. Unique in the store. */
   readonly source: string;
   readonly runId?: string;
@@ -62,10 +64,10 @@ export interface OpenedDeliveries {
 }
 
 /** @throws SpoolUnwritten */
-export function openDeliveries(before: readonly OpenDelivery[], messages: readonly OutboundMessage[], { source, runId, inReplyTo, nowMs }: Opening, view: SpoolView): OpenedDeliveries {
+export function openDeliveries(before: readonly OpenDelivery[], messages: readonly OutboundMessage[], { key, source, runId, inReplyTo, nowMs }: Opening, view: SpoolView): OpenedDeliveries {
   const opened = messages.map((outbound, index): OpenDelivery => {
     const message = OutboundMessage.toJSON(outbound) as JsonObject;
-    const spool = view.keep(JSON.stringify(message));
+    const spool = view.keep(key, JSON.stringify(message));
     const { route, toSession } = outbound;
     return {
       deliveryId: deliveryIdOf(source, index),

@@ -123,8 +123,8 @@ export function contentOfWaiting({ spool, content }: WaitingMessage, view: Spool
 const LOST_CONTENT = '[The text of this message could not be read back: its file is missing.]';
 
 /** Content as it waits: in the entry where it is short. */
-export function waitingContent(content: MessageContent, view: SpoolView): Pick<WaitingMessage, 'spool' | 'content'> {
-  const spool = view.keep(JSON.stringify(content));
+export function waitingContent(key: string, content: MessageContent, view: SpoolView): Pick<WaitingMessage, 'spool' | 'content'> {
+  const spool = view.keep(key, JSON.stringify(content));
   return spool === undefined ? { content } : { spool };
 }
 

@@ -55,7 +55,8 @@ export function withUsage<T extends JsonValue>(planned: Planned<T>, run: Omit<Ru
   const snapshot = view.entry(run.key);
   const value: unknown = snapshot === undefined ? undefined : JSON.parse(snapshot.text);
   const { effects, set, clear } = planUsage({ ...run, members: isJsonObject(value) ? value : undefined }, view, priceOf);
-  const isChanged = Object.keys(set).length > 0 || clear.length > 0;
+  const isGone = planned.decision.effects.some((effect) => effect.kind === 'removeEntry' && effect.key === run.key);
+  const isChanged = !isGone && (Object.keys(set).length > 0 || clear.length > 0);
   const more = isChanged ? [...effects, { kind: 'putEntry' as const, key: run.key, set, clear }] : effects;
   return { ...planned, decision: { ...planned.decision, effects: [...planned.decision.effects, ...more] } };
 }

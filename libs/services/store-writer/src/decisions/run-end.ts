@@ -88,11 +88,11 @@ export function endRuns(endings: readonly { readonly run: OpenRun; readonly endi
   for (const { run, ending, messageId = run.messageId } of endings) {
     const { outcome, text, stopReason, errorMessage, usage = [] } = ending;
     const follow = run.joins === undefined ? followUpsOf(runEnd(run, ending, session), session.config) : [];
-    const opening = { source: `${session.agentId}\n${run.runId}`, runId: run.runId, nowMs: session.nowMs, ...(run.inReplyTo === undefined ? {} : { inReplyTo: run.inReplyTo }) };
+    const opening = { key: session.key, source: `${session.agentId}\n${run.runId}`, runId: run.runId, nowMs: session.nowMs, ...(run.inReplyTo === undefined ? {} : { inReplyTo: run.inReplyTo }) };
     const routed = (ending.deliveries ?? []).map((one) => (one.route === undefined && one.toSession === undefined ? { ...one, route: run.request.replyRoute } : one));
     const outbound = openDeliveries(deliveries, [...routed, ...follow], opening, spool);
     deliveries = outbound.deliveries;
-    const textSpool = text === undefined ? undefined : spool.keep(text, ANSWER_INLINE_BYTES_MAX);
+    const textSpool = text === undefined ? undefined : spool.keep(session.key, text, ANSWER_INLINE_BYTES_MAX);
     const state: EndedRun = {
       runId: run.runId,
       sessionKey: session.key,
@@ -160,20 +160,18 @@ export function endedMembers({ startedAtMs }: Pick<OpenRun, 'startedAtMs'>, { ou
     ...(startedAtMs === undefined ? {} : { runtimeMs: Math.max(0, nowMs - startedAtMs) }),
     abortedLastRun: outcome === 'aborted' || outcome === 'cancelled',
     ...(typeof native['compactionCount'] === 'number' ? {} : { compactionCount: 0 }),
-    ...usageMembers(usage, native, config, agentId as AgentId),
+    ...usageMembers(usage, config, agentId as AgentId),
     ...(archiveAt === undefined ? {} : { archiveAt }),
     updatedAt: nowMs,
   };
 }
 
-/** Tokens of this run; what it costs is added to what the session has cost. */
-function usageMembers(usage: readonly TokenUsage[], native: JsonObject, config: SessionConfig, agentId: AgentId): Record<string, JsonValue> {
+/** Tokens of this run; what it cost is the ledger's to say. */
+function usageMembers(usage: readonly TokenUsage[], config: SessionConfig, agentId: AgentId): Record<string, JsonValue> {
   const last = usage.at(-1);
   if (last === undefined) return {};
   const sum = (member: 'inputTokens' | 'outputTokens' | 'cacheReadTokens' | 'cacheWriteTokens'): number => usage.reduce((total, one) => total + Math.max(0, one[member]), 0);
   const [inputTokens, outputTokens, cacheRead, cacheWrite] = [sum('inputTokens'), sum('outputTokens'), sum('cacheReadTokens'), sum('cacheWriteTokens')];
-  const isPriced = usage.every(({ costUsd }) => costUsd !== undefined);
-  const before = typeof native['estimatedCostUsd'] === 'number' ? native['estimatedCostUsd'] : 0;
   const { modelProvider, model } = last;
   return {
     inputTokens,
@@ -182,7 +180,6 @@ function usageMembers(usage: readonly TokenUsage[], native: JsonObject, config: 
     cacheWrite,
     totalTokens: last.totalTokens ?? inputTokens + outputTokens + cacheRead + cacheWrite,
     totalTokensFresh: true,
-    ...(isPriced ? { estimatedCostUsd: usage.reduce((total, one) => total + (one.costUsd ?? 0), before) } : {}),
     ...(modelProvider === undefined ? {} : { modelProvider }),
     ...(model === undefined ? {} : { model, contextTokens: contextTokensFor(config, agentId, { provider: modelProvider, model }) }),
   };

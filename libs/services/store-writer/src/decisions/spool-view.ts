@@ -29,11 +29,15 @@ export class SpoolView {
   readonly #written = new Set<string>();
   readonly #texts = new Map<string, string | undefined>();
 
-  /** @returns the file's name; undefined: the text is short enough to stay where it is. @throws SpoolUnwritten */
-  keep(text: string, inlineMax = INLINE_BYTES_MAX): string | undefined {
+  /**
+   * @param key session that the text belongs to: the file says so first, so that it goes when the session is erased.
+   * @returns the file's name; undefined: the text is short enough to stay where it is. @throws SpoolUnwritten
+   */
+  keep(key: string, text: string, inlineMax = INLINE_BYTES_MAX): string | undefined {
     if (Buffer.byteLength(text) <= inlineMax) return undefined;
-    const name = createHash('sha256').update(text).digest('hex');
-    if (!this.#written.has(name)) throw new SpoolUnwritten(name, text);
+    const whole = `${JSON.stringify({ sessionKey: key })}\n${text}`;
+    const name = createHash('sha256').update(whole).digest('hex');
+    if (!this.#written.has(name)) throw new SpoolUnwritten(name, whole);
     return name;
   }
 

@@ -41,7 +41,7 @@ export async function beginTurn(agent: OwnedAgent, request: BeginTurnRequest, co
 
 async function claimTurn(open: OpenAgentStore, begin: BeginRequest, context: CallContext, nowMs: number): Promise<void> {
   for (let look = 1; ; look += 1) {
-    const closing = begin.attempt > 1 ? await closingOf(open, begin.key, nowMs) : undefined;
+    const closing = begin.attempt > 1 ? await closingOf(open, begin, nowMs) : undefined;
     const asked = closing === undefined ? begin : { ...begin, closing };
     try {
       await withSpool(open.spool, (spool) => commit<BeginAnswer>(open, { method: 'BeginTurn', context, plan: (view) => decideBegin(asked, view, spool) }));
@@ -113,9 +113,12 @@ function membersOf({ text }: StoredEntry): JsonObject {
 }
 
 /** Results for the calls that an attempt left open, to follow the tip as it is now. */
-async function closingOf({ store }: Pick<OpenAgentStore, 'store'>, key: string, atMs: number): Promise<NonNullable<BeginRequest['closing']> | undefined> {
+async function closingOf({ store }: Pick<OpenAgentStore, 'store'>, begin: BeginRequest, atMs: number): Promise<NonNullable<BeginRequest['closing']> | undefined> {
+  const { key, runId } = begin;
   const entry = await sessionEntry(store, { key });
   if (entry?.tail === undefined || entry.tail.kind !== 'native') return undefined;
+  // Begun already: its runner only takes its claim again, and answers its calls itself.
+  if (runsOf(membersOf(entry)).some((run) => run.runId === runId && run.runnerId !== undefined)) return undefined;
   const page = await store.history({ key, limit: CLOSED_LINES_MAX, includeTools: true });
   const messages = (page?.records ?? []).map(({ line }) => (JSON.parse(line) as { readonly message?: JsonObject }).message);
   const { resultsOf, unanswered } = pairTools(messages);
@@ -125,7 +128,7 @@ async function closingOf({ store }: Pick<OpenAgentStore, 'store'>, key: string, 
   });
   const after = await sessionEntry(store, { key });
   const leafId = after?.tail?.leafId ?? null;
-  if (leafId !== entry.tail.leafId) return closingOf({ store }, key, atMs);
+  if (leafId !== entry.tail.leafId) return closingOf({ store }, begin, atMs);
   return {
     leafId,
     lines: open.map(({ id: toolCallId, name: toolName }) => {

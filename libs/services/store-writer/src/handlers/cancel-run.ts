@@ -5,9 +5,8 @@
 import { CancelRunResponse, type CancelRunRequest } from '@sessions/contracts';
 import { SessionError } from '@sessions/domain';
 import type { CallContext } from '@sessions/bus';
-import { childrenOf } from './children-of';
-import type { OpenAgentStore, OwnedAgent } from '../owned-agent';
-import { stopRuns } from '../stop-runs';
+import type { OwnedAgent } from '../owned-agent';
+import { stopFamily } from './stop-family';
 import { entryOfKey } from './stored-session';
 
 const REASONS: ReadonlySet<string> = new Set(['abort', 'stop', 'kill', 'reset', 'delete', 'compact', 'steer', 'parent']);
@@ -24,8 +23,8 @@ export async function cancelRun(agent: OwnedAgent, request: CancelRunRequest, _c
     async (_store, open) => {
       const key = by.$case === 'runId' ? await open.work.keyOfRun(by.value) : ((await entryOfKey(open.store, by.value))?.key ?? by.value);
       const only = by.$case === 'runId' ? by.value : undefined;
-      const own = key === undefined ? undefined : await stopRuns(agent, open, { key, reason, runId: only, queuedToo: true });
-      const stopped = [own, ...(key !== undefined && cascade ? await stopChildren(agent, open, key, reason) : [])].filter((one) => one !== undefined);
+      const stopped = key === undefined ? [] : await stopFamily(agent, open, { key, reason, runId: only, cascade });
+      const [own] = stopped;
       const running = stopped.flatMap(({ stoppingRunId }) => (stoppingRunId === undefined ? [] : [stoppingRunId]));
       const endsAtMs = agent.deps.clock.monotonicMs() + Math.min(Math.max(0, waitMs), CANCEL_WAIT_MS_MAX);
       let isOver = true;
@@ -44,11 +43,3 @@ export async function cancelRun(agent: OwnedAgent, request: CancelRunRequest, _c
     () => CancelRunResponse.create({ state: 'idle' }),
   );
 }
-
-async function stopChildren(agent: OwnedAgent, open: OpenAgentStore, key: string, reason: string): Promise<Awaited<ReturnType<typeof stopRuns>>[]> {
-  const children = await childrenOf(open, key);
-  const stopped = [];
-  for (const child of children) stopped.push(await stopRuns(agent, open, { key: child, reason: reason === 'abort' || reason === 'stop' ? 'parent' : reason, queuedToo: true }));
-  return stopped;
-}
-

@@ -23,6 +23,8 @@ const BY_PEOPLE: ReadonlySet<string> = new Set(['channel', 'webchat']);
 
 /** @returns undefined for a message that goes to the model as it is. @throws UNSUPPORTED for the command line's */
 export function commandOf(request: DeliverRequest, text: string, agent: OwnedAgent): Command | undefined {
+  // Carried out where the sender was judged; what is left is the answer.
+  if (request.command?.reply !== undefined) return { do: 'entry', intent: { kind: 'answered', reply: request.command.reply }, mayRun: true };
   const config = agent.deps.config();
   const intent = intentOf(request, text, config.session.resetTriggers);
   if (intent === undefined) return undefined;
@@ -63,11 +65,11 @@ function knownModels(agent: OwnedAgent): KnownModel[] {
 }
 
 /** The decision of a command that changes the entry at most. */
-export function planEntryCommand(agent: OwnedAgent, key: string, command: Extract<Command, { do: 'entry' }>, session: NewSession): (view: MutationView) => Planned<DeliverAnswer> {
+export function planEntryCommand(agent: OwnedAgent, key: string, command: Extract<Command, { do: 'entry' }>, session: NewSession, stoppedRuns = 0): (view: MutationView) => Planned<DeliverAnswer> {
   const config = agent.deps.config();
   const { agentId } = agent;
   const { intent, mayRun } = command;
-  const request = { agentId, key, intent, mayRun, session, defaultModel: modelFor(config, agentId), contextTokens: contextTokensFor(config, agentId) };
+  const request = { agentId, key, intent, stoppedRuns, mayRun, session, defaultModel: modelFor(config, agentId), contextTokens: contextTokensFor(config, agentId) };
   return (view) => decideCommand(request, view);
 }
 

@@ -8,7 +8,10 @@ import { findSession } from '../decisions/session-of-key';
 import { answerOf, type Asked } from './keep-message';
 import { INSTRUCTIONS_CHARS_MAX } from './request-compaction';
 
-/** @param instructions what the person said about the summary; cut where it is longer than a request may have */
+/**
+ * @param instructions what the person said about the summary; cut where it is longer than a request may have
+ * @throws RunsOpen while a turn runs
+ */
 export function compactFromChat({ agent, key, request }: Asked, instructions: string | undefined): Promise<DeliverResponse> {
   const asked = { agentId: agent.agentId, key, reason: 'manual', instructions: instructions?.slice(0, INSTRUCTIONS_CHARS_MAX) } as const;
   let outcome: RequestCompactionAnswer | undefined;
@@ -22,15 +25,15 @@ export function compactFromChat({ agent, key, request }: Asked, instructions: st
       sessionId: present?.sessionId ?? null,
       messageId: null,
       messageSeq: null,
-      runId: null,
-      queued: false,
-      position: null,
-      interruptedRunId: null,
       created: false,
       reset: null,
       reply: replyTo(outcome),
       ignoredReason: null,
       deliveryBlocked: false,
+      runId: null,
+      queued: false,
+      position: null,
+      interruptedRunId: null,
     };
     return { decision: { effects: planned?.decision.effects ?? [], result }, announcements: planned?.announcements ?? [] };
   };

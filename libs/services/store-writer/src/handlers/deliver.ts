@@ -5,7 +5,7 @@
  * of being kept. With the message's line the turn that it asks for is journalled; where a run is active
  * or queued, the message waits with it. Without a model there is no turn, and the answer names no run.
  */
-import type { Attachment, DeliverRequest, DeliverResponse, InboundMessage } from '@sessions/contracts';
+import { ForkSessionRequest, type Attachment, type DeliverRequest, type DeliverResponse, type InboundMessage } from '@sessions/contracts';
 import {
   ATTACHMENTS_BYTES_MAX,
   ATTACHMENTS_MAX,
@@ -14,6 +14,7 @@ import {
   TEXT_BYTES_MAX,
   ZoneClocks,
   assertCreatableKey,
+  contextTokensFor,
   cronRunKey,
   modelFor,
   parseSessionKey,
@@ -21,7 +22,7 @@ import {
   type JsonObject,
   type MessageContent,
 } from '@sessions/domain';
-import type { CallContext } from '@sessions/bus';
+import { idempotencyKeyOf, type CallContext } from '@sessions/bus';
 import type { MutationView } from '@sessions/store';
 import { withReplyDelivered } from '../decisions/command-delivery';
 import type { DeliverAnswer, Delivery } from '../decisions/decide-deliver';
@@ -37,9 +38,12 @@ import { askedRunOf, childMembersOf, inReplyToOf } from './asked-run';
 import { commandOf, decideBareReset, planEntryCommand } from './chat-command';
 import { compactFromChat } from './compact-from-chat';
 import { answerOf, keep, withHeldSession, type Asked } from './keep-message';
+import { forkSession } from './fork-session';
 import { newSessionOf } from './new-session-of';
 import { originMembers } from './origin-members';
 import { bytesHash, requestHash } from './request-hash';
+import { countStopped, stopFamily } from './stop-family';
+import { entryOfKey } from './stored-session';
 import { actorOf } from './session-holds';
 
 const IMAGE = /^image\/[a-z0-9.+-]{1,64}$/i;
@@ -71,9 +75,13 @@ export async function deliver(agent: OwnedAgent, uploads: Uploads, request: Deli
   };
   const session = newSessionOf(agent, key);
   const defaultModel = modelFor(agent.deps.config(), agent.agentId);
-  if (command?.do === 'entry' && command.mayRun && command.intent.kind === 'compact') return compactFromChat(asked, command.intent.instructions);
+  if (command?.do === 'entry' && command.mayRun && command.intent.kind === 'compact') {
+    const { instructions } = command.intent;
+    return withoutRuns(agent, { key, reason: 'compact', queuedToo: false }, () => compactFromChat(asked, instructions));
+  }
   if (command?.do === 'entry') {
-    const plan = planEntryCommand(agent, key, command, session);
+    const stoppedRuns = command.mayRun && command.intent.kind === 'stop' ? await stopOnce(agent, key, context) : 0;
+    const plan = planEntryCommand(agent, key, command, session, stoppedRuns);
     const answered = deliveredReply(agent, request);
     return agent.mutateSpooled<DeliverAnswer, DeliverResponse>((spool) => ({ ...asked.request, plan: (view) => answered(plan(view), view, spool) }), answerOf);
   }
@@ -87,6 +95,7 @@ export async function deliver(agent: OwnedAgent, uploads: Uploads, request: Deli
   }
   const run = askedRunOf(agent, request);
   const child = childMembersOf(request.child);
+  const forkedSessionId = await forkedChild(agent, request, context);
   const delivery: Delivery = {
     agentId: agent.agentId,
     key,
@@ -108,12 +117,39 @@ export async function deliver(agent: OwnedAgent, uploads: Uploads, request: Deli
     ...sendCheckOf(agent, request, role),
     actor: actorOf(context),
     ...(child === undefined ? {} : { child }),
+    ...(forkedSessionId === undefined ? {} : { forkedSessionId }),
   };
   return agent.use(async ({ spool, work }) => {
     const answer = await withSpool(spool, (view) => keep(asked, run === undefined ? delivery : { ...delivery, run: { ...run, spool: view } }));
     if (answer.interruptedRunId !== undefined && answer.status !== 'duplicate') work.tellToStop(answer.interruptedRunId, 'steer');
     return answer;
   });
+}
+
+/**
+ * The child's row with its parent's branch, where a spawn asks for that: made before the turn, under a
+ * key that follows from the request's, so that a repeat finds it. Of another agent nothing is copied.
+ */
+async function forkedChild(agent: OwnedAgent, { child, route }: DeliverRequest, context: CallContext): Promise<string | undefined> {
+  if (child?.fork !== true || route === undefined || !(await agent.hasStore())) return undefined;
+  const parent = await agent.use(({ store }) => entryOfKey(store, child.spawnedBy));
+  if (parent === undefined) return undefined;
+  const idempotencyKey = `fork:${requestHash('Deliver', idempotencyKeyOf(context))}`;
+  const contextTokens = contextTokensFor(agent.deps.config(), agent.agentId);
+  const forked = await forkSession(agent, ForkSessionRequest.create({ agentId: agent.agentId, sourceKey: parent.key, targetKey: route.sessionKey, contextTokens }), { ...context, idempotencyKey });
+  return forked.sessionId;
+}
+
+/** A message that comes a second time stops nothing that began since. */
+function stopOnce(agent: OwnedAgent, key: string, context: CallContext): Promise<number> {
+  return agent.read(
+    async (store, open) => {
+      if ((await store.storedResult(idempotencyKeyOf(context))) !== undefined) return 0;
+      const stored = (await entryOfKey(store, key))?.key ?? key;
+      return countStopped(await stopFamily(agent, open, { key: stored, reason: 'stop', cascade: true }));
+    },
+    () => 0,
+  );
 }
 
 /** What a command answers also goes to the channel that it came from. */
@@ -142,7 +178,10 @@ function resetRulesOf(agent: OwnedAgent, { route, message, presentedSessionId }:
 function sendCheckOf(agent: OwnedAgent, { route, interSession, run }: DeliverRequest, role: 'user' | 'assistant'): Pick<Delivery, 'sendCheck'> {
   const { sendPolicy: policy } = agent.deps.config().session;
   if (role === 'assistant') return {};
-  if (interSession !== undefined || run?.source === 'agent') return { sendCheck: { point: 'agent', policy } };
+  // A sub-agent's task and its result, and an announce, are nobody's send: they arrive, and nothing leaves for a channel.
+  const isSent = interSession !== undefined && interSession.sourceTool === 'sessions_send';
+  if (isSent || run?.source === 'agent') return { sendCheck: { point: 'agent', policy } };
+  if (interSession !== undefined) return { sendCheck: { point: 'auto-reply', policy } };
   if (route?.originKind === 'webchat' && route.matchedBy === 'explicit') return { sendCheck: { point: 'chat.send', policy } };
   return { sendCheck: { point: 'auto-reply', policy } };
 }

@@ -2,8 +2,11 @@
 import { FinishTurnResponse, type FinishTurnRequest } from '@sessions/contracts';
 import { SessionError, TEXT_BYTES_MAX, type RunOutcome } from '@sessions/domain';
 import type { CallContext } from '@sessions/bus';
+import type { MutationView } from '@sessions/store';
 import { decideFinish, readSettledFields, type EndRunAnswer } from '../decisions/decide-end-run';
 import { liveRuns } from '../decisions/open-run';
+import { withUsage } from '../decisions/plan-usage';
+import { readSession } from '../decisions/session-of-key';
 import { readEndedRun, runEndKey, type RunEnding } from '../decisions/run-end';
 import type { OpenAgentStore, OwnedAgent } from '../owned-agent';
 import { answeredEntry } from './entry-json';
@@ -32,7 +35,7 @@ export async function finishTurn(agent: OwnedAgent, request: FinishTurnRequest, 
       const ending: RunEnding = { outcome: outcome as RunOutcome, text, stopReason, errorMessage, usage, deliveries, lastToolResultText };
       const asked = { ...endOccasion(agent), key, runId, attempt, ending, fields };
       return await agent.mutateSpooled<EndRunAnswer, FinishTurnResponse>(
-        (spool) => ({ method: 'EndRun', context, contentHash, plan: (view) => decideFinish(asked, view, spool) }),
+        (spool) => ({ method: 'EndRun', context, contentHash, plan: (view) => withUsage(decideFinish(asked, view, spool), { key, sessionId: sessionIdOf(view, key), runId, usage }, view, agent.priceOf) }),
         async () => {
           if (outcome === 'ok') await askCompactionWhenDue(agent, open, key);
           return answer(open, runId);
@@ -43,6 +46,11 @@ export async function finishTurn(agent: OwnedAgent, request: FinishTurnRequest, 
       throw error;
     }
   });
+}
+
+function sessionIdOf(view: Pick<MutationView, 'entry'>, key: string): string {
+  const snapshot = view.entry(key);
+  return (snapshot === undefined ? null : readSession(snapshot).sessionId) ?? '';
 }
 
 async function answer({ store, seq }: OpenAgentStore, runId: string): Promise<FinishTurnResponse> {

@@ -64,6 +64,7 @@ export async function listPending(agent: OwnedAgent, request: ListPendingRequest
 
 /** An account is the same in every spelling. */
 function isFor({ channel, accountId, toKey }: OpenDelivery, asked: ListPendingRequest): boolean {
+  if (asked.toSessions) return toKey !== undefined;
   if (asked.channel === undefined) return true;
   if (toKey !== undefined || channel !== asked.channel) return false;
   return asked.accountId === undefined || slugAccountId(accountId ?? 'default') === slugAccountId(asked.accountId);

@@ -71,13 +71,29 @@ describe('reads', () => {
     expect((await resolve({ $case: 'label', value: 'none' })).keys).toEqual([]);
   });
 
-  it('search names page by page, and say plainly that texts are not searched', async () => {
+  it('search names page by page, and texts as soon as they are acknowledged', async () => {
     const made = await filled();
     const first = await made.client.search(SearchRequest.create({ agentId: 'main', query: 'telegram', limit: 3 }));
     const second = await made.client.search(SearchRequest.create({ agentId: 'main', query: 'telegram', limit: 3, cursor: first.nextCursor }));
     expect([...first.hits, ...second.hits].map((hit) => hit.key)).toHaveLength(5);
     expect(second.nextCursor).toBeUndefined();
-    await expect(made.client.search(SearchRequest.create({ agentId: 'main', query: 'x', in: 'text' }))).rejects.toMatchObject({ reason: 'UNSUPPORTED' });
+    const key = 'agent:main:telegram:direct:3';
+    await made.client.deliver(telegram('the needle, at last', { key }));
+    const texts = await made.client.search(SearchRequest.create({ agentId: 'main', query: 'NEEDLE', in: 'text' }));
+    expect(texts).toMatchObject({ incomplete: false, nextCursor: undefined, hits: [{ key, role: 'user', messageSeq: 2, snippet: 'the needle, at last', highlights: [{ start: 4, end: 10 }] }] });
+    expect((await made.client.search(SearchRequest.create({ agentId: 'main', query: 'needle', in: 'text', channel: 'discord' }))).hits).toEqual([]);
+    expect((await made.client.search(SearchRequest.create({ agentId: 'main', query: 'telegram', channel: 'telegram', untilAtMs: 1 }))).hits).toEqual([]);
+    expect((await made.client.search(SearchRequest.create({ agentId: 'main', query: 'telegram', channel: 'telegram', sinceAtMs: 1 }))).hits).toHaveLength(5);
+  });
+
+  it.each([
+    ['', 'query must have'],
+    ['x'.repeat(10_240), 'query must have'],
+    ['\u0000"*()', 'a letter or a digit'],
+  ])('refuse a query that says nothing (%#), without repeating it', async (query, why) => {
+    const made = await filled();
+    await expect(made.client.search(SearchRequest.create({ agentId: 'main', query, in: 'text' }))).rejects.toMatchObject({ reason: 'VALIDATION', message: expect.stringContaining(why) as string });
+    await expect(made.client.search(SearchRequest.create({ agentId: 'main', query: 'x', in: 'text', cursor: 'o1' }))).rejects.toMatchObject({ reason: 'VALIDATION' });
   });
 
   it('tell what a store holds', async () => {

@@ -1,7 +1,7 @@
 /** Runs at their owner: journalled before anybody hears of them, one at a time, each ended once with a stated outcome. */
 import { readFileSync, readdirSync } from 'node:fs';
 import * as path from 'node:path';
-import { AgentRuntimeService, AppendRecordsRequest, BeginTurnRequest, CancelRunRequest, DeliverRequest, FinishTurnRequest, GetRunRequest, ListPendingRequest, ReplyRoute, RunRequest, StoreServiceAckDeliveryRequest, DeliveryResult, StoreServiceResetSessionRequest, TokenUsage, TurnJob } from '@sessions/contracts';
+import { ReadUsageRequest, AgentRuntimeService, AppendRecordsRequest, BeginTurnRequest, CancelRunRequest, DeliverRequest, FinishTurnRequest, GetRunRequest, ListPendingRequest, ReplyRoute, RunRequest, StoreServiceAckDeliveryRequest, DeliveryResult, StoreServiceResetSessionRequest, TokenUsage, TurnJob } from '@sessions/contracts';
 import { serveService } from '@sessions/bus';
 import { KEY, bench, cleanUpBenches, history, restart, sessionsDir, subjects, telegram, transcriptLines, until, type Bench } from '../testing/writer-bench';
 
@@ -47,6 +47,7 @@ it('answers a message: told, begun, written, finished, delivered, and asked for 
   const finished = await finish(made, 'r1', { usage });
   expect(finished.deliveryIds).toHaveLength(1);
   expect(await entryOf(made)).toMatchObject({ status: 'done', endedAt: expect.any(Number) as number, runtimeMs: expect.any(Number) as number, inputTokens: 12, outputTokens: 5, totalTokens: 17, estimatedCostUsd: 0.5, modelProvider: 'demo', model: 'echo', abortedLastRun: false });
+  expect((await made.client.readUsage(ReadUsageRequest.create({ agentId: 'main' }))).totals).toMatchObject({ inputTokens: 12, outputTokens: 5, costUsd: 0.5, unpricedCount: 0 });
   expect((await finish(made, 'r1', { outcome: 'error' })).deliveryIds).toEqual(finished.deliveryIds);
   const { deliveries } = await pending(made, ['delivery']);
   expect(deliveries).toMatchObject([{ deliveryId: finished.deliveryIds[0], runId: 'r1', sessionKey: KEY, text: 'answer to r1', route: { channel: 'telegram', to: '123' }, inReplyTo: { messageId: 'm-r1' }, attempt: 1, state: 'open' }]);
@@ -174,4 +175,58 @@ it('resets only after the run has ended; what waited is in the transcript before
   expect(archived).toContain('"text":"two"');
   expect(await runOf(made, 'r2')).toMatchObject({ state: 'ended', outcome: 'cancelled' });
   expect(await made.client.deliver(turnOf('three', 'r3'))).toMatchObject({ queued: false, sessionId: done.sessionId });
+});
+
+it('stops runs from the chat, those of children too, and answers through the outbox with their number', async () => {
+  const made = await bench({ config: WITH_MODEL });
+  const childKey = 'agent:main:subagent:11111111-1111-4111-8111-111111111111';
+  await made.client.deliver(turnOf('one', 'r1'));
+  await begin(made, 'r1');
+  await made.client.deliver(turnOf('two', 'r2', { queueMode: 'queue' }));
+  const child = DeliverRequest.create({
+    ...turnOf('task', 'r3', { replyRoute: undefined, deliver: false, source: 'spawn' }),
+    route: { ...telegram('').route, sessionKey: childKey, originKind: 'webchat' } as never,
+    child: { spawnedBy: KEY, spawnDepth: 1, label: 'helper', cleanup: 'keep', membersJson: Buffer.from('{"subagentRole":"leaf","sessionId":"mine"}') } as never,
+  });
+  expect(await made.client.deliver(child)).toMatchObject({ created: true, runId: 'r3', sessionKey: childKey });
+  expect(await made.client.deliver({ ...child, run: RunRequest.create({ ...child.run, runId: 'r4' }), message: { ...child.message, channelMessage: undefined } as never }).catch((error: unknown) => error)).toMatchObject({ reason: 'ENTRY_CHANGED' });
+  const { entryJson } = await made.client.getEntry({ agentId: 'main', by: { $case: 'key', value: childKey }, includeFacts: false, entryOffset: undefined });
+  expect(JSON.parse(entryJson.toString('utf8'))).toMatchObject({ spawnedBy: KEY, spawnDepth: 1, label: 'helper', cleanup: 'keep', subagentRole: 'leaf', sessionId: expect.not.stringMatching(/^mine$/u) as string });
+  const stopped = await made.client.deliver(telegram('/stop', { messageId: 'stop-1', authority: 'owner' }));
+  expect(stopped).toMatchObject({ status: 'handled', reply: 'Stopped 3 runs.' });
+  expect(await runOf(made, 'r3')).toMatchObject({ state: 'ended', outcome: 'cancelled' });
+  expect((await pending(made, ['delivery'])).deliveries).toMatchObject([{ text: 'Stopped 3 runs.', route: { channel: 'telegram', to: '123' }, inReplyTo: { messageId: 'stop-1' } }]);
+});
+
+it('lets an interrupting message go first, in place of a run that nobody has begun', async () => {
+  const made = await bench({ config: WITH_MODEL });
+  await made.client.deliver(turnOf('one', 'r1'));
+  expect(await made.client.deliver(turnOf('rather two', 'r2', {}, { interrupt: true }))).toMatchObject({ queued: false, interruptedRunId: 'r1', messageSeq: 2 });
+  expect(await runOf(made, 'r1')).toMatchObject({ state: 'ended', outcome: 'cancelled' });
+  await begin(made, 'r2');
+  await made.client.deliver(turnOf('three', 'r3', { queueMode: 'queue' }));
+  expect(await made.client.deliver(turnOf('no, four', 'r4', {}, { interrupt: true }))).toMatchObject({ queued: true, position: 1, interruptedRunId: 'r2' });
+  expect(await begin(made, 'r2')).toMatchObject({ cancelled: true, cancelReason: 'steer' });
+  expect(await finish(made, 'r2', { outcome: 'aborted' })).toMatchObject({ nextRunId: 'r4' });
+  await begin(made, 'r4');
+  expect((await history(made)).texts).toEqual(['one', 'rather two', 'no, four']);
+});
+
+it('spawns a child that begins with the branch of its parent', async () => {
+  const made = await bench({ config: WITH_MODEL });
+  const childKey = 'agent:main:subagent:22222222-2222-4222-8222-222222222222';
+  const parent = await made.client.deliver(telegram('what was said'));
+  await made.client.appendRecords(AppendRecordsRequest.create({ agentId: 'main', key: KEY, sessionId: parent.sessionId, lines: [Buffer.from(JSON.stringify({ type: 'message', message: { role: 'assistant', content: [{ type: 'text', text: 'noted' }] } }))] }));
+  const child = DeliverRequest.create({
+    ...turnOf('the task', 'r1', { deliver: false, replyRoute: undefined, source: 'spawn' }),
+    route: { ...telegram('').route, sessionKey: childKey, originKind: 'webchat' } as never,
+    child: { spawnedBy: KEY, spawnDepth: 1, cleanup: 'keep', fork: true } as never,
+  });
+  const spawned = await made.client.deliver(child, { idempotencyKey: 'spawn-1' });
+  expect(spawned).toMatchObject({ runId: 'r1', sessionKey: childKey });
+  expect(await made.client.deliver(child, { idempotencyKey: 'spawn-1' })).toMatchObject({ status: 'duplicate', runId: 'r1', sessionId: spawned.sessionId });
+  const { texts } = await history(made, { by: { $case: 'key', value: childKey } });
+  expect(texts).toEqual(['what was said', 'noted', 'the task']);
+  const { entryJson } = await made.client.getEntry({ agentId: 'main', by: { $case: 'key', value: childKey }, includeFacts: false, entryOffset: undefined });
+  expect(JSON.parse(entryJson.toString('utf8'))).toMatchObject({ spawnedBy: KEY, spawnDepth: 1, parentSessionKey: KEY });
 });

@@ -25,6 +25,7 @@ import { Claims } from './claims';
 import { HeldAgents } from './held-agents';
 import { askPeers, mergeAgents, notHere, writerAway } from './other-volumes';
 import { Rebalancing } from './rebalancing';
+import { WaitingStores } from '../waiting-stores';
 import { WriterMembers } from './writer-members';
 
 /** How often this writer looks around: who is there, what is idle, what should be elsewhere. */
@@ -44,6 +45,7 @@ export class LeasedOwnership {
   readonly #held: HeldAgents;
   readonly #claims: Claims;
   readonly #rebalancing: Rebalancing;
+  readonly #waiting: WaitingStores;
   #served: Served[] = [];
   #timer: Timer | undefined;
   #draining = false;
@@ -59,6 +61,13 @@ export class LeasedOwnership {
     this.#members = new WriterMembers({ ...deps, isGone });
     this.#held = new HeldAgents(deps);
     this.#claims = new Claims({ ...deps, ...native, held: this.#held, sessionsFile, holder: (epoch) => this.#members.holder(epoch) });
+    this.#waiting = new WaitingStores({
+      logger,
+      agents: async () => (await this.#ownAgents()).filter(({ hasStore }) => hasStore).map(({ agentId }) => asAgentId(agentId)),
+      mayWait: (agentId) => this.#covers(agentId) && !deps.stores.isOpen(agentId) && deps.mayHoldOpenWork(agentId),
+      // Whoever has it answers; nobody has it: it is ours, and open.
+      open: (agentId) => this.#claimHere(agentId),
+    });
     this.#rebalancing = new Rebalancing({ logger, owner, instance: deps.instance, members: this.#members, held: this.#held });
   }
 
@@ -180,6 +189,7 @@ export class LeasedOwnership {
       await this.#members.announce();
       await this.#held.leaveIdle(this.#deps.idleCloseMs ?? IDLE_CLOSE_MS);
       if (this.#isShared && !this.#draining) await this.#rebalancing.run();
+      await this.#waiting.look(() => !this.#draining);
     } catch (err) {
       this.#deps.logger.warn('a look at the other store-writers failed and is repeated', { err });
     }

@@ -29,6 +29,8 @@ export interface CrashWriterConfig {
   readonly rest?: OperationKind;
   /** false: the workload asks for no checkpoint of its own. */
   readonly checkpoints?: boolean;
+  /** The clock of the store and of its callers goes forth and back by this much, call by call; absent: it runs. */
+  readonly clockJumpMs?: number;
   /** After a failure the store is opened again this often, as its holder would do. */
   readonly reopensMax?: number;
 }
@@ -44,6 +46,7 @@ async function main(config: CrashWriterConfig): Promise<number> {
   const history = new HistoryFile(config.historyFile);
   const { run } = config;
   if (config.waitAt === 'open') waitForParent();
+  const nowMs = jumpingClock(config.clockJumpMs ?? 0);
   let work = config.operations;
   for (let attempt = 0; ; attempt += 1) {
     let store: AgentStore;
@@ -54,7 +57,7 @@ async function main(config: CrashWriterConfig): Promise<number> {
         sessionsFile: config.sessionsFile,
         instance: `crash-writer-${run}`,
         transport: 'standalone',
-        clock: { nowMs: () => Date.now() },
+        clock: { nowMs },
         checkpointDelayMs: config.checkpointDelayMs,
       });
     } catch (error) {
@@ -70,7 +73,7 @@ async function main(config: CrashWriterConfig): Promise<number> {
     }
     const info = await store.info();
     history.write({ t: 'opened', run, pid: process.pid, epoch: store.epoch, seq: info.seq, notices: info.notices.map((notice) => `${notice.kind}: ${notice.message}`) });
-    const parts = { store, history, seed: config.seed, run, nowMs: () => Date.now(), checkpoints: config.checkpoints ?? true };
+    const parts = { store, history, seed: config.seed, run, nowMs, checkpoints: config.checkpoints ?? true };
     if (config.waitAt === 'work' && attempt === 0) {
       await new Workload({ ...parts, past: readHistory(config.historyFile), operations: config.warmUpOperations ?? 0 }).run();
       waitForParent();
@@ -90,6 +93,15 @@ async function main(config: CrashWriterConfig): Promise<number> {
     work = Math.ceil(config.operations / 2);
     await pause(REOPEN_PAUSE_MS);
   }
+}
+
+/** Right, ahead, right, behind, right …: every reading differs from its neighbours by the jump. */
+function jumpingClock(jumpMs: number): () => number {
+  let readings = 0;
+  return () => {
+    readings += 1;
+    return Date.now() + ([0, jumpMs, 0, -jumpMs][readings % 4] ?? 0);
+  };
 }
 
 function waitForParent(): void {

@@ -68,7 +68,15 @@ export interface ExecuteTurnRequest {
   /** Distance of the run from a person's message; goes with every call of a tool. */
   hops: number;
   /** Where the run answers; absent: nowhere. */
-  replyRoute?: ReplyRoute | undefined;
+  replyRoute?:
+    | ReplyRoute
+    | undefined;
+  /**
+   * Goes with every call of a tool: the chain of messages between sessions that the run is part of, and
+   * what the runs before it cost, US dollars. Absent: a person wrote the message; not known.
+   */
+  traceId?: string | undefined;
+  costUsd?: number | undefined;
 }
 
 /** Bounds of a turn; absent: the runtime's own bound. */
@@ -362,6 +370,8 @@ function createBaseExecuteTurnRequest(): ExecuteTurnRequest {
     executionId: "",
     hops: 0,
     replyRoute: undefined,
+    traceId: undefined,
+    costUsd: undefined,
   };
 }
 
@@ -420,6 +430,12 @@ export const ExecuteTurnRequest: MessageFns<ExecuteTurnRequest> = {
     }
     if (message.replyRoute !== undefined) {
       ReplyRoute.encode(message.replyRoute, writer.uint32(146).fork()).join();
+    }
+    if (message.traceId !== undefined) {
+      writer.uint32(154).string(message.traceId);
+    }
+    if (message.costUsd !== undefined) {
+      writer.uint32(161).double(message.costUsd);
     }
     return writer;
   },
@@ -581,6 +597,22 @@ export const ExecuteTurnRequest: MessageFns<ExecuteTurnRequest> = {
             message.replyRoute = ReplyRoute.decode(reader, reader.uint32());
             continue;
           }
+          case 19: {
+            if (tag !== 154) {
+              break;
+            }
+
+            message.traceId = reader.string();
+            continue;
+          }
+          case 20: {
+            if (tag !== 161) {
+              break;
+            }
+
+            message.costUsd = reader.double();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -665,6 +697,16 @@ export const ExecuteTurnRequest: MessageFns<ExecuteTurnRequest> = {
         : isSet(object.reply_route)
         ? ReplyRoute.fromJSON(object.reply_route)
         : undefined,
+      traceId: isSet(object.traceId)
+        ? globalThis.String(object.traceId)
+        : isSet(object.trace_id)
+        ? globalThis.String(object.trace_id)
+        : undefined,
+      costUsd: isSet(object.costUsd)
+        ? globalThis.Number(object.costUsd)
+        : isSet(object.cost_usd)
+        ? globalThis.Number(object.cost_usd)
+        : undefined,
     };
   },
 
@@ -724,6 +766,12 @@ export const ExecuteTurnRequest: MessageFns<ExecuteTurnRequest> = {
     if (message.replyRoute !== undefined) {
       obj.replyRoute = ReplyRoute.toJSON(message.replyRoute);
     }
+    if (message.traceId !== undefined) {
+      obj.traceId = message.traceId;
+    }
+    if (message.costUsd !== undefined) {
+      obj.costUsd = floatToJson(message.costUsd);
+    }
     return obj;
   },
 
@@ -754,6 +802,8 @@ export const ExecuteTurnRequest: MessageFns<ExecuteTurnRequest> = {
     message.replyRoute = (object.replyRoute !== undefined && object.replyRoute !== null)
       ? ReplyRoute.fromPartial(object.replyRoute)
       : undefined;
+    message.traceId = object.traceId ?? undefined;
+    message.costUsd = object.costUsd ?? undefined;
     return message;
   },
 };
@@ -2186,8 +2236,7 @@ export const AgentRuntimeDefinition = {
      * The records of an execution up to a number are durable, and messages that came before the last of
      * them have been handed over by SteerTurn. A runtime that waits for it before it calls a tool never
      * acts on a call that could get lost; one that waits before it asks a model or ends answers what was
-     * said meanwhile. Served, as SteerTurn and CancelTurn of an
-     * execution, where `ExecuteTurnRequest.execution_id` says; a runtime need not serve it.
+     * said meanwhile. Served where `ExecuteTurnRequest.execution_id` says; a runtime need not serve it.
      */
     confirmRecords: {
       name: "ConfirmRecords",
@@ -2250,8 +2299,7 @@ export const AgentRuntimeService = {
    * The records of an execution up to a number are durable, and messages that came before the last of
    * them have been handed over by SteerTurn. A runtime that waits for it before it calls a tool never
    * acts on a call that could get lost; one that waits before it asks a model or ends answers what was
-   * said meanwhile. Served, as SteerTurn and CancelTurn of an
-   * execution, where `ExecuteTurnRequest.execution_id` says; a runtime need not serve it.
+   * said meanwhile. Served where `ExecuteTurnRequest.execution_id` says; a runtime need not serve it.
    */
   confirmRecords: {
     path: "/sessions.v1.AgentRuntime/ConfirmRecords" as const,
@@ -2277,8 +2325,7 @@ export interface AgentRuntimeServer extends UntypedServiceImplementation {
    * The records of an execution up to a number are durable, and messages that came before the last of
    * them have been handed over by SteerTurn. A runtime that waits for it before it calls a tool never
    * acts on a call that could get lost; one that waits before it asks a model or ends answers what was
-   * said meanwhile. Served, as SteerTurn and CancelTurn of an
-   * execution, where `ExecuteTurnRequest.execution_id` says; a runtime need not serve it.
+   * said meanwhile. Served where `ExecuteTurnRequest.execution_id` says; a runtime need not serve it.
    */
   confirmRecords: handleUnaryCall<ConfirmRecordsRequest, ConfirmRecordsResponse>;
 }
@@ -2289,6 +2336,10 @@ function bytesFromBase64(b64: string): Uint8Array {
 
 function base64FromBytes(arr: Uint8Array): string {
   return globalThis.Buffer.from(arr).toString("base64");
+}
+
+function floatToJson(value: number | null | undefined): number | string | null | undefined {
+  return typeof value === "number" && !globalThis.Number.isFinite(value) ? globalThis.String(value) : value;
 }
 
 type Builtin = Date | Function | Uint8Array | string | number | boolean | undefined;

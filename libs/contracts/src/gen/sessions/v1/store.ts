@@ -1152,6 +1152,8 @@ export interface ChatCommand {
     | undefined;
   /** True: the sender is the owner. */
   fromOwner: boolean;
+  /** What the command came to, when it has been carried out elsewhere: the owner only answers with it. */
+  reply?: string | undefined;
 }
 
 export interface DeliverResponse {
@@ -14258,7 +14260,7 @@ export const InterSession: MessageFns<InterSession> = {
 };
 
 function createBaseChatCommand(): ChatCommand {
-  return { name: "", arguments: "", prompt: undefined, fromOwner: false };
+  return { name: "", arguments: "", prompt: undefined, fromOwner: false, reply: undefined };
 }
 
 export const ChatCommand: MessageFns<ChatCommand> = {
@@ -14274,6 +14276,9 @@ export const ChatCommand: MessageFns<ChatCommand> = {
     }
     if (message.fromOwner !== false) {
       writer.uint32(32).bool(message.fromOwner);
+    }
+    if (message.reply !== undefined) {
+      writer.uint32(42).string(message.reply);
     }
     return writer;
   },
@@ -14323,6 +14328,14 @@ export const ChatCommand: MessageFns<ChatCommand> = {
             message.fromOwner = reader.bool();
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.reply = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -14345,6 +14358,7 @@ export const ChatCommand: MessageFns<ChatCommand> = {
         : isSet(object.from_owner)
         ? globalThis.Boolean(object.from_owner)
         : false,
+      reply: isSet(object.reply) ? globalThis.String(object.reply) : undefined,
     };
   },
 
@@ -14362,6 +14376,9 @@ export const ChatCommand: MessageFns<ChatCommand> = {
     if (message.fromOwner !== false) {
       obj.fromOwner = message.fromOwner;
     }
+    if (message.reply !== undefined) {
+      obj.reply = message.reply;
+    }
     return obj;
   },
 
@@ -14374,6 +14391,7 @@ export const ChatCommand: MessageFns<ChatCommand> = {
     message.arguments = object.arguments ?? "";
     message.prompt = object.prompt ?? undefined;
     message.fromOwner = object.fromOwner ?? false;
+    message.reply = object.reply ?? undefined;
     return message;
   },
 };

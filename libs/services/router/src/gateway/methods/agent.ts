@@ -1,9 +1,10 @@
 import { ReplyRoute, RunRequest, WaitRunRequest } from '@sessions/contracts';
 import type { WaitRunResponse } from '@sessions/contracts';
-import { SessionError, asAgentId, assertCreatableKey, configuredAgents, isJsonObject, isUuid, mainSessionKey, slugAgentId } from '@sessions/domain';
+import { SessionError, asAgentId, assertCreatableKey, configuredAgents, isJsonObject, isUuid, mainSessionKey, parseModelRef, slugAgentId } from '@sessions/domain';
 import type { JsonObject } from '@sessions/domain';
 import { deliverTo } from '../../handlers/deliver-to';
 import { assertMaySend, findSession } from '../../handlers/existing-session';
+import { assertKnownAgent } from '../../handlers/known-agent';
 import { resolveAddress } from '../../handlers/resolve-address';
 import type { Address } from '../../handlers/resolve-address';
 import { LOOK_AGAIN_MS, WAIT_MS_DEFAULT, WAIT_MS_MAX } from '../../handlers/wait-run';
@@ -27,6 +28,7 @@ export const agent: GatewayMethod = async (deps, call) => {
   const { params, context } = call;
   const runId = textOf(params, 'idempotencyKey') ?? '';
   const content = sentContent(params);
+  await assertKnownAgent(deps, textOf(params, 'agentId'), context);
   const address = await addressOf(deps, call);
   assertCreatableKey(address.key);
   const session = await findSession(deps, address, context);
@@ -41,8 +43,7 @@ export const agent: GatewayMethod = async (deps, call) => {
         deliver: flagOf(params, 'deliver'),
         replyRoute: replyRouteOf(params, session?.entry),
         thinkingLevel: textOf(params, 'thinking'),
-        modelProvider: textOf(params, 'provider'),
-        model: textOf(params, 'model'),
+        ...modelOf(params),
         timeoutMs: numberOf(params, 'timeout') === undefined ? undefined : (numberOf(params, 'timeout') ?? 0) * 1000,
         extraSystemPrompt: textOf(params, 'extraSystemPrompt'),
         source: 'agent',
@@ -82,19 +83,30 @@ function toEnd(runId: string, { state, outcome, text, startedAtMs, endedAtMs, st
   const durationMs = startedAtMs === undefined || endedAtMs === undefined ? undefined : endedAtMs - startedAtMs;
   const result = resultOf(text, { ...(durationMs !== undefined && { durationMs }), stopReason: stopReason ?? null });
   if (outcome === 'ok') return { runId, status: 'ok', summary: 'completed', result };
-  const why = { stopReason: outcome === 'timeout' ? 'timeout' : (stopReason ?? 'rpc'), ...notStarted(startedAtMs) };
+  const why = { stopReason: outcome === 'timeout' ? 'timeout' : whyStopped(stopReason), ...notStarted(startedAtMs) };
   return { runId, status: 'timeout', summary: 'aborted', ...why, result };
 }
 
+/** Clients know `rpc` for whatever was stopped by somebody. */
+const whyStopped = (stopReason: string | undefined): string => (stopReason === undefined || stopReason === 'aborted' || stopReason === 'cancelled' ? 'rpc' : stopReason);
 const notStarted = (startedAtMs: number | undefined): object => (startedAtMs === undefined ? { timeoutPhase: 'queue', providerStarted: false } : {});
+
+/** `provider/model` in one word, or as two. */
+function modelOf(params: JsonObject): { readonly modelProvider?: string; readonly model?: string } {
+  const [provider, model] = [textOf(params, 'provider')?.trim(), textOf(params, 'model')?.trim()];
+  const asked = model === undefined || model === '' || provider !== undefined ? { provider, model } : parseModelRef(model);
+  return { ...(asked.provider !== undefined && { modelProvider: asked.provider }), ...(asked.model !== undefined && asked.model !== '' && { model: asked.model }) };
+}
 
 /** Where the answer goes, when it shall: as the caller says, else where the session was last spoken to from. */
 function replyRouteOf(params: JsonObject, entry: JsonObject | undefined): ReplyRoute | undefined {
   if (!flagOf(params, 'deliver')) return undefined;
   const given = (...names: readonly string[]): string | undefined => names.map((name) => textOf(params, name)?.trim()).find((value) => value !== undefined && value !== '');
   const known = isJsonObject(entry?.deliveryContext) ? entry.deliveryContext : {};
-  const channel = given('replyChannel', 'channel') ?? textOf(known, 'channel');
+  const named = given('replyChannel', 'channel');
+  const channel = named === undefined || named === 'last' ? textOf(known, 'channel') : named;
   const to = given('replyTo', 'to') ?? (channel === textOf(known, 'channel') ? textOf(known, 'to') : undefined);
+  if ((channel === undefined || to === undefined) && flagOf(params, 'bestEffortDeliver')) return undefined;
   if (channel === undefined || to === undefined) throw new SessionError('VALIDATION', 'deliver needs a channel and an address: the session was not spoken to from a channel yet');
   const isKnown = channel === textOf(known, 'channel') && to === textOf(known, 'to');
   const threadId = given('threadId') ?? (isKnown ? textOf(known, 'threadId') : undefined);
@@ -139,7 +151,7 @@ function waited({ state, outcome, text, startedAtMs, endedAtMs, stopReason, erro
   if (state !== 'ended') return { status: 'timeout', timeoutPhase: 'gateway_draining' };
   const end = { ...(startedAtMs !== undefined && { startedAt: startedAtMs }), endedAt: endedAtMs ?? null, ...(text !== undefined && { reply: text }) };
   if (outcome === 'ok') return { status: 'ok', ...end, stopReason: stopReason ?? null, livenessState: 'ended' };
-  if (outcome === 'aborted' || outcome === 'cancelled') return { status: 'timeout', stopReason: stopReason ?? 'rpc', ...end };
+  if (outcome === 'aborted' || outcome === 'cancelled') return { status: 'timeout', stopReason: whyStopped(stopReason), ...end };
   const why = { ...(errorMessage !== undefined && { error: errorMessage }), ...(stopReason !== undefined && { stopReason }) };
   return { status: outcome === 'timeout' ? 'timeout' : 'error', ...end, ...why };
 }

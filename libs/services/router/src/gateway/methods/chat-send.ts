@@ -1,16 +1,17 @@
 import { ReplyRoute, RunRequest } from '@sessions/contracts';
 import { assertCreatableKey } from '@sessions/domain';
 import type { JsonObject } from '@sessions/domain';
+import { stopAll } from '../../handlers/abort-run';
 import { deliverTo } from '../../handlers/deliver-to';
 import { assertMaySend, findSession } from '../../handlers/existing-session';
+import { runCommand } from '../../handlers/run-commands';
 import { activeRunOfText, repeatStatus } from '../../handlers/repeated-message';
 import { resolveAddress } from '../../handlers/resolve-address';
 import { flagOf, numberOf, textOf } from '../method';
 import type { GatewayMethod } from '../method';
-import { announceNoRun } from '../no-run';
+import { announceNoRun, announceReply } from '../no-run';
 import { sentContent } from '../sent-content';
 import type { SentContent } from '../sent-content';
-import { chatAbort } from './chat-abort';
 
 /** Ends what runs instead of being said. */
 const STOP = /^\s*\/stop\s*$/i;
@@ -29,11 +30,15 @@ export const chatSend: GatewayMethod = async (deps, call) => {
   const content = sentContent(params);
   const address = await resolveAddress(deps, { key: textOf(params, 'sessionKey'), agentId: textOf(params, 'agentId') }, context);
   assertCreatableKey(address.key);
-  if (STOP.test(content.text)) return chatAbort(deps, { ...call, params: { sessionKey: address.key, agentId: address.agentId } });
+  if (STOP.test(content.text)) {
+    const { runIds, children } = await stopAll(deps, address, 'stop', context);
+    return { payload: { ok: true, aborted: runIds.length + children.length > 0, runIds } };
+  }
   const session = await findSession(deps, address, context);
   assertMaySend(deps, { key: address.key, row: session?.row });
-  const same = session?.row.status === 'running' && isPlain(content) ? await activeRunOfText(deps, session, content.text, context) : undefined;
+  const same = session !== undefined && isPlain(content) ? await activeRunOfText(deps, session, content.text, context) : undefined;
   if (same !== undefined) return { payload: { runId: same, status: 'in_flight' } };
+  const command = await runCommand(deps, { ...address, text: content.text, hasAttachments: content.attachments.length > 0, sender: { isOwner: true, isAuthorised: true } }, context);
   const deliver = params.deliver === undefined || flagOf(params, 'deliver');
   const answer = await deliverTo(
     deps,
@@ -41,6 +46,7 @@ export const chatSend: GatewayMethod = async (deps, call) => {
       ...address,
       ...content,
       idempotencyKey,
+      command,
       presentedSessionId: textOf(params, 'sessionId'),
       run: RunRequest.create({ runId: idempotencyKey, deliver, replyRoute: originOf(params), thinkingLevel: textOf(params, 'thinking'), timeoutMs: numberOf(params, 'timeoutMs'), source: 'chat.send' }),
     },
@@ -50,7 +56,10 @@ export const chatSend: GatewayMethod = async (deps, call) => {
   const { messageSeq, sessionKey } = answer;
   const place = messageSeq !== undefined && { messageSeq };
   if (answer.status === 'duplicate') return { payload: { runId, status: await repeatStatus(deps, runId, address.agentId, context), ...place } };
-  if (answer.status !== 'accepted') return { payload: { runId, status: 'ok', ...place } };
+  if (answer.status !== 'accepted') {
+    const { reply } = answer;
+    return { payload: { runId, status: 'ok', ...place }, ...(reply !== undefined && { after: () => announceReply(deps, runId, { agentId: address.agentId, key: sessionKey }, reply) }) };
+  }
   return {
     payload: { runId, status: 'started', ...place },
     ...(answer.runId === undefined && { after: () => announceNoRun(deps, runId, { agentId: address.agentId, key: sessionKey }) }),

@@ -1,5 +1,5 @@
 import { defaultConfig } from '../config/parse-config';
-import { isCompactionDue } from './compaction-due';
+import { isCompactionDue } from './entry-compaction-due';
 
 const settings = defaultConfig().agents.defaults.compaction;
 const due = (native: object, windowTokens = 100_000, more: object = {}) => isCompactionDue({ native: { sessionId: 's', totalTokensFresh: true, ...native } as never, settings: { ...settings, ...more }, windowTokens });

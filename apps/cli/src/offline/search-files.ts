@@ -1,0 +1,94 @@
+/** The two searches without a gateway: over the rows of a store, and through its transcripts. */
+import { readerOptions, readStore } from './read-store';
+import type { StoreChoice } from './select-stores';
+import { SessionRow } from '@sessions/contracts';
+import { SNIPPET_CHARS_MAX, channelOf, cutText, parseEntry, parseSearchQuery, searchTextOf } from '@sessions/domain';
+import { VISIBILITY, searchOffline } from '@sessions/store';
+import type { SearchedSession, StoreReader } from '@sessions/store';
+
+export interface SearchFilter {
+  readonly query: string;
+  /** Null: all. */
+  readonly channel: string | null;
+  readonly sinceMs: number | null;
+  readonly untilMs: number | null;
+  /** Hits at most. */
+  readonly limit: number;
+}
+
+/** As the gateway answers it. */
+export interface SearchHit {
+  readonly agentId: string;
+  readonly key: string;
+  readonly sessionId: string;
+  /** Of messages alone, as the three below. */
+  readonly messageId?: string;
+  readonly seq?: number;
+  readonly role?: string;
+  /** Epoch milliseconds. */
+  readonly at?: number;
+  readonly snippet: string;
+  /** Pairs of positions in the snippet. */
+  readonly highlights: readonly (readonly [number, number])[];
+}
+
+export interface SearchPage {
+  readonly hits: readonly SearchHit[];
+  readonly hasMore: boolean;
+  readonly warnings: readonly string[];
+}
+
+const ALL = Number.MAX_SAFE_INTEGER;
+
+/** @throws STORE_UNREADABLE */
+export function searchRows(store: StoreChoice, { query, channel, sinceMs, untilMs, limit }: SearchFilter): Promise<SearchPage> {
+  const needle = query.toLowerCase();
+  return readStore(store, (reader) => {
+    const rows = rowsOf(reader, [VISIBILITY.listed]).filter(
+      (row) =>
+        searchTextOf(row).includes(needle) &&
+        (channel === null || channelOf(row) === channel) &&
+        (sinceMs === null || (row.updatedAtMs ?? -1) >= sinceMs) &&
+        (untilMs === null || (row.updatedAtMs !== undefined && row.updatedAtMs < untilMs)),
+    );
+    return { hits: rows.slice(0, limit).map((row) => rowHit(store.agentId, row, needle)), hasMore: rows.length > limit, warnings: warningsOf(reader) };
+  });
+}
+
+/** @throws STORE_UNREADABLE; VALIDATION for a query with nothing to search for */
+export async function searchTranscripts(store: StoreChoice, { query, channel, sinceMs, untilMs, limit }: SearchFilter): Promise<SearchPage> {
+  const terms = parseSearchQuery(query);
+  const { sessions, warnings } = await readStore(store, (reader) => ({
+    sessions: rowsOf(reader, [VISIBILITY.listed, VISIBILITY.global, VISIBILITY.unknown, VISIBILITY.cronRun])
+      .filter((row) => channel === null || channelOf(row) === channel)
+      .flatMap((row) => sessionOf(reader, row)),
+    warnings: warningsOf(reader),
+  }));
+  const found = await searchOffline(readerOptions(store), sessions, { terms, limit, ...(sinceMs !== null && { sinceMs }), ...(untilMs !== null && { untilMs }) });
+  const unreadable = found.unreadableCount === 0 ? [] : [`${String(found.unreadableCount)} transcripts cannot be read and are left out; see: openclaw sessions verify`];
+  return {
+    hits: found.hits.map(({ messageSeq, atMs, highlights, ...hit }) => ({ agentId: store.agentId, ...hit, seq: messageSeq, at: atMs, highlights: highlights.map(({ start, end }) => [start, end] as const) })),
+    hasMore: found.hasMore,
+    warnings: [...warnings, ...unreadable],
+  };
+}
+
+function rowsOf(reader: StoreReader, visibilities: readonly (typeof VISIBILITY)[keyof typeof VISIBILITY][]): SessionRow[] {
+  return reader.list({ visibilities, limit: ALL }).encodedRows.map((encoded) => SessionRow.decode(encoded));
+}
+
+const warningsOf = ({ warning }: StoreReader): string[] => (warning === undefined ? [] : [warning]);
+
+function sessionOf(reader: StoreReader, row: SessionRow): SearchedSession[] {
+  const text = reader.firstExisting([row.key])?.text;
+  const entry = text === undefined ? undefined : parseEntry(JSON.parse(text));
+  if (entry?.listed !== true || entry.file === null) return [];
+  return [{ key: row.key, sessionId: row.sessionId ?? '', file: entry.file, updatedAtMs: row.updatedAtMs ?? null }];
+}
+
+function rowHit(agentId: string, row: SessionRow, needle: string): SearchHit {
+  const names = [row.displayName, row.label, row.subject, row.key, row.sessionId, row.model];
+  const snippet = cutText(names.find((name) => name?.toLowerCase().includes(needle)) ?? row.key, SNIPPET_CHARS_MAX);
+  const start = snippet.toLowerCase().indexOf(needle);
+  return { agentId, key: row.key, sessionId: row.sessionId ?? '', ...(row.updatedAtMs !== undefined && { at: row.updatedAtMs }), snippet, highlights: start === -1 ? [] : [[start, start + needle.length]] };
+}

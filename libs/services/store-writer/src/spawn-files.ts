@@ -1,0 +1,116 @@
+/**
+ * Files that a spawn hands over, in the workspace of the sub-agent's agent:
+ * `<workspace>/.openclaw/attachments/<uuid>/<name>` with a `.manifest.json` beside them.
+ *
+ * They are written under another name, synced, and get their own when all are there, so a directory with
+ * its name is whole. What a process left half-written ends in `.tmp` and is replaced by the next try.
+ * Nothing on the way may be a link: the workspace belongs to an agent.
+ */
+import { createHash } from 'node:crypto';
+import { lstat, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import * as path from 'node:path';
+import { ATTACHMENTS_DIR, MANIFEST_NAME, SessionError, attachmentProblems, isUuid, type SessionConfig } from '@sessions/domain';
+
+const DIRECTORY_MODE = 0o700;
+const FILE_MODE = 0o600;
+
+export interface SpawnFile {
+  readonly name: string;
+  readonly mimeType: string;
+  readonly content: Uint8Array;
+}
+
+export interface WrittenSpawnFile {
+  readonly name: string;
+  readonly bytes: number;
+  /** Lower-case hexadecimal. */
+  readonly sha256: string;
+}
+
+export interface SpawnDirectory {
+  /** Absolute. */
+  readonly workspace: string;
+  /** UUID. */
+  readonly id: string;
+}
+
+/** Inside the workspace, with `/`. */
+export const relativeDirectory = (id: string): string => `${ATTACHMENTS_DIR}/${id}`;
+
+/**
+ * All of the files or none. Written again, the same files are found; other ones are refused.
+ * @throws VALIDATION, IDEMPOTENCY_MISMATCH
+ */
+export async function writeSpawnFiles({ workspace, id }: SpawnDirectory, files: readonly SpawnFile[], limits: SessionConfig['tools']['spawnAttachments']): Promise<readonly WrittenSpawnFile[]> {
+  assertId(id);
+  const problems = attachmentProblems(files.map(({ name, content }) => ({ name, bytes: content.length })), limits);
+  if (problems.length > 0 || files.length === 0) throw new SessionError('VALIDATION', problems.join('; ') || 'a spawn hands over at least one file');
+  const written = files.map(({ name, content }) => ({ name, bytes: content.length, sha256: createHash('sha256').update(content).digest('hex') }));
+  const manifest = JSON.stringify({ files: written.map((file, place) => ({ ...file, mimeType: files[place]?.mimeType })) }, undefined, 2);
+  const target = await containedDirectory(workspace, id);
+  const present = await readFile(path.join(target, MANIFEST_NAME), 'utf8').catch(() => undefined);
+  if (present !== undefined) {
+    if (present === manifest) return written;
+    throw new SessionError('IDEMPOTENCY_MISMATCH', 'the attachments were written before with other files');
+  }
+  const draft = `${target}.tmp`;
+  try {
+    await rm(draft, { recursive: true, force: true });
+    await mkdir(draft, { mode: DIRECTORY_MODE });
+    for (const { name, content } of files) await writeSynced(path.join(draft, name), content);
+    await writeSynced(path.join(draft, MANIFEST_NAME), Buffer.from(manifest));
+    await syncDirectory(draft);
+    await rename(draft, target);
+    await syncDirectory(path.dirname(target));
+  } catch (error) {
+    await rm(draft, { recursive: true, force: true });
+    throw error;
+  }
+  return written;
+}
+
+/** @returns false when there were none */
+export async function dropSpawnFiles({ workspace, id }: SpawnDirectory): Promise<boolean> {
+  assertId(id);
+  const target = await containedDirectory(workspace, id);
+  const isThere = (await lstat(target).catch(() => undefined))?.isDirectory() === true;
+  await rm(target, { recursive: true, force: true });
+  return isThere;
+}
+
+function assertId(id: string): void {
+  if (!isUuid(id)) throw new SessionError('VALIDATION', 'attachments are named by a UUID');
+}
+
+/** @throws VALIDATION where a part of the way is there and is no directory of its own */
+async function containedDirectory(workspace: string, id: string): Promise<string> {
+  let at = workspace;
+  await mkdir(at, { recursive: true, mode: DIRECTORY_MODE });
+  for (const part of ATTACHMENTS_DIR.split('/')) {
+    at = path.join(at, part);
+    await mkdir(at, { mode: DIRECTORY_MODE }).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EEXIST') throw error;
+    });
+    if (!(await lstat(at)).isDirectory()) throw new SessionError('VALIDATION', `${part} in the workspace is no directory of its own; nothing is written through it`);
+  }
+  return path.join(at, id.toLowerCase());
+}
+
+async function writeSynced(file: string, content: Uint8Array): Promise<void> {
+  const handle = await open(file, 'wx', FILE_MODE);
+  try {
+    await handle.writeFile(content);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+async function syncDirectory(directory: string): Promise<void> {
+  const handle = await open(directory, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
