@@ -19,6 +19,8 @@ export const rows = [{ what: 'slowest hundredth of messages to the large store d
 
 const ROUNDS = 5;
 const WRITERS = 4;
+/** Of a writer after each message: the event loop is busy, not full, as that of a gateway is. */
+const PAUSE_MS = 20;
 /** Sessions that one clean-up archives, each with a transcript. */
 const ARCHIVED = 300;
 const TEXT = 'x'.repeat(900);
@@ -34,7 +36,7 @@ export async function run({ quick, sizes, scratch, served }) {
   let maxEntries = 0;
   const bus = createInProcessBus({ copy: true });
   const subjects = createSubjects();
-  const config = () => parseConfig({ session: { reset: { mode: 'none' }, maintenance: { mode: 'warn', pruneAfter: 0, maxEntries } } }).config;
+  const config = () => parseConfig({ session: { reset: { mode: 'none' }, maintenance: { mode: 'warn', pruneAfter: 0, maxEntries } }, cron: { sessionRetention: 0 } }).config;
   const parts = { bus, clock: systemClock, logger: silentLogger, config, instance: 'bench' };
   const writer = createStoreWriter({ ...parts, metrics: createMetrics({ service: 'bench-writer' }), places: { stateDir, homeDir: stateDir } });
   const scheduler = createMaintenanceScheduler({ ...parts, metrics: createMetrics({ service: 'bench-scheduler' }), onTick: () => Promise.resolve() });
@@ -56,6 +58,7 @@ export async function run({ quick, sizes, scratch, served }) {
           const startedAt = performance.now();
           await client.deliver(messageOf(one), { idempotencyKey: `bench-${(calls += 1)}` });
           times.push(performance.now() - startedAt);
+          await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
         }
       }),
     );
