@@ -187,6 +187,8 @@ export class Connection {
     if (this.#socket.readyState !== this.#socket.OPEN) return;
     // Frames are whole, so they may go beside the WebSocket's own: it keeps none back.
     const { socket } = this.#request;
+    const joined = this.#deps.turns.joiner.join(parts);
+    if (joined !== undefined) return void socket.write(joined);
     socket.cork();
     for (const part of parts) socket.write(part);
     socket.uncork();
