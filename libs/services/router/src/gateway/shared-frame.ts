@@ -43,7 +43,7 @@ export function partsOf({ head }: NumberedFrame, seq: number): readonly Buffer[]
 }
 
 /** Longer than this, parts are not copied together. */
-const JOINED_BYTES_MAX = 256 * 1024;
+const JOINED_BYTES_MAX = 1024 * 1024;
 
 /** Joins what waits for one client, once for all that wait for the same: most do. */
 export class FrameJoiner {
