@@ -8,6 +8,8 @@ import { watchEventLoop } from '../stalls.mjs';
 
 const services = await startServices(task().stateDir);
 let watch;
+// Whoever asked for it has gone: nobody else ends it.
+process.on('disconnect', () => process.exit());
 process.on('message', async (word) => {
   if (word === 'measure') return say({ residentBytes: process.memoryUsage().rss });
   if (word === 'watch') {

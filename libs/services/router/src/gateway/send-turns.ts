@@ -13,7 +13,7 @@ export const SLICE_MS = 4;
 /** Length of the rest after a round, in lengths of the round: sending takes a quarter of the loop at most. */
 export const REST_FACTOR = 3;
 /** Longest rest, and with it the longest that an event waits beside the sending itself. */
-export const REST_MS_MAX = 100;
+export const REST_MS_MAX = 500;
 
 export interface Waiting {
   /** Sends what waits. Must not throw. */
