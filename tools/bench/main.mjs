@@ -36,6 +36,8 @@ const MEASURES = [
   'truncate',
   'append-compacting',
   'subscribers',
+  'cleanup-preview',
+  'cleanup-append',
   'split-list',
   'split-append',
   'split-writers',

@@ -1,5 +1,5 @@
 /**
- * What maintenance plans are made from: every row in the order of its age, every file of the
+ * What maintenance plans are made from: every row, every file of the
  * directory, every line of the archive manifest. Each is read in slices with other work
  * between them; memory grows with the names of the directory, never with entries or transcripts.
  */
@@ -13,7 +13,7 @@ import { parseManifestLine } from './archive/manifest';
 import { linesBackwards } from './transcript/backward-reader';
 import { byteSourceOf } from './transcript/byte-source';
 import type { IndexReader } from './session-index/index-reader';
-import { VISIBILITY, type Visibility } from './session-index/schema';
+import type { Visibility } from './session-index/schema';
 
 /** Longest stretch of work without giving way, milliseconds. */
 const SLICE_MS = 10;
@@ -58,7 +58,7 @@ export interface ArchiveRecord {
 export interface StoreFactsParts {
   readonly fs: FileSystem;
   readonly layout: StoreLayout;
-  readonly reader: Pick<IndexReader, 'oldestRows' | 'openWork'>;
+  readonly reader: Pick<IndexReader, 'rowsBehind' | 'openWork'>;
   readonly nowMs: () => number;
   /** Resolves when the index has everything acknowledged. */
   readonly upToDate: () => Promise<void>;
@@ -71,21 +71,16 @@ export class StoreFacts {
     this.#parts = parts;
   }
 
-  /** All rows, those that no list shows too; oldest first, rows without a time before all others. */
-  async *rows(): AsyncGenerator<AgedRow> {
+  /** All rows, those that no list shows too, in the order in which they lie: each is read once, one after the other. */
+  async *rows(): AsyncGenerator<OrderedRow> {
     await this.#parts.upToDate();
-    const streams = Object.values(VISIBILITY).map((visibility) => this.#rowsOf(visibility));
-    const heads = streams.map((stream) => stream.next().value as OrderedRow | undefined);
     let sliceEndsAt = performance.now() + SLICE_MS;
-    for (;;) {
-      let oldest = -1;
-      heads.forEach((head, index) => {
-        if (head !== undefined && (oldest === -1 || head.sortAt < (heads[oldest]?.sortAt ?? 0))) oldest = index;
-      });
-      const row = heads[oldest];
-      if (row === undefined) return;
-      yield row;
-      heads[oldest] = streams[oldest]?.next().value as OrderedRow | undefined;
+    for (let after = Number.MIN_SAFE_INTEGER; ; ) {
+      const rows = this.#parts.reader.rowsBehind(after, ROWS_PER_QUERY);
+      yield* rows;
+      const last = rows.at(-1);
+      if (last === undefined) return;
+      after = last.id;
       if (performance.now() < sliceEndsAt) continue;
       await new Promise((resolve) => setImmediate(resolve));
       sliceEndsAt = performance.now() + SLICE_MS;
@@ -159,17 +154,6 @@ export class StoreFacts {
     return found.sizeBytes;
   }
 
-  *#rowsOf(visibility: Visibility): Generator<OrderedRow> {
-    let after: { sortAt: number; id: number } | undefined;
-    for (;;) {
-      const rows = this.#parts.reader.oldestRows(visibility, after, ROWS_PER_QUERY);
-      yield* rows;
-      const last = rows.at(-1);
-      if (last === undefined) return;
-      after = last;
-    }
-  }
-
   async #look(names: readonly string[]): Promise<DirectoryFile[]> {
     const { fs: disk, layout } = this.#parts;
     const found = await Promise.all(
@@ -184,6 +168,7 @@ export class StoreFacts {
 
 export interface OrderedRow extends AgedRow {
   readonly id: number;
+  /** Age of the row in lists: epoch milliseconds; without a time before all others. */
   readonly sortAt: number;
 }
 

@@ -6,7 +6,6 @@ import { factMembers } from '@sessions/domain';
 import { nodeFileSystem } from '../files/file-system';
 import type { StoreLayout } from '../files/layout';
 import { importColumns } from '../session-index/entry-columns';
-import { VISIBILITY } from '../session-index/schema';
 import { StoreFacts, type OrderedRow } from '../store-facts';
 import { StoreFiles } from '../store-files';
 import { openStoreReader, type ReaderOptions } from './store-reader';
@@ -30,15 +29,13 @@ export async function openFactsReader(options: ReaderOptions & { readonly nowMs:
       const { sessionId, file, updatedAt, visibility, sortAt } = importColumns(key, value);
       rows.push({ id: rows.length, key, text: '', members: factMembers(value), entryBytes: Buffer.byteLength(text), sessionId, file, updatedAt, visibility, sortAt });
     }
-    rows.sort((left, right) => left.sortAt - right.sortAt || right.id - left.id);
-    const byVisibility = new Map(Object.values(VISIBILITY).map((visibility) => [visibility, rows.filter((row) => row.visibility === visibility)] as const));
     const { layout } = reader;
     const parts = { fs: nodeFileSystem, layout };
     return {
       layout,
       // Rows of a copy: the file itself could not be read, or is missing.
       refusal: reader.warning === undefined ? undefined : 'STORE_UNREADABLE',
-      facts: new StoreFacts({ ...parts, reader: { oldestRows: (visibility, after) => (after === undefined ? (byVisibility.get(visibility) ?? []) : []), openWork: () => [] }, nowMs: options.nowMs, upToDate: () => Promise.resolve() }),
+      facts: new StoreFacts({ ...parts, reader: { rowsBehind: (after, limit) => rows.slice(Math.max(0, after + 1), Math.max(0, after + 1) + limit), openWork: () => [] }, nowMs: options.nowMs, upToDate: () => Promise.resolve() }),
       files: new StoreFiles({ ...parts, transcripts: { settled: () => Promise.resolve() } }),
     };
   } finally {

@@ -156,6 +156,12 @@ export class IndexReader {
     return rows.map(({ json, ...row }) => ({ ...row, text: json.toString('utf8') }));
   }
 
+  /** The next rows behind the id given, of any visibility, in the order in which they lie. */
+  rowsBehind(afterId: number, limit: number): OldRow[] {
+    const rows = this.#statements.rowsBehind().all(afterId, limit) as (Omit<OldRow, 'text'> & { readonly json: Buffer })[];
+    return rows.map(({ json, ...row }) => ({ ...row, text: json.toString('utf8') }));
+  }
+
   /** Entries that hold work which has not ended, in the order of the store, behind the id given. */
   openWork(afterId: number, limit: number): OpenWorkRow[] {
     const rows = this.#statements.openWork().all(afterId, limit) as (Omit<OpenWorkRow, 'text'> & { readonly json: Buffer })[];
@@ -305,6 +311,10 @@ function statementsOf(db: Database.Database) {
       `SELECT s.id, s.sort_at AS sortAt, s.key, e.json, s.session_id AS sessionId, s.file, s.updated_at AS updatedAt, s.visibility
        FROM session s JOIN entry e ON e.id = s.id
        WHERE s.visibility = ? AND s.sort_at >= ? AND (s.sort_at > ? OR s.id < ?) ORDER BY s.sort_at, s.id DESC LIMIT ?`,
+    ),
+    rowsBehind: query(
+      `SELECT s.id, s.sort_at AS sortAt, s.key, e.json, s.session_id AS sessionId, s.file, s.updated_at AS updatedAt, s.visibility
+       FROM session s JOIN entry e ON e.id = s.id WHERE s.id > ? ORDER BY s.id LIMIT ?`,
     ),
     openWork: query(
       'SELECT s.id, s.key, e.json, s.session_id AS sessionId FROM session s JOIN entry e ON e.id = s.id WHERE s.open_work = 1 AND s.id > ? ORDER BY s.id LIMIT ?',

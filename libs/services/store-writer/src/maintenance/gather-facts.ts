@@ -1,20 +1,26 @@
 /**
- * The facts of one store, gathered in two passes over its rows and one over its directory: the first
- * counts and learns what refers to what, the second gives the candidates. Entries are parsed in slices
- * and not kept, once each and candidates twice; what is kept is some bytes a row: key, protections, a
- * session id and a file name.
+ * The facts of one store, gathered in one pass over its rows and one over its directory: they count and
+ * learn what refers to what; then the candidates are given in the order of their age. Each entry is read
+ * and parsed once and not kept; what is kept of it while facts are given is some hundred bytes: what a
+ * plan or its table may want to know.
  */
-import { factMembers, isCronRunKey, isJsonObject, isModelRunKey, parseSessionKey, parseStoreFile, unreferencedClass, type FileClass, type JsonObject, type Protection } from '@sessions/domain';
-import type { AgedRow, DirectoryFile, StoreFacts, StoreFiles } from '@sessions/store';
+import { OPEN_WORK_MEMBERS, factMembers, isCronRunKey, isJsonObject, isModelRunKey, parseSessionKey, parseStoreFile, unreferencedClass, type FileClass, type JsonObject, type Protection } from '@sessions/domain';
+import type { AgedRow, DirectoryFile, OrderedRow, StoreFacts, StoreFiles } from '@sessions/store';
 import { sidecarsOf } from '../decisions/session-files';
 import { lookAtTranscript, type LookedAt } from './look-at-transcript';
 import { protectionsOfEntry } from './protected-row';
+import { SortedRuns } from './sorted-runs';
 
 /** Reason of the manifest line that an announcement leaves. */
 export const ANNOUNCE_UNLINK = 'announce-unlink';
 
 /** Members of a compaction checkpoint that hold session ids too. */
 const CHECKPOINT_ENDS = ['preCompaction', 'postCompaction'];
+
+/** Members that are looked at once and may be large: they are not kept. */
+const NOT_KEPT: readonly string[] = [...OPEN_WORK_MEMBERS, 'usageFamilySessionIds', 'compactionCheckpoints'];
+/** Longest stretch of work without giving way, milliseconds. */
+const SLICE_MS = 10;
 
 /** A store, as far as facts are gathered from it. */
 export interface FactSource {
@@ -72,8 +78,8 @@ export class FactGatherer {
   readonly #referenced = new Set<string>();
   /** Transcripts of more than one row. */
   readonly #shared = new Set<string>();
-  /** What the first pass found of each row that is protected. */
-  readonly #protected = new Map<string, readonly Protection[]>();
+  /** Oldest first; of equal ages the newest entry. */
+  readonly #rows = new SortedRuns<KeptRow>((left, right) => left.sortAt - right.sortAt || right.id - left.id);
   /** Transcripts whose lock file is there. */
   readonly #locked = new Set<string>();
   readonly totals: GatheredTotals = { rowCount: 0, protectedRowCount: 0, transcriptBytes: 0, archiveBytes: 0, totalBytes: 0, fileCount: 0 };
@@ -83,7 +89,7 @@ export class FactGatherer {
     this.#query = query;
   }
 
-  /** The first pass. */
+  /** Reads everything; to be called once, before candidates are asked for. */
   async count(): Promise<GatheredTotals> {
     await this.#readDirectory();
     const seen = new Set<string>();
@@ -96,10 +102,11 @@ export class FactGatherer {
       }
       const native = nativeOf(row);
       for (const id of sessionIdsOf(row, native)) this.#referenced.add(id);
-      const protections = await this.#protections(row, native);
-      if (protections.length === 0) continue;
-      this.totals.protectedRowCount += 1;
-      this.#protected.set(row.key, protections);
+      // Few have a lock file: the others are not waited for.
+      const isHeld = row.file !== null && this.#locked.has(row.file) && (await this.#store.facts.isLockedByOthers(row.file).catch(() => true));
+      const protections = this.#protections(row, native, isHeld);
+      if (protections.length > 0) this.totals.protectedRowCount += 1;
+      this.#rows.add(keptRow(row, native, protections));
     }
     for await (const { sessionId, reason, atMs } of this.#store.facts.archiveRecords()) {
       if (sessionId !== null) this.#referenced.add(sessionId);
@@ -109,15 +116,20 @@ export class FactGatherer {
     return this.totals;
   }
 
-  /** The second pass: candidate rows, oldest first. */
+  /** Candidate rows, oldest first. */
   async *candidates(): AsyncGenerator<CandidateRow> {
     const { maxEntries, evictBytes } = this.#query;
     const overCap = maxEntries === undefined ? 0 : Math.max(0, this.totals.rowCount - maxEntries);
     let unprotected = 0;
     let capEndsAt: number | undefined;
     let evicted = 0;
-    for await (const row of this.#store.facts.rows()) {
-      const protections = this.#protected.get(row.key) ?? [];
+    let sliceEndsAt = performance.now() + SLICE_MS;
+    for (const row of this.#rows.inOrder()) {
+      if (performance.now() >= sliceEndsAt) {
+        await new Promise((resolve) => setImmediate(resolve));
+        sliceEndsAt = performance.now() + SLICE_MS;
+      }
+      const { protections } = row;
       const agedMs = this.#agedMs(row);
       const bytes = this.#bytesOf(row);
       const candidateFor = this.#byKind(row, agedMs);
@@ -133,7 +145,7 @@ export class FactGatherer {
       }
       const lookedAt = this.#query.missingRows ? await lookAtTranscript(this.#store, row.file, row.sessionId) : undefined;
       if (lookedAt !== undefined && (lookedAt.state !== 'present' || row.sessionId === null)) candidateFor.push('missing');
-      if (candidateFor.length > 0 || this.#query.everyRow === true) yield { row, native: nativeOf(row), protections, bytes, candidateFor, lookedAt };
+      if (candidateFor.length > 0 || this.#query.everyRow === true) yield { row, native: row.members, protections, bytes, candidateFor, lookedAt };
     }
     // Too few rows have a time: those that count as now fill the rest.
     if (unprotected < overCap && this.#query.everyRow !== true) yield* this.#timeless();
@@ -168,15 +180,14 @@ export class FactGatherer {
     }
   }
 
-  async *#timeless(): AsyncGenerator<CandidateRow> {
-    for await (const row of this.#store.facts.rows()) {
+  *#timeless(): Generator<CandidateRow> {
+    for (const row of this.#rows.inOrder()) {
       if (this.#agedMs(row) < this.#query.nowMs) continue;
-      if (!this.#protected.has(row.key)) yield { row, native: nativeOf(row), protections: [], bytes: this.#bytesOf(row), candidateFor: ['cap'], lookedAt: undefined };
+      if (row.protections.length === 0) yield { row, native: row.members, protections: [], bytes: this.#bytesOf(row), candidateFor: ['cap'], lookedAt: undefined };
     }
   }
 
-  async #protections(row: AgedRow, native: JsonObject): Promise<readonly Protection[]> {
-    const isHeld = row.file !== null && this.#locked.has(row.file) && (await this.#store.facts.isLockedByOthers(row.file).catch(() => true));
+  #protections(row: AgedRow, native: JsonObject, isHeld: boolean): readonly Protection[] {
     const { nowMs, activeKey } = this.#query;
     return protectionsOfEntry(row.key, native, { nowMs, isHeld, named: activeKey === undefined ? [] : [activeKey] });
   }
@@ -186,11 +197,11 @@ export class FactGatherer {
     return updatedAt !== null && updatedAt > 0 && updatedAt <= nowMs ? updatedAt : nowMs;
   }
 
-  #byKind(row: AgedRow, agedMs: number): string[] {
+  #byKind(row: KeptRow, agedMs: number): string[] {
     const { key } = row;
     const { pruneBeforeMs, cronRunsBeforeMs, modelRunsBeforeMs, dmScopeRows, dueArchives, nowMs } = this.#query;
     const isBefore = (limitMs: number | undefined): boolean => limitMs !== undefined && agedMs < limitMs;
-    const archiveAt = dueArchives ? nativeOf(row)['archiveAt'] : undefined;
+    const archiveAt = dueArchives ? row.members['archiveAt'] : undefined;
     return [
       ...(isBefore(pruneBeforeMs) ? ['age'] : []),
       ...(isBefore(cronRunsBeforeMs) && isCronRunKey(key) ? ['cron-run'] : []),
@@ -205,6 +216,19 @@ export class FactGatherer {
     if (file === null || this.#shared.has(file)) return 0;
     return [file, ...sidecarsOf(file, sessionId ?? '')].reduce((sum, name) => sum + (this.#files.get(name)?.sizeBytes ?? 0), 0);
   }
+}
+
+/** What is kept of a row. */
+interface KeptRow extends OrderedRow {
+  readonly members: JsonObject;
+  readonly protections: readonly Protection[];
+}
+
+const UNPROTECTED: readonly Protection[] = [];
+
+function keptRow({ id, sortAt, key, text, entryBytes, sessionId, file, updatedAt, visibility }: OrderedRow, native: JsonObject, protections: readonly Protection[]): KeptRow {
+  const members = NOT_KEPT.some((name) => native[name] !== undefined) ? Object.fromEntries(Object.entries(native).filter(([name]) => !NOT_KEPT.includes(name))) : native;
+  return { id, sortAt, key, text: '', entryBytes: entryBytes ?? Buffer.byteLength(text), sessionId, file, updatedAt, visibility, members, protections: protections.length === 0 ? UNPROTECTED : protections };
 }
 
 function nativeOf({ text, members }: AgedRow): JsonObject {
