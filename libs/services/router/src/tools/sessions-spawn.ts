@@ -3,13 +3,13 @@
  * then row, pending turn and the parent's claim on the result are one mutation of the child's owner,
  * so a spawn that was answered is never lost, and one that was refused leaves nothing.
  */
-import { ChildSession, RunRequest } from '@sessions/contracts';
-
+import { ChildSession, RunRequest, StoreServiceCreateSessionRequest } from '@sessions/contracts';
 import {
   SessionError, THINKING_LEVELS, agentSettings, attachmentProblems, configuredAgents, inheritedModel, interSessionText, isSandboxed, knownModel, maySpawnAs, modelFor, parseSpawnArguments,
   parseSessionKey, slugAgentId, spawnDenial,
 } from '@sessions/domain';
 import type { AgentId, JsonObject, ModelRef, SpawnArguments } from '@sessions/domain';
+import { seesAgent } from '../auth/scopes';
 import { deliverTo } from '../handlers/deliver-to';
 import { uuidOf, uuidOfCall } from '../handlers/minted-id';
 import { nextInterSession } from './chain';
@@ -52,6 +52,8 @@ export async function sessionsSpawn(call: ToolCall, raw: unknown): Promise<ToolA
   const claimRoute = binding?.route;
   const interSession = nextInterSession(call, 'sessions_spawn');
   const followUp = spawnClaim({ ...call, replyRoute: claimRoute ?? call.replyRoute }, { task: asked.task, label: asked.label, hops: interSession.hops });
+  // The result needs a session to come to; a client may act for one that has not said a word yet.
+  if (caller.row === undefined) await deps.stores.mutate('createSession', StoreServiceCreateSessionRequest.create({ agentId: caller.agentId, key: caller.key }), context, { part: 'parent' });
   const files = asked.attachments.length === 0 ? undefined : await writeAttachments(call, { agentId: target, spawnId: uuidOf(`${key}#attachments`), files: asked.attachments });
   const timeoutSeconds = asked.runTimeoutSeconds ?? agentSettings(config, target).subagents.runTimeoutSeconds;
   try {
@@ -115,6 +117,7 @@ async function targetAgent({ deps, caller, context }: ToolCall, asked: SpawnArgu
     return caller.agentId;
   }
   const target = slugAgentId(asked.agentId);
+  if (!seesAgent(context.scopes, target)) throw new SessionError('SPAWN_DENIED', 'forbidden');
   if (!maySpawnAs(config, caller.agentId, target)) {
     const denial = spawnDenial(config, { requester: caller.agentId, target, spawnDepth: 0, activeChildren: 0, isRequesterSandboxed: false, isChildSandboxed: false, requiresSandbox: false });
     throw new SessionError('SPAWN_DENIED', denial ?? 'forbidden');
