@@ -12,6 +12,7 @@ import { ROOT, setUpSplit } from './setup.mjs';
 import { Children } from './split/children.mjs';
 import { INSTALL_HINT, findNatsServer, freePort, prepareNats, untilListening } from './split/nats-server.mjs';
 import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { homedir } from 'node:os';
 import path from 'node:path';
@@ -75,7 +76,7 @@ try {
   let loaded = await load();
   const { token, password } = loaded.config.gateway.auth;
   if (!loaded.exists && token === undefined && password === undefined) {
-    const made = await host.createMinimalConfig(environment.configPath);
+    const made = await host.createMinimalConfig(environment.configPath, { withEcho: !existsSync(path.join(environment.stateDir, 'agents')) });
     if (made.created) process.stdout.write(`Made a configuration with a new token: ${environment.configPath}\n`);
     loaded = await load();
   }

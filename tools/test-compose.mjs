@@ -11,6 +11,9 @@ import { freePorts } from './compose/free-ports.mjs';
 import { Compose, findEngine } from './compose/compose.mjs';
 import { NODE_IMAGE, prepareNodeImage } from './compose/node-image.mjs';
 import { randomBytes } from 'node:crypto';
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const UP_SECONDS_MAX = 240;
@@ -23,6 +26,7 @@ const TAKEOVER_MS_MAX = 60_000;
 const MESSAGES_BEFORE = 20;
 const MESSAGES_AFTER = 20;
 const REQUEST_TIMEOUT_MS = 10_000;
+const ANSWER_MS_MAX = 60_000;
 const KEY = 'agent:main:main';
 
 const seen = (sentence) => process.stdout.write(`${sentence}\n`);
@@ -42,6 +46,11 @@ const token = secret();
 const ports = await freePorts(2);
 const variables = { OPENCLAW_GATEWAY_TOKEN: token, GATEWAY_BIND: '127.0.0.1', GATEWAY_PORTS: `${ports[0]}-${ports[1]}`, NODE_IMAGE: base.image };
 for (const user of ['ROUTER', 'STORE_WRITER', 'MAINTENANCE_SCHEDULER', 'COMPACTION_WORKER', 'AGENT_RUNNER', 'SETUP', 'SYS']) variables[`NATS_${user}_PASSWORD`] = secret();
+// Readable for the user of the containers, whoever that is.
+const configDir = mkdtempSync(path.join(tmpdir(), 'compose-config-'));
+chmodSync(configDir, 0o755);
+writeFileSync(path.join(configDir, 'openclaw.json'), JSON.stringify({ agents: { defaults: { model: 'demo/echo' } } }), { mode: 0o644 });
+variables.OPENCLAW_CONFIG_DIR = configDir;
 const compose = new Compose({ cwd: ROOT, project: `sessions-test-${process.pid}`, variables });
 
 function check(holds, sentence) {
@@ -53,7 +62,7 @@ async function request(port, path, init = {}) {
   const response = await fetch(`http://127.0.0.1:${port}${path}`, {
     ...init,
     headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json', ...init.headers },
-    signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
+    signal: init.signal ?? AbortSignal.timeout(REQUEST_TIMEOUT_MS),
   });
   return { status: response.status, body: await response.json() };
 }
@@ -71,6 +80,14 @@ async function send(number, limitMs) {
     if (performance.now() - beganAt > limitMs) throw new Error(`message ${number} was not taken in within ${limitMs} ms: ${answer.status} ${JSON.stringify(answer.body)}`);
     await sleep(200);
   }
+}
+
+/** A message that is answered by an agent: over router, owner, runner and back. @returns the answer's text */
+async function ask(text) {
+  const message = { channel: 'telegram', messageId: `ask-${text}`, chatType: 'direct', sender: { id: 'tester' }, text };
+  const { status, body } = await request(ports[0], `/v1/messages?wait=${ANSWER_MS_MAX}`, { method: 'POST', body: JSON.stringify(message), signal: AbortSignal.timeout(ANSWER_MS_MAX + REQUEST_TIMEOUT_MS) });
+  if (body.outcome !== 'ok') throw new Error(`the message was not answered: ${status} ${JSON.stringify(body)}`);
+  return body.text;
 }
 
 async function history(port) {
@@ -93,6 +110,9 @@ async function run() {
   const list = JSON.parse(compose.run(['exec', '-T', 'router', 'openclaw', 'gateway', 'call', 'sessions.list', '--json']));
   check(JSON.stringify(list).includes(KEY), 'the list shows the session');
 
+  const answer = await ask('are you there?');
+  check(answer === 'Echo: are you there?', `a message is answered by a run: ${answer}`);
+
   const owner = readOwner();
   const victim = compose.containers().find(({ Service, ID }) => Service === 'store-writer' && owner.instance.startsWith(ID.slice(0, 12)));
   check(victim !== undefined, `the owner of the store is one of the writers: ${owner.instance}, epoch ${owner.epoch}`);
@@ -112,6 +132,7 @@ async function run() {
     const doubled = counts.filter((count) => count > 1).length;
     check(lost === 0 && doubled === 0, `history over port ${port}: ${counts.length} messages taken in, ${lost} lost, ${doubled} doubled`);
   }
+  check((await ask('and still?')) === 'Echo: and still?', 'the new owner has runs too');
   await compose.untilHealthy(UP_SECONDS_MAX);
   check(compose.containers().filter(({ Service }) => Service === 'store-writer').length === 2, 'the killed writer is back');
 }
@@ -135,5 +156,6 @@ try {
 }
 seen('taking it down, volumes too');
 compose.down();
+rmSync(configDir, { recursive: true, force: true });
 if (failure === undefined) seen('\nthe compose file holds');
 process.exit(failure === undefined ? 0 : 1);

@@ -35,6 +35,7 @@ const MEASURES = [
   'first-open',
   'truncate',
   'append-compacting',
+  'subscribers',
   'split-list',
   'split-append',
   'split-writers',

@@ -7,7 +7,7 @@ import { createRouter } from '@sessions/router';
 import { createStoreWriter } from '@sessions/store-writer';
 import path from 'node:path';
 
-/** @returns the client, and `stop`, which drains as a signal would */
+/** @returns the client, the address of HTTP and WebSocket, and `stop`, which drains as a signal would */
 export async function startServices(stateDir) {
   const parsed = parseConfig({ session: { dmScope: 'per-channel-peer' } });
   if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
@@ -29,8 +29,10 @@ export async function startServices(stateDir) {
   await router.start();
   const subjects = createSubjects();
   const client = createClient(bus, RouterServiceService, { caller: 'client:bench', scopes: ['operator.admin'], subject: (method) => subjects.router(method) });
+  const { host, port } = router.address();
   return {
     client,
+    url: `http://${host}:${port}`,
     async stop() {
       for (const service of [router, writer]) {
         await service.drain();

@@ -81,6 +81,7 @@ export { cronRunEntry, resetEntry } from './entry/reset-entry';
 export type { ResetReason, ResetRequest } from './entry/reset-entry';
 export { chooseArchive, restoredEntry } from './entry/restore-entry';
 export type { ArchiveFacts, RestoreRequest, RestoredSession } from './entry/restore-entry';
+export { REMOVAL_NOTICE_MEMBER, removalAnnouncedAtMs, writeRemovalNotice } from './entry/removal-notice';
 export { COMPACTION_MEMBER, DELIVERIES_MEMBER, OPEN_WORK_MEMBERS, RUNS_MEMBER } from './entry/open-work';
 export { forkEntry } from './entry/fork-entry';
 export type { ForkRequest } from './entry/fork-entry';
@@ -181,8 +182,8 @@ export { planSubagentArchives, subagentArchiveAtMs } from './maintenance/plan-su
 export type { ChildFacts } from './maintenance/plan-subagents';
 export { ARCHIVE_INTERVAL_MS, IDLE_INTERVAL_MS, JUMP_MS_MIN, SETTLE_MS, TOUCHED_INTERVAL_MS, nextDueAtMs, noteTouched, startSchedule, takeDue } from './maintenance/schedule';
 export type { Clock, DueJob, DueRequest, ScheduleState } from './maintenance/schedule';
-export { NOTICE_KEYS_MAX, REMOVAL_NOTICE_MS, holdUnannounced, planNotices } from './maintenance/notice';
-export type { Announced, Notice, NoticeRequest } from './maintenance/notice';
+export { NOTICE_KEYS_MAX, holdUnannounced, planAnnouncements } from './maintenance/notice';
+export type { Announcements, NoticeRequest } from './maintenance/notice';
 
 // Session tools
 export { SESSION_TOOLS, SESSION_TOOL_NAMES, TOOL_LIMITS, sessionTool } from './turns/tool-definitions';

@@ -23,6 +23,12 @@ describe('createMinimalConfig', () => {
     expect(await modeOf(path.dirname(file))).toBe(0o700);
   });
 
+  it('names the echo as model where that is asked for', async () => {
+    const file = path.join(directory, 'openclaw.json');
+    await createMinimalConfig(file, { withEcho: true });
+    expect(await readConfigFile(file, (raw) => ({ ok: true, config: raw, warnings: [] }))).toMatchObject({ config: { agents: { defaults: { model: 'demo/echo' } } } });
+  });
+
   it('never overwrites, and leaves nothing beside the file', async () => {
     const file = path.join(directory, 'openclaw.json');
     await writeFile(file, 'mine');

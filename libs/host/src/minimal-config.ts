@@ -1,5 +1,6 @@
 /**
- * The configuration that a first start writes: a generated token and nothing else.
+ * The configuration that a first start writes: a generated token, and, where there is nothing yet that
+ * anybody could be talking to, the echo as model, so that a newcomer's first message is answered.
  *
  * Written beside its name, synced, and then linked to it: a crash leaves the file complete or
  * absent, and one that is already there is never overwritten, not even by two starts at once.
@@ -16,17 +17,27 @@ export type MinimalConfig =
   /** There is a configuration already; it was not touched. */
   | { readonly created: false };
 
+export interface MinimalConfigOptions {
+  /** Agents answer with what they hear. Default false: messages are kept and nobody answers. */
+  readonly withEcho?: boolean;
+}
+
 const TOKEN_BYTES = 24;
 const FILE_MODE = 0o600;
 const DIRECTORY_MODE = 0o700;
 
-const contents = (token: string): string => `// Written at the first start. JSON5: comments and trailing commas are welcome.
+const ECHO = `  // "demo/echo" says back what it hears and needs no key. Name your own model here, as "provider/model",
+  // and where it is under models.providers.
+  agents: { defaults: { model: "demo/echo" } },
+`;
+
+const contents = (token: string, withEcho: boolean): string => `// Written at the first start. JSON5: comments and trailing commas are welcome.
 {
   gateway: {
     // Clients of the gateway send this token; keep it to yourself.
     auth: { mode: "token", token: "${token}" },
   },
-}
+${withEcho ? ECHO : ''}}
 `;
 
 async function syncDirectory(directory: string): Promise<void> {
@@ -63,14 +74,14 @@ async function linked(from: string, to: string): Promise<boolean> {
  * @param file absolute path of the configuration; its directory is made when missing
  * @throws READ_ONLY when the directory cannot be made or written, DISK_FULL when it is full
  */
-export async function createMinimalConfig(file: string): Promise<MinimalConfig> {
+export async function createMinimalConfig(file: string, { withEcho = false }: MinimalConfigOptions = {}): Promise<MinimalConfig> {
   const directory = path.dirname(file);
   const token = randomBytes(TOKEN_BYTES).toString('hex');
   const draft = `${file}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`;
   try {
     await mkdir(directory, { recursive: true, mode: DIRECTORY_MODE });
     try {
-      await writeSynced(draft, contents(token));
+      await writeSynced(draft, contents(token, withEcho));
       if (!(await linked(draft, file))) return { created: false };
     } finally {
       await rm(draft, { force: true });

@@ -33,7 +33,7 @@ export type {
   TranscriptTail,
   UsageLine,
 } from './types';
-export type { AgedRow, DirectoryFile, StoreFacts } from './store-facts';
+export type { AgedRow, ArchiveRecord, DirectoryFile, StoreFacts } from './store-facts';
 export type { StoreFiles } from './store-files';
 export { HELD_FILES_MAX } from './archive/held-files';
 export type { HeldFiles, HoldRequest } from './archive/held-files';

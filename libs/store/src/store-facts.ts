@@ -1,6 +1,6 @@
 /**
  * What maintenance plans are made from: every row in the order of its age, every file of the
- * directory, every session id that the archive manifest names. Each is read in slices with other work
+ * directory, every line of the archive manifest. Each is read in slices with other work
  * between them; memory grows with the names of the directory, never with entries or transcripts.
  */
 import * as fs from 'node:fs';
@@ -45,6 +45,14 @@ export interface DirectoryFile {
   readonly name: string;
   readonly sizeBytes: number;
   readonly mtimeMs: number;
+}
+
+/** What a plan needs of a manifest line. */
+export interface ArchiveRecord {
+  readonly atMs: number;
+  readonly reason: string;
+  /** Null: it is about no session. */
+  readonly sessionId: string | null;
 }
 
 export interface StoreFactsParts {
@@ -112,8 +120,8 @@ export class StoreFacts {
     }
   }
 
-  /** Session ids that lines of the manifest name. */
-  async *archivedSessionIds(): AsyncGenerator<string> {
+  /** Lines of the manifest, newest first. */
+  async *archiveRecords(): AsyncGenerator<ArchiveRecord> {
     const { fs: disk, layout } = this.#parts;
     let fd: number;
     try {
@@ -126,7 +134,7 @@ export class StoreFacts {
       for await (const batch of linesBackwards(byteSourceOf(disk, fd), await disk.size(fd))) {
         for (const { content } of batch) {
           const line = content === undefined ? undefined : parseManifestLine(content.toString('utf8'));
-          if (line?.sessionId !== null && line?.sessionId !== undefined) yield line.sessionId;
+          if (line !== undefined) yield { atMs: line.at, reason: line.reason, sessionId: line.sessionId };
         }
       }
     } finally {

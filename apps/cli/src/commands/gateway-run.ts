@@ -13,8 +13,9 @@ import { SessionError } from '@sessions/domain';
 import type { SessionConfig } from '@sessions/domain';
 import { createMinimalConfig, parseBind, readAppEnvironment, refuseOpenAddress } from '@sessions/host';
 import type { BusEnvironment, HostEnvironment } from '@sessions/host';
-import { constants } from 'node:fs';
+import { constants, existsSync } from 'node:fs';
 import { access, mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { errorCode } from '../error-code';
 
 export interface GatewayRunFlags {
@@ -80,8 +81,10 @@ export async function resolveStandaloneOptions(io: CliIo, flags: GatewayRunFlags
   const bus = busOf(flags.bus, environment, config);
   await ensureWritable(places.stateDir);
   const firstStart = !configExists && configuredToken === undefined && password === undefined;
-  const made = firstStart ? await createMinimalConfig(environment.configPath) : undefined;
-  if (made?.created === true) say(`Made a configuration with a new token: ${environment.configPath}`);
+  // Where agents have conversations already, nobody there shall suddenly be answered by an echo.
+  const withEcho = firstStart && !existsSync(join(places.stateDir, 'agents'));
+  const made = firstStart ? await createMinimalConfig(environment.configPath, { withEcho }) : undefined;
+  if (made?.created === true) say(`Made a configuration with a new token: ${environment.configPath}${withEcho ? '; agents answer as an echo until it names a model' : ''}`);
   const token = made?.created === true ? made.token : configuredToken;
   for (const { path, message } of warnings) io.err(`warning: ${path}: ${message}\n`);
   return {

@@ -50,7 +50,7 @@ describe('parseConfig without a file', () => {
       sendPolicy: { default: 'allow', rules: [] },
       agentToAgent: { maxPingPongTurns: 5 },
       threadBindings: { enabled: true, idleHours: 24, maxAgeHours: 0, spawnSessions: true, defaultSpawnContext: 'fork' },
-      maintenance: { mode: 'warn', pruneAfterMs: 30 * 86_400_000, maxEntries: 500, resetArchiveRetentionMs: 30 * 86_400_000, maxDiskBytes: 0, highWaterBytes: 0 },
+      maintenance: { mode: 'warn', pruneAfterMs: 30 * 86_400_000, removalNoticeMs: 86_400_000, maxEntries: 500, resetArchiveRetentionMs: 30 * 86_400_000, maxDiskBytes: 0, highWaterBytes: 0 },
       writeLock: { acquireTimeoutMs: 60_000, staleMs: 1_800_000, maxHoldMs: 300_000 },
     });
     expect(config.agents.defaults.compaction).toMatchObject({ mode: 'default', reserveTokens: 16_384, reserveTokensFloor: 20_000, qualityGuard: { enabled: false, maxRetries: 1 }, memoryFlush: { softThresholdTokens: 4_000, forceFlushTranscriptBytes: 2_097_152 } });

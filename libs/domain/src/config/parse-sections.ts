@@ -110,6 +110,8 @@ export function parseGateway(section: Section, env: Environment) {
       userHeader: auth.section('trustedProxy').take('gateway.auth.trustedProxy.userHeader').toLowerCase(),
     },
     trustedProxies: section.take('gateway.trustedProxies'),
+    // The gateway's other settings of its pages are not ours to judge.
+    allowedOrigins: section.section('controlUi', 'ignore').take('gateway.controlUi.allowedOrigins'),
     tools: { allow: section.section('tools').take('gateway.tools.allow') },
   };
 }

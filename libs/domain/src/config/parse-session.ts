@@ -41,6 +41,8 @@ export interface SendPolicyConfig {
 export interface MaintenanceConfig {
   readonly mode: 'warn' | 'enforce';
   readonly pruneAfterMs: number;
+  /** Between the announcement of a removal for age and the removal, where it comes by itself; 0: none. */
+  readonly removalNoticeMs: number;
   readonly maxEntries: number;
   readonly resetArchiveRetentionMs: number;
   readonly maxDiskBytes: number;
@@ -196,6 +198,7 @@ function parseMaintenance(session: Section): MaintenanceConfig {
   return {
     mode: section.take('session.maintenance.mode'),
     pruneAfterMs,
+    removalNoticeMs: section.take('session.maintenance.removalNotice'),
     maxEntries: section.take('session.maintenance.maxEntries'),
     resetArchiveRetentionMs: section.take('session.maintenance.resetArchiveRetention') ?? pruneAfterMs,
     maxDiskBytes,

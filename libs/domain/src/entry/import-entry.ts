@@ -1,12 +1,15 @@
 /**
  * An entry that comes from another host: its bytes stay as they are but for what would be untrue here.
- * Nothing runs here yet, nobody waits for a compaction here, and its file has the name that it gets here.
+ * Nothing runs here yet, work that is open stays with the host that accepted it (nobody gets an answer
+ * twice), and its file has the name that it gets here.
  */
 import type { JsonValue } from '../json';
 import { isJsonObject } from '../json';
 import { transcriptFileName } from './entry-file';
 import { parseEntry } from './entry';
+import { OPEN_WORK_MEMBERS } from './open-work';
 import { patchRawObject } from './raw-object';
+import { REMOVAL_NOTICE_MEMBER } from './removal-notice';
 
 export interface ImportedEntry {
   /** Another one than the entry has: the id was taken. Null: the entry names no session. */
@@ -15,8 +18,8 @@ export interface ImportedEntry {
   readonly file: string | null;
 }
 
-/** Work under way on the other host. */
-const PENDING_MEMBER = 'pendingCompaction';
+/** Work under way on the other host, and what was announced there. */
+const OF_THE_OTHER = [...OPEN_WORK_MEMBERS, REMOVAL_NOTICE_MEMBER];
 
 /** @param text one JSON value; one that is no entry stays as it is. */
 export function importedEntryText(text: string, { sessionId, file }: ImportedEntry): string {
@@ -29,6 +32,6 @@ export function importedEntryText(text: string, { sessionId, file }: ImportedEnt
   const named = value['sessionFile'];
   if (file !== null && named !== file && (named !== undefined || file !== transcriptFileName(sessionId))) set['sessionFile'] = file;
   if (value['status'] === 'running') Object.assign(set, { status: 'killed', abortedLastRun: true });
-  const clear = PENDING_MEMBER in value ? [PENDING_MEMBER] : [];
+  const clear = OF_THE_OTHER.filter((name) => name in value);
   return Object.keys(set).length + clear.length === 0 ? text : patchRawObject(text, { set, clear });
 }

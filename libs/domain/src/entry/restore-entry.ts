@@ -5,6 +5,7 @@
 import type { JsonObject, JsonValue } from '../json';
 import { parseArchiveName, type ArchiveKind } from './entry-file';
 import type { EntryPatch } from './patch-fields';
+import { REMOVAL_NOTICE_MEMBER } from './removal-notice';
 
 /** One archive as the manifest or a directory tells of it. */
 export interface ArchiveFacts {
@@ -64,7 +65,7 @@ export interface RestoredSession {
 
 /** Counters that told of the transcript that is no longer live. */
 const STALE = ['inputTokens', 'outputTokens', 'totalTokens', 'cacheRead', 'cacheWrite', 'contextBudgetStatus'];
-const OF_RESET = ['lastResetAt', 'lastResetReason', 'status', 'startedAt', 'endedAt', 'runtimeMs', 'skillsSnapshot', 'systemPromptReport', 'archiveAt'];
+const OF_RESET = [REMOVAL_NOTICE_MEMBER, 'lastResetAt', 'lastResetReason', 'status', 'startedAt', 'endedAt', 'runtimeMs', 'skillsSnapshot', 'systemPromptReport', 'archiveAt'];
 
 /**
  * Start and last interaction become now: otherwise the next message would find a stale session and

@@ -6,6 +6,9 @@ import { parseModelRef, type ModelRef } from '../config/agents';
 import type { SessionConfig } from '../config/parse-config';
 import { isJsonObject, type JsonValue } from '../json';
 
+/** What runs without a network has no price on any list. */
+const OFFLINE_PROVIDER = 'demo/';
+
 /** US dollars per million tokens; an absent one is not known. */
 export interface ModelPrice {
   readonly input?: number | undefined;
@@ -69,7 +72,7 @@ export function configuredModels(config: SessionConfig): Set<string> {
 /** Configured models without a configured price; none where prices are not to be asked for. */
 export function unpricedModels(config: SessionConfig): Set<string> {
   if (!config.models.pricing.enabled) return new Set();
-  return new Set([...configuredModels(config)].filter((name) => priceOf(parseModelRef(name), config) === undefined));
+  return new Set([...configuredModels(config)].filter((name) => !name.startsWith(OFFLINE_PROVIDER) && priceOf(parseModelRef(name), config) === undefined));
 }
 
 /**

@@ -3,7 +3,9 @@ import { bytesOf, type FactFile, type FactRow } from './facts';
 
 export type RowActionKind = 'retire-dm-scope' | 'repair-session-file' | 'prune-missing' | 'prune-model-run' | 'prune-cron-run' | 'prune-stale' | 'cap-overflow' | 'archive-subagent' | 'evict-budget';
 export type FileActionKind = 'unlink-archive' | 'archive-orphan' | 'unlink-blob' | 'unlink-temp';
-export type ActionKind = RowActionKind | FileActionKind;
+/** What is only noted and told. */
+export type AnnouncementKind = 'announce-removal' | 'announce-unlink';
+export type ActionKind = RowActionKind | FileActionKind | AnnouncementKind;
 
 /** Why an action is planned: a stable word for reports, never text of a conversation. */
 export type ActionReason =
@@ -35,6 +37,10 @@ export interface MaintenanceAction {
   readonly expectedMtimeMs?: number;
   /** What it archives or frees, as planned. */
   readonly bytes: number;
+  /** Of an announcement: the earliest time of what it announces. */
+  readonly notBeforeMs?: number;
+  /** Of `announce-unlink`. */
+  readonly filesCount?: number;
 }
 
 /** Actions of one `ApplyMaintenance` (contracts §2). */

@@ -5,11 +5,13 @@
 import { parseEntry } from '../entry/entry';
 import { OPEN_WORK_MEMBERS } from '../entry/open-work';
 import { nativeView } from '../entry/simple-format';
+import { REMOVAL_NOTICE_MEMBER } from '../entry/removal-notice';
 import { isJsonObject, type JsonObject, type JsonValue } from '../json';
 
 const NAMES: readonly string[] = [
   // What is open protects a row.
   ...OPEN_WORK_MEMBERS,
+  REMOVAL_NOTICE_MEMBER,
   'sessionId',
   'status',
   'pendingFinalDelivery',

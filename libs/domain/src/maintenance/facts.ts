@@ -29,6 +29,8 @@ export interface FactRow {
   readonly cleanup?: 'keep' | 'delete';
   /** Spawned with `mode: "session"`. */
   readonly isPersistentChild?: boolean;
+  /** When the removal of the row as it stands was announced; undefined: it was not. */
+  readonly removalAnnouncedAtMs?: number;
   /** For tables only. */
   readonly label?: string;
   readonly model?: string;

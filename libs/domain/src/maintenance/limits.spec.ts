@@ -19,7 +19,7 @@ const FILES = CLASSES.map((fileClass): FactFile => ({ name: fileClass, fileClass
 /** Every other limit is off, so what is removed is removed by the one in question. */
 const OFF = { session: { maintenance: { mode: 'enforce', pruneAfter: 0, maxEntries: 0, resetArchiveRetention: 0, maxDiskBytes: 0 } }, cron: { sessionRetention: 0 } };
 
-const LIMITS = ['pruneAfter', 'maxEntries', 'resetArchiveRetention', 'maxDiskBytes', 'highWaterBytes', 'sessionRetention'] as const;
+const LIMITS = ['pruneAfter', 'maxEntries', 'resetArchiveRetention', 'maxDiskBytes', 'highWaterBytes', 'sessionRetention', 'removalNotice'] as const;
 const VALUES: readonly unknown[] = [0, '0', -1, Number.NaN, '', '1', null, 1e308, '30 lightyears', '1w', '-1d', 'NaN', 'Infinity', Number.POSITIVE_INFINITY, true, [], {}, ' '];
 
 function withLimit(limit: (typeof LIMITS)[number], value: unknown): unknown {
@@ -47,7 +47,7 @@ describe('wrong limits', () => {
 
   it('are told from right ones: each limit on its own does remove', () => {
     const removed = (limit: (typeof LIMITS)[number], value: unknown): number => plan(withLimit(limit, value)).actions.length;
-    expect(LIMITS.map((limit) => removed(limit, ({ pruneAfter: '30d', maxEntries: 10, resetArchiveRetention: '30d', maxDiskBytes: '1kb', highWaterBytes: '1kb', sessionRetention: '1d' } as const)[limit]) > 0)).toEqual([true, true, true, true, false, true]);
+    expect(LIMITS.map((limit) => removed(limit, ({ pruneAfter: '30d', maxEntries: 10, resetArchiveRetention: '30d', maxDiskBytes: '1kb', highWaterBytes: '1kb', sessionRetention: '1d', removalNotice: '1d' } as const)[limit]) > 0)).toEqual([true, true, true, true, false, true, false]);
   });
 
   it('never reach a plan even when somebody hands them to the planner', () => {

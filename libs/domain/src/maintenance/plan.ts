@@ -14,7 +14,11 @@ import { planMissing, planRepairs } from './plan-missing';
 import { planOrphans } from './plan-orphans';
 import { planCronRuns, planModelRuns, planPrune } from './plan-prune';
 
-export type MaintenanceSettings = Pick<SessionConfig['session'], 'dmScope' | 'maintenance'> & { readonly cron: Pick<SessionConfig['cron'], 'sessionRetentionMs'> };
+export type MaintenanceSettings = Pick<SessionConfig['session'], 'dmScope'> & {
+  /** Notices come after the plan: they hold some of its actions. */
+  readonly maintenance: Omit<SessionConfig['session']['maintenance'], 'removalNoticeMs'>;
+  readonly cron: Pick<SessionConfig['cron'], 'sessionRetentionMs'>;
+};
 
 export interface PlanFlags {
   readonly fixMissing?: boolean;

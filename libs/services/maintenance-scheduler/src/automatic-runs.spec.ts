@@ -44,14 +44,18 @@ describe('automatic maintenance', () => {
       },
       applyMaintenance(request: ApplyMaintenanceRequest) {
         applied.push(request);
-        const results = request.actions.map(({ key }) => (rows.delete(key ?? '') ? ActionResult.create({ outcome: 'done' }) : ActionResult.create({ outcome: 'skipped', reason: 'gone' })));
+        const results = request.actions.map(({ kind, key, notBeforeMs }) => {
+          const row = rows.get(key ?? '');
+          if (kind !== 'announce-removal' || row === undefined) return removed(key);
+          row.removalAnnouncedAtMs = clock.nowMs();
+          told.push({ key, notBeforeMs });
+          return ActionResult.create({ outcome: 'done' });
+        });
         return Promise.resolve(ApplyMaintenanceResponse.create({ results, rowCount: rows.size }));
       },
     };
+    const removed = (key: string | undefined): ActionResult => (rows.delete(key ?? '') ? ActionResult.create({ outcome: 'done' }) : ActionResult.create({ outcome: 'skipped', reason: 'gone' }));
     await serveService(bus, StoreServiceService, owner, { subjectFor: (method) => subjects.store('main', method) });
-    await bus.events.subscribe(subjects.events(), Event, ({ body }) => {
-      if (body?.$case === 'store' && body.value.kind === 'maintenance') told.push(JSON.parse(body.value.factsJson?.toString('utf8') ?? '{}') as Record<string, unknown>);
-    });
   });
   afterEach(async () => {
     for (const service of services.splice(0)) await service.stop();
@@ -79,7 +83,7 @@ describe('automatic maintenance', () => {
     await start(configOf({ mode: 'enforce' }));
     await pass(2 * HOUR_MS);
     expect([...rows.keys()]).toEqual([PEER]);
-    expect(told).toMatchObject([{ notice: 'removal', sessions: 1 }]);
+    expect(told.map(({ key }) => key)).toEqual([PEER]);
     expect(warnings.filter((message) => message.includes('will be archived'))).toHaveLength(1);
     await pass(22 * HOUR_MS);
     expect([...rows.keys()]).toEqual([PEER]);
@@ -88,13 +92,35 @@ describe('automatic maintenance', () => {
     expect(told).toHaveLength(1);
   });
 
+  it('neither repeats an announcement nor begins its time anew when another copy takes over', async () => {
+    put(PEER, 40 * DAY_MS);
+    const config = configOf({ mode: 'enforce' });
+    for (let copy = 0; copy < 5; copy += 1) {
+      await start(config, false, `copy-${String(copy)}`);
+      await pass(copy === 4 ? 5 * HOUR_MS : 5 * HOUR_MS + 30 * 60_000);
+      expect([...rows.keys()]).toEqual(copy === 4 ? [] : [PEER]);
+      for (const service of services.splice(0)) await service.stop();
+    }
+    expect(told).toHaveLength(1);
+    expect(warnings.filter((message) => message.includes('will be archived'))).toHaveLength(1);
+  });
+
+  it('waits as long as is configured', async () => {
+    put(PEER, 40 * DAY_MS);
+    await start(configOf({ mode: 'enforce', removalNotice: '3h' }));
+    await pass(2 * HOUR_MS);
+    expect([...rows.keys()]).toEqual([PEER]);
+    await pass(3 * HOUR_MS);
+    expect(rows.size).toBe(0);
+  });
+
   it('does not archive what was used after its notice', async () => {
     put(PEER, 40 * DAY_MS);
     await start(configOf({ mode: 'enforce' }));
     await pass(2 * HOUR_MS);
     put(PEER, 0);
     await pass(3 * DAY_MS);
-    expect(applied).toEqual([]);
+    expect(applied.flatMap(({ actions }) => actions.map(({ kind }) => kind))).toEqual(['announce-removal']);
   });
 
   it('changes nothing under warn, says once what it would do, and archives ended sub-agents all the same', async () => {

@@ -2,21 +2,19 @@
  * What the leader begins by itself: plans of stores that were written to, once an hour of all others,
  * and the archives of ended sub-agents. Under `warn` it says what it would do and does nothing else.
  *
- * What it remembers is a convenience: announcements that a new leader does not know are made again,
- * and their time runs anew. Forgetting makes removals later, never earlier.
+ * What it remembers is a convenience. Announcements are the owner's, kept with the rows and archives
+ * that they are about: a new leader neither repeats one nor begins its time anew.
  */
 import { Event } from '@sessions/contracts';
 import type { Bus, Subjects, Subscription } from '@sessions/bus';
 import {
-  REMOVAL_NOTICE_MS,
   holdUnannounced,
   nextDueAtMs,
   noteTouched,
-  planNotices,
+  planAnnouncements,
   planSubagentArchives,
   startSchedule,
   takeDue,
-  type Announced,
   type DueJob,
   type ScheduleState,
   type SessionConfig,
@@ -40,9 +38,6 @@ export interface AutomaticRunsDeps {
 }
 
 interface Remembered {
-  /** Sessions whose removal was announced, by key. */
-  announced: ReadonlyMap<string, Announced>;
-  unlinkAnnouncedAtMs: number | undefined;
   /** Would-be removals that were logged under `warn`, as key, session and time. */
   logged: ReadonlySet<string>;
   /** Key of the last write: the run that it leads to leaves it alone. */
@@ -123,16 +118,17 @@ export class AutomaticRuns {
     const { calls, runs, clock, logger } = this.#deps;
     const config = this.#deps.config();
     const remembered = this.#of(agentId);
+    const { removalNoticeMs: noticeMs } = config.session.maintenance;
     const isEnforced = config.session.maintenance.mode === 'enforce';
     // Under `warn` the plan is made as if it were enforced, and only told.
     const choice: CleanupChoice = { enforce: !isEnforced, dryRun: !isEnforced, fixMissing: false, fixDmScope: false, activeKey: remembered.touchedKey };
-    const occasion: PlanOccasion = { agentId, config, choice, nowMs: planNowMs, asker: 'automatic', noticeMs: REMOVAL_NOTICE_MS, unlinkAnnouncedAtMs: remembered.unlinkAnnouncedAtMs };
+    const occasion: PlanOccasion = { agentId, config, choice, nowMs: planNowMs, asker: 'automatic', noticeMs };
     const startedAtMs = clock.monotonicMs();
     const planned = await planStore(occasion, calls.facts(factsRequest(occasion), { signal }));
     remembered.lastRunAtMs = clock.nowMs();
     if (!isEnforced) return this.#tell(planned, remembered);
-    this.#announce(planned, planNowMs, config, remembered);
-    const { actions, held } = holdUnannounced(planned.plan.actions, { announced: remembered.announced, nowMs: planNowMs });
+    await this.#announce(planned, occasion, signal);
+    const { actions, held } = holdUnannounced(planned.plan.actions, { rows: planned.facts.rows, nowMs: planNowMs, noticeMs });
     const carried = await runs.carryOut({ agentId, actions, activeKey: choice.activeKey, rowCount: planned.facts.totals.rowCount, options: { signal } });
     remembered.lastReport = reportOf(planned, config, choice, { ...carried, skipped: [...carried.skipped, ...held.map(({ kind, key }) => ({ kind, key, file: undefined, reason: 'announced' }))] });
     if (actions.length === 0) return;
@@ -147,31 +143,18 @@ export class AutomaticRuns {
     if (news > 0) this.#deps.logger.warn('maintenance would change a store; the mode is warn, so it does not', { agentId, count: news });
   }
 
-  /** Says what will go before the first of it goes: to the log, and to whoever listens. */
-  #announce({ agentId, epoch, facts, plan }: StorePlan, nowMs: number, config: SessionConfig, remembered: Remembered): void {
+  /** Has the owner note and tell what will go before the first of it goes; what it told is logged. */
+  async #announce({ agentId, facts, plan }: StorePlan, { config, choice, nowMs, noticeMs = 0 }: PlanOccasion, signal: AbortSignal): Promise<void> {
     const { pruneAfterMs } = config.session.maintenance;
-    const { notices, moreCount } = planNotices({ rows: facts.rows, pruneAfterMs, nowMs, announced: remembered.announced });
-    const present = new Set(facts.rows.map(({ key }) => key));
-    const announced = new Map([...remembered.announced].filter(([key]) => present.has(key)));
-    for (const { key, sessionId, updatedAtMs } of notices) announced.set(key, { sessionId, updatedAtMs, announcedAtMs: nowMs });
-    remembered.announced = announced;
-    if (notices.length > 0) {
-      const firstAtMs = Math.min(...notices.map(({ removeAtMs }) => removeAtMs));
-      this.#publish(agentId, epoch, { notice: 'removal', sessions: notices.length, more: moreCount, firstAtMs });
-      this.#deps.logger.warn('sessions will be archived for their age unless they are used before', { agentId, count: notices.length + moreCount });
-    }
-    if (plan.announceUnlink === undefined || remembered.unlinkAnnouncedAtMs !== undefined) return;
-    remembered.unlinkAnnouncedAtMs = nowMs;
-    const { filesCount, bytes } = plan.announceUnlink;
-    this.#publish(agentId, epoch, { notice: 'unlink', files: filesCount, bytes });
-    this.#deps.logger.warn('archives past their retention will be removed in a day', { agentId, count: filesCount, bytes });
-  }
-
-  /** A store's events concern no session: they have no place in the order of any. */
-  #publish(agentId: string, epoch: number, facts: Readonly<Record<string, string | number>>): void {
-    const { bus, subjects, clock } = this.#deps;
-    const event = Event.create({ agentId, epoch, atMs: clock.nowMs(), body: { $case: 'store', value: { kind: 'maintenance', factsJson: Buffer.from(JSON.stringify(facts)) } } });
-    bus.events.publish(subjects.event(agentId, 'store', undefined), Event, event);
+    const { unlinkAnnouncedAtMs, rowCount } = facts.totals;
+    const announcements = planAnnouncements({ rows: facts.rows, pruneAfterMs, noticeMs, nowMs, ...(unlinkAnnouncedAtMs === undefined ? {} : { unlinkAnnouncedAtMs }) }, plan);
+    if (announcements.actions.length === 0) return;
+    const { skipped } = await this.#deps.runs.carryOut({ agentId, actions: announcements.actions, activeKey: choice.activeKey, rowCount, options: { signal } });
+    const countOf = (kind: string): number => announcements.actions.filter((action) => action.kind === kind).length - skipped.filter((action) => action.kind === kind).length;
+    const { logger } = this.#deps;
+    const count = countOf('announce-removal');
+    if (count > 0) logger.warn('sessions will be archived for their age unless they are used before', { agentId, count: count + announcements.moreCount });
+    if (countOf('announce-unlink') > 0) logger.warn('archives past their retention will be removed in a day', { agentId, count: plan.announceUnlink?.filesCount ?? 0, bytes: plan.announceUnlink?.bytes ?? 0 });
   }
 
   async #archiveSubagents({ agentId, planNowMs }: DueJob, signal: AbortSignal): Promise<void> {
@@ -192,7 +175,7 @@ export class AutomaticRuns {
   #of(agentId: string): Remembered {
     let remembered = this.#remembered.get(agentId);
     if (remembered === undefined) {
-      remembered = { announced: new Map(), unlinkAnnouncedAtMs: undefined, logged: new Set(), touchedKey: undefined, lastRunAtMs: undefined, lastReport: undefined };
+      remembered = { logged: new Set(), touchedKey: undefined, lastRunAtMs: undefined, lastReport: undefined };
       this.#remembered.set(agentId, remembered);
     }
     return remembered;

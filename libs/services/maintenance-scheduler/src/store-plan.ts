@@ -45,8 +45,6 @@ export interface PlanOccasion {
   readonly asker: 'person' | 'automatic';
   /** Rows that come near their limit are looked at so long before: they are announced. */
   readonly noticeMs?: number;
-  /** When this copy announced the first unlinking of an archive; the owner's own record comes first. */
-  readonly unlinkAnnouncedAtMs?: number | undefined;
 }
 
 const FILE_CLASSES: readonly FileClass[] = ['archive-reset', 'archive-deleted', 'archive-bak', 'orphan-transcript', 'orphan-checkpoint', 'orphan-trajectory', 'orphan-prompt-blob', 'stale-temp'];
@@ -77,7 +75,6 @@ export function factsRequest({ agentId, config, choice, nowMs, noticeMs = 0 }: P
 export async function planStore(occasion: PlanOccasion, stream: AsyncIterable<ReadFactsResponse>): Promise<StorePlan> {
   const { agentId, config, choice, nowMs, asker } = occasion;
   const { storePath, epoch, facts } = await readStoreFacts(agentId, stream);
-  const announcedAtMs = facts.totals.unlinkAnnouncedAtMs ?? occasion.unlinkAnnouncedAtMs;
   const plan = planMaintenance({
     agentId,
     nowMs,
@@ -85,7 +82,7 @@ export async function planStore(occasion: PlanOccasion, stream: AsyncIterable<Re
     flags: { fixMissing: choice.fixMissing, fixDmScope: choice.fixDmScope },
     steps: stepsFor(config.session.maintenance.mode, choice),
     asker,
-    facts: announcedAtMs === undefined ? facts : { ...facts, totals: { ...facts.totals, unlinkAnnouncedAtMs: announcedAtMs } },
+    facts,
   });
   return { agentId, storePath, epoch, facts, plan };
 }
@@ -109,7 +106,7 @@ export async function readStoreFacts(agentId: string, stream: AsyncIterable<Read
 
 type WireRow = Extract<NonNullable<ReadFactsResponse['item']>, { $case: 'rows' }>['value']['rows'][number];
 
-function toFactRow({ key, sessionId, updatedAtMs, protections, transcriptState, bytes, entryBytes, foundFile, archiveAtMs, cleanup, persistentChild, label, modelProvider, model }: WireRow): FactRow {
+function toFactRow({ key, sessionId, updatedAtMs, protections, transcriptState, bytes, entryBytes, foundFile, archiveAtMs, cleanup, persistentChild, removalAnnouncedAtMs, label, modelProvider, model }: WireRow): FactRow {
   return defined<FactRow>({
     key,
     sessionId,
@@ -122,6 +119,7 @@ function toFactRow({ key, sessionId, updatedAtMs, protections, transcriptState, 
     archiveAtMs,
     cleanup: cleanup === 'keep' || cleanup === 'delete' ? cleanup : undefined,
     isPersistentChild: persistentChild,
+    removalAnnouncedAtMs,
     label,
     model: model === undefined || modelProvider === undefined ? model : `${modelProvider}/${model}`,
     flags: protections,
@@ -133,8 +131,8 @@ function defined<T extends object>(members: { readonly [Name in keyof T]: T[Name
   return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined)) as T;
 }
 
-export function toWireAction({ kind, key, file, expectedSessionId, expectedUpdatedAtMs, expectedSizeBytes, expectedMtimeMs, bytes }: MaintenanceAction): WireAction {
-  return WireAction.create({ kind, key, file, expectedSessionId, expectedUpdatedAtMs, expectedSizeBytes, expectedMtimeMs, bytes });
+export function toWireAction({ kind, key, file, expectedSessionId, expectedUpdatedAtMs, expectedSizeBytes, expectedMtimeMs, bytes, notBeforeMs, filesCount }: MaintenanceAction): WireAction {
+  return WireAction.create({ kind, key, file, expectedSessionId, expectedUpdatedAtMs, expectedSizeBytes, expectedMtimeMs, bytes, notBeforeMs, filesCount });
 }
 
 /** What became of a plan that was carried out. */

@@ -6,7 +6,6 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import Database from 'better-sqlite3';
-import { META } from '../session-index/schema';
 import { ERASED_TABLES } from './places';
 import type { Needles } from './needles';
 

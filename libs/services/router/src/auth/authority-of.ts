@@ -8,6 +8,7 @@ export function authorityOf(secrets: Credentials, { gateway }: SessionConfig): A
     ...secrets,
     ...(scopes !== undefined && { grantedScopes: scopes }),
     users: tokens,
+    allowedOrigins: gateway.allowedOrigins,
     ...(mode === 'trusted-proxy' && { proxy: { addresses: gateway.trustedProxies, userHeader } }),
   };
 }

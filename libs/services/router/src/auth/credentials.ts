@@ -14,6 +14,8 @@ export interface Authority extends Credentials {
   readonly grantedScopes?: readonly string[];
   /** Tokens of single users. */
   readonly users: readonly UserToken[];
+  /** `gateway.controlUi.allowedOrigins`: of pages that are not the gateway's own. */
+  readonly allowedOrigins?: readonly string[];
   /** Proxies that vouch for their users, under `gateway.auth.mode` `trusted-proxy`. */
   readonly proxy?: { readonly addresses: readonly string[]; readonly userHeader: string };
 }
@@ -100,6 +102,22 @@ export function isSameOrigin(origin: string | undefined, host: string | undefine
     return host !== undefined && new URL(origin).host === host.toLowerCase();
   } catch {
     return false;
+  }
+}
+
+/** True when the configuration names the origin of a page; scheme, host and port count, nothing else. */
+export function isListedOrigin(origin: string, allowed: readonly string[] = []): boolean {
+  const given = originOf(origin);
+  return given !== undefined && allowed.some((one) => originOf(one) === given);
+}
+
+/** `null` is what a browser says of a page without an origin, a file or a sandbox: it is nobody's. */
+function originOf(text: string): string | undefined {
+  try {
+    const { origin } = new URL(text);
+    return origin === 'null' ? undefined : origin;
+  } catch {
+    return undefined;
   }
 }
 

@@ -5,6 +5,7 @@ import { WebSocketServer } from 'ws';
 import { CLOSE } from '../gateway/handshake';
 import { Connection, FRAME_BYTES_MAX } from '../gateway/connection';
 import type { ConnectionDeps } from '../gateway/connection';
+import { SendTurns } from '../gateway/send-turns';
 
 /** Connections at a time, those that have not said who they are included; one more is refused. */
 export const CONNECTIONS_MAX = 4096;
@@ -20,12 +21,13 @@ export interface GatewaySockets {
   stop(): void;
 }
 
-export function createGatewaySockets(deps: Omit<ConnectionDeps, 'onClosed'> & Partial<Pick<ConnectionDeps, 'onClosed'>>): GatewaySockets {
+export function createGatewaySockets(deps: Omit<ConnectionDeps, 'onClosed' | 'turns'> & Partial<Pick<ConnectionDeps, 'onClosed'>>): GatewaySockets {
   const server = new WebSocketServer({ noServer: true, maxPayload: FRAME_BYTES_MAX, perMessageDeflate: false, clientTracking: false });
   const connections = new Set<Connection>();
   let draining = false;
   const connectionDeps: ConnectionDeps = {
     ...deps,
+    turns: new SendTurns(deps.clock),
     onClosed(connection) {
       connections.delete(connection);
       deps.onClosed?.(connection);

@@ -5,6 +5,7 @@ import { SessionError } from '@sessions/domain';
 import { createManualClock, createRecordingLogger } from '@sessions/host/testing';
 import type { Connection, ConnectionDeps } from './connection';
 import { FRAME_BYTES_MAX, HANDSHAKE_TIMEOUT_MS, REQUESTS_IN_FLIGHT_MAX, TICK_INTERVAL_MS } from './connection';
+import { numberedFrame, textFrame } from './shared-frame';
 import { createGatewaySockets } from '../edge/websocket';
 import { TestClient, connectParams } from '../testing/router-harness';
 
@@ -86,13 +87,40 @@ describe('a connection', () => {
     let peakBytes = 0;
     // More than the kernel takes for a reader that stands still.
     for (let place = 0; place < 200; place += 1) {
-      connection?.sendText(text);
+      connection?.sendFrame(textFrame(text));
       peakBytes = Math.max(peakBytes, connection?.bufferedBytes ?? 0);
     }
     expect(peakBytes).toBeLessThanOrEqual(1024 * 1024 + 1024);
     expect(edge.logger.lines.some(({ msg }) => msg === 'connection closed because its client does not read')).toBe(true);
     client.socket.resume();
     expect(await client.whenClosed()).toEqual({ code: 1008, reason: 'slow consumer' });
+  });
+
+  it('sends what was given to it in that order, events of every length and answers', async () => {
+    edge = await startEdge({
+      serve: (connection) => {
+        connection.sendFrame(textFrame(JSON.stringify({ type: 'event', event: 'inside', payload: {} })));
+        return Promise.resolve({ payload: {} });
+      },
+    });
+    const client = await connected(edge);
+    const [connection] = edge.connections;
+    // Lengths about the bounds of a frame's length field, and characters of several bytes.
+    const lengths = [0, 1, 60, 70, 125, 126, 127, 65_400, 65_535, 65_536, 70_000];
+    const shared = lengths.map((length) => textFrame(JSON.stringify({ type: 'event', event: 'plain', payload: { text: 'é'.repeat(length) } })));
+    const numbered = numberedFrame('counted', JSON.stringify({ text: '\u{1f512}' }));
+    for (const [place, frame] of shared.entries()) {
+      connection?.sendFrame(frame);
+      connection?.broadcastFrame(numbered, false);
+      if (place === 5) connection?.sendText(JSON.stringify({ type: 'event', event: 'own', payload: {} }));
+    }
+    expect((await client.request('health')).ok).toBe(true);
+    const plain = client.events('plain').map(({ payload }) => String(payload.text).length);
+    expect(plain).toEqual(lengths);
+    expect(client.events('counted').map(({ seq, payload }) => [seq, payload.text])).toEqual(lengths.map((_, place) => [place + 1, '\u{1f512}']));
+    const names = client.frames.slice(-2 * lengths.length - 3).map((frame) => (frame.type === 'event' ? frame.event : frame.type));
+    expect(names).toEqual([...lengths.flatMap((_, place) => ['plain', 'counted', ...(place === 5 ? ['own'] : [])]), 'inside', 'res']);
+    client.close();
   });
 
   it('bounds the requests that are open at a time', async () => {

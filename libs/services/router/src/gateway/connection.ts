@@ -3,8 +3,9 @@
  *
  * The server speaks first; the first request must be `connect`, within the handshake time and in
  * small frames; afterwards requests are answered as they finish, at most `REQUESTS_IN_FLIGHT_MAX` at
- * a time. Nobody waits for a slow client: what it does not take is held up to `bufferedBytesMax`,
- * then the connection ends. A connection keeps nothing that outlives it.
+ * a time. Events wait for their turn (`send-turns.ts`), answers do not; what is sent comes in the
+ * order in which it was given. Nobody waits for a slow client: what it does not take is held up to
+ * `bufferedBytesMax`, then the connection ends. A connection keeps nothing that outlives it.
  */
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
@@ -13,10 +14,13 @@ import { toSessionError } from '@sessions/bus';
 import type { Clock, Logger, Timer } from '@sessions/host';
 import type { RawData, WebSocket } from 'ws';
 import { parseConnectParams } from './connect-params';
-import { FrameRefusal, formatAnswer, formatEvent, formatEventText, formatRefusal, parseFrame, toFrameError } from './gateway-frames';
+import { FrameRefusal, formatAnswer, formatEvent, formatRefusal, parseFrame, toFrameError } from './gateway-frames';
 import type { FrameError, RequestFrame } from './gateway-frames';
 import { CLOSE, decideConnect } from './handshake';
 import type { Accepted, HandshakeFacts, Refused } from './handshake';
+import type { SendTurns } from './send-turns';
+import { numberedFrame, partsOf } from './shared-frame';
+import type { NumberedFrame } from './shared-frame';
 import { plainAddress } from '../auth/credentials';
 
 /** Time for a `connect` request. */
@@ -43,6 +47,8 @@ const CLOSE_REASON_BYTES_MAX = 123;
 export interface ConnectionDeps {
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Shared by all connections. */
+  readonly turns: SendTurns;
   /** What the handshake needs to know at this moment. */
   readonly handshakeFacts: (address: string) => Pick<HandshakeFacts, 'authority' | 'isLimited'>;
   /** Told of every refused `connect`. */
@@ -91,6 +97,9 @@ export class Connection {
   #tickTimer: Timer | undefined;
   #inFlight = 0;
   #eventSeq = 0;
+  /** Events that wait for this connection's turn; the bytes are shared with others. */
+  #outbox: Buffer[] = [];
+  #outboxBytes = 0;
   #alive = true;
 
   constructor(socket: WebSocket, request: IncomingMessage, deps: ConnectionDeps) {
@@ -115,7 +124,7 @@ export class Connection {
 
   /** Bytes that this client has not taken. */
   get bufferedBytes(): number {
-    return this.#socket.bufferedAmount;
+    return this.#socket.bufferedAmount + this.#outboxBytes;
   }
 
   open(): void {
@@ -133,30 +142,60 @@ export class Connection {
     this.#write(formatEvent('connect.challenge', { nonce: this.#nonce, ts: clock.nowMs() }));
   }
 
-  /** An event without number; a text made once serves every connection. */
-  sendText(text: string): void {
-    if (this.#state === 'connected') this.#write(text);
+  /** An event without number; a frame made once serves every connection. */
+  sendFrame(frame: Buffer): void {
+    this.#enqueue([frame]);
   }
 
   /** A numbered, scope-gated broadcast. */
   broadcast(event: string, payload: unknown): void {
-    this.broadcastText(event, JSON.stringify(payload), false);
+    this.broadcastFrame(numberedFrame(event, JSON.stringify(payload)), false);
   }
 
   /**
-   * The same with a payload that was written once for all.
+   * The same with a frame that was made once for all.
    * @param isStep left out for a client that is behind; the missing number tells it to look again
    */
-  broadcastText(event: string, payloadText: string, isStep: boolean): void {
+  broadcastFrame(frame: NumberedFrame, isStep: boolean): void {
     if (this.#state !== 'connected') return;
     this.#eventSeq += 1;
-    if (isStep && this.#socket.bufferedAmount > this.#bufferedBytesMax * STEPS_SHARE) return;
-    this.#write(formatEventText(event, payloadText, this.#eventSeq));
+    if (isStep && this.bufferedBytes > this.#bufferedBytesMax * STEPS_SHARE) return;
+    this.#enqueue(partsOf(frame, this.#eventSeq));
+  }
+
+  /** A text for this client alone, at once, behind the events that wait for it. */
+  sendText(text: string): void {
+    if (this.#state === 'connected') this.#write(text);
+  }
+
+  #enqueue(parts: readonly Buffer[]): void {
+    if (this.#state !== 'connected' || this.#socket.readyState !== this.#socket.OPEN) return;
+    const bytes = parts.reduce((sum, part) => sum + part.length, 0);
+    if (this.#isTooMuch(bytes)) return;
+    this.#outbox.push(...parts);
+    this.#outboxBytes += bytes;
+    this.#deps.turns.add(this);
+  }
+
+  /** Writes the events that wait, in one go. */
+  flush(): void {
+    this.#deps.turns.remove(this);
+    const parts = this.#outbox;
+    if (parts.length === 0) return;
+    this.#outbox = [];
+    this.#outboxBytes = 0;
+    if (this.#socket.readyState !== this.#socket.OPEN) return;
+    // Frames are whole, so they may go beside the WebSocket's own: it keeps none back.
+    const { socket } = this.#request;
+    socket.cork();
+    for (const part of parts) socket.write(part);
+    socket.uncork();
   }
 
   /** Says goodbye; a client that does not answer is cut off. */
   close(code: number, reason = ''): void {
     if (this.#state === 'closed') return;
+    this.flush();
     this.#socket.close(code, fitReason(reason));
     this.#terminateLater();
   }
@@ -171,12 +210,17 @@ export class Connection {
 
   #write(text: string): void {
     if (this.#socket.readyState !== this.#socket.OPEN) return;
-    if (this.#socket.bufferedAmount + text.length > this.#bufferedBytesMax) {
-      this.#deps.logger.warn('connection closed because its client does not read', { bytes: this.#socket.bufferedAmount });
-      this.close(CLOSE.policy, 'slow consumer');
-      return;
-    }
+    if (this.#isTooMuch(text.length)) return;
+    this.flush();
     this.#socket.send(text);
+  }
+
+  /** Ends a connection that would hold more than it may. */
+  #isTooMuch(moreBytes: number): boolean {
+    if (this.bufferedBytes + moreBytes <= this.#bufferedBytesMax) return false;
+    this.#deps.logger.warn('connection closed because its client does not read', { bytes: this.bufferedBytes });
+    this.close(CLOSE.policy, 'slow consumer');
+    return true;
   }
 
   /** Bytes are counted as they arrive: a frame that is never finished must not fill memory. */
@@ -301,6 +345,9 @@ export class Connection {
   #onClose(): void {
     if (this.#state === 'closed') return;
     this.#state = 'closed';
+    this.#deps.turns.remove(this);
+    this.#outbox = [];
+    this.#outboxBytes = 0;
     this.#handshakeTimer?.cancel();
     this.#tickTimer?.cancel();
     this.#leaving.abort(new SessionError('SHUTTING_DOWN', 'the client has left'));

@@ -1,6 +1,6 @@
 /**
- * Events of the bus as the gateway's frames, to the connections that asked for them. A frame is
- * written once, however many connections get it, and not at all when none does.
+ * Events of the bus as the gateway's frames, to the connections that asked for them. The bytes of a
+ * frame are made once, however many connections get it, and not at all when none does.
  */
 import { SessionRow } from '@sessions/contracts';
 import type { Event, RunState } from '@sessions/contracts';
@@ -14,6 +14,7 @@ import type { GatewayRows } from './rows';
 import { endedRunOf } from '../run-ends';
 import { RunFrames, toolPayload } from './run-frames';
 import type { RunFrame } from './run-frames';
+import { numberedFrame, textFrame } from './shared-frame';
 
 type Row = Record<string, JsonValue>;
 
@@ -34,8 +35,10 @@ export function createGatewayEvents({ connections, rows, clock, readRun }: Gatew
   const hearing = (agentId: string): Connection[] => [...connections()].filter(({ scopes }) => holdsScope(scopes, SCOPE.read) && seesAgent(scopes, agentId));
   const broadcast = (event: Event, frames: readonly RunFrame[]): void => {
     for (const { event: name, payload, isStep } of frames) {
-      const text = JSON.stringify(payload);
-      for (const connection of hearing(event.agentId)) connection.broadcastText(name, text, isStep);
+      const hearers = hearing(event.agentId);
+      if (hearers.length === 0) continue;
+      const frame = numberedFrame(name, JSON.stringify(payload));
+      for (const connection of hearers) connection.broadcastFrame(frame, isStep);
     }
   };
   /** Whoever waits for the end of a run hears of it, also when nobody ran it. */
@@ -65,7 +68,7 @@ export function createGatewayEvents({ connections, rows, clock, readRun }: Gatew
       else if (sessionKey !== undefined && connection.followedKeys.has(sessionKey)) followers.push(connection);
     }
     if (all.length === 0 && followers.length === 0) return;
-    const frames = framesOf(event, rows);
+    const frames = framesOf(event, rows, all.length > 0);
     if (frames.message !== undefined) sendTo([...all, ...followers], frames.message);
     if (frames.changed !== undefined) sendTo(all, frames.changed);
     if (frames.operation !== undefined) sendTo(all, frames.operation);
@@ -73,8 +76,9 @@ export function createGatewayEvents({ connections, rows, clock, readRun }: Gatew
   };
 }
 
-function sendTo(connections: readonly Connection[], frame: string): void {
-  for (const connection of connections) connection.sendText(frame);
+function sendTo(connections: readonly Connection[], text: string): void {
+  const frame = textFrame(text);
+  for (const connection of connections) connection.sendFrame(frame);
 }
 
 interface Frames {
@@ -84,11 +88,12 @@ interface Frames {
   readonly tool?: string;
 }
 
-function framesOf(event: Event, rows: GatewayRows): Frames {
+/** @param toAll whether somebody follows all sessions, and not one alone */
+function framesOf(event: Event, rows: GatewayRows, toAll: boolean): Frames {
   const { body } = event;
   switch (body?.$case) {
     case 'message':
-      return messageFrames(event, body.value, rows);
+      return messageFrames(event, body.value, rows, toAll);
     case 'changed':
       return { changed: formatEvent('sessions.changed', changedPayloadOf(event, rows)) };
     case 'operation': {
@@ -103,10 +108,9 @@ function framesOf(event: Event, rows: GatewayRows): Frames {
   }
 }
 
-function messageFrames(event: Event, value: Extract<NonNullable<Event['body']>, { $case: 'message' }>['value'], rows: GatewayRows): Frames {
+function messageFrames(event: Event, value: Extract<NonNullable<Event['body']>, { $case: 'message' }>['value'], rows: GatewayRows, toAll: boolean): Frames {
   const { messageId, messageSeq, lineJson, encodedRow } = value;
   const row = rowOf(encodedRow, rows);
-  const changed = formatEvent('sessions.changed', changedPayloadOf(event, rows));
   const message = lineJson === undefined ? undefined : toClientMessage({ lineJson, recordId: messageId, messageSeq });
   const payload = {
     ...row,
@@ -118,7 +122,7 @@ function messageFrames(event: Event, value: Extract<NonNullable<Event['body']>, 
     ...(messageSeq !== undefined && { messageSeq }),
     ...(row !== undefined && { session: row }),
   };
-  return { message: formatEvent('session.message', payload), changed };
+  return { message: formatEvent('session.message', payload), ...(toAll && { changed: formatEvent('sessions.changed', messageChange(event, value.runId, row)) }) };
 }
 
 function changedPayload(event: Event, what: Record<string, JsonValue>, row: Row | undefined, withSession: boolean): Record<string, JsonValue> {
@@ -132,11 +136,14 @@ function changedPayload(event: Event, what: Record<string, JsonValue>, row: Row 
   };
 }
 
+const messageChange = (event: Event, runId: string | undefined, row: Row | undefined): Record<string, JsonValue> =>
+  changedPayload(event, { phase: 'message', ...(runId !== undefined && { runId }) }, row, true);
+
 /** The `sessions.changed` payload of an event; undefined for events that change no row. */
 export function changedPayloadOf(event: Event, rows: GatewayRows): Record<string, JsonValue> | undefined {
   const { body } = event;
   if (body?.$case === 'message') {
-    return changedPayload(event, { phase: 'message', ...(body.value.runId !== undefined && { runId: body.value.runId }) }, rowOf(body.value.encodedRow, rows), true);
+    return messageChange(event, body.value.runId, rowOf(body.value.encodedRow, rows));
   }
   if (body?.$case !== 'changed') return undefined;
   const { reason, phase, runId, encodedRow, previousSessionId } = body.value;

@@ -77,14 +77,10 @@ export function formatRefusal(id: unknown, error: FrameError, payload?: Readonly
   return JSON.stringify({ type: 'res', id, ok: false, ...(payload !== undefined && { payload }), error });
 }
 
-/** `seq` counts per connection, on scope-gated broadcasts only. */
-export function formatEvent(event: string, payload: unknown, seq?: number): string {
-  return JSON.stringify(seq === undefined ? { type: 'event', event, payload } : { type: 'event', event, payload, seq });
+/** An event without number; those with one are made in `shared-frame.ts`. */
+export function formatEvent(event: string, payload: unknown): string {
+  return JSON.stringify({ type: 'event', event, payload });
 }
-
-/** A numbered event whose payload is written already. */
-export const formatEventText = (event: string, payloadText: string, seq: number): string =>
-  `{"type":"event","event":${JSON.stringify(event)},"payload":${payloadText},"seq":${seq}}`;
 
 /** A refusal in the gateway's words: measured code, the sentence, the reason in the details. */
 export function toFrameError(error: SessionError): FrameError {

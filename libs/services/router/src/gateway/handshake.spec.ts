@@ -120,6 +120,20 @@ describe('the handshake', () => {
     socket.close();
   });
 
+  it('lets in the pages of origins that the configuration names, and of no others', async () => {
+    const listed = await startRouter({ gateway: { controlUi: { allowedOrigins: ['https://panel.example/'] } } });
+    const client = { id: 'openclaw-control-ui', version: 'control-ui', platform: 'web', mode: 'webchat' };
+    const judged = async (origin: string): Promise<boolean> => {
+      const page = await TestClient.open(listed.wsUrl, { origin });
+      const { ok } = await page.request('connect', connectParams({ client }));
+      page.close();
+      return ok;
+    };
+    expect(await judged('https://panel.example')).toBe(true);
+    for (const origin of ['http://panel.example', 'https://panel.example:8443', 'https://panel.example.evil', 'null', 'noise']) expect([origin, await judged(origin)]).toEqual([origin, false]);
+    await listed.stop();
+  });
+
   it('lets no page of another site in where no secret is asked for', async () => {
     const open = await startRouter({}, { auth: {} });
     const page = await TestClient.open(open.wsUrl, { origin: 'https://evil.example' });

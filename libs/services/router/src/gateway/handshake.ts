@@ -2,7 +2,7 @@
  * Decides on a `connect` request: protocol, credentials, device, role, scopes. Pure but for the
  * signature check; the texts, codes and close codes are those that existing clients act on.
  */
-import { isOpen, isSameOrigin, judgeSecret, principalOf, proxiedPrincipal, sharedPrincipal, userPrincipal } from '../auth/credentials';
+import { isListedOrigin, isOpen, isSameOrigin, judgeSecret, principalOf, proxiedPrincipal, sharedPrincipal, userPrincipal } from '../auth/credentials';
 import type { Authority, Principal, ProxyHeaders } from '../auth/credentials';
 import { judgeDevice } from '../auth/device';
 import type { DeviceVerdict } from '../auth/device';
@@ -172,6 +172,7 @@ function refuseSecret(params: ConnectParams, authority: Authority): Refused {
  * for the control UI, nor where no token is asked for.
  */
 function originAllowed({ client }: ConnectParams, { origin, host, authority }: HandshakeFacts): boolean {
+  if (origin !== undefined && isListedOrigin(origin, authority.allowedOrigins)) return true;
   if (client.id === CONTROL_UI) return origin !== undefined && isSameOrigin(origin, host);
   return !isOpen(authority) || isSameOrigin(origin, host);
 }

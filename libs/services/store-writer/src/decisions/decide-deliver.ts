@@ -172,12 +172,13 @@ export function decideDeliver(delivery: Delivery, view: MutationView): Planned<K
   const runRow = runRowOf(delivery, place, present, begun, view.nowMs);
   // A run of its own row goes there: runs of one job never wait for each other.
   if (begun !== undefined && runRow === undefined) Object.assign(put.set, runMembers([begun], {}).set);
-  Object.assign(put.set, noticeOf(delivery, place.key, present, reset?.reason, view.nowMs)?.set);
+  const notice = noticeOf(delivery, { key: place.key, sessionId: place.sessionId }, present, reset?.reason, view.nowMs);
+  Object.assign(put.set, notice?.set);
   const row = rowOf(delivery.agentId, place.key, membersAfter(present?.members ?? {}, put), tail.exchanges + 1);
   const effects: Effect[] = [...(reset?.effects ?? []), { kind: 'putEntry', key: place.key, ...put }, ...(runRow === undefined ? [] : [runRow]), append];
   return {
     decision: { effects, result: answer },
-    announcements: announcementsOf(delivery, { place, present, reset, tail, answer, line, row }),
+    announcements: [...announcementsOf(delivery, { place, present, reset, tail, answer, line, row }), ...(notice?.announcements ?? [])],
   };
 }
 

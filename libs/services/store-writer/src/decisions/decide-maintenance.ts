@@ -2,8 +2,9 @@
  * One action of a maintenance plan, looked at once more inside the mutation that performs it: the row
  * or file is still what the plan saw, and nothing protects it. What does not hold is skipped by name.
  */
-import { parseStoreFile, type JsonObject, type TranscriptState } from '@sessions/domain';
+import { parseStoreFile, removalAnnouncedAtMs, writeRemovalNotice, type JsonObject, type TranscriptState } from '@sessions/domain';
 import { readArchiveFile, type Decision, type HeldView, type MutationView } from '@sessions/store';
+import { ANNOUNCE_UNLINK } from '../maintenance/gather-facts';
 import { protectionsOfEntry } from '../maintenance/protected-row';
 import type { Planned, StoredAnswer } from './planned';
 import { entryTextOf, setAside } from './session-files';
@@ -23,6 +24,8 @@ export interface ActionRequest {
   readonly isLocked: boolean;
   /** Of `prune-missing` and `repair-session-file`, as the files are now. */
   readonly transcriptState: TranscriptState | undefined;
+  /** When the first unlinking of an archive of this store was announced; undefined: never. */
+  readonly unlinkAnnouncedAtMs: number | undefined;
   readonly actor: string;
 }
 
@@ -47,6 +50,8 @@ export function decideAction(request: ActionRequest, view: MutationView): Planne
   if (kind === 'repair-session-file') return repairFile(request, view);
   if (kind === 'unlink-archive') return unlinkArchive(request, view);
   if (kind === 'archive-orphan') return archiveOrphan(request, view);
+  if (kind === 'announce-removal') return announceRemoval(request, view);
+  if (kind === ANNOUNCE_UNLINK) return announceUnlink(request, view);
   return skipped('unsupported');
 }
 
@@ -98,6 +103,22 @@ function archiveOrphan({ file, held, actor, kind, ...expected }: ActionRequest, 
     [{ kind: 'setAside', file }, { kind: 'recordArchive', reason: kind, key: null, sessionId: parsed.sessionIds[0] ?? null, actor }],
     { archivedBytes: found.bytes, archivedAs: asideAs },
   );
+}
+
+/** Noted in the entry, which keeps its age: nobody used the session. */
+function announceRemoval(request: ActionRequest, view: MutationView): Planned<ActionAnswer> {
+  const present = presentRow(request, view);
+  if (typeof present === 'string') return skipped(present);
+  if (protectedBy(request, present, view.nowMs).length > 0) return skipped('protected');
+  const before = removalAnnouncedAtMs(present.members as JsonObject, present);
+  if (before !== undefined && before <= view.nowMs) return skipped('announced');
+  return done([{ kind: 'putEntry', key: present.key, set: writeRemovalNotice(present, view.nowMs) }], {});
+}
+
+/** Noted in the manifest, where all archives of the store are. */
+function announceUnlink({ unlinkAnnouncedAtMs: before, actor }: ActionRequest, view: MutationView): Planned<ActionAnswer> {
+  if (before !== undefined && before <= view.nowMs) return skipped('announced');
+  return done([{ kind: 'recordArchive', reason: ANNOUNCE_UNLINK, key: null, sessionId: null, actor }], {});
 }
 
 /** The row that the plan saw, or why it is not. */

@@ -7,7 +7,7 @@ import { SessionError, type JsonValue, type ResetReason } from '@sessions/domain
 import type { MutationView } from '@sessions/store';
 import type { Announcement } from '../publish-events';
 import type { AskedRun, Delivery, KeptMessage } from './decide-deliver';
-import { deliveriesOf, deliveryMembers, openDeliveries } from './open-delivery';
+import { deliveriesOf, deliveryMembers, openDeliveries, type OpenDelivery } from './open-delivery';
 import { runMembers, runsOf, waitingContent, type OpenRun, type QueueMode } from './open-run';
 import { membersAfter, rowOf, type Planned } from './planned';
 import { QUEUE_FULL_TEXT, acceptRun, queueSettings, type QueueSettings } from './queue-run';
@@ -104,12 +104,19 @@ export function acceptInto(delivery: Delivery, run: AskedRun, present: PresentSe
 }
 
 /** A reset that came by itself is told to the people of a channel, once (lifecycle §3). */
-export function noticeOf({ agentId, run, recordId }: Delivery, key: string, present: PresentSession | undefined, reason: ResetReason | undefined, nowMs: number): { readonly set: Record<string, JsonValue> } | undefined {
+export function noticeOf(
+  { agentId, run, recordId }: Delivery,
+  { key, sessionId }: { readonly key: string; readonly sessionId: string },
+  present: PresentSession | undefined,
+  reason: ResetReason | undefined,
+  nowMs: number,
+): { readonly set: Record<string, JsonValue>; readonly announcements: readonly Announcement[] } | undefined {
   const route = run?.route?.replyRoute;
   if (run === undefined || present === undefined || (reason !== 'daily' && reason !== 'idle') || route === undefined || !run.config.session.resetNotice) return undefined;
   const { config, spool } = run;
   if (!maySend(config, key, present.native)) return undefined;
   const text = `A new session was started (${reason === 'daily' ? 'daily reset' : 'the last one was idle'}). The conversation before it can be brought back: openclaw sessions restore ${key}`;
-  const { deliveries } = openDeliveries(deliveriesOf(present.members), [OutboundMessage.create({ route, text })], { key, source: `${agentId}\nnotice\n${recordId}`, nowMs }, spool);
-  return deliveryMembers(deliveries, present.members);
+  const { deliveries, opened, givenUp } = openDeliveries(deliveriesOf(present.members), [OutboundMessage.create({ route, text })], { key, source: `${agentId}\nnotice\n${recordId}`, nowMs }, spool);
+  const told = (state: string) => ({ deliveryId, channel = '', accountId }: OpenDelivery): Announcement => ({ kind: 'delivery', key, sessionId, deliveryId, state, channel, accountId });
+  return { set: deliveryMembers(deliveries, present.members).set, announcements: [...opened.map(told('open')), ...givenUp.map(told('expired'))] };
 }

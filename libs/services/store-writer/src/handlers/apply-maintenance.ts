@@ -9,6 +9,7 @@ import { idempotencyKeyOf, type CallContext } from '@sessions/bus';
 import type { AgentStore, HoldRequest } from '@sessions/store';
 import { decideAction, type ActionAnswer, type ActionRequest } from '../decisions/decide-maintenance';
 import { sidecarsOf } from '../decisions/session-files';
+import { ANNOUNCE_UNLINK } from '../maintenance/gather-facts';
 import { lookAtTranscript } from '../maintenance/look-at-transcript';
 import { commitHeld, type OpenAgentStore, type OwnedAgent } from '../owned-agent';
 import { requestHash } from './request-hash';
@@ -31,7 +32,8 @@ export async function applyMaintenance(agent: OwnedAgent, request: ApplyMaintena
       if (answer.key !== null) removedKeys.push(answer.key);
       results.push(toResult(answer));
     }
-    if (results.some(({ outcome }) => outcome === 'done')) {
+    tellOf(open, actions.filter((_, index) => results[index]?.outcome === 'done'));
+    if (results.some(({ outcome }, index) => outcome === 'done' && !isAnnouncement(actions[index]))) {
       open.events.publish({ kind: 'changed', key: '', sessionId: undefined, reason: 'cleanup', row: undefined });
       // Those who follow one of the sessions look for themselves.
       for (const key of removedKeys) agent.deps.feed.changed(agent.agentId, key);
@@ -59,7 +61,7 @@ async function perform(open: OpenAgentStore, action: MaintenanceAction, { contex
     const outcome = await commitHeld<ActionAnswer>(open, {
       files: (store) => holdsFor(store, action),
       request: async (held, store) => {
-        const decided: ActionRequest = { ...asked, held, isLocked: false, transcriptState: await stateFor(store, action) };
+        const decided: ActionRequest = { ...asked, held, isLocked: false, transcriptState: await stateFor(store, action), unlinkAnnouncedAtMs: kind === ANNOUNCE_UNLINK ? await unlinkAnnouncedAtMs(store) : undefined };
         return { method: 'ApplyMaintenance', context: { ...context, idempotencyKey: actionKey(context, index) }, contentHash: requestHash('ApplyMaintenance', [kind, key ?? '', file ?? '']), plan: (view) => decideAction(decided, view) };
       },
     });
@@ -81,6 +83,24 @@ async function holdsFor(store: AgentStore, { kind, key, file }: MaintenanceActio
   if (row === undefined || row.file === null) return named;
   const files = kind === 'repair-session-file' ? [] : [row.file, ...sidecarsOf(row.file, row.sessionId ?? '')];
   return [...named, ...files.map((name): HoldRequest => ({ file: name, kind: 'deleted' }))];
+}
+
+function isAnnouncement(action: MaintenanceAction | undefined): boolean {
+  return action?.kind === 'announce-removal' || action?.kind === ANNOUNCE_UNLINK;
+}
+
+/** Once what was announced is durable: counts and times only, a key may name a person. */
+function tellOf({ events }: OpenAgentStore, actions: readonly MaintenanceAction[]): void {
+  const removals = actions.filter(({ kind }) => kind === 'announce-removal');
+  const tell = (facts: Readonly<Record<string, string | number>>): void => events.publish({ kind: 'store', storeKind: 'maintenance', facts });
+  if (removals.length > 0) tell({ notice: 'removal', sessions: removals.length, firstAtMs: Math.min(...removals.map(({ notBeforeMs }) => notBeforeMs ?? 0)) });
+  for (const { kind, filesCount, bytes } of actions) if (kind === ANNOUNCE_UNLINK) tell({ notice: 'unlink', files: filesCount ?? 0, bytes: bytes ?? 0 });
+}
+
+async function unlinkAnnouncedAtMs(store: AgentStore): Promise<number | undefined> {
+  let firstAtMs: number | undefined;
+  for await (const { reason, atMs } of store.facts.archiveRecords()) if (reason === ANNOUNCE_UNLINK) firstAtMs = Math.min(atMs, firstAtMs ?? atMs);
+  return firstAtMs;
 }
 
 async function stateFor(store: AgentStore, { kind, key }: MaintenanceAction): Promise<ActionRequest['transcriptState']> {

@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, readFileSync, readdirSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import * as path from 'node:path';
 import { ApplyMaintenanceRequest, MaintenanceAction, ReadFactsRequest, StoreServiceRestoreSessionRequest, type FactFile, type FactRow, type StoreTotals } from '@sessions/contracts';
-import { bench, cleanUpBenches, newStateDir, sessionsDir, type Bench } from '../testing/writer-bench';
+import { bench, cleanUpBenches, newStateDir, restart, sessionsDir, type Bench } from '../testing/writer-bench';
 
 cleanUpBenches();
 
@@ -166,5 +166,49 @@ describe('actions', () => {
     expect(existsSync(path.join(dir, old))).toBe(false);
     expect(existsSync(path.join(dir, young))).toBe(true);
     expect(names(made).some((name) => name.startsWith('orphan.jsonl.deleted.'))).toBe(true);
+  });
+});
+
+describe('announcements', () => {
+  const told = (made: Bench): unknown[] => made.events.flatMap(({ body }) => (body?.$case === 'store' && body.value.kind === 'maintenance' ? [JSON.parse(body.value.factsJson?.toString('utf8') ?? '{}') as unknown] : []));
+  const aged = async (made: Bench): Promise<FactRow[]> => (await facts(made, { pruneBeforeAtMs: nowMs - 30 * DAY_MS, nowAtMs: Date.now() })).rows;
+
+  it('of removals stay with their rows over owners, are told once, and change no age', async () => {
+    const made = await seeded(STORE);
+    const rows = await aged(made);
+    const announce = (row: FactRow): Partial<MaintenanceAction> => ({ ...of(row, 'announce-removal'), notBeforeMs: nowMs + DAY_MS });
+    const { results } = await apply(made, rows.map(announce));
+    expect(results.map(({ outcome, reason }) => reason ?? outcome)).toEqual(['protected', 'protected', 'done', 'protected', 'done']);
+    expect((await apply(made, rows.map(announce))).results.map(({ reason }) => reason)).toEqual(['protected', 'protected', 'announced', 'protected', 'announced']);
+    expect(told(made)).toEqual([{ notice: 'removal', sessions: 2, firstAtMs: nowMs + DAY_MS }]);
+    const next = await restart(made);
+    const known = await aged(next);
+    expect(known.map(({ key, updatedAtMs }) => [key, updatedAtMs])).toEqual(rows.map(({ key, updatedAtMs }) => [key, updatedAtMs]));
+    expect(known.map(({ removalAnnouncedAtMs }) => removalAnnouncedAtMs !== undefined)).toEqual([false, false, true, false, true]);
+    for (const { removalAnnouncedAtMs } of known) if (removalAnnouncedAtMs !== undefined) expect(Date.now() - removalAnnouncedAtMs).toBeLessThan(DAY_MS);
+    expect((await apply(next, known.map(announce))).results.some(({ outcome }) => outcome === 'done')).toBe(false);
+    expect(told(next)).toEqual([]);
+    // What was announced can still be removed, and comes back without its notice.
+    const [older] = known.filter(({ key }) => key.endsWith(':older'));
+    expect((await apply(next, [of(older as FactRow, 'prune-stale')])).results[0]?.outcome).toBe('done');
+    await next.client.restoreSession(StoreServiceRestoreSessionRequest.create({ agentId: 'main', key: 'agent:main:explicit:older' }));
+    await next.stop();
+    const entries = JSON.parse(readFileSync(path.join(sessionsDir(next.stateDir), 'sessions.json'), 'utf8')) as Record<string, Record<string, unknown>>;
+    expect(entries['agent:main:explicit:older']).not.toHaveProperty('removalNotice');
+    expect(entries['agent:main:explicit:old']).toMatchObject({ removalNotice: { sessionId: 's-old' }, updatedAt: nowMs - 60 * DAY_MS });
+  });
+
+  it('of the first unlinking are told once a store', async () => {
+    const made = await seeded(STORE);
+    const action: Partial<MaintenanceAction> = { kind: 'announce-unlink', filesCount: 3, bytes: 70 };
+    expect((await facts(made, { nowAtMs: Date.now() })).totals?.unlinkAnnouncedAtMs).toBeUndefined();
+    expect((await apply(made, [action])).results[0]?.outcome).toBe('done');
+    expect((await apply(made, [action])).results[0]).toMatchObject({ outcome: 'skipped', reason: 'announced' });
+    expect(told(made)).toEqual([{ notice: 'unlink', files: 3, bytes: 70 }]);
+    const next = await restart(made);
+    const { totals } = await facts(next, { nowAtMs: Date.now() });
+    expect(totals?.unlinkAnnouncedAtMs).toBeGreaterThan(nowMs - 1);
+    // A clock that shows less than the notice: it has not begun.
+    expect((await facts(next, { nowAtMs: nowMs - DAY_MS })).totals?.unlinkAnnouncedAtMs).toBeUndefined();
   });
 });

@@ -1,6 +1,6 @@
 /** ReadFacts: what a maintenance plan is made from: totals, then candidate rows, then candidate files, in slices. */
 import { FactFile, FactFiles, FactRow, FactRows, StoreTotals, type ReadFactsRequest, type ReadFactsResponse } from '@sessions/contracts';
-import { SessionError } from '@sessions/domain';
+import { SessionError, removalAnnouncedAtMs } from '@sessions/domain';
 import type { CallContext } from '@sessions/bus';
 import type { AgentStore } from '@sessions/store';
 import { FactGatherer, type CandidateFile, type CandidateRow, type FactSource, type FactsQuery } from '../maintenance/gather-facts';
@@ -110,6 +110,7 @@ function rowOf({ row, native, protections, bytes, candidateFor, lookedAt }: Cand
     label: text('label'),
     modelProvider: text('modelProvider'),
     model: text('model'),
+    removalAnnouncedAtMs: removalAnnouncedAtMs(native, { sessionId: row.sessionId, updatedAtMs: row.updatedAt }),
   });
 }
 

@@ -10,12 +10,15 @@ import { sidecarsOf } from '../decisions/session-files';
 import { lookAtTranscript, type LookedAt } from './look-at-transcript';
 import { protectionsOfEntry } from './protected-row';
 
+/** Reason of the manifest line that an announcement leaves. */
+export const ANNOUNCE_UNLINK = 'announce-unlink';
+
 /** Members of a compaction checkpoint that hold session ids too. */
 const CHECKPOINT_ENDS = ['preCompaction', 'postCompaction'];
 
 /** A store, as far as facts are gathered from it. */
 export interface FactSource {
-  readonly facts: Pick<StoreFacts, 'rows' | 'files' | 'archivedSessionIds' | 'isLockedByOthers'>;
+  readonly facts: Pick<StoreFacts, 'rows' | 'files' | 'archiveRecords' | 'isLockedByOthers'>;
   readonly files: Pick<StoreFiles, 'readTranscript'>;
 }
 
@@ -43,6 +46,8 @@ export interface GatheredTotals {
   archiveBytes: number;
   totalBytes: number;
   fileCount: number;
+  /** When the first unlinking of an archive was announced. */
+  unlinkAnnouncedAtMs?: number;
 }
 
 export interface CandidateRow {
@@ -96,7 +101,11 @@ export class FactGatherer {
       this.totals.protectedRowCount += 1;
       this.#protected.set(row.key, protections);
     }
-    for await (const id of this.#store.facts.archivedSessionIds()) this.#referenced.add(id);
+    for await (const { sessionId, reason, atMs } of this.#store.facts.archiveRecords()) {
+      if (sessionId !== null) this.#referenced.add(sessionId);
+      // Of a clock that was wrong: it has not begun, and is given again.
+      if (reason === ANNOUNCE_UNLINK && atMs <= this.#query.nowMs) this.totals.unlinkAnnouncedAtMs = atMs;
+    }
     return this.totals;
   }
 

@@ -31,7 +31,8 @@ export interface MaintenanceAction {
   /**
    * `retire-dm-scope`, `repair-session-file`, `prune-missing`, `prune-model-run`,
    * `prune-cron-run`, `prune-stale`, `cap-overflow`, `archive-subagent`, `evict-budget`,
-   * `unlink-archive`, `archive-orphan`, `unlink-blob`, `unlink-temp`.
+   * `unlink-archive`, `archive-orphan`, `unlink-blob`, `unlink-temp`; and what is only noted and
+   * told: `announce-removal` of a session, `announce-unlink` of a store's first archives.
    */
   kind: string;
   key?:
@@ -49,7 +50,15 @@ export interface MaintenanceAction {
     | number
     | undefined;
   /** What the action frees or archives, as planned. */
-  bytes?: number | undefined;
+  bytes?:
+    | number
+    | undefined;
+  /** Of an announcement: the earliest time of what it announces. */
+  notBeforeMs?:
+    | number
+    | undefined;
+  /** Of `announce-unlink`: how many files. */
+  filesCount?: number | undefined;
 }
 
 /** What became of one action. */
@@ -360,6 +369,8 @@ function createBaseMaintenanceAction(): MaintenanceAction {
     expectedSizeBytes: undefined,
     expectedMtimeMs: undefined,
     bytes: undefined,
+    notBeforeMs: undefined,
+    filesCount: undefined,
   };
 }
 
@@ -388,6 +399,12 @@ export const MaintenanceAction: MessageFns<MaintenanceAction> = {
     }
     if (message.bytes !== undefined) {
       writer.uint32(64).int64(message.bytes);
+    }
+    if (message.notBeforeMs !== undefined) {
+      writer.uint32(72).int64(message.notBeforeMs);
+    }
+    if (message.filesCount !== undefined) {
+      writer.uint32(80).int64(message.filesCount);
     }
     return writer;
   },
@@ -469,6 +486,22 @@ export const MaintenanceAction: MessageFns<MaintenanceAction> = {
             message.bytes = longToNumber(reader.int64());
             continue;
           }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.notBeforeMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.filesCount = longToNumber(reader.int64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -507,6 +540,16 @@ export const MaintenanceAction: MessageFns<MaintenanceAction> = {
         ? globalThis.Number(object.expected_mtime_ms)
         : undefined,
       bytes: isSet(object.bytes) ? globalThis.Number(object.bytes) : undefined,
+      notBeforeMs: isSet(object.notBeforeMs)
+        ? globalThis.Number(object.notBeforeMs)
+        : isSet(object.not_before_ms)
+        ? globalThis.Number(object.not_before_ms)
+        : undefined,
+      filesCount: isSet(object.filesCount)
+        ? globalThis.Number(object.filesCount)
+        : isSet(object.files_count)
+        ? globalThis.Number(object.files_count)
+        : undefined,
     };
   },
 
@@ -536,6 +579,12 @@ export const MaintenanceAction: MessageFns<MaintenanceAction> = {
     if (message.bytes !== undefined) {
       obj.bytes = Math.round(message.bytes);
     }
+    if (message.notBeforeMs !== undefined) {
+      obj.notBeforeMs = Math.round(message.notBeforeMs);
+    }
+    if (message.filesCount !== undefined) {
+      obj.filesCount = Math.round(message.filesCount);
+    }
     return obj;
   },
 
@@ -552,6 +601,8 @@ export const MaintenanceAction: MessageFns<MaintenanceAction> = {
     message.expectedSizeBytes = object.expectedSizeBytes ?? undefined;
     message.expectedMtimeMs = object.expectedMtimeMs ?? undefined;
     message.bytes = object.bytes ?? undefined;
+    message.notBeforeMs = object.notBeforeMs ?? undefined;
+    message.filesCount = object.filesCount ?? undefined;
     return message;
   },
 };

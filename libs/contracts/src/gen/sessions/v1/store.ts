@@ -571,7 +571,11 @@ export interface FactRow {
   persistentChild: boolean;
   label?: string | undefined;
   modelProvider?: string | undefined;
-  model?: string | undefined;
+  model?:
+    | string
+    | undefined;
+  /** When the removal of this row as it stands was announced; absent: it was not. */
+  removalAnnouncedAtMs?: number | undefined;
 }
 
 /** A slice of files. */
@@ -7597,6 +7601,7 @@ function createBaseFactRow(): FactRow {
     label: undefined,
     modelProvider: undefined,
     model: undefined,
+    removalAnnouncedAtMs: undefined,
   };
 }
 
@@ -7652,6 +7657,9 @@ export const FactRow: MessageFns<FactRow> = {
     }
     if (message.model !== undefined) {
       writer.uint32(138).string(message.model);
+    }
+    if (message.removalAnnouncedAtMs !== undefined) {
+      writer.uint32(144).int64(message.removalAnnouncedAtMs);
     }
     return writer;
   },
@@ -7805,6 +7813,14 @@ export const FactRow: MessageFns<FactRow> = {
             message.model = reader.string();
             continue;
           }
+          case 18: {
+            if (tag !== 144) {
+              break;
+            }
+
+            message.removalAnnouncedAtMs = longToNumber(reader.int64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -7882,6 +7898,11 @@ export const FactRow: MessageFns<FactRow> = {
         ? globalThis.String(object.model_provider)
         : undefined,
       model: isSet(object.model) ? globalThis.String(object.model) : undefined,
+      removalAnnouncedAtMs: isSet(object.removalAnnouncedAtMs)
+        ? globalThis.Number(object.removalAnnouncedAtMs)
+        : isSet(object.removal_announced_at_ms)
+        ? globalThis.Number(object.removal_announced_at_ms)
+        : undefined,
     };
   },
 
@@ -7938,6 +7959,9 @@ export const FactRow: MessageFns<FactRow> = {
     if (message.model !== undefined) {
       obj.model = message.model;
     }
+    if (message.removalAnnouncedAtMs !== undefined) {
+      obj.removalAnnouncedAtMs = Math.round(message.removalAnnouncedAtMs);
+    }
     return obj;
   },
 
@@ -7963,6 +7987,7 @@ export const FactRow: MessageFns<FactRow> = {
     message.label = object.label ?? undefined;
     message.modelProvider = object.modelProvider ?? undefined;
     message.model = object.model ?? undefined;
+    message.removalAnnouncedAtMs = object.removalAnnouncedAtMs ?? undefined;
     return message;
   },
 };
