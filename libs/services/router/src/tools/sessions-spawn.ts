@@ -5,11 +5,12 @@
  */
 import { ChildSession, RunRequest, StoreServiceCreateSessionRequest } from '@sessions/contracts';
 import {
-  SessionError, THINKING_LEVELS, agentSettings, attachmentProblems, configuredAgents, inheritedModel, interSessionText, isSandboxed, knownModel, maySpawnAs, modelFor, parseSpawnArguments,
+  REDACTED_CONTENT, SessionError, THINKING_LEVELS, agentSettings, attachmentProblems, configuredAgents, inheritedModel, interSessionText, isSameKey, isSandboxed, knownModel, maySpawnAs, modelFor, parseSpawnArguments,
   parseSessionKey, slugAgentId, spawnDenial,
 } from '@sessions/domain';
 import type { AgentId, JsonObject, ModelRef, SpawnArguments } from '@sessions/domain';
 import { seesAgent } from '../auth/scopes';
+import { readRow } from '../auth/sight';
 import { deliverTo } from '../handlers/deliver-to';
 import { uuidOf, uuidOfCall } from '../handlers/minted-id';
 import { nextInterSession } from './chain';
@@ -27,11 +28,12 @@ export async function sessionsSpawn(call: ToolCall, raw: unknown): Promise<ToolA
   const asked = argumentsOf(parseSpawnArguments(raw));
   const { deps, caller, context } = call;
   const config = deps.config();
+  if (asked.attachments.some(({ content }) => content === REDACTED_CONTENT)) return repeated(call, asked);
   const problems = attachmentProblems(asked.attachments, config.tools.spawnAttachments);
   if (problems.length > 0) throw new InvalidArguments(problems);
   if (asked.runtime === 'acp') return failed('runtime "acp" is not available in this gateway; use "subagent"');
   const target = await targetAgent(call, asked);
-  const key = `agent:${target}:subagent:${uuidOf(`${uuidOfCall(context)}#child`)}`;
+  const key = childKey(target, context);
   const isChildSandboxed = isSandboxed(config, target, key);
   const denial = spawnDenial(config, {
     requester: caller.agentId,
@@ -108,6 +110,17 @@ export async function sessionsSpawn(call: ToolCall, raw: unknown): Promise<ToolA
     throw error;
   }
 }
+
+/** A call that is made again from its transcript, where its files do not stand: it made a sub-agent before, or it did not. */
+async function repeated({ deps, caller, context }: ToolCall, asked: SpawnArguments): Promise<ToolAnswer> {
+  const agentId = asked.agentId === undefined ? caller.agentId : slugAgentId(asked.agentId);
+  const key = childKey(agentId, context);
+  const row = await readRow(deps, { agentId, key }, context);
+  if (row?.spawnedBy === undefined || !isSameKey(row.spawnedBy, caller.key)) return failed('the call was interrupted before it spawned anything, and its files are not kept: make it again with their contents');
+  return { details: { status: 'accepted', runId: uuidOfCall(context), childSessionKey: row.key, mode: asked.mode, note: NOTE } };
+}
+
+const childKey = (agentId: string, context: ToolCall['context']): string => `agent:${agentId}:subagent:${uuidOf(`${uuidOfCall(context)}#child`)}`;
 
 /** @throws AGENT_UNKNOWN, VALIDATION, SPAWN_DENIED: the allowlist speaks first, so it tells nothing of agents outside it */
 async function targetAgent({ deps, caller, context }: ToolCall, asked: SpawnArguments): Promise<AgentId> {
