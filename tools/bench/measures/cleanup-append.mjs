@@ -67,7 +67,7 @@ export async function run({ quick, sizes, scratch, served }) {
     maxEntries = before.beforeCount - archived;
     const { reports: [report] } = await maintenance.cleanup({ flags, dryRun: false, nowAtMs: undefined }, { idempotencyKey: `cleanup-${(calls += 1)}`, timeoutMs: 600_000 });
     maxEntries = 0;
-    if (report.capped !== archived) throw new Error(`the clean-up archived ${report.capped} sessions, not ${archived}`);
+    if (report.capped !== archived) throw new Error(`the clean-up archived ${report.capped} sessions, not ${archived}: ${JSON.stringify({ ...report, skipped: report.skipped.slice(0, 2) })}`);
   };
   try {
     const p99 = { with: [], without: [] };

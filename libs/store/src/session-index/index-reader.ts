@@ -157,9 +157,8 @@ export class IndexReader {
   }
 
   /** The next rows behind the id given, of any visibility, in the order in which they lie. */
-  rowsBehind(afterId: number, limit: number): OldRow[] {
-    const rows = this.#statements.rowsBehind().all(afterId, limit) as (Omit<OldRow, 'text'> & { readonly json: Buffer })[];
-    return rows.map(({ json, ...row }) => ({ ...row, text: json.toString('utf8') }));
+  rowsBehind(afterId: number, limit: number): (OldRow & { readonly entryBytes?: number })[] {
+    return this.#statements.rowsBehind().all(afterId, limit) as (OldRow & { readonly entryBytes?: number })[];
   }
 
   /** Entries that hold work which has not ended, in the order of the store, behind the id given. */
@@ -312,8 +311,9 @@ function statementsOf(db: Database.Database) {
        FROM session s JOIN entry e ON e.id = s.id
        WHERE s.visibility = ? AND s.sort_at >= ? AND (s.sort_at > ? OR s.id < ?) ORDER BY s.sort_at, s.id DESC LIMIT ?`,
     ),
+    // As text at once: whoever reads all of them would make strings of as many buffers.
     rowsBehind: query(
-      `SELECT s.id, s.sort_at AS sortAt, s.key, e.json, s.session_id AS sessionId, s.file, s.updated_at AS updatedAt, s.visibility
+      `SELECT s.id, s.sort_at AS sortAt, s.key, CAST(e.json AS TEXT) AS text, length(e.json) AS entryBytes, s.session_id AS sessionId, s.file, s.updated_at AS updatedAt, s.visibility
        FROM session s JOIN entry e ON e.id = s.id WHERE s.id > ? ORDER BY s.id LIMIT ?`,
     ),
     openWork: query(

@@ -93,12 +93,14 @@ describe('a reset by time', () => {
     expect((await history(made)).texts.sort()).toEqual(sent.map((_, n) => `m${String(n)}`).sort());
   });
 
-  it('comes as often as the policy says in 30 days of messages, restarts and changes of the model', async () => {
+  it('comes as often as the policy says in 30 days of messages, reconnects, restarts and changes of the model', async () => {
     const clock = shiftedClock();
     const settings = config({ mode: 'daily', atHour: 4, idleMinutes: 600, timeZone: 'UTC' });
     let made = await bench({ clock, config: settings });
     let startedAtMs = 0;
     let lastAtMs = 0;
+    let shownId: string | undefined;
+    let kept = 0;
     const wanted: string[] = [];
     const got: string[] = [];
     const note = ({ reset }: DeliverResponse): void => void (reset !== undefined && got.push(`${reset.reason} ${String(clock.atMs)}`));
@@ -107,18 +109,24 @@ describe('a reset by time', () => {
       const boundaryMs = Math.floor((clock.atMs - 4 * HOUR_MS) / DAY_MS) * DAY_MS + 4 * HOUR_MS;
       const isDaily = startedAtMs > 0 && startedAtMs < boundaryMs;
       const isIdle = startedAtMs > 0 && clock.atMs - lastAtMs > 600 * 60_000;
-      if (isDaily || isIdle) {
+      // A page that connects again names the session that it shows: that one send keeps it.
+      const isReconnect = step % 5 === 2;
+      if (isReconnect && (isDaily || isIdle)) kept += 1;
+      if (!isReconnect && (isDaily || isIdle)) {
         const nextBoundaryMs = Math.floor((startedAtMs - 4 * HOUR_MS) / DAY_MS) * DAY_MS + DAY_MS + 4 * HOUR_MS;
         wanted.push(`${isDaily && (!isIdle || nextBoundaryMs <= lastAtMs + 600 * 60_000) ? 'daily' : 'idle'} ${String(clock.atMs)}`);
       }
-      if (startedAtMs === 0 || isDaily || isIdle) startedAtMs = clock.atMs;
+      if (startedAtMs === 0 || (!isReconnect && (isDaily || isIdle))) startedAtMs = clock.atMs;
       lastAtMs = clock.atMs;
-      note(await made.client.deliver(telegram(`m${String(step)}`)));
+      const answer = await made.client.deliver({ ...telegram(`m${String(step)}`), ...(isReconnect ? { presentedSessionId: shownId } : {}) });
+      shownId = answer.sessionId;
+      note(answer);
       if (step % 7 === 3) note(await made.client.deliver(telegram('/model openai/gpt-x')));
       if (step % 11 === 5) made = await restart(made, { clock, config: settings });
       clock.atMs += ((step * 7919) % 13) * HOUR_MS + 17 * 60_000;
     }
     expect(wanted.length).toBeGreaterThan(25);
+    expect(kept).toBeGreaterThan(3);
     expect(got).toEqual(wanted);
     expect(await entry(made)).toMatchObject({ modelOverride: 'gpt-x', providerOverride: 'openai' });
   });
