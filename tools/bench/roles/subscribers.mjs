@@ -116,4 +116,4 @@ await say({ kind: 'following' });
 await Promise.allSettled(all.map(({ done }) => done));
 await say({ kind: 'done', faults: faults.slice(0, 5), faulty: faults.length, bytes, frames });
 for (const { socket } of all) socket.destroy();
-process.disconnect();
+if (process.connected) process.disconnect();
