@@ -85,7 +85,8 @@ try {
   fail(error.hint === undefined ? error.message : `${error.message}\n${error.hint}`);
 }
 
-const firstPort = flags.port ?? config.gateway.port;
+const configuredPort = environment.gatewayPort ?? config.gateway.port;
+const firstPort = flags.port ?? configuredPort;
 const natsPort = flags.natsPort ?? (await freePort());
 const nats = prepareNats(natsPort);
 process.on('exit', nats.remove);
@@ -153,6 +154,7 @@ function greet() {
   const lines = host.greetingLines({
     host: host.parseBind(process.env.SESS_LISTEN_HOST ?? config.gateway.bind),
     port: firstPort,
+    configuredPort,
     about: [...others, `NATS on 127.0.0.1:${natsPort}, ${flags.writers} store-writers`],
     stateDir: environment.stateDir,
     agentIds: ids,

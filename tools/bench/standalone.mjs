@@ -7,7 +7,7 @@ import { createRouter } from '@sessions/router';
 import { createStoreWriter } from '@sessions/store-writer';
 import path from 'node:path';
 
-/** @returns the client, the address of HTTP and WebSocket, and `stop`, which drains as a signal would */
+/** @returns the client, the address of HTTP and WebSocket, the metrics, and `stop`, which drains as a signal would */
 export async function startServices(stateDir) {
   const parsed = parseConfig({ session: { dmScope: 'per-channel-peer' } });
   if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
@@ -32,6 +32,7 @@ export async function startServices(stateDir) {
   const { host, port } = router.address();
   return {
     client,
+    metrics,
     url: `http://${host}:${port}`,
     async stop() {
       for (const service of [router, writer]) {

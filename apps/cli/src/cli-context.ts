@@ -18,7 +18,10 @@ export interface CliContext {
 /** @throws CONFIG_INVALID naming every problem */
 export function loadCliContext(io: CliIo): CliContext {
   const environment = readEnvironment(io.env, io.accountHome);
-  const { config, warnings, exists } = loadConfigSync(environment.configPath, (raw) => parseConfig(raw, io.env));
+  const loaded = loadConfigSync(environment.configPath, (raw) => parseConfig(raw, io.env));
+  const { warnings, exists } = loaded;
+  const { gatewayPort: port = loaded.config.gateway.port } = environment;
+  const config = { ...loaded.config, gateway: { ...loaded.config.gateway, port } };
   const places = { stateDir: environment.stateDir, homeDir: environment.homeDir };
   return { environment, config, configExists: exists, warnings, places, cwd: io.cwd };
 }

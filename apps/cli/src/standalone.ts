@@ -149,10 +149,11 @@ function busService(bus: Bus): Service {
   return { name: 'bus', start: () => Promise.resolve(), drain: () => Promise.resolve(), stop: () => bus.close() };
 }
 
-function greet({ places, say, auth, bus }: StandaloneOptions, router: Router, config: SessionConfig): void {
+function greet({ environment, places, say, auth, bus }: StandaloneOptions, router: Router, config: SessionConfig): void {
   const { ids, defaultAgentId } = configuredAgents(config);
   const lines = greetingLines({
     ...router.address(),
+    configuredPort: environment.gatewayPort ?? config.gateway.port,
     grpc: router.grpcAddress(),
     about: bus === undefined ? [] : [`Joined the system at ${shownServers(bus.servers)}`],
     stateDir: places.stateDir,

@@ -201,7 +201,7 @@ export { formatRuntime, statsLine } from './turns/stats-line';
 export type { RunFigures } from './turns/stats-line';
 export { STALE_RUN_MS, inheritedModel, knownModel, maySpawnAs, spawnDenial, spawnableAgents } from './turns/spawn-rules';
 export type { InheritedModel, SpawnFacts } from './turns/spawn-rules';
-export { ATTACHMENTS_DIR, MANIFEST_NAME, attachmentProblems } from './turns/spawn-attachments';
+export { ATTACHMENTS_DIR, MANIFEST_NAME, REDACTED_CONTENT, attachmentProblems, recordedArguments } from './turns/spawn-attachments';
 export { channelOf } from './search/channel-of';
 export { QUERY_CHARS_MAX, matchExpression, parseSearchQuery } from './search/search-query';
 export type { SearchTerm } from './search/search-query';

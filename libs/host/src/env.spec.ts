@@ -33,13 +33,13 @@ describe('readEnvironment', () => {
     const read = readEnvironment(
       {
         OPENCLAW_GATEWAY_TOKEN: 't', OPENCLAW_GATEWAY_PASSWORD: 'p', SESS_NATS_URL: 'nats://127.0.0.1:4222',
-        SESS_NATS_CREDS: '~/n.creds', SESS_INSTANCE: 'a', OPENCLAW_TRAJECTORY: '0', OPENCLAW_TRAJECTORY_DIR: '/t',
+        SESS_NATS_CREDS: '~/n.creds', OPENCLAW_GATEWAY_PORT: '19001', SESS_INSTANCE: 'a', OPENCLAW_TRAJECTORY: '0', OPENCLAW_TRAJECTORY_DIR: '/t',
         OPENCLAW_TRAJECTORY_FLUSH_TIMEOUT_MS: '250',
       },
       '/h',
     );
     expect(read).toMatchObject({
-      gatewayToken: 't', gatewayPassword: 'p', natsUrl: 'nats://127.0.0.1:4222', natsCredsPath: '/h/n.creds', instance: 'a',
+      gatewayPort: 19_001, gatewayToken: 't', gatewayPassword: 'p', natsUrl: 'nats://127.0.0.1:4222', natsCredsPath: '/h/n.creds', instance: 'a',
       trajectory: { enabled: false, dir: '/t', flushTimeoutMs: 250 },
     });
   });

@@ -17,6 +17,8 @@ export interface HostEnvironment {
   /** OPENCLAW_CONFIG_PATH, else `<stateDir>/openclaw.json`; absolute. */
   readonly configPath: string;
   /** Credentials for the gateway; the configuration's own come first. */
+  /** Of the local gateway; before that of the configuration. */
+  readonly gatewayPort: number | undefined;
   readonly gatewayToken: string | undefined;
   readonly gatewayPassword: string | undefined;
   /** Bus server, its credentials file and this instance's name; split deployment only. */
@@ -35,6 +37,7 @@ export interface HostEnvironment {
 export const TRAJECTORY_FLUSH_TIMEOUT_MS = 10_000;
 
 /** Largest number of milliseconds that a variable may hold: 2^31 − 1, what a timer takes. */
+const PORT_MAX = 65_535;
 const MS_MAX = 2 ** 31 - 1;
 
 /** Resolves a leading `~` and makes the path absolute. */
@@ -63,6 +66,14 @@ export function readEnvironment(variables: EnvironmentVariables, accountHome: st
     });
   };
 
+  const readPort = (name: string): number | undefined => {
+    const value = text(name);
+    if (value === undefined) return undefined;
+    const parsed = /^\d{1,5}$/u.test(value) ? Number(value) : Number.NaN;
+    if (parsed >= 1 && parsed <= PORT_MAX) return parsed;
+    throw new SessionError('CONFIG_INVALID', `${name} is ${JSON.stringify(value)}: expected a port, a whole number from 1 to ${PORT_MAX}`, { facts: { variable: name } });
+  };
+
   const homeGiven = text('OPENCLAW_HOME');
   const accountDir = text('HOME') ?? accountHome;
   const homeDir = homeGiven === undefined ? path.resolve(accountDir) : resolvePath(homeGiven, accountDir);
@@ -76,6 +87,7 @@ export function readEnvironment(variables: EnvironmentVariables, accountHome: st
     homeDir,
     stateDir,
     configPath: inHome('OPENCLAW_CONFIG_PATH') ?? path.join(stateDir, 'openclaw.json'),
+    gatewayPort: readPort('OPENCLAW_GATEWAY_PORT'),
     gatewayToken: text('OPENCLAW_GATEWAY_TOKEN'),
     gatewayPassword: text('OPENCLAW_GATEWAY_PASSWORD'),
     natsUrl: text('SESS_NATS_URL'),

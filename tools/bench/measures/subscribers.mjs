@@ -14,13 +14,14 @@ const SUBSCRIBERS = 1000;
 const PER_SECOND = 100;
 const SECONDS = 60;
 const QUICK = { subscribers: 200, seconds: 10 };
+const WARM_MESSAGES = 200;
 const KEY = 'agent:main:telegram:direct:1';
 const MIB = 1024 * 1024;
 
 export const name = 'subscribers';
 export const rows = [
   {
-    what: `longest stall of the event loop (ms): ${SUBSCRIBERS} WebSocket subscribers of a session, ${PER_SECOND} messages a second for ${SECONDS} s`,
+    what: `longest work without a turn of the event loop (ms of processor): ${SUBSCRIBERS} WebSocket subscribers of a session, ${PER_SECOND} messages a second for ${SECONDS} s`,
     against: '– (reference: an idle process beside it)',
     floor: 20,
     goal: 10,
@@ -28,31 +29,46 @@ export const rows = [
   { what: 'memory that they take of the gateway, at the most (MiB)', against: '–', floor: 500, goal: 250 },
 ];
 
-/** One message, posted as a channel does. */
-function post(agent, port, messageId) {
-  const body = JSON.stringify({ channel: 'telegram', messageId, chatType: 'direct', sender: { id: '1' }, text: `message ${messageId}` });
+/** What a channel repeats a message after, under its id: the gateway is busy, or closed a connection that was idle. */
+const BUSY = [503, 504, 'ECONNRESET'];
+const TRIES_MAX = 10;
+
+/** One message, posted as a channel does. @returns how often it had to be repeated */
+async function post(agent, port, sender, messageId) {
+  for (let tries = 0; ; tries += 1) {
+    const status = await postOnce(agent, port, sender, messageId).catch((error) => error.code);
+    // 200: kept already, by an attempt of ours or of the router itself.
+    if (status === 202 || status === 200) return tries;
+    if (!BUSY.includes(status) || tries === TRIES_MAX) throw new Error(`message ${messageId}: HTTP ${status}`);
+  }
+}
+
+/** @returns the status */
+function postOnce(agent, port, sender, messageId) {
+  const body = JSON.stringify({ channel: 'telegram', messageId, chatType: 'direct', sender: { id: sender }, text: `message ${messageId}` });
   return new Promise((resolve, reject) => {
     const options = { agent, port, host: '127.0.0.1', path: '/v1/messages', method: 'POST', headers: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) } };
     const sent = request(options, (response) => {
-      response.resume().once('end', () => (response.statusCode === 202 ? resolve() : reject(new Error(`message ${messageId}: HTTP ${response.statusCode}`))));
+      response.resume().once('end', () => resolve(response.statusCode));
     });
     sent.once('error', reject).end(body);
   });
 }
 
-/** So many a second, whether or not those before are answered. @returns milliseconds to the last answer */
-async function sendAll(port, messages) {
+/** So many a second, whether or not those before are answered. @returns milliseconds to the last answer, and repeats */
+async function sendAll(port, messages, sender) {
   const agent = new Agent({ keepAlive: true, maxSockets: 64 });
   const startedAt = performance.now();
   const answers = [];
   for (let place = 1; place <= messages; place += 1) {
-    const waitMs = startedAt + (place * 1000) / PER_SECOND - performance.now();
-    if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
-    answers.push(post(agent, port, String(place)));
+    // A sender that the machine kept waiting catches up at twice the pace, not all at once.
+    const waitMs = Math.max(500 / PER_SECOND, startedAt + (place * 1000) / PER_SECOND - performance.now());
+    await new Promise((resolve) => setTimeout(resolve, waitMs));
+    answers.push(post(agent, port, sender, String(place)));
   }
-  await Promise.all(answers);
+  const repeats = (await Promise.all(answers)).reduce((sum, tries) => sum + tries, 0);
   agent.destroy();
-  return performance.now() - startedAt;
+  return { sentMs: performance.now() - startedAt, repeats };
 }
 
 export async function run({ quick, scratch, notice }) {
@@ -63,13 +79,17 @@ export async function run({ quick, scratch, notice }) {
   const gateway = startRole('subscribed-gateway', { stateDir });
   const { url } = await gateway.next();
   const port = Number(new URL(url).port);
-  gateway.child.send('watch');
-  const { residentBytes: before } = await gateway.next();
+  // Warm: the store is open, the code is compiled; once in a gateway's life.
+  await sendAll(port, WARM_MESSAGES, '2');
   const clients = startRole('subscribers', { port, count: subscribers, follow: KEY, messages });
+  gateway.child.send('measure');
+  const { residentBytes: before } = await gateway.next();
   await clients.next();
+  gateway.child.send('watch');
+  await gateway.next();
   const bystander = startRole('bystander', { ms: seconds * 1000 });
   const startedAt = performance.now();
-  const sentMs = await sendAll(port, messages);
+  const { sentMs, repeats } = await sendAll(port, messages, '1');
   const { faults, faulty, bytes, frames } = await clients.next();
   const tookMs = performance.now() - startedAt;
   gateway.child.send('end');
@@ -77,10 +97,10 @@ export async function run({ quick, scratch, notice }) {
   const idle = await bystander.next();
   await Promise.all([gateway.ended, clients.ended]);
   if (faulty > 0) throw new Error(`${faulty} of ${subscribers} subscribers have another list: ${faults.join('; ')}`);
-  const [half, most, nearly] = seen.percentiles.map((ms) => ms.toFixed(1));
-  notice(`subscribers: ${subscribers} got the same ${messages} messages in order; sent within ${(sentMs / 1000).toFixed(1)} s, all there after ${(tookMs / 1000).toFixed(1)} s, ${(frames / tookMs).toFixed(1)} frames a ms, ${(bytes / MIB / (tookMs / 1000)).toFixed(0)} MiB a second; loop delay p50 ${half}, p99 ${most}, p99.9 ${nearly} ms.`);
+  const [half, most, longest] = seen.quantilesMs.map((ms) => ms.toFixed(1));
+  notice(`subscribers: ${subscribers} got the same ${messages} messages in order; sent within ${(sentMs / 1000).toFixed(1)} s (${repeats} repeated), all there after ${(tookMs / 1000).toFixed(1)} s, ${(frames / tookMs).toFixed(1)} frames a ms, ${(bytes / MIB / (tookMs / 1000)).toFixed(0)} MiB a second; the gateway's own metrics say of its loop's delay: median ${half}, p99 ${most}, longest ${longest} ms; by the clock its loop stood still for ${seen.longestMs.toFixed(0)} ms at the most, an idle process for ${idle.longestMs.toFixed(0)}.`);
   return [
-    { ...valueOf([seen.longestMs]), reference: summarise([idle.longestMs]), unit: 'ms', referenceIsLimit: true },
+    { ...valueOf([seen.longestWorkMs]), reference: summarise([idle.longestWorkMs]), unit: 'ms', referenceIsLimit: true },
     valueOf([(seen.peakBytes - before) / MIB]),
   ];
 }

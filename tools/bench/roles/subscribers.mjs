@@ -20,6 +20,9 @@ const CONNECT = {
   scopes: ['operator.read'],
 };
 
+/** The answer to a ping: an empty pong. */
+const PONG = Buffer.from([0x8a, 0x80, 0, 0, 0, 0]);
+
 /** A client's text frame; a mask of zeros leaves the payload as it is. */
 function frameOf(text) {
   const payload = Buffer.from(text);
@@ -70,6 +73,7 @@ function subscribe(place) {
       if (chunk.length < to) return 0;
       const opcode = chunk[from] & 0x0f;
       frames += 1;
+      if (opcode === 9) socket.write(PONG);
       if (opcode === 8) give(`closed with ${chunk.subarray(from + head, to).toString('latin1')}`);
       if (opcode !== 1) return head + length;
       const isMessage = chunk.subarray(from + head, from + head + 45).includes('"event":"session.message"');
@@ -112,4 +116,4 @@ await say({ kind: 'following' });
 await Promise.allSettled(all.map(({ done }) => done));
 await say({ kind: 'done', faults: faults.slice(0, 5), faulty: faults.length, bytes, frames });
 for (const { socket } of all) socket.destroy();
-process.disconnect();
+if (process.connected) process.disconnect();

@@ -76,7 +76,7 @@ describe.each([
     const client = await connect(NARROWED);
     expect((await client.listTools()).tools.map(({ name }) => name).sort()).toEqual([...SESSION_TOOL_NAMES].sort());
     const call = (name: string, args: Record<string, unknown>): ReturnType<Client['callTool']> => client.callTool({ name, arguments: args });
-    const { structuredContent } = (await call('sessions_list', {})) as { structuredContent: { sessions: { key: string }[] } };
+    const { structuredContent } = (await call('sessions_list', {})) as unknown as { structuredContent: { sessions: { key: string }[] } };
     const keys = structuredContent.sessions.map(({ key }) => key);
     expect(keys).toContain(LAB);
     expect(keys).not.toContain(WORK);
@@ -94,7 +94,7 @@ describe.each([
 
   it('spawn a sub-agent and are told its result in the session that they act for', async () => {
     const client = await overHttp(NARROWED);
-    const spawned = (await client.callTool({ name: 'sessions_spawn', arguments: { task: 'say: done outside' } })) as { structuredContent: { status: string; childSessionKey: string; runId: string } };
+    const spawned = (await client.callTool({ name: 'sessions_spawn', arguments: { task: 'say: done outside' } })) as unknown as { structuredContent: { status: string; childSessionKey: string; runId: string } };
     expect(spawned.structuredContent.status).toBe('accepted');
     expect(await house.end(spawned.structuredContent.runId)).toMatchObject({ status: 'ok', reply: 'done outside' });
     const told = await waitUntil('the result arrives', async () => (await house.messages('agent:main:main')).find(({ text }) => text.includes('done outside')), LONG_MS);

@@ -22,16 +22,18 @@ export interface ExchangeStart {
   readonly announceRoute?: SendExchange['announceRoute'];
   /** The target spawned the requester: its result goes there anyway. */
   readonly isToParent?: boolean;
+  /** False: the requester is no session yet, so there is nobody who would answer. Default: true. */
+  readonly hasTurns?: boolean;
 }
 
 /** What the first run of an exchange carries; undefined: nothing follows its answer. */
-export function startExchange({ requesterKey, targetKey, text, hops, announceRoute, isToParent = false }: ExchangeStart, settings: SessionConfig): FollowUp | undefined {
+export function startExchange({ requesterKey, targetKey, text, hops, announceRoute, isToParent = false, hasTurns = true }: ExchangeStart, settings: SessionConfig): FollowUp | undefined {
   if (isToParent) return undefined;
   const value = SendExchange.create({
     requesterKey,
     targetKey,
     step: 'request',
-    turnsLeft: takesTurns(requesterKey) ? settings.session.agentToAgent.maxPingPongTurns : 0,
+    turnsLeft: hasTurns && takesTurns(requesterKey) ? settings.session.agentToAgent.maxPingPongTurns : 0,
     requestText: cutText(text, RECALLED_CHARS_MAX),
     hops,
     announceRoute,

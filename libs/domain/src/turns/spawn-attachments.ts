@@ -1,5 +1,6 @@
 /** Files that a spawn hands over (tools §6.3): judged whole before anything is written. */
 import type { SessionConfig } from '../config/parse-config';
+import { isJsonObject, type JsonObject, type JsonValue } from '../json';
 import { utf8Bytes, type SpawnAttachment } from './tool-arguments';
 
 /** UTF-8 bytes of a file name. */
@@ -37,4 +38,19 @@ function nameProblem(name: string): string | undefined {
   if (bytes > NAME_BYTES_MAX) return `must have at most ${String(NAME_BYTES_MAX)} bytes`;
   if (FORBIDDEN_IN_NAME.test(name)) return 'must not hold / or \\ or control characters';
   return RESERVED.has(name) ? `must not be ${name}` : undefined;
+}
+
+/** Stands in a transcript for the content of a file that a call handed over. */
+export const REDACTED_CONTENT = '[redacted: what was handed over is not kept here]';
+
+/** Arguments of a call as transcripts and events have them: without the contents of files. */
+export function recordedArguments(tool: string, given: JsonObject): JsonObject {
+  const { attachments } = given;
+  if (tool !== 'sessions_spawn' || !Array.isArray(attachments)) return given;
+  const files = attachments.map((file: JsonValue): JsonValue => {
+    if (!isJsonObject(file) || !('content' in file)) return file;
+    const { encoding: _, ...rest } = file;
+    return { ...rest, content: REDACTED_CONTENT };
+  });
+  return { ...given, attachments: files };
 }

@@ -7,6 +7,7 @@
  * is given back; after its last delivery it is a dead letter, and the owner's list of pending
  * work decides. Nothing here is the only copy of anything.
  */
+import { setMaxListeners } from 'node:events';
 import { TurnJob } from '@sessions/contracts';
 import { DEFAULT_TIMING, createJobWorker, createSubjects, type Bus, type BusTiming, type HandleJob, type Served } from '@sessions/bus';
 import type { SessionConfig } from '@sessions/domain';
@@ -103,6 +104,8 @@ export function createAgentRunner(deps: AgentRunnerDeps): AgentRunner {
     },
     async start() {
       stopping = new AbortController();
+      // One for each turn under way, and they are bounded.
+      setMaxListeners(0, stopping.signal);
       if (config().agentRunner.runtime === 'builtin') runtime = await serveDefaultRuntime({ bus, subjects, config, logger, caller, ...(retries === undefined ? {} : { retries }) });
       await worker.start();
     },

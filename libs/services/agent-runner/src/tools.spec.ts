@@ -1,5 +1,6 @@
 /** Tools of a turn: called once under names that last, their failures are results, and the prompt is valid after any interruption. */
-import { SessionError, contextProblems, type JsonObject } from '@sessions/domain';
+import { Event } from '@sessions/contracts';
+import { REDACTED_CONTENT, SessionError, contextProblems, type JsonObject } from '@sessions/domain';
 import { openHouse, until, type RunnerHouse } from './testing/runner-house';
 
 const TOOLS = ['look', 'send', 'rest'].map((name) => ({ name, description: name, parameters: { type: 'object', properties: {} } as JsonObject }));
@@ -48,6 +49,23 @@ describe('tools', () => {
     const results = house.owner.messages().filter(({ role }) => role === 'toolResult');
     expect(results.map(result)).toEqual([{ status: 'error', error: 'not for you' }, { status: 'forbidden', error: 'no' }, { status: 'error', error: 'Tool not available: unheard' }]);
     expect(results.every(({ isError }) => isError === true)).toBe(true);
+  });
+
+  it('hand files over whose contents stand in no transcript and no event', async () => {
+    house = await openHouse({ runner: { offerTools: () => [{ name: 'sessions_spawn', description: 'd', parameters: { type: 'object', properties: {} } }] } });
+    const given: unknown[] = [];
+    await house.serveTools(async ({ argumentsJson }) => {
+      given.push(JSON.parse(Buffer.from(argumentsJson).toString('utf8')));
+      return { result: { status: 'accepted' } };
+    });
+    const spawn = { task: 't', attachments: [{ name: 'key.pem', content: 'c2VjcmV0', encoding: 'base64' }] };
+    house.model.answer = ({ number }) => (number === 1 ? { toolCalls: [call('c1', 'sessions_spawn', spawn)] } : { chunks: ['spawned'] });
+    expect(await house.owner.ended(await house.owner.deliver('go'))).toMatchObject({ outcome: 'ok' });
+    expect(given).toEqual([spawn]);
+    expect(house.owner.messages()[1]?.['content']).toMatchObject([{ name: 'sessions_spawn', arguments: { task: 't', attachments: [{ name: 'key.pem', content: REDACTED_CONTENT }] } }]);
+    expect(JSON.stringify([house.owner.messages(), house.events.map((event) => Event.toJSON(event))])).not.toContain('c2VjcmV0');
+    const told = house.events.flatMap(({ body }) => (body?.$case === 'tool' ? [Buffer.from(body.value.dataJson ?? []).toString('utf8')] : []));
+    expect(told.join()).not.toContain('c2VjcmV0');
   });
 
   it('are called again under the same key when the router goes away in between', async () => {

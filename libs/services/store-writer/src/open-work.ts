@@ -133,6 +133,12 @@ export class OpenWork {
     return this.#keyOfDelivery.get(deliveryId);
   }
 
+  /** Nothing else is open in the session that holds the delivery. */
+  isLast(deliveryId: string): boolean {
+    const held = this.#held.get(this.#keyOfDelivery.get(deliveryId) ?? '');
+    return held?.runs.length === 0 && held.deliveries.length === 1;
+  }
+
   hasRuns(key: string): boolean {
     return (this.#held.get(key)?.runs.length ?? 0) > 0;
   }

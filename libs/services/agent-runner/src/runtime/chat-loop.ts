@@ -8,7 +8,7 @@
  * its transcript.
  */
 import { ExecuteTurnRequest, TokenUsage, type ExecuteTurnResponse } from '@sessions/contracts';
-import { isJsonObject, parseTranscriptLine, toolCallsOf, blocksOf, resultCallId, type JsonObject, type ModelRef, type SessionConfig, type TranscriptLine } from '@sessions/domain';
+import { isJsonObject, parseTranscriptLine, recordedArguments, toolCallsOf, blocksOf, resultCallId, type JsonObject, type ModelRef, type SessionConfig, type TranscriptLine } from '@sessions/domain';
 import { ANSWER_CHARS_MAX, ModelFailure, type ChatTool, type ChatUsage, type RetryLimits, type StopReason, type ThinkingEffort } from '@sessions/llm';
 import { askModels } from './ask-models';
 import type { InvokeTool, ToolCall } from './invoke-tool';
@@ -147,7 +147,7 @@ class Turn {
     await control.confirmed(this.#recordsCount);
     for (const { call, index } of calls) {
       if (control.signal.aborted) return false;
-      yield { $case: 'toolStart', value: { toolCallId: call.id, name: call.name, argumentsJson: Buffer.from(JSON.stringify(call.arguments)) } };
+      yield { $case: 'toolStart', value: { toolCallId: call.id, name: call.name, argumentsJson: Buffer.from(JSON.stringify(recordedArguments(call.name, call.arguments))) } };
       const answer = await invokeTool(call, { lineId, index }, control.signal).catch((error: unknown) => {
         if (control.signal.aborted) return undefined;
         throw error;
@@ -166,7 +166,7 @@ class Turn {
     const content: JsonObject[] = [
       ...(thinking === '' ? [] : [{ type: 'thinking', thinking, ...(signature === undefined ? {} : { thinkingSignature: signature }) }]),
       ...(text === '' ? [] : [{ type: 'text', text }]),
-      ...calls.map(({ id: callId, name, arguments: given }) => ({ type: 'toolCall', id: callId, name, arguments: given })),
+      ...calls.map(({ id: callId, name, arguments: given }) => ({ type: 'toolCall', id: callId, name, arguments: recordedArguments(name, given) })),
     ];
     const abort = stopped === undefined ? {} : { abort: { runId: this.#loop.request.runId, origin: stopped } };
     return assistantLine({ id, nowMs: this.#loop.nowMs(), content, api, provider, model, usage, stopReason, ...abort });

@@ -23,6 +23,7 @@ export const SHARED_SECRET_SCOPES: readonly string[] = [
 const AGENT_PREFIX = 'agent:';
 /** Holds no agent at all; no agent has that id. */
 const NO_AGENT = `${AGENT_PREFIX}*none*`;
+const isAgentWord = (word: string): boolean => word.startsWith(AGENT_PREFIX);
 
 /** Admin includes write, write includes read. */
 export function holdsScope(scopes: readonly string[], needed: OperatorScope): boolean {
@@ -31,12 +32,21 @@ export function holdsScope(scopes: readonly string[], needed: OperatorScope): bo
   return scopes.includes(SCOPE.write) || scopes.includes(needed);
 }
 
-/** Of the scopes asked for, those that `granted` includes. Unknown words pass only when granted as they are. */
+/**
+ * Of the scopes asked for, those that `granted` includes. Unknown words pass only when granted as they are.
+ * Words `agent:<id>` give nothing and take away: what either side restricts stays restricted.
+ */
 export function narrowScopes(asked: readonly string[], granted: readonly string[]): readonly string[] {
   const operatorScopes: readonly string[] = Object.values(SCOPE);
-  return asked.filter((scope) =>
-    operatorScopes.includes(scope) ? holdsScope(granted, scope as OperatorScope) : granted.includes(scope),
-  );
+  const held = asked.filter((scope) => !isAgentWord(scope) && (operatorScopes.includes(scope) ? holdsScope(granted, scope as OperatorScope) : granted.includes(scope)));
+  return [...held, ...restrictionOf(asked.filter(isAgentWord), granted.filter(isAgentWord))];
+}
+
+/** The agents that both sides leave; none where they have nothing in common. */
+function restrictionOf(asked: readonly string[], granted: readonly string[]): readonly string[] {
+  if (asked.length === 0 || granted.length === 0) return [...asked, ...granted];
+  const both = asked.filter((word) => granted.includes(word));
+  return both.length === 0 ? [NO_AGENT] : both;
 }
 
 /** The words for a restriction to these agents; undefined: none. */
@@ -53,9 +63,7 @@ export function agentWords(agents: readonly string[] | undefined): readonly stri
 export function heldScopes(asked: readonly string[] | undefined, granted: readonly string[] | undefined): readonly string[] {
   if (granted === undefined) return asked ?? SHARED_SECRET_SCOPES;
   if (asked === undefined) return granted;
-  const restriction = granted.filter((word) => word.startsWith(AGENT_PREFIX));
-  const wanted = asked.filter((word) => restriction.length === 0 || !word.startsWith(AGENT_PREFIX));
-  return [...narrowScopes(wanted, granted), ...restriction];
+  return narrowScopes(asked, granted);
 }
 
 /** True unless the scopes are restricted to other agents. */
@@ -63,7 +71,7 @@ export function seesAgent(scopes: readonly string[], agentId: string): boolean {
   return !isRestricted(scopes) || scopes.includes(`${AGENT_PREFIX}${agentId}`);
 }
 
-export const isRestricted = (scopes: readonly string[]): boolean => scopes.some((word) => word.startsWith(AGENT_PREFIX));
+export const isRestricted = (scopes: readonly string[]): boolean => scopes.some(isAgentWord);
 
 /** @throws NOT_VISIBLE, the same whether or not the agent exists */
 export function assertSeesAgent(scopes: readonly string[], agentId: string): void {

@@ -7,6 +7,7 @@ import { SPAWN_CHAIN_MAX, SessionError, agentSettings, canSee, effectiveVisibili
 import type { AgentId, Visibility } from '@sessions/domain';
 import type { CallContext } from '@sessions/bus';
 import type { HandlerDeps } from '../deps';
+import { seesAgent } from './scopes';
 
 type SightDeps = Pick<HandlerDeps, 'config' | 'stores' | 'agents'>;
 
@@ -46,7 +47,8 @@ export function createSight(deps: SightDeps, caller: SeenAddress, context: CallC
   const isCallerSandboxed = isSandboxed(config, caller.agentId as AgentId, caller.key);
   const sandboxRange = agentSettings(config, caller.agentId as AgentId).sandbox.sessionToolsVisibility;
   const range = effectiveVisibility(sessions.visibility, { isSandboxed: isCallerSandboxed, sandboxRange });
-  const judge = (address: SeenAddress, spawnedBy: readonly string[]): boolean => canSee(range, agentToAgent, caller, { ...address, spawnedBy });
+  // A token that shows only some agents hides the others also from the session that its holder acts for.
+  const judge = (address: SeenAddress, spawnedBy: readonly string[]): boolean => seesAgent(context.scopes, address.agentId) && canSee(range, agentToAgent, caller, { ...address, spawnedBy });
   return {
     caller,
     range,

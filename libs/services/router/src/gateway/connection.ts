@@ -144,7 +144,7 @@ export class Connection {
 
   /** An event without number; a frame made once serves every connection. */
   sendFrame(frame: Buffer): void {
-    this.#enqueue([frame]);
+    if (this.#takes(frame.length)) this.#outbox.push(frame);
   }
 
   /** A numbered, scope-gated broadcast. */
@@ -160,7 +160,8 @@ export class Connection {
     if (this.#state !== 'connected') return;
     this.#eventSeq += 1;
     if (isStep && this.bufferedBytes > this.#bufferedBytesMax * STEPS_SHARE) return;
-    this.#enqueue(partsOf(frame, this.#eventSeq));
+    const parts = partsOf(frame, this.#eventSeq);
+    if (this.#takes(parts.reduce((sum, part) => sum + part.length, 0))) this.#outbox.push(...parts);
   }
 
   /** A text for this client alone, at once, behind the events that wait for it. */
@@ -168,13 +169,13 @@ export class Connection {
     if (this.#state === 'connected') this.#write(text);
   }
 
-  #enqueue(parts: readonly Buffer[]): void {
-    if (this.#state !== 'connected' || this.#socket.readyState !== this.#socket.OPEN) return;
-    const bytes = parts.reduce((sum, part) => sum + part.length, 0);
-    if (this.#isTooMuch(bytes)) return;
-    this.#outbox.push(...parts);
+  /** Counts bytes that will wait for their turn. @returns false when there is nobody to send them to */
+  #takes(bytes: number): boolean {
+    if (this.#state !== 'connected' || this.#socket.readyState !== this.#socket.OPEN || this.#isTooMuch(bytes)) return false;
+    // Who waits has its turn already.
+    if (this.#outboxBytes === 0) this.#deps.turns.add(this);
     this.#outboxBytes += bytes;
-    this.#deps.turns.add(this);
+    return true;
   }
 
   /** Writes the events that wait, in one go. */
@@ -187,6 +188,8 @@ export class Connection {
     if (this.#socket.readyState !== this.#socket.OPEN) return;
     // Frames are whole, so they may go beside the WebSocket's own: it keeps none back.
     const { socket } = this.#request;
+    const joined = this.#deps.turns.joiner.join(parts);
+    if (joined !== undefined) return void socket.write(joined);
     socket.cork();
     for (const part of parts) socket.write(part);
     socket.uncork();

@@ -142,6 +142,10 @@ describe('sessions.send, steer and abort', () => {
   });
 });
 
+it('knows no extension of a plug-in, and says which', async () => {
+  expect(await errorOf('sessions.pluginPatch', { key: 'lab', pluginId: 'x', namespace: 'n', value: 1 })).toMatchObject({ code: 'INVALID_REQUEST', message: 'unknown plugin session extension: x/n' });
+});
+
 describe('agent, agent.wait and chat.inject', () => {
   it('answer twice under one id', async () => {
     client.send({ type: 'req', id: 'a', method: 'agent', params: { message: 'hi', idempotencyKey: 'run-1', sessionKey: 'lab' } });

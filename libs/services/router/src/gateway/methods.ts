@@ -30,6 +30,7 @@ import { sessionsGet } from './methods/sessions-get';
 import { sessionsImport, sessionsImportChunk } from './methods/sessions-import';
 import { sessionsList } from './methods/sessions-list';
 import { sessionsPatch } from './methods/sessions-patch';
+import { sessionsPluginPatch } from './methods/sessions-plugin-patch';
 import { sessionsPreview } from './methods/sessions-preview';
 import { sessionsReset } from './methods/sessions-reset';
 import { sessionsResolve } from './methods/sessions-resolve';
@@ -73,6 +74,7 @@ const METHODS: Readonly<Record<string, GatewayMethod>> = {
   'sessions.messages.subscribe': sessionsMessagesSubscribe,
   'sessions.messages.unsubscribe': sessionsMessagesUnsubscribe,
   'sessions.patch': sessionsPatch,
+  'sessions.pluginPatch': sessionsPluginPatch,
   'sessions.preview': sessionsPreview,
   'sessions.reset': sessionsReset,
   'sessions.resolve': sessionsResolve,
@@ -100,7 +102,6 @@ const NOT_SERVED: Readonly<Record<string, string>> = {
   'config.set': 'the configuration is changed in its file',
   'sessions.files.get': 'no service of this gateway reads workspaces',
   'sessions.files.list': 'no service of this gateway reads workspaces',
-  'sessions.pluginPatch': 'no plug-ins are loaded',
   'tasks.cancel': 'no agent runner is connected',
 };
 

@@ -41,3 +41,30 @@ export function partsOf({ head }: NumberedFrame, seq: number): readonly Buffer[]
   const tail = Buffer.from(`${seq}}`, 'latin1');
   return [headerOf(head.length + tail.length), head, tail];
 }
+
+/** Longer than this, parts are not copied together. */
+const JOINED_BYTES_MAX = 1024 * 1024;
+
+/** Joins what waits for one client, once for all that wait for the same: most do. */
+export class FrameJoiner {
+  #parts: readonly Buffer[] = [];
+  #joined: Buffer | undefined;
+
+  /** The parts as one piece of bytes when the client before had the same; undefined: not worth it. */
+  join(parts: readonly Buffer[]): Buffer | undefined {
+    if (parts.length === 1) return parts[0];
+    if (parts.length !== this.#parts.length || parts.some((part, place) => part !== this.#parts[place])) {
+      this.#parts = parts;
+      this.#joined = undefined;
+      return undefined;
+    }
+    if (this.#joined === undefined && parts.reduce((sum, part) => sum + part.length, 0) <= JOINED_BYTES_MAX) this.#joined = Buffer.concat(parts);
+    return this.#joined;
+  }
+
+  /** Lets go of the bytes. */
+  clear(): void {
+    this.#parts = [];
+    this.#joined = undefined;
+  }
+}

@@ -3,6 +3,7 @@ import { GetEntryRequest, PatchSessionRequest, SessionRow } from '@sessions/cont
 import { SessionError, contextTokensFor, formatRuntime, modelFor, modelOf, parseStatusArguments, tokensOf } from '@sessions/domain';
 import type { AgentId, JsonObject, JsonValue } from '@sessions/domain';
 import { patchSession } from '../handlers/patch-session';
+import { SCOPE, holdsScope } from '../auth/scopes';
 import { resolveTarget } from './target';
 import type { Target } from './target';
 import { argumentsOf } from './tool-call';
@@ -12,9 +13,18 @@ export async function sessionStatus(call: ToolCall, raw: unknown): Promise<ToolA
   const { sessionKey, model } = argumentsOf(parseStatusArguments(raw));
   const target = await resolveTarget(call, sessionKey);
   if (target.row === undefined) throw new SessionError('SESSION_NOT_FOUND', `No session found: ${sessionKey}`);
-  if (model !== undefined) await chooseModel(call, target, model);
+  if (model !== undefined) {
+    assertMayChoose(call);
+    await chooseModel(call, target, model);
+  }
   const details = await cardOf(call, target, model !== undefined);
   return { details, text: String(details.statusText) };
+}
+
+/** A client needs for it what `sessions.patch` needs. @throws SCOPE_MISSING */
+function assertMayChoose({ context }: ToolCall): void {
+  if (context.caller.startsWith('agent:') || holdsScope(context.scopes, SCOPE.admin)) return;
+  throw new SessionError('SCOPE_MISSING', `missing scope: ${SCOPE.admin}`);
 }
 
 /** As a person's patch does it, but only for a session that the caller sees. */

@@ -1,5 +1,6 @@
 /** The session tools against stores in memory: parameters, clamps, row shapes, outcomes, texts. */
 import type { DeliverRequest } from '@sessions/contracts';
+import { REDACTED_CONTENT } from '@sessions/domain';
 import { callAsAgent, openToolDoors } from '../testing/tool-doors';
 import type { Details, ToolDoors } from '../testing/tool-doors';
 
@@ -160,6 +161,17 @@ describe('sessions_spawn', () => {
     expect(claimOf(delivered)).toMatchObject({ parentKey: MAIN, parentRunId: 'r', task: 'find it', route: replyRoute, step: 'run', hops: 2 });
     expect(JSON.parse(delivered.child?.membersJson?.toString() ?? '')).toMatchObject({ subagentRole: 'leaf', subagentControlScope: 'none', spawnMode: 'run', attachAs: { mountPath: '/x' }, modelOverride: 'fake-2' });
     expect(opened.running.stores.delivered).toHaveLength(1);
+  });
+
+  it('finds the sub-agent of a call that is made again without its files, and makes none', async () => {
+    await begin();
+    const files = { attachments: [{ name: 'a.txt', content: REDACTED_CONTENT }] };
+    const spawned = await call('sessions_spawn', { task: 't' }, MAIN, {}, { idempotencyKey: 'call-1' });
+    put(String(spawned.childSessionKey), { sessionId: ID(8), spawnedBy: MAIN });
+    const before = opened.running.stores.delivered.length;
+    expect(await call('sessions_spawn', { task: 't', ...files }, MAIN, {}, { idempotencyKey: 'call-1' })).toMatchObject({ status: 'accepted', runId: spawned.runId, childSessionKey: spawned.childSessionKey });
+    expect(await call('sessions_spawn', { task: 't', ...files }, MAIN, {}, { idempotencyKey: 'call-2' })).toMatchObject({ status: 'error', error: expect.stringContaining('interrupted') });
+    expect(opened.running.stores.delivered).toHaveLength(before);
   });
 
   it('falls back on the channel of the session only where no message is answered', async () => {

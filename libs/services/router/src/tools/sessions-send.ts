@@ -36,7 +36,7 @@ async function send(call: ToolCall, asked: Extract<SendArguments, { kind: 'send'
   const announceRoute = channelRouteOf(target.row);
   const isToParent = caller.row?.spawnedBy !== undefined && isSameKey(caller.row.spawnedBy, target.key);
   const text = interSessionText(interSession, asked.message);
-  const followUp = startExchange({ requesterKey: caller.key, targetKey: target.key, text: asked.message, hops: interSession.hops, announceRoute, isToParent }, deps.config());
+  const followUp = startExchange({ requesterKey: caller.key, targetKey: target.key, text: asked.message, hops: interSession.hops, announceRoute, isToParent, hasTurns: caller.row !== undefined }, deps.config());
   const minted = uuidOfCall(context);
   const delivered = await deliverTo(
     deps,

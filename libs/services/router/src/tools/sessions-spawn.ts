@@ -3,13 +3,14 @@
  * then row, pending turn and the parent's claim on the result are one mutation of the child's owner,
  * so a spawn that was answered is never lost, and one that was refused leaves nothing.
  */
-import { ChildSession, RunRequest } from '@sessions/contracts';
-
+import { ChildSession, RunRequest, StoreServiceCreateSessionRequest } from '@sessions/contracts';
 import {
-  SessionError, THINKING_LEVELS, agentSettings, attachmentProblems, configuredAgents, inheritedModel, interSessionText, isSandboxed, knownModel, maySpawnAs, modelFor, parseSpawnArguments,
+  REDACTED_CONTENT, SessionError, THINKING_LEVELS, agentSettings, attachmentProblems, configuredAgents, inheritedModel, interSessionText, isSameKey, isSandboxed, knownModel, maySpawnAs, modelFor, parseSpawnArguments,
   parseSessionKey, slugAgentId, spawnDenial,
 } from '@sessions/domain';
 import type { AgentId, JsonObject, ModelRef, SpawnArguments } from '@sessions/domain';
+import { seesAgent } from '../auth/scopes';
+import { readRow } from '../auth/sight';
 import { deliverTo } from '../handlers/deliver-to';
 import { uuidOf, uuidOfCall } from '../handlers/minted-id';
 import { nextInterSession } from './chain';
@@ -27,11 +28,12 @@ export async function sessionsSpawn(call: ToolCall, raw: unknown): Promise<ToolA
   const asked = argumentsOf(parseSpawnArguments(raw));
   const { deps, caller, context } = call;
   const config = deps.config();
+  if (asked.attachments.some(({ content }) => content === REDACTED_CONTENT)) return repeated(call, asked);
   const problems = attachmentProblems(asked.attachments, config.tools.spawnAttachments);
   if (problems.length > 0) throw new InvalidArguments(problems);
   if (asked.runtime === 'acp') return failed('runtime "acp" is not available in this gateway; use "subagent"');
   const target = await targetAgent(call, asked);
-  const key = `agent:${target}:subagent:${uuidOf(`${uuidOfCall(context)}#child`)}`;
+  const key = childKey(target, context);
   const isChildSandboxed = isSandboxed(config, target, key);
   const denial = spawnDenial(config, {
     requester: caller.agentId,
@@ -52,6 +54,8 @@ export async function sessionsSpawn(call: ToolCall, raw: unknown): Promise<ToolA
   const claimRoute = binding?.route;
   const interSession = nextInterSession(call, 'sessions_spawn');
   const followUp = spawnClaim({ ...call, replyRoute: claimRoute ?? call.replyRoute }, { task: asked.task, label: asked.label, hops: interSession.hops });
+  // The result needs a session to come to; a client may act for one that has not said a word yet.
+  if (caller.row === undefined) await deps.stores.mutate('createSession', StoreServiceCreateSessionRequest.create({ agentId: caller.agentId, key: caller.key }), context, { part: 'parent' });
   const files = asked.attachments.length === 0 ? undefined : await writeAttachments(call, { agentId: target, spawnId: uuidOf(`${key}#attachments`), files: asked.attachments });
   const timeoutSeconds = asked.runTimeoutSeconds ?? agentSettings(config, target).subagents.runTimeoutSeconds;
   try {
@@ -107,6 +111,17 @@ export async function sessionsSpawn(call: ToolCall, raw: unknown): Promise<ToolA
   }
 }
 
+/** A call that is made again from its transcript, where its files do not stand: it made a sub-agent before, or it did not. */
+async function repeated({ deps, caller, context }: ToolCall, asked: SpawnArguments): Promise<ToolAnswer> {
+  const agentId = asked.agentId === undefined ? caller.agentId : slugAgentId(asked.agentId);
+  const key = childKey(agentId, context);
+  const row = await readRow(deps, { agentId, key }, context);
+  if (row?.spawnedBy === undefined || !isSameKey(row.spawnedBy, caller.key)) return failed('the call was interrupted before it spawned anything, and its files are not kept: make it again with their contents');
+  return { details: { status: 'accepted', runId: uuidOfCall(context), childSessionKey: row.key, mode: asked.mode, note: NOTE } };
+}
+
+const childKey = (agentId: string, context: ToolCall['context']): string => `agent:${agentId}:subagent:${uuidOf(`${uuidOfCall(context)}#child`)}`;
+
 /** @throws AGENT_UNKNOWN, VALIDATION, SPAWN_DENIED: the allowlist speaks first, so it tells nothing of agents outside it */
 async function targetAgent({ deps, caller, context }: ToolCall, asked: SpawnArguments): Promise<AgentId> {
   const config = deps.config();
@@ -115,6 +130,7 @@ async function targetAgent({ deps, caller, context }: ToolCall, asked: SpawnArgu
     return caller.agentId;
   }
   const target = slugAgentId(asked.agentId);
+  if (!seesAgent(context.scopes, target)) throw new SessionError('SPAWN_DENIED', 'forbidden');
   if (!maySpawnAs(config, caller.agentId, target)) {
     const denial = spawnDenial(config, { requester: caller.agentId, target, spawnDepth: 0, activeChildren: 0, isRequesterSandboxed: false, isChildSandboxed: false, requiresSandbox: false });
     throw new SessionError('SPAWN_DENIED', denial ?? 'forbidden');

@@ -11,6 +11,8 @@ export interface AckRequest {
   readonly ok: boolean;
   readonly channelMessageId: string | undefined;
   readonly error: string | undefined;
+  /** The files that its session was spawned with are gone. */
+  readonly isWithoutFiles?: boolean;
 }
 
 export type DeliveryEnd = 'delivered' | 'failed' | 'cancelled';
@@ -28,7 +30,7 @@ export function readDeliveryEnd(value: JsonValue | undefined): string | undefine
 const TEXT_CHARS_MAX = 500;
 
 /** @returns undefined when it is not open. */
-export function decideAck({ key, deliveryId, ok, channelMessageId, error }: AckRequest, view: MutationView): Planned<AckAnswer> | undefined {
+export function decideAck({ key, deliveryId, ok, channelMessageId, error, isWithoutFiles = false }: AckRequest, view: MutationView): Planned<AckAnswer> | undefined {
   const snapshot = view.entry(key);
   if (snapshot === undefined) return undefined;
   const { members, sessionId } = readSession(snapshot);
@@ -36,7 +38,8 @@ export function decideAck({ key, deliveryId, ok, channelMessageId, error }: AckR
   const delivery = deliveries.find((one) => one.deliveryId === deliveryId);
   if (delivery === undefined) return undefined;
   const state: DeliveryEnd = ok ? 'delivered' : 'failed';
-  const put = deliveryMembers(deliveries.filter((one) => one !== delivery), members);
+  const { set, clear } = deliveryMembers(deliveries.filter((one) => one !== delivery), members);
+  const put = { set, clear: isWithoutFiles ? [...clear, 'attachments'] : clear };
   const note = { state, ...(channelMessageId === undefined ? {} : { channelMessageId: channelMessageId.slice(0, TEXT_CHARS_MAX) }), ...(error === undefined ? {} : { error: error.slice(0, TEXT_CHARS_MAX) }) };
   return {
     decision: { effects: [{ kind: 'putEntry', key, ...put }], result: { method: 'AckDelivery', state }, notes: [{ key: deliveryEndKey(deliveryId), result: note }] },

@@ -3,6 +3,7 @@ import { StoreServiceAckDeliveryResponse, type StoreServiceAckDeliveryRequest } 
 import { SessionError } from '@sessions/domain';
 import type { CallContext } from '@sessions/bus';
 import { decideAck, deliveryEndKey, readDeliveryEnd, type AckAnswer } from '../decisions/decide-ack';
+import { archiveChild, dropChildFiles, endingChildOf } from '../end-child';
 import type { OpenAgentStore, OwnedAgent } from '../owned-agent';
 
 /** It has ended already, or never was. */
@@ -19,19 +20,23 @@ export async function ackDelivery(agent: OwnedAgent, request: StoreServiceAckDel
       const key = await open.work.keyOfDelivery(deliveryId);
       if (key === undefined) return answer(await endOf(open, deliveryId));
       if (!ok && retry) return answer('open');
+      const child = await endingChildOf(open, deliveryId, key, agent.deps.config());
+      const isWithoutFiles = child !== undefined && (await dropChildFiles(agent, child));
       try {
-        return await agent.mutate<AckAnswer, StoreServiceAckDeliveryResponse>(
+        const answered = await agent.mutate<AckAnswer, StoreServiceAckDeliveryResponse>(
           {
             method: 'AckDelivery',
             context,
             plan: (view) => {
-              const planned = decideAck({ key, deliveryId, ok, channelMessageId, error }, view);
+              const planned = decideAck({ key, deliveryId, ok, channelMessageId, error, isWithoutFiles }, view);
               if (planned === undefined) throw new NotOpen();
               return planned;
             },
           },
           (outcome) => Promise.resolve(answer(outcome.result.state)),
         );
+        if (child !== undefined) await archiveChild(agent, child);
+        return answered;
       } catch (failure) {
         if (failure instanceof NotOpen) return answer(await endOf(open, deliveryId));
         throw failure;

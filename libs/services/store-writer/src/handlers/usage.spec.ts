@@ -1,8 +1,11 @@
 /** What runs used, reported to the owner: counted once, priced as configured, kept whatever becomes of the session. */
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import * as path from 'node:path';
-import { FailCompactionRequest, GetEntryRequest, ReadUsageRequest, RecordUsageRequest, StoreServiceDeleteSessionRequest, StoreServiceResetSessionRequest, TokenUsage } from '@sessions/contracts';
-import { KEY, bench, cleanUpBenches, restart, sessionsDir, telegram, type Bench } from '../testing/writer-bench';
+import {
+  ApplyMaintenanceRequest, FailCompactionRequest, GetEntryRequest, InstallCompactionRequest, MaintenanceAction, ReadUsageRequest, RecordUsageRequest, RequestCompactionRequest,
+  StoreServiceDeleteSessionRequest, StoreServiceResetSessionRequest, TokenUsage, TruncateTranscriptRequest,
+} from '@sessions/contracts';
+import { KEY, bench, cleanUpBenches, newStateDir, restart, sessionsDir, telegram, type Bench } from '../testing/writer-bench';
 
 cleanUpBenches();
 
@@ -70,6 +73,42 @@ it('keeps what was spent through reset and deletion, and begins the row anew', a
   expect(totals?.inputTokens).toBe(3000);
   expect(sessions).toMatchObject([{ key: KEY, usage: { inputTokens: 3000 } }]);
   expect(sessions[0]?.sessionIds).toHaveLength(3);
+});
+
+it('keeps what was spent through summaries, truncation, clean-up and retention, to the cent', async () => {
+  const stateDir = newStateDir();
+  const dir = sessionsDir(stateDir);
+  const old = 'agent:main:explicit:old';
+  const archive = 's-gone.jsonl.deleted.2026-01-01T00-00-00.000Z';
+  const longAgoMs = Date.now() - 40 * 24 * 60 * 60_000;
+  mkdirSync(dir, { recursive: true });
+  writeFileSync(path.join(dir, 'sessions.json'), JSON.stringify({ [old]: { sessionId: 's-old', updatedAt: longAgoMs } }));
+  writeFileSync(path.join(dir, 's-old.jsonl'), '{"type":"session","version":3,"id":"s-old"}\n{"type":"message","id":"aaaaaaaa","parentId":null,"message":{"role":"user","content":"x"}}\n');
+  writeFileSync(path.join(dir, archive), 'gone\n');
+  utimesSync(path.join(dir, archive), new Date(longAgoMs), new Date(longAgoMs));
+  let made = await bench({ config, stateDir });
+  // Amounts whose sum in binary fractions is not exact: the cents are.
+  const spent = [0.1, 0.2, 0.005, 1.1, 0.015];
+  for (const [place, costUsd] of spent.entries()) await report(made, `run-${place}`, usage({ costUsd }), place % 2 === 0 ? { key: old } : {});
+  for (let place = 0; place < 12; place += 1) await made.client.deliver(telegram(`m${place}`));
+  const asked = await made.client.requestCompaction(RequestCompactionRequest.create({ agentId: 'main', key: KEY, reason: 'manual' }));
+  // What the summary itself took is spent too.
+  await made.client.installCompaction(InstallCompactionRequest.create({ agentId: 'main', operationId: asked.operationId, snapshotTipId: asked.snapshotTipId, summary: 's', tokensBefore: 900, tokensAfter: 90, usage: [usage({ costUsd: 0.25 })] }));
+  await made.client.truncateTranscript(TruncateTranscriptRequest.create({ agentId: 'main', key: KEY, maxLines: 3 }));
+  const size = statSync(path.join(dir, archive));
+  const row = { kind: 'prune-stale', key: old, expectedSessionId: 's-old', expectedUpdatedAtMs: longAgoMs };
+  const file = { kind: 'unlink-archive', file: archive, expectedSizeBytes: size.size, expectedMtimeMs: Math.floor(size.mtimeMs) };
+  const { results } = await made.client.applyMaintenance(ApplyMaintenanceRequest.create({ agentId: 'main', planId: 'p', batch: 1, actions: [row, file].map((action) => MaintenanceAction.create(action)) }));
+  expect(results.map(({ outcome, reason }) => reason ?? outcome)).toEqual(['done', 'done']);
+  made = await restart(made, { config });
+  const { totals, sessions } = await sums(made);
+  await made.stop();
+  const cents = (costs: readonly number[]): number => Math.round(100 * costs.reduce((sum, cost) => sum + cost, 0));
+  const lines = ledger(made).map(({ costUsd }) => Number(costUsd));
+  expect(lines.toSorted()).toEqual([...spent, 0.25].toSorted());
+  expect(cents([totals?.costUsd ?? NaN])).toBe(cents(lines));
+  expect(cents(sessions.map(({ usage: used }) => used?.costUsd ?? NaN))).toBe(cents(lines));
+  expect(sessions.map(({ key }) => key).toSorted()).toEqual([old, KEY].toSorted());
 });
 
 it('takes a cost that the run reports before its own estimate', async () => {

@@ -28,7 +28,8 @@ export function dropAttachments(agent: OwnedAgent, request: DropAttachmentsReque
   });
 }
 
-function directoryOf({ agentId, deps: { config, homeDir } }: OwnedAgent, id: string): SpawnDirectory {
+/** @param id names the files of one spawn. */
+export function directoryOf({ agentId, deps: { config, homeDir } }: OwnedAgent, id: string): SpawnDirectory {
   const configured = agentSettings(config(), agentId).workspace ?? homeDir;
   return { workspace: path.resolve(configured.replace(/^~(?=$|[\\/])/, () => homeDir)), id: id.toLowerCase() };
 }

@@ -35,7 +35,9 @@ export const chatSend: GatewayMethod = async (deps, call) => {
     return { payload: { ok: true, aborted: runIds.length + children.length > 0, runIds } };
   }
   const session = await findSession(deps, address, context);
-  assertMaySend(deps, { key: address.key, row: session?.row });
+  // A command is not said to anybody: `/send on` has to work where sending is off.
+  const isCommand = content.attachments.length === 0 && content.text.trimStart().startsWith('/');
+  if (!isCommand) assertMaySend(deps, { key: address.key, row: session?.row });
   const same = session !== undefined && isPlain(content) ? await activeRunOfText(deps, session, content.text, context) : undefined;
   if (same !== undefined) return { payload: { runId: same, status: 'in_flight' } };
   const command = await runCommand(deps, { ...address, text: content.text, hasAttachments: content.attachments.length > 0, sender: { isOwner: true, isAuthorised: true } }, context);

@@ -1,0 +1,87 @@
+/**
+ * Owner, runner and router in the test's own process, on the in-process bus that encodes every message:
+ * all parts of an answer's way, and nothing that takes a process to start. The model is a server.
+ */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import * as path from 'node:path';
+import { DeliveryResult, ListPendingRequest, RouterServiceService, StoreServiceService } from '@sessions/contracts';
+import type { Delivery } from '@sessions/contracts';
+import { createAgentRunner } from '@sessions/agent-runner';
+import { createClient, createInProcessBus, createSubjects } from '@sessions/bus';
+import type { Client } from '@sessions/bus';
+import { parseConfig } from '@sessions/domain';
+import { createHealth, createMetrics, silentLogger, systemClock } from '@sessions/host';
+import { startModelServer } from '@sessions/llm/testing';
+import type { ModelServer } from '@sessions/llm/testing';
+import { createRouter } from '@sessions/router';
+import { createStoreWriter } from '@sessions/store-writer';
+import { waitUntil } from '../support/wait-until';
+
+const DEADLINE_MS = 600_000;
+
+export interface GatewayInProcess {
+  readonly model: ModelServer;
+  readonly router: Client<typeof RouterServiceService>;
+  readonly store: Client<typeof StoreServiceService>;
+  /** An adapter for one login of a channel: is given each delivery once and acknowledges it. */
+  adapter(login: { readonly channel: string; readonly accountId: string }, onDelivery: (delivery: Delivery) => void): void;
+  /** Resolves when no turn is open and no delivery is unacknowledged. */
+  idle(agentId: string): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** @param settings of `openclaw.json`; the model is `local/small` */
+export async function openInProcess(settings: Readonly<Record<string, unknown>>): Promise<GatewayInProcess> {
+  const stateDir = mkdtempSync(path.join(tmpdir(), 'gateway-'));
+  const model = await startModelServer();
+  const provider = { baseUrl: model.baseUrl, api: 'openai-completions', apiKey: 'k', models: [{ id: 'small' }] };
+  const parsed = parseConfig({ models: { providers: { local: provider } }, agents: { defaults: { model: { primary: 'local/small' } } }, ...settings });
+  if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
+  const bus = createInProcessBus({ copy: true });
+  const subjects = createSubjects();
+  const metrics = createMetrics({ service: 'gateway' });
+  const shared = { bus, clock: systemClock, logger: silentLogger, metrics, config: () => parsed.config, instance: 'test' };
+  const health = createHealth();
+  health.setPhase('serving');
+  const services = [
+    createStoreWriter({ ...shared, places: { stateDir, homeDir: stateDir } }),
+    createAgentRunner(shared),
+    createRouter({ ...shared, health, stateDir, homeDir: stateDir, configPath: path.join(stateDir, 'openclaw.json'), version: 'test', listen: { host: '127.0.0.1', port: 0 }, auth: { token: 'test' } }),
+  ];
+  for (const service of services) await service.start();
+  const caller = 'client:test';
+  const router = createClient(bus, RouterServiceService, { caller, scopes: ['operator.admin'], subject: (method) => subjects.router(method), deadlineMs: DEADLINE_MS });
+  const store = createClient(bus, StoreServiceService, { caller, subject: (method, request) => subjects.store((request as { agentId: string }).agentId, method) });
+  const leaving = new AbortController();
+  const adapters: Promise<void>[] = [];
+  const adapt = async (login: { readonly channel: string; readonly accountId: string }, onDelivery: (delivery: Delivery) => void): Promise<void> => {
+    const seen = new Set<string>();
+    for await (const { delivery } of router.streamDeliveries(login, { signal: leaving.signal })) {
+      if (delivery === undefined) continue;
+      if (!seen.has(delivery.deliveryId)) onDelivery(delivery);
+      seen.add(delivery.deliveryId);
+      await router.ackDelivery({ deliveryId: delivery.deliveryId, agentId: delivery.agentId, result: DeliveryResult.create({ ok: true }) });
+    }
+  };
+  return {
+    model,
+    router,
+    store,
+    adapter: (login, onDelivery) => void adapters.push(adapt(login, onDelivery).catch((error: unknown) => (leaving.signal.aborted ? undefined : Promise.reject(error as Error)))),
+    idle: (agentId) =>
+      waitUntil('nothing is open', async () => {
+        const { turns, deliveries } = await store.listPending(ListPendingRequest.create({ agentId }));
+        return turns.length + deliveries.length === 0 ? true : undefined;
+      }, DEADLINE_MS).then(() => undefined),
+    async stop() {
+      leaving.abort();
+      await Promise.all(adapters);
+      for (const service of [...services].reverse()) await service.stop();
+      await bus.close();
+      metrics.close();
+      await model.close();
+      rmSync(stateDir, { recursive: true, force: true });
+    },
+  };
+}
