@@ -78,6 +78,11 @@ function linesOf(usage: readonly TokenUsage[], priceOf: PriceOf): Counts[] {
   return [...byModel.values()];
 }
 
+/** The same with what it cost, as the run reports it or by the prices now; absent where a price is not known. @throws VALIDATION */
+export function pricedUsage(usage: readonly TokenUsage[], priceOf: PriceOf): readonly TokenUsage[] {
+  return usage.map((one) => ({ ...one, costUsd: countsOf(one, priceOf).costUsd }));
+}
+
 function countsOf(usage: TokenUsage, priceOf: PriceOf): Counts {
   const { modelProvider, model, costUsd } = usage;
   const counts = {

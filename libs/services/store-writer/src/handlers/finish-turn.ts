@@ -5,7 +5,7 @@ import type { CallContext } from '@sessions/bus';
 import type { MutationView } from '@sessions/store';
 import { decideFinish, readSettledFields, type EndRunAnswer } from '../decisions/decide-end-run';
 import { liveRuns } from '../decisions/open-run';
-import { withUsage } from '../decisions/plan-usage';
+import { pricedUsage, withUsage } from '../decisions/plan-usage';
 import { readSession } from '../decisions/session-of-key';
 import { readEndedRun, runEndKey, type RunEnding } from '../decisions/run-end';
 import type { OpenAgentStore, OwnedAgent } from '../owned-agent';
@@ -22,10 +22,12 @@ const DELIVERIES_MAX = 20;
 
 /** @throws VALIDATION, TOO_LARGE, RUN_NOT_FOUND; STALE_PLAN when another attempt holds the run */
 export async function finishTurn(agent: OwnedAgent, request: FinishTurnRequest, context: CallContext): Promise<FinishTurnResponse> {
-  const { runId, attempt, outcome, text, stopReason, errorMessage, usage, deliveries } = request;
+  const { runId, attempt, outcome, text, stopReason, errorMessage, deliveries } = request;
   if (!OUTCOMES.has(outcome)) throw new SessionError('VALIDATION', `outcome must be one of ${[...OUTCOMES].join(', ')}`);
   if (deliveries.length > DELIVERIES_MAX) throw new SessionError('VALIDATION', `a turn has at most ${String(DELIVERIES_MAX)} deliveries`);
   if (text !== undefined && Buffer.byteLength(text) > TEXT_BYTES_MAX) throw new SessionError('TOO_LARGE', `the answer is longer than ${String(TEXT_BYTES_MAX)} bytes`, { facts: { bytesMax: TEXT_BYTES_MAX } });
+  // Priced here: what follows the run counts with what it cost.
+  const usage = pricedUsage(request.usage, agent.priceOf);
   const fields = readSettledFields(request.fields);
   const contentHash = requestHash('FinishTurn', [runId, outcome, text ?? '', attempt]);
   return agent.use(async (open) => {

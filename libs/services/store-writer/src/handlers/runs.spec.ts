@@ -1,7 +1,7 @@
 /** Runs at their owner: journalled before anybody hears of them, one at a time, each ended once with a stated outcome. */
 import { readFileSync, readdirSync } from 'node:fs';
 import * as path from 'node:path';
-import { ReadUsageRequest, AgentRuntimeService, AppendRecordsRequest, BeginTurnRequest, CancelRunRequest, DeliverRequest, FinishTurnRequest, GetRunRequest, ListPendingRequest, ReplyRoute, RunRequest, StoreServiceAckDeliveryRequest, DeliveryResult, StoreServiceResetSessionRequest, TokenUsage, TurnJob } from '@sessions/contracts';
+import { ReadUsageRequest, AgentRuntimeService, AppendRecordsRequest, BeginTurnRequest, CancelRunRequest, DeliverRequest, FinishTurnRequest, FollowUp, SendExchange, GetRunRequest, ListPendingRequest, ReplyRoute, RunRequest, StoreServiceAckDeliveryRequest, DeliveryResult, StoreServiceResetSessionRequest, TokenUsage, TurnJob } from '@sessions/contracts';
 import { serveService } from '@sessions/bus';
 import { KEY, bench, cleanUpBenches, history, restart, sessionsDir, subjects, telegram, transcriptLines, until, type Bench } from '../testing/writer-bench';
 
@@ -29,6 +29,19 @@ async function jobsOf(made: Bench): Promise<TurnJob[]> {
   });
   return jobs;
 }
+
+it('counts what a run cost by the configured prices, for what follows it too', async () => {
+  const priced = { models: { providers: { openai: { models: [{ id: 'gpt-5', cost: { input: 1.25, output: 10 } }] } } }, agents: { defaults: { model: 'openai/gpt-5' } } };
+  const made = await bench({ config: priced });
+  const exchange = { requesterKey: 'agent:main:telegram:direct:9', targetKey: KEY, step: 'request', turnsLeft: 2, requestText: 'how much?', hops: 1 };
+  const followUp = FollowUp.create({ kind: { $case: 'exchange', value: SendExchange.create(exchange) } });
+  await made.client.deliver(turnOf('how much?', 'r1', { source: 'sessions_send', deliver: false, followUp }));
+  await begin(made, 'r1');
+  await finish(made, 'r1', { usage: [TokenUsage.create({ inputTokens: 1000, outputTokens: 100, totalTokens: 1100, modelProvider: 'openai', model: 'gpt-5' })] });
+  expect((await runOf(made, 'r1'))?.usage).toMatchObject([{ costUsd: 0.00225 }]);
+  const { deliveries } = await pending(made, ['delivery']);
+  expect(deliveries[0]?.toSession?.interSession).toMatchObject({ costUsd: 0.00225 });
+});
 
 it('answers a message: told, begun, written, finished, delivered, and asked for after a restart', async () => {
   const made = await bench({ config: WITH_MODEL });
