@@ -1,7 +1,7 @@
 /** What the service promises beside its methods: events, ownership, start and end. */
 import { existsSync, mkdirSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import * as path from 'node:path';
-import { GetEntryRequest, HandOverRequest, ListEntriesRequest, SessionRow, StoreServiceService, type DeliverResponse } from '@sessions/contracts';
+import { GetEntryRequest, HandOverRequest, ListEntriesRequest, ReadTrajectoryRequest, SessionRow, StoreServiceService, type DeliverResponse } from '@sessions/contracts';
 import { createClient } from '@sessions/bus';
 import { SessionError } from '@sessions/domain';
 import { openStore, type AgentStore } from '@sessions/store';
@@ -156,7 +156,8 @@ describe('ownership', () => {
 
   it('names methods that it does not have', async () => {
     const made = await bench();
-    await expect(made.client.recordUsage({ agentId: 'main', key: KEY, runId: 'r', usage: undefined })).rejects.toMatchObject({ reason: 'UNSUPPORTED' });
+    const lines = made.client.readTrajectory(ReadTrajectoryRequest.create({ agentId: 'main', by: { $case: 'key', value: KEY } }));
+    await expect(lines[Symbol.asyncIterator]().next()).rejects.toMatchObject({ reason: 'UNSUPPORTED' });
   });
 
   it('refuses a request that names another agent than its subject', async () => {

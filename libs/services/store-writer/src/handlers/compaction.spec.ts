@@ -75,6 +75,7 @@ it('is dropped when its session was begun anew or its snapshot left the branch',
   const made = await bench();
   const sessionId = await talked(made, 3);
   const asked = await ask(made);
+  await until(() => transcriptLines(made.stateDir, sessionId).length > 1);
   const [, first] = transcriptLines(made.stateDir, sessionId);
   await made.client.appendRecords(AppendRecordsRequest.create({ agentId: 'main', key: KEY, sessionId, lines: [Buffer.from(JSON.stringify({ type: 'leaf', targetId: first?.['id'] }))] }));
   await expect(install(made, asked)).rejects.toMatchObject({ reason: 'STALE_PLAN' });

@@ -141,8 +141,9 @@ export const telegram = (text: string, options: { key?: string; agentId?: string
 };
 
 export const sessionsDir = (stateDir: string, agentId = 'main'): string => path.join(stateDir, 'agents', agentId, 'sessions');
+/** Complete lines of the file, which gets its bytes a moment after the answers. */
 export const transcriptLines = (stateDir: string, sessionId: string): Record<string, unknown>[] =>
-  readFileSync(path.join(sessionsDir(stateDir), `${sessionId}.jsonl`), 'utf8').trimEnd().split('\n').map((line) => JSON.parse(line) as Record<string, unknown>);
+  readFileSync(path.join(sessionsDir(stateDir), `${sessionId}.jsonl`), 'utf8').split('\n').slice(0, -1).map((line) => JSON.parse(line) as Record<string, unknown>);
 
 export async function history(made: Bench, request: Partial<ReadHistoryRequest> = {}): Promise<{ texts: string[]; items: ReadHistoryResponse[] }> {
   const items: ReadHistoryResponse[] = [];
