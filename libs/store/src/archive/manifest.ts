@@ -85,12 +85,30 @@ function readArchived(value: JsonValue): ArchivedFile[] {
   return [{ from, to, bytes, sha256 }];
 }
 
+/** Appends under way, by file: a failed one takes its half line back, and must take nobody else's with it. */
+const underWay = new Map<string, Promise<void>>();
+
 /**
- * Appends lines and syncs them.
+ * Appends lines and syncs them, one append after the other.
  * @param mayBeThere an earlier try may have written some: those that stand there already are left out.
  */
 export async function appendManifestLines(fs: FileSystem, file: string, lines: readonly string[], mayBeThere: boolean): Promise<void> {
   if (lines.length === 0) return;
+  const before = underWay.get(file);
+  const append = (async () => {
+    await before;
+    await appendLines(fs, file, lines, mayBeThere);
+  })();
+  const settled = append.catch(() => undefined);
+  underWay.set(file, settled);
+  try {
+    await append;
+  } finally {
+    if (underWay.get(file) === settled) underWay.delete(file);
+  }
+}
+
+async function appendLines(fs: FileSystem, file: string, lines: readonly string[], mayBeThere: boolean): Promise<void> {
   const fd = await fs.open(file, constants.O_RDWR | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW, FILE_MODE);
   try {
     const size = await fs.size(fd);
