@@ -58,6 +58,18 @@ interface Answer {
   readonly stderr: string;
 }
 
+/** Waits until a living owner's index thread has done what it does by itself after an opening. */
+async function untilQuiet(file: string): Promise<void> {
+  let last = '';
+  for (let quietMs = 0; quietMs < 500; quietMs += 50) {
+    const { size, mtimeMs } = statSync(file);
+    const now = `${size} ${mtimeMs}`;
+    if (now !== last) quietMs = 0;
+    last = now;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
 /** Runs one command, which must leave everything as it was. */
 function run(...argv: string[]): Answer {
   const before = snapshot();
@@ -164,6 +176,7 @@ describe('a store that a living owner holds', () => {
     try {
       // A search answers once the rows of the import are made; then the owner writes no more by itself.
       await store.list({ search: 'old', limit: 1 });
+      await untilQuiet(join(sessionsDir, '.store', 'index.sqlite-wal'));
       writeFileSync(join(directory, 'openclaw.json'), '{ gateway: { port: 1 } }');
       expect(json('sessions')).toMatchObject({ count: 3 });
       expect(run('sessions', 'verify').code).toBe(0);
