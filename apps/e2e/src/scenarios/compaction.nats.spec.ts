@@ -34,7 +34,8 @@ describe.each(DEPLOYMENTS)('a compaction, %s', (_name, create) => {
   const settings = (timeoutSeconds: number): Settings => ({
     session: { dmScope: 'per-channel-peer' },
     models: { providers: { local: { baseUrl: model.baseUrl, api: 'openai-completions', apiKey: 'k', models: [MODEL] } } },
-    agents: { defaults: { model: { primary: 'local/small' }, compaction: { timeoutSeconds } } },
+    // For summaries only: agents have no model, so that messages are kept and no turn answers them.
+    agents: { defaults: { compaction: { model: 'local/small', timeoutSeconds } } },
   });
   const say = async (count: number): Promise<void> => {
     for (const end = sent + count; sent < end; sent += 1) {

@@ -9,8 +9,10 @@ export function readTree(root: string, isWanted: (path: string) => boolean = () 
     for (const name of readdirSync(dir).sort()) {
       const path = join(dir, name);
       const below = relative(root, path);
-      const stats = lstatSync(path);
       if (!isWanted(below)) continue;
+      const stats = lstatSync(path, { throwIfNoEntry: false });
+      // A lock that stands while bytes change may be gone by now.
+      if (stats === undefined) continue;
       if (stats.isDirectory()) {
         found.set(below, 'directory');
         walk(path);
