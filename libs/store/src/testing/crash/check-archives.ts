@@ -34,7 +34,7 @@ export function checkArchives(layout: StoreLayout, dumped: readonly DumpedTransc
   for (const { name } of transcripts) if (ARCHIVE.test(name) && !expected.has(name)) wrong(`no line of the manifest names ${name}`);
   const homes = new Map<string, string>();
   for (const { name } of transcripts) {
-    if (name.includes('.bak.')) continue;
+    if (name.includes('.bak.') || (afterTakeOver && isLateWrite(layout, name, expected))) continue;
     const other = homes.get(sessionIdOf(name));
     if (other !== undefined) wrong(`${name} and ${other} are one transcript`);
     homes.set(sessionIdOf(name), name);
@@ -47,6 +47,12 @@ function isSecondName({ dir }: StoreLayout, name: string, expected: ReadonlyMap<
   if (expected.has(name)) return false;
   const inodeOf = (file: string): number => fs.statSync(path.join(dir, file)).ino;
   return all.some((other) => other.name !== name && inodeOf(other.name) === inodeOf(name));
+}
+
+/** A file that a woken owner made anew, of a transcript that is in its archive whole: no entry has it, it is an orphan. */
+function isLateWrite({ sessionsFile }: StoreLayout, name: string, expected: ReadonlyMap<string, ArchivedFile>): boolean {
+  if (ARCHIVE.test(name) || ![...expected.values()].some(({ from }) => from === name)) return false;
+  return !fs.readFileSync(sessionsFile, 'utf8').includes(sessionIdOf(name));
 }
 
 function expectedArchives(layout: StoreLayout, wrong: (message: string) => void): Map<string, ArchivedFile> {
