@@ -25,9 +25,9 @@ export interface AgentTurnOptions extends Pick<GatewayConnectOptions, 'target' |
   readonly params: JsonObject & { readonly idempotencyKey: string };
   /** For the whole turn. Milliseconds. */
   readonly timeoutMs: number;
-  /** News of the run's text. */
   /** Ends the wait; the run goes on. */
   readonly signal?: AbortSignal;
+  /** News of the run's text. */
   readonly onText?: (news: { readonly text?: string | undefined; readonly delta?: string | undefined }) => void;
 }
 
