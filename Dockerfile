@@ -28,7 +28,9 @@ COPY --from=manifests /app ./
 RUN --mount=type=cache,target=/root/.npm \
     if [ -e /usr/local/include/node/node.h ]; then export npm_config_nodedir=/usr/local; fi; npm ci
 COPY . .
-RUN --mount=type=cache,target=/app/.nx NX_DAEMON=false npx nx run-many -t build -p cli,router-app,store-writer-app,maintenance-scheduler-app,compaction-worker-app,agent-runner-app
+# Nothing of an earlier build's .nx is kept: it names builds under way by their process ids, which come
+# again in every container, and takes one that was cut off for an invocation around its own.
+RUN NX_DAEMON=false npx nx run-many -t build -p cli,router-app,store-writer-app,maintenance-scheduler-app,compaction-worker-app,agent-runner-app
 
 FROM ${NODE_IMAGE} AS packages
 WORKDIR /app

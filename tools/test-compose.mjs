@@ -96,6 +96,18 @@ async function history(port) {
   return body.items.map((item) => JSON.stringify(item));
 }
 
+/** Which messages the history lacks or has twice, once every message's turn has had its time to begin: until then it waits in the queue of runs. */
+async function settledHistory(port) {
+  const untilMs = performance.now() + ANSWER_MS_MAX;
+  for (;;) {
+    const items = await history(port);
+    const counts = Array.from({ length: MESSAGES_BEFORE + MESSAGES_AFTER }, (_, index) => [index + 1, items.filter((item) => item.includes(`"${textOf(index + 1)}"`)).length]);
+    const missing = counts.filter(([, count]) => count === 0).map(([number]) => number);
+    if (missing.length === 0 || performance.now() > untilMs) return { missing, doubled: counts.filter(([, count]) => count > 1).map(([number]) => number) };
+    await sleep(500);
+  }
+}
+
 async function run() {
   seen('building the image');
   compose.run(['build', 'setup']);
@@ -126,11 +138,8 @@ async function run() {
   for (let number = MESSAGES_BEFORE + 2; number <= MESSAGES_BEFORE + MESSAGES_AFTER; number += 1) await send(number, REQUEST_TIMEOUT_MS);
 
   for (const port of ports) {
-    const items = await history(port);
-    const counts = Array.from({ length: MESSAGES_BEFORE + MESSAGES_AFTER }, (_, index) => items.filter((item) => item.includes(`"${textOf(index + 1)}"`)).length);
-    const lost = counts.filter((count) => count === 0).length;
-    const doubled = counts.filter((count) => count > 1).length;
-    check(lost === 0 && doubled === 0, `history over port ${port}: ${counts.length} messages taken in, ${lost} lost, ${doubled} doubled`);
+    const { missing, doubled } = await settledHistory(port);
+    check(missing.length === 0 && doubled.length === 0, `history over port ${port}: ${MESSAGES_BEFORE + MESSAGES_AFTER} messages taken in, lost: ${missing.join(' ') || 'none'}, doubled: ${doubled.join(' ') || 'none'}`);
   }
   check((await ask('and still?')) === 'Echo: and still?', 'the new owner has runs too');
   await compose.untilHealthy(UP_SECONDS_MAX);

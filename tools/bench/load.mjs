@@ -33,6 +33,10 @@ export function messageLine(id, parentId, nowMs) {
   return build(text);
 }
 
+function headerLine({ sessionId, key }, nowMs) {
+  return JSON.stringify({ type: 'session', version: 3, id: sessionId, timestamp: new Date(nowMs).toISOString(), sessionKey: key });
+}
+
 /** One message to one session: its line, its entry's times, and the answer kept for a repeat. */
 export function appendMessage(session) {
   nextCall += 1;
@@ -43,11 +47,10 @@ export function appendMessage(session) {
       const tail = view.transcript(session.file);
       const id = (tail.messages + 1).toString(16).padStart(8, '0');
       const line = messageLine(id, tail.leafId, view.nowMs);
-      const header = { type: 'session', version: 3, id: session.sessionId, timestamp: new Date(view.nowMs).toISOString(), sessionKey: session.key };
       return {
         effects: [
           { kind: 'putEntry', key: session.key, set: { ...(tail.kind === 'none' ? { sessionId: session.sessionId } : {}), updatedAt: view.nowMs, lastInteractionAt: view.nowMs } },
-          { kind: 'append', file: session.file, lines: tail.kind === 'none' ? [JSON.stringify(header), line] : [line], messages: 1, exchanges: 1, leafId: id },
+          { kind: 'append', file: session.file, lines: tail.kind === 'none' ? [headerLine(session, view.nowMs), line] : [line], messages: 1, exchanges: 1, leafId: id },
         ],
         result: { messageSeq: tail.messages + 1 },
       };

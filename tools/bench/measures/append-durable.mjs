@@ -13,6 +13,8 @@ export const rows = [
 
 const ROUNDS = 25;
 const CALLS = 100;
+/** Before the first sample: what a gateway runs that has been up for a while is compiled code. */
+const WARM_UP_CALLS = 3000;
 
 export async function run({ sizes, served }) {
   const { sessionsFile } = await served(sizes.smallEntries);
@@ -21,6 +23,7 @@ export async function run({ sizes, served }) {
   const plain = openSync(path.join(store.layout.dir, `plain-${process.pid}.bench`), 'a');
   const bytes = Buffer.from(`${messageLine('00000001', null, Date.now())}\n`);
   try {
+    for (let call = 0; call < WARM_UP_CALLS; call += 1) await store.mutate(appendMessage(session));
     const [appended, written] = await inTurn(ROUNDS, [
       () => medianOf(CALLS, () => store.mutate(appendMessage(session))),
       async () => {
