@@ -61,6 +61,7 @@ COPY --from=build /app/apps/compaction-worker/dist/main.js ./apps/compaction-wor
 COPY --from=build /app/apps/agent-runner/dist/main.js ./apps/agent-runner/dist/
 USER node
 EXPOSE 18789 9090
+# By the shell, which is there in a few milliseconds: a Node for each look is a tenth of a machine with all apps on it.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
-  CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.SESS_PROBE_PORT}/readyz`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
+  CMD ["bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/$SESS_PROBE_PORT && printf 'GET /readyz HTTP/1.0\\r\\n\\r\\n' >&3 && read -r _ status _ <&3 && [ \"$status\" = 200 ]"]
 CMD ["node", "apps/router/dist/main.js"]

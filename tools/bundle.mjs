@@ -8,6 +8,9 @@ const libraries = path.join(path.dirname(path.dirname(fileURLToPath(import.meta.
 /** Entries of the threads that an opened store starts; it looks for them beside itself. */
 export const STORE_THREADS = ['index-worker', 'value-parser'].map((name) => path.join(libraries, 'store', 'src', `${name}.ts`));
 
+/** Characters of a line in a bundle, roughly. */
+const SOURCE_LINE_MAX = 160;
+
 /** The libraries do nothing when they are loaded, so what a program does not use is left out of it. */
 const pureLibraries = {
   name: 'pure-libraries',
@@ -34,5 +37,9 @@ export async function bundle(entry, outdir, external) {
     plugins: [pureLibraries],
     logLevel: 'warning',
     legalComments: 'none',
+    // V8 keeps a program's source in memory, and all of it at two bytes a character if one comment has
+    // a character beyond Latin-1. Names stay, and lines that a stack trace can point into.
+    minifyWhitespace: true,
+    lineLimit: SOURCE_LINE_MAX,
   });
 }
