@@ -1,5 +1,5 @@
 /** One store behind every door: the same message, the same list and the same keys, whichever way they come. */
-import { CompactSessionRequest, DeleteSessionRequest, DescribeSessionRequest, Envelope, ListSessionsRequest, ResetSessionRequest, SessionRow, SubmitMessageRequest } from '@sessions/contracts';
+import { CompactSessionRequest, DeleteSessionRequest, DescribeSessionRequest, Envelope, ListSessionsRequest, ResetSessionRequest, SendMessageRequest, SessionRow, SubmitMessageRequest } from '@sessions/contracts';
 import type { ListSessionsResponse, SubmitMessageResponse } from '@sessions/contracts';
 import { cpSync, mkdirSync, readFileSync, renameSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
@@ -205,6 +205,27 @@ describe('one user', () => {
     expect(await gateway.send({ channel: 'telegram', messageId: '1', chatType: 'direct', sender: { id: '5' }, text: 'x' })).toMatchObject({ status: 202 });
     expect(await gateway.http('/v1/messages', { method: 'POST', token, body: JSON.stringify({ channel: 'telegram', messageId: '2', chatType: 'direct', sender: { id: '5' }, text: 'x' }) })).toMatchObject({ status: 403 });
     expect(gateway.printed()).not.toContain(token);
+  });
+
+  it('changes a session by no message that may not change it by a method', async () => {
+    const [token, adapter] = ['a-token-of-the-tests-to-write', 'a-token-of-the-tests-for-an-adapter'];
+    const tokens = [{ name: 'writer', token, scopes: ['operator.write'] }, { name: 'adapter', token: adapter, scopes: ['operator.write', 'operator.adapter'] }];
+    const stateDir = scene.stateDir(configWith({ session: { dmScope: 'per-channel-peer' }, gateway: { auth: { tokens } } }));
+    const { gateway } = await withGrpc(stateDir);
+    const key = 'agent:main:telegram:direct:5';
+    const say = (text: string, messageId: string, as: string) =>
+      gateway.http('/v1/messages', { method: 'POST', token: as, body: JSON.stringify({ channel: 'telegram', messageId, chatType: 'direct', sender: { id: '5', authority: 'owner' }, text }) });
+    const { json } = await say('hello', '1', token);
+    expect(await say('/reset', '2', token)).toMatchObject({ status: 200, json: { status: 'ignored', ignoredReason: 'unauthorised_command' } });
+    expect(await say('/send off', '3', token)).toMatchObject({ status: 200, json: { status: 'ignored' } });
+    const writer = openGrpc({ grpc: gateway.grpc, token });
+    scene.onEnd(() => writer.close());
+    await expect(writer.call('sendMessage', SendMessageRequest.create({ key, message: '/reset' }))).rejects.toMatchObject({ code: 7 });
+    expect(await say('/send off', '4', adapter)).toMatchObject({ status: 200, json: { status: 'handled', reply: 'Send policy: deny.' } });
+    const socket = await scene.socket(gateway);
+    const described = await socket.call('sessions.describe', { key });
+    expect(described).toMatchObject({ session: { sessionId: json?.['sessionId'] } });
+    expect(await say('/reset', '5', adapter)).toMatchObject({ status: 200, json: { status: 'handled', reply: 'Session reset.' } });
   });
 });
 

@@ -54,6 +54,7 @@ export type { DmScopeWarning } from './routing/dm-scope-warning';
 // Chat commands
 export { COMMAND_LENGTH_MAX, commandVerdict, inlineCommands, parseChatCommand } from './commands/chat-commands';
 export type { ChatIntent, CommandSender, CommandVerdict, InlineCommands, ToggleName } from './commands/chat-commands';
+export { needsAdministrator } from './commands/command-rights';
 export { chooseNewModel } from './commands/new-model';
 export type { KnownModel, NewModelChoice } from './commands/new-model';
 

@@ -66,7 +66,7 @@ function erasureOf(flags: EraseFlags, context: CliContext): Erasure {
   const word = flags.subject.trim();
   if (word === '') throw new SessionError('VALIDATION', 'Name a session key or a peer.');
   const byPath = isGiven(flags.store);
-  const command = `openclaw sessions erase ${word}${flags.peer === true ? ' --peer' : ''}`;
+  const command = `openclaw sessions erase ${word}${flags.peer === true ? ' --peer' : ''}${isGiven(flags.agent) ? ` --agent ${flags.agent}` : ''}`;
   if (flags.peer === true || !looksLikeKey(word)) {
     // Whoever is to be gone is to be gone everywhere.
     const isEverywhere = !byPath && !isGiven(flags.agent);

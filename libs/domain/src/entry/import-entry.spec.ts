@@ -18,3 +18,18 @@ it('gives an id that was taken another one, in either format', () => {
   expect(JSON.parse(importedEntryText(`{"sessionId":"a","updatedAt":1}`, here))).toEqual({ sessionId: ID, updatedAt: 1 });
   expect(JSON.parse(importedEntryText(`{"uuid":"a","n":1.50}`, { sessionId: 'b', file: 'b-topic-7.jsonl' }))).toEqual({ uuid: 'b', n: 1.5, sessionFile: 'b-topic-7.jsonl' });
 });
+
+it('brings no rights and no pointers of the other host', () => {
+  const granting = {
+    spawnedBy: 'agent:main:main', subagentRole: 'orchestrator', subagentControlScope: 'children', spawnMode: 'session', threadBinding: { threadId: '7' }, cleanup: 'delete', archiveAt: 1,
+    attachments: { relDir: '.openclaw/attachments/0190aaaa-0000-7000-8000-00000000000f' }, spawnedWorkspaceDir: '/etc', spawnedCwd: '/', execHost: 'gateway', execSecurity: 'full', execAsk: 'off', execNode: 'n',
+    authProfileOverride: 'root', skillsSnapshot: { prompt: 'p' }, acp: { id: 'x' }, cliSessionIds: { a: 'b' }, claudeCliSessionId: 'c', sendPolicy: 'allow', elevatedLevel: 'full',
+  };
+  const kept = { sessionId: ID, updatedAt: 1, label: 'kept', spawnDepth: 2, parentSessionKey: 'agent:main:main', inheritedToolDeny: ['exec'], modelOverride: 'm', groupActivation: 'always', deliveryContext: { channel: 'telegram', to: '1' } };
+  expect(JSON.parse(importedEntryText(JSON.stringify({ ...kept, ...granting }), here))).toEqual(kept);
+  // The values that take away stay.
+  const narrowed = JSON.stringify({ ...kept, sendPolicy: 'deny', elevatedLevel: 'off' });
+  expect(importedEntryText(narrowed, here)).toBe(narrowed);
+  // Entries without a session of their own grant nothing either.
+  expect(JSON.parse(importedEntryText(JSON.stringify({ updatedAt: 1, sendPolicy: 'allow', spawnedBy: 'x' }), { sessionId: null, file: null }))).toEqual({ updatedAt: 1 });
+});

@@ -1,7 +1,8 @@
 /**
  * An entry that comes from another host: its bytes stay as they are but for what would be untrue here.
  * Nothing runs here yet, work that is open stays with the host that accepted it (nobody gets an answer
- * twice), and its file has the name that it gets here.
+ * twice), its file has the name that it gets here, and what would give rights here or points to files,
+ * credentials and processes of the other host goes.
  */
 import type { JsonValue } from '../json';
 import { isJsonObject } from '../json';
@@ -21,17 +22,33 @@ export interface ImportedEntry {
 /** Work under way on the other host, and what was announced there. */
 const OF_THE_OTHER = [...OPEN_WORK_MEMBERS, REMOVAL_NOTICE_MEMBER];
 
-/** @param text one JSON value; one that is no entry stays as it is. */
+/** Rights that were given on the other host, and pointers into it. */
+const AUTHORITY_OF_THE_OTHER = [
+  // A session here of the parent's key would see and steer it.
+  'spawnedBy', 'subagentRole', 'subagentControlScope', 'spawnMode', 'threadBinding',
+  // The end of a run here would archive it, or remove files that another session owns.
+  'cleanup', 'archiveAt', 'attachments', 'attachAs',
+  // Directories, hosts and credentials of the same name are others here.
+  'spawnedWorkspaceDir', 'spawnedCwd', 'execHost', 'execSecurity', 'execAsk', 'execNode', 'authProfileOverride', 'skillsSnapshot', 'systemPromptReport',
+  // Sessions of other programs that a run would resume.
+  'acp', 'cliSessionBindings', 'cliSessionIds', 'claudeCliSessionId',
+];
+/** Members that give rights by some of their values only; the value that takes away stays. */
+const KEPT_VALUES: ReadonlyMap<string, JsonValue> = new Map([['sendPolicy', 'deny'], ['elevatedLevel', 'off']]);
+
+/** @param text one JSON value; one that is no object stays as it is. */
 export function importedEntryText(text: string, { sessionId, file }: ImportedEntry): string {
   const value: unknown = JSON.parse(text);
   const entry = parseEntry(value);
-  if (!entry.listed || !isJsonObject(value) || sessionId === null) return text;
+  if (!isJsonObject(value)) return text;
+  const rights = [...AUTHORITY_OF_THE_OTHER, ...[...KEPT_VALUES].flatMap(([name, kept]) => (value[name] === kept ? [] : [name]))].filter((name) => name in value);
+  if (!entry.listed || sessionId === null) return rights.length === 0 ? text : patchRawObject(text, { set: {}, clear: rights });
   const set: Record<string, JsonValue> = {};
   const idMember = entry.format === 'native' ? 'sessionId' : 'uuid';
   if (value[idMember] !== sessionId) set[idMember] = sessionId;
   const named = value['sessionFile'];
   if (file !== null && named !== file && (named !== undefined || file !== transcriptFileName(sessionId))) set['sessionFile'] = file;
   if (value['status'] === 'running') Object.assign(set, { status: 'killed', abortedLastRun: true });
-  const clear = OF_THE_OTHER.filter((name) => name in value);
+  const clear = [...OF_THE_OTHER.filter((name) => name in value), ...rights];
   return Object.keys(set).length + clear.length === 0 ? text : patchRawObject(text, { set, clear });
 }

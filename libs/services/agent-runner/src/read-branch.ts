@@ -28,10 +28,12 @@ export interface BranchPlace {
   /** Absent: the present tip. */
   readonly tipId?: string;
   readonly signal: AbortSignal;
+  /** Absent: BRANCH_BYTES_MAX. */
+  readonly bytesMax?: number;
 }
 
 /** @throws SESSION_NOT_FOUND, STALE_PLAN, TOO_LARGE, or what the owner cannot be reached with */
-export async function readBranch(store: StoreClient, { agentId, key, tipId, signal }: BranchPlace): Promise<ReadBranch> {
+export async function readBranch(store: StoreClient, { agentId, key, tipId, signal, bytesMax = BRANCH_BYTES_MAX }: BranchPlace): Promise<ReadBranch> {
   let sessionId = '';
   let held: BranchLine[] = [];
   let bytes = 0;
@@ -39,13 +41,13 @@ export async function readBranch(store: StoreClient, { agentId, key, tipId, sign
     const line = parseTranscriptLine(text, number);
     if (!line.ok) return;
     held.push({ line, text });
-    bytes += text.length;
+    bytes += Buffer.byteLength(text);
     if (line.type === 'compaction') {
       const kept = held.findIndex((each) => each.line.id === line.firstKeptId);
       held = held.slice(kept === -1 ? -1 : kept);
-      bytes = held.reduce((sum, each) => sum + each.text.length, 0);
+      bytes = held.reduce((sum, each) => sum + Buffer.byteLength(each.text), 0);
     }
-    if (bytes > BRANCH_BYTES_MAX) throw new SessionError('TOO_LARGE', 'the conversation is larger than a runner reads', { facts: { bytesMax: BRANCH_BYTES_MAX } });
+    if (bytes > bytesMax) throw new SessionError('TOO_LARGE', 'the conversation is larger than a runner reads', { facts: { bytesMax } });
   };
   const joined = joinParts(take);
   for await (const { item } of store.readBranch(ReadBranchRequest.create({ agentId, key, ...(tipId === undefined ? {} : { tipId }) }), { signal })) {

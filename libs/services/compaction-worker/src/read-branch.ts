@@ -15,8 +15,17 @@ export interface ReadBranch {
   readonly path: readonly TranscriptLine[];
 }
 
+export interface BranchPlace {
+  readonly agentId: string;
+  readonly key: string;
+  readonly tipId: string;
+  readonly signal: AbortSignal;
+  /** Absent: BRANCH_BYTES_MAX. */
+  readonly bytesMax?: number;
+}
+
 /** @throws SESSION_NOT_FOUND, STALE_PLAN, TOO_LARGE, or what the owner cannot be reached with */
-export async function readBranch(store: StoreClient, { agentId, key, tipId, signal }: { readonly agentId: string; readonly key: string; readonly tipId: string; readonly signal: AbortSignal }): Promise<ReadBranch> {
+export async function readBranch(store: StoreClient, { agentId, key, tipId, signal, bytesMax = BRANCH_BYTES_MAX }: BranchPlace): Promise<ReadBranch> {
   let sessionId = '';
   let held: { readonly line: TranscriptLine; readonly bytes: number }[] = [];
   let bytes = 0;
@@ -25,14 +34,15 @@ export async function readBranch(store: StoreClient, { agentId, key, tipId, sign
   const take = (text: string): void => {
     const line = parseTranscriptLine(text, (number += 1));
     if (!line.ok) return;
-    held.push({ line, bytes: text.length });
-    bytes += text.length;
+    const lineBytes = Buffer.byteLength(text);
+    held.push({ line, bytes: lineBytes });
+    bytes += lineBytes;
     if (line.type === 'compaction') {
       const kept = held.findIndex((each) => each.line.id === line.firstKeptId);
       held = held.slice(kept === -1 ? -1 : kept);
       bytes = held.reduce((sum, each) => sum + each.bytes, 0);
     }
-    if (bytes > BRANCH_BYTES_MAX) throw new SessionError('TOO_LARGE', 'the conversation is larger than a worker reads', { facts: { bytesMax: BRANCH_BYTES_MAX } });
+    if (bytes > bytesMax) throw new SessionError('TOO_LARGE', 'the conversation is larger than a worker reads', { facts: { bytesMax } });
   };
   for await (const { item } of store.readBranch(ReadBranchRequest.create({ agentId, key, tipId }), { signal })) {
     if (item?.$case === 'head') sessionId = item.value.sessionId;

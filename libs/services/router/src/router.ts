@@ -2,7 +2,7 @@
  * The router: the edge of the system. Stateless: what it holds (connections, subscriptions, a
  * moment's list of agents) is gone with it and nothing is lost.
  */
-import { SessionError } from '@sessions/domain';
+import { SessionError, configuredAgents } from '@sessions/domain';
 import { createSubjects } from '@sessions/bus';
 import type { Served } from '@sessions/bus';
 import type { Service } from '@sessions/host';
@@ -56,7 +56,7 @@ export function createRouter(deps: RouterDeps): Router {
   const guard = createGuard({ authority, limit, audit });
   const subjects = createSubjects(deps.subjectPrefix);
   const closing = new AbortController();
-  const stores = createStoreCalls({ bus, subjects, instance: deps.instance, random: deps.random ?? Math.random });
+  const stores = createStoreCalls({ bus, subjects, instance: deps.instance, random: deps.random ?? Math.random, isConfigured: (agentId) => configuredAgents(config()).ids.some((id) => id === agentId) });
   const workers = createWorkerCalls({ bus, subjects, instance: deps.instance });
   const agents = createKnownAgents({ stores, clock, config });
   const { stateDir, homeDir } = deps;

@@ -1,7 +1,7 @@
 /** A sub-agent whose result has reached its parent: its files are removed, and it is archived where it was spawned to be. */
 import { existsSync } from 'node:fs';
 import * as path from 'node:path';
-import { Attachment, BeginTurnRequest, ChildSession, DeliverRequest, DeliveryResult, FinishTurnRequest, FollowUp, ListArchivesRequest, ReplyRoute, RunRequest, SpawnClaim, StoreServiceAckDeliveryRequest, WriteAttachmentsRequest } from '@sessions/contracts';
+import { Attachment, BeginTurnRequest, ChildSession, DeliverRequest, DeliveryResult, EraseRequest, FinishTurnRequest, FollowUp, ListArchivesRequest, ReplyRoute, RunRequest, SpawnClaim, StoreServiceAckDeliveryRequest, WriteAttachmentsRequest } from '@sessions/contracts';
 import { bench, cleanUpBenches, telegram, type Bench } from './testing/writer-bench';
 
 cleanUpBenches();
@@ -61,4 +61,18 @@ it.each([
   const [toParent = ''] = await ended(made, 'keep', { mode });
   await ack(made, toParent);
   expect([hasFiles(made), await entryOf(made)]).toEqual([true, expect.objectContaining({ attachments: expect.anything() as unknown })]);
+});
+
+it.each([['itself', CHILD], ['its parent', 'agent:main:main']])('leaves no file in the workspace when %s is erased', async (_who, key) => {
+  const made = await bench({ config: MODEL });
+  await made.client.deliver(telegram('hello', { key: 'agent:main:main', messageId: 'parent' }));
+  await ended(made, 'keep', { mode: 'session' });
+  const erase = async (dryRun: boolean) => (await made.client.erase(EraseRequest.create({ agentId: 'main', key, dryRun }))).report;
+  const preview = await erase(true);
+  expect(preview?.places).toContainEqual(expect.objectContaining({ place: 'attachments', files: 2 }));
+  expect(hasFiles(made)).toBe(true);
+  const done = await erase(false);
+  expect(done).toMatchObject({ left: [], keys: expect.arrayContaining([CHILD]) as unknown });
+  expect(done?.places).toContainEqual(preview?.places.find(({ place }) => place === 'attachments'));
+  expect([hasFiles(made), await entryOf(made)]).toEqual([false, undefined]);
 });

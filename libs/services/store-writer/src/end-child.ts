@@ -39,7 +39,8 @@ export async function endingChildOf(open: OpenAgentStore, deliveryId: string, ke
   return child.filesId === undefined && !isArchived ? undefined : child;
 }
 
-function filesIdOf(attachments: unknown): string | undefined {
+/** The UUID that the files of a spawn are named by, from an entry's receipt. */
+export function filesIdOf(attachments: unknown): string | undefined {
   const relDir = isJsonObject(attachments as never) ? (attachments as { readonly relDir?: unknown }).relDir : undefined;
   return typeof relDir === 'string' ? relDir.split('/').at(-1) : undefined;
 }

@@ -7,7 +7,7 @@
  * Nothing on the way may be a link: the workspace belongs to an agent.
  */
 import { createHash } from 'node:crypto';
-import { lstat, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { lstat, mkdir, open, readFile, readdir, rename, rm } from 'node:fs/promises';
 import * as path from 'node:path';
 import { ATTACHMENTS_DIR, MANIFEST_NAME, SessionError, attachmentProblems, isUuid, type SessionConfig } from '@sessions/domain';
 
@@ -67,6 +67,18 @@ export async function writeSpawnFiles({ workspace, id }: SpawnDirectory, files: 
     throw error;
   }
   return written;
+}
+
+/** What stands there; undefined: nothing. Nothing is made, and no link is followed. */
+export async function measureSpawnFiles({ workspace, id }: SpawnDirectory): Promise<{ readonly files: number; readonly bytes: number } | undefined> {
+  assertId(id);
+  let at = workspace;
+  for (const part of [...ATTACHMENTS_DIR.split('/'), id.toLowerCase()]) {
+    at = path.join(at, part);
+    if ((await lstat(at).catch(() => undefined))?.isDirectory() !== true) return undefined;
+  }
+  const sizes = await Promise.all((await readdir(at)).map(async (name) => (await lstat(path.join(at, name))).size));
+  return { files: sizes.length, bytes: sizes.reduce((sum, size) => sum + size, 0) };
 }
 
 /** @returns false when there were none */

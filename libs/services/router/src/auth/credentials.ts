@@ -24,6 +24,8 @@ export interface Authority extends Credentials {
 export interface Principal {
   /** `shared`, `nobody`, `user:<name>` or `proxy`. */
   readonly name: string;
+  /** Tells two principals apart that have the same name and rights; for what is bound to one of them. Not for logs. */
+  readonly id: string;
   /** undefined: whatever is asked for. */
   readonly granted: readonly string[] | undefined;
 }
@@ -62,9 +64,14 @@ export function principalOf(given: string | undefined, authority: Authority): Pr
   return user === undefined ? undefined : userPrincipal(user);
 }
 
-export const sharedPrincipal = ({ grantedScopes }: Pick<Authority, 'grantedScopes'>): Principal => ({ name: 'shared', granted: grantedScopes });
+export const sharedPrincipal = ({ grantedScopes }: Pick<Authority, 'grantedScopes'>): Principal => ({ name: 'shared', id: 'shared', granted: grantedScopes });
 
-export const userPrincipal = ({ name, scopes, agents }: UserToken): Principal => ({ name: `user:${name}`, granted: [...scopes, ...agentWords(agents)] });
+export const userPrincipal = ({ name, token, scopes, agents }: UserToken): Principal => ({
+  name: `user:${name}`,
+  // Nothing keeps the configuration from naming two tokens alike.
+  id: `user:${createHash('sha256').update(token, 'utf8').digest('hex')}`,
+  granted: [...scopes, ...agentWords(agents)],
+});
 
 /** True when nobody has to present anything. */
 export function isOpen({ token, password, users, proxy }: Authority): boolean {
@@ -83,7 +90,7 @@ export function proxiedPrincipal({ proxy, grantedScopes }: Authority, address: s
   const user = headers[proxy.userHeader];
   if (typeof user !== 'string' || user.trim() === '') return undefined;
   const passed = scopesHeader(headers['x-openclaw-scopes']) ?? [];
-  return { name: 'proxy', granted: grantedScopes === undefined ? passed : narrowScopes(passed, grantedScopes) };
+  return { name: 'proxy', id: `proxy:${user.trim()}`, granted: grantedScopes === undefined ? passed : narrowScopes(passed, grantedScopes) };
 }
 
 /** Scopes of the header that narrows them; undefined without it. */

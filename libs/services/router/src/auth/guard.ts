@@ -30,6 +30,8 @@ export interface Guard {
   assertScope(presented: Presented, scopes: readonly string[], needed: OperatorScope): void;
   /** What a sender that was admitted holds by now; undefined: nothing any more. Nothing is noted. */
   again(presented: Presented): readonly string[] | undefined;
+  /** `Principal.id` of a sender that was admitted; undefined: it is nobody's any more. Nothing is noted. */
+  principalId(presented: Presented): string | undefined;
 }
 
 export function createGuard({ authority, limit, audit }: GuardDeps): Guard {
@@ -37,7 +39,7 @@ export function createGuard({ authority, limit, audit }: GuardDeps): Guard {
     const now = authority();
     const text = (name: string): string | undefined => (typeof headers[name] === 'string' ? headers[name] : undefined);
     // Where nothing is asked for, a page of another site could send requests through its visitor's browser.
-    if (isOpen(now)) return isSameOrigin(text('origin'), text('host')) ? { name: 'nobody', granted: now.grantedScopes } : undefined;
+    if (isOpen(now)) return isSameOrigin(text('origin'), text('host')) ? { name: 'nobody', id: 'nobody', granted: now.grantedScopes } : undefined;
     return proxiedPrincipal(now, plainAddress(address), headers) ?? principalOf(bearerOf(text('authorization')), now);
   };
   // The header can only narrow.
@@ -69,5 +71,6 @@ export function createGuard({ authority, limit, audit }: GuardDeps): Guard {
       const principal = judge(presented);
       return principal === undefined ? undefined : scopesOf(principal, presented.headers);
     },
+    principalId: (presented) => judge(presented)?.id,
   };
 }

@@ -4,7 +4,7 @@
  * before a store looks at it again.
  */
 import { SessionError } from '@sessions/domain';
-import { SCOPE } from './scope-words';
+import { ADAPTER_SCOPE, SCOPE } from './scope-words';
 import type { OperatorScope } from './scope-words';
 
 export { SCOPE } from './scope-words';
@@ -32,13 +32,20 @@ export function holdsScope(scopes: readonly string[], needed: OperatorScope): bo
   return scopes.includes(SCOPE.write) || scopes.includes(needed);
 }
 
+/** True for those whose word on the authority of a sender counts (inbound §1). */
+export const vouchesForSenders = (scopes: readonly string[]): boolean => scopes.includes(SCOPE.admin) || scopes.includes(ADAPTER_SCOPE);
+
 /**
  * Of the scopes asked for, those that `granted` includes. Unknown words pass only when granted as they are.
  * Words `agent:<id>` give nothing and take away: what either side restricts stays restricted.
  */
 export function narrowScopes(asked: readonly string[], granted: readonly string[]): readonly string[] {
   const operatorScopes: readonly string[] = Object.values(SCOPE);
-  const held = asked.filter((scope) => !isAgentWord(scope) && (operatorScopes.includes(scope) ? holdsScope(granted, scope as OperatorScope) : granted.includes(scope)));
+  const isGranted = (scope: string): boolean => {
+    if (scope === ADAPTER_SCOPE) return vouchesForSenders(granted);
+    return operatorScopes.includes(scope) ? holdsScope(granted, scope as OperatorScope) : granted.includes(scope);
+  };
+  const held = asked.filter((scope) => !isAgentWord(scope) && isGranted(scope));
   return [...held, ...restrictionOf(asked.filter(isAgentWord), granted.filter(isAgentWord))];
 }
 

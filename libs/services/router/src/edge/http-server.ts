@@ -36,6 +36,8 @@ export interface HttpCall {
   readonly context: CallContext;
   /** True while the caller still holds the route's scope; for answers that take long. */
   readonly isAllowed: () => boolean;
+  /** Whose secret it came with, for what is bound to one principal; undefined: judged by the route itself. */
+  readonly principalId: () => string | undefined;
 }
 
 export interface HttpRoute {
@@ -143,7 +145,7 @@ async function handle(deps: HttpServerDeps, request: IncomingMessage, response: 
   await serveRoute(deps, chosen.route, { request, response, url, captured: chosen.captured });
 }
 
-async function serveRoute(deps: HttpServerDeps, route: HttpRoute, call: Omit<HttpCall, 'context' | 'isAllowed'>): Promise<void> {
+async function serveRoute(deps: HttpServerDeps, route: HttpRoute, call: Omit<HttpCall, 'context' | 'isAllowed' | 'principalId'>): Promise<void> {
   const { request, response } = call;
   const operation = `${route.method} ${route.path}`;
   const needed = scopeOfRoute(operation);
@@ -153,7 +155,7 @@ async function serveRoute(deps: HttpServerDeps, route: HttpRoute, call: Omit<Htt
     if (route.isOwnGuard !== true) deps.guard.assertScope(presented, scopes, needed);
     const captured = call.captured.map(decoded);
     const isAllowed = (): boolean => holdsScope(deps.guard.again(presented) ?? [], needed);
-    await route.serve({ ...call, captured, isAllowed, context: contextOf(deps, request, response, scopes) });
+    await route.serve({ ...call, captured, isAllowed, principalId: () => deps.guard.principalId(presented), context: contextOf(deps, request, response, scopes) });
   } catch (thrown) {
     const error = toSessionError(thrown);
     if (error.reason === 'INTERNAL') deps.logger.error('an HTTP request failed', { err: error });

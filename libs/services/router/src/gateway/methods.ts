@@ -141,8 +141,9 @@ export function contextOf(deps: Pick<GatewayDeps, 'bus'>, connection: Connection
 export async function serveRequest(deps: GatewayDeps, connection: Connection, { method, params }: RequestFrame): Promise<Outcome> {
   if (method === 'connect') throw new SessionError('VALIDATION', 'connect is only valid as the first request');
   const needed = scopeOf(method);
+  const noteMissingScope = (): void => deps.audit({ door: 'websocket', operation: KNOWN_METHODS.includes(method) ? method : 'other', reason: 'SCOPE_MISSING', address: connection.address });
   if (!holdsScope(connection.scopes, needed)) {
-    deps.audit({ door: 'websocket', operation: KNOWN_METHODS.includes(method) ? method : 'other', reason: 'SCOPE_MISSING', address: connection.address });
+    noteMissingScope();
     throw new SessionError('SCOPE_MISSING', `missing scope: ${needed}`, { facts: { scope: needed } });
   }
   const serve = Object.hasOwn(METHODS, method) ? METHODS[method] : undefined;
@@ -152,6 +153,7 @@ export async function serveRequest(deps: GatewayDeps, connection: Connection, { 
   try {
     return await serve(deps, { method, params: checked, connection, context: contextOf(deps, connection) });
   } catch (error) {
+    if (error instanceof SessionError && error.reason === 'SCOPE_MISSING') noteMissingScope();
     if (!(error instanceof SessionError) || error.reason !== 'UNSUPPORTED') throw error;
     // The method is known; a service behind it does not serve what it needs.
     throw unavailable(`${method} is not available: ${error.message}`);

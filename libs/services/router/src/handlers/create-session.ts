@@ -13,8 +13,8 @@ import type { Address } from './resolve-address';
 
 /**
  * An existing key answers with its row. Unknown agents and models are accepted: they may be
- * configured later.
- * @throws VALIDATION, KEY_INVALID, LABEL_IN_USE, SESSION_NOT_FOUND for an unknown parent
+ * configured later. Agents only so many: each has a store on disk from then on.
+ * @throws VALIDATION, AGENT_UNKNOWN beyond UNCONFIGURED_STORES_MAX, KEY_INVALID, LABEL_IN_USE, SESSION_NOT_FOUND for an unknown parent
  */
 export async function createSession(deps: HandlerDeps, request: CreateSessionRequest, context: CallContext): Promise<CreateSessionResponse> {
   const address = await addressOf(deps, request, context);
@@ -32,6 +32,7 @@ export async function createSession(deps: HandlerDeps, request: CreateSessionReq
       fork: request.fork,
     }),
     context,
+    { mayBegin: true },
   );
   deps.agents.noteWritten(address.agentId);
   const { message } = request;

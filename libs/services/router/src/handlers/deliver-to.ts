@@ -1,8 +1,9 @@
 /** A message into a session whose key is known: attachments uploaded first, then one mutation. */
 import { createHash } from 'node:crypto';
-import { Attachment, DeliverRequest, InboundMessage, PutChunkRequest, ResolvedRoute } from '@sessions/contracts';
+import { Attachment, DeliverRequest, InboundMessage, PutChunkRequest, ResolvedRoute, Sender } from '@sessions/contracts';
 import type { ChatCommand, ChildSession, DeliverResponse, InterSession, RunRequest } from '@sessions/contracts';
 import type { CallContext } from '@sessions/bus';
+import { messageAuthority } from '../auth/message-authority';
 import type { HandlerDeps } from '../deps';
 
 /** Contents of one request that travel inside it, bytes; more are uploaded. */
@@ -39,17 +40,18 @@ export interface Delivered {
 
 /**
  * An owner without a queue of turns keeps and announces the message and names no run.
- * @throws what the owner refuses with, TOO_LARGE, IDEMPOTENCY_MISMATCH among them
+ * @throws SCOPE_MISSING for a command that takes more than the caller holds, what the owner refuses with, TOO_LARGE, IDEMPOTENCY_MISMATCH among them
  */
 export async function deliverTo(deps: HandlerDeps, delivered: Delivered, context: CallContext): Promise<DeliverResponse> {
   const { agentId, key, text, idempotencyKey, part } = delivered;
+  const sender = senderOf(deps, delivered, context);
   const attachments = await uploaded(deps, delivered, context);
   const answer = await deps.stores.mutate(
     'deliver',
     DeliverRequest.create({
       agentId,
       route: delivered.route ?? ResolvedRoute.create({ agentId, sessionKey: key, matchedBy: 'explicit', originKind: 'webchat', channel: 'webchat', chatType: 'direct' }),
-      message: InboundMessage.create({ role: 'user', text, attachments, ...delivered.message }),
+      message: InboundMessage.create({ role: 'user', text, attachments, ...delivered.message, sender }),
       presentedSessionId: delivered.presentedSessionId,
       run: delivered.run,
       interSession: delivered.interSession,
@@ -63,6 +65,17 @@ export async function deliverTo(deps: HandlerDeps, delivered: Delivered, context
   );
   deps.agents.noteWritten(agentId);
   return answer;
+}
+
+/** Who wrote it, with no more authority than the caller's rights give to what it brings. */
+function senderOf(deps: HandlerDeps, { route, message = {}, interSession, run, text, attachments }: Delivered, context: CallContext): Sender | undefined {
+  const { sender, bookkeeping = false, role = 'user' } = message;
+  // None of these is ever read as a command; those of the command line are all refused by the owner.
+  if (interSession !== undefined || bookkeeping || role !== 'user' || run?.source === 'agent') return sender;
+  const { resetTriggers } = deps.config().session;
+  const claim = { text, hasAttachments: attachments.length > 0, resetTriggers, claimed: sender?.authority, isOwnWords: route === undefined };
+  const authority = messageAuthority(claim, context);
+  return authority === undefined ? sender : Sender.create({ ...sender, authority });
 }
 
 /** Contents that are too much for one message, as uploads. */

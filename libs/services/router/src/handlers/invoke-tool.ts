@@ -14,6 +14,7 @@ import { depthOf } from '../tools/sessions-spawn';
 import { TOOLS } from '../tools/tool-table';
 import { InvalidArguments, failed, refusedAnswer } from '../tools/tool-call';
 import type { ToolAnswer, ToolCaller } from '../tools/tool-call';
+import { readRun } from './find-run';
 import { resolveAddress } from './resolve-address';
 
 /** What became of a call, for doors that tell its kinds apart. */
@@ -28,8 +29,13 @@ export type ToolOutcome =
 const SHOWN_NAME_MAX = 100;
 
 export async function invokeTool(deps: HandlerDeps, request: InvokeToolRequest, context: CallContext): Promise<InvokeToolResponse> {
-  const answer = answerOf(request.name, await runTool(deps, request, context));
+  const answer = answerOf(request.name, await runTool(deps, ofCaller(request, context), context));
   return InvokeToolResponse.create({ resultJson: Buffer.from(JSON.stringify(answer.details)), endsTurn: answer.endsTurn ?? false });
+}
+
+/** Which run calls, how far it is in its chain and where it answers is said by services; a client has no run. */
+function ofCaller({ name, argumentsJson, sessionKey, ...ofRun }: InvokeToolRequest, { caller }: CallContext): InvokeToolRequest {
+  return InvokeToolRequest.create({ name, argumentsJson, sessionKey, ...(!caller.startsWith('client:') && ofRun) });
 }
 
 function answerOf(name: string, outcome: ToolOutcome): ToolAnswer {
@@ -51,7 +57,7 @@ export async function runTool(deps: HandlerDeps, request: InvokeToolRequest, con
   if (definition === undefined) return { kind: 'unavailable' };
   try {
     const caller = await callerOf(deps, request, context);
-    if (!isAvailable(deps, caller, request.name)) return { kind: 'unavailable' };
+    if (!isAvailable(deps, caller, request.name, await deniedToRun(deps, caller, request.runId, context))) return { kind: 'unavailable' };
     const { runId, replyRoute, hops, traceId, costUsd } = request;
     const answer = await TOOLS[definition.name]({ deps, caller, context, runId, replyRoute, hops, traceId, costUsd }, readArguments(request.argumentsJson));
     return { kind: 'answer', answer };
@@ -96,15 +102,21 @@ export async function toolsOfSession(deps: HandlerDeps, sessionKey: string | und
   return availableTo(deps, await callerOf(deps, InvokeToolRequest.create({ sessionKey }), context));
 }
 
-const isAvailable = (deps: HandlerDeps, caller: ToolCaller, name: string): boolean => availableTo(deps, caller).some((tool) => tool.name === name);
+/** Tools that the calling run was begun without; its runner offers none of them, and is not believed when it asks for one. */
+async function deniedToRun(deps: HandlerDeps, { agentId }: ToolCaller, runId: string | undefined, context: CallContext): Promise<readonly string[]> {
+  if (runId === undefined || agentCallerOf(context) === undefined) return [];
+  return (await readRun(deps, agentId, runId, context))?.deniedTools ?? [];
+}
 
-function availableTo(deps: HandlerDeps, caller: ToolCaller): readonly ToolDefinition[] {
+const isAvailable = (deps: HandlerDeps, caller: ToolCaller, name: string, denied: readonly string[]): boolean => availableTo(deps, caller, denied).some((tool) => tool.name === name);
+
+function availableTo(deps: HandlerDeps, caller: ToolCaller, denied: readonly string[] = []): readonly ToolDefinition[] {
   const { tools } = deps.config();
   return toolsFor({
     profile: tools.profile,
     allow: tools.allow,
     alsoAllow: tools.alsoAllow,
-    deny: tools.deny,
+    deny: [...tools.deny, ...denied],
     childAllow: tools.subagents.tools.allow,
     childDeny: tools.subagents.tools.deny,
     isSubagent: parseSessionKey(caller.key).form === 'subagent' || caller.row?.spawnedBy !== undefined,

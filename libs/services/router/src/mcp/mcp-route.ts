@@ -26,11 +26,11 @@ export function createMcpRoutes(sessions: McpSessions): readonly HttpRoute[] {
   ];
 }
 
-async function handle(sessions: McpSessions, { request, response, url, context }: HttpCall): Promise<void> {
+async function handle(sessions: McpSessions, { request, response, url, context, principalId }: HttpCall): Promise<void> {
   assertOrigin(request.headers);
   const header = request.headers['x-openclaw-session-key'];
   const sessionKey = url.searchParams.get('sessionKey') ?? (typeof header === 'string' ? header : undefined);
-  await sessions.handle({ request, response, owner: { scopes: context.scopes, sessionKey }, extra: { context } });
+  await sessions.handle({ request, response, owner: { principalId: principalId(), scopes: context.scopes, sessionKey }, extra: { context } });
 }
 
 /**

@@ -20,6 +20,9 @@ const MESSAGE_BYTES_MAX = 1024 * 1024;
 
 /** What a session is bound to: another principal does not come in by its id. */
 export interface McpOwner {
+  /** Whose secret the requests come with. */
+  readonly principalId: string | undefined;
+  /** Words `agent:<id>` among them restrict it. */
   readonly scopes: readonly string[];
   /** Session on whose behalf the tools run; undefined: the default agent's main session. */
   readonly sessionKey: string | undefined;
@@ -131,7 +134,7 @@ export class McpSessions {
   }
 }
 
-const isSame = (a: McpOwner, b: McpOwner): boolean => a.sessionKey === b.sessionKey && a.scopes.length === b.scopes.length && a.scopes.every((scope) => b.scopes.includes(scope));
+const isSame = (a: McpOwner, b: McpOwner): boolean => a.principalId === b.principalId && a.sessionKey === b.sessionKey && a.scopes.length === b.scopes.length && a.scopes.every((scope) => b.scopes.includes(scope));
 
 function notFound(response: ServerResponse): void {
   const body = JSON.stringify({ jsonrpc: '2.0', error: { code: -32_001, message: 'Session not found' }, id: null });

@@ -12,7 +12,7 @@ const MAIN = 'agent:main:main';
 const CONFIG = {
   agents: { list: [{ id: 'main', default: true }, { id: 'work' }] },
   tools: { sessions: { visibility: 'agent' } },
-  gateway: { auth: { tokens: [{ name: 'reader', token: 'reader-token', scopes: ['operator.read'] }, { name: 'writer', token: 'writer-token', scopes: ['operator.write'] }] } },
+  gateway: { auth: { tokens: [{ name: 'reader', token: 'reader-token', scopes: ['operator.read'] }, { name: 'writer', token: 'writer-token', scopes: ['operator.write'] }, { name: 'writer', token: 'other-writer-token', scopes: ['operator.write'] }] } },
 };
 
 let running: RunningRouter;
@@ -119,6 +119,19 @@ describe('the door of /mcp', () => {
     expect((await post(LIST, { 'mcp-session-id': id })).status).toBe(404);
   });
 
+  it('is bound to whose secret it was begun with, though another has the same name and rights', async () => {
+    const begun = await post(INITIALIZE, { authorization: 'Bearer writer-token' });
+    const id = begun.headers.get('mcp-session-id') ?? '';
+    await begun.text();
+    const statuses: number[] = [];
+    for (const token of ['other-writer-token', TOKEN, 'writer-token']) {
+      const answer = await post({ jsonrpc: '2.0', id: 2, method: 'tools/list' }, { 'mcp-session-id': id, authorization: `Bearer ${token}`, 'x-openclaw-scopes': 'operator.write' });
+      await answer.text();
+      statuses.push(answer.status);
+    }
+    expect(statuses).toEqual([404, 404, 200]);
+  });
+
   it('refuses what is no message, no beginning, or too much', async () => {
     expect((await post('{')).status).toBe(400);
     expect((await post({ jsonrpc: '2.0', id: 1, method: 'tools/list' })).status).toBe(400);
@@ -133,7 +146,7 @@ describe('sessions', () => {
     await running.stop();
     const { createServer } = await import('node:http');
     const sessions = new McpSessions({ clock: systemClock, version: '1', sessionsMax: 2, toolsFor: () => ({ list: async () => [], call: async () => ({ kind: 'failed' }) }) });
-    const owner = { scopes: [], sessionKey: undefined };
+    const owner = { principalId: 'nobody', scopes: [], sessionKey: undefined };
     const server = createServer((request, response) => void sessions.handle({ request, response, owner, extra: {} }));
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const url = `http://127.0.0.1:${(server.address() as { port: number }).port}/mcp`;

@@ -16,7 +16,7 @@ let calls: StoreCalls;
 beforeEach(async () => {
   bus = createInProcessBus();
   stores = await serveMemoryStores(bus);
-  calls = createStoreCalls({ bus, subjects: createSubjects(), instance: 't', random: () => 0.5 });
+  calls = createStoreCalls({ bus, subjects: createSubjects(), instance: 't', random: () => 0.5, isConfigured: (agentId) => agentId === 'main' });
   stores.put('main', 'agent:main:main', { sessionId: ID, updatedAt: 1 }, [{ role: 'user', text: 'a' }]);
 });
 afterEach(async () => {

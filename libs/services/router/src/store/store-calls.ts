@@ -12,7 +12,8 @@
  * A claim opens a store and may outlast the call that asked for it: it goes on for those who come
  * again, each caller waits no longer than its own deadline.
  *
- * This is the last gate before a store: a caller that is restricted to other agents ends here.
+ * This is the last gate before a store: a caller that is restricted to other agents ends here, and a
+ * claim makes no store of an agent that nobody knows, so that keys of clients do not become directories.
  */
 import { createHash } from 'node:crypto';
 import { StoreServiceService, type ClaimStoreResponse } from '@sessions/contracts';
@@ -55,6 +56,8 @@ export interface MutateOptions {
   readonly part?: string | undefined;
   /** Milliseconds instead of MUTATION_DEADLINE_MS, for a call that reads a whole store; the caller's deadline holds too. */
   readonly budgetMs?: number;
+  /** The store of an agent that is neither configured nor on disk is made, up to `UNCONFIGURED_STORES_MAX` of them. */
+  readonly mayBegin?: boolean;
 }
 
 export interface StoreCallsDeps {
@@ -63,6 +66,8 @@ export interface StoreCallsDeps {
   readonly instance: string;
   /** In [0, 1); spreads retries of many routers. */
   readonly random: () => number;
+  /** True for an agent of the configuration in force. */
+  readonly isConfigured: (agentId: string) => boolean;
 }
 
 /** Served by any writer, not by the owner. */
@@ -81,12 +86,16 @@ export const CLAIM_PATIENCE_MS = 3_000;
 const CLAIM_ASKED_MAX = 6;
 /** How often a stream of which nothing was read is begun again. */
 const STREAM_TRIES_MAX = 3;
+/** Stores of agents that are not configured, beyond which a client's call makes no further one. */
+export const UNCONFIGURED_STORES_MAX = 100;
+/** Characters of an agent's id that are repeated to the client. */
+const AGENT_SHOWN_MAX = 64;
 /** When a caller may come again for a store that nobody answers for. */
 export const COME_AGAIN_MS = 2_000;
 
 const isOwnerless = (error: unknown): boolean => error instanceof SessionError && OWNERLESS.has(error.reason);
 
-export function createStoreCalls({ bus, subjects, instance, random }: StoreCallsDeps): StoreCalls {
+export function createStoreCalls({ bus, subjects, instance, random, isConfigured }: StoreCallsDeps): StoreCalls {
   const client = createClient(bus, StoreServiceService, {
     caller: `service:router/${instance}`,
     subject: (method, request) =>
@@ -105,18 +114,34 @@ export function createStoreCalls({ bus, subjects, instance, random }: StoreCalls
     return inTime(bus.clock, running, deadlineAtMs, agentId);
   };
 
+  const listAgents = (context: CallContext): Promise<AnswerTo<'listAgents'>> =>
+    withRetries(() => client.listAgents({}, { context: withoutCaller(context) }), { clock: bus.clock, deadlineAtMs: bus.clock.nowMs() + READ_DEADLINE_MS, random });
+
+  /** @throws AGENT_UNKNOWN */
+  const assertMayClaim = async (agentId: string, context: CallContext, mayBegin: boolean): Promise<void> => {
+    if (isConfigured(agentId)) return;
+    const { agents } = await listAgents(context);
+    if (agents.some((agent) => agent.agentId === agentId)) return;
+    const unknown = `Unknown agent id "${agentId.slice(0, AGENT_SHOWN_MAX)}"`;
+    if (!mayBegin) throw new SessionError('AGENT_UNKNOWN', unknown, { facts: { agentId } });
+    const unconfigured = agents.filter((agent) => !isConfigured(agent.agentId)).length;
+    if (unconfigured < UNCONFIGURED_STORES_MAX) return;
+    throw new SessionError('AGENT_UNKNOWN', `${unknown}: ${unconfigured} agents that are not configured have a store already`, { facts: { agentId, unconfigured }, hint: 'name the agent in agents.list of the configuration' });
+  };
+
   const watchOwner = createOwnerProbe({
     ask: async (agentId) => (await client.storeInfo({ agentId }, { timeoutMs: OWNER_PROBE_MS })).epoch,
     isOwnerless,
     claim: async (agentId) => (await claim(agentId, undefined, bus.clock.nowMs() + CLAIM_PATIENCE_MS * 2)).epoch,
   });
 
-  const attempt = async <T>(agentId: string, context: CallContext, deadlineAtMs: number, call: (signal?: AbortSignal) => Promise<T>): Promise<T> => {
+  const attempt = async <T>({ agentId, context, deadlineAtMs, mayBegin }: Attempted, call: (signal?: AbortSignal) => Promise<T>): Promise<T> => {
     try {
       return await whileServed({ clock: bus.clock, everyMs: OWNER_PROBE_MS, isServed: watchOwner(agentId) }, call);
     } catch (error) {
       if (!isOwnerless(error)) throw error;
     }
+    await assertMayClaim(agentId, context, mayBegin);
     const claimed = await claim(agentId, context, deadlineAtMs);
     try {
       return await call();
@@ -131,6 +156,7 @@ export function createStoreCalls({ bus, subjects, instance, random }: StoreCalls
     context: CallContext,
     budgetMs: number,
     own: ClientCallOptions,
+    mayBegin = false,
   ): Promise<AnswerTo<M>> => {
     assertSeesAgent(context.scopes, request.agentId);
     const deadlineAtMs = Math.min(context.deadlineAtMs, bus.clock.nowMs() + budgetMs);
@@ -138,7 +164,7 @@ export function createStoreCalls({ bus, subjects, instance, random }: StoreCalls
     const call = client[method] as unknown as (request: unknown, options: ClientCallOptions) => Promise<AnswerTo<M>>;
     const answer = withRetries(
       () =>
-        attempt(request.agentId, context, deadlineAtMs, (signal) =>
+        attempt({ agentId: request.agentId, context, deadlineAtMs, mayBegin }, (signal) =>
           call(request, { ...own, context, timeoutMs: Math.max(1, deadlineAtMs - bus.clock.nowMs()), ...(signal === undefined ? {} : { signal }) }),
         ),
       { clock: bus.clock, deadlineAtMs, random, signal: context.signal },
@@ -168,6 +194,7 @@ export function createStoreCalls({ bus, subjects, instance, random }: StoreCalls
       } catch (error) {
         if (begun || !isOwnerless(error)) throw error;
         if (tried > STREAM_TRIES_MAX) throw comeAgain(error as SessionError);
+        await assertMayClaim(agentId, context, false);
         await claim(agentId, context, Math.min(context.deadlineAtMs, bus.clock.nowMs() + MUTATION_DEADLINE_MS));
         if (tried > 1) await sleep(bus.clock, retryDelayMs(tried - 1, random()), context.signal);
       }
@@ -177,16 +204,18 @@ export function createStoreCalls({ bus, subjects, instance, random }: StoreCalls
   return {
     read: (method, request, context) => unary(method, request, context, READ_DEADLINE_MS, {}),
     mutate: (method, request, context, options = {}) =>
-      unary(method, request, context, options.budgetMs ?? MUTATION_DEADLINE_MS, { idempotencyKey: keyOf(options, context) }),
+      unary(method, request, context, options.budgetMs ?? MUTATION_DEADLINE_MS, { idempotencyKey: keyOf(options, context) }, options.mayBegin),
     readHistory: (request, context) => stream(request.agentId, context, () => client.readHistory(request, { context })),
     verify: (request, context) => stream(request.agentId, context, () => client.verify(request, { context })),
-    listAgents: (context) =>
-      withRetries(() => client.listAgents({}, { context: withoutCaller(context) }), {
-        clock: bus.clock,
-        deadlineAtMs: bus.clock.nowMs() + READ_DEADLINE_MS,
-        random,
-      }),
+    listAgents,
   };
+}
+
+interface Attempted {
+  readonly agentId: string;
+  readonly context: CallContext;
+  readonly deadlineAtMs: number;
+  readonly mayBegin: boolean;
 }
 
 /** @throws NO_OWNER when the claim takes longer; it goes on. */

@@ -1,6 +1,6 @@
 /** `session_status`: the card of one session; with `model` it sets or clears the session's choice. */
 import { GetEntryRequest, PatchSessionRequest, SessionRow } from '@sessions/contracts';
-import { SessionError, contextTokensFor, formatRuntime, modelFor, modelOf, parseStatusArguments, tokensOf } from '@sessions/domain';
+import { SessionError, contextTokensFor, formatRuntime, knownModel, modelFor, modelOf, parseStatusArguments, tokensOf } from '@sessions/domain';
 import type { AgentId, JsonObject, JsonValue } from '@sessions/domain';
 import { patchSession } from '../handlers/patch-session';
 import { SCOPE, holdsScope } from '../auth/scopes';
@@ -8,6 +8,9 @@ import { resolveTarget } from './target';
 import type { Target } from './target';
 import { argumentsOf } from './tool-call';
 import type { ToolAnswer, ToolCall } from './tool-call';
+
+/** Characters of a model's name that are repeated. */
+const MODEL_SHOWN_MAX = 200;
 
 export async function sessionStatus(call: ToolCall, raw: unknown): Promise<ToolAnswer> {
   const { sessionKey, model } = argumentsOf(parseStatusArguments(raw));
@@ -29,7 +32,10 @@ function assertMayChoose({ context }: ToolCall): void {
 
 /** As a person's patch does it, but only for a session that the caller sees. */
 async function chooseModel({ deps, context }: ToolCall, { agentId, key }: Target, model: string): Promise<void> {
-  const patch = { model: model.toLowerCase() === 'default' ? null : model };
+  const isDefault = model.toLowerCase() === 'default';
+  // A person may name a model that is configured later; a model that makes up a name would only break the session.
+  if (!isDefault && knownModel(deps.config(), model) === undefined) throw new SessionError('VALIDATION', `Unknown model: ${model.slice(0, MODEL_SHOWN_MAX)}`);
+  const patch = { model: isDefault ? null : model };
   // The session was resolved and judged; the patch is made as the router itself.
   await patchSession(deps, PatchSessionRequest.create({ key, agentId, patchJson: Buffer.from(JSON.stringify(patch)) }), { ...context, caller: 'service:router/tools' });
 }

@@ -86,6 +86,8 @@ describe('sessions_history and session_status', () => {
     put(PEER, { sessionId: ID(2), totalTokens: 3120 }, [{ role: 'user', text: 'one' }]);
     expect(await call('session_status', { sessionKey: PEER })).toMatchObject({ key: PEER, messageCount: 1, model: 'fake/fake-1', tokensUsed: 3120, ok: true, changedModel: false });
     expect(await call('session_status', { model: 'fake/fake-2' })).toMatchObject({ key: MAIN, model: 'fake/fake-2', changedModel: true, modelOverride: 'fake/fake-2' });
+    expect(await call('session_status', { model: 'fake/fake-9' })).toEqual({ status: 'error', error: 'Unknown model: fake/fake-9' });
+    expect(await call('session_status')).toMatchObject({ model: 'fake/fake-2' });
     expect(await call('session_status', { model: 'default' })).toMatchObject({ model: 'fake/fake-1', changedModel: true });
     expect(await call('session_status', { sessionKey: 'agent:main:nobody' })).toMatchObject({ status: 'error', error: 'No session found: agent:main:nobody' });
   });

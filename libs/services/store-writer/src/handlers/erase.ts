@@ -5,6 +5,7 @@ import { eraseInStore, previewErasure, type EraseReport as Report } from '@sessi
 import type { OwnedAgent } from '../owned-agent';
 import { interruptRuns } from '../stop-runs';
 import type { Uploads } from '../uploads';
+import { eraseSpawnFiles, type SpawnFilesPlace } from './erase-spawn-files';
 
 /** @throws VALIDATION unless exactly one of key and peer is named; RUN_STILL_ACTIVE, SESSION_LOCKED, STORE_UNREADABLE, READ_ONLY, DISK_FULL */
 export async function erase(agent: OwnedAgent, uploads: Pick<Uploads, 'drop'>, request: EraseRequest): Promise<EraseResponse> {
@@ -14,18 +15,22 @@ export async function erase(agent: OwnedAgent, uploads: Pick<Uploads, 'drop'>, r
   if (!(await agent.hasStore())) return EraseResponse.create({ report: EraseReport.create(head) });
   if (request.dryRun) {
     const { nativeBinding } = agent.deps.openOptions();
-    return agent.use(async ({ store, seq }) => EraseResponse.create({ epoch: store.epoch, storeSeq: seq, report: toReport(head, await previewErasure(store, { subject, nativeBinding })) }));
+    return agent.use(async ({ store, seq }) => {
+      const preview = await previewErasure(store, { subject, nativeBinding });
+      return EraseResponse.create({ epoch: store.epoch, storeSeq: seq, report: toReport(head, preview, await eraseSpawnFiles(agent, preview.keys, true)) });
+    });
   }
   // Nothing goes on that would write what is being erased.
   const { nativeBinding } = agent.deps.openOptions();
   const { keys } = await agent.use(({ store }) => previewErasure(store, { subject, nativeBinding }));
   for (const key of keys) await interruptRuns(agent, { key, reason: 'delete', queuedToo: true });
   await uploads.drop(agentId);
+  const spawnFiles = await eraseSpawnFiles(agent, keys, false);
   // The engine works on the closed store: what an owner holds open would be written again.
   const report = await agent.deps.stores.whileClosed(agentId, () => eraseInStore(agent.deps.openOptions(), subject));
   return agent.use(({ store, events, seq }) => {
     events.takeTurn().done(report.keys.map((key) => ({ kind: 'changed', key, sessionId: undefined, reason: 'delete', row: undefined })));
-    return Promise.resolve(EraseResponse.create({ epoch: store.epoch, storeSeq: seq, report: toReport(head, report) }));
+    return Promise.resolve(EraseResponse.create({ epoch: store.epoch, storeSeq: seq, report: toReport(head, report, spawnFiles) }));
   });
 }
 
@@ -35,6 +40,6 @@ function subjectOf({ key, peer }: EraseRequest, config: SessionConfig): EraseSub
   return key === undefined || key.trim() === '' ? personOf(only, config.session.identityLinks) : { kind: 'session', key: only };
 }
 
-function toReport(head: Pick<EraseReport, 'agentId' | 'storePath' | 'dryRun'>, { found, keys, sharedKeys, copies, left, places, receipt }: Report): EraseReport {
-  return EraseReport.create({ ...head, found, keys: [...keys], sharedKeys: [...sharedKeys], copies: [...copies], left: [...left], places: places.map((place) => ({ ...place })), receipt });
+function toReport(head: Pick<EraseReport, 'agentId' | 'storePath' | 'dryRun'>, { found, keys, sharedKeys, copies, left, places, receipt }: Report, spawnFiles: SpawnFilesPlace | undefined): EraseReport {
+  return EraseReport.create({ ...head, found, keys: [...keys], sharedKeys: [...sharedKeys], copies: [...copies], left: [...left], places: [...places, ...(spawnFiles === undefined ? [] : [spawnFiles])].map((place) => ({ ...place })), receipt });
 }

@@ -19,6 +19,7 @@ export function openRunState(run: OpenRun, runs: readonly OpenRun[], key: string
     runnerId: run.runnerId,
     attempt: run.attempt,
     messageId: run.messageId,
+    deniedTools: [...run.request.deniedTools],
   });
 }
 

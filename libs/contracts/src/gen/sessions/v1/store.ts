@@ -662,7 +662,11 @@ export interface RunState {
   /** Of an ended run, one a model. */
   usage: TokenUsage[];
   /** The message that started it; absent: still queued. */
-  messageId?: string | undefined;
+  messageId?:
+    | string
+    | undefined;
+  /** Of an open run: session tools that it may not use, whatever its session has. */
+  deniedTools: string[];
 }
 
 export interface ListPendingRequest {
@@ -8688,6 +8692,7 @@ function createBaseRunState(): RunState {
     attempt: undefined,
     usage: [],
     messageId: undefined,
+    deniedTools: [],
   };
 }
 
@@ -8740,6 +8745,9 @@ export const RunState: MessageFns<RunState> = {
     }
     if (message.messageId !== undefined) {
       writer.uint32(130).string(message.messageId);
+    }
+    for (const v of message.deniedTools) {
+      writer.uint32(138).string(v!);
     }
     return writer;
   },
@@ -8885,6 +8893,14 @@ export const RunState: MessageFns<RunState> = {
             message.messageId = reader.string();
             continue;
           }
+          case 17: {
+            if (tag !== 138) {
+              break;
+            }
+
+            message.deniedTools.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -8957,6 +8973,11 @@ export const RunState: MessageFns<RunState> = {
         : isSet(object.message_id)
         ? globalThis.String(object.message_id)
         : undefined,
+      deniedTools: globalThis.Array.isArray(object?.deniedTools)
+        ? object.deniedTools.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.denied_tools)
+        ? object.denied_tools.map((e: any) => globalThis.String(e))
+        : [],
     };
   },
 
@@ -9010,6 +9031,9 @@ export const RunState: MessageFns<RunState> = {
     if (message.messageId !== undefined) {
       obj.messageId = message.messageId;
     }
+    if (message.deniedTools?.length) {
+      obj.deniedTools = message.deniedTools;
+    }
     return obj;
   },
 
@@ -9034,6 +9058,7 @@ export const RunState: MessageFns<RunState> = {
     message.attempt = object.attempt ?? undefined;
     message.usage = object.usage?.map((e) => TokenUsage.fromPartial(e)) || [];
     message.messageId = object.messageId ?? undefined;
+    message.deniedTools = object.deniedTools?.map((e) => e) || [];
     return message;
   },
 };
