@@ -45,7 +45,7 @@ export type { ArchivedFile } from './archive/manifest';
 export type { Piece } from './archive/stage-transcript';
 export type { ByteSource } from './transcript/byte-source';
 export { findBranch } from './transcript/read-branch';
-export { readTail } from './transcript/backward-reader';
+export { linesBackwards, readTail } from './transcript/backward-reader';
 export type { BranchLine } from './transcript/read-branch';
 export { readLineFacts } from './transcript/line-facts';
 export type { LineFacts } from './transcript/line-facts';

@@ -26,6 +26,7 @@ import { sessionsCreate } from './methods/sessions-create';
 import { sessionsDelete } from './methods/sessions-delete';
 import { sessionsDescribe } from './methods/sessions-describe';
 import { sessionsErase } from './methods/sessions-erase';
+import { sessionsFilesGet, sessionsFilesList } from './methods/sessions-files';
 import { sessionsGet } from './methods/sessions-get';
 import { sessionsImport, sessionsImportChunk } from './methods/sessions-import';
 import { sessionsList } from './methods/sessions-list';
@@ -67,6 +68,8 @@ const METHODS: Readonly<Record<string, GatewayMethod>> = {
   'sessions.create': sessionsCreate,
   'sessions.delete': sessionsDelete,
   'sessions.describe': sessionsDescribe,
+  'sessions.files.get': sessionsFilesGet,
+  'sessions.files.list': sessionsFilesList,
   'sessions.get': sessionsGet,
   'sessions.import': sessionsImport,
   'sessions.import.chunk': sessionsImportChunk,
@@ -100,8 +103,6 @@ const NOT_SERVED: Readonly<Record<string, string>> = {
   'config.patch': 'the configuration is changed in its file',
   'config.schema': 'the configuration is changed in its file',
   'config.set': 'the configuration is changed in its file',
-  'sessions.files.get': 'no service of this gateway reads workspaces',
-  'sessions.files.list': 'no service of this gateway reads workspaces',
   'tasks.cancel': 'no agent runner is connected',
 };
 
