@@ -5,6 +5,7 @@
  */
 import { SessionRow, jsonBytes } from '@sessions/contracts';
 import type { ParsedEntry } from '../entry/entry';
+import { RUNS_MEMBER } from '../entry/open-work';
 import { nativeView } from '../entry/simple-format';
 import { isJsonObject, type JsonObject, type JsonValue } from '../json';
 import { displayNameOf } from './display-name';
@@ -91,6 +92,7 @@ export function toSessionRow(key: string, entry: Listed, facts: RowFacts): Sessi
     runtimeMs: whole('runtimeMs'),
     systemSent: flag('systemSent'),
     abortedLastRun: flag('abortedLastRun'),
+    hasActiveRun: hasOpenRun(members) ? true : undefined,
     parentSessionKey: text('parentSessionKey'),
     spawnedWorkspaceDir: text('spawnedWorkspaceDir'),
     spawnedCwd: text('spawnedCwd'),
@@ -120,6 +122,12 @@ export function searchTextOf(row: SessionRow): string {
   const models = [[row.providerOverride, row.modelOverride], [row.modelProvider, row.model]].filter(([, model]) => model !== undefined && model !== '').map(([provider, model]) => `${provider ?? ''}/${model ?? ''}`);
   const parts = [displayNameOf(row), row.label, row.subject, row.sessionId, row.key, ...models];
   return parts.filter((part) => part !== undefined).join('\n').toLowerCase();
+}
+
+/** A turn is under way or waits; without one nothing is said, since others write stores too. */
+function hasOpenRun(members: JsonObject): boolean {
+  const runs = members[RUNS_MEMBER];
+  return Array.isArray(runs) && (runs as readonly JsonValue[]).some((run) => isJsonObject(run) && run['state'] !== 'over');
 }
 
 function extraOf(members: JsonObject): SessionRow['extraJson'] {
