@@ -52,6 +52,7 @@ export type { LineFacts } from './transcript/line-facts';
 export { scanTranscript } from './transcript/scan-transcript';
 export { openStoreReader } from './offline/store-reader';
 export type { ReadEntry, ReaderOptions, ReadRows, StoreReader } from './offline/store-reader';
+export { readLedgerTotals } from './offline/ledger-totals';
 export { openFactsReader } from './offline/facts-reader';
 export type { FactsReader } from './offline/facts-reader';
 export { COUNT_BYTES_MAX, openOfflineTranscript } from './offline/offline-transcript';

@@ -1,12 +1,13 @@
 /** What `openclaw status` knows from the files: stores, newest sessions, what needs attention. */
 import type { CliContext } from '../cli-context';
 import { readRows } from './read-rows';
+import { readerOptions } from './read-store';
 import { selectStores } from './select-stores';
 import type { StoreChoice } from './select-stores';
 import { SessionRow } from '@sessions/contracts';
 import { SessionError, configuredAgents, contextTokensFor, dmScopeWarning, isJsonObject, modelFor, toCliRow } from '@sessions/domain';
 import type { CliRow } from '@sessions/domain';
-import { livingOwner, storeLayout } from '@sessions/store';
+import { livingOwner, readLedgerTotals, storeLayout } from '@sessions/store';
 import { existsSync, readdirSync } from 'node:fs';
 
 /** The process that has the store; it may have closed it since. */
@@ -15,6 +16,17 @@ export interface StatusOwner {
   readonly instance: string;
   readonly epoch: number;
   readonly acquiredAtMs: number;
+}
+
+/** Of the usage ledger, whatever became of the sessions; of a store that has none, sums over its rows. */
+export interface AgentUsage {
+  readonly source: 'ledger' | 'rows';
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+  /** US dollars; absent: no price is known. */
+  readonly estimatedCostUsd?: number;
+  /** Runs whose price is not known, and which the cost lacks; only of a ledger. */
+  readonly missingCostEntries?: number;
 }
 
 export interface AgentStatus {
@@ -27,8 +39,8 @@ export interface AgentStatus {
   readonly owner: StatusOwner | null;
   /** Set when senders were looked for in so many of the newest sessions only. */
   readonly sendersFromNewest?: number;
-  /** Sums over all rows; only when asked for. */
-  readonly usage?: { readonly inputTokens: number; readonly outputTokens: number; readonly estimatedCostUsd: number };
+  /** Only when asked for. */
+  readonly usage?: AgentUsage;
 }
 
 export interface SessionsStatus {
@@ -58,6 +70,16 @@ export interface StatusOptions {
 
 const sum = (rows: readonly SessionRow[], name: 'inputTokens' | 'outputTokens' | 'estimatedCostUsd'): number =>
   rows.reduce((total, row) => total + Math.max(0, row[name] ?? 0), 0);
+
+async function usageOf(store: StoreChoice, rows: readonly SessionRow[]): Promise<AgentUsage> {
+  const totals = await readLedgerTotals(readerOptions(store));
+  if (totals !== undefined) {
+    const { input, output, costUsd, unpricedCount } = totals;
+    return { source: 'ledger', inputTokens: input, outputTokens: output, ...(costUsd !== undefined && { estimatedCostUsd: costUsd }), missingCostEntries: unpricedCount };
+  }
+  const hasCost = rows.some(({ estimatedCostUsd }) => estimatedCostUsd !== undefined);
+  return { source: 'rows', inputTokens: sum(rows, 'inputTokens'), outputTokens: sum(rows, 'outputTokens'), ...(hasCost && { estimatedCostUsd: sum(rows, 'estimatedCostUsd') }) };
+}
 
 /** `origin.from` of the direct message that last touched the session; undefined when there was none. */
 function directSender(row: SessionRow): string | undefined {
@@ -113,7 +135,7 @@ export async function readStatus(context: CliContext, { nowMs, all, usage }: Sta
         owner,
         recent: shown.map((row) => toCliRow(row, { config: context.config, agentId, nowMs })),
         ...(sendersMatter && page.totalCount > SENDER_ROWS_MAX && { sendersFromNewest: SENDER_ROWS_MAX }),
-        ...(usage && { usage: { inputTokens: sum(page.rows, 'inputTokens'), outputTokens: sum(page.rows, 'outputTokens'), estimatedCostUsd: sum(page.rows, 'estimatedCostUsd') } }),
+        ...(usage && { usage: await usageOf(store, page.rows) }),
       });
     } catch (error) {
       if (!(error instanceof SessionError)) throw error;

@@ -29,7 +29,7 @@ export const OPERATIONS: readonly Operation[] = [
   operation(read, ['sessions.resolve'], 'ResolveSession'),
   operation(read, ['sessions.preview'], 'PreviewSessions'),
   operation(read, ['sessions.search'], 'SearchSessions'),
-  operation(read, ['sessions.usage', 'sessions.usage.timeseries', 'sessions.usage.logs'], 'GetUsage'),
+  operation(read, ['sessions.usage', 'sessions.usage.timeseries', 'sessions.usage.logs', 'usage.cost', 'usage.status'], 'GetUsage'),
   operation(read, ['sessions.get', 'chat.history', 'chat.startup', 'chat.metadata', 'chat.message.get'], 'GetHistory', ['GET /sessions/{sessionKey}/history']),
   operation(read, ['sessions.subscribe', 'sessions.unsubscribe', 'sessions.messages.subscribe', 'sessions.messages.unsubscribe'], 'Subscribe'),
   operation(read, ['sessions.files.list'], 'ListSessionFiles'),

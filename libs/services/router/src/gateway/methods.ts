@@ -44,6 +44,7 @@ import {
 import { sessionsUsage, sessionsUsageLogs, sessionsUsageTimeseries } from './methods/sessions-usage';
 import { sessionsVerify } from './methods/sessions-verify';
 import { toolsInvoke } from './methods/tools-invoke';
+import { usageCost, usageStatus } from './methods/usage-cost';
 
 const METHODS: Readonly<Record<string, GatewayMethod>> = {
   agent,
@@ -94,6 +95,8 @@ const METHODS: Readonly<Record<string, GatewayMethod>> = {
   'sessions.verify': sessionsVerify,
   status,
   'tools.invoke': toolsInvoke,
+  'usage.cost': usageCost,
+  'usage.status': usageStatus,
 };
 
 /** Methods of the protocol that no contract of this system stands behind, and why. */
@@ -108,7 +111,7 @@ const NOT_SERVED: Readonly<Record<string, string>> = {
 
 /** Served, but not announced: clients of the protocol do not expect them in the list. */
 const UNLISTED: ReadonlySet<string> = new Set([
-  'chat.inject', 'sessions.get', 'sessions.import', 'sessions.import.chunk', 'sessions.resolve', 'sessions.steer', 'sessions.usage', 'sessions.usage.logs', 'sessions.usage.timeseries',
+  'chat.inject', 'sessions.get', 'sessions.import', 'sessions.import.chunk', 'sessions.resolve', 'sessions.steer', 'sessions.usage', 'sessions.usage.logs', 'sessions.usage.timeseries', 'usage.cost', 'usage.status',
 ]);
 
 /** Every method that is served, by name. */

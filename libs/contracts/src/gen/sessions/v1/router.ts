@@ -22,6 +22,7 @@ import {
   SearchHit,
   SessionFile,
   SessionPreview,
+  UsageOfDay,
   WorkspaceListing,
 } from "./store";
 import { TokenUsage, TranscriptRecord, TranscriptReset } from "./transcript";
@@ -316,6 +317,8 @@ export interface GetUsageResponse {
   cacheStatus: string;
   /** One a model, over all sessions in range. */
   models: TokenUsage[];
+  /** One a day with runs, oldest first, at most the newest 400. */
+  days: UsageOfDay[];
 }
 
 export interface SessionUsage {
@@ -4019,6 +4022,7 @@ function createBaseGetUsageResponse(): GetUsageResponse {
     points: [],
     cacheStatus: "",
     models: [],
+    days: [],
   };
 }
 
@@ -4047,6 +4051,9 @@ export const GetUsageResponse: MessageFns<GetUsageResponse> = {
     }
     for (const v of message.models) {
       TokenUsage.encode(v!, writer.uint32(66).fork()).join();
+    }
+    for (const v of message.days) {
+      UsageOfDay.encode(v!, writer.uint32(74).fork()).join();
     }
     return writer;
   },
@@ -4128,6 +4135,14 @@ export const GetUsageResponse: MessageFns<GetUsageResponse> = {
             message.models.push(TokenUsage.decode(reader, reader.uint32()));
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.days.push(UsageOfDay.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4172,6 +4187,7 @@ export const GetUsageResponse: MessageFns<GetUsageResponse> = {
       models: globalThis.Array.isArray(object?.models)
         ? object.models.map((e: any) => TokenUsage.fromJSON(e))
         : [],
+      days: globalThis.Array.isArray(object?.days) ? object.days.map((e: any) => UsageOfDay.fromJSON(e)) : [],
     };
   },
 
@@ -4201,6 +4217,9 @@ export const GetUsageResponse: MessageFns<GetUsageResponse> = {
     if (message.models?.length) {
       obj.models = message.models.map((e) => TokenUsage.toJSON(e));
     }
+    if (message.days?.length) {
+      obj.days = message.days.map((e) => UsageOfDay.toJSON(e));
+    }
     return obj;
   },
 
@@ -4219,6 +4238,7 @@ export const GetUsageResponse: MessageFns<GetUsageResponse> = {
     message.points = object.points?.map((e) => UsagePoint.fromPartial(e)) || [];
     message.cacheStatus = object.cacheStatus ?? "";
     message.models = object.models?.map((e) => TokenUsage.fromPartial(e)) || [];
+    message.days = object.days?.map((e) => UsageOfDay.fromPartial(e)) || [];
     return message;
   },
 };

@@ -1605,6 +1605,8 @@ export interface ReadUsageResponse {
   models: TokenUsage[];
   /** Oldest first. */
   lines: UsageLine[];
+  /** One a day with runs, oldest first, at most the newest 400. */
+  days: UsageOfDay[];
 }
 
 export interface UsageOfSession {
@@ -1822,6 +1824,12 @@ export interface GetFileResponse {
   root: string;
   file: SessionFile | undefined;
   content: Buffer;
+}
+
+export interface UsageOfDay {
+  /** When the day begins, in UTC. */
+  dayAtMs: number;
+  usage: TokenUsage | undefined;
 }
 
 function createBaseClaimStoreRequest(): ClaimStoreRequest {
@@ -20371,7 +20379,7 @@ export const ReadUsageRequest: MessageFns<ReadUsageRequest> = {
 };
 
 function createBaseReadUsageResponse(): ReadUsageResponse {
-  return { epoch: 0, storeSeq: 0, sessions: [], totals: undefined, models: [], lines: [] };
+  return { epoch: 0, storeSeq: 0, sessions: [], totals: undefined, models: [], lines: [], days: [] };
 }
 
 export const ReadUsageResponse: MessageFns<ReadUsageResponse> = {
@@ -20393,6 +20401,9 @@ export const ReadUsageResponse: MessageFns<ReadUsageResponse> = {
     }
     for (const v of message.lines) {
       UsageLine.encode(v!, writer.uint32(50).fork()).join();
+    }
+    for (const v of message.days) {
+      UsageOfDay.encode(v!, writer.uint32(58).fork()).join();
     }
     return writer;
   },
@@ -20458,6 +20469,14 @@ export const ReadUsageResponse: MessageFns<ReadUsageResponse> = {
             message.lines.push(UsageLine.decode(reader, reader.uint32()));
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.days.push(UsageOfDay.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -20484,6 +20503,7 @@ export const ReadUsageResponse: MessageFns<ReadUsageResponse> = {
       totals: isSet(object.totals) ? TokenUsage.fromJSON(object.totals) : undefined,
       models: globalThis.Array.isArray(object?.models) ? object.models.map((e: any) => TokenUsage.fromJSON(e)) : [],
       lines: globalThis.Array.isArray(object?.lines) ? object.lines.map((e: any) => UsageLine.fromJSON(e)) : [],
+      days: globalThis.Array.isArray(object?.days) ? object.days.map((e: any) => UsageOfDay.fromJSON(e)) : [],
     };
   },
 
@@ -20507,6 +20527,9 @@ export const ReadUsageResponse: MessageFns<ReadUsageResponse> = {
     if (message.lines?.length) {
       obj.lines = message.lines.map((e) => UsageLine.toJSON(e));
     }
+    if (message.days?.length) {
+      obj.days = message.days.map((e) => UsageOfDay.toJSON(e));
+    }
     return obj;
   },
 
@@ -20523,6 +20546,7 @@ export const ReadUsageResponse: MessageFns<ReadUsageResponse> = {
       : undefined;
     message.models = object.models?.map((e) => TokenUsage.fromPartial(e)) || [];
     message.lines = object.lines?.map((e) => UsageLine.fromPartial(e)) || [];
+    message.days = object.days?.map((e) => UsageOfDay.fromPartial(e)) || [];
     return message;
   },
 };
@@ -23497,6 +23521,97 @@ export const GetFileResponse: MessageFns<GetFileResponse> = {
       ? SessionFile.fromPartial(object.file)
       : undefined;
     message.content = object.content ?? Buffer.alloc(0);
+    return message;
+  },
+};
+
+function createBaseUsageOfDay(): UsageOfDay {
+  return { dayAtMs: 0, usage: undefined };
+}
+
+export const UsageOfDay: MessageFns<UsageOfDay> = {
+  encode(message: UsageOfDay, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.dayAtMs !== 0) {
+      writer.uint32(8).int64(message.dayAtMs);
+    }
+    if (message.usage !== undefined) {
+      TokenUsage.encode(message.usage, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UsageOfDay {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUsageOfDay();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.dayAtMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.usage = TokenUsage.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): UsageOfDay {
+    return {
+      dayAtMs: isSet(object.dayAtMs)
+        ? globalThis.Number(object.dayAtMs)
+        : isSet(object.day_at_ms)
+        ? globalThis.Number(object.day_at_ms)
+        : 0,
+      usage: isSet(object.usage) ? TokenUsage.fromJSON(object.usage) : undefined,
+    };
+  },
+
+  toJSON(message: UsageOfDay): unknown {
+    const obj: any = {};
+    if (message.dayAtMs !== 0) {
+      obj.dayAtMs = Math.round(message.dayAtMs);
+    }
+    if (message.usage !== undefined) {
+      obj.usage = TokenUsage.toJSON(message.usage);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<UsageOfDay>, I>>(base?: I): UsageOfDay {
+    return UsageOfDay.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<UsageOfDay>, I>>(object: I): UsageOfDay {
+    const message = createBaseUsageOfDay();
+    message.dayAtMs = object.dayAtMs ?? 0;
+    message.usage = (object.usage !== undefined && object.usage !== null)
+      ? TokenUsage.fromPartial(object.usage)
+      : undefined;
     return message;
   },
 };
