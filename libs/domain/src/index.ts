@@ -52,7 +52,7 @@ export { dmScopeWarning } from './routing/dm-scope-warning';
 export type { DmScopeWarning } from './routing/dm-scope-warning';
 
 // Chat commands
-export { COMMAND_LENGTH_MAX, commandVerdict, inlineCommands, parseChatCommand } from './commands/chat-commands';
+export { CHAT_COMMAND_USAGES, COMMAND_LENGTH_MAX, commandVerdict, inlineCommands, parseChatCommand } from './commands/chat-commands';
 export type { ChatIntent, CommandSender, CommandVerdict, InlineCommands, ToggleName } from './commands/chat-commands';
 export { chooseNewModel } from './commands/new-model';
 export type { KnownModel, NewModelChoice } from './commands/new-model';

@@ -12,12 +12,14 @@ import { checkedParams } from './method-params';
 import { agent, agentIdentityGet, agentWait } from './methods/agent';
 import { agentsList } from './methods/agents-list';
 import { chatAbort } from './methods/chat-abort';
-import { chatHistory } from './methods/chat-history';
+import { chatHistory, chatMetadata, chatStartup } from './methods/chat-history';
 import { chatInject } from './methods/chat-inject';
 import { chatMessageGet } from './methods/chat-message-get';
 import { chatSend } from './methods/chat-send';
+import { commandsList } from './methods/commands-list';
 import { configGet } from './methods/config-get';
 import { health, status } from './methods/health';
+import { modelsAuthStatus, modelsList } from './methods/models-list';
 import { sessionsAbort } from './methods/sessions-abort';
 import { sessionsCleanup } from './methods/sessions-cleanup';
 import { sessionsCompact } from './methods/sessions-compact';
@@ -55,9 +57,14 @@ const METHODS: Readonly<Record<string, GatewayMethod>> = {
   'chat.history': chatHistory,
   'chat.inject': chatInject,
   'chat.message.get': chatMessageGet,
+  'chat.metadata': chatMetadata,
   'chat.send': chatSend,
+  'chat.startup': chatStartup,
+  'commands.list': commandsList,
   'config.get': configGet,
   health,
+  'models.authStatus': modelsAuthStatus,
+  'models.list': modelsList,
   'sessions.abort': sessionsAbort,
   'sessions.archives.list': sessionsArchivesList,
   'sessions.cleanup': sessionsCleanup,
@@ -101,8 +108,6 @@ const METHODS: Readonly<Record<string, GatewayMethod>> = {
 
 /** Methods of the protocol that no contract of this system stands behind, and why. */
 const NOT_SERVED: Readonly<Record<string, string>> = {
-  'chat.metadata': 'no agent runner is connected',
-  'chat.startup': 'no agent runner is connected',
   'config.patch': 'the configuration is changed in its file',
   'config.schema': 'the configuration is changed in its file',
   'config.set': 'the configuration is changed in its file',

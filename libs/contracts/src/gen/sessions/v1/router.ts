@@ -235,6 +235,8 @@ export interface ListSessionsResponse {
 export interface StoreRef {
   agentId: string;
   path: string;
+  /** Rows that the list has from it, before the limit. */
+  totalCount: number;
 }
 
 export interface DescribeSessionRequest {
@@ -2977,7 +2979,7 @@ export const ListSessionsResponse: MessageFns<ListSessionsResponse> = {
 };
 
 function createBaseStoreRef(): StoreRef {
-  return { agentId: "", path: "" };
+  return { agentId: "", path: "", totalCount: 0 };
 }
 
 export const StoreRef: MessageFns<StoreRef> = {
@@ -2987,6 +2989,9 @@ export const StoreRef: MessageFns<StoreRef> = {
     }
     if (message.path !== "") {
       writer.uint32(18).string(message.path);
+    }
+    if (message.totalCount !== 0) {
+      writer.uint32(24).int64(message.totalCount);
     }
     return writer;
   },
@@ -3020,6 +3025,14 @@ export const StoreRef: MessageFns<StoreRef> = {
             message.path = reader.string();
             continue;
           }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.totalCount = longToNumber(reader.int64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3040,6 +3053,11 @@ export const StoreRef: MessageFns<StoreRef> = {
         ? globalThis.String(object.agent_id)
         : "",
       path: isSet(object.path) ? globalThis.String(object.path) : "",
+      totalCount: isSet(object.totalCount)
+        ? globalThis.Number(object.totalCount)
+        : isSet(object.total_count)
+        ? globalThis.Number(object.total_count)
+        : 0,
     };
   },
 
@@ -3051,6 +3069,9 @@ export const StoreRef: MessageFns<StoreRef> = {
     if (message.path !== "") {
       obj.path = message.path;
     }
+    if (message.totalCount !== 0) {
+      obj.totalCount = Math.round(message.totalCount);
+    }
     return obj;
   },
 
@@ -3061,6 +3082,7 @@ export const StoreRef: MessageFns<StoreRef> = {
     const message = createBaseStoreRef();
     message.agentId = object.agentId ?? "";
     message.path = object.path ?? "";
+    message.totalCount = object.totalCount ?? 0;
     return message;
   },
 };
