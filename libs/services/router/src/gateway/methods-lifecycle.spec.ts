@@ -207,11 +207,13 @@ describe('sessions.cleanup and sessions.usage', () => {
     const priced = { input: 20, output: 10, cacheRead: 0, cacheWrite: 0, totalTokens: 30, totalCost: 0.75, missingCostEntries: 0 };
     const unpriced = { input: 10, output: 5, cacheRead: 0, cacheWrite: 0, totalTokens: 15, missingCostEntries: 1 };
     const all = { input: 30, output: 15, cacheRead: 0, cacheWrite: 0, totalTokens: 45, totalCost: 0.75, missingCostEntries: 1 };
-    expect(usage.aggregates).toEqual({
+    expect(usage.aggregates).toMatchObject({
       byModel: [{ provider: 'openai', model: 'gpt-5', count: 2, totals: priced }, { provider: null, model: 'local', count: 1, totals: unpriced }],
       byProvider: [{ provider: 'openai', count: 2, totals: priced }, { provider: null, count: 1, totals: unpriced }],
       byAgent: expect.arrayContaining([{ agentId: 'main', count: 2, totals: priced }, { agentId: 'work', count: 1, totals: unpriced }]) as unknown,
       daily: [{ date: '2026-06-01', tokens: 45, cost: 0.75, ...all }],
+      tools: { tools: [] },
+      messages: { total: 0 },
     });
     expect(await payloadOf('usage.cost', range)).toMatchObject({ days: 1, daily: [{ date: '2026-06-01', ...all }], totals: all, cacheStatus: { status: 'fresh' } });
     expect(await payloadOf('usage.cost', { ...range, agentId: 'work' })).toMatchObject({ daily: [{ date: '2026-06-01', ...unpriced }], totals: unpriced });

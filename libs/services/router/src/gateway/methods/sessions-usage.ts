@@ -6,6 +6,16 @@ import type { GatewayMethod, MethodCall } from '../method';
 import { dateOf, groupedTotals, toTotals, totalsOf } from '../usage-json';
 import { assertOneScope, usageDaysOf } from '../usage-range';
 
+/** The ledger counts runs, no messages and tools: clients that expect these members find them empty. */
+const UNCOUNTED = {
+  messages: { total: 0, user: 0, assistant: 0, toolCalls: 0, toolResults: 0, errors: 0 },
+  tools: { totalCalls: 0, uniqueTools: 0, tools: [] },
+  byChannel: [],
+  modelDaily: [],
+  dailyLatency: [],
+};
+const UNCOUNTED_DAY = { messages: 0, toolCalls: 0, errors: 0 };
+
 /** `sessions.usage`: tokens and costs of the sessions that were active in a range of days. */
 export const sessionsUsage: GatewayMethod = async (deps, { params, context }) => {
   assertOneScope(params);
@@ -32,7 +42,8 @@ export const sessionsUsage: GatewayMethod = async (deps, { params, context }) =>
         byProvider: groupedTotals(models, ({ modelProvider }) => ({ provider: modelProvider ?? null })),
         // Of the sessions of this answer: a session beyond the limit counts in the totals alone.
         byAgent: byAgent(sessions),
-        daily: days.map(({ dayAtMs, usage }) => ({ date: dateOf(dayAtMs), tokens: totalsOf(usage)['totalTokens'], ...(usage?.costUsd !== undefined && { cost: usage.costUsd }), ...totalsOf(usage) })),
+        ...UNCOUNTED,
+        daily: days.map(({ dayAtMs, usage }) => ({ date: dateOf(dayAtMs), tokens: totalsOf(usage)['totalTokens'], ...(usage?.costUsd !== undefined && { cost: usage.costUsd }), ...totalsOf(usage), ...UNCOUNTED_DAY })),
       },
       cacheStatus: { status: cacheStatus },
     },
