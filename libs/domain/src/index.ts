@@ -48,7 +48,7 @@ export type { SendPoint, SendSubject } from './routing/send-policy';
 export { SPAWN_CHAIN_MAX, canSee, effectiveVisibility, isSameKey, matchesPattern, spawnAncestors } from './routing/visibility';
 export type { Visibility, VisibilitySubject, VisibilityTarget } from './routing/visibility';
 export { isSandboxed } from './routing/sandbox';
-export { dmScopeWarning } from './routing/dm-scope-warning';
+export { SEVERAL_SENDERS_MEMBER, dmScopeWarning, severalSendersPatch } from './routing/dm-scope-warning';
 export type { DmScopeWarning } from './routing/dm-scope-warning';
 
 // Chat commands

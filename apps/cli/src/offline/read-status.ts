@@ -1,11 +1,12 @@
 /** What `openclaw status` knows from the files: stores, newest sessions, what needs attention. */
 import type { CliContext } from '../cli-context';
+import { SENDER_ROWS_MAX, directSenders } from './direct-senders';
 import { readRows } from './read-rows';
 import { readerOptions } from './read-store';
 import { selectStores } from './select-stores';
 import type { StoreChoice } from './select-stores';
 import { SessionRow } from '@sessions/contracts';
-import { SessionError, configuredAgents, contextTokensFor, dmScopeWarning, isJsonObject, modelFor, toCliRow } from '@sessions/domain';
+import { SessionError, configuredAgents, contextTokensFor, dmScopeWarning, modelFor, toCliRow } from '@sessions/domain';
 import type { CliRow } from '@sessions/domain';
 import { livingOwner, readLedgerTotals, storeLayout } from '@sessions/store';
 import { existsSync, readdirSync } from 'node:fs';
@@ -58,9 +59,6 @@ export interface StatusReading {
 }
 
 export const RECENT_MAX = 10;
-/** Rows of a store, newest first, in which senders are looked for. */
-export const SENDER_ROWS_MAX = 1000;
-
 export interface StatusOptions {
   readonly nowMs: number;
   /** Every session instead of the newest RECENT_MAX. */
@@ -79,13 +77,6 @@ async function usageOf(store: StoreChoice, rows: readonly SessionRow[]): Promise
   }
   const hasCost = rows.some(({ estimatedCostUsd }) => estimatedCostUsd !== undefined);
   return { source: 'rows', inputTokens: sum(rows, 'inputTokens'), outputTokens: sum(rows, 'outputTokens'), ...(hasCost && { estimatedCostUsd: sum(rows, 'estimatedCostUsd') }) };
-}
-
-/** `origin.from` of the direct message that last touched the session; undefined when there was none. */
-function directSender(row: SessionRow): string | undefined {
-  const origin: unknown = row.originJson === undefined ? undefined : JSON.parse(row.originJson.toString('utf8'));
-  if (!isJsonObject(origin) || origin['chatType'] !== 'direct') return undefined;
-  return typeof origin['from'] === 'string' ? origin['from'] : undefined;
 }
 
 /** @returns null too for an owner record that cannot be read; that one is a warning. */
@@ -123,10 +114,7 @@ export async function readStatus(context: CliContext, { nowMs, all, usage }: Sta
     try {
       const page = await readRows({ agentId, path }, { activeSinceMs: null, limit, decode: (encoded) => SessionRow.decode(encoded) });
       if (page.warning !== undefined) warnings.push(page.warning);
-      for (const row of sendersMatter ? page.rows.slice(0, SENDER_ROWS_MAX) : []) {
-        const sender = directSender(row);
-        if (sender !== undefined) senders.push(sender);
-      }
+      if (sendersMatter) senders.push(...page.rows.slice(0, SENDER_ROWS_MAX).flatMap(directSenders));
       const shown = all ? page.rows : page.rows.slice(0, RECENT_MAX);
       byAgent.push({
         agentId,

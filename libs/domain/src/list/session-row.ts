@@ -8,6 +8,7 @@ import type { ParsedEntry } from '../entry/entry';
 import { RUNS_MEMBER } from '../entry/open-work';
 import { nativeView } from '../entry/simple-format';
 import { isJsonObject, type JsonObject, type JsonValue } from '../json';
+import { SEVERAL_SENDERS_MEMBER } from '../routing/dm-scope-warning';
 import { displayNameOf } from './display-name';
 
 type Listed = Extract<ParsedEntry, { listed: true }>;
@@ -21,7 +22,7 @@ export interface RowFacts {
 }
 
 /** Members that lists show and that have no column of their own. */
-const EXTRA_MEMBERS = ['goal', 'fallbackNoticeReason', 'heartbeatIsolatedBaseSessionKey', 'pluginExtensions'] as const;
+const EXTRA_MEMBERS = ['goal', 'fallbackNoticeReason', 'heartbeatIsolatedBaseSessionKey', 'pluginExtensions', SEVERAL_SENDERS_MEMBER] as const;
 
 export function toSessionRow(key: string, entry: Listed, facts: RowFacts): SessionRow {
   const members = nativeView(entry.members);
