@@ -48,11 +48,11 @@ export type { SendPoint, SendSubject } from './routing/send-policy';
 export { SPAWN_CHAIN_MAX, canSee, effectiveVisibility, isSameKey, matchesPattern, spawnAncestors } from './routing/visibility';
 export type { Visibility, VisibilitySubject, VisibilityTarget } from './routing/visibility';
 export { isSandboxed } from './routing/sandbox';
-export { dmScopeWarning } from './routing/dm-scope-warning';
+export { SEVERAL_SENDERS_MEMBER, dmScopeWarning, severalSendersPatch } from './routing/dm-scope-warning';
 export type { DmScopeWarning } from './routing/dm-scope-warning';
 
 // Chat commands
-export { COMMAND_LENGTH_MAX, commandVerdict, inlineCommands, parseChatCommand } from './commands/chat-commands';
+export { CHAT_COMMAND_USAGES, COMMAND_LENGTH_MAX, commandVerdict, inlineCommands, parseChatCommand } from './commands/chat-commands';
 export type { ChatIntent, CommandSender, CommandVerdict, InlineCommands, ToggleName } from './commands/chat-commands';
 export { needsAdministrator } from './commands/command-rights';
 export { chooseNewModel } from './commands/new-model';
@@ -129,6 +129,8 @@ export { planRebalance, rankOwners, rendezvousOwner } from './lease/placement';
 export type { Move, RebalanceFacts } from './lease/placement';
 export { lineLinks } from './transcript/line-links';
 export type { LineLinks } from './transcript/line-links';
+export { TOUCHED_PATH_LENGTH_MAX, mergeTouchedFiles, touchedFilesOf } from './transcript/touched-files';
+export type { TouchKind, TouchedFile } from './transcript/touched-files';
 export { blocksOf, completeTurns, isBrokenOff, pairTools, pendingFrom, resultCallId, safeAfter, safeBefore, safePlaces, toolCallsOf, wholeCall } from './transcript/structure';
 export type { ToolCall, ToolPairs } from './transcript/structure';
 

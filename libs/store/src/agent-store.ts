@@ -199,6 +199,11 @@ export class AgentStore {
     return this.#reads.list(query);
   }
 
+  /** Encoded rows of the sessions that were spawned by, or name as parent, each of these keys, newest first. */
+  childrenOf(keys: readonly string[], limitEach: number): Promise<ReadonlyMap<string, readonly Uint8Array[]>> {
+    return this.#reads.childrenOf(keys, limitEach);
+  }
+
   /** Messages of live transcripts in which all terms stand, newest first. Archives are never searched. */
   searchTexts(request: SearchTextsRequest): Promise<SearchTextsReply> {
     return this.#reads.searchTexts(request);

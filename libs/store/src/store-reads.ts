@@ -151,6 +151,12 @@ export class StoreReads {
     return { encodedRows: reader.rowsOf(ids), totalCount, warnings: this.#warnings() };
   }
 
+  /** Encoded rows of the sessions that came from each of these, newest first; sessions without any are absent. */
+  async childrenOf(keys: readonly string[], limitEach: number): Promise<ReadonlyMap<string, readonly Uint8Array[]>> {
+    await this.upToDate();
+    return this.#parts.reader.childrenOf(keys, limitEach);
+  }
+
   /** Search in what was said in live transcripts. */
   async searchTexts(request: SearchTextsRequest): Promise<SearchTextsReply> {
     await this.upToDate();

@@ -7,6 +7,7 @@
 import { loadCliContext } from '../cli-context';
 import { EXIT } from '../cli-io';
 import type { CliIo, ExitCode } from '../cli-io';
+import { sharedSessionWarning } from '../offline/direct-senders';
 import { startStandalone } from '../standalone';
 import type { StandaloneOptions, StartStandalone } from '../standalone';
 import { SessionError } from '@sessions/domain';
@@ -70,7 +71,8 @@ const given = (text: string | undefined): string | undefined => (text === undefi
 
 /** @throws VALIDATION, CONFIG_INVALID, READ_ONLY; UNAUTHENTICATED for an open address that nobody has to log in to */
 export async function resolveStandaloneOptions(io: CliIo, flags: GatewayRunFlags): Promise<StandaloneOptions> {
-  const { environment, config, places, warnings, configExists } = loadCliContext(io);
+  const context = loadCliContext(io);
+  const { environment, config, places, warnings, configExists } = context;
   const say = (line: string): void => io.out(`${line}\n`);
   const port = parsePort(flags.port, config.gateway.port);
   const grpcPort = flags.grpcPort === undefined ? undefined : parsePort(flags.grpcPort, 0, '--grpc-port');
@@ -87,6 +89,8 @@ export async function resolveStandaloneOptions(io: CliIo, flags: GatewayRunFlags
   if (made?.created === true) say(`Made a configuration with a new token: ${environment.configPath}${withEcho ? '; agents answer as an echo until it names a model' : ''}`);
   const token = made?.created === true ? made.token : configuredToken;
   for (const { path, message } of warnings) io.err(`warning: ${path}: ${message}\n`);
+  const sharing = await sharedSessionWarning(context);
+  if (sharing !== undefined) io.err(`warning: ${sharing.message}; ${sharing.hint}\n`);
   return {
     environment,
     places,

@@ -9,7 +9,7 @@ import { connectGateway } from '../gateway/gateway-client';
 import { GatewayRequestError, GatewayTransportError } from '../gateway/gateway-errors';
 import { resolveGatewayTarget } from '../gateway/gateway-target';
 import { readStatus } from '../offline/read-status';
-import type { AgentStatus } from '../offline/read-status';
+import type { AgentStatus, AgentUsage } from '../offline/read-status';
 import { formatLongAge } from '../render/age';
 import { keyText } from '../render/key-text';
 import { renderTable } from '../render/table';
@@ -66,9 +66,16 @@ function renderAgent({ agentId, path, count, recent, owner, usage, sendersFromNe
     ...(owner === null ? [] : [`Owner: process ${owner.pid} (${visibleText(owner.instance)})`]),
     count === null ? 'Sessions: unreadable' : `Sessions: ${count}`,
     ...(sendersFromNewest === undefined ? [] : [`Senders: looked for in the newest ${sendersFromNewest} sessions only`]),
-    ...(usage === undefined ? [] : [`Tokens in: ${usage.inputTokens}, out: ${usage.outputTokens}, cost: $${usage.estimatedCostUsd.toFixed(4)}`]),
+    ...(usage === undefined ? [] : [usageLine(usage)]),
     ...(rows.length === 0 ? [] : table.map((line) => `  ${line}`)),
   ];
+}
+
+/** Unknown stays unknown: it is neither nothing nor left out. */
+function usageLine({ inputTokens, outputTokens, estimatedCostUsd, missingCostEntries = 0 }: AgentUsage): string {
+  const cost = estimatedCostUsd === undefined ? 'unknown' : `$${estimatedCostUsd.toFixed(4)}`;
+  const missing = missingCostEntries === 0 ? '' : ` (${missingCostEntries} ${missingCostEntries === 1 ? 'run' : 'runs'} without a known price)`;
+  return `Tokens in: ${inputTokens}, out: ${outputTokens}, cost: ${cost}${missing}`;
 }
 
 function gatewayLine({ url, reachable, error }: GatewayStatus): string {

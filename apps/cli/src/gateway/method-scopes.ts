@@ -7,8 +7,9 @@ export type OperatorScope = `operator.${'admin' | 'read' | 'write' | 'approvals'
 const READ = new Set([
   'sessions.list', 'sessions.subscribe', 'sessions.unsubscribe', 'sessions.messages.subscribe', 'sessions.messages.unsubscribe',
   'sessions.preview', 'sessions.search', 'sessions.describe', 'sessions.get', 'sessions.resolve', 'sessions.usage', 'sessions.usage.timeseries',
-  'sessions.usage.logs', 'sessions.files.list', 'sessions.files.get', 'sessions.compaction.list', 'sessions.compaction.get',
-  'chat.history', 'chat.startup', 'chat.metadata', 'chat.message.get', 'agent.identity.get', 'agents.list', 'health', 'status',
+  'sessions.usage.logs', 'usage.cost', 'usage.status', 'sessions.files.list', 'sessions.files.get', 'sessions.compaction.list', 'sessions.compaction.get',
+  'chat.history', 'chat.startup', 'chat.metadata', 'chat.message.get', 'agent.identity.get', 'agents.list', 'health', 'status', 'models.list',
+  'models.authStatus', 'commands.list',
 ]);
 const WRITE = new Set([
   'sessions.create', 'sessions.send', 'sessions.steer', 'sessions.abort', 'sessions.compaction.branch', 'chat.send', 'chat.abort',

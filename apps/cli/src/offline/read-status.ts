@@ -1,12 +1,14 @@
 /** What `openclaw status` knows from the files: stores, newest sessions, what needs attention. */
 import type { CliContext } from '../cli-context';
+import { SENDER_ROWS_MAX, directSenders } from './direct-senders';
 import { readRows } from './read-rows';
+import { readerOptions } from './read-store';
 import { selectStores } from './select-stores';
 import type { StoreChoice } from './select-stores';
 import { SessionRow } from '@sessions/contracts';
-import { SessionError, configuredAgents, contextTokensFor, dmScopeWarning, isJsonObject, modelFor, toCliRow } from '@sessions/domain';
+import { SessionError, configuredAgents, contextTokensFor, dmScopeWarning, modelFor, toCliRow } from '@sessions/domain';
 import type { CliRow } from '@sessions/domain';
-import { livingOwner, storeLayout } from '@sessions/store';
+import { livingOwner, readLedgerTotals, storeLayout } from '@sessions/store';
 import { existsSync, readdirSync } from 'node:fs';
 
 /** The process that has the store; it may have closed it since. */
@@ -15,6 +17,17 @@ export interface StatusOwner {
   readonly instance: string;
   readonly epoch: number;
   readonly acquiredAtMs: number;
+}
+
+/** Of the usage ledger, whatever became of the sessions; of a store that has none, sums over its rows. */
+export interface AgentUsage {
+  readonly source: 'ledger' | 'rows';
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+  /** US dollars; absent: no price is known. */
+  readonly estimatedCostUsd?: number;
+  /** Runs whose price is not known, and which the cost lacks; only of a ledger. */
+  readonly missingCostEntries?: number;
 }
 
 export interface AgentStatus {
@@ -27,8 +40,8 @@ export interface AgentStatus {
   readonly owner: StatusOwner | null;
   /** Set when senders were looked for in so many of the newest sessions only. */
   readonly sendersFromNewest?: number;
-  /** Sums over all rows; only when asked for. */
-  readonly usage?: { readonly inputTokens: number; readonly outputTokens: number; readonly estimatedCostUsd: number };
+  /** Only when asked for. */
+  readonly usage?: AgentUsage;
 }
 
 export interface SessionsStatus {
@@ -46,9 +59,6 @@ export interface StatusReading {
 }
 
 export const RECENT_MAX = 10;
-/** Rows of a store, newest first, in which senders are looked for. */
-export const SENDER_ROWS_MAX = 1000;
-
 export interface StatusOptions {
   readonly nowMs: number;
   /** Every session instead of the newest RECENT_MAX. */
@@ -59,11 +69,14 @@ export interface StatusOptions {
 const sum = (rows: readonly SessionRow[], name: 'inputTokens' | 'outputTokens' | 'estimatedCostUsd'): number =>
   rows.reduce((total, row) => total + Math.max(0, row[name] ?? 0), 0);
 
-/** `origin.from` of the direct message that last touched the session; undefined when there was none. */
-function directSender(row: SessionRow): string | undefined {
-  const origin: unknown = row.originJson === undefined ? undefined : JSON.parse(row.originJson.toString('utf8'));
-  if (!isJsonObject(origin) || origin['chatType'] !== 'direct') return undefined;
-  return typeof origin['from'] === 'string' ? origin['from'] : undefined;
+async function usageOf(store: StoreChoice, rows: readonly SessionRow[]): Promise<AgentUsage> {
+  const totals = await readLedgerTotals(readerOptions(store));
+  if (totals !== undefined) {
+    const { input, output, costUsd, unpricedCount } = totals;
+    return { source: 'ledger', inputTokens: input, outputTokens: output, ...(costUsd !== undefined && { estimatedCostUsd: costUsd }), missingCostEntries: unpricedCount };
+  }
+  const hasCost = rows.some(({ estimatedCostUsd }) => estimatedCostUsd !== undefined);
+  return { source: 'rows', inputTokens: sum(rows, 'inputTokens'), outputTokens: sum(rows, 'outputTokens'), ...(hasCost && { estimatedCostUsd: sum(rows, 'estimatedCostUsd') }) };
 }
 
 /** @returns null too for an owner record that cannot be read; that one is a warning. */
@@ -101,10 +114,7 @@ export async function readStatus(context: CliContext, { nowMs, all, usage }: Sta
     try {
       const page = await readRows({ agentId, path }, { activeSinceMs: null, limit, decode: (encoded) => SessionRow.decode(encoded) });
       if (page.warning !== undefined) warnings.push(page.warning);
-      for (const row of sendersMatter ? page.rows.slice(0, SENDER_ROWS_MAX) : []) {
-        const sender = directSender(row);
-        if (sender !== undefined) senders.push(sender);
-      }
+      if (sendersMatter) senders.push(...page.rows.slice(0, SENDER_ROWS_MAX).flatMap(directSenders));
       const shown = all ? page.rows : page.rows.slice(0, RECENT_MAX);
       byAgent.push({
         agentId,
@@ -113,7 +123,7 @@ export async function readStatus(context: CliContext, { nowMs, all, usage }: Sta
         owner,
         recent: shown.map((row) => toCliRow(row, { config: context.config, agentId, nowMs })),
         ...(sendersMatter && page.totalCount > SENDER_ROWS_MAX && { sendersFromNewest: SENDER_ROWS_MAX }),
-        ...(usage && { usage: { inputTokens: sum(page.rows, 'inputTokens'), outputTokens: sum(page.rows, 'outputTokens'), estimatedCostUsd: sum(page.rows, 'estimatedCostUsd') } }),
+        ...(usage && { usage: await usageOf(store, page.rows) }),
       });
     } catch (error) {
       if (!(error instanceof SessionError)) throw error;

@@ -15,6 +15,8 @@ export interface Frame {
 }
 
 export interface GatewaySocket {
+  /** Of the challenge. */
+  readonly nonce: string;
   /** Sends text or bytes as they are. */
   raw(data: string | Uint8Array): void;
   /** The first frame, already come or coming, that `accept` takes; each is taken once. */
@@ -44,9 +46,9 @@ export const connectParams = ({ token, scopes = ['operator.admin'] }: ConnectOpt
   ...(token !== undefined && { auth: { token } }),
 });
 
-/** Opens a socket and waits for the challenge; says nothing yet. */
-export async function openSocket(gateway: Pick<DoorPlace, 'url'>): Promise<GatewaySocket> {
-  const socket = new WebSocket(gateway.url.replace('http:', 'ws:'), { perMessageDeflate: false });
+/** Opens a socket and waits for the challenge; says nothing yet. @param headers of the upgrade, as `origin` */
+export async function openSocket(gateway: Pick<DoorPlace, 'url'>, headers: Readonly<Record<string, string>> = {}): Promise<GatewaySocket> {
+  const socket = new WebSocket(gateway.url.replace('http:', 'ws:'), { perMessageDeflate: false, headers });
   const frames: Frame[] = [];
   const waiting = new Set<() => void>();
   const wake = (): void => [...waiting].forEach((look) => look());
@@ -84,8 +86,9 @@ export async function openSocket(gateway: Pick<DoorPlace, 'url'>): Promise<Gatew
     socket.send(JSON.stringify({ type: 'req', id, method, params }));
     return next((frame) => frame.type === 'res' && frame.id === id);
   };
-  await next((frame) => frame.event === 'connect.challenge');
+  const challenge = await next((frame) => frame.event === 'connect.challenge');
   return {
+    nonce: String(challenge.payload?.['nonce']),
     raw: (data) => socket.send(data),
     next,
     request,

@@ -76,6 +76,9 @@ const COMMANDS: ReadonlyMap<string, Command> = new Map<string, Command>([
   ['session', { usage: '/session idle|max-age <duration>', parse: parseThread }],
 ]);
 
+/** Names of the commands and what follows them, as people write it; those that start a new session are not among them. */
+export const CHAT_COMMAND_USAGES: readonly { readonly name: string; readonly usage: string }[] = [...COMMANDS].map(([name, { usage }]) => ({ name, usage }));
+
 function parseModel(args: string): ChatIntent | undefined {
   if (args === '') return { kind: 'model', action: 'show' };
   if (/\s/.test(args)) return undefined;

@@ -33,6 +33,13 @@ describe('toSessionRow', () => {
     expect(SessionRow.decode(SessionRow.encode(row).finish())).toEqual(row);
   });
 
+  it('says that a turn is under way or waits, and without one nothing', () => {
+    const withRuns = (...states: string[]): JsonValue => states.map((state) => ({ state, acceptedAt: 1, request: { runId: 'r' } }));
+    expect(native({ openRuns: withRuns('running') }).hasActiveRun).toBe(true);
+    expect(native({ openRuns: withRuns('over', 'queued') }).hasActiveRun).toBe(true);
+    for (const openRuns of [withRuns('over'), [], 'x', null]) expect(native({ status: 'running', openRuns }).hasActiveRun).toBeUndefined();
+  });
+
   it('reads the simple format as what it stands for', () => {
     const row = rowOf({ uuid: '0b6c', created: '2026-04-02T07:30:00Z', lastActive: '2026-04-09T16:12:40Z', messageCount: 5, state: { model: 'anthropic/claude-sonnet-4', modelOverride: 'openai/gpt-5', activationMode: 'mention', lastCompaction: '2026-04-03T00:00:00Z' } });
     expect(row).toMatchObject({ sessionId: '0b6c', sessionStartedAtMs: Date.UTC(2026, 3, 2, 7, 30), updatedAtMs: Date.UTC(2026, 3, 9, 16, 12, 40), lastInteractionAtMs: Date.UTC(2026, 3, 9, 16, 12, 40), messageCount: 5, modelProvider: 'anthropic', model: 'claude-sonnet-4', providerOverride: 'openai', modelOverride: 'gpt-5', groupActivation: 'mention', lastCompactionAtMs: Date.UTC(2026, 3, 3) });

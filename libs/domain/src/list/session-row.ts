@@ -5,8 +5,10 @@
  */
 import { SessionRow, jsonBytes } from '@sessions/contracts';
 import type { ParsedEntry } from '../entry/entry';
+import { RUNS_MEMBER } from '../entry/open-work';
 import { nativeView } from '../entry/simple-format';
 import { isJsonObject, type JsonObject, type JsonValue } from '../json';
+import { SEVERAL_SENDERS_MEMBER } from '../routing/dm-scope-warning';
 import { displayNameOf } from './display-name';
 
 type Listed = Extract<ParsedEntry, { listed: true }>;
@@ -20,7 +22,7 @@ export interface RowFacts {
 }
 
 /** Members that lists show and that have no column of their own. */
-const EXTRA_MEMBERS = ['goal', 'fallbackNoticeReason', 'heartbeatIsolatedBaseSessionKey', 'pluginExtensions'] as const;
+const EXTRA_MEMBERS = ['goal', 'fallbackNoticeReason', 'heartbeatIsolatedBaseSessionKey', 'pluginExtensions', SEVERAL_SENDERS_MEMBER] as const;
 
 export function toSessionRow(key: string, entry: Listed, facts: RowFacts): SessionRow {
   const members = nativeView(entry.members);
@@ -91,6 +93,7 @@ export function toSessionRow(key: string, entry: Listed, facts: RowFacts): Sessi
     runtimeMs: whole('runtimeMs'),
     systemSent: flag('systemSent'),
     abortedLastRun: flag('abortedLastRun'),
+    hasActiveRun: hasOpenRun(members) ? true : undefined,
     parentSessionKey: text('parentSessionKey'),
     spawnedWorkspaceDir: text('spawnedWorkspaceDir'),
     spawnedCwd: text('spawnedCwd'),
@@ -120,6 +123,12 @@ export function searchTextOf(row: SessionRow): string {
   const models = [[row.providerOverride, row.modelOverride], [row.modelProvider, row.model]].filter(([, model]) => model !== undefined && model !== '').map(([provider, model]) => `${provider ?? ''}/${model ?? ''}`);
   const parts = [displayNameOf(row), row.label, row.subject, row.sessionId, row.key, ...models];
   return parts.filter((part) => part !== undefined).join('\n').toLowerCase();
+}
+
+/** A turn is under way or waits; without one nothing is said, since others write stores too. */
+function hasOpenRun(members: JsonObject): boolean {
+  const runs = members[RUNS_MEMBER];
+  return Array.isArray(runs) && (runs as readonly JsonValue[]).some((run) => isJsonObject(run) && run['state'] !== 'over');
 }
 
 function extraOf(members: JsonObject): SessionRow['extraJson'] {

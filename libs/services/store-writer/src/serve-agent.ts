@@ -34,6 +34,7 @@ import { resetSession } from './handlers/reset-session';
 import { resolveKey } from './handlers/resolve-key';
 import { restoreSession } from './handlers/restore-session';
 import { search } from './handlers/search';
+import { getFile, listFiles } from './handlers/session-files';
 import { storeInfo } from './handlers/store-info';
 import { truncateTranscript } from './handlers/truncate-transcript';
 import { verify } from './handlers/verify';
@@ -80,6 +81,8 @@ export function createAgentHandlers({ agent, uploads, metrics, checks }: AgentSe
     preview: unary('Preview', (request) => preview(agent, request)),
     search: unary('Search', (request) => search(agent, request)),
     readUsage: unary('ReadUsage', (request) => readUsage(agent, request)),
+    listFiles: unary('ListFiles', (request) => listFiles(agent, request)),
+    getFile: unary('GetFile', (request) => getFile(agent, request)),
     storeInfo: unary('StoreInfo', (request) => storeInfo(agent, request)),
     readHistory: async function* (request, context) {
       assertOwner();

@@ -207,6 +207,19 @@ export class IndexReader {
     return Number(this.meta(`${META.countPrefix}${visibility}`) ?? 0);
   }
 
+  /** Rows that name one of these keys as `spawnedBy` or `parentSessionKey`, newest first, by that key; a key without such rows is absent. */
+  childrenOf(keys: readonly string[], limitEach: number): ReadonlyMap<string, readonly Uint8Array[]> {
+    const children = new Map<string, readonly Uint8Array[]>();
+    // Most stores have none; then nothing is looked for.
+    if (this.#statements.anyChild().get() === undefined) return children;
+    for (const key of keys) {
+      if (this.#statements.hasChild().get(key, key) === 0) continue;
+      const { ids } = this.#selectNarrow({ spawnedBy: key, limit: limitEach }, [VISIBILITY.listed], 0, limitEach);
+      children.set(key, this.rowsOf(ids));
+    }
+    return children;
+  }
+
   /** All entries that stand in the sessions file, unlisted ones included. */
   get entriesCount(): number {
     return Object.values(VISIBILITY).reduce<number>((sum, visibility) => sum + this.countOf(visibility), 0);
@@ -293,6 +306,8 @@ function statementsOf(db: Database.Database) {
     countSince: value('SELECT count(*) FROM session WHERE visibility = ? AND sort_at >= ? AND updated_at >= ?'),
     byLabel: query(`SELECT ${narrow} FROM session WHERE label = ?`),
     bySpawner: query(`SELECT ${narrow} FROM session WHERE spawned_by = ? UNION SELECT ${narrow} FROM session WHERE parent_key = ?`),
+    anyChild: value('SELECT 1 FROM (SELECT 1 FROM session WHERE spawned_by IS NOT NULL LIMIT 1) UNION ALL SELECT 1 FROM (SELECT 1 FROM session WHERE parent_key IS NOT NULL LIMIT 1) LIMIT 1'),
+    hasChild: value('SELECT EXISTS (SELECT 1 FROM session WHERE spawned_by = ?) OR EXISTS (SELECT 1 FROM session WHERE parent_key = ?)'),
     rowOfId: value('SELECT row FROM session WHERE id = ?'),
     rankedRow: query('SELECT key, sort_at AS sortAt, id AS "order", row AS encoded FROM session WHERE id = ?'),
     orderOfKey: value('SELECT id FROM session WHERE key = ?'),

@@ -48,6 +48,9 @@ export function openIndexForBuilding(file: string, nativeBinding?: string): Data
   return db;
 }
 
+/** A database that is nobody's file, for one answer. */
+export const openTableInMemory = (nativeBinding?: string): Database.Database => new Database(':memory:', optionsWith(nativeBinding, {}));
+
 /** A reading connection. Of a database in WAL mode it needs the `-wal` and `-shm` beside it, or SQLite makes them. */
 export function openIndexForReading(file: string, nativeBinding?: string): Database.Database {
   const db = new Database(file, optionsWith(nativeBinding, { readonly: true, fileMustExist: true, timeout: READER_BUSY_MS }));

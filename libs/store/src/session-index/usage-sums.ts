@@ -4,12 +4,15 @@
  */
 import type Database from 'better-sqlite3';
 import { toUsageLine, USAGE_COLUMNS, type UsagePlace, type UsageRow } from './usage-table';
-import type { ModelUsageSum, SessionUsageSum, UsageLines, UsageQuery, UsageSum, UsageSums } from './worker-protocol';
+import type { DayUsageSum, ModelUsageSum, SessionUsageSum, UsageLines, UsageQuery, UsageSum, UsageSums } from './worker-protocol';
 
 /** Sessions or lines of one answer. */
 export const USAGE_LIMIT_MAX = 5000;
 export const USAGE_MODELS_MAX = 500;
 export const USAGE_SESSION_IDS_MAX = 8;
+/** Days of one answer, the newest ones. */
+export const USAGE_DAYS_MAX = 400;
+const DAY_MS = 24 * 60 * 60 * 1000;
 /** Keys of one query; a session has few spellings. */
 const KEYS_MAX = 16;
 const ROWS_PER_SLICE = 5000;
@@ -21,9 +24,17 @@ export async function sumUsage(db: Database.Database, query: UsageQuery, breathe
   const totals = zero();
   const sessions = new Map<string, Counting & { readonly newest: UsageRow; readonly sessionIds: Set<string> }>();
   const models = new Map<string, Counting & Pick<ModelUsageSum, 'provider' | 'model'>>();
+  const days = new Map<number, Counting>();
   for (const slice of slices(db, query)) {
     for (const row of slice) {
       add(totals, row);
+      const dayAtMs = Math.floor(row.at / DAY_MS) * DAY_MS;
+      let day = days.get(dayAtMs);
+      if (day === undefined && days.size < USAGE_DAYS_MAX) {
+        day = zero();
+        days.set(dayAtMs, day);
+      }
+      if (day !== undefined) add(day, row);
       let session = sessions.get(row.key);
       if (session === undefined && sessions.size < query.limit) {
         session = { ...zero(), newest: row, sessionIds: new Set() };
@@ -46,6 +57,7 @@ export async function sumUsage(db: Database.Database, query: UsageQuery, breathe
   return {
     sessions: [...sessions].map(([key, { newest, sessionIds, ...sum }]): SessionUsageSum => ({ key, ...sum, sessionIds: [...sessionIds], lastAtMs: newest.at, provider: newest.provider, model: newest.model })),
     models: [...models.values()],
+    days: [...days].map(([dayAtMs, sum]): DayUsageSum => ({ dayAtMs, ...sum })).reverse(),
     totals,
   };
 }

@@ -165,11 +165,18 @@ export interface ModelUsageSum extends UsageSum {
   readonly model: string | null;
 }
 
+export interface DayUsageSum extends UsageSum {
+  /** When the day begins, in UTC. */
+  readonly dayAtMs: number;
+}
+
 export interface UsageSums {
   /** Newest first. */
   readonly sessions: readonly SessionUsageSum[];
   /** At most USAGE_MODELS_MAX; what is beyond is in the totals alone. */
   readonly models: readonly ModelUsageSum[];
+  /** Oldest first, days without runs left out; of more than USAGE_DAYS_MAX the newest. */
+  readonly days: readonly DayUsageSum[];
   /** Of every line that matches, whatever the limit. */
   readonly totals: UsageSum;
 }

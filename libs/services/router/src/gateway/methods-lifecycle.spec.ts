@@ -204,24 +204,37 @@ describe('sessions.cleanup and sessions.usage', () => {
     expect(usage).toMatchObject({ totals: { input: 30, output: 15, totalTokens: 45, totalCost: 0.75, missingCostEntries: 1 }, cacheStatus: { status: 'fresh' } });
     const free = (usage.sessions as { key: string; usage: object }[]).find(({ key }) => key === 'agent:work:free');
     expect(free?.usage).not.toHaveProperty('totalCost');
-    expect((usage.aggregates as { byModel: unknown[] }).byModel).toEqual([
-      { model: 'openai/gpt-5', input: 20, output: 10, cacheRead: 0, cacheWrite: 0, totalTokens: 30, totalCost: 0.75, missingCostEntries: 0 },
-      expect.objectContaining({ model: 'unknown/local', missingCostEntries: 1 }),
-    ]);
+    const priced = { input: 20, output: 10, cacheRead: 0, cacheWrite: 0, totalTokens: 30, totalCost: 0.75, missingCostEntries: 0 };
+    const unpriced = { input: 10, output: 5, cacheRead: 0, cacheWrite: 0, totalTokens: 15, missingCostEntries: 1 };
+    const all = { input: 30, output: 15, cacheRead: 0, cacheWrite: 0, totalTokens: 45, totalCost: 0.75, missingCostEntries: 1 };
+    expect(usage.aggregates).toMatchObject({
+      byModel: [{ provider: 'openai', model: 'gpt-5', count: 2, totals: priced }, { provider: null, model: 'local', count: 1, totals: unpriced }],
+      byProvider: [{ provider: 'openai', count: 2, totals: priced }, { provider: null, count: 1, totals: unpriced }],
+      byAgent: expect.arrayContaining([{ agentId: 'main', count: 2, totals: priced }, { agentId: 'work', count: 1, totals: unpriced }]) as unknown,
+      daily: [{ date: '2026-06-01', tokens: 45, cost: 0.75, ...all }],
+      tools: { tools: [] },
+      messages: { total: 0 },
+    });
+    expect(await payloadOf('usage.cost', range)).toMatchObject({ days: 1, daily: [{ date: '2026-06-01', ...all }], totals: all, cacheStatus: { status: 'fresh' } });
+    expect(await payloadOf('usage.cost', { ...range, agentId: 'work' })).toMatchObject({ daily: [{ date: '2026-06-01', ...unpriced }], totals: unpriced });
+    expect((await payloadOf('usage.cost', { range: 'all' })).totals).toEqual(all);
+    expect(await payloadOf('usage.status')).toMatchObject({ providers: [] });
     expect(await payloadOf('sessions.usage', { ...range, key: 'gone' })).toMatchObject({ sessions: [{ key: 'agent:main:gone', sessionId: 's-9' }], totals: { totalCost: 0.75 } });
     expect((await payloadOf('sessions.usage', { ...range, limit: 1 })).totals).toMatchObject({ totalCost: 0.75 });
-    expect(await payloadOf('sessions.usage', { startDate: '2026-05-01', endDate: '2026-05-31', key: 'gone' })).toMatchObject({ sessions: [], totals: null });
-    expect(await payloadOf('sessions.usage', { key: 'lab' })).toMatchObject({ sessions: [], totals: null });
+    expect(await payloadOf('sessions.usage', { startDate: '2026-05-01', endDate: '2026-05-31', key: 'gone' })).toMatchObject({ sessions: [], totals: { totalTokens: 0, totalCost: 0 } });
+    expect(await payloadOf('sessions.usage', { key: 'lab' })).toMatchObject({ sessions: [], totals: { totalTokens: 0, missingCostEntries: 0 } });
     expect(await payloadOf('sessions.usage.timeseries', { key: 'gone' })).toMatchObject({ sessionId: 's-9', points: [{ timestamp: nowMs, runId: 'r-1', totalCost: 0.25 }, { runId: 'r-2' }] });
     expect(await payloadOf('sessions.usage.logs', { key: 'gone', limit: 1 })).toMatchObject({ logs: [{ runId: 'r-2', model: 'gpt-5', provider: 'openai', sessionId: 's-9' }] });
   });
 
   it('name what was wrong with a question about usage', async () => {
-    expect((await errorOf('sessions.usage', { startDate: '2026-13-99' })).message).toMatch(/startDate must be a date/);
+    expect((await errorOf('sessions.usage', { startDate: '2026-13-99' })).message).toBe('invalid startDate: expected a valid YYYY-MM-DD calendar date');
+    expect((await errorOf('usage.cost', { endDate: '2026-02-30' })).message).toBe('invalid endDate: expected a valid YYYY-MM-DD calendar date');
+    expect((await errorOf('sessions.usage', { agentScope: 'all', key: 'lab' })).message).toBe('agentScope=all cannot be combined with key or agentId');
     expect((await errorOf('sessions.usage', { key: 'nope' })).message).toBe('No session found: nope');
     expect((await errorOf('sessions.usage.timeseries', {})).message).toBe('key is required for timeseries');
     expect((await errorOf('sessions.usage.timeseries', { key: 'nope' })).message).toBe('No transcript found for session: nope');
-    expect(await payloadOf('sessions.usage.logs', { key: 'lab' })).toEqual({ logs: [] });
+    for (const key of ['lab', 'nope']) expect(await payloadOf('sessions.usage.logs', { key })).toEqual({ logs: [] });
   });
 });
 

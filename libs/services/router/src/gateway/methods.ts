@@ -12,12 +12,14 @@ import { checkedParams } from './method-params';
 import { agent, agentIdentityGet, agentWait } from './methods/agent';
 import { agentsList } from './methods/agents-list';
 import { chatAbort } from './methods/chat-abort';
-import { chatHistory } from './methods/chat-history';
+import { chatHistory, chatMetadata, chatStartup } from './methods/chat-history';
 import { chatInject } from './methods/chat-inject';
 import { chatMessageGet } from './methods/chat-message-get';
 import { chatSend } from './methods/chat-send';
+import { commandsList } from './methods/commands-list';
 import { configGet } from './methods/config-get';
 import { health, status } from './methods/health';
+import { modelsAuthStatus, modelsList } from './methods/models-list';
 import { sessionsAbort } from './methods/sessions-abort';
 import { sessionsCleanup } from './methods/sessions-cleanup';
 import { sessionsCompact } from './methods/sessions-compact';
@@ -26,6 +28,7 @@ import { sessionsCreate } from './methods/sessions-create';
 import { sessionsDelete } from './methods/sessions-delete';
 import { sessionsDescribe } from './methods/sessions-describe';
 import { sessionsErase } from './methods/sessions-erase';
+import { sessionsFilesGet, sessionsFilesList } from './methods/sessions-files';
 import { sessionsGet } from './methods/sessions-get';
 import { sessionsImport, sessionsImportChunk } from './methods/sessions-import';
 import { sessionsList } from './methods/sessions-list';
@@ -43,6 +46,7 @@ import {
 import { sessionsUsage, sessionsUsageLogs, sessionsUsageTimeseries } from './methods/sessions-usage';
 import { sessionsVerify } from './methods/sessions-verify';
 import { toolsInvoke } from './methods/tools-invoke';
+import { usageCost, usageStatus } from './methods/usage-cost';
 
 const METHODS: Readonly<Record<string, GatewayMethod>> = {
   agent,
@@ -53,9 +57,14 @@ const METHODS: Readonly<Record<string, GatewayMethod>> = {
   'chat.history': chatHistory,
   'chat.inject': chatInject,
   'chat.message.get': chatMessageGet,
+  'chat.metadata': chatMetadata,
   'chat.send': chatSend,
+  'chat.startup': chatStartup,
+  'commands.list': commandsList,
   'config.get': configGet,
   health,
+  'models.authStatus': modelsAuthStatus,
+  'models.list': modelsList,
   'sessions.abort': sessionsAbort,
   'sessions.archives.list': sessionsArchivesList,
   'sessions.cleanup': sessionsCleanup,
@@ -67,6 +76,8 @@ const METHODS: Readonly<Record<string, GatewayMethod>> = {
   'sessions.create': sessionsCreate,
   'sessions.delete': sessionsDelete,
   'sessions.describe': sessionsDescribe,
+  'sessions.files.get': sessionsFilesGet,
+  'sessions.files.list': sessionsFilesList,
   'sessions.get': sessionsGet,
   'sessions.import': sessionsImport,
   'sessions.import.chunk': sessionsImportChunk,
@@ -91,23 +102,21 @@ const METHODS: Readonly<Record<string, GatewayMethod>> = {
   'sessions.verify': sessionsVerify,
   status,
   'tools.invoke': toolsInvoke,
+  'usage.cost': usageCost,
+  'usage.status': usageStatus,
 };
 
 /** Methods of the protocol that no contract of this system stands behind, and why. */
 const NOT_SERVED: Readonly<Record<string, string>> = {
-  'chat.metadata': 'no agent runner is connected',
-  'chat.startup': 'no agent runner is connected',
   'config.patch': 'the configuration is changed in its file',
   'config.schema': 'the configuration is changed in its file',
   'config.set': 'the configuration is changed in its file',
-  'sessions.files.get': 'no service of this gateway reads workspaces',
-  'sessions.files.list': 'no service of this gateway reads workspaces',
   'tasks.cancel': 'no agent runner is connected',
 };
 
 /** Served, but not announced: clients of the protocol do not expect them in the list. */
 const UNLISTED: ReadonlySet<string> = new Set([
-  'chat.inject', 'sessions.get', 'sessions.import', 'sessions.import.chunk', 'sessions.resolve', 'sessions.steer', 'sessions.usage', 'sessions.usage.logs', 'sessions.usage.timeseries',
+  'chat.inject', 'sessions.get', 'sessions.import', 'sessions.import.chunk', 'sessions.resolve', 'sessions.steer', 'sessions.usage', 'sessions.usage.logs', 'sessions.usage.timeseries', 'usage.cost', 'usage.status',
 ]);
 
 /** Every method that is served, by name. */

@@ -6,7 +6,7 @@
  * Unknown stays unknown: a run without a price adds no cost, is counted as one without, and a sum of
  * which no part has a price has none.
  */
-import { GetHistoryRequest, GetUsageResponse, ReadUsageRequest, SessionUsage, TokenUsage, UsagePoint } from '@sessions/contracts';
+import { GetHistoryRequest, GetUsageResponse, ReadUsageRequest, SessionUsage, TokenUsage, UsageOfDay, UsagePoint } from '@sessions/contracts';
 import type { GetUsageRequest } from '@sessions/contracts';
 import { SessionError, isJsonObject, storedSpellings } from '@sessions/domain';
 import type { JsonObject } from '@sessions/domain';
@@ -20,6 +20,8 @@ import { agentsToRead, resolveAddress } from './resolve-address';
 export const USAGE_ROWS_MAX = 1000;
 /** Models of one answer. */
 const MODELS_MAX = 1000;
+/** Days of one answer, the newest ones. */
+const DAYS_MAX = 400;
 const DAY_MS = 24 * 60 * 60 * 1000;
 /** Days of a range that is not given. */
 const DAYS_DEFAULT = 30;
@@ -52,13 +54,14 @@ export async function getUsage(deps: HandlerDeps, request: GetUsageRequest, cont
   return GetUsageResponse.create({ ...head, ...(await sumsOf(deps, request, range, context)) });
 }
 
-async function sumsOf(deps: HandlerDeps, request: GetUsageRequest, { fromMs, untilMs }: Range, context: CallContext): Promise<Pick<GetUsageResponse, 'sessions' | 'totals' | 'models'>> {
+async function sumsOf(deps: HandlerDeps, request: GetUsageRequest, { fromMs, untilMs }: Range, context: CallContext): Promise<Pick<GetUsageResponse, 'sessions' | 'totals' | 'models' | 'days'>> {
   const limit = Math.min(Math.max(1, request.limit ?? USAGE_ROWS_MAX), USAGE_ROWS_MAX);
   const asked = request.key === undefined ? undefined : await sessionAsked(deps, request, context);
   const agentIds = asked === undefined ? (await agentsToRead(deps, { agentId: request.agentId, all: true, discover: true }, context)).map(({ agentId }) => agentId) : [asked.agentId];
   const sessions: SessionUsage[] = [];
   const totals: TokenUsage[] = [];
   const models = new Map<string, TokenUsage>();
+  const days = new Map<number, TokenUsage>();
   let isKnown = asked?.sessionId !== undefined;
   for (const agentId of agentIds) {
     const answer = await deps.stores.read('readUsage', ReadUsageRequest.create({ agentId, keys: asked?.keys ?? [], fromAtMs: fromMs, untilAtMs: untilMs, limit }), context);
@@ -70,10 +73,11 @@ async function sumsOf(deps: HandlerDeps, request: GetUsageRequest, { fromMs, unt
       const before = models.get(name);
       if (before !== undefined || models.size < MODELS_MAX) models.set(name, before === undefined ? each : { ...each, ...sumOf([before, each]) });
     }
+    for (const { dayAtMs, usage } of answer.days) if (usage !== undefined) days.set(dayAtMs, TokenUsage.create(sumOf([days.get(dayAtMs) ?? TokenUsage.create({}), usage])));
     isKnown ||= answer.totals !== undefined;
   }
   if (asked !== undefined && !isKnown && (await linesOf(deps, asked, 1, context)).length === 0) throw unknownSession(request.key ?? '');
-  return { sessions, totals: totals.length === 0 ? undefined : TokenUsage.create(sumOf(totals)), models: [...models.values()] };
+  return { sessions, totals: totals.length === 0 ? undefined : TokenUsage.create(sumOf(totals)), models: [...models.values()], days: [...days].sort(([one], [other]) => one - other).map(([dayAtMs, usage]) => UsageOfDay.create({ dayAtMs, usage })).slice(-DAYS_MAX) };
 }
 
 /** A key whose session is gone may have its lines; a session id that no row has is nobody's. @throws SESSION_NOT_FOUND */
@@ -91,7 +95,7 @@ const unknownSession = (key: string): SessionError => new SessionError('SESSION_
 const unknownTranscript = (key: string): SessionError => new SessionError('SESSION_NOT_FOUND', `No transcript found for session: ${key}`);
 
 /** Sums of what is given; a cost only where some part has one. */
-function sumOf(usages: readonly TokenUsage[]): Pick<TokenUsage, 'inputTokens' | 'outputTokens' | 'cacheReadTokens' | 'cacheWriteTokens' | 'costUsd' | 'unpricedCount'> {
+function sumOf(usages: readonly TokenUsage[]): Pick<TokenUsage, 'inputTokens' | 'outputTokens' | 'cacheReadTokens' | 'cacheWriteTokens' | 'costUsd' | 'unpricedCount' | 'runCount'> {
   const add = (of: (usage: TokenUsage) => number | undefined): number => usages.reduce((sum, usage) => sum + (of(usage) ?? 0), 0);
   return {
     inputTokens: add((usage) => usage.inputTokens),
@@ -99,6 +103,7 @@ function sumOf(usages: readonly TokenUsage[]): Pick<TokenUsage, 'inputTokens' | 
     cacheReadTokens: add((usage) => usage.cacheReadTokens),
     cacheWriteTokens: add((usage) => usage.cacheWriteTokens),
     unpricedCount: add((usage) => usage.unpricedCount),
+    runCount: add((usage) => usage.runCount),
     costUsd: usages.some(({ costUsd }) => costUsd !== undefined) ? add((usage) => usage.costUsd) : undefined,
   };
 }
@@ -172,6 +177,6 @@ const startOfDay = (ms: number): number => Math.floor(ms / DAY_MS) * DAY_MS;
 
 function dayOf(name: string, text: string): number {
   const ms = /^\d{4}-\d{2}-\d{2}$/.test(text) ? Date.parse(`${text}T00:00:00Z`) : Number.NaN;
-  if (!Number.isFinite(ms)) throw new SessionError('VALIDATION', `${name} must be a date such as 2026-06-01`);
+  if (!Number.isFinite(ms) || new Date(ms).toISOString().slice(0, 10) !== text) throw new SessionError('VALIDATION', `invalid ${name}: expected a valid YYYY-MM-DD calendar date`);
   return ms;
 }

@@ -62,7 +62,7 @@ export async function listSessions(
     nextOffset: hasMore ? nextOffset : undefined,
     warnings: [...warnings, ...read.flatMap((store) => store.warnings)],
     path: onePath(deps, request, all, read),
-    stores: read.map(({ agentId, path }) => ({ agentId, path })),
+    stores: read.map((store) => ({ agentId: store.agentId, path: store.path, totalCount: store.totalCount })),
     atMs: deps.clock.nowMs(),
   };
 }

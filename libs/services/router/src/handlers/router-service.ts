@@ -27,6 +27,7 @@ import { resetSession } from './reset-session';
 import { resolveSession } from './resolve-session';
 import { restoreSession } from './restore-session';
 import { searchSessions } from './search-sessions';
+import { getSessionFile, listSessionFiles } from './session-files';
 import { sendMessage, steerSession } from './send-message';
 import { submitMessage } from './submit-message';
 import { subscribe } from './subscribe';
@@ -46,6 +47,8 @@ export function createRouterHandlers(deps: HandlerDeps, fanOut: FanOut, listByte
     previewSessions: (request, context) => previewSessions(deps, request, context),
     getUsage: (request, context) => getUsage(deps, request, context),
     searchSessions: (request, context) => searchSessions(deps, request, context),
+    listSessionFiles: (request, context) => listSessionFiles(deps, request, context),
+    getSessionFile: (request, context) => getSessionFile(deps, request, context),
     getHistory: (request, context) => getHistory(deps, request, context),
     subscribe: (request, context) => subscribe(deps, fanOut, request, context),
     createSession: (request, context) => createSession(deps, request, context),

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import {
   ArchiveLine, CancelRunResponse, CompactionResult, ForkSessionResponse, GetRunResponse, ListArchivesResponse, ListPendingResponse, PendingTurn, RequestCompactionResponse,
   RunState, StoreServiceAckDeliveryResponse, StoreServiceDeleteSessionResponse, StoreServiceResetSessionResponse, StoreServiceRestoreSessionResponse, StoreServiceService,
-  ReadUsageResponse, TokenUsage, TruncateTranscriptResponse, UsageOfSession,
+  ReadUsageResponse, TokenUsage, TruncateTranscriptResponse, UsageOfDay, UsageOfSession,
 } from '@sessions/contracts';
 import type { ChangedEvent, Delivery, UsageLine } from '@sessions/contracts';
 import { SessionError } from '@sessions/domain';
@@ -153,7 +153,9 @@ export function operationHandlers(parts: OperationParts): Partial<Handlers<typeo
       const newest = [...new Set([...lines].reverse().map(({ key }) => key))].slice(0, limit);
       const sessions = newest.map((key) => UsageOfSession.create({ key, sessionIds: [...new Set(lines.filter((line) => line.key === key).map(({ sessionId }) => sessionId))], usage: sumOfLines(lines.filter((line) => line.key === key)), lastAtMs: lines.findLast((line) => line.key === key)?.atMs ?? 0 }));
       const models = [...new Set(lines.map(({ usage }) => usage?.model))].map((model) => sumOfLines(lines.filter(({ usage }) => usage?.model === model)));
-      return ReadUsageResponse.create({ sessions, models, totals: lines.length === 0 ? undefined : sumOfLines(lines) });
+      const dayOf = (line: UsageLine): number => Math.floor(line.atMs / DAY_MS) * DAY_MS;
+      const days = [...new Set(lines.map(dayOf))].sort((a, b) => a - b).map((dayAtMs) => UsageOfDay.create({ dayAtMs, usage: sumOfLines(lines.filter((line) => dayOf(line) === dayAtMs)) }));
+      return ReadUsageResponse.create({ sessions, models, days, totals: lines.length === 0 ? undefined : sumOfLines(lines) });
     },
   };
 }
@@ -163,6 +165,8 @@ export function memoryRun(run: Partial<RunState>): RunState {
   return RunState.create({ state: 'running', acceptedAtMs: 1, ...run });
 }
 
+const DAY_MS = 24 * 60 * 60 * 1000;
+
 function sumOfLines(lines: readonly UsageLine[]): TokenUsage {
   const costs = lines.flatMap(({ usage }) => usage?.costUsd ?? []);
   const add = (of: (usage: TokenUsage) => number): number => lines.reduce((sum, { usage }) => sum + (usage === undefined ? 0 : of(usage)), 0);
@@ -171,6 +175,7 @@ function sumOfLines(lines: readonly UsageLine[]): TokenUsage {
     outputTokens: add((usage) => usage.outputTokens),
     costUsd: costs.length === 0 ? undefined : costs.reduce((sum, cost) => sum + cost, 0),
     unpricedCount: lines.length - costs.length,
+    runCount: lines.length,
     model: lines.at(-1)?.usage?.model,
     modelProvider: lines.at(-1)?.usage?.modelProvider,
   });

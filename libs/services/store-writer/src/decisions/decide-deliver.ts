@@ -7,6 +7,7 @@ import {
   cronRunEntry,
   enforceSendPolicy,
   injectedMessageLine,
+  severalSendersPatch,
   simpleMessageLine,
   userMessageLine,
   type JsonObject,
@@ -277,7 +278,7 @@ function putOf(delivery: Delivery, place: Place, { present, reset, tail }: Befor
   const dropped = delivery.beginsSession ? NOT_CARRIED_OVER.filter((name) => name in present.members) : [];
   const begun = reset ?? { set: {}, clear: [] };
   const kept = membersAfter(present.members, { set: begun.set, clear: [...dropped, ...begun.clear] });
-  const touched = mergeMembers(kept, origin);
+  const touched = mergeMembers(kept, { ...origin, ...severalSendersPatch(kept, origin) });
   // Looked up once: from here on the entry says it itself.
   const startedAtMs = delivery.resetRules === undefined || place.isNew ? undefined : headerTimeOf(present, delivery.resetRules);
   const set: Record<string, JsonValue> = {

@@ -3,7 +3,7 @@
  * has begun. And what else a turn brings with it: its run in the entry, the notice of a reset.
  */
 import { OutboundMessage } from '@sessions/contracts';
-import { SessionError, type JsonValue, type ResetReason } from '@sessions/domain';
+import { SessionError, severalSendersPatch, type JsonValue, type ResetReason } from '@sessions/domain';
 import type { MutationView } from '@sessions/store';
 import type { Announcement } from '../publish-events';
 import type { AskedRun, Delivery, KeptMessage } from './decide-deliver';
@@ -68,7 +68,7 @@ export function acceptInto(delivery: Delivery, run: AskedRun, present: PresentSe
   const messageId = written?.ids.get(waiting.runId);
   const { message: _, ...placed } = waiting;
   const runs = accepted.runs.map((one) => (one.runId === waiting.runId && messageId !== undefined ? { ...placed, messageId } : one));
-  const touched = mergeMembers(members, origin);
+  const touched = mergeMembers(members, { ...origin, ...severalSendersPatch(members, origin) });
   const put = {
     set: {
       ...touched.set,

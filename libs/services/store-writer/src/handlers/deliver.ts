@@ -29,7 +29,7 @@ import type { DeliverAnswer, Delivery } from '../decisions/decide-deliver';
 import type { Planned } from '../decisions/planned';
 import type { SpoolView } from '../decisions/spool-view';
 import type { ResetRules } from '../decisions/due-reset';
-import { newRecordId } from '../new-ids';
+import { newRecordId, uuidV7 } from '../new-ids';
 import { KEEP_CHANNEL_RESULT_MS, type OwnedAgent } from '../owned-agent';
 import { withSpool } from '../run-spool';
 import type { Uploads } from '../uploads';
@@ -111,7 +111,8 @@ export async function deliver(agent: OwnedAgent, uploads: Uploads, request: Deli
     mentioned: message.mentioned !== false || route.chatType === 'direct' || command !== undefined,
     ...cronRun(agent, key, request),
     session,
-    recordId: newRecordId(),
+    // What is put in, and no model wrote, has a UUID as in the original.
+    recordId: role === 'user' ? newRecordId() : uuidV7(agent.deps.clock.nowMs()),
     resetRules: resetRulesOf(agent, request, role),
     ...(command === undefined ? {} : { asksReset: { reason: command.reason, model: command.model, defaultModel } }),
     ...sendCheckOf(agent, request, role),

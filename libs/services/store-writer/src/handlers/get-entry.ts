@@ -6,6 +6,7 @@ import { SessionError } from '@sessions/domain';
 import { STREAM_ITEMS_BYTES } from '@sessions/bus';
 import type { AgentStore, StoredEntry } from '@sessions/store';
 import type { OwnedAgent } from '../owned-agent';
+import { withChildSessions } from './child-sessions';
 import { entryOfKey, sessionEntry } from './stored-session';
 
 /** @throws VALIDATION without anything to look for */
@@ -27,7 +28,7 @@ export function getEntry(agent: OwnedAgent, request: GetEntryRequest): Promise<G
         entryJson: bytes.subarray(offset, offset + STREAM_ITEMS_BYTES),
         entryBytes: bytes.length,
         facts: request.includeFacts ? await factsOf(store, entry) : undefined,
-        encodedRow: Buffer.from(entry.encodedRow),
+        encodedRow: Buffer.from((await withChildSessions(store, [entry.encodedRow], agent.deps.clock.nowMs()))[0] ?? entry.encodedRow),
       });
     },
     () => GetEntryResponse.create({ found: false }),

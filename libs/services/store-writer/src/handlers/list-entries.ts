@@ -4,6 +4,7 @@ import { SessionError, cliRowKind, storedSpellings } from '@sessions/domain';
 import { LIST_ANSWER_BYTES } from '@sessions/bus';
 import { VISIBILITY, type AgentStore, type ListPage, type ListQuery, type Visibility } from '@sessions/store';
 import type { OwnedAgent } from '../owned-agent';
+import { withChildSessions } from './child-sessions';
 import { withoutBulky } from './entry-json';
 import { rowTexts } from './row-texts';
 import { sessionEntry } from './stored-session';
@@ -31,7 +32,7 @@ export function listEntries(agent: OwnedAgent, request: ListEntriesRequest): Pro
     });
     let bytes = 0;
     const wantsTexts = request.includeDerivedTitles || request.includeLastMessage;
-    for (const encoded of page.encodedRows) {
+    for (const encoded of await withChildSessions(store, page.encodedRows, agent.deps.clock.nowMs())) {
       // Not waited for where there is nothing to wait for: a plain list copies rows and nothing else.
       const row = wantsTexts ? await rowTexts(store, encoded, request) : encoded;
       const entryJson = request.full ? await entryOf(store, encoded) : undefined;

@@ -1,5 +1,5 @@
 /** ReadUsage: sums or lines of the usage ledger. */
-import { ReadUsageResponse, TokenUsage, UsageLine, UsageOfSession, type ReadUsageRequest } from '@sessions/contracts';
+import { ReadUsageResponse, TokenUsage, UsageLine, UsageOfDay, UsageOfSession, type ReadUsageRequest } from '@sessions/contracts';
 import { SessionError } from '@sessions/domain';
 import type { UsageLine as StoredUsageLine, UsageSum } from '@sessions/store';
 import type { OwnedAgent } from '../owned-agent';
@@ -29,11 +29,12 @@ export function readUsage(agent: OwnedAgent, request: ReadUsageRequest): Promise
         const { lines } = await store.usage({ view, ...range });
         return ReadUsageResponse.create({ ...head, lines: fitting(lines.map(toLine).reverse(), UsageLine.encode).reverse() });
       }
-      const { sessions, models, totals } = await store.usage({ view: 'sums', ...range });
+      const { sessions, models, days, totals } = await store.usage({ view: 'sums', ...range });
       return ReadUsageResponse.create({
         ...head,
         sessions: fitting(sessions.map((sum) => UsageOfSession.create({ key: sum.key, sessionIds: [...sum.sessionIds], lastAtMs: sum.lastAtMs, usage: toTokenUsage(sum, sum) })), UsageOfSession.encode),
         models: models.map((sum) => toTokenUsage(sum, sum)),
+        days: days.map((sum) => UsageOfDay.create({ dayAtMs: sum.dayAtMs, usage: toTokenUsage(sum) })),
         totals: totals.linesCount === 0 ? undefined : toTokenUsage(totals),
       });
     },
@@ -58,6 +59,7 @@ export function toTokenUsage(sum: UsageSum, ref: { readonly provider: string | n
     modelProvider: ref.provider ?? undefined,
     model: ref.model ?? undefined,
     unpricedCount: sum.unpricedCount,
+    runCount: sum.linesCount,
   });
 }
 

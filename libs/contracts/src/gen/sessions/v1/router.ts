@@ -20,7 +20,10 @@ import {
   HistoryPosition,
   ResetInfo,
   SearchHit,
+  SessionFile,
   SessionPreview,
+  UsageOfDay,
+  WorkspaceListing,
 } from "./store";
 import { TokenUsage, TranscriptRecord, TranscriptReset } from "./transcript";
 
@@ -232,6 +235,8 @@ export interface ListSessionsResponse {
 export interface StoreRef {
   agentId: string;
   path: string;
+  /** Rows that the list has from it, before the limit. */
+  totalCount: number;
 }
 
 export interface DescribeSessionRequest {
@@ -314,6 +319,8 @@ export interface GetUsageResponse {
   cacheStatus: string;
   /** One a model, over all sessions in range. */
   models: TokenUsage[];
+  /** One a day with runs, oldest first, at most the newest 400. */
+  days: UsageOfDay[];
 }
 
 export interface SessionUsage {
@@ -697,6 +704,44 @@ export interface ListAgentsRequest {
 
 export interface ListAgentsResponse {
   agents: AgentInfo[];
+}
+
+export interface ListSessionFilesRequest {
+  key: string;
+  agentId?:
+    | string
+    | undefined;
+  /** Directory to look into, relative to the workspace. Empty: the workspace. */
+  path: string;
+  /** A piece of a name or path below the workspace; then `path` is not looked at. Empty: none. */
+  search: string;
+}
+
+export interface ListSessionFilesResponse {
+  /** Directory that belongs to the session. Absent: it has none, or there is no such session. */
+  root?: string | undefined;
+  files: SessionFile[];
+  /** Absent: no such directory in the workspace. */
+  browser?:
+    | WorkspaceListing
+    | undefined;
+  /** True: an older part of the transcript was not looked through, or there are more files. */
+  truncated: boolean;
+}
+
+export interface GetSessionFileRequest {
+  key: string;
+  agentId?:
+    | string
+    | undefined;
+  /** As a tool call had it, or relative to the workspace. */
+  path: string;
+}
+
+export interface GetSessionFileResponse {
+  root: string;
+  file: SessionFile | undefined;
+  content: Buffer;
 }
 
 function createBaseEnvelope(): Envelope {
@@ -2934,7 +2979,7 @@ export const ListSessionsResponse: MessageFns<ListSessionsResponse> = {
 };
 
 function createBaseStoreRef(): StoreRef {
-  return { agentId: "", path: "" };
+  return { agentId: "", path: "", totalCount: 0 };
 }
 
 export const StoreRef: MessageFns<StoreRef> = {
@@ -2944,6 +2989,9 @@ export const StoreRef: MessageFns<StoreRef> = {
     }
     if (message.path !== "") {
       writer.uint32(18).string(message.path);
+    }
+    if (message.totalCount !== 0) {
+      writer.uint32(24).int64(message.totalCount);
     }
     return writer;
   },
@@ -2977,6 +3025,14 @@ export const StoreRef: MessageFns<StoreRef> = {
             message.path = reader.string();
             continue;
           }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.totalCount = longToNumber(reader.int64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2997,6 +3053,11 @@ export const StoreRef: MessageFns<StoreRef> = {
         ? globalThis.String(object.agent_id)
         : "",
       path: isSet(object.path) ? globalThis.String(object.path) : "",
+      totalCount: isSet(object.totalCount)
+        ? globalThis.Number(object.totalCount)
+        : isSet(object.total_count)
+        ? globalThis.Number(object.total_count)
+        : 0,
     };
   },
 
@@ -3008,6 +3069,9 @@ export const StoreRef: MessageFns<StoreRef> = {
     if (message.path !== "") {
       obj.path = message.path;
     }
+    if (message.totalCount !== 0) {
+      obj.totalCount = Math.round(message.totalCount);
+    }
     return obj;
   },
 
@@ -3018,6 +3082,7 @@ export const StoreRef: MessageFns<StoreRef> = {
     const message = createBaseStoreRef();
     message.agentId = object.agentId ?? "";
     message.path = object.path ?? "";
+    message.totalCount = object.totalCount ?? 0;
     return message;
   },
 };
@@ -3979,6 +4044,7 @@ function createBaseGetUsageResponse(): GetUsageResponse {
     points: [],
     cacheStatus: "",
     models: [],
+    days: [],
   };
 }
 
@@ -4007,6 +4073,9 @@ export const GetUsageResponse: MessageFns<GetUsageResponse> = {
     }
     for (const v of message.models) {
       TokenUsage.encode(v!, writer.uint32(66).fork()).join();
+    }
+    for (const v of message.days) {
+      UsageOfDay.encode(v!, writer.uint32(74).fork()).join();
     }
     return writer;
   },
@@ -4088,6 +4157,14 @@ export const GetUsageResponse: MessageFns<GetUsageResponse> = {
             message.models.push(TokenUsage.decode(reader, reader.uint32()));
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.days.push(UsageOfDay.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4132,6 +4209,7 @@ export const GetUsageResponse: MessageFns<GetUsageResponse> = {
       models: globalThis.Array.isArray(object?.models)
         ? object.models.map((e: any) => TokenUsage.fromJSON(e))
         : [],
+      days: globalThis.Array.isArray(object?.days) ? object.days.map((e: any) => UsageOfDay.fromJSON(e)) : [],
     };
   },
 
@@ -4161,6 +4239,9 @@ export const GetUsageResponse: MessageFns<GetUsageResponse> = {
     if (message.models?.length) {
       obj.models = message.models.map((e) => TokenUsage.toJSON(e));
     }
+    if (message.days?.length) {
+      obj.days = message.days.map((e) => UsageOfDay.toJSON(e));
+    }
     return obj;
   },
 
@@ -4179,6 +4260,7 @@ export const GetUsageResponse: MessageFns<GetUsageResponse> = {
     message.points = object.points?.map((e) => UsagePoint.fromPartial(e)) || [];
     message.cacheStatus = object.cacheStatus ?? "";
     message.models = object.models?.map((e) => TokenUsage.fromPartial(e)) || [];
+    message.days = object.days?.map((e) => UsageOfDay.fromPartial(e)) || [];
     return message;
   },
 };
@@ -9406,6 +9488,454 @@ export const ListAgentsResponse: MessageFns<ListAgentsResponse> = {
   },
 };
 
+function createBaseListSessionFilesRequest(): ListSessionFilesRequest {
+  return { key: "", agentId: undefined, path: "", search: "" };
+}
+
+export const ListSessionFilesRequest: MessageFns<ListSessionFilesRequest> = {
+  encode(message: ListSessionFilesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.agentId !== undefined) {
+      writer.uint32(18).string(message.agentId);
+    }
+    if (message.path !== "") {
+      writer.uint32(26).string(message.path);
+    }
+    if (message.search !== "") {
+      writer.uint32(34).string(message.search);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListSessionFilesRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListSessionFilesRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.agentId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.path = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.search = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ListSessionFilesRequest {
+    return {
+      key: isSet(object.key) ? globalThis.String(object.key) : "",
+      agentId: isSet(object.agentId)
+        ? globalThis.String(object.agentId)
+        : isSet(object.agent_id)
+        ? globalThis.String(object.agent_id)
+        : undefined,
+      path: isSet(object.path) ? globalThis.String(object.path) : "",
+      search: isSet(object.search) ? globalThis.String(object.search) : "",
+    };
+  },
+
+  toJSON(message: ListSessionFilesRequest): unknown {
+    const obj: any = {};
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.agentId !== undefined) {
+      obj.agentId = message.agentId;
+    }
+    if (message.path !== "") {
+      obj.path = message.path;
+    }
+    if (message.search !== "") {
+      obj.search = message.search;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ListSessionFilesRequest>, I>>(base?: I): ListSessionFilesRequest {
+    return ListSessionFilesRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ListSessionFilesRequest>, I>>(object: I): ListSessionFilesRequest {
+    const message = createBaseListSessionFilesRequest();
+    message.key = object.key ?? "";
+    message.agentId = object.agentId ?? undefined;
+    message.path = object.path ?? "";
+    message.search = object.search ?? "";
+    return message;
+  },
+};
+
+function createBaseListSessionFilesResponse(): ListSessionFilesResponse {
+  return { root: undefined, files: [], browser: undefined, truncated: false };
+}
+
+export const ListSessionFilesResponse: MessageFns<ListSessionFilesResponse> = {
+  encode(message: ListSessionFilesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.root !== undefined) {
+      writer.uint32(10).string(message.root);
+    }
+    for (const v of message.files) {
+      SessionFile.encode(v!, writer.uint32(18).fork()).join();
+    }
+    if (message.browser !== undefined) {
+      WorkspaceListing.encode(message.browser, writer.uint32(26).fork()).join();
+    }
+    if (message.truncated !== false) {
+      writer.uint32(32).bool(message.truncated);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListSessionFilesResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListSessionFilesResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.root = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.files.push(SessionFile.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.browser = WorkspaceListing.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.truncated = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ListSessionFilesResponse {
+    return {
+      root: isSet(object.root) ? globalThis.String(object.root) : undefined,
+      files: globalThis.Array.isArray(object?.files) ? object.files.map((e: any) => SessionFile.fromJSON(e)) : [],
+      browser: isSet(object.browser) ? WorkspaceListing.fromJSON(object.browser) : undefined,
+      truncated: isSet(object.truncated) ? globalThis.Boolean(object.truncated) : false,
+    };
+  },
+
+  toJSON(message: ListSessionFilesResponse): unknown {
+    const obj: any = {};
+    if (message.root !== undefined) {
+      obj.root = message.root;
+    }
+    if (message.files?.length) {
+      obj.files = message.files.map((e) => SessionFile.toJSON(e));
+    }
+    if (message.browser !== undefined) {
+      obj.browser = WorkspaceListing.toJSON(message.browser);
+    }
+    if (message.truncated !== false) {
+      obj.truncated = message.truncated;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ListSessionFilesResponse>, I>>(base?: I): ListSessionFilesResponse {
+    return ListSessionFilesResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ListSessionFilesResponse>, I>>(object: I): ListSessionFilesResponse {
+    const message = createBaseListSessionFilesResponse();
+    message.root = object.root ?? undefined;
+    message.files = object.files?.map((e) => SessionFile.fromPartial(e)) || [];
+    message.browser = (object.browser !== undefined && object.browser !== null)
+      ? WorkspaceListing.fromPartial(object.browser)
+      : undefined;
+    message.truncated = object.truncated ?? false;
+    return message;
+  },
+};
+
+function createBaseGetSessionFileRequest(): GetSessionFileRequest {
+  return { key: "", agentId: undefined, path: "" };
+}
+
+export const GetSessionFileRequest: MessageFns<GetSessionFileRequest> = {
+  encode(message: GetSessionFileRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.agentId !== undefined) {
+      writer.uint32(18).string(message.agentId);
+    }
+    if (message.path !== "") {
+      writer.uint32(26).string(message.path);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetSessionFileRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetSessionFileRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.agentId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.path = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): GetSessionFileRequest {
+    return {
+      key: isSet(object.key) ? globalThis.String(object.key) : "",
+      agentId: isSet(object.agentId)
+        ? globalThis.String(object.agentId)
+        : isSet(object.agent_id)
+        ? globalThis.String(object.agent_id)
+        : undefined,
+      path: isSet(object.path) ? globalThis.String(object.path) : "",
+    };
+  },
+
+  toJSON(message: GetSessionFileRequest): unknown {
+    const obj: any = {};
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.agentId !== undefined) {
+      obj.agentId = message.agentId;
+    }
+    if (message.path !== "") {
+      obj.path = message.path;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<GetSessionFileRequest>, I>>(base?: I): GetSessionFileRequest {
+    return GetSessionFileRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<GetSessionFileRequest>, I>>(object: I): GetSessionFileRequest {
+    const message = createBaseGetSessionFileRequest();
+    message.key = object.key ?? "";
+    message.agentId = object.agentId ?? undefined;
+    message.path = object.path ?? "";
+    return message;
+  },
+};
+
+function createBaseGetSessionFileResponse(): GetSessionFileResponse {
+  return { root: "", file: undefined, content: Buffer.alloc(0) };
+}
+
+export const GetSessionFileResponse: MessageFns<GetSessionFileResponse> = {
+  encode(message: GetSessionFileResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.root !== "") {
+      writer.uint32(10).string(message.root);
+    }
+    if (message.file !== undefined) {
+      SessionFile.encode(message.file, writer.uint32(18).fork()).join();
+    }
+    if (message.content.length !== 0) {
+      writer.uint32(26).bytes(message.content);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetSessionFileResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetSessionFileResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.root = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.file = SessionFile.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.content = Buffer.from(reader.bytes());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): GetSessionFileResponse {
+    return {
+      root: isSet(object.root) ? globalThis.String(object.root) : "",
+      file: isSet(object.file) ? SessionFile.fromJSON(object.file) : undefined,
+      content: isSet(object.content) ? Buffer.from(bytesFromBase64(object.content)) : Buffer.alloc(0),
+    };
+  },
+
+  toJSON(message: GetSessionFileResponse): unknown {
+    const obj: any = {};
+    if (message.root !== "") {
+      obj.root = message.root;
+    }
+    if (message.file !== undefined) {
+      obj.file = SessionFile.toJSON(message.file);
+    }
+    if (message.content.length !== 0) {
+      obj.content = base64FromBytes(message.content);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<GetSessionFileResponse>, I>>(base?: I): GetSessionFileResponse {
+    return GetSessionFileResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<GetSessionFileResponse>, I>>(object: I): GetSessionFileResponse {
+    const message = createBaseGetSessionFileResponse();
+    message.root = object.root ?? "";
+    message.file = (object.file !== undefined && object.file !== null)
+      ? SessionFile.fromPartial(object.file)
+      : undefined;
+    message.content = object.content ?? Buffer.alloc(0);
+    return message;
+  },
+};
+
 /**
  * `key` takes every form of a session key; `agent_id` is needed only where the key does not name
  * the agent. Methods marked *mutation* take an idempotency key.
@@ -9487,6 +10017,24 @@ export const RouterServiceDefinition = {
       requestType: SearchSessionsRequest as typeof SearchSessionsRequest,
       requestStream: false,
       responseType: SearchSessionsResponse as typeof SearchSessionsResponse,
+      responseStream: false,
+      options: {},
+    },
+    /** Files that a session's tool calls named, and a look into its workspace. */
+    listSessionFiles: {
+      name: "ListSessionFiles",
+      requestType: ListSessionFilesRequest as typeof ListSessionFilesRequest,
+      requestStream: false,
+      responseType: ListSessionFilesResponse as typeof ListSessionFilesResponse,
+      responseStream: false,
+      options: {},
+    },
+    /** One of those files. */
+    getSessionFile: {
+      name: "GetSessionFile",
+      requestType: GetSessionFileRequest as typeof GetSessionFileRequest,
+      requestStream: false,
+      responseType: GetSessionFileResponse as typeof GetSessionFileResponse,
       responseStream: false,
       options: {},
     },
@@ -9750,6 +10298,30 @@ export const RouterServiceService = {
       Buffer.from(SearchSessionsResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): SearchSessionsResponse => SearchSessionsResponse.decode(value),
   },
+  /** Files that a session's tool calls named, and a look into its workspace. */
+  listSessionFiles: {
+    path: "/sessions.v1.RouterService/ListSessionFiles" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListSessionFilesRequest): Buffer =>
+      Buffer.from(ListSessionFilesRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListSessionFilesRequest => ListSessionFilesRequest.decode(value),
+    responseSerialize: (value: ListSessionFilesResponse): Buffer =>
+      Buffer.from(ListSessionFilesResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListSessionFilesResponse => ListSessionFilesResponse.decode(value),
+  },
+  /** One of those files. */
+  getSessionFile: {
+    path: "/sessions.v1.RouterService/GetSessionFile" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetSessionFileRequest): Buffer =>
+      Buffer.from(GetSessionFileRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetSessionFileRequest => GetSessionFileRequest.decode(value),
+    responseSerialize: (value: GetSessionFileResponse): Buffer =>
+      Buffer.from(GetSessionFileResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetSessionFileResponse => GetSessionFileResponse.decode(value),
+  },
   /** One page, then, with `follow`, what is appended. */
   getHistory: {
     path: "/sessions.v1.RouterService/GetHistory" as const,
@@ -9947,6 +10519,10 @@ export interface RouterServiceServer extends UntypedServiceImplementation {
   previewSessions: handleUnaryCall<PreviewSessionsRequest, PreviewSessionsResponse>;
   getUsage: handleUnaryCall<GetUsageRequest, GetUsageResponse>;
   searchSessions: handleUnaryCall<SearchSessionsRequest, SearchSessionsResponse>;
+  /** Files that a session's tool calls named, and a look into its workspace. */
+  listSessionFiles: handleUnaryCall<ListSessionFilesRequest, ListSessionFilesResponse>;
+  /** One of those files. */
+  getSessionFile: handleUnaryCall<GetSessionFileRequest, GetSessionFileResponse>;
   /** One page, then, with `follow`, what is appended. */
   getHistory: handleServerStreamingCall<GetHistoryRequest, GetHistoryResponse>;
   /** Events that the caller may see. */

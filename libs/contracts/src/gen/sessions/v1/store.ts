@@ -1609,6 +1609,8 @@ export interface ReadUsageResponse {
   models: TokenUsage[];
   /** Oldest first. */
   lines: UsageLine[];
+  /** One a day with runs, oldest first, at most the newest 400. */
+  days: UsageOfDay[];
 }
 
 export interface UsageOfSession {
@@ -1749,6 +1751,89 @@ export interface HandOverRequest {
 export interface HandOverResponse {
   epoch: number;
   storeSeq: number;
+}
+
+/** A file that tool calls of a session named. */
+export interface SessionFile {
+  /** As the call had it. */
+  path: string;
+  name: string;
+  /** `read`, `modified`. */
+  kind: string;
+  /** Not there, outside the workspace, or no regular file of its own. */
+  missing: boolean;
+  /** Of a file that is there. */
+  size?: number | undefined;
+  updatedAtMs?: number | undefined;
+}
+
+/** A regular file or a directory below a workspace. */
+export interface WorkspaceEntry {
+  /** Relative to the workspace, with `/`. */
+  path: string;
+  name: string;
+  /** `file`, `directory`. */
+  kind: string;
+  /** Of files. */
+  size?: number | undefined;
+  updatedAtMs: number;
+  /** `read`, `modified`; `mixed` of a directory with both. Absent: the session did not touch it. */
+  sessionKind?: string | undefined;
+}
+
+export interface WorkspaceListing {
+  /** Relative to the workspace; empty: the workspace itself. */
+  path: string;
+  /** Absent at the workspace itself, and of a search. */
+  parentPath?: string | undefined;
+  search?: string | undefined;
+  entries: WorkspaceEntry[];
+  /** True: there is more than what is listed. */
+  truncated: boolean;
+}
+
+export interface ListFilesRequest {
+  agentId: string;
+  key: string;
+  /** Directory to look into, relative to the workspace. Empty: the workspace. */
+  path: string;
+  /** A piece of a name or path below the workspace; then `path` is not looked at. Empty: none. */
+  search: string;
+}
+
+export interface ListFilesResponse {
+  epoch: number;
+  storeSeq: number;
+  /** Directory that belongs to the session. Absent: it has none, or there is no such session. */
+  root?: string | undefined;
+  files: SessionFile[];
+  /** Absent: no such directory in the workspace. */
+  browser?:
+    | WorkspaceListing
+    | undefined;
+  /** True: an older part of the transcript was not looked through, or there are more files. */
+  truncated: boolean;
+}
+
+export interface GetFileRequest {
+  agentId: string;
+  key: string;
+  /** As a tool call had it, or relative to the workspace. */
+  path: string;
+}
+
+export interface GetFileResponse {
+  epoch: number;
+  storeSeq: number;
+  root: string;
+  file: SessionFile | undefined;
+  content: Buffer;
+}
+
+export interface UsageOfDay {
+  /** When the day begins, in UTC. */
+  dayAtMs: number;
+  usage: TokenUsage | undefined;
 }
 
 function createBaseClaimStoreRequest(): ClaimStoreRequest {
@@ -20319,7 +20404,7 @@ export const ReadUsageRequest: MessageFns<ReadUsageRequest> = {
 };
 
 function createBaseReadUsageResponse(): ReadUsageResponse {
-  return { epoch: 0, storeSeq: 0, sessions: [], totals: undefined, models: [], lines: [] };
+  return { epoch: 0, storeSeq: 0, sessions: [], totals: undefined, models: [], lines: [], days: [] };
 }
 
 export const ReadUsageResponse: MessageFns<ReadUsageResponse> = {
@@ -20341,6 +20426,9 @@ export const ReadUsageResponse: MessageFns<ReadUsageResponse> = {
     }
     for (const v of message.lines) {
       UsageLine.encode(v!, writer.uint32(50).fork()).join();
+    }
+    for (const v of message.days) {
+      UsageOfDay.encode(v!, writer.uint32(58).fork()).join();
     }
     return writer;
   },
@@ -20406,6 +20494,14 @@ export const ReadUsageResponse: MessageFns<ReadUsageResponse> = {
             message.lines.push(UsageLine.decode(reader, reader.uint32()));
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.days.push(UsageOfDay.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -20432,6 +20528,7 @@ export const ReadUsageResponse: MessageFns<ReadUsageResponse> = {
       totals: isSet(object.totals) ? TokenUsage.fromJSON(object.totals) : undefined,
       models: globalThis.Array.isArray(object?.models) ? object.models.map((e: any) => TokenUsage.fromJSON(e)) : [],
       lines: globalThis.Array.isArray(object?.lines) ? object.lines.map((e: any) => UsageLine.fromJSON(e)) : [],
+      days: globalThis.Array.isArray(object?.days) ? object.days.map((e: any) => UsageOfDay.fromJSON(e)) : [],
     };
   },
 
@@ -20455,6 +20552,9 @@ export const ReadUsageResponse: MessageFns<ReadUsageResponse> = {
     if (message.lines?.length) {
       obj.lines = message.lines.map((e) => UsageLine.toJSON(e));
     }
+    if (message.days?.length) {
+      obj.days = message.days.map((e) => UsageOfDay.toJSON(e));
+    }
     return obj;
   },
 
@@ -20471,6 +20571,7 @@ export const ReadUsageResponse: MessageFns<ReadUsageResponse> = {
       : undefined;
     message.models = object.models?.map((e) => TokenUsage.fromPartial(e)) || [];
     message.lines = object.lines?.map((e) => UsageLine.fromPartial(e)) || [];
+    message.days = object.days?.map((e) => UsageOfDay.fromPartial(e)) || [];
     return message;
   },
 };
@@ -22480,6 +22581,1066 @@ export const HandOverResponse: MessageFns<HandOverResponse> = {
   },
 };
 
+function createBaseSessionFile(): SessionFile {
+  return { path: "", name: "", kind: "", missing: false, size: undefined, updatedAtMs: undefined };
+}
+
+export const SessionFile: MessageFns<SessionFile> = {
+  encode(message: SessionFile, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.path !== "") {
+      writer.uint32(10).string(message.path);
+    }
+    if (message.name !== "") {
+      writer.uint32(18).string(message.name);
+    }
+    if (message.kind !== "") {
+      writer.uint32(26).string(message.kind);
+    }
+    if (message.missing !== false) {
+      writer.uint32(32).bool(message.missing);
+    }
+    if (message.size !== undefined) {
+      writer.uint32(40).int64(message.size);
+    }
+    if (message.updatedAtMs !== undefined) {
+      writer.uint32(48).int64(message.updatedAtMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SessionFile {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSessionFile();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.path = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.kind = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.missing = reader.bool();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.size = longToNumber(reader.int64());
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.updatedAtMs = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): SessionFile {
+    return {
+      path: isSet(object.path) ? globalThis.String(object.path) : "",
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      kind: isSet(object.kind) ? globalThis.String(object.kind) : "",
+      missing: isSet(object.missing) ? globalThis.Boolean(object.missing) : false,
+      size: isSet(object.size) ? globalThis.Number(object.size) : undefined,
+      updatedAtMs: isSet(object.updatedAtMs)
+        ? globalThis.Number(object.updatedAtMs)
+        : isSet(object.updated_at_ms)
+        ? globalThis.Number(object.updated_at_ms)
+        : undefined,
+    };
+  },
+
+  toJSON(message: SessionFile): unknown {
+    const obj: any = {};
+    if (message.path !== "") {
+      obj.path = message.path;
+    }
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.kind !== "") {
+      obj.kind = message.kind;
+    }
+    if (message.missing !== false) {
+      obj.missing = message.missing;
+    }
+    if (message.size !== undefined) {
+      obj.size = Math.round(message.size);
+    }
+    if (message.updatedAtMs !== undefined) {
+      obj.updatedAtMs = Math.round(message.updatedAtMs);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<SessionFile>, I>>(base?: I): SessionFile {
+    return SessionFile.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<SessionFile>, I>>(object: I): SessionFile {
+    const message = createBaseSessionFile();
+    message.path = object.path ?? "";
+    message.name = object.name ?? "";
+    message.kind = object.kind ?? "";
+    message.missing = object.missing ?? false;
+    message.size = object.size ?? undefined;
+    message.updatedAtMs = object.updatedAtMs ?? undefined;
+    return message;
+  },
+};
+
+function createBaseWorkspaceEntry(): WorkspaceEntry {
+  return { path: "", name: "", kind: "", size: undefined, updatedAtMs: 0, sessionKind: undefined };
+}
+
+export const WorkspaceEntry: MessageFns<WorkspaceEntry> = {
+  encode(message: WorkspaceEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.path !== "") {
+      writer.uint32(10).string(message.path);
+    }
+    if (message.name !== "") {
+      writer.uint32(18).string(message.name);
+    }
+    if (message.kind !== "") {
+      writer.uint32(26).string(message.kind);
+    }
+    if (message.size !== undefined) {
+      writer.uint32(32).int64(message.size);
+    }
+    if (message.updatedAtMs !== 0) {
+      writer.uint32(40).int64(message.updatedAtMs);
+    }
+    if (message.sessionKind !== undefined) {
+      writer.uint32(50).string(message.sessionKind);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WorkspaceEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWorkspaceEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.path = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.kind = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.size = longToNumber(reader.int64());
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.updatedAtMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.sessionKind = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): WorkspaceEntry {
+    return {
+      path: isSet(object.path) ? globalThis.String(object.path) : "",
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      kind: isSet(object.kind) ? globalThis.String(object.kind) : "",
+      size: isSet(object.size) ? globalThis.Number(object.size) : undefined,
+      updatedAtMs: isSet(object.updatedAtMs)
+        ? globalThis.Number(object.updatedAtMs)
+        : isSet(object.updated_at_ms)
+        ? globalThis.Number(object.updated_at_ms)
+        : 0,
+      sessionKind: isSet(object.sessionKind)
+        ? globalThis.String(object.sessionKind)
+        : isSet(object.session_kind)
+        ? globalThis.String(object.session_kind)
+        : undefined,
+    };
+  },
+
+  toJSON(message: WorkspaceEntry): unknown {
+    const obj: any = {};
+    if (message.path !== "") {
+      obj.path = message.path;
+    }
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.kind !== "") {
+      obj.kind = message.kind;
+    }
+    if (message.size !== undefined) {
+      obj.size = Math.round(message.size);
+    }
+    if (message.updatedAtMs !== 0) {
+      obj.updatedAtMs = Math.round(message.updatedAtMs);
+    }
+    if (message.sessionKind !== undefined) {
+      obj.sessionKind = message.sessionKind;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<WorkspaceEntry>, I>>(base?: I): WorkspaceEntry {
+    return WorkspaceEntry.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<WorkspaceEntry>, I>>(object: I): WorkspaceEntry {
+    const message = createBaseWorkspaceEntry();
+    message.path = object.path ?? "";
+    message.name = object.name ?? "";
+    message.kind = object.kind ?? "";
+    message.size = object.size ?? undefined;
+    message.updatedAtMs = object.updatedAtMs ?? 0;
+    message.sessionKind = object.sessionKind ?? undefined;
+    return message;
+  },
+};
+
+function createBaseWorkspaceListing(): WorkspaceListing {
+  return { path: "", parentPath: undefined, search: undefined, entries: [], truncated: false };
+}
+
+export const WorkspaceListing: MessageFns<WorkspaceListing> = {
+  encode(message: WorkspaceListing, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.path !== "") {
+      writer.uint32(10).string(message.path);
+    }
+    if (message.parentPath !== undefined) {
+      writer.uint32(18).string(message.parentPath);
+    }
+    if (message.search !== undefined) {
+      writer.uint32(26).string(message.search);
+    }
+    for (const v of message.entries) {
+      WorkspaceEntry.encode(v!, writer.uint32(34).fork()).join();
+    }
+    if (message.truncated !== false) {
+      writer.uint32(40).bool(message.truncated);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WorkspaceListing {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWorkspaceListing();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.path = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.parentPath = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.search = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.entries.push(WorkspaceEntry.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.truncated = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): WorkspaceListing {
+    return {
+      path: isSet(object.path) ? globalThis.String(object.path) : "",
+      parentPath: isSet(object.parentPath)
+        ? globalThis.String(object.parentPath)
+        : isSet(object.parent_path)
+        ? globalThis.String(object.parent_path)
+        : undefined,
+      search: isSet(object.search) ? globalThis.String(object.search) : undefined,
+      entries: globalThis.Array.isArray(object?.entries)
+        ? object.entries.map((e: any) => WorkspaceEntry.fromJSON(e))
+        : [],
+      truncated: isSet(object.truncated) ? globalThis.Boolean(object.truncated) : false,
+    };
+  },
+
+  toJSON(message: WorkspaceListing): unknown {
+    const obj: any = {};
+    if (message.path !== "") {
+      obj.path = message.path;
+    }
+    if (message.parentPath !== undefined) {
+      obj.parentPath = message.parentPath;
+    }
+    if (message.search !== undefined) {
+      obj.search = message.search;
+    }
+    if (message.entries?.length) {
+      obj.entries = message.entries.map((e) => WorkspaceEntry.toJSON(e));
+    }
+    if (message.truncated !== false) {
+      obj.truncated = message.truncated;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<WorkspaceListing>, I>>(base?: I): WorkspaceListing {
+    return WorkspaceListing.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<WorkspaceListing>, I>>(object: I): WorkspaceListing {
+    const message = createBaseWorkspaceListing();
+    message.path = object.path ?? "";
+    message.parentPath = object.parentPath ?? undefined;
+    message.search = object.search ?? undefined;
+    message.entries = object.entries?.map((e) => WorkspaceEntry.fromPartial(e)) || [];
+    message.truncated = object.truncated ?? false;
+    return message;
+  },
+};
+
+function createBaseListFilesRequest(): ListFilesRequest {
+  return { agentId: "", key: "", path: "", search: "" };
+}
+
+export const ListFilesRequest: MessageFns<ListFilesRequest> = {
+  encode(message: ListFilesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.agentId !== "") {
+      writer.uint32(10).string(message.agentId);
+    }
+    if (message.key !== "") {
+      writer.uint32(18).string(message.key);
+    }
+    if (message.path !== "") {
+      writer.uint32(26).string(message.path);
+    }
+    if (message.search !== "") {
+      writer.uint32(34).string(message.search);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListFilesRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListFilesRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.agentId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.path = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.search = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ListFilesRequest {
+    return {
+      agentId: isSet(object.agentId)
+        ? globalThis.String(object.agentId)
+        : isSet(object.agent_id)
+        ? globalThis.String(object.agent_id)
+        : "",
+      key: isSet(object.key) ? globalThis.String(object.key) : "",
+      path: isSet(object.path) ? globalThis.String(object.path) : "",
+      search: isSet(object.search) ? globalThis.String(object.search) : "",
+    };
+  },
+
+  toJSON(message: ListFilesRequest): unknown {
+    const obj: any = {};
+    if (message.agentId !== "") {
+      obj.agentId = message.agentId;
+    }
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.path !== "") {
+      obj.path = message.path;
+    }
+    if (message.search !== "") {
+      obj.search = message.search;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ListFilesRequest>, I>>(base?: I): ListFilesRequest {
+    return ListFilesRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ListFilesRequest>, I>>(object: I): ListFilesRequest {
+    const message = createBaseListFilesRequest();
+    message.agentId = object.agentId ?? "";
+    message.key = object.key ?? "";
+    message.path = object.path ?? "";
+    message.search = object.search ?? "";
+    return message;
+  },
+};
+
+function createBaseListFilesResponse(): ListFilesResponse {
+  return { epoch: 0, storeSeq: 0, root: undefined, files: [], browser: undefined, truncated: false };
+}
+
+export const ListFilesResponse: MessageFns<ListFilesResponse> = {
+  encode(message: ListFilesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.epoch !== 0) {
+      writer.uint32(8).int64(message.epoch);
+    }
+    if (message.storeSeq !== 0) {
+      writer.uint32(16).int64(message.storeSeq);
+    }
+    if (message.root !== undefined) {
+      writer.uint32(26).string(message.root);
+    }
+    for (const v of message.files) {
+      SessionFile.encode(v!, writer.uint32(34).fork()).join();
+    }
+    if (message.browser !== undefined) {
+      WorkspaceListing.encode(message.browser, writer.uint32(42).fork()).join();
+    }
+    if (message.truncated !== false) {
+      writer.uint32(48).bool(message.truncated);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListFilesResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListFilesResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.epoch = longToNumber(reader.int64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.storeSeq = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.root = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.files.push(SessionFile.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.browser = WorkspaceListing.decode(reader, reader.uint32());
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.truncated = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ListFilesResponse {
+    return {
+      epoch: isSet(object.epoch) ? globalThis.Number(object.epoch) : 0,
+      storeSeq: isSet(object.storeSeq)
+        ? globalThis.Number(object.storeSeq)
+        : isSet(object.store_seq)
+        ? globalThis.Number(object.store_seq)
+        : 0,
+      root: isSet(object.root) ? globalThis.String(object.root) : undefined,
+      files: globalThis.Array.isArray(object?.files) ? object.files.map((e: any) => SessionFile.fromJSON(e)) : [],
+      browser: isSet(object.browser) ? WorkspaceListing.fromJSON(object.browser) : undefined,
+      truncated: isSet(object.truncated) ? globalThis.Boolean(object.truncated) : false,
+    };
+  },
+
+  toJSON(message: ListFilesResponse): unknown {
+    const obj: any = {};
+    if (message.epoch !== 0) {
+      obj.epoch = Math.round(message.epoch);
+    }
+    if (message.storeSeq !== 0) {
+      obj.storeSeq = Math.round(message.storeSeq);
+    }
+    if (message.root !== undefined) {
+      obj.root = message.root;
+    }
+    if (message.files?.length) {
+      obj.files = message.files.map((e) => SessionFile.toJSON(e));
+    }
+    if (message.browser !== undefined) {
+      obj.browser = WorkspaceListing.toJSON(message.browser);
+    }
+    if (message.truncated !== false) {
+      obj.truncated = message.truncated;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ListFilesResponse>, I>>(base?: I): ListFilesResponse {
+    return ListFilesResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ListFilesResponse>, I>>(object: I): ListFilesResponse {
+    const message = createBaseListFilesResponse();
+    message.epoch = object.epoch ?? 0;
+    message.storeSeq = object.storeSeq ?? 0;
+    message.root = object.root ?? undefined;
+    message.files = object.files?.map((e) => SessionFile.fromPartial(e)) || [];
+    message.browser = (object.browser !== undefined && object.browser !== null)
+      ? WorkspaceListing.fromPartial(object.browser)
+      : undefined;
+    message.truncated = object.truncated ?? false;
+    return message;
+  },
+};
+
+function createBaseGetFileRequest(): GetFileRequest {
+  return { agentId: "", key: "", path: "" };
+}
+
+export const GetFileRequest: MessageFns<GetFileRequest> = {
+  encode(message: GetFileRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.agentId !== "") {
+      writer.uint32(10).string(message.agentId);
+    }
+    if (message.key !== "") {
+      writer.uint32(18).string(message.key);
+    }
+    if (message.path !== "") {
+      writer.uint32(26).string(message.path);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetFileRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetFileRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.agentId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.path = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): GetFileRequest {
+    return {
+      agentId: isSet(object.agentId)
+        ? globalThis.String(object.agentId)
+        : isSet(object.agent_id)
+        ? globalThis.String(object.agent_id)
+        : "",
+      key: isSet(object.key) ? globalThis.String(object.key) : "",
+      path: isSet(object.path) ? globalThis.String(object.path) : "",
+    };
+  },
+
+  toJSON(message: GetFileRequest): unknown {
+    const obj: any = {};
+    if (message.agentId !== "") {
+      obj.agentId = message.agentId;
+    }
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.path !== "") {
+      obj.path = message.path;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<GetFileRequest>, I>>(base?: I): GetFileRequest {
+    return GetFileRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<GetFileRequest>, I>>(object: I): GetFileRequest {
+    const message = createBaseGetFileRequest();
+    message.agentId = object.agentId ?? "";
+    message.key = object.key ?? "";
+    message.path = object.path ?? "";
+    return message;
+  },
+};
+
+function createBaseGetFileResponse(): GetFileResponse {
+  return { epoch: 0, storeSeq: 0, root: "", file: undefined, content: Buffer.alloc(0) };
+}
+
+export const GetFileResponse: MessageFns<GetFileResponse> = {
+  encode(message: GetFileResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.epoch !== 0) {
+      writer.uint32(8).int64(message.epoch);
+    }
+    if (message.storeSeq !== 0) {
+      writer.uint32(16).int64(message.storeSeq);
+    }
+    if (message.root !== "") {
+      writer.uint32(26).string(message.root);
+    }
+    if (message.file !== undefined) {
+      SessionFile.encode(message.file, writer.uint32(34).fork()).join();
+    }
+    if (message.content.length !== 0) {
+      writer.uint32(42).bytes(message.content);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetFileResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetFileResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.epoch = longToNumber(reader.int64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.storeSeq = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.root = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.file = SessionFile.decode(reader, reader.uint32());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.content = Buffer.from(reader.bytes());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): GetFileResponse {
+    return {
+      epoch: isSet(object.epoch) ? globalThis.Number(object.epoch) : 0,
+      storeSeq: isSet(object.storeSeq)
+        ? globalThis.Number(object.storeSeq)
+        : isSet(object.store_seq)
+        ? globalThis.Number(object.store_seq)
+        : 0,
+      root: isSet(object.root) ? globalThis.String(object.root) : "",
+      file: isSet(object.file) ? SessionFile.fromJSON(object.file) : undefined,
+      content: isSet(object.content) ? Buffer.from(bytesFromBase64(object.content)) : Buffer.alloc(0),
+    };
+  },
+
+  toJSON(message: GetFileResponse): unknown {
+    const obj: any = {};
+    if (message.epoch !== 0) {
+      obj.epoch = Math.round(message.epoch);
+    }
+    if (message.storeSeq !== 0) {
+      obj.storeSeq = Math.round(message.storeSeq);
+    }
+    if (message.root !== "") {
+      obj.root = message.root;
+    }
+    if (message.file !== undefined) {
+      obj.file = SessionFile.toJSON(message.file);
+    }
+    if (message.content.length !== 0) {
+      obj.content = base64FromBytes(message.content);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<GetFileResponse>, I>>(base?: I): GetFileResponse {
+    return GetFileResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<GetFileResponse>, I>>(object: I): GetFileResponse {
+    const message = createBaseGetFileResponse();
+    message.epoch = object.epoch ?? 0;
+    message.storeSeq = object.storeSeq ?? 0;
+    message.root = object.root ?? "";
+    message.file = (object.file !== undefined && object.file !== null)
+      ? SessionFile.fromPartial(object.file)
+      : undefined;
+    message.content = object.content ?? Buffer.alloc(0);
+    return message;
+  },
+};
+
+function createBaseUsageOfDay(): UsageOfDay {
+  return { dayAtMs: 0, usage: undefined };
+}
+
+export const UsageOfDay: MessageFns<UsageOfDay> = {
+  encode(message: UsageOfDay, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.dayAtMs !== 0) {
+      writer.uint32(8).int64(message.dayAtMs);
+    }
+    if (message.usage !== undefined) {
+      TokenUsage.encode(message.usage, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UsageOfDay {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUsageOfDay();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.dayAtMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.usage = TokenUsage.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): UsageOfDay {
+    return {
+      dayAtMs: isSet(object.dayAtMs)
+        ? globalThis.Number(object.dayAtMs)
+        : isSet(object.day_at_ms)
+        ? globalThis.Number(object.day_at_ms)
+        : 0,
+      usage: isSet(object.usage) ? TokenUsage.fromJSON(object.usage) : undefined,
+    };
+  },
+
+  toJSON(message: UsageOfDay): unknown {
+    const obj: any = {};
+    if (message.dayAtMs !== 0) {
+      obj.dayAtMs = Math.round(message.dayAtMs);
+    }
+    if (message.usage !== undefined) {
+      obj.usage = TokenUsage.toJSON(message.usage);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<UsageOfDay>, I>>(base?: I): UsageOfDay {
+    return UsageOfDay.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<UsageOfDay>, I>>(object: I): UsageOfDay {
+    const message = createBaseUsageOfDay();
+    message.dayAtMs = object.dayAtMs ?? 0;
+    message.usage = (object.usage !== undefined && object.usage !== null)
+      ? TokenUsage.fromPartial(object.usage)
+      : undefined;
+    return message;
+  },
+};
+
 /**
  * Each request names its `agent_id`. Each unary answer carries `epoch` (of the owner that answered)
  * and `store_seq` (the store's mutation number after the call). No method replaces a transcript or
@@ -22555,6 +23716,24 @@ export const StoreServiceDefinition = {
       requestType: ReadUsageRequest as typeof ReadUsageRequest,
       requestStream: false,
       responseType: ReadUsageResponse as typeof ReadUsageResponse,
+      responseStream: false,
+      options: {},
+    },
+    /** Files that a session's tool calls named, and a look into its workspace. */
+    listFiles: {
+      name: "ListFiles",
+      requestType: ListFilesRequest as typeof ListFilesRequest,
+      requestStream: false,
+      responseType: ListFilesResponse as typeof ListFilesResponse,
+      responseStream: false,
+      options: {},
+    },
+    /** One of those files, as far as it lies in the workspace and is small enough. */
+    getFile: {
+      name: "GetFile",
+      requestType: GetFileRequest as typeof GetFileRequest,
+      requestStream: false,
+      responseType: GetFileResponse as typeof GetFileResponse,
       responseStream: false,
       options: {},
     },
@@ -22954,6 +24133,26 @@ export const StoreServiceService = {
     responseSerialize: (value: ReadUsageResponse): Buffer => Buffer.from(ReadUsageResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ReadUsageResponse => ReadUsageResponse.decode(value),
   },
+  /** Files that a session's tool calls named, and a look into its workspace. */
+  listFiles: {
+    path: "/sessions.v1.StoreService/ListFiles" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListFilesRequest): Buffer => Buffer.from(ListFilesRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListFilesRequest => ListFilesRequest.decode(value),
+    responseSerialize: (value: ListFilesResponse): Buffer => Buffer.from(ListFilesResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListFilesResponse => ListFilesResponse.decode(value),
+  },
+  /** One of those files, as far as it lies in the workspace and is small enough. */
+  getFile: {
+    path: "/sessions.v1.StoreService/GetFile" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetFileRequest): Buffer => Buffer.from(GetFileRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetFileRequest => GetFileRequest.decode(value),
+    responseSerialize: (value: GetFileResponse): Buffer => Buffer.from(GetFileResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetFileResponse => GetFileResponse.decode(value),
+  },
   storeInfo: {
     path: "/sessions.v1.StoreService/StoreInfo" as const,
     requestStream: false as const,
@@ -23347,6 +24546,10 @@ export interface StoreServiceServer extends UntypedServiceImplementation {
   search: handleUnaryCall<SearchRequest, SearchResponse>;
   /** Sums or lines of the usage ledger. */
   readUsage: handleUnaryCall<ReadUsageRequest, ReadUsageResponse>;
+  /** Files that a session's tool calls named, and a look into its workspace. */
+  listFiles: handleUnaryCall<ListFilesRequest, ListFilesResponse>;
+  /** One of those files, as far as it lies in the workspace and is small enough. */
+  getFile: handleUnaryCall<GetFileRequest, GetFileResponse>;
   storeInfo: handleUnaryCall<StoreInfoRequest, StoreInfoResponse>;
   /**
    * Records in ascending order, newest page when nothing bounds it; then, with `follow`, each

@@ -97,7 +97,11 @@ export interface TokenUsage {
     | string
     | undefined;
   /** Of a sum: runs whose price is not known, and which the cost therefore lacks. Absent: no sum. */
-  unpricedCount?: number | undefined;
+  unpricedCount?:
+    | number
+    | undefined;
+  /** Of a sum: runs that it is the sum of. Absent: no sum. */
+  runCount?: number | undefined;
 }
 
 function createBaseTranscriptRecord(): TranscriptRecord {
@@ -821,6 +825,7 @@ function createBaseTokenUsage(): TokenUsage {
     modelProvider: undefined,
     model: undefined,
     unpricedCount: undefined,
+    runCount: undefined,
   };
 }
 
@@ -852,6 +857,9 @@ export const TokenUsage: MessageFns<TokenUsage> = {
     }
     if (message.unpricedCount !== undefined) {
       writer.uint32(72).int64(message.unpricedCount);
+    }
+    if (message.runCount !== undefined) {
+      writer.uint32(80).int64(message.runCount);
     }
     return writer;
   },
@@ -941,6 +949,14 @@ export const TokenUsage: MessageFns<TokenUsage> = {
             message.unpricedCount = longToNumber(reader.int64());
             continue;
           }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.runCount = longToNumber(reader.int64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -996,6 +1012,11 @@ export const TokenUsage: MessageFns<TokenUsage> = {
         : isSet(object.unpriced_count)
         ? globalThis.Number(object.unpriced_count)
         : undefined,
+      runCount: isSet(object.runCount)
+        ? globalThis.Number(object.runCount)
+        : isSet(object.run_count)
+        ? globalThis.Number(object.run_count)
+        : undefined,
     };
   },
 
@@ -1028,6 +1049,9 @@ export const TokenUsage: MessageFns<TokenUsage> = {
     if (message.unpricedCount !== undefined) {
       obj.unpricedCount = Math.round(message.unpricedCount);
     }
+    if (message.runCount !== undefined) {
+      obj.runCount = Math.round(message.runCount);
+    }
     return obj;
   },
 
@@ -1045,6 +1069,7 @@ export const TokenUsage: MessageFns<TokenUsage> = {
     message.modelProvider = object.modelProvider ?? undefined;
     message.model = object.model ?? undefined;
     message.unpricedCount = object.unpricedCount ?? undefined;
+    message.runCount = object.runCount ?? undefined;
     return message;
   },
 };

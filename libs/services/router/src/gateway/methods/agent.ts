@@ -16,6 +16,15 @@ import { withTime } from '../../handlers/with-time';
 import { toRequestContext } from '../request-context';
 import { sentContent } from '../sent-content';
 
+/**
+ * What a turn of this gateway cannot be: without its message in the transcript, or without the session.
+ * What else a client may say of a turn has no meaning here and changes nothing.
+ */
+function assertServedTurn(params: JsonObject): void {
+  const asked = [...['modelRun', 'suppressPromptPersistence'].filter((name) => params[name] === true), ...(params['sessionEffects'] === 'internal' ? ['sessionEffects'] : [])];
+  if (asked.length > 0) throw new SessionError('VALIDATION', `agent with ${asked.join(', ')} is not served by this gateway`);
+}
+
 /** Time beyond a wait, for the calls around it. */
 const WAIT_GRACE_MS = 10_000;
 
@@ -27,6 +36,7 @@ const WAIT_GRACE_MS = 10_000;
 export const agent: GatewayMethod = async (deps, call) => {
   const { params, context } = call;
   const runId = textOf(params, 'idempotencyKey') ?? '';
+  assertServedTurn(params);
   const content = sentContent(params);
   await assertKnownAgent(deps, textOf(params, 'agentId'), context);
   const address = await addressOf(deps, call);
@@ -163,5 +173,7 @@ export const agentIdentityGet: GatewayMethod = async (deps, { params, context })
   const agentId = key !== '' ? (await resolveAddress(deps, { key, agentId: given }, context)).agentId : given === undefined ? configuredAgents(deps.config()).defaultAgentId : slugAgentId(given);
   const known = await deps.agents.find(agentId, context);
   if (known === undefined) throw new SessionError('AGENT_UNKNOWN', `Unknown agent id "${agentId}"`);
-  return { payload: { agentId, name: known.name ?? agentId, avatar: null, emoji: null } };
+  const name = known.name ?? agentId;
+  // No agent has a picture here; clients show a letter then.
+  return { payload: { agentId, name, avatar: [...name][0]?.toUpperCase() ?? '', avatarStatus: 'none', avatarReason: 'missing' } };
 };

@@ -1,5 +1,5 @@
 import { ListSessionsRequest } from '@sessions/contracts';
-import { configuredAgents } from '@sessions/domain';
+import { asAgentId, configuredAgents, parseSessionKey, storePathFor } from '@sessions/domain';
 import type { CallContext } from '@sessions/bus';
 import { readRowHead } from '../../handlers/row-order';
 import { holdsScope, isRestricted, SCOPE } from '../../auth/scopes';
@@ -19,12 +19,24 @@ export async function healthPayload(deps: GatewayDeps, context: CallContext): Pr
     const { key, updatedAtMs } = readRowHead(row);
     return { key, updatedAt: updatedAtMs ?? null, age: updatedAtMs === undefined ? null : Math.max(0, nowMs - updatedAtMs) };
   });
+  const storeOf = (agentId: string): Record<string, unknown> => {
+    const store = list.stores.find((each) => each.agentId === agentId);
+    const own = recent.filter(({ key }) => (parseSessionKey(key).agentId ?? defaultAgentId) === agentId);
+    const path = store?.path ?? storePathFor(deps.config(), asAgentId(agentId), { stateDir: deps.stateDir, homeDir: deps.homeDir });
+    return { path, count: store?.totalCount ?? 0, recent: own };
+  };
   return {
     ok: true,
     ts: nowMs,
     durationMs: Math.round(deps.clock.monotonicMs() - beganAtMs),
     defaultAgentId,
-    agents: agents.map(({ agentId, isDefault }) => ({ agentId, isDefault })),
+    // Of an agent those of its sessions that are among the newest of all.
+    agents: agents.map(({ agentId, isDefault }) => ({ agentId, isDefault, sessions: storeOf(agentId) })),
+    // Channels, heartbeats and plug-ins are no part of this gateway.
+    channels: {},
+    channelOrder: [],
+    channelLabels: {},
+    heartbeatSeconds: 0,
     sessions: { path: list.path ?? '(multiple)', count: list.totalCount, recent },
   };
 }
