@@ -110,9 +110,9 @@ export function createRouter(deps: RouterDeps): Router {
   });
   // A store that another router had made shows in lists as soon as it is written to.
   fanOut.add((event) => agents.noteWritten(event.agentId));
-  const isFollowed = (key: string): boolean => [...sockets.connections].some(({ followsAll, followedKeys }) => followsAll || followedKeys.has(key));
+  const isFollowed = (key: string): boolean => [...sockets.channels].some((channel) => channel.follows(key));
   const readRunAtOwner = (agentId: string, runId: string) => readRun(handlerDeps, agentId, runId, ownContext({ bus, instance: deps.instance, signal: closing.signal }));
-  fanOut.add(createGatewayEvents({ connections: () => sockets.connections, rows, clock, readRun: readRunAtOwner }), isFollowed);
+  fanOut.add(createGatewayEvents({ channels: sockets.channels, rows, clock, readRun: readRunAtOwner }), isFollowed);
 
   const sendHealth = async (connection: Connection): Promise<void> => {
     try {
