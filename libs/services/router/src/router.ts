@@ -125,6 +125,7 @@ export function createRouter(deps: RouterDeps): Router {
   const mcp = new McpSessions({ clock, version: deps.version, toolsFor: (owner) => mcpTools(handlerDeps, owner) });
   const http = createHttpServer({
     bus,
+    clock,
     logger,
     metrics: deps.metrics,
     health: deps.health,
