@@ -14,6 +14,7 @@ import { SessionError } from '@sessions/domain';
 import { toSessionError } from '@sessions/bus';
 import type { Clock, Logger, Timer } from '@sessions/host';
 import type { RawData, WebSocket } from 'ws';
+import { guardBytes } from './byte-guard';
 import type { Channel, Channels, Hearing, Member } from './channel';
 import { parseConnectParams } from './connect-params';
 import { FrameRefusal, formatAnswer, formatEvent, formatRefusal, parseFrame, toFrameError } from './gateway-frames';
@@ -21,7 +22,9 @@ import type { FrameError, RequestFrame } from './gateway-frames';
 import { CLOSE, decideConnect } from './handshake';
 import type { Accepted, HandshakeFacts, Refused } from './handshake';
 import { Outbox } from './outbox';
+import { PacedSocket } from './paced-socket';
 import type { SendTurns } from './send-turns';
+import { fitReason, rawText } from './socket-text';
 import { PING_FRAME, numberedFrame, textFrame } from './shared-frame';
 import type { NumberedFrame } from './shared-frame';
 import { plainAddress } from '../auth/credentials';
@@ -44,8 +47,6 @@ export const REQUESTS_IN_FLIGHT_MAX = 128;
 export const FOLLOWED_KEYS_MAX = 1000;
 /** Time for a client to answer a close before its socket is cut. */
 const CLOSE_GRACE_MS = 2_000;
-/** Longest reason of a close frame, bytes. */
-const CLOSE_REASON_BYTES_MAX = 123;
 
 export interface ConnectionDeps {
   readonly clock: Clock;
@@ -98,16 +99,14 @@ export class Connection implements Hearing, Member {
   #followsAll = false;
   readonly #followedKeys = new Set<string>();
   readonly #outbox = new Outbox();
-  /** The socket has not taken the last piece yet. */
-  #isWriting = false;
-  /** The kernel's buffer had no room for it. */
-  #hasToWait = false;
+  readonly #paced: PacedSocket;
   #alive = true;
 
   constructor(socket: WebSocket, request: IncomingMessage, deps: ConnectionDeps) {
     this.#socket = socket;
     this.#request = request;
     this.#deps = deps;
+    this.#paced = new PacedSocket(request.socket, (wasSlow) => this.#onTaken(wasSlow));
     this.address = plainAddress(request.socket.remoteAddress);
   }
 
@@ -159,10 +158,14 @@ export class Connection implements Hearing, Member {
 
   open(): void {
     const { clock } = this.#deps;
-    const guard = this.#guardHandshakeBytes();
+    const liftGuard = guardBytes(this.#request.socket, HANDSHAKE_BYTES_MAX, () => {
+      if (this.#state === 'connected') return;
+      this.close(CLOSE.tooLarge, 'frame too large before connect');
+      this.#socket.pause();
+    });
     this.#socket.on('message', (data, isBinary) => {
       this.#alive = true;
-      if (this.#state === 'connected') guard.lift();
+      if (this.#state === 'connected') liftGuard();
       void this.#onMessage(data, isBinary);
     });
     this.#socket.on('pong', () => (this.#alive = true));
@@ -228,36 +231,22 @@ export class Connection implements Hearing, Member {
       this.#outbox.leaveOutSteps();
       if (this.#isTooMuch(0)) return;
     }
-    if (this.#isWriting) return;
-    const parts = this.#outbox.take();
-    if (parts === undefined) return;
+    if (this.#paced.isBusy) return;
     // Frames are whole, so they may go beside the WebSocket's own: it keeps none back.
-    const { socket } = this.#request;
-    this.#isWriting = true;
-    const last = parts.length - 1;
-    if (last > 0) socket.cork();
-    for (let place = 0; place < last; place += 1) socket.write(parts[place] as Buffer);
-    socket.write(parts[last] as Buffer, this.#onTaken);
-    if (last > 0) socket.uncork();
-    this.#hasToWait = socket.writableLength > 0;
+    const parts = this.#outbox.take();
+    if (parts !== undefined) this.#paced.write(parts);
   }
 
-  readonly #onTaken = (): void => {
-    this.#isWriting = false;
+  #onTaken(wasSlow: boolean): void {
     // Who takes what it was slow to take is alive, however far behind its answer to a ping is.
-    if (this.#hasToWait) this.#alive = true;
+    if (wasSlow) this.#alive = true;
     if (this.#outbox.bytes > 0) this.#deps.turns.add(this);
-  };
+  }
 
   /** Says goodbye; a client that does not answer is cut off. */
   close(code: number, reason = ''): void {
     if (this.#state === 'closed') return;
-    if (this.#isOpen) {
-      const { socket } = this.#request;
-      socket.cork();
-      for (const part of this.#outbox.takeAll()) socket.write(part);
-      socket.uncork();
-    }
+    if (this.#isOpen) this.#paced.writeLast(this.#outbox.takeAll());
     this.#socket.close(code, fitReason(reason));
     this.#terminateLater();
   }
@@ -284,22 +273,6 @@ export class Connection implements Hearing, Member {
     this.#outbox.clear();
     this.close(CLOSE.policy, 'slow consumer');
     return true;
-  }
-
-  /** Bytes are counted as they arrive: a frame that is never finished must not fill memory. */
-  #guardHandshakeBytes(): { lift(): void } {
-    const { socket } = this.#request;
-    const startBytes = socket.bytesRead;
-    const look = (): void => {
-      if (this.#state === 'connected') return lift();
-      if (socket.bytesRead - startBytes <= HANDSHAKE_BYTES_MAX) return;
-      lift();
-      this.close(CLOSE.tooLarge, 'frame too large before connect');
-      this.#socket.pause();
-    };
-    const lift = (): void => void socket.off('data', look);
-    socket.on('data', look);
-    return { lift };
   }
 
   async #onMessage(data: RawData, isBinary: boolean): Promise<void> {
@@ -418,16 +391,4 @@ export class Connection implements Hearing, Member {
     this.#leaving.abort(new SessionError('SHUTTING_DOWN', 'the client has left'));
     this.#deps.onClosed(this);
   }
-}
-
-function rawText(data: RawData): string {
-  if (Array.isArray(data)) return Buffer.concat(data).toString('utf8');
-  return (data instanceof ArrayBuffer ? Buffer.from(data) : data).toString('utf8');
-}
-
-function fitReason(reason: string): string {
-  const bytes = Buffer.from(reason, 'utf8');
-  return bytes.length <= CLOSE_REASON_BYTES_MAX
-    ? reason
-    : new TextDecoder('utf-8').decode(bytes.subarray(0, CLOSE_REASON_BYTES_MAX)).replace(/\uFFFD+$/, '');
 }
