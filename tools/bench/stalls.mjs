@@ -1,6 +1,8 @@
 /** Watches the event loop of this process. */
 import { closeSync, openSync, readSync } from 'node:fs';
 
+/** Turns with more work than this are counted. */
+export const LONG_TURN_MS = 20;
 /** How often the loop is asked for a sign of life. */
 const TICK_MS = 1;
 
@@ -17,10 +19,23 @@ function watchProcessor() {
   };
 }
 
+/** @param turns counts by tenths of a millisecond */
+function busiestHundredth(turns) {
+  const count = [...turns.values()].reduce((sum, some) => sum + some, 0);
+  let left = Math.ceil(count / 100);
+  for (const [tenths, some] of [...turns].sort(([one], [other]) => other - one)) {
+    left -= some;
+    if (left <= 0) return { turns: count, p99WorkMs: tenths / 10 };
+  }
+  return { turns: count, p99WorkMs: 0 };
+}
+
 /**
  * @returns `stop`, which answers with the longest time beyond a tick and when that was, and with the
  * longest that this process itself worked without a turn of its loop: processor time, so that a
- * machine that lets it wait for one does not count (nor does a call that waits for a disk)
+ * machine that lets it wait for one does not count (nor does a call that waits for a disk). Of all
+ * turns, how many there were, the work that the busiest hundredth begins at, and how many had more
+ * than `LONG_TURN_MS` of it.
  */
 export function watchEventLoop() {
   const processor = watchProcessor();
@@ -30,6 +45,9 @@ export function watchEventLoop() {
   let longestMs = 0;
   let longestWorkMs = 0;
   let atMs = 0;
+  /** Turns by their work, tenths of a millisecond. */
+  const turns = new Map();
+  let longTurns = 0;
   const look = () => {
     const now = performance.now();
     const tookMs = processor.tookMs();
@@ -37,7 +55,11 @@ export function watchEventLoop() {
       longestMs = now - lastAt - TICK_MS;
       atMs = now - startedAt;
     }
-    longestWorkMs = Math.max(longestWorkMs, tookMs - lastTookMs);
+    const workMs = tookMs - lastTookMs;
+    longestWorkMs = Math.max(longestWorkMs, workMs);
+    if (workMs > LONG_TURN_MS) longTurns += 1;
+    const tenths = Math.round(10 * workMs);
+    turns.set(tenths, (turns.get(tenths) ?? 0) + 1);
     lastAt = now;
     lastTookMs = tookMs;
   };
@@ -47,7 +69,7 @@ export function watchEventLoop() {
       look();
       clearInterval(timer);
       processor.close();
-      return { longestMs, longestWorkMs, atMs };
+      return { longestMs, longestWorkMs, atMs, longTurns, ...busiestHundredth(turns) };
     },
   };
 }

@@ -6,6 +6,9 @@ import { SessionError } from '@sessions/domain';
 import type { SlowSubscriber, SubscribeOptions, Subscription } from './bus';
 import { MAX_EVENTS_WAITING } from './limits';
 
+/** Events that came together are handled in one turn of the event loop until so much time has passed. */
+const TURN_MS = 4;
+
 export interface WaitingEvent {
   readonly subject: string;
   readonly read: () => unknown;
@@ -75,9 +78,13 @@ export class EventQueue implements Subscription {
   private async run(): Promise<void> {
     // A handler never runs inside the publisher's stack.
     await Promise.resolve();
+    let beganAtMs = performance.now();
     try {
       for (let next = this.waiting.shift(); next && !this.over; next = this.waiting.shift()) {
         await this.handler(next.read(), next.subject);
+        if (this.waiting.length === 0 || performance.now() - beganAtMs < TURN_MS) continue;
+        await new Promise((resolve) => setImmediate(resolve));
+        beganAtMs = performance.now();
       }
     } catch (error) {
       this.finish(error instanceof Error ? error : new Error(String(error)));

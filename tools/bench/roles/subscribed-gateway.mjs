@@ -18,10 +18,10 @@ process.on('message', async (word) => {
     await services.metrics.text();
     return say({ watching: true });
   }
-  const { longestMs, longestWorkMs, atMs } = watch.stop();
+  const watched = watch.stop();
   const text = await services.metrics.text();
   const quantilesMs = ['0.5', '0.99', '1'].map((share) => 1000 * Number(new RegExp(`loop_delay_seconds\\{[^}]*quantile="${share}"[^}]*\\} (\\S+)`).exec(text)[1]));
-  await say({ longestMs, longestWorkMs, atMs, quantilesMs, residentBytes: process.memoryUsage().rss, peakBytes: peakMemory() });
+  await say({ ...watched, quantilesMs, residentBytes: process.memoryUsage().rss, peakBytes: peakMemory() });
   await services.stop();
   process.disconnect();
 });

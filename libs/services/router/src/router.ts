@@ -110,9 +110,9 @@ export function createRouter(deps: RouterDeps): Router {
   });
   // A store that another router had made shows in lists as soon as it is written to.
   fanOut.add((event) => agents.noteWritten(event.agentId));
-  const isFollowed = (key: string): boolean => [...sockets.connections].some(({ followsAll, followedKeys }) => followsAll || followedKeys.has(key));
+  const isFollowed = (key: string): boolean => [...sockets.channels].some((channel) => channel.follows(key));
   const readRunAtOwner = (agentId: string, runId: string) => readRun(handlerDeps, agentId, runId, ownContext({ bus, instance: deps.instance, signal: closing.signal }));
-  fanOut.add(createGatewayEvents({ connections: () => sockets.connections, rows, clock, readRun: readRunAtOwner }), isFollowed);
+  fanOut.add(createGatewayEvents({ channels: sockets.channels, rows, clock, readRun: readRunAtOwner }), isFollowed);
 
   const sendHealth = async (connection: Connection): Promise<void> => {
     try {
@@ -125,6 +125,7 @@ export function createRouter(deps: RouterDeps): Router {
   const mcp = new McpSessions({ clock, version: deps.version, toolsFor: (owner) => mcpTools(handlerDeps, owner) });
   const http = createHttpServer({
     bus,
+    clock,
     logger,
     metrics: deps.metrics,
     health: deps.health,

@@ -11,12 +11,13 @@ import type { Duplex } from 'node:stream';
 import { SessionError } from '@sessions/domain';
 import { metaFromClient, toSessionError } from '@sessions/bus';
 import type { Bus, CallContext } from '@sessions/bus';
-import type { Health, Logger, Metrics } from '@sessions/host';
+import type { Clock, Health, Logger, Metrics } from '@sessions/host';
 import type { Guard, Presented } from '../auth/guard';
 import { scopeOfRoute } from '../auth/operations';
 import { holdsScope } from '../auth/scopes';
 import type { Listen } from '../deps';
 import { dropRest, sendJson, sendMethodNotAllowed, sendRefusal, sendText, sendUnauthorized } from './http-answer';
+import { RequestTurns } from './request-turns';
 
 /** Time for the headers of a request, for all of it. */
 const HEADERS_TIMEOUT_MS = 15_000;
@@ -52,6 +53,7 @@ export interface HttpRoute {
 
 export interface HttpServerDeps {
   readonly bus: Bus;
+  readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly health: Health;
@@ -72,6 +74,7 @@ export interface HttpServer {
 
 export function createHttpServer(deps: HttpServerDeps): HttpServer {
   const open = new Set<ServerResponse>();
+  const turns = new RequestTurns(deps.clock);
   let closed: Promise<void> | undefined;
   const requests = deps.metrics.counter('sessions_http_requests_total', 'HTTP requests answered', ['status']);
   const server: Server = createServer({ headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS }, (request, response) => {
@@ -81,10 +84,15 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
       open.delete(response);
       requests.inc({ status: String(response.statusCode) });
     });
-    void handle(deps, request, response, open.size).catch((err: unknown) => {
-      deps.logger.error('an HTTP request failed', { err });
-      if (!response.headersSent) sendRefusal(response, toSessionError(err));
-      else response.destroy();
+    const openAtOnce = open.size;
+    turns.add(() => {
+      // Its client has left while it waited.
+      if (response.destroyed) return;
+      void handle(deps, request, response, openAtOnce).catch((err: unknown) => {
+        deps.logger.error('an HTTP request failed', { err });
+        if (!response.headersSent) sendRefusal(response, toSessionError(err));
+        else response.destroy();
+      });
     });
   });
   server.on('upgrade', (request, socket, head) => deps.onUpgrade(request, socket, head));

@@ -2,6 +2,8 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer } from 'ws';
+import { Channels } from '../gateway/channel';
+import type { Channel } from '../gateway/channel';
 import { CLOSE } from '../gateway/handshake';
 import { Connection, FRAME_BYTES_MAX } from '../gateway/connection';
 import type { ConnectionDeps } from '../gateway/connection';
@@ -14,6 +16,8 @@ const BUSY = 'HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-L
 
 export interface GatewaySockets {
   readonly connections: ReadonlySet<Connection>;
+  /** Connected clients by what they hear. */
+  readonly channels: Iterable<Channel>;
   handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
   /** Takes no further connection and says goodbye to those there are. */
   drain(): void;
@@ -21,13 +25,16 @@ export interface GatewaySockets {
   stop(): void;
 }
 
-export function createGatewaySockets(deps: Omit<ConnectionDeps, 'onClosed' | 'turns'> & Partial<Pick<ConnectionDeps, 'onClosed'>>): GatewaySockets {
+export function createGatewaySockets(deps: Omit<ConnectionDeps, 'onClosed' | 'turns' | 'channels'> & Partial<Pick<ConnectionDeps, 'onClosed'>>): GatewaySockets {
   const server = new WebSocketServer({ noServer: true, maxPayload: FRAME_BYTES_MAX, perMessageDeflate: false, clientTracking: false });
   const connections = new Set<Connection>();
+  const turns = new SendTurns(deps.clock);
+  const channels = new Channels((channel) => turns.addGroup(channel));
   let draining = false;
   const connectionDeps: ConnectionDeps = {
     ...deps,
-    turns: new SendTurns(deps.clock),
+    turns,
+    channels,
     onClosed(connection) {
       connections.delete(connection);
       deps.onClosed?.(connection);
@@ -35,6 +42,7 @@ export function createGatewaySockets(deps: Omit<ConnectionDeps, 'onClosed' | 'tu
   };
   return {
     connections,
+    channels,
     handleUpgrade(request, socket, head) {
       // A socket that fails before it is a WebSocket has nobody else to hear of it.
       socket.on('error', () => socket.destroy());

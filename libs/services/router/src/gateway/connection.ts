@@ -4,8 +4,9 @@
  * The server speaks first; the first request must be `connect`, within the handshake time and in
  * small frames; afterwards requests are answered as they finish, at most `REQUESTS_IN_FLIGHT_MAX` at
  * a time. Events wait for their turn (`send-turns.ts`), answers do not; what is sent comes in the
- * order in which it was given. Nobody waits for a slow client: what it does not take is held up to
- * `bufferedBytesMax`, then the connection ends. A connection keeps nothing that outlives it.
+ * order in which it was given, piece by piece: the next leaves when the socket has taken the one
+ * before. Nobody waits for a slow client: what it does not take is held up to `bufferedBytesMax`,
+ * then the connection ends. A connection keeps nothing that outlives it.
  */
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
@@ -13,13 +14,18 @@ import { SessionError } from '@sessions/domain';
 import { toSessionError } from '@sessions/bus';
 import type { Clock, Logger, Timer } from '@sessions/host';
 import type { RawData, WebSocket } from 'ws';
+import { guardBytes } from './byte-guard';
+import type { Channel, Channels, Hearing, Member } from './channel';
 import { parseConnectParams } from './connect-params';
 import { FrameRefusal, formatAnswer, formatEvent, formatRefusal, parseFrame, toFrameError } from './gateway-frames';
 import type { FrameError, RequestFrame } from './gateway-frames';
 import { CLOSE, decideConnect } from './handshake';
 import type { Accepted, HandshakeFacts, Refused } from './handshake';
+import { Outbox } from './outbox';
+import { PacedSocket } from './paced-socket';
 import type { SendTurns } from './send-turns';
-import { numberedFrame, partsOf } from './shared-frame';
+import { fitReason, rawText } from './socket-text';
+import { PING_FRAME, numberedFrame, textFrame } from './shared-frame';
 import type { NumberedFrame } from './shared-frame';
 import { plainAddress } from '../auth/credentials';
 
@@ -41,14 +47,13 @@ export const REQUESTS_IN_FLIGHT_MAX = 128;
 export const FOLLOWED_KEYS_MAX = 1000;
 /** Time for a client to answer a close before its socket is cut. */
 const CLOSE_GRACE_MS = 2_000;
-/** Longest reason of a close frame, bytes. */
-const CLOSE_REASON_BYTES_MAX = 123;
 
 export interface ConnectionDeps {
   readonly clock: Clock;
   readonly logger: Logger;
   /** Shared by all connections. */
   readonly turns: SendTurns;
+  readonly channels: Channels;
   /** What the handshake needs to know at this moment. */
   readonly handshakeFacts: (address: string) => Pick<HandshakeFacts, 'authority' | 'isLimited'>;
   /** Told of every refused `connect`. */
@@ -70,7 +75,7 @@ export interface Outcome {
   readonly next?: () => Promise<unknown>;
 }
 
-export class Connection {
+export class Connection implements Hearing, Member {
   readonly connId = randomUUID();
   /** Granted by the handshake. */
   scopes: readonly string[] = [];
@@ -81,11 +86,6 @@ export class Connection {
   readonly address: string;
   /** Handed out with the hello. */
   deviceToken: Accepted['deviceToken'];
-  /** Hears of every session. */
-  followsAll = false;
-  /** Sessions followed by key, canonical. */
-  readonly followedKeys = new Set<string>();
-
   readonly #deps: ConnectionDeps;
   readonly #socket: WebSocket;
   readonly #request: IncomingMessage;
@@ -96,16 +96,17 @@ export class Connection {
   #handshakeTimer: Timer | undefined;
   #tickTimer: Timer | undefined;
   #inFlight = 0;
-  #eventSeq = 0;
-  /** Events that wait for this connection's turn; the bytes are shared with others. */
-  #outbox: Buffer[] = [];
-  #outboxBytes = 0;
+  #followsAll = false;
+  readonly #followedKeys = new Set<string>();
+  readonly #outbox = new Outbox();
+  readonly #paced: PacedSocket;
   #alive = true;
 
   constructor(socket: WebSocket, request: IncomingMessage, deps: ConnectionDeps) {
     this.#socket = socket;
     this.#request = request;
     this.#deps = deps;
+    this.#paced = new PacedSocket(request.socket, (wasSlow) => this.#onTaken(wasSlow));
     this.address = plainAddress(request.socket.remoteAddress);
   }
 
@@ -122,16 +123,49 @@ export class Connection {
     return this.#state === 'connected';
   }
 
+  /** Hears of every session. */
+  get followsAll(): boolean {
+    return this.#followsAll;
+  }
+
+  /** Sessions followed by key, canonical. */
+  get followedKeys(): ReadonlySet<string> {
+    return this.#followedKeys;
+  }
+
   /** Bytes that this client has not taken. */
   get bufferedBytes(): number {
-    return this.#socket.bufferedAmount + this.#outboxBytes;
+    return this.#socket.bufferedAmount + this.#outbox.bytes;
+  }
+
+  /** Index of the next event of its channel. */
+  get place(): number {
+    return this.#outbox.place;
+  }
+
+  /** Begins or ends to hear of every session. */
+  followAll(follows: boolean): void {
+    this.#followsAll = follows;
+    this.#joinChannel();
+  }
+
+  /** Begins or ends to hear of one session. @param key canonical */
+  followKey(key: string, follows: boolean): void {
+    if (follows) this.#followedKeys.add(key);
+    else this.#followedKeys.delete(key);
+    this.#joinChannel();
   }
 
   open(): void {
     const { clock } = this.#deps;
-    const guard = this.#guardHandshakeBytes();
+    const liftGuard = guardBytes(this.#request.socket, HANDSHAKE_BYTES_MAX, () => {
+      if (this.#state === 'connected') return;
+      this.close(CLOSE.tooLarge, 'frame too large before connect');
+      this.#socket.pause();
+    });
     this.#socket.on('message', (data, isBinary) => {
-      if (this.#state === 'connected') guard.lift();
+      this.#alive = true;
+      if (this.#state === 'connected') liftGuard();
       void this.#onMessage(data, isBinary);
     });
     this.#socket.on('pong', () => (this.#alive = true));
@@ -142,26 +176,20 @@ export class Connection {
     this.#write(formatEvent('connect.challenge', { nonce: this.#nonce, ts: clock.nowMs() }));
   }
 
-  /** An event without number; a frame made once serves every connection. */
+  /** An event without number for this client alone. */
   sendFrame(frame: Buffer): void {
     if (this.#takes(frame.length)) this.#outbox.push(frame);
   }
 
-  /** A numbered, scope-gated broadcast. */
+  /** A numbered, scope-gated broadcast for this client alone. */
   broadcast(event: string, payload: unknown): void {
     this.broadcastFrame(numberedFrame(event, JSON.stringify(payload)), false);
   }
 
-  /**
-   * The same with a frame that was made once for all.
-   * @param isStep left out for a client that is behind; the missing number tells it to look again
-   */
+  /** The same, made already. @param isStep left out for a client that is behind; the missing number tells it to look again */
   broadcastFrame(frame: NumberedFrame, isStep: boolean): void {
-    if (this.#state !== 'connected') return;
-    this.#eventSeq += 1;
-    if (isStep && this.bufferedBytes > this.#bufferedBytesMax * STEPS_SHARE) return;
-    const parts = partsOf(frame, this.#eventSeq);
-    if (this.#takes(parts.reduce((sum, part) => sum + part.length, 0))) this.#outbox.push(...parts);
+    const isLeftOut = isStep && this.#isBehind;
+    if (this.#takes(isLeftOut ? 0 : frame.head.length)) this.#outbox.pushNumbered(frame, isLeftOut);
   }
 
   /** A text for this client alone, at once, behind the events that wait for it. */
@@ -169,36 +197,56 @@ export class Connection {
     if (this.#state === 'connected') this.#write(text);
   }
 
-  /** Counts bytes that will wait for their turn. @returns false when there is nobody to send them to */
+  /** Asks for a turn for so many more bytes. @returns false when there is nobody to send them to */
   #takes(bytes: number): boolean {
-    if (this.#state !== 'connected' || this.#socket.readyState !== this.#socket.OPEN || this.#isTooMuch(bytes)) return false;
-    // Who waits has its turn already.
-    if (this.#outboxBytes === 0) this.#deps.turns.add(this);
-    this.#outboxBytes += bytes;
+    if (this.#state !== 'connected' || !this.#isOpen || this.#isTooMuch(bytes)) return false;
+    this.#deps.turns.add(this);
     return true;
   }
 
-  /** Writes the events that wait, in one go. */
+  get #isOpen(): boolean {
+    return this.#socket.readyState === this.#socket.OPEN;
+  }
+
+  get #isBehind(): boolean {
+    return this.bufferedBytes > this.#bufferedBytesMax * STEPS_SHARE;
+  }
+
+  #joinChannel(): void {
+    const { channels } = this.#deps;
+    const before = this.#outbox.channel;
+    const next: Channel | undefined = this.#state === 'connected' ? channels.of(this, this.connId) : undefined;
+    if (next === before) return;
+    this.#outbox.follow(next);
+    next?.members.add(this);
+    if (before === undefined) return;
+    before.members.delete(this);
+    channels.release(before);
+  }
+
+  /** Sends the next piece of what waits, unless the socket has still to take the one before. */
   flush(): void {
-    this.#deps.turns.remove(this);
-    const parts = this.#outbox;
-    if (parts.length === 0) return;
-    this.#outbox = [];
-    this.#outboxBytes = 0;
-    if (this.#socket.readyState !== this.#socket.OPEN) return;
+    if (!this.#isOpen) return this.#outbox.clear();
+    if (this.#isBehind) {
+      this.#outbox.leaveOutSteps();
+      if (this.#isTooMuch(0)) return;
+    }
+    if (this.#paced.isBusy) return;
     // Frames are whole, so they may go beside the WebSocket's own: it keeps none back.
-    const { socket } = this.#request;
-    const joined = this.#deps.turns.joiner.join(parts);
-    if (joined !== undefined) return void socket.write(joined);
-    socket.cork();
-    for (const part of parts) socket.write(part);
-    socket.uncork();
+    const parts = this.#outbox.take();
+    if (parts !== undefined) this.#paced.write(parts);
+  }
+
+  #onTaken(wasSlow: boolean): void {
+    // Who takes what it was slow to take is alive, however far behind its answer to a ping is.
+    if (wasSlow) this.#alive = true;
+    if (this.#outbox.bytes > 0) this.#deps.turns.add(this);
   }
 
   /** Says goodbye; a client that does not answer is cut off. */
   close(code: number, reason = ''): void {
     if (this.#state === 'closed') return;
-    this.flush();
+    if (this.#isOpen) this.#paced.writeLast(this.#outbox.takeAll());
     this.#socket.close(code, fitReason(reason));
     this.#terminateLater();
   }
@@ -212,34 +260,19 @@ export class Connection {
   }
 
   #write(text: string): void {
-    if (this.#socket.readyState !== this.#socket.OPEN) return;
-    if (this.#isTooMuch(text.length)) return;
+    if (!this.#isOpen || this.#isTooMuch(text.length)) return;
+    this.#outbox.push(textFrame(text));
     this.flush();
-    this.#socket.send(text);
   }
 
   /** Ends a connection that would hold more than it may. */
   #isTooMuch(moreBytes: number): boolean {
     if (this.bufferedBytes + moreBytes <= this.#bufferedBytesMax) return false;
     this.#deps.logger.warn('connection closed because its client does not read', { bytes: this.bufferedBytes });
+    // It has to look at everything again: what waits would only keep it from hearing so.
+    this.#outbox.clear();
     this.close(CLOSE.policy, 'slow consumer');
     return true;
-  }
-
-  /** Bytes are counted as they arrive: a frame that is never finished must not fill memory. */
-  #guardHandshakeBytes(): { lift(): void } {
-    const { socket } = this.#request;
-    const startBytes = socket.bytesRead;
-    const look = (): void => {
-      if (this.#state === 'connected') return lift();
-      if (socket.bytesRead - startBytes <= HANDSHAKE_BYTES_MAX) return;
-      lift();
-      this.close(CLOSE.tooLarge, 'frame too large before connect');
-      this.#socket.pause();
-    };
-    const lift = (): void => void socket.off('data', look);
-    socket.on('data', look);
-    return { lift };
   }
 
   async #onMessage(data: RawData, isBinary: boolean): Promise<void> {
@@ -291,6 +324,7 @@ export class Connection {
       if (this.#socket.readyState !== this.#socket.OPEN) return;
       this.#write(formatAnswer(frame.id, payload));
       this.#state = 'connected';
+      this.#joinChannel();
       this.#tick();
       this.#deps.onConnected(this);
     } catch (error) {
@@ -337,8 +371,9 @@ export class Connection {
       () => {
         if (!this.#alive) return this.terminate();
         this.#alive = false;
-        this.#socket.ping();
-        this.#write(formatEvent('tick', { ts: clock.nowMs() }));
+        // In its turn, as events: many connections that were made together tick together.
+        this.sendFrame(PING_FRAME);
+        this.sendFrame(textFrame(formatEvent('tick', { ts: clock.nowMs() })));
         this.#tick();
       },
       { keepsAlive: false },
@@ -349,23 +384,11 @@ export class Connection {
     if (this.#state === 'closed') return;
     this.#state = 'closed';
     this.#deps.turns.remove(this);
-    this.#outbox = [];
-    this.#outboxBytes = 0;
+    this.#joinChannel();
+    this.#outbox.clear();
     this.#handshakeTimer?.cancel();
     this.#tickTimer?.cancel();
     this.#leaving.abort(new SessionError('SHUTTING_DOWN', 'the client has left'));
     this.#deps.onClosed(this);
   }
-}
-
-function rawText(data: RawData): string {
-  if (Array.isArray(data)) return Buffer.concat(data).toString('utf8');
-  return (data instanceof ArrayBuffer ? Buffer.from(data) : data).toString('utf8');
-}
-
-function fitReason(reason: string): string {
-  const bytes = Buffer.from(reason, 'utf8');
-  return bytes.length <= CLOSE_REASON_BYTES_MAX
-    ? reason
-    : new TextDecoder('utf-8').decode(bytes.subarray(0, CLOSE_REASON_BYTES_MAX)).replace(/\uFFFD+$/, '');
 }

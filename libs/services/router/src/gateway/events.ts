@@ -1,13 +1,12 @@
 /**
- * Events of the bus as the gateway's frames, to the connections that asked for them. The bytes of a
- * frame are made once, however many connections get it, and not at all when none does.
+ * Events of the bus as the gateway's frames, to the channels of those that asked for them. The bytes
+ * of a frame are made once, however many connections get it, and not at all when none does.
  */
 import { SessionRow } from '@sessions/contracts';
 import type { Event, RunState } from '@sessions/contracts';
 import type { JsonValue } from '@sessions/domain';
 import type { Clock } from '@sessions/host';
-import { SCOPE, holdsScope, seesAgent } from '../auth/scopes';
-import type { Connection } from './connection';
+import type { Channel } from './channel';
 import { formatEvent } from './gateway-frames';
 import { toClientMessage } from './messages';
 import type { GatewayRows } from './rows';
@@ -19,7 +18,7 @@ import { numberedFrame, textFrame } from './shared-frame';
 type Row = Record<string, JsonValue>;
 
 export interface GatewayEventsDeps {
-  readonly connections: () => Iterable<Connection>;
+  readonly channels: Iterable<Channel>;
   readonly rows: GatewayRows;
   readonly clock: Clock;
   /** The state of a run at its owner. */
@@ -30,15 +29,15 @@ export interface GatewayEventsDeps {
 const LAST_WORD_MS = 1_000;
 
 /** Passes one event on. */
-export function createGatewayEvents({ connections, rows, clock, readRun }: GatewayEventsDeps): (event: Event) => void {
+export function createGatewayEvents({ channels, rows, clock, readRun }: GatewayEventsDeps): (event: Event) => void {
   const runs = new RunFrames();
-  const hearing = (agentId: string): Connection[] => [...connections()].filter(({ scopes }) => holdsScope(scopes, SCOPE.read) && seesAgent(scopes, agentId));
+  const hearing = (agentId: string): Channel[] => [...channels].filter((channel) => channel.hearsBroadcasts(agentId));
   const broadcast = (event: Event, frames: readonly RunFrame[]): void => {
     for (const { event: name, payload, isStep } of frames) {
       const hearers = hearing(event.agentId);
       if (hearers.length === 0) continue;
       const frame = numberedFrame(name, JSON.stringify(payload));
-      for (const connection of hearers) connection.broadcastFrame(frame, isStep);
+      for (const channel of hearers) channel.push(frame, isStep);
     }
   };
   /** Whoever waits for the end of a run hears of it, also when nobody ran it. */
@@ -60,12 +59,12 @@ export function createGatewayEvents({ connections, rows, clock, readRun }: Gatew
     broadcast(event, runs.of(event));
     const endedRunId = body.$case === 'changed' ? endedRunOf(event) : undefined;
     if (endedRunId !== undefined) tellUntold(event, endedRunId);
-    const all: Connection[] = [];
-    const followers: Connection[] = [];
-    for (const connection of connections()) {
-      if (!seesAgent(connection.scopes, event.agentId)) continue;
-      if (connection.followsAll) all.push(connection);
-      else if (sessionKey !== undefined && connection.followedKeys.has(sessionKey)) followers.push(connection);
+    const all: Channel[] = [];
+    const followers: Channel[] = [];
+    for (const channel of channels) {
+      if (!channel.seesAgent(event.agentId)) continue;
+      if (channel.followsAll) all.push(channel);
+      else if (sessionKey !== undefined && channel.follows(sessionKey)) followers.push(channel);
     }
     if (all.length === 0 && followers.length === 0) return;
     const frames = framesOf(event, rows, all.length > 0);
@@ -76,9 +75,9 @@ export function createGatewayEvents({ connections, rows, clock, readRun }: Gatew
   };
 }
 
-function sendTo(connections: readonly Connection[], text: string): void {
+function sendTo(channels: readonly Channel[], text: string): void {
   const frame = textFrame(text);
-  for (const connection of connections) connection.sendFrame(frame);
+  for (const channel of channels) channel.push(frame);
 }
 
 interface Frames {

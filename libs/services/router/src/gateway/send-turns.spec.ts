@@ -54,3 +54,19 @@ it('rests after a round in proportion, and serves together what came meanwhile',
   await turn();
   expect(served).toEqual([0, 1, 2, 3, 2]);
 });
+
+it('visits the members of a group, each once, and tells it when all were', async () => {
+  const { turns, served, clients, add } = scene(5);
+  let restedAfter: number | undefined;
+  const group = { members: clients.slice(1), rested: () => (restedAfter = served.length) };
+  add(2);
+  turns.addGroup(group);
+  turns.addGroup(group);
+  await turn();
+  expect([served, restedAfter]).toEqual([[2, 1], undefined]);
+  // For the next round.
+  turns.addGroup(group);
+  await turn();
+  await turn();
+  expect([served, restedAfter]).toEqual([[2, 1, 3, 4], 4]);
+});

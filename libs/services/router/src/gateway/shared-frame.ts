@@ -1,6 +1,6 @@
 /**
- * Text frames of the WebSocket as bytes, made once and sent to any number of clients. A server's
- * frames carry no mask and nothing is compressed here, so the bytes are the same for all of them.
+ * Frames of the WebSocket as bytes, made once and sent to any number of clients. A server's frames
+ * carry no mask and nothing is compressed here, so the bytes are the same for all of them.
  */
 
 /** Final frame of a text message (RFC 6455, 5.2). */
@@ -8,22 +8,33 @@ const TEXT_FRAME = 0x81;
 const LENGTH_IN_16_BITS = 126;
 const LENGTH_IN_64_BITS = 127;
 
-/** The bytes before a payload of so many bytes. */
-function headerOf(length: number): Buffer {
-  if (length < LENGTH_IN_16_BITS) return Buffer.from([TEXT_FRAME, length]);
-  const isLong = length > 0xffff;
-  const header = Buffer.alloc(isLong ? 10 : 4);
-  header[0] = TEXT_FRAME;
-  header[1] = isLong ? LENGTH_IN_64_BITS : LENGTH_IN_16_BITS;
-  if (isLong) header.writeBigUInt64BE(BigInt(length), 2);
-  else header.writeUInt16BE(length, 2);
-  return header;
+/** An empty ping. */
+export const PING_FRAME = Buffer.from([0x89, 0]);
+
+const headerBytes = (length: number): number => (length < LENGTH_IN_16_BITS ? 2 : length > 0xffff ? 10 : 4);
+
+/** Writes what stands before a payload of so many bytes. */
+function writeHeader(frame: Buffer, length: number): void {
+  frame[0] = TEXT_FRAME;
+  if (length < LENGTH_IN_16_BITS) {
+    frame[1] = length;
+  } else if (length > 0xffff) {
+    frame[1] = LENGTH_IN_64_BITS;
+    frame.writeBigUInt64BE(BigInt(length), 2);
+  } else {
+    frame[1] = LENGTH_IN_16_BITS;
+    frame.writeUInt16BE(length, 2);
+  }
 }
 
 /** One text as a whole frame. */
 export function textFrame(text: string): Buffer {
-  const payload = Buffer.from(text, 'utf8');
-  return Buffer.concat([headerOf(payload.length), payload]);
+  const length = Buffer.byteLength(text, 'utf8');
+  const header = headerBytes(length);
+  const frame = Buffer.allocUnsafe(header + length);
+  writeHeader(frame, length);
+  frame.write(text, header, 'utf8');
+  return frame;
 }
 
 /** An event whose number differs from client to client, and nothing else. */
@@ -39,32 +50,8 @@ export function numberedFrame(event: string, payloadText: string): NumberedFrame
 /** The parts of the frame with this number; the large one is shared. */
 export function partsOf({ head }: NumberedFrame, seq: number): readonly Buffer[] {
   const tail = Buffer.from(`${seq}}`, 'latin1');
-  return [headerOf(head.length + tail.length), head, tail];
-}
-
-/** Longer than this, parts are not copied together. */
-const JOINED_BYTES_MAX = 1024 * 1024;
-
-/** Joins what waits for one client, once for all that wait for the same: most do. */
-export class FrameJoiner {
-  #parts: readonly Buffer[] = [];
-  #joined: Buffer | undefined;
-
-  /** The parts as one piece of bytes when the client before had the same; undefined: not worth it. */
-  join(parts: readonly Buffer[]): Buffer | undefined {
-    if (parts.length === 1) return parts[0];
-    if (parts.length !== this.#parts.length || parts.some((part, place) => part !== this.#parts[place])) {
-      this.#parts = parts;
-      this.#joined = undefined;
-      return undefined;
-    }
-    if (this.#joined === undefined && parts.reduce((sum, part) => sum + part.length, 0) <= JOINED_BYTES_MAX) this.#joined = Buffer.concat(parts);
-    return this.#joined;
-  }
-
-  /** Lets go of the bytes. */
-  clear(): void {
-    this.#parts = [];
-    this.#joined = undefined;
-  }
+  const length = head.length + tail.length;
+  const header = Buffer.allocUnsafe(headerBytes(length));
+  writeHeader(header, length);
+  return [header, head, tail];
 }

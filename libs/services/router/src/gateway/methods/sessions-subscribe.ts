@@ -11,13 +11,13 @@ const mayFollow = (connection: Connection): boolean => connection.role === 'oper
 
 /** `sessions.subscribe`: every event from now on. */
 export const sessionsSubscribe: GatewayMethod = async (_deps, { connection }) => {
-  connection.followsAll = mayFollow(connection);
+  connection.followAll(mayFollow(connection));
   return { payload: { subscribed: connection.followsAll } };
 };
 
 /** `sessions.unsubscribe`. */
 export const sessionsUnsubscribe: GatewayMethod = async (_deps, { connection }) => {
-  connection.followsAll = false;
+  connection.followAll(false);
   return { payload: { subscribed: false } };
 };
 
@@ -29,14 +29,14 @@ export const sessionsMessagesSubscribe: GatewayMethod = async (deps, call) => {
     throw new SessionError('OVERLOADED', `a connection follows at most ${FOLLOWED_KEYS_MAX} sessions`);
   }
   const subscribed = mayFollow(call.connection);
-  if (subscribed) followedKeys.add(key);
+  if (subscribed) call.connection.followKey(key, true);
   return { payload: { subscribed, key } };
 };
 
 /** `sessions.messages.unsubscribe`. */
 export const sessionsMessagesUnsubscribe: GatewayMethod = async (deps, call) => {
   const key = keyOf(deps, call);
-  call.connection.followedKeys.delete(key);
+  call.connection.followKey(key, false);
   return { payload: { subscribed: false, key } };
 };
 

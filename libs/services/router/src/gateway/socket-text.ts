@@ -1,0 +1,18 @@
+/** Texts as they come from a WebSocket, and as they may leave in its close frame. */
+import type { RawData } from 'ws';
+
+/** Longest reason of a close frame, bytes. */
+const CLOSE_REASON_BYTES_MAX = 123;
+
+export function rawText(data: RawData): string {
+  if (Array.isArray(data)) return Buffer.concat(data).toString('utf8');
+  return (data instanceof ArrayBuffer ? Buffer.from(data) : data).toString('utf8');
+}
+
+/** The reason, cut behind a whole character where it is too long. */
+export function fitReason(reason: string): string {
+  const bytes = Buffer.from(reason, 'utf8');
+  return bytes.length <= CLOSE_REASON_BYTES_MAX
+    ? reason
+    : new TextDecoder('utf-8').decode(bytes.subarray(0, CLOSE_REASON_BYTES_MAX)).replace(/\uFFFD+$/, '');
+}
