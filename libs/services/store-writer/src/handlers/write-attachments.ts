@@ -29,7 +29,12 @@ export function dropAttachments(agent: OwnedAgent, request: DropAttachmentsReque
 }
 
 /** @param id names the files of one spawn. */
-export function directoryOf({ agentId, deps: { config, homeDir } }: OwnedAgent, id: string): SpawnDirectory {
+export function directoryOf(agent: OwnedAgent, id: string): SpawnDirectory {
+  return { workspace: workspaceOf(agent), id: id.toLowerCase() };
+}
+
+/** Absolute; without one the home directory stands for it. */
+export function workspaceOf({ agentId, deps: { config, homeDir } }: OwnedAgent): string {
   const configured = agentSettings(config(), agentId).workspace ?? homeDir;
-  return { workspace: path.resolve(configured.replace(/^~(?=$|[\\/])/, () => homeDir)), id: id.toLowerCase() };
+  return path.resolve(configured.replace(/^~(?=$|[\\/])/, () => homeDir));
 }
