@@ -1,10 +1,9 @@
 /** WriteAttachments and DropAttachments: files of a spawn in the workspace of its agent. */
-import * as path from 'node:path';
 import { DropAttachmentsResponse, WriteAttachmentsResponse, type DropAttachmentsRequest, type WriteAttachmentsRequest } from '@sessions/contracts';
 import type { OwnedAgent } from '../owned-agent';
 import { dropSpawnFiles, relativeDirectory, writeSpawnFiles, type SpawnDirectory, type SpawnFile } from '../spawn-files';
 import type { Uploads } from '../uploads';
-import { configuredWorkspace } from '../workspace/configured-workspace';
+import { workspaceOf } from '../workspace/configured-workspace';
 
 /** @throws VALIDATION, IDEMPOTENCY_MISMATCH */
 export function writeAttachments(agent: OwnedAgent, uploads: Uploads, request: WriteAttachmentsRequest): Promise<WriteAttachmentsResponse> {
@@ -30,5 +29,5 @@ export function dropAttachments(agent: OwnedAgent, request: DropAttachmentsReque
 
 /** @param id names the files of one spawn. */
 export function directoryOf(agent: OwnedAgent, id: string): SpawnDirectory {
-  return { workspace: configuredWorkspace(agent) ?? path.resolve(agent.deps.homeDir), id: id.toLowerCase() };
+  return { workspace: workspaceOf(agent), id: id.toLowerCase() };
 }

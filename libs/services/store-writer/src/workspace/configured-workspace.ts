@@ -8,3 +8,8 @@ export function configuredWorkspace({ agentId, deps: { config, homeDir } }: Owne
   const configured = agentSettings(config(), agentId).workspace;
   return configured === undefined ? undefined : path.resolve(configured.replace(/^~(?=$|[\\/])/, () => homeDir));
 }
+
+/** Absolute; without one the home directory stands for it. */
+export function workspaceOf(agent: OwnedAgent): string {
+  return configuredWorkspace(agent) ?? path.resolve(agent.deps.homeDir);
+}
