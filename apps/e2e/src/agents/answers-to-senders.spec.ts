@@ -55,7 +55,7 @@ describe.each(SCOPES.flatMap((dmScope) => MODES.map((mode) => [dmScope, mode] as
       session: { dmScope, agentToAgent: { maxPingPongTurns: 1 } },
       messages: { queue: { mode, debounceMs: 0, cap: 1_000 } },
       tools: { sessions: { visibility: 'agent' } },
-      agentRunner: { maxConcurrent: 16 },
+      agentRunner: { maxConcurrent: 64 },
     });
   });
   afterAll(() => gateway.stop());

@@ -5,7 +5,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import * as path from 'node:path';
-import { DeliveryResult, ListPendingRequest, RouterServiceService, StoreServiceService } from '@sessions/contracts';
+import { DeliveryResult, InvokeToolRequest, ListPendingRequest, RouterServiceService, StoreServiceService } from '@sessions/contracts';
 import type { Delivery } from '@sessions/contracts';
 import { createAgentRunner } from '@sessions/agent-runner';
 import { createClient, createInProcessBus, createSubjects } from '@sessions/bus';
@@ -24,6 +24,8 @@ export interface GatewayInProcess {
   readonly model: ModelServer;
   readonly router: Client<typeof RouterServiceService>;
   readonly store: Client<typeof StoreServiceService>;
+  /** A tool called by the agent of a session, as a runner does it. @returns its details */
+  tool(sessionKey: string, name: string, args: object): Promise<Readonly<Record<string, unknown>>>;
   /** An adapter for one login of a channel: is given each delivery once and acknowledges it. */
   adapter(login: { readonly channel: string; readonly accountId: string }, onDelivery: (delivery: Delivery) => void): void;
   /** Resolves when no turn is open and no delivery is unacknowledged. */
@@ -31,8 +33,11 @@ export interface GatewayInProcess {
   stop(): Promise<void>;
 }
 
-/** @param settings of `openclaw.json`; the model is `local/small` */
-export async function openInProcess(settings: Readonly<Record<string, unknown>>): Promise<GatewayInProcess> {
+/**
+ * @param settings of `openclaw.json`; the model is `local/small`
+ * @param routers that share the calls
+ */
+export async function openInProcess(settings: Readonly<Record<string, unknown>>, { routers = 1 }: { readonly routers?: number } = {}): Promise<GatewayInProcess> {
   const stateDir = mkdtempSync(path.join(tmpdir(), 'gateway-'));
   const model = await startModelServer();
   const provider = { baseUrl: model.baseUrl, api: 'openai-completions', apiKey: 'k', models: [{ id: 'small' }] };
@@ -41,18 +46,25 @@ export async function openInProcess(settings: Readonly<Record<string, unknown>>)
   const bus = createInProcessBus({ copy: true });
   const subjects = createSubjects();
   const metrics = createMetrics({ service: 'gateway' });
+  // Each router counts for itself.
+  const routerMetrics = Array.from({ length: routers }, () => createMetrics({ service: 'router' }));
   const shared = { bus, clock: systemClock, logger: silentLogger, metrics, config: () => parsed.config, instance: 'test' };
   const health = createHealth();
   health.setPhase('serving');
   const services = [
     createStoreWriter({ ...shared, places: { stateDir, homeDir: stateDir } }),
     createAgentRunner(shared),
-    createRouter({ ...shared, health, stateDir, homeDir: stateDir, configPath: path.join(stateDir, 'openclaw.json'), version: 'test', listen: { host: '127.0.0.1', port: 0 }, auth: { token: 'test' } }),
+    ...routerMetrics.map((own, at) => createRouter({ ...shared, metrics: own, instance: `router-${String(at + 1)}`, health, stateDir, homeDir: stateDir, configPath: path.join(stateDir, 'openclaw.json'), version: 'test', listen: { host: '127.0.0.1', port: 0 }, auth: { token: 'test' } })),
   ];
   for (const service of services) await service.start();
   const caller = 'client:test';
   const router = createClient(bus, RouterServiceService, { caller, scopes: ['operator.admin'], subject: (method) => subjects.router(method), deadlineMs: DEADLINE_MS });
   const store = createClient(bus, StoreServiceService, { caller, subject: (method, request) => subjects.store((request as { agentId: string }).agentId, method) });
+  const tool = async (sessionKey: string, name: string, args: object): Promise<Readonly<Record<string, unknown>>> => {
+    const agent = createClient(bus, RouterServiceService, { caller: `agent:${sessionKey}`, subject: (method) => subjects.router(method), deadlineMs: DEADLINE_MS });
+    const { resultJson } = await agent.invokeTool(InvokeToolRequest.create({ name, argumentsJson: Buffer.from(JSON.stringify(args)), sessionKey }));
+    return JSON.parse(Buffer.from(resultJson).toString('utf8')) as Record<string, unknown>;
+  };
   const leaving = new AbortController();
   const adapters: Promise<void>[] = [];
   const adapt = async (login: { readonly channel: string; readonly accountId: string }, onDelivery: (delivery: Delivery) => void): Promise<void> => {
@@ -68,6 +80,7 @@ export async function openInProcess(settings: Readonly<Record<string, unknown>>)
     model,
     router,
     store,
+    tool,
     adapter: (login, onDelivery) => void adapters.push(adapt(login, onDelivery).catch((error: unknown) => (leaving.signal.aborted ? undefined : Promise.reject(error as Error)))),
     idle: (agentId) =>
       waitUntil('nothing is open', async () => {
@@ -79,7 +92,7 @@ export async function openInProcess(settings: Readonly<Record<string, unknown>>)
       await Promise.all(adapters);
       for (const service of [...services].reverse()) await service.stop();
       await bus.close();
-      metrics.close();
+      for (const one of [metrics, ...routerMetrics]) one.close();
       await model.close();
       rmSync(stateDir, { recursive: true, force: true });
     },

@@ -93,11 +93,11 @@ function toParent(end: RunEnd, claim: SpawnClaim, isPosted: boolean): OutboundMe
   return toSession(end, claim.parentKey, said, isStopped ? undefined : {
     runId: followUpRunId(end.run.runId, 'result'),
     source: 'announce',
-    deliver: route !== undefined,
+    // It was started by a session, not by a person: a channel hears of a result by its announce, and of that once.
+    deliver: false,
+    // Where a sub-agent that is spawned in this turn announces.
     replyRoute: route,
-    extraSystemPrompt: isPosted
-      ? 'The result of a sub-agent has arrived; the people on your channel have been told it already. Go on with your work. Answer NO_REPLY unless you have something to add for them.'
-      : 'The result of a sub-agent has arrived; nobody else has been told. Go on with your work. Answer NO_REPLY if there is nothing to tell.',
+    extraSystemPrompt: `The result of a sub-agent has arrived; ${isPosted ? 'the people on your channel have been told it already' : 'nobody else has been told'}. Go on with your work. What you answer stays in this session.`,
   });
 }
 

@@ -137,7 +137,7 @@ describe('the end of a sub-agent', () => {
     expect(posted?.text).toBe(
       ['Status: completed successfully', 'Result: All found.', 'Notes: two doubled', 'Stats: runtime 5m12s · tokens 100 in / 20 out / 120 total · cost $0.0123 · session agent:main:subagent:c · id s1 · transcript /s/s1.jsonl'].join('\n'),
     );
-    expect(parent?.toSession).toMatchObject({ sessionKey: A, interSession: { sourceSessionKey: CHILD, sourceTool: 'sessions_spawn', hops: 1 }, run: { runId: 'c1.result', deliver: true, replyRoute: ROUTE } });
+    expect(parent?.toSession).toMatchObject({ sessionKey: A, interSession: { sourceSessionKey: CHILD, sourceTool: 'sessions_spawn', hops: 1 }, run: { runId: 'c1.result', deliver: false, replyRoute: ROUTE } });
     expect(parent?.text).toContain('Result: found');
   });
 

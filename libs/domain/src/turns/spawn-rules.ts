@@ -40,10 +40,14 @@ export function spawnDenial(config: SessionConfig, facts: SpawnFacts): string | 
   const { maxSpawnDepth, maxChildrenPerAgent } = agentSettings(config, requester).subagents;
   if (!maySpawnAs(config, requester, target)) return `agentId is not allowed for sessions_spawn (allowed: ${spawnableAgents(config, requester).join(', ')})`;
   if (spawnDepth >= maxSpawnDepth) return `sessions_spawn is not allowed at this depth (depth ${String(spawnDepth)}, maxSpawnDepth ${String(maxSpawnDepth)})`;
-  if (activeChildren >= maxChildrenPerAgent) return `sessions_spawn has reached the number of active children of this session (${String(activeChildren)} of ${String(maxChildrenPerAgent)})`;
+  if (activeChildren >= maxChildrenPerAgent) return childrenDenial(activeChildren, maxChildrenPerAgent);
   if (facts.isRequesterSandboxed && !facts.isChildSandboxed) return 'sessions_spawn from a sandboxed session needs a sandboxed sub-agent';
   if (facts.requiresSandbox && !facts.isChildSandboxed) return 'sandbox "require" needs a sub-agent that runs in a sandbox; the agent asked for does not';
   return undefined;
+}
+
+export function childrenDenial(activeChildren: number, childrenMax: number): string {
+  return `sessions_spawn has reached the number of active children of this session (${String(activeChildren)} of ${String(childrenMax)})`;
 }
 
 /**

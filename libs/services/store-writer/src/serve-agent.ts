@@ -7,6 +7,7 @@ import { applyMaintenance } from './handlers/apply-maintenance';
 import { appendRecords } from './handlers/append-records';
 import { beginTurn } from './handlers/begin-turn';
 import { cancelRun } from './handlers/cancel-run';
+import { claimChild, releaseChild } from './handlers/claim-child';
 import { createSession } from './handlers/create-session';
 import { deleteSession } from './handlers/delete-session';
 import { deliver } from './handlers/deliver';
@@ -129,6 +130,8 @@ export function createAgentHandlers({ agent, uploads, metrics, checks }: AgentSe
     ackDelivery: unary('AckDelivery', (request, context) => ackDelivery(agent, request, context)),
     recordUsage: unary('RecordUsage', (request, context) => recordUsage(agent, request, context)),
     importSession: unary('ImportSession', (request, context) => importSession(agent, uploads, request, context)),
+    claimChild: unary('ClaimChild', (request, context) => claimChild(agent, request, context)),
+    releaseChild: unary('ReleaseChild', (request, context) => releaseChild(agent, request, context)),
     putChunk: unary('PutChunk', (request) => putChunk(agent, uploads, request)),
     appendNotes: unary('AppendNotes', (request) => appendNotesOf(agent, request)),
     writeAttachments: unary('WriteAttachments', (request) => writeAttachments(agent, uploads, request)),

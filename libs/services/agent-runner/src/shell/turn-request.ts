@@ -39,7 +39,8 @@ export function turnRequest({ config, agentId, job, begun, entry, contextTokens,
     hops: settings?.interSession?.hops ?? 0,
     traceId: settings?.interSession?.traceId,
     costUsd: settings?.interSession?.costUsd,
-    replyRoute: run?.deliver === true ? run.replyRoute : undefined,
+    // A result that has come is answered nowhere, and what it leads to is still announced where the task came from.
+    replyRoute: run?.deliver === true || run?.source === 'announce' ? run.replyRoute : undefined,
   };
 }
 

@@ -4,8 +4,8 @@
  */
 import { createHash, randomUUID } from 'node:crypto';
 import {
-  AgentInfo, ChangedEvent, ClaimStoreResponse, DeliverResponse, Event, GetEntryResponse,
-  ListEntriesResponse, MessageEvent, PatchEntryResponse, PreviewResponse, RepairDeed, RepairResponse, ResolveKeyResponse, SearchHit, SearchResponse, SessionRow,
+  AgentInfo, ChangedEvent, ClaimChildResponse, ClaimStoreResponse, DeliverResponse, Event, GetEntryResponse,
+  ListEntriesResponse, MessageEvent, PatchEntryResponse, PreviewResponse, ReleaseChildResponse, RepairDeed, RepairResponse, ResolveKeyResponse, SearchHit, SearchResponse, SessionRow,
   StoreServiceCreateSessionResponse, StoreServiceListAgentsResponse, StoreServiceService, VerifyTotals,
 } from '@sessions/contracts';
 import type { ChildSession, DeliverRequest, EntryFilter, FieldChange, Finding, ListEntriesRequest } from '@sessions/contracts';
@@ -278,6 +278,12 @@ function storeHandlers(
         publish(request.agentId, key, session, { $case: 'changed', value: { reason: 'create', phase: undefined, runId: undefined, encodedRow: encodedRow(request.agentId, key, session), previousSessionId: undefined } });
         return StoreServiceCreateSessionResponse.create({ key, sessionId: String(session.entry.sessionId), entryJson: bytes(session.entry), created });
       }),
+    claimChild: async ({ agentId, childKey, childrenMax, activeKeys }) => {
+      const taken = activeKeys.filter((key) => key !== childKey).length;
+      if (taken >= childrenMax) throw new SessionError('SPAWN_DENIED', `${String(taken)} of ${String(childrenMax)}`, { facts: { agentId } });
+      return ClaimChildResponse.create({ active: taken + 1 });
+    },
+    releaseChild: async () => ReleaseChildResponse.create({ released: true }),
     patchEntry: async (request, context) =>
       once(request.agentId, context, request, () => {
         const { sessions } = agentOf(request.agentId);

@@ -14,6 +14,7 @@ import { readRow } from '../auth/sight';
 import { deliverTo } from '../handlers/deliver-to';
 import { uuidOf, uuidOfCall } from '../handlers/minted-id';
 import { nextInterSession } from './chain';
+import { claimChild, releaseChild } from './child-place';
 import { spawnClaim } from './spawn-claim';
 import { dropAttachments, writeAttachments } from './spawn-files';
 import type { AttachmentReceipt } from './spawn-files';
@@ -35,12 +36,13 @@ export async function sessionsSpawn(call: ToolCall, raw: unknown): Promise<ToolA
   const target = await targetAgent(call, asked);
   const key = childKey(target, context);
   const isChildSandboxed = isSandboxed(config, target, key);
+  const children = await ownChildren(call);
   const denial = spawnDenial(config, {
     requester: caller.agentId,
     target,
     spawnDepth: depthOf(call),
     // A call that is made again finds the child that it made.
-    activeChildren: (await ownChildren(call)).filter((row) => row.key !== key && isActive(row, deps.clock.nowMs())).length,
+    activeChildren: children.filter((row) => row.key !== key && isActive(row, deps.clock.nowMs())).length,
     isRequesterSandboxed: caller.sight.isSandboxed,
     isChildSandboxed,
     requiresSandbox: asked.sandbox === 'require',
@@ -56,9 +58,12 @@ export async function sessionsSpawn(call: ToolCall, raw: unknown): Promise<ToolA
   const followUp = spawnClaim({ ...call, replyRoute: claimRoute ?? call.replyRoute }, { task: asked.task, label: asked.label, hops: interSession.hops });
   // The result needs a session to come to; a client may act for one that has not said a word yet.
   if (caller.row === undefined) await deps.stores.mutate('createSession', StoreServiceCreateSessionRequest.create({ agentId: caller.agentId, key: caller.key }), context, { part: 'parent' });
-  const files = asked.attachments.length === 0 ? undefined : await writeAttachments(call, { agentId: target, spawnId: uuidOf(`${key}#attachments`), files: asked.attachments });
+  // The rows above say nothing of spawns that are under way elsewhere: the parent's owner does.
+  await claimChild(call, key, children);
+  let files: AttachmentReceipt | undefined;
   const timeoutSeconds = asked.runTimeoutSeconds ?? agentSettings(config, target).subagents.runTimeoutSeconds;
   try {
+    if (asked.attachments.length > 0) files = await writeAttachments(call, { agentId: target, spawnId: uuidOf(`${key}#attachments`), files: asked.attachments });
     const delivered = await deliverTo(
       deps,
       {
@@ -106,7 +111,10 @@ export async function sessionsSpawn(call: ToolCall, raw: unknown): Promise<ToolA
     };
   } catch (error) {
     // Only what is known not to have happened is undone.
-    if (files !== undefined && error instanceof SessionError && !['OUTCOME_UNKNOWN', 'DEADLINE', 'NO_OWNER', 'NOT_OWNER'].includes(error.reason)) await dropAttachments(call, target, files);
+    if (error instanceof SessionError && !['OUTCOME_UNKNOWN', 'DEADLINE', 'NO_OWNER', 'NOT_OWNER'].includes(error.reason)) {
+      if (files !== undefined) await dropAttachments(call, target, files);
+      await releaseChild(call, key);
+    }
     throw error;
   }
 }

@@ -20,6 +20,7 @@ import {
 } from '@sessions/domain';
 import type { AppendEffect, Effect, HeldView, MutationView, TranscriptTail } from '@sessions/store';
 import type { Announcement } from '../publish-events';
+import { endedClaim } from './child-claims';
 import { planReset, type PlannedReset } from './decide-reset';
 import { dueReset, headerTimeOf, type ResetRules } from './due-reset';
 import { liveRuns, runMembers, type OpenRun } from './open-run';
@@ -279,11 +280,13 @@ function putOf(delivery: Delivery, place: Place, { present, reset, tail }: Befor
   const begun = reset ?? { set: {}, clear: [] };
   const kept = membersAfter(present.members, { set: begun.set, clear: [...dropped, ...begun.clear] });
   const touched = mergeMembers(kept, { ...origin, ...severalSendersPatch(kept, origin) });
+  const claims = endedClaim(kept, delivery.provenance);
   // Looked up once: from here on the entry says it itself.
   const startedAtMs = delivery.resetRules === undefined || place.isNew ? undefined : headerTimeOf(present, delivery.resetRules);
   const set: Record<string, JsonValue> = {
     ...begun.set,
     ...touched.set,
+    ...claims.set,
     ...childMembers(delivery, view),
     ...(startedAtMs === undefined ? {} : { sessionStartedAt: startedAtMs }),
     ...(place.isNew ? { sessionId: place.sessionId, sessionFile: place.file, sessionStartedAt: nowMs } : {}),
@@ -292,7 +295,7 @@ function putOf(delivery: Delivery, place: Place, { present, reset, tail }: Befor
     ...(typeof present.members['messageCount'] === 'number' ? { messageCount: tail.exchanges + 1 } : {}),
     updatedAt: nowMs,
   };
-  const clear = [...new Set([...dropped, ...begun.clear, ...touched.clear])].filter((name) => !(name in set));
+  const clear = [...new Set([...dropped, ...begun.clear, ...touched.clear, ...claims.clear])].filter((name) => !(name in set));
   return { set, clear };
 }
 

@@ -6,6 +6,7 @@ import { OutboundMessage } from '@sessions/contracts';
 import { SessionError, severalSendersPatch, type JsonValue, type ResetReason } from '@sessions/domain';
 import type { MutationView } from '@sessions/store';
 import type { Announcement } from '../publish-events';
+import { endedClaim } from './child-claims';
 import type { AskedRun, Delivery, KeptMessage } from './decide-deliver';
 import { deliveriesOf, deliveryMembers, openDeliveries, type OpenDelivery } from './open-delivery';
 import { runMembers, runsOf, waitingContent, type OpenRun, type QueueMode } from './open-run';
@@ -69,15 +70,17 @@ export function acceptInto(delivery: Delivery, run: AskedRun, present: PresentSe
   const { message: _, ...placed } = waiting;
   const runs = accepted.runs.map((one) => (one.runId === waiting.runId && messageId !== undefined ? { ...placed, messageId } : one));
   const touched = mergeMembers(members, { ...origin, ...severalSendersPatch(members, origin) });
+  const claims = endedClaim(members, provenance);
   const put = {
     set: {
       ...touched.set,
+      ...claims.set,
       ...runMembers(runs, members).set,
       ...(bookkeeping ? {} : { lastInteractionAt: view.nowMs }),
       ...(written !== undefined && typeof members['messageCount'] === 'number' ? { messageCount: written.exchanges } : {}),
       updatedAt: view.nowMs,
     } as Record<string, JsonValue>,
-    clear: touched.clear,
+    clear: [...touched.clear, ...claims.clear],
   };
   const row = rowOf(agentId, key, membersAfter(members, put), written?.exchanges);
   const answer: KeptMessage = {

@@ -1734,6 +1734,40 @@ export interface AppendNotesResponse {
   bytes: number;
 }
 
+/** The parent's owner is the judge: spawns that are under way anywhere count too. */
+export interface ClaimChildRequest {
+  agentId: string;
+  /** Of the session that spawns. */
+  key: string;
+  /** Key that the sub-agent will have. */
+  childKey: string;
+  /** Active sub-agents that the session may have, this one included. */
+  childrenMax: number;
+  /** Sub-agents of the session as their rows say, read before this call. */
+  activeKeys: string[];
+  endedKeys: string[];
+}
+
+export interface ClaimChildResponse {
+  epoch: number;
+  storeSeq: number;
+  /** Places that are taken, this one included. */
+  active: number;
+}
+
+export interface ReleaseChildRequest {
+  agentId: string;
+  key: string;
+  childKey: string;
+}
+
+export interface ReleaseChildResponse {
+  epoch: number;
+  storeSeq: number;
+  /** False: it was not taken. */
+  released: boolean;
+}
+
 export interface DropAttachmentsRequest {
   agentId: string;
   attachmentsId: string;
@@ -22180,6 +22214,494 @@ export const AppendNotesResponse: MessageFns<AppendNotesResponse> = {
   },
 };
 
+function createBaseClaimChildRequest(): ClaimChildRequest {
+  return { agentId: "", key: "", childKey: "", childrenMax: 0, activeKeys: [], endedKeys: [] };
+}
+
+export const ClaimChildRequest: MessageFns<ClaimChildRequest> = {
+  encode(message: ClaimChildRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.agentId !== "") {
+      writer.uint32(10).string(message.agentId);
+    }
+    if (message.key !== "") {
+      writer.uint32(18).string(message.key);
+    }
+    if (message.childKey !== "") {
+      writer.uint32(26).string(message.childKey);
+    }
+    if (message.childrenMax !== 0) {
+      writer.uint32(32).int32(message.childrenMax);
+    }
+    for (const v of message.activeKeys) {
+      writer.uint32(42).string(v!);
+    }
+    for (const v of message.endedKeys) {
+      writer.uint32(50).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ClaimChildRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseClaimChildRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.agentId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.childKey = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.childrenMax = reader.int32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.activeKeys.push(reader.string());
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.endedKeys.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ClaimChildRequest {
+    return {
+      agentId: isSet(object.agentId)
+        ? globalThis.String(object.agentId)
+        : isSet(object.agent_id)
+        ? globalThis.String(object.agent_id)
+        : "",
+      key: isSet(object.key) ? globalThis.String(object.key) : "",
+      childKey: isSet(object.childKey)
+        ? globalThis.String(object.childKey)
+        : isSet(object.child_key)
+        ? globalThis.String(object.child_key)
+        : "",
+      childrenMax: isSet(object.childrenMax)
+        ? globalThis.Number(object.childrenMax)
+        : isSet(object.children_max)
+        ? globalThis.Number(object.children_max)
+        : 0,
+      activeKeys: globalThis.Array.isArray(object?.activeKeys)
+        ? object.activeKeys.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.active_keys)
+        ? object.active_keys.map((e: any) => globalThis.String(e))
+        : [],
+      endedKeys: globalThis.Array.isArray(object?.endedKeys)
+        ? object.endedKeys.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.ended_keys)
+        ? object.ended_keys.map((e: any) => globalThis.String(e))
+        : [],
+    };
+  },
+
+  toJSON(message: ClaimChildRequest): unknown {
+    const obj: any = {};
+    if (message.agentId !== "") {
+      obj.agentId = message.agentId;
+    }
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.childKey !== "") {
+      obj.childKey = message.childKey;
+    }
+    if (message.childrenMax !== 0) {
+      obj.childrenMax = Math.round(message.childrenMax);
+    }
+    if (message.activeKeys?.length) {
+      obj.activeKeys = message.activeKeys;
+    }
+    if (message.endedKeys?.length) {
+      obj.endedKeys = message.endedKeys;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ClaimChildRequest>, I>>(base?: I): ClaimChildRequest {
+    return ClaimChildRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ClaimChildRequest>, I>>(object: I): ClaimChildRequest {
+    const message = createBaseClaimChildRequest();
+    message.agentId = object.agentId ?? "";
+    message.key = object.key ?? "";
+    message.childKey = object.childKey ?? "";
+    message.childrenMax = object.childrenMax ?? 0;
+    message.activeKeys = object.activeKeys?.map((e) => e) || [];
+    message.endedKeys = object.endedKeys?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseClaimChildResponse(): ClaimChildResponse {
+  return { epoch: 0, storeSeq: 0, active: 0 };
+}
+
+export const ClaimChildResponse: MessageFns<ClaimChildResponse> = {
+  encode(message: ClaimChildResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.epoch !== 0) {
+      writer.uint32(8).int64(message.epoch);
+    }
+    if (message.storeSeq !== 0) {
+      writer.uint32(16).int64(message.storeSeq);
+    }
+    if (message.active !== 0) {
+      writer.uint32(24).int32(message.active);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ClaimChildResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseClaimChildResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.epoch = longToNumber(reader.int64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.storeSeq = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.active = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ClaimChildResponse {
+    return {
+      epoch: isSet(object.epoch) ? globalThis.Number(object.epoch) : 0,
+      storeSeq: isSet(object.storeSeq)
+        ? globalThis.Number(object.storeSeq)
+        : isSet(object.store_seq)
+        ? globalThis.Number(object.store_seq)
+        : 0,
+      active: isSet(object.active) ? globalThis.Number(object.active) : 0,
+    };
+  },
+
+  toJSON(message: ClaimChildResponse): unknown {
+    const obj: any = {};
+    if (message.epoch !== 0) {
+      obj.epoch = Math.round(message.epoch);
+    }
+    if (message.storeSeq !== 0) {
+      obj.storeSeq = Math.round(message.storeSeq);
+    }
+    if (message.active !== 0) {
+      obj.active = Math.round(message.active);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ClaimChildResponse>, I>>(base?: I): ClaimChildResponse {
+    return ClaimChildResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ClaimChildResponse>, I>>(object: I): ClaimChildResponse {
+    const message = createBaseClaimChildResponse();
+    message.epoch = object.epoch ?? 0;
+    message.storeSeq = object.storeSeq ?? 0;
+    message.active = object.active ?? 0;
+    return message;
+  },
+};
+
+function createBaseReleaseChildRequest(): ReleaseChildRequest {
+  return { agentId: "", key: "", childKey: "" };
+}
+
+export const ReleaseChildRequest: MessageFns<ReleaseChildRequest> = {
+  encode(message: ReleaseChildRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.agentId !== "") {
+      writer.uint32(10).string(message.agentId);
+    }
+    if (message.key !== "") {
+      writer.uint32(18).string(message.key);
+    }
+    if (message.childKey !== "") {
+      writer.uint32(26).string(message.childKey);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReleaseChildRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReleaseChildRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.agentId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.childKey = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ReleaseChildRequest {
+    return {
+      agentId: isSet(object.agentId)
+        ? globalThis.String(object.agentId)
+        : isSet(object.agent_id)
+        ? globalThis.String(object.agent_id)
+        : "",
+      key: isSet(object.key) ? globalThis.String(object.key) : "",
+      childKey: isSet(object.childKey)
+        ? globalThis.String(object.childKey)
+        : isSet(object.child_key)
+        ? globalThis.String(object.child_key)
+        : "",
+    };
+  },
+
+  toJSON(message: ReleaseChildRequest): unknown {
+    const obj: any = {};
+    if (message.agentId !== "") {
+      obj.agentId = message.agentId;
+    }
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.childKey !== "") {
+      obj.childKey = message.childKey;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ReleaseChildRequest>, I>>(base?: I): ReleaseChildRequest {
+    return ReleaseChildRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ReleaseChildRequest>, I>>(object: I): ReleaseChildRequest {
+    const message = createBaseReleaseChildRequest();
+    message.agentId = object.agentId ?? "";
+    message.key = object.key ?? "";
+    message.childKey = object.childKey ?? "";
+    return message;
+  },
+};
+
+function createBaseReleaseChildResponse(): ReleaseChildResponse {
+  return { epoch: 0, storeSeq: 0, released: false };
+}
+
+export const ReleaseChildResponse: MessageFns<ReleaseChildResponse> = {
+  encode(message: ReleaseChildResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.epoch !== 0) {
+      writer.uint32(8).int64(message.epoch);
+    }
+    if (message.storeSeq !== 0) {
+      writer.uint32(16).int64(message.storeSeq);
+    }
+    if (message.released !== false) {
+      writer.uint32(24).bool(message.released);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReleaseChildResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReleaseChildResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.epoch = longToNumber(reader.int64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.storeSeq = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.released = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ReleaseChildResponse {
+    return {
+      epoch: isSet(object.epoch) ? globalThis.Number(object.epoch) : 0,
+      storeSeq: isSet(object.storeSeq)
+        ? globalThis.Number(object.storeSeq)
+        : isSet(object.store_seq)
+        ? globalThis.Number(object.store_seq)
+        : 0,
+      released: isSet(object.released) ? globalThis.Boolean(object.released) : false,
+    };
+  },
+
+  toJSON(message: ReleaseChildResponse): unknown {
+    const obj: any = {};
+    if (message.epoch !== 0) {
+      obj.epoch = Math.round(message.epoch);
+    }
+    if (message.storeSeq !== 0) {
+      obj.storeSeq = Math.round(message.storeSeq);
+    }
+    if (message.released !== false) {
+      obj.released = message.released;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ReleaseChildResponse>, I>>(base?: I): ReleaseChildResponse {
+    return ReleaseChildResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ReleaseChildResponse>, I>>(object: I): ReleaseChildResponse {
+    const message = createBaseReleaseChildResponse();
+    message.epoch = object.epoch ?? 0;
+    message.storeSeq = object.storeSeq ?? 0;
+    message.released = object.released ?? false;
+    return message;
+  },
+};
+
 function createBaseDropAttachmentsRequest(): DropAttachmentsRequest {
   return { agentId: "", attachmentsId: "" };
 }
@@ -24256,6 +24778,24 @@ export const StoreServiceDefinition = {
       responseStream: false,
       options: {},
     },
+    /** Mutation. A place among the active sub-agents of a session, taken before the sub-agent is made. */
+    claimChild: {
+      name: "ClaimChild",
+      requestType: ClaimChildRequest as typeof ClaimChildRequest,
+      requestStream: false,
+      responseType: ClaimChildResponse as typeof ClaimChildResponse,
+      responseStream: false,
+      options: {},
+    },
+    /** Mutation. Gives a place back whose sub-agent was not made. */
+    releaseChild: {
+      name: "ReleaseChild",
+      requestType: ReleaseChildRequest as typeof ReleaseChildRequest,
+      requestStream: false,
+      responseType: ReleaseChildResponse as typeof ReleaseChildResponse,
+      responseStream: false,
+      options: {},
+    },
     /** Mutation. One piece of a request that is too large for one message. */
     putChunk: {
       name: "PutChunk",
@@ -24746,6 +25286,27 @@ export const StoreServiceService = {
     responseDeserialize: (value: Buffer): StoreServiceAckDeliveryResponse =>
       StoreServiceAckDeliveryResponse.decode(value),
   },
+  /** Mutation. A place among the active sub-agents of a session, taken before the sub-agent is made. */
+  claimChild: {
+    path: "/sessions.v1.StoreService/ClaimChild" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ClaimChildRequest): Buffer => Buffer.from(ClaimChildRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ClaimChildRequest => ClaimChildRequest.decode(value),
+    responseSerialize: (value: ClaimChildResponse): Buffer => Buffer.from(ClaimChildResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ClaimChildResponse => ClaimChildResponse.decode(value),
+  },
+  /** Mutation. Gives a place back whose sub-agent was not made. */
+  releaseChild: {
+    path: "/sessions.v1.StoreService/ReleaseChild" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ReleaseChildRequest): Buffer => Buffer.from(ReleaseChildRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ReleaseChildRequest => ReleaseChildRequest.decode(value),
+    responseSerialize: (value: ReleaseChildResponse): Buffer =>
+      Buffer.from(ReleaseChildResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ReleaseChildResponse => ReleaseChildResponse.decode(value),
+  },
   /** Mutation. One piece of a request that is too large for one message. */
   putChunk: {
     path: "/sessions.v1.StoreService/PutChunk" as const,
@@ -24891,6 +25452,10 @@ export interface StoreServiceServer extends UntypedServiceImplementation {
   recordUsage: handleUnaryCall<RecordUsageRequest, RecordUsageResponse>;
   /** Mutation. */
   ackDelivery: handleUnaryCall<StoreServiceAckDeliveryRequest, StoreServiceAckDeliveryResponse>;
+  /** Mutation. A place among the active sub-agents of a session, taken before the sub-agent is made. */
+  claimChild: handleUnaryCall<ClaimChildRequest, ClaimChildResponse>;
+  /** Mutation. Gives a place back whose sub-agent was not made. */
+  releaseChild: handleUnaryCall<ReleaseChildRequest, ReleaseChildResponse>;
   /** Mutation. One piece of a request that is too large for one message. */
   putChunk: handleUnaryCall<PutChunkRequest, PutChunkResponse>;
   /** Mutation. Files that a spawn hands over, into the agent's workspace: all of them or none. */
