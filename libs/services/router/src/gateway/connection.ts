@@ -100,6 +100,8 @@ export class Connection implements Hearing, Member {
   readonly #followedKeys = new Set<string>();
   readonly #outbox = new Outbox();
   readonly #paced: PacedSocket;
+  /** What is due at a tick. */
+  #tickFrames: readonly Buffer[] = [];
   #alive = true;
 
   constructor(socket: WebSocket, request: IncomingMessage, deps: ConnectionDeps) {
@@ -233,14 +235,16 @@ export class Connection implements Hearing, Member {
     }
     if (this.#paced.isBusy) return;
     // Frames are whole, so they may go beside the WebSocket's own: it keeps none back.
-    const parts = this.#outbox.take();
-    if (parts !== undefined) this.#paced.write(parts);
+    const parts = this.#outbox.take() ?? [];
+    // Before what waits: it has no place among events.
+    this.#paced.write([...this.#tickFrames, ...parts]);
+    this.#tickFrames = [];
   }
 
   #onTaken(wasSlow: boolean): void {
     // Who takes what it was slow to take is alive, however far behind its answer to a ping is.
     if (wasSlow) this.#alive = true;
-    if (this.#outbox.bytes > 0) this.#deps.turns.add(this);
+    if (this.#outbox.bytes + this.#tickFrames.length > 0) this.#deps.turns.add(this);
   }
 
   /** Says goodbye; a client that does not answer is cut off. */
@@ -371,9 +375,9 @@ export class Connection implements Hearing, Member {
       () => {
         if (!this.#alive) return this.terminate();
         this.#alive = false;
-        // In its turn, as events: many connections that were made together tick together.
-        this.sendFrame(PING_FRAME);
-        this.sendFrame(textFrame(formatEvent('tick', { ts: clock.nowMs() })));
+        // Many connections that were made together tick together: in turns, as with events.
+        this.#tickFrames = [PING_FRAME, textFrame(formatEvent('tick', { ts: clock.nowMs() }))];
+        this.#deps.turns.add(this);
         this.#tick();
       },
       { keepsAlive: false },
