@@ -16,6 +16,8 @@ const configOf = (baseUrl: string): Record<string, unknown> =>
     agents: { defaults: { model: 'local/small' }, list: [{ id: 'main', default: true }, { id: 'free', model: 'demo/echo' }] },
     models: { providers: { local: { baseUrl, api: 'openai-completions', apiKey: 'k', models: [{ id: 'small', contextWindow: 32_768, maxTokens: 512, cost: COST }] } } },
   });
+/** Two starts of a gateway and two commands, on a machine that others use too. */
+const LONG_MS = 240_000;
 const cents = (usd: unknown): number => Math.round(Number(usd) * 1e8) / 1e6;
 
 interface Totals {
@@ -105,4 +107,4 @@ it('is the sum of the runs, and stays it over truncation, reset, deletion, kill 
   expect(after.totalCost).toBeGreaterThan(before.totalCost ?? 0);
   // Beside a living gateway the files say the same.
   expect(cents(((await statusOf(stateDir))['main'] as { estimatedCostUsd: number }).estimatedCostUsd)).toBe(cents(after.totalCost));
-});
+}, LONG_MS);

@@ -2,6 +2,8 @@
 import { runCommand } from './support/command';
 import { configWith, useScene } from './support/scene';
 
+/** Gateways and commands start several times, on a machine that others use too. */
+const LONG_MS = 240_000;
 const scene = useScene();
 const WARNING = /[Ww]arning: 2 senders share the main session/u;
 
@@ -19,7 +21,7 @@ it('is warned about by status and at start, once a second person has written', a
   await gateway.stop();
   gateway = await scene.gateway(stateDir);
   expect(gateway.printed()).toMatch(WARNING);
-});
+}, LONG_MS);
 
 it('is not warned about where every person has a session', async () => {
   const stateDir = scene.stateDir(configWith({ session: { dmScope: 'per-peer' } }));
@@ -29,4 +31,4 @@ it('is not warned about where every person has a session', async () => {
   await gateway.stop();
   gateway = await scene.gateway(stateDir);
   expect(gateway.printed()).not.toMatch(WARNING);
-});
+}, LONG_MS);

@@ -231,6 +231,14 @@ describe.each(Object.entries(BLOCKS))('%s', (_block, rows) => {
 });
 
 describe('scopes', () => {
+  it.each([['cli', 'cli'], ['openclaw-tui', 'ui'], ['gateway-client', 'backend'], ['test', 'test']])('rpc §2: a %s client with a token and without a device keeps the scopes it asked for', async (id, mode) => {
+    const client = await openSocket(gateway);
+    const { payload } = await client.request('connect', { ...CONNECT, client: { ...CLIENT, id, mode }, scopes: ['operator.read', 'operator.write'] });
+    expect(payload).toMatchObject({ auth: { role: 'operator', scopes: ['operator.read', 'operator.write'] } });
+    expect((await client.request('sessions.create', {})).ok).toBe(true);
+    client.close();
+  });
+
   it.each([
     ['operator.read', 'sessions.list', 'served'], ['operator.read', 'sessions.create', 'missing scope: operator.write'], ['operator.read', 'sessions.patch', 'missing scope: operator.admin'],
     ['operator.write', 'sessions.list', 'served'], ['operator.write', 'sessions.reset', 'missing scope: operator.admin'], ['operator.read', 'no.such.method', 'missing scope: operator.admin'],

@@ -92,7 +92,7 @@ describe('what an adapter says of a sender', () => {
         expect([claimed, lastAuthority()]).toEqual([claimed, claimed ?? 'allowed']);
       }
     }
-    await rpc('submitMessage', SubmitMessageRequest.fromPartial({ envelope: envelope(text, 'owner') }), 'writer');
+    await rpc('submitMessage', SubmitMessageRequest.fromPartial({ envelope: envelope(text, 'owner') as object }), 'writer');
     expect(lastAuthority()).toBe('other');
   });
 
