@@ -39,7 +39,7 @@ function rpc(method: 'sendMessage' | 'steerSession' | 'submitMessage', request: 
   return new Promise((resolve) => call?.call(grpc, request, meta, (error: ServiceError | null) => resolve(error)));
 }
 
-const envelope = (text: string, authority?: string): Record<string, unknown> => ({ channel: 'telegram', messageId: key(), chatType: 'direct', sender: { id: '1', ...(authority !== undefined && { authority }) }, text });
+const envelope = (text: string, authority?: string) => ({ channel: 'telegram', messageId: key(), chatType: 'direct', sender: { id: '1', ...(authority !== undefined && { authority }) }, text });
 
 async function post(body: unknown, token: string, headers: Record<string, string> = {}): Promise<number> {
   const response = await fetch(`${running.url}/v1/messages`, { method: 'POST', headers: { authorization: `Bearer ${token}`, ...headers }, body: JSON.stringify(body) });

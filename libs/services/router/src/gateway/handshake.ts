@@ -128,7 +128,7 @@ function claimOf({ client, auth }: ConnectParams) {
 
 function judgeAuth(params: ConnectParams, facts: HandshakeFacts): Judged | Refused {
   const { authority, address = '', headers = {} } = facts;
-  if (isOpen(authority)) return { principal: { name: 'nobody', granted: authority.grantedScopes } };
+  if (isOpen(authority)) return { principal: { name: 'nobody', id: 'nobody', granted: authority.grantedScopes } };
   if (facts.isLimited === true) {
     return refuse('unauthorized: too many failed attempts (try again later)', { code: 'AUTH_RATE_LIMITED', authReason: 'rate_limited', recommendedNextStep: 'wait_then_retry' }, 'UNAVAILABLE');
   }
