@@ -108,7 +108,7 @@ export const startStandalone: StartStandalone = async (options) => {
       file: path.join(options.places.stateDir, 'cache', 'model-prices.json'),
       wanted: () => unpricedModels(config()),
       nowMs: () => systemClock.nowMs(),
-      onFailure: (err) => logger.info('the list of model prices could not be read; the prices before stay', { err }),
+      onFailure: (err) => logger.info('the list of model prices could not be read; the prices before stay', { reason: reasonOf(err) }),
     });
     await prices.start();
     closing.push(() => Promise.resolve(prices.stop()));
@@ -162,4 +162,10 @@ function greet({ environment, places, say, auth, bus }: StandaloneOptions, route
     isOpen: auth.token === undefined && auth.password === undefined,
   });
   for (const line of lines) say(line);
+}
+
+/** A network that is not there is expected: its name is enough, where it happened says nothing. */
+function reasonOf({ message, cause }: Error): string {
+  const { code } = (cause ?? {}) as { readonly code?: unknown };
+  return typeof code === 'string' ? `${message} (${code})` : message;
 }

@@ -108,3 +108,12 @@ describe('a gateway that goes away', () => {
     expect(io.stderr()).toContain('slow consumer');
   });
 });
+
+it('says what to do where no gateway listens', async () => {
+  gateway = await serveGateway(() => undefined);
+  const { url } = gateway;
+  await gateway.close();
+  const io = recordingIo();
+  expect(await runAgent(io, { message: 'hi', url, token: 't' })).toBe(1);
+  expect(io.stderr()).toContain('openclaw gateway run');
+});

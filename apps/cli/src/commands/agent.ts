@@ -96,11 +96,15 @@ export async function runAgent(io: CliIo, flags: AgentFlags, until?: Promise<voi
     if (isJson) io.out(`${JSON.stringify(toGatewayFailure(error), null, 2)}\n`);
     else text.end('');
     io.err(`${visibleText(error.message)}\n`);
+    if (error instanceof GatewayTransportError && isNobodyThere(error)) io.err('Turns run in the gateway. Start one with: openclaw gateway run\n');
     return EXIT.failed;
   } finally {
     signals.release();
   }
 }
+
+/** No connection came about: nothing listens there. */
+const isNobodyThere = ({ closeReason }: GatewayTransportError): boolean => /ECONNREFUSED|ENOTFOUND|EHOSTUNREACH/.test(closeReason ?? '');
 
 function listenForSignals(): { readonly heard: Promise<void>; readonly release: () => void } {
   let hear: () => void = () => undefined;

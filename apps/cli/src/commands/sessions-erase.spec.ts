@@ -59,7 +59,9 @@ it('shows what it would take, wants to be told, takes it, and gives the same rec
   expect(dry.stdout).toMatch(/Nothing was changed\.\n$/);
   const unasked = await run('sessions', 'erase', ANN);
   expect(unasked).toMatchObject({ code: 1, stdout: '' });
-  expect(unasked.stderr).toContain('--yes');
+  expect(unasked.stderr).toContain(`openclaw sessions erase ${ANN} --yes`);
+  // What was said beside it is said again.
+  expect((await run('sessions', 'erase', ANN, '--agent', 'main')).stderr).toContain(`openclaw sessions erase ${ANN} --agent main --yes`);
   expect(filesWith(idOf(1)).length).toBeGreaterThan(0);
   const done = await run('sessions', 'erase', ANN, '--yes', '--json');
   expect(done.code).toBe(0);

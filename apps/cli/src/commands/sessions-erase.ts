@@ -51,7 +51,7 @@ export async function runSessionsErase(io: CliIo, flags: EraseFlags): Promise<Ex
   if (flags.dryRun === true || !shown.some(({ found }) => found)) return answer(io, flags, flags.dryRun === true ? shown : await ask(io, context, erasure, false), flags.dryRun === true);
   if (flags.yes !== true) {
     io.err(renderErased(shown, true));
-    if (io.confirm === undefined) throw new SessionError('VALIDATION', 'Nothing was changed: an erasure cannot be undone, so it has to be confirmed.', { hint: 'Look with --dry-run, then confirm with --yes' });
+    if (io.confirm === undefined) throw new SessionError('VALIDATION', 'Nothing was changed: an erasure cannot be undone, so it has to be confirmed.', { hint: `Look with --dry-run, then confirm with: ${erasure.command}${isGiven(flags.store) ? ` --store ${flags.store}` : ''} --yes` });
     if (!(await io.confirm(`Erase ${keyText(flags.subject)} for good? Nothing brings it back.`))) {
       io.err('Nothing was changed.\n');
       return EXIT.failed;
@@ -62,11 +62,17 @@ export async function runSessionsErase(io: CliIo, flags: EraseFlags): Promise<Ex
 
 const isGiven = (text: string | undefined): text is string => text !== undefined && text !== '';
 
+/** What else was said on the command line, for a command to copy; without the choice of a file. */
+function givenFlags({ agent, allAgents, dryRun, yes, json }: EraseFlags): string {
+  const words = [isGiven(agent) ? `--agent ${agent}` : '', allAgents === true ? '--all-agents' : '', dryRun === true ? '--dry-run' : '', yes === true ? '--yes' : '', json === true ? '--json' : ''];
+  return words.filter((word) => word !== '').map((word) => ` ${word}`).join('');
+}
+
 function erasureOf(flags: EraseFlags, context: CliContext): Erasure {
   const word = flags.subject.trim();
   if (word === '') throw new SessionError('VALIDATION', 'Name a session key or a peer.');
   const byPath = isGiven(flags.store);
-  const command = `openclaw sessions erase ${word}${flags.peer === true ? ' --peer' : ''}${isGiven(flags.agent) ? ` --agent ${flags.agent}` : ''}`;
+  const command = `openclaw sessions erase ${word}${flags.peer === true ? ' --peer' : ''}${givenFlags(flags)}`;
   if (flags.peer === true || !looksLikeKey(word)) {
     // Whoever is to be gone is to be gone everywhere.
     const isEverywhere = !byPath && !isGiven(flags.agent);

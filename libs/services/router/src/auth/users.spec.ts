@@ -36,6 +36,21 @@ afterEach(() => running.stop());
 const get = (path: string, token: string, headers: Record<string, string> = {}): Promise<Response> => fetch(running.url + path, { headers: { authorization: `Bearer ${token}`, ...headers } });
 
 describe('a user that is restricted to some agents', () => {
+  it('is shown where a store stands below the state directory, and nothing of the machine', async () => {
+    const [ann, admin] = [await running.client(['operator.admin'], WORK), await running.client()];
+    const asked = [
+      ['sessions.list', { agentId: 'work' }], ['sessions.patch', { key: 'agent:work:main', label: 'a' }], ['agents.list', {}], ['health', {}], ['sessions.reset', { key: 'agent:work:main' }],
+      ['sessions.erase', { key: 'agent:work:main', dryRun: true }], ['tools.invoke', { tool: 'sessions_list', args: {}, sessionKey: 'agent:work:main' }],
+    ] as const;
+    let shownToAdmin = '';
+    for (const [method, params] of asked) {
+      expect([method, JSON.stringify(await ann.request(method, params))]).toEqual([method, expect.not.stringContaining('/state')]);
+      shownToAdmin += JSON.stringify(await admin.request(method, params));
+    }
+    expect((await ann.request('sessions.list', { agentId: 'work' })).payload).toMatchObject({ path: 'agents/work/sessions/sessions.json' });
+    expect(shownToAdmin).toContain('/state/agents/work');
+  });
+
   it('sees their sessions only, in lists, by key and by id', async () => {
     const ann = await running.client(['operator.admin'], WORK);
     const { sessions } = (await ann.request('sessions.list')).payload as { sessions?: { key: string }[] };

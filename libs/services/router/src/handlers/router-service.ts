@@ -16,6 +16,7 @@ import { ackDelivery, streamDeliveries } from './deliveries';
 import { describeSession } from './describe-session';
 import { eraseSession } from './erase-session';
 import { forAgents } from './for-agents';
+import { forRestricted } from './for-restricted';
 import { getHistory } from './get-history';
 import { getUsage } from './get-usage';
 import { invokeTool } from './invoke-tool';
@@ -37,7 +38,7 @@ export type RouterHandlers = Handlers<typeof RouterServiceService>;
 
 /** @param listBytesMax where a list is cut: what one answer may hold on the way it takes */
 export function createRouterHandlers(deps: HandlerDeps, fanOut: FanOut, listBytesMax: number): RouterHandlers {
-  return forAgents(deps, {
+  const handlers: RouterHandlers = {
     submitMessage: (request, context) => submitMessage(deps, request, context),
     streamDeliveries: (request, context) => streamDeliveries(deps, fanOut, request, context),
     ackDelivery: (request, context) => ackDelivery(deps, request, context),
@@ -66,7 +67,8 @@ export function createRouterHandlers(deps: HandlerDeps, fanOut: FanOut, listByte
     waitRun: (request, context) => waitRun(deps, request, context),
     invokeTool: (request, context) => invokeTool(deps, request, context),
     listAgents: (_request, context) => listAgents(deps, context),
-  });
+  };
+  return forAgents(deps, forRestricted(deps, handlers));
 }
 
 /** Serves the methods on the bus, shared with the other routers. */

@@ -4,6 +4,7 @@ import { EntryFilter, GetHistoryRequest, ListEntriesRequest, SessionRow } from '
 import type { ListEntriesResponse } from '@sessions/contracts';
 import { TOOL_KINDS, contextTokensFor, mainSessionKey, modelFor, parseListArguments, safeHistory, slugAgentId, toToolRow, toolRowKind } from '@sessions/domain';
 import type { AgentId, JsonObject, ListArguments, ToolRowKind } from '@sessions/domain';
+import { shownPath } from '../auth/shown-path';
 import { readPage } from '../handlers/get-history';
 import { messagesOf } from './messages-of';
 import { argumentsOf } from './tool-call';
@@ -74,7 +75,7 @@ async function readRows({ deps, context }: ToolCall, { agentId, keys }: { readon
       // Previews and titles may come with a row that nobody asked them of.
       if (!asked.includeDerivedTitles) row.derivedTitle = undefined;
       if (!asked.includeLastMessage) row.lastMessagePreview = undefined;
-      if (isWanted(asked.kinds, row.key, mainKey)) found.push({ row, storeDir: path.dirname(page.path) });
+      if (isWanted(asked.kinds, row.key, mainKey)) found.push({ row, storeDir: path.dirname(shownPath(page.path, context.scopes, deps.stateDir)) });
     }
     offset = page.encodedRows.length === 0 ? undefined : page.nextOffset;
   }

@@ -1,0 +1,29 @@
+/** Answers of the RouterService as a user meets them who is restricted to some agents: without the paths of the machine. */
+import type { CallContext } from '@sessions/bus';
+import { isRestricted } from '../auth/scopes';
+import { shownPath } from '../auth/shown-path';
+import type { HandlerDeps } from '../deps';
+import type { RouterHandlers } from './router-service';
+
+export function forRestricted({ stateDir }: Pick<HandlerDeps, 'stateDir'>, handlers: RouterHandlers): RouterHandlers {
+  type Shown = <T extends string | undefined>(path: T) => T;
+  /** The same handler; the answer's paths are shown as `change` says. */
+  const changed = <Request, Answer>(handler: (request: Request, context: CallContext) => Promise<Answer>, change: (answer: Answer, shown: Shown) => Answer) =>
+    async (request: Request, context: CallContext): Promise<Answer> => {
+      const answer = await handler(request, context);
+      return isRestricted(context.scopes) ? change(answer, (path) => shownPath(path, context.scopes, stateDir)) : answer;
+    };
+  const ofStores = <R extends { readonly storePath: string }>(reports: readonly R[], shown: Shown): R[] => reports.map((report) => ({ ...report, storePath: shown(report.storePath) }));
+  return {
+    ...handlers,
+    listSessions: changed(handlers.listSessions, (answer, shown) => ({ ...answer, path: shown(answer.path), stores: answer.stores.map((store) => ({ ...store, path: shown(store.path) })) })),
+    listAgents: changed(handlers.listAgents, (answer, shown) => ({ agents: answer.agents.map((agent) => ({ ...agent, storePath: shown(agent.storePath) })) })),
+    patchSession: changed(handlers.patchSession, (answer, shown) => ({ ...answer, path: shown(answer.path) })),
+    resetSession: changed(handlers.resetSession, (answer, shown) => ({ ...answer, archived: answer.archived.map(shown) })),
+    deleteSession: changed(handlers.deleteSession, (answer, shown) => ({ ...answer, archived: answer.archived.map(shown) })),
+    restoreSession: changed(handlers.restoreSession, (answer, shown) => ({ ...answer, archived: answer.archived.map(shown) })),
+    compactSession: changed(handlers.compactSession, (answer, shown) => ({ ...answer, result: answer.result === undefined ? undefined : { ...answer.result, archivedPath: shown(answer.result.archivedPath) } })),
+    eraseSession: changed(handlers.eraseSession, (answer, shown) => ({ reports: ofStores(answer.reports, shown) })),
+    cleanup: changed(handlers.cleanup, (answer, shown) => ({ reports: ofStores(answer.reports, shown) })),
+  };
+}
