@@ -161,11 +161,11 @@ export { pruneContext } from './compaction/prune-context';
 export type { PruneRequest, PrunedContext, PruningSettings } from './compaction/prune-context';
 
 // Maintenance
-export { factMembers } from './maintenance/fact-members';
+export { ROW_FLAGS, maintenanceFacts, rowProtections } from './maintenance/maintenance-facts';
+export type { MaintenanceFacts, RowOccasion } from './maintenance/maintenance-facts';
 export { PROTECTIONS, isArchive, isOrphan } from './maintenance/facts';
 export type { FactFile, FactRow, FileClass, Protection, StoreFacts, StoreTotals, TranscriptState } from './maintenance/facts';
-export { RECENT_MS, isDurablePointer, isFree, isFreeToFix, isMainKey, isSyntheticKey, protectionsOf } from './maintenance/protection';
-export type { ProtectionFacts } from './maintenance/protection';
+export { RECENT_MS, isDurablePointer, isFree, isFreeToFix, isMainKey, isSyntheticKey } from './maintenance/protection';
 export { parseStoreFile, unreferencedClass } from './maintenance/store-files';
 export type { StoreFile } from './maintenance/store-files';
 export { BATCH_ACTIONS_MAX, actionBatches } from './maintenance/actions';

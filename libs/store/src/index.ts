@@ -33,7 +33,8 @@ export type {
   TranscriptTail,
   UsageLine,
 } from './types';
-export type { AgedRow, ArchiveRecord, DirectoryFile, OrderedRow, StoreFacts } from './store-facts';
+export type { ArchiveRecord, DirectoryFile, StoreFacts } from './store-facts';
+export type { OrderedRow } from './session-index/index-reader';
 export type { StoreFiles } from './store-files';
 export { HELD_FILES_MAX } from './archive/held-files';
 export type { HeldFiles, HoldRequest } from './archive/held-files';

@@ -5,15 +5,13 @@
  */
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import type { JsonObject } from '@sessions/domain';
 import { isTempFileName, type StoreLayout } from './files/layout';
 import { hasErrorCode, type FileSystem } from './files/file-system';
 import { inspectTranscriptLock } from './files/transcript-lock';
 import { parseManifestLine } from './archive/manifest';
 import { linesBackwards } from './transcript/backward-reader';
 import { byteSourceOf } from './transcript/byte-source';
-import type { IndexReader } from './session-index/index-reader';
-import type { Visibility } from './session-index/schema';
+import type { IndexReader, OrderedRow } from './session-index/index-reader';
 
 /** Longest stretch of work without giving way, milliseconds. */
 const SLICE_MS = 10;
@@ -24,21 +22,6 @@ const STATS_AT_ONCE = 32;
 /** A temp file that is older belongs to nobody. */
 export const TEMP_FILE_MS = 5 * 60_000;
 const TRANSCRIPTS_FOLDER = 'transcripts';
-
-export interface AgedRow {
-  readonly key: string;
-  /** Of the entry as it stands; empty where `members` has what is wanted of it. */
-  readonly text: string;
-  /** `factMembers` of the entry, where they are kept instead of it. */
-  readonly members?: JsonObject;
-  /** Bytes of the entry; undefined: those of `text`. */
-  readonly entryBytes?: number;
-  readonly sessionId: string | null;
-  readonly file: string | null;
-  /** Null when the entry has none that is a number. */
-  readonly updatedAt: number | null;
-  readonly visibility: Visibility;
-}
 
 export interface DirectoryFile {
   /** Below the store's directory. */
@@ -58,7 +41,7 @@ export interface ArchiveRecord {
 export interface StoreFactsParts {
   readonly fs: FileSystem;
   readonly layout: StoreLayout;
-  readonly reader: Pick<IndexReader, 'rowsBehind' | 'openWork'>;
+  readonly reader: Pick<IndexReader, 'factRows' | 'openWork'>;
   readonly nowMs: () => number;
   /** Resolves when the index has everything acknowledged. */
   readonly upToDate: () => Promise<void>;
@@ -76,7 +59,7 @@ export class StoreFacts {
     await this.#parts.upToDate();
     let sliceEndsAt = performance.now() + SLICE_MS;
     for (let after = Number.MIN_SAFE_INTEGER; ; ) {
-      const rows = this.#parts.reader.rowsBehind(after, ROWS_PER_QUERY);
+      const rows = this.#parts.reader.factRows(after, ROWS_PER_QUERY);
       yield* rows;
       const last = rows.at(-1);
       if (last === undefined) return;
@@ -164,12 +147,6 @@ export class StoreFacts {
     );
     return found.flat();
   }
-}
-
-export interface OrderedRow extends AgedRow {
-  readonly id: number;
-  /** Age of the row in lists: epoch milliseconds; without a time before all others. */
-  readonly sortAt: number;
 }
 
 async function openDirectory(place: string): Promise<AsyncIterable<fs.Dirent>> {

@@ -3,7 +3,7 @@ import { factsOf } from '../testing/maintenance-arbitraries';
 import { actionBatches } from './actions';
 import { planMaintenance, type PlanRequest } from './plan';
 import { planSubagentArchives, subagentArchiveAtMs } from './plan-subagents';
-import { protectionsOf } from './protection';
+import { maintenanceFacts, rowProtections } from './maintenance-facts';
 
 /**
  * A store as it is found in the wild: 3 197 entries, 1 671 of them older than the limit, four of five
@@ -39,13 +39,15 @@ function startStore(): Map<string, Session> {
   return sessions;
 }
 
+const entryOf = ({ state, updatedAtMs }: Session): object => ({ sessionId: 's', updatedAt: updatedAtMs, ...(state === 'running' ? { status: 'running' } : {}), ...(state === 'queued' ? { openRuns: [{}] } : {}), ...(state === 'undelivered' ? { pendingFinalDelivery: true } : {}) });
+
 const rowOf = (session: Session, nowMs: number): FactRow => ({
   key: session.key,
   sessionId: session.key,
   updatedAtMs: session.updatedAtMs,
   bytes: 1,
   transcriptState: 'present',
-  protections: protectionsOf({ key: session.key, nowMs, hasRun: session.state === 'running' || session.state === 'queued', hasUndelivered: session.state === 'undelivered', isHeld: false, updatedAt: session.updatedAtMs, lastInteractionAt: undefined }),
+  protections: rowProtections(session.key, maintenanceFacts(session.key, entryOf(session)), { nowMs, isHeld: false, named: [] }),
   ...(session.archiveAtMs === undefined ? {} : { archiveAtMs: session.archiveAtMs }),
 });
 

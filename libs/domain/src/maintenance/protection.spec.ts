@@ -1,11 +1,13 @@
-import { isDurablePointer, isMainKey, protectionsOf } from './protection';
+import { isDurablePointer, isMainKey } from './protection';
+import { maintenanceFacts, rowProtections } from './maintenance-facts';
 import { parseStoreFile, unreferencedClass } from './store-files';
 
 const NOW_MS = Date.UTC(2026, 5, 15, 12);
 const OLD = NOW_MS - 90 * 86_400_000;
-const protections = (key: string, more: object = {}) => protectionsOf({ key, nowMs: NOW_MS, hasRun: false, hasUndelivered: false, isHeld: false, updatedAt: OLD, lastInteractionAt: OLD, ...more });
+const protections = (key: string, members: object = {}, { isHeld = false, named = [] as string[] } = {}) =>
+  rowProtections(key, maintenanceFacts(key, { sessionId: 's', updatedAt: OLD, lastInteractionAt: OLD, ...members }), { nowMs: NOW_MS, isHeld, named });
 
-describe('protectionsOf', () => {
+describe('rowProtections', () => {
   it.each([
     ['agent:main:main', ['main']],
     ['global', ['main']],
@@ -32,14 +34,17 @@ describe('protectionsOf', () => {
 
   it('knows places by the entry too', () => {
     expect(protections('agent:main:x', { chatType: 'group' })).toEqual(['pointer']);
-    expect(protections('agent:main:x', { originChatType: 'thread' })).toEqual(['pointer']);
+    expect(protections('agent:main:x', { origin: { chatType: 'thread' } })).toEqual(['pointer']);
     expect(protections('agent:main:subagent:x', { chatType: 'group' })).toEqual([]);
     expect(isDurablePointer({ key: 'agent:main:x', chatType: 'direct' })).toBe(false);
     expect(isMainKey('agent:main:main:thread:1')).toBe(false);
   });
 
   it('knows what is in use', () => {
-    expect(protections('agent:main:subagent:x', { hasRun: true, hasUndelivered: true, isHeld: true })).toEqual(['running', 'undelivered', 'held']);
+    expect(protections('agent:main:subagent:x', { status: 'running', pendingFinalDelivery: true }, { isHeld: true })).toEqual(['running', 'undelivered', 'held']);
+    expect(protections('agent:main:x', { openRuns: [{}], openDeliveries: [{}] })).toEqual(['running', 'undelivered']);
+    expect(protections('agent:main:x', { pendingCompaction: {} })).toEqual(['running']);
+    expect(protections('agent:main:x', { openRuns: [], openDeliveries: [] })).toEqual([]);
     expect(protections('agent:main:x', { updatedAt: NOW_MS - 300_000 })).toEqual(['recent']);
     expect(protections('agent:main:x', { updatedAt: NOW_MS - 300_001 })).toEqual([]);
     expect(protections('agent:main:x', { lastInteractionAt: NOW_MS })).toEqual(['recent']);
@@ -47,8 +52,8 @@ describe('protectionsOf', () => {
   });
 
   it('knows the named key in any spelling', () => {
-    expect(protections('agent:main:telegram:dm:5', { named: ['AGENT:main:telegram:direct:5'] })).toEqual(['named']);
-    expect(protections('agent:main:telegram:dm:5', { named: ['agent:main:telegram:direct:6'] })).toEqual([]);
+    expect(protections('agent:main:telegram:dm:5', {}, { named: ['AGENT:main:telegram:direct:5'] })).toEqual(['named']);
+    expect(protections('agent:main:telegram:dm:5', {}, { named: ['agent:main:telegram:direct:6'] })).toEqual([]);
   });
 });
 

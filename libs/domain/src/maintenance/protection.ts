@@ -1,8 +1,8 @@
 /**
- * What maintenance never removes (decision 5, maintenance §5). The owner asks when it streams facts,
- * and once more inside the mutation that performs an action.
+ * What maintenance never removes (decision 5, maintenance §5). `rowProtections` (`maintenance-facts.ts`) puts
+ * these together: the owner asks it when it streams facts, and once more inside the mutation that
+ * performs an action.
  */
-import type { JsonValue } from '../json';
 import { asChatType, keyRest } from '../keys/key-kind';
 import { lookupCandidates, parseSessionKey, type ParsedKey } from '../keys/session-key';
 import type { FactRow, Protection } from './facts';
@@ -10,46 +10,13 @@ import type { FactRow, Protection } from './facts';
 /** A session used within this time is in use. */
 export const RECENT_MS = 5 * 60_000;
 
-export interface ProtectionFacts {
-  readonly key: string;
-  readonly nowMs: number;
-  /** `status: "running"` with a live claim, or pending work in the journal. */
-  readonly hasRun: boolean;
-  /** An open delivery, or the result of a finished child that its parent has not received. */
-  readonly hasUndelivered: boolean;
-  /** A live process holds the transcript's lock. */
-  readonly isHeld: boolean;
-  /** As stored; what makes no sense counts as now. */
-  readonly updatedAt: JsonValue | undefined;
-  readonly lastInteractionAt: JsonValue | undefined;
-  readonly chatType?: string;
-  readonly originChatType?: string;
-  /** `--active-key`, and the key whose write led to an automatic run. */
-  readonly named?: readonly string[];
+/** @param activeAtMs when it was last changed or used; null: nobody knows, which counts as now. */
+export function isRecent(activeAtMs: number | null, nowMs: number): boolean {
+  return activeAtMs === null || nowMs - activeAtMs <= RECENT_MS;
 }
 
-/** Every protection that holds, in the order of `PROTECTIONS`. */
-export function protectionsOf(facts: ProtectionFacts): readonly Protection[] {
-  const held: Protection[] = [];
-  if (facts.hasRun) held.push('running');
-  if (facts.hasUndelivered) held.push('undelivered');
-  if (facts.isHeld) held.push('held');
-  if (isRecent(facts.updatedAt, facts.nowMs, true) || isRecent(facts.lastInteractionAt, facts.nowMs, false)) held.push('recent');
-  if (isNamed(facts)) held.push('named');
-  const parsed = parseSessionKey(facts.key);
-  if (isMain(parsed)) held.push('main');
-  if (isPointer(parsed, facts)) held.push('pointer');
-  return held;
-}
-
-/** A missing instant of the row counts as now, a missing interaction as none. */
-function isRecent(value: JsonValue | undefined, nowMs: number, isRowTime: boolean): boolean {
-  if (typeof value !== 'number' || !Number.isFinite(value) || value <= 0) return isRowTime;
-  return nowMs - value <= RECENT_MS;
-}
-
-function isNamed({ key, named }: ProtectionFacts): boolean {
-  if (named === undefined || named.length === 0) return false;
+/** Whether one of the keys names this one, in any spelling. */
+export function isNamedKey(key: string, named: readonly string[]): boolean {
   const spellings = lookupCandidates(key);
   return named.some((name) => lookupCandidates(name).some((spelling) => spellings.includes(spelling)));
 }
@@ -68,7 +35,11 @@ export function isDurablePointer(facts: PointerFacts): boolean {
   return isPointer(parseSessionKey(facts.key), facts);
 }
 
-type PointerFacts = Pick<ProtectionFacts, 'key' | 'chatType' | 'originChatType'>;
+interface PointerFacts {
+  readonly key: string;
+  readonly chatType?: string;
+  readonly originChatType?: string;
+}
 
 function isPointer(parsed: ParsedKey, { key, chatType, originChatType }: PointerFacts): boolean {
   if (isSyntheticKey(key)) return false;

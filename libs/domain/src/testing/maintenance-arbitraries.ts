@@ -1,7 +1,7 @@
 /** Generators of stores as a planner sees them. */
 import fc from 'fast-check';
 import type { FactFile, FactRow, StoreFacts } from '../maintenance/facts';
-import { protectionsOf } from '../maintenance/protection';
+import { maintenanceFacts, rowProtections } from '../maintenance/maintenance-facts';
 
 /** The time of every generated store. */
 export const FACTS_NOW_MS = Date.UTC(2026, 5, 15, 12);
@@ -30,10 +30,10 @@ const rows: fc.Arbitrary<FactRow> = fc
   .map(({ rest, ageMs, bytes, entryBytes, sessionId, transcriptState, busy, chatType }) => {
     const key = `agent:main:${rest}`;
     const updatedAtMs = ageMs === undefined ? undefined : FACTS_NOW_MS - ageMs;
-    const facts = { key, nowMs: FACTS_NOW_MS, hasRun: busy === 'run', hasUndelivered: busy === 'undelivered', isHeld: busy === 'held', updatedAt: updatedAtMs, lastInteractionAt: undefined };
+    const entry = { sessionId: 's', ...(updatedAtMs === undefined ? {} : { updatedAt: updatedAtMs }), ...(chatType === undefined ? {} : { chatType }), ...(busy === 'run' ? { status: 'running' } : {}), ...(busy === 'undelivered' ? { pendingFinalDelivery: true } : {}) };
     return {
       key,
-      protections: protectionsOf(chatType === undefined ? facts : { ...facts, chatType }),
+      protections: rowProtections(key, maintenanceFacts(key, entry), { nowMs: FACTS_NOW_MS, isHeld: busy === 'held', named: [] }),
       bytes,
       entryBytes,
       ...(updatedAtMs === undefined ? {} : { updatedAtMs }),

@@ -106,7 +106,7 @@ export async function readStoreFacts(agentId: string, stream: AsyncIterable<Read
 
 type WireRow = Extract<NonNullable<ReadFactsResponse['item']>, { $case: 'rows' }>['value']['rows'][number];
 
-function toFactRow({ key, sessionId, updatedAtMs, protections, transcriptState, bytes, entryBytes, foundFile, archiveAtMs, cleanup, persistentChild, removalAnnouncedAtMs, label, modelProvider, model }: WireRow): FactRow {
+function toFactRow({ key, sessionId, updatedAtMs, protections, transcriptState, bytes, entryBytes, foundFile, archiveAtMs, cleanup, persistentChild, removalAnnouncedAtMs, label, model }: WireRow): FactRow {
   return defined<FactRow>({
     key,
     sessionId,
@@ -121,7 +121,7 @@ function toFactRow({ key, sessionId, updatedAtMs, protections, transcriptState, 
     isPersistentChild: persistentChild,
     removalAnnouncedAtMs,
     label,
-    model: model === undefined || modelProvider === undefined ? model : `${modelProvider}/${model}`,
+    model,
     flags: protections,
   });
 }

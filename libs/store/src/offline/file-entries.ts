@@ -10,6 +10,7 @@ import { entryColumns } from '../session-index/entry-columns';
 import { toIndexKey } from '../session-index/index-key';
 import type { ListQuery } from '../session-index/index-reader';
 import { scanSessionsFileSync } from '../sessions-file/scan-sessions-file';
+import { factRowOf, type FactRow } from './fact-row';
 import { overlayOf, type Overlay } from './overlay';
 import { matchesQuery, newestFirst, type RankedRow } from '../session-index/rank-rows';
 import type { EntrySource, ReadEntry, ReadRows } from './store-reader';
@@ -89,6 +90,15 @@ export class FileEntries implements EntrySource {
       else found.set(key, text);
     }
     return [...found].map(([key, text]) => ({ key, text }));
+  }
+
+  factRows(): Iterable<FactRow> {
+    const found = new Map<string, FactRow>();
+    this.#scan((key, text, value) => {
+      if (!this.#overlay.texts.has(key)) found.set(key, factRowOf(key, value, Buffer.byteLength(text())));
+    });
+    for (const [key, text] of this.#overlay.texts) if (text !== undefined) found.set(key, factRowOf(key, JSON.parse(text), Buffer.byteLength(text)));
+    return found.values();
   }
 
   close(): void {

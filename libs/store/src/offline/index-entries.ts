@@ -3,6 +3,7 @@ import type { JournalRecord } from '../journal/codec';
 import { entryColumns, type EntryColumns } from '../session-index/entry-columns';
 import type { IndexReader, ListQuery } from '../session-index/index-reader';
 import { VISIBILITY } from '../session-index/schema';
+import { factRowOf, type FactRow } from './fact-row';
 import { overlayOf, type Overlay } from './overlay';
 import { matchesQuery, newestFirst, type RankedRow } from '../session-index/rank-rows';
 import type { EntrySource, ReadEntry, ReadRows } from './store-reader';
@@ -57,6 +58,13 @@ export class IndexEntries implements EntrySource {
       }
     }
     for (const [key, text] of this.#overlay.texts) if (text !== undefined) yield { key, text };
+  }
+
+  *factRows(): Generator<FactRow> {
+    for (let rows = this.#index.factRows(Number.MIN_SAFE_INTEGER, ROWS_PER_QUERY); rows.length > 0; rows = this.#index.factRows(rows.at(-1)?.id ?? Number.MAX_SAFE_INTEGER, ROWS_PER_QUERY)) {
+      for (const row of rows) if (!this.#overlay.texts.has(row.key)) yield row;
+    }
+    for (const [key, text] of this.#overlay.texts) if (text !== undefined) yield factRowOf(key, JSON.parse(text), Buffer.byteLength(text));
   }
 
   close(): void {

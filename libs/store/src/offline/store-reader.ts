@@ -20,6 +20,7 @@ import { readJournal } from '../journal/replay';
 import { IndexReader, type ListQuery } from '../session-index/index-reader';
 import { identifySync } from '../session-index/open-index';
 import { INDEX_FORMAT, META } from '../session-index/schema';
+import type { FactRow } from './fact-row';
 import { FileEntries } from './file-entries';
 import { IndexEntries } from './index-entries';
 
@@ -51,6 +52,8 @@ export interface EntrySource {
   ofSession(sessionId: string): ReadEntry | undefined;
   /** Every entry, those that no list shows too. */
   entries(): Iterable<ReadEntry>;
+  /** What plans are made from, of every entry. */
+  factRows(): Iterable<FactRow>;
   close(): void;
 }
 
@@ -104,6 +107,7 @@ function reader(layout: StoreLayout, source: StoreReader['source'], warning: str
     firstExisting: (keys) => entries.firstExisting(keys),
     ofSession: (sessionId) => entries.ofSession(sessionId),
     entries: () => entries.entries(),
+    factRows: () => entries.factRows(),
     close: () => entries.close(),
   };
 }

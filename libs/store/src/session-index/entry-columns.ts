@@ -3,7 +3,7 @@
  * looks through, and the list row ready-made as protobuf.
  */
 import { SessionRow } from '@sessions/contracts';
-import { OPEN_WORK_MEMBERS, isCronRunKey, nativeView, parseEntry, searchTextOf, toSessionRow, type JsonObject } from '@sessions/domain';
+import { OPEN_WORK_MEMBERS, isCronRunKey, nativeView, parseEntry, maintenanceFacts, searchTextOf, toSessionRow, type JsonObject, type MaintenanceFacts } from '@sessions/domain';
 import { isOddIndexKey } from './index-key';
 import { VISIBILITY, type Visibility } from './schema';
 
@@ -22,6 +22,8 @@ export interface EntryColumns {
   readonly status: string | null;
   /** 1: the entry holds work that has not ended; its owner looks for such entries when it opens the store. */
   readonly openWork: 0 | 1;
+  /** What a maintenance plan is made from; its label is the column of that name. */
+  readonly facts: Omit<MaintenanceFacts, 'label'>;
   /** Lower-cased; searched as a substring. */
   readonly search: string;
   readonly row: Buffer;
@@ -30,7 +32,7 @@ export interface EntryColumns {
 /** What an import stores of an entry at once. */
 export type ImportColumns = Omit<EntryColumns, 'row'>;
 
-const UNLISTED: ImportColumns = {
+const UNLISTED: Omit<ImportColumns, 'facts'> = {
   visibility: VISIBILITY.unlisted,
   updatedAt: null,
   sortAt: 0,
@@ -50,7 +52,8 @@ const UNLISTED: ImportColumns = {
  */
 export function importColumns(key: string, value: unknown): ImportColumns {
   const entry = parseEntry(value);
-  if (!entry.listed || isOddIndexKey(key)) return UNLISTED;
+  const facts = maintenanceFacts(key, value, entry);
+  if (!entry.listed || isOddIndexKey(key)) return { ...UNLISTED, facts };
   const members = nativeView(entry.members);
   const text = (name: string): string | null => (typeof members[name] === 'string' ? members[name] : null);
   return {
@@ -64,6 +67,7 @@ export function importColumns(key: string, value: unknown): ImportColumns {
     parentKey: text('parentSessionKey'),
     status: text('status'),
     openWork: holdsOpenWork(entry.members),
+    facts,
     search: '',
   };
 }
@@ -71,7 +75,8 @@ export function importColumns(key: string, value: unknown): ImportColumns {
 /** @param messageCount user and assistant messages of a transcript, where they have been counted. */
 export function entryColumns(key: string, agentId: string, value: unknown, messageCount: (file: string) => number | undefined): EntryColumns {
   const entry = parseEntry(value);
-  if (!entry.listed || isOddIndexKey(key)) return { ...UNLISTED, row: Buffer.alloc(0) };
+  const facts = maintenanceFacts(key, value, entry);
+  if (!entry.listed || isOddIndexKey(key)) return { ...UNLISTED, facts, row: Buffer.alloc(0) };
   const count = entry.file === null ? undefined : messageCount(entry.file);
   const row = toSessionRow(key, entry, { agentId, ...(count === undefined ? {} : { messageCount: count }) });
   return {
@@ -85,6 +90,7 @@ export function entryColumns(key: string, agentId: string, value: unknown, messa
     parentKey: row.parentSessionKey ?? null,
     status: row.status ?? null,
     openWork: holdsOpenWork(entry.members),
+    facts,
     search: searchTextOf(row),
     row: Buffer.from(SessionRow.encode(row).finish()),
   };

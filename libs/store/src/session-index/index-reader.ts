@@ -3,9 +3,9 @@
  * costs what it returns; rows come as they were encoded when their entry changed.
  */
 import type Database from 'better-sqlite3';
-import type { JsonValue } from '@sessions/domain';
+import type { JsonValue, MaintenanceFacts } from '@sessions/domain';
 import { USAGE_LINES_OF_RUN_MAX, type TranscriptTail, type UsageLine } from '../types';
-import { matchesQuery, type RankedRow } from './rank-rows';
+import { matchesQuery, type ListColumns, type RankedRow } from './rank-rows';
 import { entryColumns, type EntryColumns } from './entry-columns';
 import { openIndexForReading } from './open-database';
 import { META, VISIBILITY, type Visibility } from './schema';
@@ -48,6 +48,21 @@ export interface KnownResult {
 
 /** More entries than this do not share a transcript; if they do, the rest of them counts as sharing it too. */
 const KEYS_OF_FILE_MAX = 16;
+
+/** What plans are made from of one row, without its entry. */
+export interface OrderedRow extends MaintenanceFacts {
+  /** Place in the store. */
+  readonly id: number;
+  /** Age of the row in lists: epoch milliseconds; without a time before all others. */
+  readonly sortAt: number;
+  readonly key: string;
+  /** Share of `sessions.json`. */
+  readonly entryBytes: number;
+  readonly sessionId: string | null;
+  readonly file: string | null;
+  /** Null when the entry has none that is a number. */
+  readonly updatedAt: number | null;
+}
 
 export interface OldRow {
   readonly id: number;
@@ -128,7 +143,7 @@ export class IndexReader {
 
   /** Whether the indexed entry of this key is among those that a query asks for, its page apart. */
   matches(key: string, query: ListQuery): boolean {
-    const columns = this.#statements.columnsOfKey().get(key) as Omit<EntryColumns, 'row'> | undefined;
+    const columns = this.#statements.columnsOfKey().get(key) as ListColumns | undefined;
     return columns !== undefined && matchesQuery(columns, query);
   }
 
@@ -156,9 +171,9 @@ export class IndexReader {
     return rows.map(({ json, ...row }) => ({ ...row, text: json.toString('utf8') }));
   }
 
-  /** The next rows behind the id given, of any visibility, in the order in which they lie. */
-  rowsBehind(afterId: number, limit: number): (OldRow & { readonly entryBytes?: number })[] {
-    return this.#statements.rowsBehind().all(afterId, limit) as (OldRow & { readonly entryBytes?: number })[];
+  /** What plans are made from of the next rows behind the id given, of any visibility, in the order in which they lie. */
+  factRows(afterId: number, limit: number): OrderedRow[] {
+    return this.#statements.factRows().all(afterId, limit) as OrderedRow[];
   }
 
   /** Entries that hold work which has not ended, in the order of the store, behind the id given. */
@@ -326,10 +341,10 @@ function statementsOf(db: Database.Database) {
        FROM session s JOIN entry e ON e.id = s.id
        WHERE s.visibility = ? AND s.sort_at >= ? AND (s.sort_at > ? OR s.id < ?) ORDER BY s.sort_at, s.id DESC LIMIT ?`,
     ),
-    // As text at once: whoever reads all of them would make strings of as many buffers.
-    rowsBehind: query(
-      `SELECT s.id, s.sort_at AS sortAt, s.key, CAST(e.json AS TEXT) AS text, length(e.json) AS entryBytes, s.session_id AS sessionId, s.file, s.updated_at AS updatedAt, s.visibility
-       FROM session s JOIN entry e ON e.id = s.id WHERE s.id > ? ORDER BY s.id LIMIT ?`,
+    factRows: query(
+      `SELECT id, sort_at AS sortAt, key, entry_bytes AS entryBytes, session_id AS sessionId, file, updated_at AS updatedAt, flags, active_at AS activeAtMs,
+       other_ids AS otherIds, label, model, archive_at AS archiveAtMs, cleanup, removal_announced_at AS removalAnnouncedAtMs
+       FROM session WHERE id > ? ORDER BY id LIMIT ?`,
     ),
     openWork: query(
       'SELECT s.id, s.key, e.json, s.session_id AS sessionId FROM session s JOIN entry e ON e.id = s.id WHERE s.open_work = 1 AND s.id > ? ORDER BY s.id LIMIT ?',

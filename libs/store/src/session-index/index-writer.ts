@@ -149,7 +149,7 @@ export class IndexWriter {
     }
     if (from === 'mutation') this.#statements.copyBase.run(key, this.#generation, existing.id);
     this.#statements.updateEntry.run(Buffer.from(text, 'utf8'), existing.id);
-    this.#statements.updateSession.run(...sessionValues(columns), existing.id);
+    this.#statements.updateSession.run(...sessionValues(columns, Buffer.byteLength(text)), existing.id);
     this.#count(existing.visibility, -1);
     this.#count(columns.visibility, 1);
   }
@@ -162,7 +162,7 @@ export class IndexWriter {
   /** Adds an entry that is known to be new. */
   insertEntry(key: string, text: Buffer, columns: EntryColumns): void {
     const { lastInsertRowid } = this.#statements.insertEntry.run(text);
-    this.#statements.insertSession.run(lastInsertRowid, key, ...sessionValues(columns));
+    this.#statements.insertSession.run(lastInsertRowid, key, ...sessionValues(columns, text.length));
     this.#count(columns.visibility, 1);
   }
 
@@ -175,7 +175,7 @@ export class IndexWriter {
   /** Adds an entry of an import; its row is made later. */
   importEntry(key: string, text: Buffer, columns: ImportColumns): void {
     const { lastInsertRowid } = this.#statements.insertEntry.run(text);
-    this.#statements.insertSession.run(lastInsertRowid, key, ...sessionValues({ ...columns, row: null }));
+    this.#statements.insertSession.run(lastInsertRowid, key, ...sessionValues({ ...columns, row: null }, text.length));
     this.#count(columns.visibility, 1);
   }
 
@@ -311,7 +311,8 @@ function textOf({ size, mtimeNs, inode }: FileIdentity): string {
   return `${size} ${mtimeNs} ${inode}`;
 }
 
-function sessionValues(columns: Omit<EntryColumns, 'row'> & { readonly row: Buffer | null }): (string | number | Buffer | null)[] {
+function sessionValues(columns: Omit<EntryColumns, 'row'> & { readonly row: Buffer | null }, entryBytes: number): (string | number | Buffer | null)[] {
+  const { facts } = columns;
   return [
     columns.visibility,
     columns.updatedAt,
@@ -323,6 +324,14 @@ function sessionValues(columns: Omit<EntryColumns, 'row'> & { readonly row: Buff
     columns.parentKey,
     columns.status,
     columns.openWork,
+    entryBytes,
+    facts.flags,
+    facts.activeAtMs,
+    facts.otherIds,
+    facts.model,
+    facts.archiveAtMs,
+    facts.cleanup,
+    facts.removalAnnouncedAtMs,
     columns.search,
     columns.row,
   ];
@@ -338,12 +347,14 @@ function prepare(db: Database.Database) {
     updateEntry: db.prepare('UPDATE entry SET json = ? WHERE id = ?'),
     deleteEntry: db.prepare('DELETE FROM entry WHERE id = ?'),
     insertSession: db.prepare(
-      `INSERT INTO session (id, key, visibility, updated_at, sort_at, session_id, file, label, spawned_by, parent_key, status, open_work, search, row)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO session (id, key, visibility, updated_at, sort_at, session_id, file, label, spawned_by, parent_key, status, open_work,
+       entry_bytes, flags, active_at, other_ids, model, archive_at, cleanup, removal_announced_at, search, row)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     ),
     updateSession: db.prepare(
       `UPDATE session SET visibility = ?, updated_at = ?, sort_at = ?, session_id = ?, file = ?, label = ?, spawned_by = ?,
-       parent_key = ?, status = ?, open_work = ?, search = ?, row = ? WHERE id = ?`,
+       parent_key = ?, status = ?, open_work = ?, entry_bytes = ?, flags = ?, active_at = ?, other_ids = ?, model = ?, archive_at = ?,
+       cleanup = ?, removal_announced_at = ?, search = ?, row = ? WHERE id = ?`,
     ),
     rowsToMake: db.prepare(
       'SELECT s.id, s.key, e.json, s.row IS NOT NULL AS made FROM session s JOIN entry e ON e.id = s.id WHERE s.id > ? ORDER BY s.id LIMIT ?',

@@ -3,6 +3,9 @@ import type { EntryColumns } from './entry-columns';
 import type { ListQuery } from './index-reader';
 import { VISIBILITY } from './schema';
 
+/** Columns that a query of lists looks at. */
+export type ListColumns = Omit<EntryColumns, 'row' | 'facts'>;
+
 export interface RankedRow {
   readonly key: string;
   readonly sortAt: number;
@@ -17,7 +20,7 @@ export function newestFirst(a: RankedRow, b: RankedRow): number {
 }
 
 /** Whether an entry is among those that a query asks for, its page apart. */
-export function matchesQuery(columns: Omit<EntryColumns, 'row'>, query: ListQuery): boolean {
+export function matchesQuery(columns: ListColumns, query: ListQuery): boolean {
   if (!(query.visibilities ?? [VISIBILITY.listed]).includes(columns.visibility)) return false;
   if (query.updatedSinceMs !== undefined && (columns.updatedAt === null || columns.updatedAt < query.updatedSinceMs)) return false;
   if (query.label !== undefined && columns.label !== query.label) return false;

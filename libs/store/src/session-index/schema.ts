@@ -1,11 +1,11 @@
 /**
  * Tables of the session index (`.store/index.sqlite`), the disposable copy of `sessions.json` that
  * answers queries. Everything in it can be rebuilt from `sessions.json`, the journal and the
- * transcripts; `docs/formats/index.md` describes it for other readers.
+ * transcripts; `docs/formats/session-index.md` describes it for other readers.
  */
 
-/** Grows with every change of the tables; an index of another format is rebuilt. */
-export const INDEX_FORMAT = 2;
+/** Grows with every change of the tables, or of the rules by which a column is made; an index of another format is rebuilt. */
+export const INDEX_FORMAT = 3;
 
 /** Rows of a list are stored ready-made, so a wide page keeps one entry of 2 KB from filling it. */
 export const PAGE_BYTES = 8192;
@@ -14,7 +14,9 @@ export const PAGE_BYTES = 8192;
  * `entry.json` holds the exact bytes of the value as they stand in `sessions.json`, indentation
  * included, so a checkpoint copies them. `id` order is the file's key order. `session.row` is an
  * encoded SessionRow; NULL (and `search` empty) until the worker has come to it after an import, and
- * made from the entry by whoever needs it before. `base` remembers how an entry stood at the last checkpoint (NULL: it did not
+ * made from the entry by whoever needs it before. From `entry_bytes` to `removal_announced_at` stands
+ * what a maintenance plan is made from (`MaintenanceFacts`), before what is long: a plan reads the rows' beginnings
+ * and no entry. `base` remembers how an entry stood at the last checkpoint (NULL: it did not
  * exist) for each one changed since; it is the common ancestor when somebody edits the file by hand.
  * A generation of it begins with each snapshot and ends when that snapshot is the file on disk.
  */
@@ -34,6 +36,14 @@ export const TABLES = `
     parent_key TEXT,
     status TEXT,
     open_work INTEGER NOT NULL DEFAULT 0,
+    entry_bytes INTEGER NOT NULL DEFAULT 0,
+    flags INTEGER NOT NULL DEFAULT 0,
+    active_at INTEGER,
+    other_ids TEXT,
+    model TEXT,
+    archive_at INTEGER,
+    cleanup TEXT,
+    removal_announced_at INTEGER,
     search TEXT NOT NULL,
     row BLOB
   );

@@ -2,10 +2,9 @@
  * One action of a maintenance plan, looked at once more inside the mutation that performs it: the row
  * or file is still what the plan saw, and nothing protects it. What does not hold is skipped by name.
  */
-import { parseStoreFile, removalAnnouncedAtMs, writeRemovalNotice, type JsonObject, type TranscriptState } from '@sessions/domain';
+import { parseStoreFile, removalAnnouncedAtMs, maintenanceFacts, rowProtections, writeRemovalNotice, type JsonObject, type TranscriptState } from '@sessions/domain';
 import { readArchiveFile, type Decision, type HeldView, type MutationView } from '@sessions/store';
 import { ANNOUNCE_UNLINK } from '../maintenance/gather-facts';
-import { protectionsOfEntry } from '../maintenance/protected-row';
 import type { Planned, StoredAnswer } from './planned';
 import { entryTextOf, setAside } from './session-files';
 import { findSession, type PresentSession } from './session-of-key';
@@ -130,7 +129,7 @@ function presentRow({ key, expectedSessionId, expectedUpdatedAtMs }: ActionReque
 }
 
 function protectedBy({ isLocked, activeKey }: ActionRequest, present: PresentSession, nowMs: number): readonly string[] {
-  return protectionsOfEntry(present.key, present.members as JsonObject, { nowMs, isHeld: isLocked, named: activeKey === undefined ? [] : [activeKey] });
+  return rowProtections(present.key, maintenanceFacts(present.key, present.members), { nowMs, isHeld: isLocked, named: activeKey === undefined ? [] : [activeKey] });
 }
 
 function isOtherFile({ expectedSizeBytes, expectedMtimeMs }: Pick<ActionRequest, 'expectedSizeBytes' | 'expectedMtimeMs'>, found: { readonly bytes: number; readonly mtimeMs: number }): boolean {

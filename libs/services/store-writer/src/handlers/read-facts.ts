@@ -1,6 +1,6 @@
 /** ReadFacts: what a maintenance plan is made from: totals, then candidate rows, then candidate files, in slices. */
 import { FactFile, FactFiles, FactRow, FactRows, StoreTotals, type ReadFactsRequest, type ReadFactsResponse } from '@sessions/contracts';
-import { SessionError, removalAnnouncedAtMs } from '@sessions/domain';
+import { ROW_FLAGS, SessionError } from '@sessions/domain';
 import type { CallContext } from '@sessions/bus';
 import type { AgentStore } from '@sessions/store';
 import { FactGatherer, type CandidateFile, type CandidateRow, type FactSource, type FactsQuery } from '../maintenance/gather-facts';
@@ -89,10 +89,8 @@ function queryOf(request: ReadFactsRequest): FactsQuery {
   };
 }
 
-function rowOf({ row, native, protections, bytes, candidateFor, lookedAt }: CandidateRow): FactRow {
-  const text = (name: string): string | undefined => (typeof native[name] === 'string' ? native[name] : undefined);
-  const origin = native['origin'] as { readonly chatType?: unknown } | undefined;
-  return FactRow.create({
+function rowOf({ row, protections, bytes, candidateFor, lookedAt }: CandidateRow): FactRow {
+  return {
     key: row.key,
     sessionId: row.sessionId ?? undefined,
     updatedAtMs: row.updatedAt ?? undefined,
@@ -101,17 +99,14 @@ function rowOf({ row, native, protections, bytes, candidateFor, lookedAt }: Cand
     foundFile: lookedAt?.foundFile,
     bytes,
     candidateFor: [...candidateFor],
-    chatType: text('chatType'),
-    originChatType: typeof origin?.chatType === 'string' ? origin.chatType : undefined,
-    archiveAtMs: typeof native['archiveAt'] === 'number' ? native['archiveAt'] : undefined,
-    entryBytes: row.entryBytes ?? Buffer.byteLength(row.text),
-    cleanup: text('cleanup'),
-    persistentChild: native['spawnMode'] === 'session',
-    label: text('label'),
-    modelProvider: text('modelProvider'),
-    model: text('model'),
-    removalAnnouncedAtMs: removalAnnouncedAtMs(native, { sessionId: row.sessionId, updatedAtMs: row.updatedAt }),
-  });
+    archiveAtMs: row.archiveAtMs ?? undefined,
+    entryBytes: row.entryBytes,
+    cleanup: row.cleanup ?? undefined,
+    persistentChild: (row.flags & ROW_FLAGS.persistentChild) !== 0,
+    label: row.label ?? undefined,
+    model: row.model ?? undefined,
+    removalAnnouncedAtMs: row.removalAnnouncedAtMs ?? undefined,
+  };
 }
 
 function fileOf({ name, fileClass, sizeBytes, mtimeMs, stampAtMs }: CandidateFile): FactFile {

@@ -1,24 +1,18 @@
 /**
  * The facts of one store, gathered in one pass over its rows and one over its directory: they count and
- * learn what refers to what; then the candidates are given in the order of their age. Each entry is read
- * and parsed once and not kept; what is kept of it while facts are given is some hundred bytes: what a
- * plan or its table may want to know.
+ * learn what refers to what; then the candidates are given in the order of their age. No entry is read:
+ * what a plan or its table may want to know of it stands beside it in the index, some hundred bytes,
+ * which are kept while facts are given.
  */
-import { OPEN_WORK_MEMBERS, factMembers, isCronRunKey, isJsonObject, isModelRunKey, parseSessionKey, parseStoreFile, unreferencedClass, type FileClass, type JsonObject, type Protection } from '@sessions/domain';
-import type { AgedRow, DirectoryFile, OrderedRow, StoreFacts, StoreFiles } from '@sessions/store';
+import { ROW_FLAGS, parseStoreFile, rowProtections, unreferencedClass, type FileClass, type Protection } from '@sessions/domain';
+import type { DirectoryFile, OrderedRow, StoreFacts, StoreFiles } from '@sessions/store';
 import { sidecarsOf } from '../decisions/session-files';
 import { lookAtTranscript, type LookedAt } from './look-at-transcript';
-import { protectionsOfEntry } from './protected-row';
 import { SortedRuns } from './sorted-runs';
 
 /** Reason of the manifest line that an announcement leaves. */
 export const ANNOUNCE_UNLINK = 'announce-unlink';
 
-/** Members of a compaction checkpoint that hold session ids too. */
-const CHECKPOINT_ENDS = ['preCompaction', 'postCompaction'];
-
-/** Members that are looked at once and may be large: they are not kept. */
-const NOT_KEPT: readonly string[] = [...OPEN_WORK_MEMBERS, 'usageFamilySessionIds', 'compactionCheckpoints'];
 /** Longest stretch of work without giving way, milliseconds. */
 const SLICE_MS = 10;
 
@@ -57,8 +51,7 @@ export interface GatheredTotals {
 }
 
 export interface CandidateRow {
-  readonly row: AgedRow;
-  readonly native: JsonObject;
+  readonly row: OrderedRow;
   readonly protections: readonly Protection[];
   readonly bytes: number;
   readonly candidateFor: readonly string[];
@@ -79,7 +72,7 @@ export class FactGatherer {
   /** Transcripts of more than one row. */
   readonly #shared = new Set<string>();
   /** Oldest first; of equal ages the newest entry. */
-  readonly #rows = new SortedRuns<KeptRow>((left, right) => left.sortAt - right.sortAt || right.id - left.id);
+  readonly #rows = new SortedRuns<KeptRow>(({ row: left }, { row: right }) => left.sortAt - right.sortAt || right.id - left.id);
   /** Transcripts whose lock file is there. */
   readonly #locked = new Set<string>();
   readonly totals: GatheredTotals = { rowCount: 0, protectedRowCount: 0, transcriptBytes: 0, archiveBytes: 0, totalBytes: 0, fileCount: 0 };
@@ -92,6 +85,8 @@ export class FactGatherer {
   /** Reads everything; to be called once, before candidates are asked for. */
   async count(): Promise<GatheredTotals> {
     await this.#readDirectory();
+    const { nowMs, activeKey } = this.#query;
+    const named = activeKey === undefined ? [] : [activeKey];
     const seen = new Set<string>();
     for await (const row of this.#store.facts.rows()) {
       this.totals.rowCount += 1;
@@ -100,13 +95,13 @@ export class FactGatherer {
         seen.add(row.file);
         this.#referenced.add(row.file);
       }
-      const native = nativeOf(row);
-      for (const id of sessionIdsOf(row, native)) this.#referenced.add(id);
+      if (row.sessionId !== null) this.#referenced.add(row.sessionId);
+      if (row.otherIds !== null) for (const id of row.otherIds.split('\n')) this.#referenced.add(id);
       // Few have a lock file: the others are not waited for.
       const isHeld = row.file !== null && this.#locked.has(row.file) && (await this.#store.facts.isLockedByOthers(row.file).catch(() => true));
-      const protections = this.#protections(row, native, isHeld);
+      const protections = rowProtections(row.key, row, { nowMs, isHeld, named });
       if (protections.length > 0) this.totals.protectedRowCount += 1;
-      this.#rows.add(keptRow(row, native, protections));
+      this.#rows.add({ row, protections: protections.length === 0 ? UNPROTECTED : protections });
     }
     for await (const { sessionId, reason, atMs } of this.#store.facts.archiveRecords()) {
       if (sessionId !== null) this.#referenced.add(sessionId);
@@ -124,12 +119,11 @@ export class FactGatherer {
     let capEndsAt: number | undefined;
     let evicted = 0;
     let sliceEndsAt = performance.now() + SLICE_MS;
-    for (const row of this.#rows.inOrder()) {
+    for (const { row, protections } of this.#rows.inOrder()) {
       if (performance.now() >= sliceEndsAt) {
         await new Promise((resolve) => setImmediate(resolve));
         sliceEndsAt = performance.now() + SLICE_MS;
       }
-      const { protections } = row;
       const agedMs = this.#agedMs(row);
       const bytes = this.#bytesOf(row);
       const candidateFor = this.#byKind(row, agedMs);
@@ -145,7 +139,7 @@ export class FactGatherer {
       }
       const lookedAt = this.#query.missingRows ? await lookAtTranscript(this.#store, row.file, row.sessionId) : undefined;
       if (lookedAt !== undefined && (lookedAt.state !== 'present' || row.sessionId === null)) candidateFor.push('missing');
-      if (candidateFor.length > 0 || this.#query.everyRow === true) yield { row, native: row.members, protections, bytes, candidateFor, lookedAt };
+      if (candidateFor.length > 0 || this.#query.everyRow === true) yield { row, protections, bytes, candidateFor, lookedAt };
     }
     // Too few rows have a time: those that count as now fill the rest.
     if (unprotected < overCap && this.#query.everyRow !== true) yield* this.#timeless();
@@ -181,70 +175,40 @@ export class FactGatherer {
   }
 
   *#timeless(): Generator<CandidateRow> {
-    for (const row of this.#rows.inOrder()) {
+    for (const { row, protections } of this.#rows.inOrder()) {
       if (this.#agedMs(row) < this.#query.nowMs) continue;
-      if (row.protections.length === 0) yield { row, native: row.members, protections: [], bytes: this.#bytesOf(row), candidateFor: ['cap'], lookedAt: undefined };
+      if (protections.length === 0) yield { row, protections, bytes: this.#bytesOf(row), candidateFor: ['cap'], lookedAt: undefined };
     }
   }
 
-  #protections(row: AgedRow, native: JsonObject, isHeld: boolean): readonly Protection[] {
-    const { nowMs, activeKey } = this.#query;
-    return protectionsOfEntry(row.key, native, { nowMs, isHeld, named: activeKey === undefined ? [] : [activeKey] });
-  }
-
-  #agedMs({ updatedAt }: AgedRow): number {
+  #agedMs({ updatedAt }: OrderedRow): number {
     const { nowMs } = this.#query;
     return updatedAt !== null && updatedAt > 0 && updatedAt <= nowMs ? updatedAt : nowMs;
   }
 
-  #byKind(row: KeptRow, agedMs: number): string[] {
-    const { key } = row;
+  #byKind({ flags, archiveAtMs }: OrderedRow, agedMs: number): string[] {
     const { pruneBeforeMs, cronRunsBeforeMs, modelRunsBeforeMs, dmScopeRows, dueArchives, nowMs } = this.#query;
     const isBefore = (limitMs: number | undefined): boolean => limitMs !== undefined && agedMs < limitMs;
-    const archiveAt = dueArchives ? row.members['archiveAt'] : undefined;
-    return [
-      ...(isBefore(pruneBeforeMs) ? ['age'] : []),
-      ...(isBefore(cronRunsBeforeMs) && isCronRunKey(key) ? ['cron-run'] : []),
-      ...(isBefore(modelRunsBeforeMs) && isModelRunKey(key) ? ['model-run'] : []),
-      ...(dmScopeRows && parseSessionKey(key).form === 'direct' ? ['dm-scope'] : []),
-      ...(typeof archiveAt === 'number' && archiveAt <= nowMs ? ['archive-due'] : []),
-    ];
+    const reasons: string[] = [];
+    if (isBefore(pruneBeforeMs)) reasons.push('age');
+    if ((flags & ROW_FLAGS.cronRun) !== 0 && isBefore(cronRunsBeforeMs)) reasons.push('cron-run');
+    if ((flags & ROW_FLAGS.modelRun) !== 0 && isBefore(modelRunsBeforeMs)) reasons.push('model-run');
+    if (dmScopeRows && (flags & ROW_FLAGS.direct) !== 0) reasons.push('dm-scope');
+    if (dueArchives && archiveAtMs !== null && archiveAtMs <= nowMs) reasons.push('archive-due');
+    return reasons;
   }
 
   /** Transcript and trajectories that go with the row. */
-  #bytesOf({ file, sessionId }: AgedRow): number {
+  #bytesOf({ file, sessionId }: OrderedRow): number {
     if (file === null || this.#shared.has(file)) return 0;
     return [file, ...sidecarsOf(file, sessionId ?? '')].reduce((sum, name) => sum + (this.#files.get(name)?.sizeBytes ?? 0), 0);
   }
 }
 
 /** What is kept of a row. */
-interface KeptRow extends OrderedRow {
-  readonly members: JsonObject;
+interface KeptRow {
+  readonly row: OrderedRow;
   readonly protections: readonly Protection[];
 }
 
 const UNPROTECTED: readonly Protection[] = [];
-
-function keptRow({ id, sortAt, key, text, entryBytes, sessionId, file, updatedAt, visibility }: OrderedRow, native: JsonObject, protections: readonly Protection[]): KeptRow {
-  const members = NOT_KEPT.some((name) => native[name] !== undefined) ? Object.fromEntries(Object.entries(native).filter(([name]) => !NOT_KEPT.includes(name))) : native;
-  return { id, sortAt, key, text: '', entryBytes: entryBytes ?? Buffer.byteLength(text), sessionId, file, updatedAt, visibility, members, protections: protections.length === 0 ? UNPROTECTED : protections };
-}
-
-function nativeOf({ text, members }: AgedRow): JsonObject {
-  return members ?? factMembers(JSON.parse(text));
-}
-
-/** The row's own id, those of its family, and both ends of its compaction checkpoints. */
-function* sessionIdsOf({ sessionId }: AgedRow, native: JsonObject): Generator<string> {
-  if (sessionId !== null) yield sessionId;
-  const family: unknown = native['usageFamilySessionIds'];
-  for (const id of Array.isArray(family) ? (family as readonly unknown[]) : []) if (typeof id === 'string') yield id;
-  const checkpoints: unknown = native['compactionCheckpoints'];
-  for (const checkpoint of Array.isArray(checkpoints) ? (checkpoints as readonly unknown[]) : []) {
-    if (!isJsonObject(checkpoint)) continue;
-    for (const end of [checkpoint, ...CHECKPOINT_ENDS.map((name) => checkpoint[name])]) {
-      if (isJsonObject(end) && typeof end['sessionId'] === 'string') yield end['sessionId'];
-    }
-  }
-}

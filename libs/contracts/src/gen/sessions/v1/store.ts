@@ -550,7 +550,11 @@ export interface FactRow {
   bytes: number;
   /** `age`, `cap`, `cron-run`, `model-run`, `dm-scope`, `missing`, `archive-due`, `evict`. */
   candidateFor: string[];
-  chatType?: string | undefined;
+  /** Not given any more: `protections` say what follows from it. */
+  chatType?:
+    | string
+    | undefined;
+  /** Not given any more, as `chat_type`. */
   originChatType?: string | undefined;
   archiveAtMs?:
     | number
@@ -569,8 +573,14 @@ export interface FactRow {
     | undefined;
   /** Spawned to stay: `mode: "session"`. */
   persistentChild: boolean;
-  label?: string | undefined;
-  modelProvider?: string | undefined;
+  label?:
+    | string
+    | undefined;
+  /** Not given any more: stands in `model`. */
+  modelProvider?:
+    | string
+    | undefined;
+  /** `provider/model`, or the model alone. */
   model?:
     | string
     | undefined;
