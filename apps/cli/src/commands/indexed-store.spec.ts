@@ -170,6 +170,34 @@ describe('a store whose owner was killed', () => {
   });
 });
 
+describe('a store in which removals were announced', () => {
+  const HOUR_MS = 3_600_000;
+  it('says in its status which sessions go when, and what waits for an acknowledgement, from the file and from the index', async () => {
+    const at = Date.now() - HOUR_MS;
+    const updatedAt = at - 30 * 24 * HOUR_MS;
+    writeFileSync(
+      sessionsFile,
+      JSON.stringify({
+        'agent:main:telegram:direct:1': { sessionId: 'one', updatedAt, removalNotice: { announcedAt: at, sessionId: 'one', updatedAt } },
+        'agent:main:telegram:direct:2': { sessionId: 'two', updatedAt: at, removalNotice: { announcedAt: at, sessionId: 'two', updatedAt } },
+        'agent:main:telegram:direct:3': { sessionId: 'three', updatedAt: at, openDeliveries: [{ deliveryId: 'd', createdAt: at }] },
+      }),
+    );
+    writeFileSync(join(directory, 'openclaw.json'), '{ gateway: { port: 1 }, session: { maintenance: { mode: "enforce", removalNotice: "2h" } } }');
+    const waiting = { announced: [{ key: 'agent:main:telegram:direct:1', announcedAtMs: at, notBeforeMs: at + 2 * HOUR_MS }], announcedCount: 1, undeliveredCount: 1 };
+    const shown = (): void => {
+      expect(json('status')).toMatchObject({ sessions: { byAgent: [waiting] } });
+      expect(run('status').stdout).toContain(`Announced removals: 1 (a message keeps a session; what is removed is archived)\n  agent:main:telegram:direct:1  not before ${new Date(at + 2 * HOUR_MS).toISOString()}\n`);
+      expect(run('status').stdout).toContain('Undelivered: messages of 1 session wait for an acknowledgement');
+    };
+    shown();
+    await ownedAndClosed();
+    shown();
+    writeFileSync(join(directory, 'openclaw.json'), '{ gateway: { port: 1 }, session: { maintenance: { mode: "warn" } } }');
+    expect(json('status')).toMatchObject({ sessions: { byAgent: [{ announced: [], announcedCount: 0 }] } });
+  });
+});
+
 describe('a store that a living owner holds', () => {
   it('is read and verified beside it, and repaired by nobody else', async () => {
     const store = await openStore({ agentId: 'main', sessionsFile, instance: 'holder', transport: 'standalone', clock: { nowMs: () => Date.now() } });

@@ -56,7 +56,7 @@ async function probeGateway(context: CliContext, timeoutMs: number, deep: boolea
   }
 }
 
-function renderAgent({ agentId, path, count, recent, owner, usage, sendersFromNewest }: AgentStatus, widthMax: number): string[] {
+function renderAgent({ agentId, path, count, recent, owner, usage, sendersFromNewest, announced, announcedCount, undeliveredCount }: AgentStatus, widthMax: number): string[] {
   const rows = recent.map((row) => [keyText(row.key), formatLongAge(row.ageMs), row.model ?? 'unknown', formatTokens(row.totalTokens, row.contextTokens)]);
   const table = renderTable([{ title: 'KEY' }, { title: 'LAST ACTIVE' }, { title: 'MODEL' }, { title: 'TOKENS' }], rows, { widthMax, separator: '  ' });
   return [
@@ -65,6 +65,10 @@ function renderAgent({ agentId, path, count, recent, owner, usage, sendersFromNe
     `Session store: ${path}`,
     ...(owner === null ? [] : [`Owner: process ${owner.pid} (${visibleText(owner.instance)})`]),
     count === null ? 'Sessions: unreadable' : `Sessions: ${count}`,
+    ...(undeliveredCount === 0 ? [] : [`Undelivered: messages of ${undeliveredCount} ${undeliveredCount === 1 ? 'session' : 'sessions'} wait for an acknowledgement`]),
+    ...(announcedCount === 0 ? [] : [`Announced removals: ${announcedCount} (a message keeps a session; what is removed is archived)`]),
+    ...announced.map(({ key, notBeforeMs }) => `  ${keyText(key)}  not before ${new Date(notBeforeMs).toISOString()}`),
+    ...(announcedCount > announced.length ? [`  and ${announcedCount - announced.length} more`] : []),
     ...(sendersFromNewest === undefined ? [] : [`Senders: looked for in the newest ${sendersFromNewest} sessions only`]),
     ...(usage === undefined ? [] : [usageLine(usage)]),
     ...(rows.length === 0 ? [] : table.map((line) => `  ${line}`)),

@@ -2,12 +2,12 @@
 import type { CliContext } from '../cli-context';
 import { SENDER_ROWS_MAX, directSenders } from './direct-senders';
 import { readRows } from './read-rows';
-import { readerOptions } from './read-store';
+import { readStore, readerOptions } from './read-store';
 import { selectStores } from './select-stores';
 import type { StoreChoice } from './select-stores';
 import { SessionRow } from '@sessions/contracts';
-import { SessionError, configuredAgents, contextTokensFor, dmScopeWarning, modelFor, toCliRow } from '@sessions/domain';
-import type { CliRow } from '@sessions/domain';
+import { ROW_FLAGS, SessionError, configuredAgents, contextTokensFor, dmScopeWarning, modelFor, toCliRow } from '@sessions/domain';
+import type { CliRow, SessionConfig } from '@sessions/domain';
 import { livingOwner, readLedgerTotals, storeLayout } from '@sessions/store';
 import { existsSync, readdirSync } from 'node:fs';
 
@@ -30,6 +30,13 @@ export interface AgentUsage {
   readonly missingCostEntries?: number;
 }
 
+export interface AnnouncedRemoval {
+  readonly key: string;
+  readonly announcedAtMs: number;
+  /** A run of the clean-up removes it then at the earliest; a message before that keeps it. */
+  readonly notBeforeMs: number;
+}
+
 export interface AgentStatus {
   readonly agentId: string;
   readonly path: string;
@@ -38,6 +45,11 @@ export interface AgentStatus {
   readonly recent: readonly CliRow[];
   /** Null when no process on this machine has the store. */
   readonly owner: StatusOwner | null;
+  /** Sessions whose removal was announced, the first to go first: RECENT_MAX of them, of `announcedCount`. */
+  readonly announced: readonly AnnouncedRemoval[];
+  readonly announcedCount: number;
+  /** Sessions with an answer or a result that nobody has acknowledged. */
+  readonly undeliveredCount: number;
   /** Set when senders were looked for in so many of the newest sessions only. */
   readonly sendersFromNewest?: number;
   /** Only when asked for. */
@@ -98,6 +110,18 @@ function quarantineWarning({ agentId, path }: StoreChoice): string[] {
   return files === 0 ? [] : [`${files} damaged ${files === 1 ? 'piece has' : 'pieces have'} been set aside in ${quarantineDir}`];
 }
 
+/** What waits in a store. With `pruneAfter` off, or in mode `warn`, nothing is removed by itself, whatever was announced. */
+async function readWaiting(store: StoreChoice, { mode, pruneAfterMs, removalNoticeMs }: SessionConfig['session']['maintenance'], nowMs: number): Promise<Pick<AgentStatus, 'announced' | 'announcedCount' | 'undeliveredCount'>> {
+  const rows = await readStore(store, (reader) => [...reader.waitingRows()]);
+  const removes = mode === 'enforce' && pruneAfterMs > 0;
+  const announced = rows
+    .flatMap(({ key, updatedAt, removalAnnouncedAtMs: atMs }): AnnouncedRemoval[] =>
+      !removes || atMs === null || atMs > nowMs ? [] : [{ key, announcedAtMs: atMs, notBeforeMs: Math.max(atMs + removalNoticeMs, (updatedAt ?? nowMs) + pruneAfterMs + 1) }],
+    )
+    .sort((one, other) => one.notBeforeMs - other.notBeforeMs || (one.key < other.key ? -1 : 1));
+  return { announced: announced.slice(0, RECENT_MAX), announcedCount: announced.length, undeliveredCount: rows.filter(({ flags }) => (flags & ROW_FLAGS.undelivered) !== 0).length };
+}
+
 export async function readStatus(context: CliContext, { nowMs, all, usage }: StatusOptions): Promise<StatusReading> {
   const { stores } = selectStores({ allAgents: true }, context);
   const { defaultAgentId } = configuredAgents(context.config);
@@ -114,6 +138,7 @@ export async function readStatus(context: CliContext, { nowMs, all, usage }: Sta
     try {
       const page = await readRows({ agentId, path }, { activeSinceMs: null, limit, decode: (encoded) => SessionRow.decode(encoded) });
       if (page.warning !== undefined) warnings.push(page.warning);
+      const waiting = await readWaiting(store, context.config.session.maintenance, nowMs);
       if (sendersMatter) senders.push(...page.rows.slice(0, SENDER_ROWS_MAX).flatMap(directSenders));
       const shown = all ? page.rows : page.rows.slice(0, RECENT_MAX);
       byAgent.push({
@@ -121,6 +146,7 @@ export async function readStatus(context: CliContext, { nowMs, all, usage }: Sta
         path,
         count: page.totalCount,
         owner,
+        ...waiting,
         recent: shown.map((row) => toCliRow(row, { config: context.config, agentId, nowMs })),
         ...(sendersMatter && page.totalCount > SENDER_ROWS_MAX && { sendersFromNewest: SENDER_ROWS_MAX }),
         ...(usage && { usage: await usageOf(store, page.rows) }),
@@ -128,7 +154,7 @@ export async function readStatus(context: CliContext, { nowMs, all, usage }: Sta
     } catch (error) {
       if (!(error instanceof SessionError)) throw error;
       warnings.push(error.message);
-      byAgent.push({ agentId, path, count: null, owner, recent: [] });
+      byAgent.push({ agentId, path, count: null, owner, announced: [], announcedCount: 0, undeliveredCount: 0, recent: [] });
     }
   }
   const sharing = dmScopeWarning(context.config.session, senders);

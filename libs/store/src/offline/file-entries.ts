@@ -10,7 +10,7 @@ import { entryColumns } from '../session-index/entry-columns';
 import { toIndexKey } from '../session-index/index-key';
 import type { ListQuery } from '../session-index/index-reader';
 import { scanSessionsFileSync } from '../sessions-file/scan-sessions-file';
-import { factRowOf, type FactRow } from './fact-row';
+import { factRowOf, isWaiting, type FactRow } from './fact-row';
 import { overlayOf, type Overlay } from './overlay';
 import { matchesQuery, newestFirst, type RankedRow } from '../session-index/rank-rows';
 import type { EntrySource, ReadEntry, ReadRows } from './store-reader';
@@ -99,6 +99,10 @@ export class FileEntries implements EntrySource {
     });
     for (const [key, text] of this.#overlay.texts) if (text !== undefined) found.set(key, factRowOf(key, JSON.parse(text), Buffer.byteLength(text)));
     return found.values();
+  }
+
+  waitingRows(): Iterable<FactRow> {
+    return [...this.factRows()].filter(isWaiting);
   }
 
   close(): void {

@@ -3,7 +3,7 @@ import type { JournalRecord } from '../journal/codec';
 import { entryColumns, type EntryColumns } from '../session-index/entry-columns';
 import type { IndexReader, ListQuery } from '../session-index/index-reader';
 import { VISIBILITY } from '../session-index/schema';
-import { factRowOf, type FactRow } from './fact-row';
+import { factRowOf, isWaiting, type FactRow } from './fact-row';
 import { overlayOf, type Overlay } from './overlay';
 import { matchesQuery, newestFirst, type RankedRow } from '../session-index/rank-rows';
 import type { EntrySource, ReadEntry, ReadRows } from './store-reader';
@@ -64,6 +64,15 @@ export class IndexEntries implements EntrySource {
     for (let rows = this.#index.factRows(Number.MIN_SAFE_INTEGER, ROWS_PER_QUERY); rows.length > 0; rows = this.#index.factRows(rows.at(-1)?.id ?? Number.MAX_SAFE_INTEGER, ROWS_PER_QUERY)) {
       for (const row of rows) if (!this.#overlay.texts.has(row.key)) yield row;
     }
+    yield* this.#changedFacts();
+  }
+
+  *waitingRows(): Generator<FactRow> {
+    for (const row of this.#index.waitingRows()) if (!this.#overlay.texts.has(row.key)) yield row;
+    for (const row of this.#changedFacts()) if (isWaiting(row)) yield row;
+  }
+
+  *#changedFacts(): Generator<FactRow> {
     for (const [key, text] of this.#overlay.texts) if (text !== undefined) yield factRowOf(key, JSON.parse(text), Buffer.byteLength(text));
   }
 

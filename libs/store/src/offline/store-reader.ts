@@ -54,6 +54,8 @@ export interface EntrySource {
   entries(): Iterable<ReadEntry>;
   /** What plans are made from, of every entry. */
   factRows(): Iterable<FactRow>;
+  /** Those of them whose removal was announced, or that hold a message which nobody has acknowledged. */
+  waitingRows(): Iterable<FactRow>;
   close(): void;
 }
 
@@ -108,6 +110,7 @@ function reader(layout: StoreLayout, source: StoreReader['source'], warning: str
     ofSession: (sessionId) => entries.ofSession(sessionId),
     entries: () => entries.entries(),
     factRows: () => entries.factRows(),
+    waitingRows: () => entries.waitingRows(),
     close: () => entries.close(),
   };
 }

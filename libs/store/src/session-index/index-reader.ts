@@ -3,7 +3,7 @@
  * costs what it returns; rows come as they were encoded when their entry changed.
  */
 import type Database from 'better-sqlite3';
-import type { JsonValue, MaintenanceFacts } from '@sessions/domain';
+import { ROW_FLAGS, type JsonValue, type MaintenanceFacts } from '@sessions/domain';
 import { USAGE_LINES_OF_RUN_MAX, type TranscriptTail, type UsageLine } from '../types';
 import { matchesQuery, type ListColumns, type RankedRow } from './rank-rows';
 import { entryColumns, type EntryColumns } from './entry-columns';
@@ -176,6 +176,13 @@ export class IndexReader {
     return this.#statements.factRows().all(afterId, limit) as OrderedRow[];
   }
 
+  /** Rows whose removal was announced, and rows with a message that nobody has acknowledged: by indexes of their own. */
+  *waitingRows(): Generator<OrderedRow> {
+    const announced = this.#statements.announcedRows().all() as OrderedRow[];
+    yield* announced;
+    for (const row of this.#statements.undeliveredRows().iterate() as IterableIterator<OrderedRow>) if (row.removalAnnouncedAtMs === null) yield row;
+  }
+
   /** Entries that hold work which has not ended, in the order of the store, behind the id given. */
   openWork(afterId: number, limit: number): OpenWorkRow[] {
     const rows = this.#statements.openWork().all(afterId, limit) as (Omit<OpenWorkRow, 'text'> & { readonly json: Buffer })[];
@@ -295,6 +302,8 @@ function toEntry(row: EntryRow | undefined): IndexedEntry | undefined {
   return { key: row.key, text: row.json.toString('utf8'), sessionId: row.session_id, file: row.file, visibility: row.visibility };
 }
 
+const FACT_COLUMNS = `id, sort_at AS sortAt, key, entry_bytes AS entryBytes, session_id AS sessionId, file, updated_at AS updatedAt, flags, active_at AS activeAtMs,
+  other_ids AS otherIds, label, model, archive_at AS archiveAtMs, cleanup, removal_announced_at AS removalAnnouncedAtMs`;
 const ENTRY_COLUMNS = 's.key, e.json, s.session_id, s.file, s.visibility';
 
 /** Binds any values; the typed form of better-sqlite3 would fix them by the first call. */
@@ -341,11 +350,9 @@ function statementsOf(db: Database.Database) {
        FROM session s JOIN entry e ON e.id = s.id
        WHERE s.visibility = ? AND s.sort_at >= ? AND (s.sort_at > ? OR s.id < ?) ORDER BY s.sort_at, s.id DESC LIMIT ?`,
     ),
-    factRows: query(
-      `SELECT id, sort_at AS sortAt, key, entry_bytes AS entryBytes, session_id AS sessionId, file, updated_at AS updatedAt, flags, active_at AS activeAtMs,
-       other_ids AS otherIds, label, model, archive_at AS archiveAtMs, cleanup, removal_announced_at AS removalAnnouncedAtMs
-       FROM session WHERE id > ? ORDER BY id LIMIT ?`,
-    ),
+    factRows: query(`SELECT ${FACT_COLUMNS} FROM session WHERE id > ? ORDER BY id LIMIT ?`),
+    announcedRows: query(`SELECT ${FACT_COLUMNS} FROM session WHERE removal_announced_at IS NOT NULL ORDER BY id`),
+    undeliveredRows: query(`SELECT ${FACT_COLUMNS} FROM session WHERE open_work = 1 AND flags & ${String(ROW_FLAGS.undelivered)} ORDER BY id`),
     openWork: query(
       'SELECT s.id, s.key, e.json, s.session_id AS sessionId FROM session s JOIN entry e ON e.id = s.id WHERE s.open_work = 1 AND s.id > ? ORDER BY s.id LIMIT ?',
     ),

@@ -115,6 +115,7 @@ export const INDEXES = `
   CREATE INDEX IF NOT EXISTS session_by_parent ON session (parent_key) WHERE parent_key IS NOT NULL;
   CREATE INDEX IF NOT EXISTS session_by_status ON session (status) WHERE status = 'running';
   CREATE INDEX IF NOT EXISTS session_open_work ON session (id) WHERE open_work = 1;
+  CREATE INDEX IF NOT EXISTS session_announced ON session (id) WHERE removal_announced_at IS NOT NULL;
   CREATE UNIQUE INDEX IF NOT EXISTS base_key ON base (key, generation);
   CREATE INDEX IF NOT EXISTS result_seq ON result (seq);
   CREATE INDEX IF NOT EXISTS text_by_file ON text_line (file_id);
@@ -134,6 +135,7 @@ export const DROP_INDEXES = `
   DROP INDEX IF EXISTS session_by_parent;
   DROP INDEX IF EXISTS session_by_status;
   DROP INDEX IF EXISTS session_open_work;
+  DROP INDEX IF EXISTS session_announced;
 `;
 
 /** Which lists a row belongs to. */
