@@ -161,6 +161,8 @@ export { pruneContext } from './compaction/prune-context';
 export type { PruneRequest, PrunedContext, PruningSettings } from './compaction/prune-context';
 
 // Maintenance
+export { MEMORY_DIR, MEMORY_TOOL, MEMORY_TOOL_NAME, NOTES_FILE_BYTES_MAX, NOTE_BYTES_MAX, isDay, parseMemoryNote } from './turns/memory-notes';
+export type { MemoryNote } from './turns/memory-notes';
 export { ROW_FLAGS, maintenanceFacts, rowProtections } from './maintenance/maintenance-facts';
 export type { MaintenanceFacts, RowOccasion } from './maintenance/maintenance-facts';
 export { PROTECTIONS, isArchive, isOrphan } from './maintenance/facts';

@@ -38,6 +38,7 @@ import { getFile, listFiles } from './handlers/session-files';
 import { storeInfo } from './handlers/store-info';
 import { truncateTranscript } from './handlers/truncate-transcript';
 import { verify } from './handlers/verify';
+import { appendNotesOf } from './handlers/append-notes';
 import { dropAttachments, writeAttachments } from './handlers/write-attachments';
 import type { OwnedAgent } from './owned-agent';
 import type { OwnerChecks } from './ownership';
@@ -129,6 +130,7 @@ export function createAgentHandlers({ agent, uploads, metrics, checks }: AgentSe
     recordUsage: unary('RecordUsage', (request, context) => recordUsage(agent, request, context)),
     importSession: unary('ImportSession', (request, context) => importSession(agent, uploads, request, context)),
     putChunk: unary('PutChunk', (request) => putChunk(agent, uploads, request)),
+    appendNotes: unary('AppendNotes', (request) => appendNotesOf(agent, request)),
     writeAttachments: unary('WriteAttachments', (request) => writeAttachments(agent, uploads, request)),
     dropAttachments: unary('DropAttachments', (request) => dropAttachments(agent, request)),
   };

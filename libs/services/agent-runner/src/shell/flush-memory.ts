@@ -4,13 +4,14 @@
  * asked; the turn itself is executed like any other. Pure.
  */
 import { FieldChange, type TokenUsage } from '@sessions/contracts';
-import { agentSettings, asAgentId, contextTokensFor, parseModelRef, parseSessionKey, planFlush, type JsonObject, type JsonValue, type ModelRef, type SessionConfig } from '@sessions/domain';
+import { MEMORY_TOOL, agentSettings, asAgentId, contextTokensFor, matchesPattern, parseModelRef, parseSessionKey, planFlush, type JsonObject, type JsonValue, type ModelRef, type SessionConfig } from '@sessions/domain';
+
+import type { OfferedTool } from './offered-tools';
 
 /** A silent turn that takes longer is given up; the compaction does not wait for it. Milliseconds. */
 export const FLUSH_MS_MAX = 120_000;
 /** Of the line that asks for notes: hidden from people, seen by the model. */
 export const FLUSH_LINE_TYPE = 'memory-flush';
-const SILENT = /^\s*NO_REPLY/iu;
 const DATE_LENGTH = 10;
 const ERROR_LENGTH_MAX = 200;
 
@@ -57,7 +58,7 @@ export function flushDue({ config, agentId, sessionKey, entry, usage, transcript
 
 function defaultPrompt(nowMs: number): string {
   const day = new Date(nowMs).toISOString().slice(0, DATE_LENGTH);
-  return `This conversation will be summarised soon. Save now what has to be remembered beyond it in memory/${day}.md, adding to what is there. Answer exactly NO_REPLY when that is done, or when there is nothing to save.`;
+  return `This conversation will be summarised soon. Save now what has to be remembered beyond it in memory/${day}.md, adding to what is there (tool memory_append, where there is no other). Answer exactly NO_REPLY when that is done, or when there is nothing to save.`;
 }
 
 /** The line that asks for the notes. */
@@ -65,9 +66,9 @@ export function flushLine(id: string, prompt: string, nowMs: number): string {
   return JSON.stringify({ type: 'custom_message', id, timestamp: new Date(nowMs).toISOString(), customType: FLUSH_LINE_TYPE, content: prompt, display: false });
 }
 
-/** False: what the silent turn said is for the person. */
-export function isSilent(text: string | undefined): boolean {
-  return text === undefined || text.trim() === '' || SILENT.test(text);
+/** All that the silent turn may do: nobody is written to from it. */
+export function flushTools({ tools }: SessionConfig, deniedTools: readonly string[]): readonly OfferedTool[] {
+  return [...tools.deny, ...deniedTools].some((pattern) => matchesPattern(pattern, MEMORY_TOOL.name)) ? [] : [MEMORY_TOOL];
 }
 
 /** What the entry remembers of it. @param failure undefined: it went well */

@@ -6,7 +6,7 @@
  * Stops at once, without another word, when the run is another attempt's by now. Bounds:
  * EXECUTIONS_MAX where the runtime's stream breaks.
  */
-import { ExecuteTurnRequest, FinishTurnRequest, OutboundMessage, TurnDone, TurnLimits, type BeginTurnResponse, type SteerTurnRequest, type TurnJob } from '@sessions/contracts';
+import { ExecuteTurnRequest, FinishTurnRequest, TurnDone, TurnLimits, type BeginTurnResponse, type SteerTurnRequest, type TurnJob } from '@sessions/contracts';
 import { sleep, type Bus, type JobAnswer, type Subjects } from '@sessions/bus';
 import { SessionError, TEXT_BYTES_MAX, contextTokens, estimateLineTokens, isJsonObject, type SessionConfig } from '@sessions/domain';
 import type { Logger } from '@sessions/host';
@@ -18,7 +18,7 @@ import { Claim } from './claim';
 import { compactInline } from './compact-inline';
 import { Execution, type ExecutionEnd } from './execution';
 import type { OfferTools } from './offered-tools';
-import { FLUSH_MS_MAX, flushDue, flushFields, flushLine, isSilent, type Flush } from './flush-memory';
+import { FLUSH_MS_MAX, flushDue, flushFields, flushLine, flushTools, type Flush } from './flush-memory';
 import { hasFlushLineAfter, inlineBranch, linesAfter, recordedAnswer } from './recorded-run';
 import { RunEvents } from './run-events';
 import { serveRunDoor } from './run-door';
@@ -262,21 +262,19 @@ class TurnRun {
     this.#events.end({ startedAtMs: this.#startedAtMs, text: done.text ?? '', stopReason: aborted ? 'rpc' : (done.stopReason ?? 'stop'), aborted, errorMessage: failureOf(done) });
   }
 
-  /** Notes before a compaction, where they are due. Nothing of it changes how the turn ended. */
-  async #flushMemory({ outcome }: TurnDone): Promise<Pick<FinishTurnRequest, 'fields' | 'deliveries'>> {
-    const none = { fields: [], deliveries: [] };
+  /** Notes before a compaction, where they are due. Nothing of it changes how the turn ended, and nobody is told of it. */
+  async #flushMemory({ outcome }: TurnDone): Promise<FinishTurnRequest['fields']> {
     const { bus, config, logger } = this.#deps;
     const { agentId } = this.#job;
     const { sessionKey, settings } = this.#begun;
-    if (outcome !== 'ok' || this.#stopReason !== undefined) return none;
+    if (outcome !== 'ok' || this.#stopReason !== undefined) return [];
     const facts = { config: config(), agentId, sessionKey, entry: this.#entry, usage: this.#usage.all(), transcriptBytes: this.#branchBytes, source: settings?.run?.source ?? '' };
     const flush = flushDue(facts, bus.clock.nowMs());
-    if (flush === undefined) return none;
+    if (flush === undefined) return [];
     const done = this.#hasFlushed ? TurnDone.create({ outcome: 'ok' }) : await this.#executeFlush(flush);
     const failure = done.outcome === 'ok' ? undefined : (done.errorReason ?? done.outcome);
     if (failure !== undefined) logger.warn('an agent did not save its notes before a compaction', { agentId, reason: failure });
-    const isTold = failure === undefined && settings?.run?.deliver === true && !isSilent(done.text);
-    return { fields: flushFields(this.#entry, bus.clock.nowMs(), failure), deliveries: isTold ? [OutboundMessage.create({ text: done.text ?? '' })] : [] };
+    return flushFields(this.#entry, bus.clock.nowMs(), failure);
   }
 
   async #executeFlush({ prompt, systemPrompt, model }: Flush): Promise<TurnDone> {
@@ -284,18 +282,20 @@ class TurnRun {
     const messageId = newLineId();
     await this.#append(Buffer.from(flushLine(messageId, prompt, bus.clock.nowMs()), 'utf8'));
     const chosen = model === undefined ? {} : { modelProvider: model.provider, model: model.model };
-    const own = { messageId, limits: TurnLimits.create({ timeoutMs: FLUSH_MS_MAX }), ...(systemPrompt === undefined ? {} : { systemPrompt }), ...chosen };
+    const tools = flushTools(this.#deps.config(), this.#begun.settings?.run?.deniedTools ?? []);
+    const toolsJson = tools.map((tool) => Buffer.from(JSON.stringify(tool), 'utf8'));
+    const own = { messageId, toolsJson, limits: TurnLimits.create({ timeoutMs: FLUSH_MS_MAX }), ...(systemPrompt === undefined ? {} : { systemPrompt }), ...chosen };
     const end = await this.#executeOnce(await this.#readBranch(), { ...own, isSilent: true });
     return end.kind === 'done' ? end.done : TurnDone.create({ outcome: 'error', errorReason: 'runtime' });
   }
 
-  async #finish(done: TurnDone, { fields, deliveries }: Pick<FinishTurnRequest, 'fields' | 'deliveries'>): Promise<void> {
+  async #finish(done: TurnDone, fields: FinishTurnRequest['fields']): Promise<void> {
     const { owner } = this.#deps;
     const { agentId, runId, attempt } = this.#job;
     const { outcome, text, stopReason } = done;
     if (this.#isLeft) return;
     const idempotencyKey = this.#claim.nextKey();
-    const request = FinishTurnRequest.create({ agentId, runId, attempt, outcome, usage: this.#usage.all(), text: text === undefined ? undefined : cutToBytes(text, TEXT_BYTES_MAX), stopReason, errorMessage: failureOf(done), fields, deliveries });
+    const request = FinishTurnRequest.create({ agentId, runId, attempt, outcome, usage: this.#usage.all(), text: text === undefined ? undefined : cutToBytes(text, TEXT_BYTES_MAX), stopReason, errorMessage: failureOf(done), fields });
     await owner(agentId, (store) => store.finishTurn(request, { idempotencyKey }));
   }
 

@@ -3,13 +3,14 @@
  * for the model: refusals, wrong arguments and failures too.
  */
 import { InvokeToolRequest, InvokeToolResponse } from '@sessions/contracts';
-import { agentSettings, asAgentId, configuredAgents, mainSessionKey, parseSessionKey, sessionTool, toolsFor } from '@sessions/domain';
+import { MEMORY_TOOL_NAME, matchesPattern, agentSettings, asAgentId, configuredAgents, mainSessionKey, parseSessionKey, sessionTool, toolsFor } from '@sessions/domain';
 import type { ToolDefinition } from '@sessions/domain';
 import { toSessionError } from '@sessions/bus';
 import type { CallContext } from '@sessions/bus';
 import { assertSeesAgent } from '../auth/scopes';
 import { agentCallerOf, createSight, readRow } from '../auth/sight';
 import type { HandlerDeps } from '../deps';
+import { memoryAppend } from '../tools/memory-append';
 import { depthOf } from '../tools/sessions-spawn';
 import { TOOLS } from '../tools/tool-table';
 import { InvalidArguments, failed, refusedAnswer } from '../tools/tool-call';
@@ -54,18 +55,22 @@ function answerOf(name: string, outcome: ToolOutcome): ToolAnswer {
 /** @throws nothing that a model could mend; what the caller's leaving or its missing rights raise */
 export async function runTool(deps: HandlerDeps, request: InvokeToolRequest, context: CallContext): Promise<ToolOutcome> {
   const definition = sessionTool(request.name);
-  if (definition === undefined) return { kind: 'unavailable' };
+  const isNote = request.name === MEMORY_TOOL_NAME && agentCallerOf(context) !== undefined;
+  if (definition === undefined && !isNote) return { kind: 'unavailable' };
+  const tool = definition === undefined ? memoryAppend : TOOLS[definition.name];
   try {
     const caller = await callerOf(deps, request, context);
-    if (!isAvailable(deps, caller, request.name, await deniedToRun(deps, caller, request.runId, context))) return { kind: 'unavailable' };
+    const denied = await deniedToRun(deps, caller, request.runId, context);
+    const isFree = isNote ? ![...deps.config().tools.deny, ...denied].some((pattern) => matchesPattern(pattern, request.name)) : isAvailable(deps, caller, request.name, denied);
+    if (!isFree) return { kind: 'unavailable' };
     const { runId, replyRoute, hops, traceId, costUsd } = request;
-    const answer = await TOOLS[definition.name]({ deps, caller, context, runId, replyRoute, hops, traceId, costUsd }, readArguments(request.argumentsJson));
+    const answer = await tool({ deps, caller, context, runId, replyRoute, hops, traceId, costUsd }, readArguments(request.argumentsJson));
     return { kind: 'answer', answer };
   } catch (thrown) {
     if (thrown instanceof InvalidArguments) return { kind: 'invalid', message: thrown.message };
     const error = toSessionError(thrown);
     if (error.reason !== 'INTERNAL') return { kind: 'answer', answer: refusedAnswer(error) };
-    deps.logger.error('a session tool failed', { operation: definition.name, err: error });
+    deps.logger.error('a session tool failed', { operation: request.name, err: error });
     return { kind: 'failed' };
   }
 }

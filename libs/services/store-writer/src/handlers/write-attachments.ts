@@ -30,5 +30,10 @@ export function dropAttachments(agent: OwnedAgent, request: DropAttachmentsReque
 
 /** @param id names the files of one spawn. */
 export function directoryOf(agent: OwnedAgent, id: string): SpawnDirectory {
-  return { workspace: configuredWorkspace(agent) ?? path.resolve(agent.deps.homeDir), id: id.toLowerCase() };
+  return { workspace: workspaceOf(agent), id: id.toLowerCase() };
+}
+
+/** Absolute; without one the home directory stands for it. */
+export function workspaceOf(agent: OwnedAgent): string {
+  return configuredWorkspace(agent) ?? path.resolve(agent.deps.homeDir);
 }

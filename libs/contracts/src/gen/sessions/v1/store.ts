@@ -1717,6 +1717,23 @@ export interface WrittenFile {
   sha256: string;
 }
 
+export interface AppendNotesRequest {
+  agentId: string;
+  /** `YYYY-MM-DD`. */
+  day: string;
+  /** At most 64 KiB of UTF-8; not empty. */
+  text: string;
+}
+
+export interface AppendNotesResponse {
+  epoch: number;
+  storeSeq: number;
+  /** Inside the workspace, with `/`. */
+  relPath: string;
+  /** Of the file now. */
+  bytes: number;
+}
+
 export interface DropAttachmentsRequest {
   agentId: string;
   attachmentsId: string;
@@ -21933,6 +21950,236 @@ export const WrittenFile: MessageFns<WrittenFile> = {
   },
 };
 
+function createBaseAppendNotesRequest(): AppendNotesRequest {
+  return { agentId: "", day: "", text: "" };
+}
+
+export const AppendNotesRequest: MessageFns<AppendNotesRequest> = {
+  encode(message: AppendNotesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.agentId !== "") {
+      writer.uint32(10).string(message.agentId);
+    }
+    if (message.day !== "") {
+      writer.uint32(18).string(message.day);
+    }
+    if (message.text !== "") {
+      writer.uint32(26).string(message.text);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AppendNotesRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAppendNotesRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.agentId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.day = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.text = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): AppendNotesRequest {
+    return {
+      agentId: isSet(object.agentId)
+        ? globalThis.String(object.agentId)
+        : isSet(object.agent_id)
+        ? globalThis.String(object.agent_id)
+        : "",
+      day: isSet(object.day) ? globalThis.String(object.day) : "",
+      text: isSet(object.text) ? globalThis.String(object.text) : "",
+    };
+  },
+
+  toJSON(message: AppendNotesRequest): unknown {
+    const obj: any = {};
+    if (message.agentId !== "") {
+      obj.agentId = message.agentId;
+    }
+    if (message.day !== "") {
+      obj.day = message.day;
+    }
+    if (message.text !== "") {
+      obj.text = message.text;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<AppendNotesRequest>, I>>(base?: I): AppendNotesRequest {
+    return AppendNotesRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<AppendNotesRequest>, I>>(object: I): AppendNotesRequest {
+    const message = createBaseAppendNotesRequest();
+    message.agentId = object.agentId ?? "";
+    message.day = object.day ?? "";
+    message.text = object.text ?? "";
+    return message;
+  },
+};
+
+function createBaseAppendNotesResponse(): AppendNotesResponse {
+  return { epoch: 0, storeSeq: 0, relPath: "", bytes: 0 };
+}
+
+export const AppendNotesResponse: MessageFns<AppendNotesResponse> = {
+  encode(message: AppendNotesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.epoch !== 0) {
+      writer.uint32(8).int64(message.epoch);
+    }
+    if (message.storeSeq !== 0) {
+      writer.uint32(16).int64(message.storeSeq);
+    }
+    if (message.relPath !== "") {
+      writer.uint32(26).string(message.relPath);
+    }
+    if (message.bytes !== 0) {
+      writer.uint32(32).int64(message.bytes);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AppendNotesResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAppendNotesResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.epoch = longToNumber(reader.int64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.storeSeq = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.relPath = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.bytes = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): AppendNotesResponse {
+    return {
+      epoch: isSet(object.epoch) ? globalThis.Number(object.epoch) : 0,
+      storeSeq: isSet(object.storeSeq)
+        ? globalThis.Number(object.storeSeq)
+        : isSet(object.store_seq)
+        ? globalThis.Number(object.store_seq)
+        : 0,
+      relPath: isSet(object.relPath)
+        ? globalThis.String(object.relPath)
+        : isSet(object.rel_path)
+        ? globalThis.String(object.rel_path)
+        : "",
+      bytes: isSet(object.bytes) ? globalThis.Number(object.bytes) : 0,
+    };
+  },
+
+  toJSON(message: AppendNotesResponse): unknown {
+    const obj: any = {};
+    if (message.epoch !== 0) {
+      obj.epoch = Math.round(message.epoch);
+    }
+    if (message.storeSeq !== 0) {
+      obj.storeSeq = Math.round(message.storeSeq);
+    }
+    if (message.relPath !== "") {
+      obj.relPath = message.relPath;
+    }
+    if (message.bytes !== 0) {
+      obj.bytes = Math.round(message.bytes);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<AppendNotesResponse>, I>>(base?: I): AppendNotesResponse {
+    return AppendNotesResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<AppendNotesResponse>, I>>(object: I): AppendNotesResponse {
+    const message = createBaseAppendNotesResponse();
+    message.epoch = object.epoch ?? 0;
+    message.storeSeq = object.storeSeq ?? 0;
+    message.relPath = object.relPath ?? "";
+    message.bytes = object.bytes ?? 0;
+    return message;
+  },
+};
+
 function createBaseDropAttachmentsRequest(): DropAttachmentsRequest {
   return { agentId: "", attachmentsId: "" };
 }
@@ -24036,6 +24283,18 @@ export const StoreServiceDefinition = {
       responseStream: false,
       options: {},
     },
+    /**
+     * Mutation. Notes of a day, appended to `memory/YYYY-MM-DD.md` in the agent's workspace; the same text is
+     * not appended twice in a row.
+     */
+    appendNotes: {
+      name: "AppendNotes",
+      requestType: AppendNotesRequest as typeof AppendNotesRequest,
+      requestStream: false,
+      responseType: AppendNotesResponse as typeof AppendNotesResponse,
+      responseStream: false,
+      options: {},
+    },
     /** Mutation. One session of a portable archive that was uploaded; overwrites nothing. */
     importSession: {
       name: "ImportSession",
@@ -24521,6 +24780,19 @@ export const StoreServiceService = {
       Buffer.from(DropAttachmentsResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): DropAttachmentsResponse => DropAttachmentsResponse.decode(value),
   },
+  /**
+   * Mutation. Notes of a day, appended to `memory/YYYY-MM-DD.md` in the agent's workspace; the same text is
+   * not appended twice in a row.
+   */
+  appendNotes: {
+    path: "/sessions.v1.StoreService/AppendNotes" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: AppendNotesRequest): Buffer => Buffer.from(AppendNotesRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): AppendNotesRequest => AppendNotesRequest.decode(value),
+    responseSerialize: (value: AppendNotesResponse): Buffer => Buffer.from(AppendNotesResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): AppendNotesResponse => AppendNotesResponse.decode(value),
+  },
   /** Mutation. One session of a portable archive that was uploaded; overwrites nothing. */
   importSession: {
     path: "/sessions.v1.StoreService/ImportSession" as const,
@@ -24625,6 +24897,11 @@ export interface StoreServiceServer extends UntypedServiceImplementation {
   writeAttachments: handleUnaryCall<WriteAttachmentsRequest, WriteAttachmentsResponse>;
   /** Mutation. Removes what WriteAttachments wrote; nothing there is no error. */
   dropAttachments: handleUnaryCall<DropAttachmentsRequest, DropAttachmentsResponse>;
+  /**
+   * Mutation. Notes of a day, appended to `memory/YYYY-MM-DD.md` in the agent's workspace; the same text is
+   * not appended twice in a row.
+   */
+  appendNotes: handleUnaryCall<AppendNotesRequest, AppendNotesResponse>;
   /** Mutation. One session of a portable archive that was uploaded; overwrites nothing. */
   importSession: handleUnaryCall<ImportSessionRequest, ImportSessionResponse>;
   /** Drains, checkpoints and frees the lease. */

@@ -1,0 +1,16 @@
+/** AppendNotes: notes of an agent in its workspace. */
+import { AppendNotesResponse, type AppendNotesRequest } from '@sessions/contracts';
+import { SessionError, agentSettings } from '@sessions/domain';
+import { appendNotes } from '../memory-files';
+import type { OwnedAgent } from '../owned-agent';
+import { workspaceOf } from './write-attachments';
+
+/** @throws TOO_LARGE, VALIDATION, also where the agent may not write to its workspace */
+export function appendNotesOf(agent: OwnedAgent, { day, text }: AppendNotesRequest): Promise<AppendNotesResponse> {
+  const { sandbox } = agentSettings(agent.deps.config(), agent.agentId);
+  if (sandbox.mode !== 'off' && sandbox.workspaceAccess !== 'rw') throw new SessionError('VALIDATION', `the sandbox of agent ${agent.agentId} may not write to its workspace`);
+  return agent.use(async (open) => {
+    const { relPath, bytes } = await appendNotes(workspaceOf(agent), day, text);
+    return AppendNotesResponse.create({ epoch: open.store.epoch, storeSeq: open.seq, relPath, bytes });
+  });
+}
