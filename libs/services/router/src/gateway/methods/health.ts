@@ -3,6 +3,7 @@ import { asAgentId, configuredAgents, parseSessionKey, storePathFor } from '@ses
 import type { CallContext } from '@sessions/bus';
 import { readRowHead } from '../../handlers/row-order';
 import { holdsScope, isRestricted, SCOPE } from '../../auth/scopes';
+import { shownPath } from '../../auth/shown-path';
 import type { GatewayDeps, GatewayMethod } from '../method';
 
 /** Newest sessions that a health answer names. */
@@ -22,7 +23,7 @@ export async function healthPayload(deps: GatewayDeps, context: CallContext): Pr
   const storeOf = (agentId: string): Record<string, unknown> => {
     const store = list.stores.find((each) => each.agentId === agentId);
     const own = recent.filter(({ key }) => (parseSessionKey(key).agentId ?? defaultAgentId) === agentId);
-    const path = store?.path ?? storePathFor(deps.config(), asAgentId(agentId), { stateDir: deps.stateDir, homeDir: deps.homeDir });
+    const path = store?.path ?? shownPath(storePathFor(deps.config(), asAgentId(agentId), { stateDir: deps.stateDir, homeDir: deps.homeDir }), context.scopes, deps.stateDir);
     return { path, count: store?.totalCount ?? 0, recent: own };
   };
   return {
