@@ -6,7 +6,7 @@ import type Database from 'better-sqlite3';
 import { ROW_FLAGS, type JsonValue, type MaintenanceFacts } from '@sessions/domain';
 import { USAGE_LINES_OF_RUN_MAX, type TranscriptTail, type UsageLine } from '../types';
 import { matchesQuery, type ListColumns, type RankedRow } from './rank-rows';
-import { entryColumns, type EntryColumns } from './entry-columns';
+import { entryColumns } from './entry-columns';
 import { openIndexForReading } from './open-database';
 import { META, VISIBILITY, type Visibility } from './schema';
 import { toUsageLine, USAGE_COLUMNS, type UsageRow } from './usage-table';

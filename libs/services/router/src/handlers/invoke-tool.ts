@@ -3,7 +3,7 @@
  * for the model: refusals, wrong arguments and failures too.
  */
 import { InvokeToolRequest, InvokeToolResponse } from '@sessions/contracts';
-import { MEMORY_TOOL_NAME, agentSettings, asAgentId, configuredAgents, mainSessionKey, parseSessionKey, sessionTool, toolsFor } from '@sessions/domain';
+import { MEMORY_TOOL_NAME, agentSettings, asAgentId, configuredAgents, mainSessionKey, matchesPattern, parseSessionKey, sessionTool, toolsFor } from '@sessions/domain';
 import type { ToolDefinition } from '@sessions/domain';
 import { toSessionError } from '@sessions/bus';
 import type { CallContext } from '@sessions/bus';
@@ -60,7 +60,9 @@ export async function runTool(deps: HandlerDeps, request: InvokeToolRequest, con
   const tool = definition === undefined ? memoryAppend : TOOLS[definition.name];
   try {
     const caller = await callerOf(deps, request, context);
-    if (!isNote && !isAvailable(deps, caller, request.name, await deniedToRun(deps, caller, request.runId, context))) return { kind: 'unavailable' };
+    const denied = await deniedToRun(deps, caller, request.runId, context);
+    const isFree = isNote ? ![...deps.config().tools.deny, ...denied].some((pattern) => matchesPattern(pattern, request.name)) : isAvailable(deps, caller, request.name, denied);
+    if (!isFree) return { kind: 'unavailable' };
     const { runId, replyRoute, hops, traceId, costUsd } = request;
     const answer = await tool({ deps, caller, context, runId, replyRoute, hops, traceId, costUsd }, readArguments(request.argumentsJson));
     return { kind: 'answer', answer };
