@@ -145,9 +145,9 @@ export { CHARS_PER_TOKEN, IMAGE_TOKENS, contextTokens, estimateLineTokens, estim
 export type { TokenCounter } from './compaction/count-tokens';
 export { CHUNK_WINDOW_SHARE, KEEP_RECENT_TOKENS, NEW_CONTENT_SHARE_MIN, chunksOf, isFlushDue, isNearlyFull, planCompaction, planTurnDrop, reserveTokens } from './compaction/plan-compaction';
 export type { CompactionPlan, CompactionRequest, CompactionSettings, SummaryChunk, TurnDrop } from './compaction/plan-compaction';
-export { isCompactionDue } from './compaction/entry-compaction-due';
+export { mayNeedCompaction } from './compaction/entry-compaction-due';
 export type { CompactionDueFacts } from './compaction/entry-compaction-due';
-export { compactionDue, isMidTurnDue } from './compaction/compaction-due';
+export { planDueCompaction, isMidTurnDue } from './compaction/compaction-due';
 export type { CompactionDue, CompactionDueRequest, MidTurnRequest } from './compaction/compaction-due';
 export { isOverflowError, planFlush } from './compaction/plan-flush';
 export type { FlushRequest } from './compaction/plan-flush';

@@ -21,7 +21,7 @@ export type CompactionDue =
  * Never before at least a tenth of the context is new since the last one, or since the last attempt. The
  * size of the file counts only where a compaction makes it smaller.
  */
-export function compactionDue({ transcriptBytes, ...request }: CompactionDueRequest): CompactionDue {
+export function planDueCompaction({ transcriptBytes, ...request }: CompactionDueRequest): CompactionDue {
   const byWindow = planCompaction({ ...request, trigger: 'threshold' });
   if (byWindow.kind === 'summarise') return { due: 'auto-threshold', plan: byWindow };
   const { maxActiveTranscriptBytes: bytesMax, truncateAfterCompaction } = request.settings;

@@ -1,8 +1,8 @@
 import { defaultConfig } from '../config/parse-config';
-import { isCompactionDue } from './entry-compaction-due';
+import { mayNeedCompaction } from './entry-compaction-due';
 
 const settings = defaultConfig().agents.defaults.compaction;
-const due = (native: object, windowTokens = 100_000, more: object = {}) => isCompactionDue({ native: { sessionId: 's', totalTokensFresh: true, ...native } as never, settings: { ...settings, ...more }, windowTokens });
+const due = (native: object, windowTokens = 100_000, more: object = {}) => mayNeedCompaction({ native: { sessionId: 's', totalTokensFresh: true, ...native } as never, settings: { ...settings, ...more }, windowTokens });
 
 it('is asked for once the context reaches into the reserve', () => {
   expect(due({ totalTokens: 80_000 })).toBe(false);

@@ -15,7 +15,7 @@ export interface CompactionDueFacts {
 }
 
 /** True when the context reaches into the reserve and has grown by a tenth since the attempt that failed. */
-export function isCompactionDue({ native, settings, windowTokens }: CompactionDueFacts): boolean {
+export function mayNeedCompaction({ native, settings, windowTokens }: CompactionDueFacts): boolean {
   const { totalTokens, totalTokensFresh, compactionAttempt } = native;
   if (typeof totalTokens !== 'number' || totalTokensFresh !== true || native[COMPACTION_MEMBER] !== undefined) return false;
   if (!isNearlyFull(settings, windowTokens, totalTokens)) return false;

@@ -3,7 +3,7 @@
  * for the model: refusals, wrong arguments and failures too.
  */
 import { InvokeToolRequest, InvokeToolResponse } from '@sessions/contracts';
-import { MEMORY_TOOL_NAME, matchesPattern, agentSettings, asAgentId, configuredAgents, mainSessionKey, parseSessionKey, sessionTool, toolsFor } from '@sessions/domain';
+import { MEMORY_TOOL_NAME, agentSettings, asAgentId, configuredAgents, mainSessionKey, matchesPattern, parseSessionKey, sessionTool, toolsFor } from '@sessions/domain';
 import type { ToolDefinition } from '@sessions/domain';
 import { toSessionError } from '@sessions/bus';
 import type { CallContext } from '@sessions/bus';

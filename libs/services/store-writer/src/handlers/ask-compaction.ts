@@ -1,5 +1,5 @@
 /** A compaction asked for after a turn, where the context has come near the window. Never in the way of the turn's end. */
-import { agentSettings, contextTokensFor, isCompactionDue, isJsonObject, nativeView, type JsonObject } from '@sessions/domain';
+import { agentSettings, contextTokensFor, mayNeedCompaction, isJsonObject, nativeView, type JsonObject } from '@sessions/domain';
 import { randomUUID } from 'node:crypto';
 import { decideRequestCompaction, type RequestCompactionAnswer } from '../decisions/decide-request-compaction';
 import { ownContext } from '../end-lost-attempt';
@@ -17,7 +17,7 @@ export async function askCompactionWhenDue(agent: OwnedAgent, open: OpenAgentSto
     const { model, modelProvider, contextTokens } = native;
     const ran = typeof model === 'string' ? { model, provider: typeof modelProvider === 'string' ? modelProvider : undefined } : undefined;
     const windowTokens = typeof contextTokens === 'number' ? contextTokens : contextTokensFor(config, agentId, ran);
-    if (!isCompactionDue({ native, settings: agentSettings(config, agentId).compaction, windowTokens })) return;
+    if (!mayNeedCompaction({ native, settings: agentSettings(config, agentId).compaction, windowTokens })) return;
     const asked = { agentId, key, reason: 'auto-threshold', instructions: undefined } as const;
     const { result } = await commit<RequestCompactionAnswer>(open, { method: 'RequestCompaction', context: ownContext(`compaction-due:${randomUUID()}`), plan: (view) => decideRequestCompaction(asked, view) });
     const { operationId, snapshotTipId, sessionId, requestedAtMs } = result;
