@@ -101,6 +101,8 @@ describe.each([
   }, LONG_MS);
 
   it('spawn a sub-agent whose result comes to them once, and to the channel once', async () => {
+    // Whatever is made of the result in the session that spawned it, the channel has had it.
+    otherwise = ({ message }) => (message.includes('Result of the sub-agent') ? { chunks: [`I repeat: ${message}`] } : undefined);
     await told('spawn-1', [tool('sessions_spawn', { task: 'say: six times seven is 42', label: 'sum' }), 'say: wait for it'].join('\n'), 'spawn');
     const [spawned] = await house.results(keyOf('spawn'));
     expect(spawned).toMatchObject({ status: 'accepted', runId: expect.any(String), childSessionKey: expect.stringMatching(/^agent:main:subagent:/u) });
@@ -109,7 +111,7 @@ describe.each([
     await waitUntil('the announce', () => (deliveredTo('spawn').length >= 2 ? true : undefined));
     await told('spawn-2', 'say: anything else', 'spawn');
     await waitUntil('a later answer', () => (deliveredTo('spawn').includes('anything else') ? true : undefined));
-    const results = (await house.messages(keyOf('spawn'))).filter(({ text }) => text.includes('Result of the sub-agent'));
+    const results = (await house.messages(keyOf('spawn'))).filter(({ role, text }) => role === 'user' && text.includes('Result of the sub-agent'));
     expect(results).toHaveLength(1);
     expect(results[0]).toMatchObject({ role: 'user', provenance: { kind: 'inter_session', sourceSessionKey: childKey, sourceTool: 'sessions_spawn' } });
     const [first, announced, last, ...more] = deliveredTo('spawn');

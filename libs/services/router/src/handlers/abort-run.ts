@@ -7,7 +7,7 @@ import type { HandlerDeps } from '../deps';
 import { existingSession } from './existing-session';
 import { findRun } from './find-run';
 import { ENDING_RUN_BUDGET_MS } from './reset-session';
-import { kill, ownChildren } from '../tools/subagents';
+import { kill, ownChildren } from './sub-agents';
 import { resolveAddress } from './resolve-address';
 import type { Address } from './resolve-address';
 

@@ -2,12 +2,15 @@
 import { createHash } from 'node:crypto';
 import { Attachment, ChannelMessageRef, PeerRef, ReplyRoute, ResolvedRoute, RunRequest, Sender, SubmitMessageResponse, WaitRunRequest } from '@sessions/contracts';
 import type { ChatCommand, DeliverResponse, Envelope, InboundMessage, SubmitMessageRequest } from '@sessions/contracts';
-import { SessionError, configuredAgents, defaultIdempotencyKey, parseEnvelope, resolveRoute, slugAgentId } from '@sessions/domain';
+import { SessionError, asAgentId, configuredAgents, defaultIdempotencyKey, parseEnvelope, resolveRoute, slugAgentId } from '@sessions/domain';
 import type { InboundEnvelope, Route } from '@sessions/domain';
 import { idempotencyKeyOf } from '@sessions/bus';
 import type { CallContext } from '@sessions/bus';
 import { assertSeesAgent } from '../auth/scopes';
+import type { SeenAddress } from '../auth/sight';
 import type { HandlerDeps } from '../deps';
+import { boundSession } from '../threads/bound-thread';
+import { threadCommand } from '../threads/thread-commands';
 import { deliverTo } from './deliver-to';
 import { uuidOf } from './minted-id';
 import { runCommand } from './run-commands';
@@ -55,27 +58,39 @@ export async function submitEnvelope(
   const route = resolveRoute(envelope, deps.config(), { newHookId: uuidOf(ownKey ?? context.requestId) });
   await assertKnownAgent(deps, route, context);
   const run = runOf(envelope, route, ownKey ?? idempotencyKeyOf(context));
-  const answer = await deliverTo(
+  const address = { agentId: route.agentId as string, key: route.sessionKey as string };
+  const aboutThread = await threadCommandOf(deps, envelope, route, context);
+  const bound = aboutThread !== undefined || envelope.origin.kind !== 'channel' ? undefined : await boundSession(deps, { address, channel: route.channel, place: run.replyRoute, runId: run.runId }, context);
+  const place = bound ?? address;
+  const deliver = async ({ agentId, key }: SeenAddress): Promise<DeliverResponse> => deliverTo(
     deps,
     {
-      agentId: route.agentId,
-      key: route.sessionKey,
+      agentId,
+      key,
       text: envelope.text,
       attachments: envelope.attachments.map(({ name, mimeType, content }) =>
         Attachment.create({ name, mimeType, content: Buffer.from(content, 'base64') }),
       ),
-      route: toResolvedRoute(envelope, route),
+      route: { ...toResolvedRoute(envelope, route), agentId, sessionKey: key },
       message: messageMembers(envelope),
       run,
-      command: await commandOf(deps, envelope, route, run.replyRoute, context),
+      command: aboutThread ?? (await commandOf(deps, envelope, { agentId, key }, run.replyRoute, context)),
+      requireExisting: key !== route.sessionKey,
       idempotencyKey: ownKey,
     },
     context,
   );
+  let { agentId } = place;
+  const answer = await deliver(place).catch((error: unknown) => {
+    // The bound session went in between: its thread has its own again.
+    if (bound === undefined || !(error instanceof SessionError) || error.reason !== 'SESSION_NOT_FOUND') throw error;
+    ({ agentId } = address);
+    return deliver(address);
+  });
   const { status, sessionKey, sessionId, runId, queued, position, reset, reply, ignoredReason } = answer;
   return SubmitMessageResponse.create({
     status,
-    agentId: route.agentId,
+    agentId,
     sessionKey,
     sessionId,
     runId,
@@ -85,7 +100,7 @@ export async function submitEnvelope(
     reset,
     reply,
     ignoredReason,
-    ...(await endOf(deps, answer, route.agentId, waitMs, context)),
+    ...(await endOf(deps, answer, agentId, waitMs, context)),
   });
 }
 
@@ -104,11 +119,24 @@ function runOf(envelope: InboundEnvelope, route: Route, key: string): RunRequest
 }
 
 /** A command about what runs, of a person who may give it. */
-function commandOf(deps: HandlerDeps, { origin, sender, text, attachments }: InboundEnvelope, { agentId, sessionKey }: Route, replyRoute: ReplyRoute | undefined, context: CallContext): Promise<ChatCommand | undefined> {
-  if (origin.kind !== 'channel' && origin.kind !== 'webchat') return Promise.resolve(undefined);
+function commandOf(deps: HandlerDeps, envelope: InboundEnvelope, address: SeenAddress, replyRoute: ReplyRoute | undefined, context: CallContext): Promise<ChatCommand | undefined> {
+  const sender = commandSender(envelope);
+  if (sender === undefined) return Promise.resolve(undefined);
+  return runCommand(deps, { ...address, agentId: asAgentId(address.agentId), text: envelope.text, hasAttachments: envelope.attachments.length > 0, sender, replyRoute }, context);
+}
+
+/** A command about the thread that it is said in. */
+function threadCommandOf(deps: HandlerDeps, envelope: InboundEnvelope, { agentId, sessionKey, channel }: Route, context: CallContext): Promise<ChatCommand | undefined> {
+  const sender = commandSender(envelope);
+  if (sender === undefined || envelope.origin.kind !== 'channel') return Promise.resolve(undefined);
+  return threadCommand(deps, { address: { agentId, key: sessionKey }, channel, text: envelope.text, hasAttachments: envelope.attachments.length > 0, sender }, context);
+}
+
+/** What a person may command; undefined: nobody's message, never a command. */
+function commandSender({ origin, sender }: InboundEnvelope): { readonly isOwner: boolean; readonly isAuthorised: boolean } | undefined {
+  if (origin.kind !== 'channel' && origin.kind !== 'webchat') return undefined;
   const authority = sender?.authority ?? (origin.kind === 'webchat' ? 'owner' : 'allowed');
-  const may = { isOwner: authority === 'owner', isAuthorised: authority !== 'other' };
-  return runCommand(deps, { agentId, key: sessionKey, text, hasAttachments: attachments.length > 0, sender: may, replyRoute }, context);
+  return { isOwner: authority === 'owner', isAuthorised: authority !== 'other' };
 }
 
 /** How the run ended, for who waits: one that goes on longer is a time-out of the wait. */

@@ -2,7 +2,7 @@
 import { ClaimChildRequest, ReleaseChildRequest } from '@sessions/contracts';
 import type { SessionRow } from '@sessions/contracts';
 import { agentSettings } from '@sessions/domain';
-import { isActive } from './subagents';
+import { isActive } from '../handlers/sub-agents';
 import type { ToolCall } from './tool-call';
 
 /**

@@ -6,20 +6,22 @@
 import { ChildSession, RunRequest, StoreServiceCreateSessionRequest } from '@sessions/contracts';
 import {
   REDACTED_CONTENT, SessionError, THINKING_LEVELS, agentSettings, attachmentProblems, configuredAgents, inheritedModel, interSessionText, isSameKey, isSandboxed, knownModel, maySpawnAs, modelFor, parseSpawnArguments,
-  parseSessionKey, slugAgentId, spawnDenial,
+  slugAgentId, spawnDenial,
 } from '@sessions/domain';
 import type { AgentId, JsonObject, ModelRef, SpawnArguments } from '@sessions/domain';
 import { seesAgent } from '../auth/scopes';
 import { readRow } from '../auth/sight';
 import { deliverTo } from '../handlers/deliver-to';
 import { uuidOf, uuidOfCall } from '../handlers/minted-id';
+import { depthOf } from '../auth/spawn-depth';
+import { bindThread, threadSettings } from '../threads/bound-thread';
 import { nextInterSession } from './chain';
 import { claimChild, releaseChild } from './child-place';
 import { spawnClaim } from './spawn-claim';
 import { dropAttachments, writeAttachments } from './spawn-files';
 import type { AttachmentReceipt } from './spawn-files';
 import { threadBindingOf } from './thread-binding';
-import { isActive, ownChildren } from './subagents';
+import { isActive, ownChildren } from '../handlers/sub-agents';
 import { InvalidArguments, argumentsOf, failed, forbidden } from './tool-call';
 import type { ToolAnswer, ToolCall } from './tool-call';
 
@@ -51,7 +53,7 @@ export async function sessionsSpawn(call: ToolCall, raw: unknown): Promise<ToolA
   const model = modelOfSpawn(call, asked, target);
   const thinking = thinkingOf(call, asked, target);
   const binding = asked.thread ? threadBindingOf(call) : undefined;
-  const context0 = asked.context ?? (asked.thread ? config.session.threadBindings.defaultSpawnContext : 'isolated');
+  const context0 = asked.context ?? (asked.thread ? threadSettings(config).defaultSpawnContext : 'isolated');
   if (context0 === 'fork' && target !== caller.agentId) return failed('context "fork" needs a sub-agent of your own agent');
   const claimRoute = binding?.route;
   const interSession = nextInterSession(call, 'sessions_spawn');
@@ -96,6 +98,8 @@ export async function sessionsSpawn(call: ToolCall, raw: unknown): Promise<ToolA
       },
       context,
     );
+    // From here on the thread's messages go there; a call that is made again binds it again.
+    if (binding !== undefined) await bindThread(deps, { agentId: caller.agentId, key: caller.key }, binding.boundTo(key), 'bind', context);
     const resolved = model ?? modelFor(config, target);
     return {
       details: {
@@ -146,13 +150,6 @@ async function targetAgent({ deps, caller, context }: ToolCall, asked: SpawnArgu
   const isKnown = target === caller.agentId || configuredAgents(config).ids.includes(target) || (await deps.agents.find(target, context)) !== undefined;
   if (!isKnown) throw new SessionError('AGENT_UNKNOWN', `Unknown agent id "${asked.agentId.slice(0, 64)}"`);
   return target;
-}
-
-export function depthOf({ caller }: Pick<ToolCall, 'caller'>): number {
-  const stored = caller.row?.spawnDepth;
-  if (stored !== undefined && stored > 0) return stored;
-  const parsed = parseSessionKey(caller.key);
-  return parsed.form === 'subagent' ? parsed.ids.length : 0;
 }
 
 /** @throws VALIDATION for one that is not configured; undefined: the agent's own */

@@ -1,23 +1,17 @@
 /** `subagents`: the sub-agents of the calling session: listed, steered, or killed with all they spawned. */
-import { CancelRunRequest, RunRequest } from '@sessions/contracts';
+import { RunRequest } from '@sessions/contracts';
 import type { SessionRow } from '@sessions/contracts';
-import { SessionError, STALE_RUN_MS, interSessionText, modelOf, parseSubagentsArguments, tokensOf } from '@sessions/domain';
+import { SessionError, interSessionText, modelOf, parseSubagentsArguments, tokensOf } from '@sessions/domain';
 import type { JsonObject } from '@sessions/domain';
-import { agentsOfChildren, childrenOf } from '../auth/sight';
 import { deliverTo } from '../handlers/deliver-to';
 import { uuidOfCall } from '../handlers/minted-id';
-import { ENDING_RUN_BUDGET_MS } from '../handlers/reset-session';
+import { isActive, kill, ownChildren } from '../handlers/sub-agents';
 import { nextInterSession } from './chain';
 import { spawnClaim } from './spawn-claim';
 import { argumentsOf, failed } from './tool-call';
 import type { ToolAnswer, ToolCall } from './tool-call';
 
 const MINUTE_MS = 60_000;
-/** How long a kill waits for each end, milliseconds. */
-const KILL_WAIT_MS = 5_000;
-/** Sub-agents that one kill reaches. */
-const KILLED_MAX = 1_000;
-
 export async function subagents(call: ToolCall, raw: unknown): Promise<ToolAnswer> {
   const asked = argumentsOf(parseSubagentsArguments(raw));
   const children = await ownChildren(call);
@@ -28,19 +22,6 @@ export async function subagents(call: ToolCall, raw: unknown): Promise<ToolAnswe
   if (asked.action === 'kill') return { details: { status: 'ok', killed: await kill(call, chosen) } };
   const [child] = chosen;
   return child === undefined ? failed(`No sub-agent found: ${asked.target}`) : steer(call, child, asked.message);
-}
-
-/** Newest first, so that an index of the list names the same one in the next call unless one was added. */
-export async function ownChildren({ deps, caller, context }: Pick<ToolCall, 'deps' | 'context'> & { readonly caller: Pick<ToolCall['caller'], 'agentId' | 'key'> }): Promise<readonly SessionRow[]> {
-  const rows = await childrenOf(deps, await agentsOfChildren(deps, caller.agentId, context), caller.key, context);
-  return [...rows].sort((a, b) => (b.startedAtMs ?? b.updatedAtMs ?? 0) - (a.startedAtMs ?? a.updatedAtMs ?? 0) || (a.key < b.key ? -1 : 1));
-}
-
-/** Works, or waits for its turn; what has not ended for hours counts no more. */
-export function isActive(row: SessionRow, nowMs: number): boolean {
-  if (row.hasActiveRun !== undefined) return row.hasActiveRun;
-  const isOpen = row.status === 'running' || (row.status === undefined && row.endedAtMs === undefined);
-  return isOpen && nowMs - (row.startedAtMs ?? row.updatedAtMs ?? 0) < STALE_RUN_MS;
 }
 
 function listed(children: readonly SessionRow[], nowMs: number, recentMinutes: number): JsonObject {
@@ -60,24 +41,6 @@ function shownChild(row: SessionRow, place: number, nowMs: number): JsonObject {
 
 function isTarget(row: SessionRow, place: number, target: string): boolean {
   return target === String(place + 1) || target === row.label || target === row.key || target === row.sessionId || row.key.endsWith(`:subagent:${target}`);
-}
-
-/** The sub-agent first, so that it spawns no more while those that it spawned are stopped. */
-export async function kill({ deps, context }: Pick<ToolCall, 'deps' | 'context'>, rows: readonly SessionRow[]): Promise<readonly string[]> {
-  const killed: string[] = [];
-  const seen = new Set<string>();
-  for (const waiting = [...rows]; waiting.length > 0 && seen.size < KILLED_MAX; ) {
-    const row = waiting.shift();
-    if (row === undefined || seen.has(row.key)) continue;
-    seen.add(row.key);
-    const { agentId, key } = row;
-    const request = CancelRunRequest.create({ agentId, by: { $case: 'key', value: key }, reason: 'kill', cascade: true, waitMs: KILL_WAIT_MS });
-    const { state, stoppedChildren } = await deps.stores.mutate('cancelRun', request, context, { part: `kill.${key}`, budgetMs: ENDING_RUN_BUDGET_MS });
-    if (state !== 'idle') killed.push(key);
-    killed.push(...stoppedChildren.filter((child) => !killed.includes(child)));
-    waiting.push(...(await childrenOf(deps, await agentsOfChildren(deps, agentId as ToolCall['caller']['agentId'], context), key, context)));
-  }
-  return killed;
 }
 
 /** Its result is told to this session as that of the run before would have been. */

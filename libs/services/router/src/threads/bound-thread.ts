@@ -1,0 +1,77 @@
+/** Threads that are bound to spawned sessions: where a message of such a thread goes, bound and unbound. */
+import { FieldChange, GetEntryRequest, PatchEntryRequest } from '@sessions/contracts';
+import type { ReplyRoute } from '@sessions/contracts';
+import { BOUND_SESSION_MEMBER, bindingHolds, boundSessionMember, boundSessionOf, isBoundTo, isJsonObject, parseSessionKey, sessionTimes } from '@sessions/domain';
+import type { BoundSession, JsonObject, JsonValue, SessionConfig } from '@sessions/domain';
+import type { CallContext } from '@sessions/bus';
+import { ownAddress } from '../auth/sight';
+import type { SeenAddress } from '../auth/sight';
+import type { HandlerDeps } from '../deps';
+import { readRun } from '../handlers/find-run';
+
+/** Channels whose threads can be bound. */
+const THREAD_CHANNELS: ReadonlySet<string> = new Set(['discord']);
+
+export const hasBoundThreads = (channel: string): boolean => THREAD_CHANNELS.has(channel);
+
+/** What holds for a channel's threads. */
+export const threadSettings = (config: SessionConfig): SessionConfig['session']['threadBindings'] => config.channels.discord.threadBindings;
+
+export interface ThreadMessage {
+  /** Where it goes by its origin alone. */
+  readonly address: SeenAddress;
+  readonly channel: string;
+  readonly place: ReplyRoute | undefined;
+  /** That its turn would have: the same wherever it goes. */
+  readonly runId: string;
+}
+
+/** The session that a message of a bound thread goes to; undefined: that of the thread. */
+export async function boundSession(deps: HandlerDeps, { address, channel, place, runId }: ThreadMessage, context: CallContext): Promise<SeenAddress | undefined> {
+  if (!isThread(address.key, channel) || place === undefined || !threadSettings(deps.config()).enabled) return undefined;
+  const bound = await readBinding(deps, address, context);
+  if (bound === undefined) return undefined;
+  const target = ownAddress(bound.sessionKey);
+  const entry = await readEntry(deps, target, context);
+  const holds = entry !== undefined && isBoundTo(entry, place) && bindingHolds(bound, sessionTimes(entry).lastInteractionAtMs, deps.clock.nowMs());
+  const [chosen, other] = holds ? [target, address] : [address, target];
+  // A message that comes again goes where it went first, whatever the thread is bound to by now.
+  const wentTo = other.agentId !== chosen.agentId && entry !== undefined && (await readRun(deps, other.agentId, runId, context)) !== undefined ? other : chosen;
+  return wentTo === target ? target : undefined;
+}
+
+/** Binds the thread of `address` anew, or ends what it is bound to. */
+export async function bindThread(deps: HandlerDeps, address: SeenAddress, bound: BoundSession, part: string, context: CallContext): Promise<void> {
+  const change = FieldChange.create({ name: BOUND_SESSION_MEMBER, valueJson: Buffer.from(JSON.stringify(boundSessionMember(bound))) });
+  await deps.stores.mutate('patchEntry', PatchEntryRequest.create({ ...address, changes: [change], touch: false, create: false }), context, { part });
+}
+
+/** `/unfocus`: messages of the thread go to the thread's own session again. @returns what the sender is told */
+export async function unbindThread(deps: HandlerDeps, address: SeenAddress, channel: string, context: CallContext): Promise<string> {
+  const bound = isThread(address.key, channel) ? await readBinding(deps, address, context) : undefined;
+  if (bound === undefined || bound.endedAtMs !== undefined) return 'This conversation is bound to no session.';
+  await bindThread(deps, address, { ...bound, endedAtMs: deps.clock.nowMs() }, 'unbind', context);
+  return `This thread is no longer bound to ${bound.sessionKey}.`;
+}
+
+/** `/session idle|max-age`: @param hours 0: never */
+export async function limitThread(deps: HandlerDeps, address: SeenAddress, channel: string, limit: { readonly name: 'idle' | 'max-age'; readonly hours: number }, context: CallContext): Promise<string> {
+  const bound = isThread(address.key, channel) ? await readBinding(deps, address, context) : undefined;
+  if (bound === undefined || bound.endedAtMs !== undefined) return 'This conversation is bound to no session.';
+  await bindThread(deps, address, { ...bound, ...(limit.name === 'idle' ? { idleHours: limit.hours } : { maxAgeHours: limit.hours }) }, 'limit', context);
+  return limit.hours === 0 ? `The thread stays bound, whatever its ${limit.name === 'idle' ? 'silence' : 'age'}.` : `The thread is unbound ${limit.name === 'idle' ? 'after a silence of' : 'at an age of'} ${String(limit.hours)} h.`;
+}
+
+const isThread = (key: string, channel: string): boolean => hasBoundThreads(channel) && parseSessionKey(key).suffix !== undefined;
+
+async function readBinding(deps: HandlerDeps, address: SeenAddress, context: CallContext): Promise<BoundSession | undefined> {
+  const entry = await readEntry(deps, address, context);
+  return entry === undefined ? undefined : boundSessionOf(entry);
+}
+
+async function readEntry(deps: HandlerDeps, { agentId, key }: SeenAddress, context: CallContext): Promise<JsonObject | undefined> {
+  if (!(await deps.agents.hasStore(agentId, context))) return undefined;
+  const { found, entryJson } = await deps.stores.read('getEntry', GetEntryRequest.create({ agentId, by: { $case: 'key', value: key } }), context);
+  const entry = found && entryJson !== undefined ? (JSON.parse(Buffer.from(entryJson).toString('utf8')) as JsonValue) : undefined;
+  return isJsonObject(entry) ? entry : undefined;
+}
