@@ -1,5 +1,5 @@
 /** Several users on one gateway: each sees what is theirs, through every door, and nobody else's is told apart from nothing. */
-import { createHash, generateKeyPairSync, sign } from 'node:crypto';
+import { createHash, createHmac, generateKeyPairSync, sign } from 'node:crypto';
 import { createRecordingLogger } from '@sessions/host/testing';
 import { TOKEN, TestClient, connectParams, startRouter } from '../testing/router-harness';
 import type { Answer, RunningRouter } from '../testing/router-harness';
@@ -100,17 +100,18 @@ describe('a user that is restricted to some agents', () => {
   });
 });
 
-function pair() {
+function pair(on: Pick<RunningRouter, 'wsUrl'> = running) {
   const { publicKey, privateKey } = generateKeyPairSync('ed25519');
   const raw = publicKey.export({ format: 'der', type: 'spki' }).subarray(-32);
   const id = createHash('sha256').update(raw).digest('hex');
-  return async (auth: Record<string, string>, scopes: readonly string[]): Promise<{ client: TestClient; answer: Answer }> => {
-    const client = await TestClient.open(running.wsUrl);
+  const connect = async (auth: Record<string, string>, scopes: readonly string[]): Promise<{ client: TestClient; answer: Answer }> => {
+    const client = await TestClient.open(on.wsUrl);
     const unsigned: Device = { id, publicKey: raw.toString('base64url'), signature: '', signedAt: Date.now(), nonce: client.nonce };
     const claim = { clientId: 'gateway-client', clientMode: 'backend', role: 'operator', scopes, token: auth.token ?? auth.deviceToken, platform: 'linux', deviceFamily: undefined };
     const signature = sign(null, Buffer.from(signedTexts(unsigned, claim)[0] ?? ''), privateKey).toString('base64url');
     return { client, answer: await client.request('connect', connectParams({ scopes, auth, device: { ...unsigned, signature } })) };
   };
+  return Object.assign(connect, { id });
 }
 
 describe('a paired device', () => {
@@ -139,6 +140,53 @@ describe('a paired device', () => {
     const again = await connect({ deviceToken }, ['operator.read']);
     expect((await again.client.request('sessions.get', { key: 'agent:main:main' })).error.message).toBe('forbidden');
     for (const open of [client, again.client]) open.close();
+  });
+
+  it('keeps a restriction that it asked for itself', async () => {
+    const connect = pair();
+    const { answer, client } = await connect({ token: TOKEN }, ['operator.read', 'agent:work']);
+    const { deviceToken } = answer.payload.auth as unknown as { deviceToken: string };
+    const again = await connect({ deviceToken }, ['operator.read']);
+    expect((await again.client.request('sessions.get', { key: 'agent:main:main' })).error.message).toBe('forbidden');
+    expect((await again.client.request('sessions.get', { key: 'agent:work:main' })).ok).toBe(true);
+    for (const open of [client, again.client]) open.close();
+  });
+});
+
+describe('a gateway without a shared secret', () => {
+  const ann = { name: 'ann', token: WORK, scopes: ['operator.admin'], agents: ['work'] };
+  const PROXY = { auth: { mode: 'trusted-proxy', trustedProxy: { userHeader: 'x-user' } }, trustedProxies: ['192.0.2.1'] };
+  /** Signed with what anybody can know of it. */
+  const forgedFor = (deviceId: string, key: string): string => {
+    const body = Buffer.from(JSON.stringify({ d: deviceId, s: ['operator.admin'], i: Date.now() })).toString('base64url');
+    return `dt1.${body}.${createHmac('sha256', key).update(body).digest('base64url')}`;
+  };
+
+  it.each([['users only', { auth: { tokens: [ann] } }], ['a trusted proxy', PROXY]])('takes no pairing that somebody made himself: %s', async (_name, gateway) => {
+    const open = await startRouter({ ...CONFIG, gateway }, { auth: {} });
+    try {
+      const connect = pair(open);
+      const forged = await connect({ deviceToken: forgedFor(connect.id, 'device-token\n\n\n') }, ['operator.admin']);
+      expect(forged.answer.ok).toBe(false);
+      forged.client.close();
+    } finally {
+      await open.stop();
+    }
+  });
+
+  it('tells users apart that are named alike', async () => {
+    const other = { ...ann, token: BOTH, scopes: ['operator.read'], agents: ['main'] };
+    const open = await startRouter({ ...CONFIG, gateway: { auth: { tokens: [ann, other] } } }, { auth: {} });
+    try {
+      const connect = pair(open);
+      const { answer, client } = await connect({ token: BOTH }, ['operator.read']);
+      const { deviceToken } = answer.payload.auth as unknown as { deviceToken: string };
+      const again = await connect({ deviceToken }, ['operator.read']);
+      expect((await again.client.request('sessions.get', { key: 'agent:work:main' })).error.message).toBe('forbidden');
+      for (const each of [client, again.client]) each.close();
+    } finally {
+      await open.stop();
+    }
   });
 });
 
