@@ -1,7 +1,7 @@
 /** Several users on one gateway: each sees what is theirs, through every door, and nobody else's is told apart from nothing. */
 import { createHash, createHmac, generateKeyPairSync, sign } from 'node:crypto';
 import { createRecordingLogger } from '@sessions/host/testing';
-import { TOKEN, TestClient, connectParams, startRouter } from '../testing/router-harness';
+import { TOKEN, TestClient, configOf, connectParams, startRouter } from '../testing/router-harness';
 import type { Answer, RunningRouter } from '../testing/router-harness';
 import { LINES_PER_SECOND_MAX, createAudit } from './audit';
 import { signedTexts } from './device';
@@ -186,6 +186,32 @@ describe('a gateway without a shared secret', () => {
       for (const each of [client, again.client]) each.close();
     } finally {
       await open.stop();
+    }
+  });
+});
+
+describe('a gateway that asked for secrets when it began', () => {
+  const sessions = (url: string): Promise<Response> => fetch(`${url}/sessions/agent:main:main/history`);
+
+  it('goes on to ask when the configuration names none any more', async () => {
+    let config = configOf(CONFIG);
+    const open = await startRouter(CONFIG, { auth: {}, config: () => config });
+    try {
+      expect((await sessions(open.url)).status).toBe(401);
+      config = configOf({ agents: CONFIG.agents });
+      expect((await sessions(open.url)).status).toBe(401);
+      await expect(open.client()).rejects.toThrow('unauthorized');
+    } finally {
+      await open.stop();
+    }
+  });
+
+  it('lets nobody in where no secret has a value', async () => {
+    const closed = await startRouter({ gateway: { auth: { tokens: [{ name: 'ann', token: '${NOT_SET}' }] } } }, { auth: {} });
+    try {
+      expect((await sessions(closed.url)).status).toBe(401);
+    } finally {
+      await closed.stop();
     }
   });
 });
