@@ -41,6 +41,7 @@ describe('a user that is restricted to some agents', () => {
     const asked = [
       ['sessions.list', { agentId: 'work' }], ['sessions.patch', { key: 'agent:work:main', label: 'a' }], ['agents.list', {}], ['health', {}], ['sessions.reset', { key: 'agent:work:main' }],
       ['sessions.erase', { key: 'agent:work:main', dryRun: true }], ['tools.invoke', { tool: 'sessions_list', args: {}, sessionKey: 'agent:work:main' }],
+      ['sessions.verify', {}],
     ] as const;
     let shownToAdmin = '';
     for (const [method, params] of asked) {
@@ -72,6 +73,36 @@ describe('a user that is restricted to some agents', () => {
     expect((await get('/sessions/agent:main:main/history', WORK)).status).toBe(403);
     expect((await get('/sessions/agent:work:main/history', WORK)).status).toBe(200);
     expect(running.stores.calls.filter((call) => call.endsWith(' main') && !call.startsWith('claim'))).toEqual([]);
+  });
+
+  it('reaches nothing beyond them by what it writes into an entry', async () => {
+    const [ann, admin] = [await running.client(['operator.admin'], WORK), await running.client()];
+    const key = 'agent:work:subagent:one';
+    for (const patch of [{ spawnedWorkspaceDir: '/state/agents/main/sessions' }, { spawnedCwd: '/etc' }, { spawnedBy: 'agent:main:main' }]) {
+      expect([patch, (await ann.request('sessions.patch', { key, ...patch })).error]).toMatchObject([patch, { message: 'forbidden', details: { reason: 'NOT_VISIBLE' } }]);
+      expect([patch, (await admin.request('sessions.patch', { key, ...patch })).ok]).toEqual([patch, true]);
+    }
+    expect((await ann.request('sessions.patch', { key: 'agent:work:subagent:two', spawnedBy: 'agent:work:main', spawnedCwd: null })).ok).toBe(true);
+  });
+
+  it('is not told that a session of another agent was erased', async () => {
+    const ann = await running.client(['operator.admin'], WORK);
+    for (const key of ['agent:main:main', 'agent:ghost:main']) expect((await ann.request('sessions.erase', { key, confirm: true })).error).toMatchObject({ message: 'forbidden', details: { reason: 'NOT_VISIBLE' } });
+  });
+
+  it('is named no other agent for a spawn', async () => {
+    const open = await startRouter({ ...CONFIG, agents: { ...CONFIG.agents, defaults: { subagents: { allowAgents: ['*'] } } } });
+    try {
+      const namedTo = async (token: string): Promise<unknown> => {
+        const client = await open.client(['operator.admin'], token);
+        const { payload } = await client.request('tools.invoke', { name: 'agents_list', args: {}, sessionKey: 'agent:work:main' });
+        return (payload as unknown as { output: { details: { agents: { id: string }[] } } }).output.details.agents.map(({ id }) => id);
+      };
+      expect(await namedTo(WORK)).toEqual(['work']);
+      expect(await namedTo(TOKEN)).toEqual(['main', 'work']);
+    } finally {
+      await open.stop();
+    }
   });
 
   it('hears of their sessions only', async () => {
