@@ -149,7 +149,6 @@ try {
 
 function greet() {
   const { ids, defaultAgentId } = configuredAgents(config);
-  const { token, password } = config.gateway.auth;
   const others = flags.routers === 1 ? [] : [`Further routers on the ports up to ${firstPort + flags.routers - 1}`];
   const lines = host.greetingLines({
     host: host.parseBind(process.env.SESS_LISTEN_HOST ?? config.gateway.bind),
@@ -159,7 +158,7 @@ function greet() {
     stateDir: environment.stateDir,
     agentIds: ids,
     defaultAgentId,
-    isOpen: token === undefined && password === undefined,
+    isOpen: host.isOpenToAll(config.gateway.auth, config.gateway.auth),
   });
   for (const line of lines) process.stdout.write(`${line}\n`);
 }

@@ -15,6 +15,7 @@ import {
   createLogger,
   createMetrics,
   greetingLines,
+  isOpenToAll,
   listenFailure,
   loadConfig,
   runUntilSignal,
@@ -159,7 +160,7 @@ function greet({ environment, places, say, auth, bus }: StandaloneOptions, route
     stateDir: places.stateDir,
     agentIds: ids,
     defaultAgentId,
-    isOpen: auth.token === undefined && auth.password === undefined,
+    isOpen: isOpenToAll(config.gateway.auth, auth),
   });
   for (const line of lines) say(line);
 }

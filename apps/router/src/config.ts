@@ -1,7 +1,7 @@
 /** What the router's process reads, and what its clients must present. */
 import { readFileSync } from 'node:fs';
 import { SessionError } from '@sessions/domain';
-import { parseBind, refuseOpenAddress, type AppHelp, type AppParts, type AppBus } from '@sessions/host';
+import { assertLogin, parseBind, type AppHelp, type AppParts, type AppBus } from '@sessions/host';
 import type { RouterDeps } from '@sessions/router';
 
 export const ABOUT = {
@@ -15,14 +15,12 @@ export const ABOUT = {
 
 export type RouterConfig = Pick<RouterDeps, 'listen' | 'grpcListen' | 'grpcTls' | 'auth'>;
 
-/** @throws UNAUTHENTICATED for an open address that nobody has to log in to, CONFIG_INVALID for TLS files that cannot be used */
+/** @throws UNAUTHENTICATED for an open address that nobody has to log in to, CONFIG_INVALID for secrets without a value and TLS files that cannot be used */
 export function routerConfig({ app, config }: AppParts<AppBus>): RouterConfig {
   const { gateway } = config();
   const { token, password } = gateway.auth;
   const host = app.listenHost ?? bindOf(gateway.bind);
-  // Users with tokens of their own, or a proxy that vouches for them, close the door as well.
-  const login = token ?? gateway.auth.tokens[0]?.token ?? (gateway.auth.mode === 'trusted-proxy' ? gateway.auth.mode : undefined);
-  refuseOpenAddress(host, { token: login, password }, 'Set gateway.auth.token in the configuration, or OPENCLAW_GATEWAY_TOKEN.');
+  assertLogin(host, gateway.auth, { token, password }, 'Set gateway.auth.token in the configuration, or OPENCLAW_GATEWAY_TOKEN.');
   return {
     listen: { host, port: app.port ?? gateway.port },
     ...(typeof app.grpcPort === 'number' && { grpcListen: { host, port: app.grpcPort } }),

@@ -35,7 +35,7 @@ export { BUS_DOWN_AFTER_MS, createBusReports } from './bus-reports';
 export type { BusReportFacts, BusReports, BusReportsDeps } from './bus-reports';
 export { createGrpcHealth } from './grpc-health';
 export type { GrpcHealth, GrpcHealthDeps } from './grpc-health';
-export { isLoopback, listenFailure, parseBind, refuseOpenAddress } from './listen-address';
+export { assertLogin, isLoopback, isOpenToAll, listenFailure, parseBind } from './listen-address';
 export type { SharedSecrets } from './listen-address';
 export { PROBE_CONNECTIONS_MAX, PROBE_TIMEOUT_MS, createProbes, notReadyBecause } from './probes';
 export type { Probes, ProbesDeps } from './probes';

@@ -23,13 +23,36 @@ export function isLoopback(host: string): boolean {
   return host === '::1' || /^(::ffff:)?127\./iu.test(host);
 }
 
+/** `gateway.auth` of the configuration, as far as it says who comes in. */
+export interface ConfiguredLogin {
+  readonly mode?: string | undefined;
+  readonly isSecretExpected: boolean;
+  readonly tokens: readonly { readonly token: string }[];
+}
+
+/**
+ * Users with tokens of their own, or a proxy that vouches for them, close the door as a shared secret does.
+ * @throws CONFIG_INVALID where a secret is asked for and none has a value, UNAUTHENTICATED for an open address that nobody has to log in to
+ */
+export function assertLogin(host: string, login: ConfiguredLogin, { token, password }: SharedSecrets, hint: string): void {
+  const own = token ?? login.tokens[0]?.token ?? (login.mode === 'trusted-proxy' ? login.mode : undefined);
+  if (own === undefined && password === undefined && login.isSecretExpected) {
+    throw new SessionError('CONFIG_INVALID', 'gateway.auth asks for a token or password, and none that it names has a value: nobody could come in.', { hint });
+  }
+  refuseOpenAddress(host, { token: own, password }, hint);
+}
+
+/** Whether nobody has to log in. */
+export const isOpenToAll = ({ mode, isSecretExpected }: ConfiguredLogin, { token, password }: SharedSecrets): boolean =>
+  !isSecretExpected && mode !== 'trusted-proxy' && token === undefined && password === undefined;
+
 export interface SharedSecrets {
   readonly token?: string | undefined;
   readonly password?: string | undefined;
 }
 
 /** @throws UNAUTHENTICATED for an open address that nobody has to log in to */
-export function refuseOpenAddress(host: string, { token, password }: SharedSecrets, hint: string): void {
+function refuseOpenAddress(host: string, { token, password }: SharedSecrets, hint: string): void {
   if (isLoopback(host) || token !== undefined || password !== undefined) return;
   throw new SessionError('UNAUTHENTICATED', `Refusing to listen on ${host} without a token or password: anyone on the network could read every session.`, { facts: { host }, hint });
 }

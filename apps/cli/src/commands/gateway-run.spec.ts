@@ -62,6 +62,23 @@ describe('gateway run', () => {
     await expect(start({ token: 't', bus: 'me:secret@host' })).rejects.toThrow(/^(?!.*secret).*--bus/u);
   });
 
+  it.each([
+    ['a variable without a value', '{ auth: { tokens: [{ name: "ann", token: "${NOT_SET}" }] } }'],
+    ['a shared token without a value', '{ auth: { token: "${NOT_SET}" } }'],
+    ['a mode alone', '{ auth: { mode: "token" } }'],
+  ])('does not open what shall be closed: %s', async (_name, gateway) => {
+    writeFileSync(join(directory, 'openclaw.json'), `{ gateway: ${gateway} }`);
+    await expect(start({})).rejects.toMatchObject({ reason: 'CONFIG_INVALID', message: expect.stringContaining('nobody could come in') });
+    expect((await start({ token: 't' })).options.auth.token).toBe('t');
+  });
+
+  it('listens beyond the machine for users with tokens of their own, and behind a proxy that vouches', async () => {
+    for (const auth of ['{ tokens: [{ name: "ann", token: "a" }] }', '{ mode: "trusted-proxy" }']) {
+      writeFileSync(join(directory, 'openclaw.json'), `{ gateway: { auth: ${auth} } }`);
+      expect((await start({ bind: 'lan' })).options.listen.host).toBe('0.0.0.0');
+    }
+  });
+
   it('never listens beyond the machine without a credential', async () => {
     writeFileSync(join(directory, 'openclaw.json'), '{}');
     for (const bind of ['lan', '192.168.0.1', '::']) await expect(start({ bind })).rejects.toThrow('Refusing to listen');

@@ -12,7 +12,7 @@ import { startStandalone } from '../standalone';
 import type { StandaloneOptions, StartStandalone } from '../standalone';
 import { SessionError } from '@sessions/domain';
 import type { SessionConfig } from '@sessions/domain';
-import { createMinimalConfig, parseBind, readAppEnvironment, refuseOpenAddress } from '@sessions/host';
+import { assertLogin, createMinimalConfig, parseBind, readAppEnvironment } from '@sessions/host';
 import type { BusEnvironment, HostEnvironment } from '@sessions/host';
 import { constants, existsSync } from 'node:fs';
 import { access, mkdir } from 'node:fs/promises';
@@ -79,7 +79,7 @@ export async function resolveStandaloneOptions(io: CliIo, flags: GatewayRunFlags
   const host = parseBind(flags.bind ?? config.gateway.bind);
   const configuredToken = given(flags.token) ?? config.gateway.auth.token;
   const password = given(flags.password) ?? config.gateway.auth.password;
-  refuseOpenAddress(host, { token: configuredToken ?? config.gateway.auth.tokens[0]?.token, password }, 'Set gateway.auth.token in the configuration, or pass --token or --password.');
+  assertLogin(host, config.gateway.auth, { token: configuredToken, password }, 'Set gateway.auth.token in the configuration, or pass --token or --password.');
   const bus = busOf(flags.bus, environment, config);
   await ensureWritable(places.stateDir);
   const firstStart = !configExists && configuredToken === undefined && password === undefined;

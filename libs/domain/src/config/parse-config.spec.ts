@@ -198,6 +198,9 @@ describe('parseConfig', () => {
     expect(config).toMatchObject({ gateway: { auth: { mode: 'token', token: 'from-env' } }, bus: { transport: 'nats' }, session: { writeLock: { staleMs: 5000 } } });
     expect(config.models.providers.p).toMatchObject({ apiKey: 'k', api: 'openai-completions' });
     expect(parsed({ gateway: { auth: { token: 'own' } } }, env).gateway.auth.token).toBe('own');
+    // What names a secret wants one, whether or not it has a value.
+    for (const auth of [{ token: '${NOT_SET}' }, { tokens: [{ name: 'ann', token: '${NOT_SET}' }] }, { mode: 'password' }]) expect(parsed({ gateway: { auth } }).gateway.auth).toMatchObject({ isSecretExpected: true });
+    for (const auth of [{}, { mode: 'none' }, { mode: 'trusted-proxy' }]) expect(parsed({ gateway: { auth } }).gateway.auth).toMatchObject({ isSecretExpected: false });
     expect(parsed({ gateway: { auth: { password: 'p' } } }).gateway.auth.mode).toBe('password');
     expect(parsed({ bus: { transport: 'inproc' } }, env).bus.transport).toBe('inproc');
   });

@@ -95,17 +95,21 @@ export function parseGateway(section: Section, env: Environment) {
   const password = resolveSecret(auth, 'password', auth.take('gateway.auth.password') ?? nonEmpty(env.OPENCLAW_GATEWAY_PASSWORD), env);
   const implied = token !== undefined ? 'token' : password !== undefined ? 'password' : undefined;
   section.raw('mode');
+  const mode = auth.take('gateway.auth.mode') ?? implied;
+  const tokens = auth.list('tokens', 'warn');
   return {
     port: section.take('gateway.port'),
     bind: section.take('gateway.bind'),
     auth: {
       /** `undefined` when neither mode nor a credential is configured. */
-      mode: auth.take('gateway.auth.mode') ?? implied,
+      mode,
+      /** Clients shall prove themselves, also where no secret that is named has a value. */
+      isSecretExpected: mode === 'token' || mode === 'password' || tokens.length > 0 || ['token', 'password'].some((name) => auth.raw(name) !== undefined),
       token,
       password,
       /** `undefined`: all. */
       scopes: auth.take('gateway.auth.scopes'),
-      tokens: auth.list('tokens', 'warn').flatMap((one) => parseUserToken(one, env)),
+      tokens: tokens.flatMap((one) => parseUserToken(one, env)),
       /** Lower case. */
       userHeader: auth.section('trustedProxy').take('gateway.auth.trustedProxy.userHeader').toLowerCase(),
     },

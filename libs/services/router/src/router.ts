@@ -8,6 +8,7 @@ import type { Served } from '@sessions/bus';
 import type { Service } from '@sessions/host';
 import { createAudit } from './auth/audit';
 import { authModeOf, authorityOf } from './auth/authority-of';
+import { isOpen } from './auth/credentials';
 import type { Authority } from './auth/credentials';
 import { FailureLimit } from './auth/failure-limit';
 import { createGuard } from './auth/guard';
@@ -50,7 +51,9 @@ export function createRouter(deps: RouterDeps): Router {
   const { bus, clock, logger, config, auth } = deps;
   const startedAtMs = clock.monotonicMs();
   const uptimeMs = (): number => Math.round(clock.monotonicMs() - startedAtMs);
-  const authority = (): Authority => authorityOf(auth, config());
+  // Where it listens was allowed for what was configured then: what asked for a secret goes on to ask for one.
+  const beganOpen = isOpen(authorityOf(auth, config()));
+  const authority = (): Authority => ({ ...authorityOf(auth, config()), ...(!beganOpen && { isSecretExpected: true }) });
   const limit = new FailureLimit(clock);
   const audit = createAudit({ clock, logger, metrics: deps.metrics });
   const guard = createGuard({ authority, limit, audit });

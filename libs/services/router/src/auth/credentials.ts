@@ -14,6 +14,8 @@ export interface Authority extends Credentials {
   readonly grantedScopes?: readonly string[];
   /** Tokens of single users. */
   readonly users: readonly UserToken[];
+  /** True: nobody comes in without a secret, also when there is none that anybody could present. */
+  readonly isSecretExpected?: boolean;
   /** `gateway.controlUi.allowedOrigins`: of pages that are not the gateway's own. */
   readonly allowedOrigins?: readonly string[];
   /** Proxies that vouch for their users, under `gateway.auth.mode` `trusted-proxy`. */
@@ -74,8 +76,8 @@ export const userPrincipal = ({ name, token, scopes, agents }: UserToken): Princ
 });
 
 /** True when nobody has to present anything. */
-export function isOpen({ token, password, users, proxy }: Authority): boolean {
-  return (token ?? '') === '' && (password ?? '') === '' && users.length === 0 && proxy === undefined;
+export function isOpen({ token, password, users, proxy, isSecretExpected = false }: Authority): boolean {
+  return !isSecretExpected && (token ?? '') === '' && (password ?? '') === '' && users.length === 0 && proxy === undefined;
 }
 
 /** Headers of a request, as far as they say who it comes from. */

@@ -6,9 +6,14 @@
  *
  * Nothing is kept: every router with the same secrets knows the token, and a changed secret ends all
  * pairings. Scopes are judged again at each use, so a narrowed configuration holds at once.
+ *
+ * The key is made of the secret that the device came with. Where there is none (everybody has a token
+ * of their own, or a proxy vouches) there is no key, and what claims to be signed with it is nobody's:
+ * a key of known text would let anybody write a pairing.
  */
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { isJsonObject } from '@sessions/domain';
+import type { UserToken } from '@sessions/domain';
 import type { Authority } from './credentials';
 
 export const DEVICE_TOKEN_AGE_MAX_MS = 90 * 24 * 60 * 60 * 1000;
@@ -22,33 +27,44 @@ export interface Pairing {
   readonly issuedAtMs: number;
 }
 
-/** Without a secret there is nothing to sign with, and nothing to keep anybody out. */
-const keyOf = ({ token = '', password = '' }: Authority, user: string): string => `device-token\n${token}\n${password}\n${user}`;
-
-function signatureOf(body: string, authority: Authority, userToken: string): Buffer {
-  return createHmac('sha256', keyOf(authority, userToken)).update(body).digest();
+/** A token that holds, and whose it is. */
+export interface KnownPairing extends Pairing {
+  /** By whose token it was signed; undefined: by the shared secret. Users may be named alike. */
+  readonly owner: UserToken | undefined;
 }
 
-const userTokenOf = ({ users }: Authority, name: string | undefined): string | undefined =>
-  name === undefined ? '' : users.find((user) => user.name === name)?.token;
+/** Undefined where there is no secret to sign with. */
+function keyOf({ token = '', password = '' }: Authority, owner: UserToken | undefined): string | undefined {
+  if (owner === undefined && token === '' && password === '') return undefined;
+  return `device-token\n${token}\n${password}\n${owner?.token ?? ''}`;
+}
 
-export function writeDeviceToken({ deviceId, scopes, user, issuedAtMs }: Pairing, authority: Authority): string {
-  const body = Buffer.from(JSON.stringify({ d: deviceId, s: scopes, ...(user !== undefined && { u: user }), i: issuedAtMs })).toString('base64url');
-  return `dt1.${body}.${signatureOf(body, authority, userTokenOf(authority, user) ?? '').toString('base64url')}`;
+const signatureOf = (body: string, key: string): Buffer => createHmac('sha256', key).update(body).digest();
+
+/** @returns undefined where nothing can be signed: without a shared secret, for who is no user */
+export function writeDeviceToken({ deviceId, scopes, issuedAtMs }: Omit<Pairing, 'user'>, owner: UserToken | undefined, authority: Authority): string | undefined {
+  const key = keyOf(authority, owner);
+  if (key === undefined) return undefined;
+  const body = Buffer.from(JSON.stringify({ d: deviceId, s: scopes, ...(owner !== undefined && { u: owner.name }), i: issuedAtMs })).toString('base64url');
+  return `dt1.${body}.${signatureOf(body, key).toString('base64url')}`;
 }
 
 /** @returns undefined for a token that is not ours, of another device, or too old */
-export function readDeviceToken(token: string, deviceId: string, authority: Authority, nowMs: number): Pairing | undefined {
+export function readDeviceToken(token: string, deviceId: string, authority: Authority, nowMs: number): KnownPairing | undefined {
   const [, body, signature] = token.length > TOKEN_LENGTH_MAX ? [] : (/^dt1\.([\w-]+)\.([\w-]+)$/.exec(token) ?? []);
-  if (body === undefined || signature === undefined) return undefined;
-  const read = parsePairing(body);
-  const userToken = read === undefined ? undefined : userTokenOf(authority, read.user);
-  if (read === undefined || userToken === undefined) return undefined;
-  const expected = signatureOf(body, authority, userToken);
+  const read = body === undefined ? undefined : parsePairing(body);
+  if (body === undefined || signature === undefined || read === undefined) return undefined;
   const given = Buffer.from(signature, 'base64url');
-  if (given.length !== expected.length || !timingSafeEqual(given, expected)) return undefined;
+  const isSignedBy = (owner: UserToken | undefined): boolean => {
+    const key = keyOf(authority, owner);
+    if (key === undefined) return false;
+    const expected = signatureOf(body, key);
+    return given.length === expected.length && timingSafeEqual(given, expected);
+  };
+  const owner = read.user === undefined ? undefined : authority.users.find((user) => user.name === read.user && isSignedBy(user));
+  if (read.user === undefined ? !isSignedBy(undefined) : owner === undefined) return undefined;
   const isYoung = nowMs - read.issuedAtMs <= DEVICE_TOKEN_AGE_MAX_MS;
-  return read.deviceId === deviceId && isYoung ? read : undefined;
+  return read.deviceId === deviceId && isYoung ? { ...read, owner } : undefined;
 }
 
 function parsePairing(body: string): Pairing | undefined {

@@ -23,7 +23,8 @@ export const SHARED_SECRET_SCOPES: readonly string[] = [
 const AGENT_PREFIX = 'agent:';
 /** Holds no agent at all; no agent has that id. */
 const NO_AGENT = `${AGENT_PREFIX}*none*`;
-const isAgentWord = (word: string): boolean => word.startsWith(AGENT_PREFIX);
+/** True for a word that restricts to an agent. */
+export const isAgentWord = (word: string): boolean => word.startsWith(AGENT_PREFIX);
 
 /** Admin includes write, write includes read. */
 export function holdsScope(scopes: readonly string[], needed: OperatorScope): boolean {

@@ -1,7 +1,7 @@
 /** Several users on one gateway: each sees what is theirs, through every door, and nobody else's is told apart from nothing. */
-import { createHash, generateKeyPairSync, sign } from 'node:crypto';
+import { createHash, createHmac, generateKeyPairSync, sign } from 'node:crypto';
 import { createRecordingLogger } from '@sessions/host/testing';
-import { TOKEN, TestClient, connectParams, startRouter } from '../testing/router-harness';
+import { TOKEN, TestClient, configOf, connectParams, startRouter } from '../testing/router-harness';
 import type { Answer, RunningRouter } from '../testing/router-harness';
 import { LINES_PER_SECOND_MAX, createAudit } from './audit';
 import { signedTexts } from './device';
@@ -41,6 +41,7 @@ describe('a user that is restricted to some agents', () => {
     const asked = [
       ['sessions.list', { agentId: 'work' }], ['sessions.patch', { key: 'agent:work:main', label: 'a' }], ['agents.list', {}], ['health', {}], ['sessions.reset', { key: 'agent:work:main' }],
       ['sessions.erase', { key: 'agent:work:main', dryRun: true }], ['tools.invoke', { tool: 'sessions_list', args: {}, sessionKey: 'agent:work:main' }],
+      ['sessions.verify', {}],
     ] as const;
     let shownToAdmin = '';
     for (const [method, params] of asked) {
@@ -74,6 +75,36 @@ describe('a user that is restricted to some agents', () => {
     expect(running.stores.calls.filter((call) => call.endsWith(' main') && !call.startsWith('claim'))).toEqual([]);
   });
 
+  it('reaches nothing beyond them by what it writes into an entry', async () => {
+    const [ann, admin] = [await running.client(['operator.admin'], WORK), await running.client()];
+    const key = 'agent:work:subagent:one';
+    for (const patch of [{ spawnedWorkspaceDir: '/state/agents/main/sessions' }, { spawnedCwd: '/etc' }, { spawnedBy: 'agent:main:main' }]) {
+      expect([patch, (await ann.request('sessions.patch', { key, ...patch })).error]).toMatchObject([patch, { message: 'forbidden', details: { reason: 'NOT_VISIBLE' } }]);
+      expect([patch, (await admin.request('sessions.patch', { key, ...patch })).ok]).toEqual([patch, true]);
+    }
+    expect((await ann.request('sessions.patch', { key: 'agent:work:subagent:two', spawnedBy: 'agent:work:main', spawnedCwd: null })).ok).toBe(true);
+  });
+
+  it('is not told that a session of another agent was erased', async () => {
+    const ann = await running.client(['operator.admin'], WORK);
+    for (const key of ['agent:main:main', 'agent:ghost:main']) expect((await ann.request('sessions.erase', { key, confirm: true })).error).toMatchObject({ message: 'forbidden', details: { reason: 'NOT_VISIBLE' } });
+  });
+
+  it('is named no other agent for a spawn', async () => {
+    const open = await startRouter({ ...CONFIG, agents: { ...CONFIG.agents, defaults: { subagents: { allowAgents: ['*'] } } } });
+    try {
+      const namedTo = async (token: string): Promise<unknown> => {
+        const client = await open.client(['operator.admin'], token);
+        const { payload } = await client.request('tools.invoke', { name: 'agents_list', args: {}, sessionKey: 'agent:work:main' });
+        return (payload as unknown as { output: { details: { agents: { id: string }[] } } }).output.details.agents.map(({ id }) => id);
+      };
+      expect(await namedTo(WORK)).toEqual(['work']);
+      expect(await namedTo(TOKEN)).toEqual(['main', 'work']);
+    } finally {
+      await open.stop();
+    }
+  });
+
   it('hears of their sessions only', async () => {
     const ann = await running.client(['operator.admin'], WORK);
     const admin = await running.client();
@@ -100,17 +131,18 @@ describe('a user that is restricted to some agents', () => {
   });
 });
 
-function pair() {
+function pair(on: Pick<RunningRouter, 'wsUrl'> = running) {
   const { publicKey, privateKey } = generateKeyPairSync('ed25519');
   const raw = publicKey.export({ format: 'der', type: 'spki' }).subarray(-32);
   const id = createHash('sha256').update(raw).digest('hex');
-  return async (auth: Record<string, string>, scopes: readonly string[]): Promise<{ client: TestClient; answer: Answer }> => {
-    const client = await TestClient.open(running.wsUrl);
+  const connect = async (auth: Record<string, string>, scopes: readonly string[]): Promise<{ client: TestClient; answer: Answer }> => {
+    const client = await TestClient.open(on.wsUrl);
     const unsigned: Device = { id, publicKey: raw.toString('base64url'), signature: '', signedAt: Date.now(), nonce: client.nonce };
     const claim = { clientId: 'gateway-client', clientMode: 'backend', role: 'operator', scopes, token: auth.token ?? auth.deviceToken, platform: 'linux', deviceFamily: undefined };
     const signature = sign(null, Buffer.from(signedTexts(unsigned, claim)[0] ?? ''), privateKey).toString('base64url');
     return { client, answer: await client.request('connect', connectParams({ scopes, auth, device: { ...unsigned, signature } })) };
   };
+  return Object.assign(connect, { id });
 }
 
 describe('a paired device', () => {
@@ -139,6 +171,79 @@ describe('a paired device', () => {
     const again = await connect({ deviceToken }, ['operator.read']);
     expect((await again.client.request('sessions.get', { key: 'agent:main:main' })).error.message).toBe('forbidden');
     for (const open of [client, again.client]) open.close();
+  });
+
+  it('keeps a restriction that it asked for itself', async () => {
+    const connect = pair();
+    const { answer, client } = await connect({ token: TOKEN }, ['operator.read', 'agent:work']);
+    const { deviceToken } = answer.payload.auth as unknown as { deviceToken: string };
+    const again = await connect({ deviceToken }, ['operator.read']);
+    expect((await again.client.request('sessions.get', { key: 'agent:main:main' })).error.message).toBe('forbidden');
+    expect((await again.client.request('sessions.get', { key: 'agent:work:main' })).ok).toBe(true);
+    for (const open of [client, again.client]) open.close();
+  });
+});
+
+describe('a gateway without a shared secret', () => {
+  const ann = { name: 'ann', token: WORK, scopes: ['operator.admin'], agents: ['work'] };
+  const PROXY = { auth: { mode: 'trusted-proxy', trustedProxy: { userHeader: 'x-user' } }, trustedProxies: ['192.0.2.1'] };
+  /** Signed with what anybody can know of it. */
+  const forgedFor = (deviceId: string, key: string): string => {
+    const body = Buffer.from(JSON.stringify({ d: deviceId, s: ['operator.admin'], i: Date.now() })).toString('base64url');
+    return `dt1.${body}.${createHmac('sha256', key).update(body).digest('base64url')}`;
+  };
+
+  it.each([['users only', { auth: { tokens: [ann] } }], ['a trusted proxy', PROXY]])('takes no pairing that somebody made himself: %s', async (_name, gateway) => {
+    const open = await startRouter({ ...CONFIG, gateway }, { auth: {} });
+    try {
+      const connect = pair(open);
+      const forged = await connect({ deviceToken: forgedFor(connect.id, 'device-token\n\n\n') }, ['operator.admin']);
+      expect(forged.answer.ok).toBe(false);
+      forged.client.close();
+    } finally {
+      await open.stop();
+    }
+  });
+
+  it('tells users apart that are named alike', async () => {
+    const other = { ...ann, token: BOTH, scopes: ['operator.read'], agents: ['main'] };
+    const open = await startRouter({ ...CONFIG, gateway: { auth: { tokens: [ann, other] } } }, { auth: {} });
+    try {
+      const connect = pair(open);
+      const { answer, client } = await connect({ token: BOTH }, ['operator.read']);
+      const { deviceToken } = answer.payload.auth as unknown as { deviceToken: string };
+      const again = await connect({ deviceToken }, ['operator.read']);
+      expect((await again.client.request('sessions.get', { key: 'agent:work:main' })).error.message).toBe('forbidden');
+      for (const each of [client, again.client]) each.close();
+    } finally {
+      await open.stop();
+    }
+  });
+});
+
+describe('a gateway that asked for secrets when it began', () => {
+  const sessions = (url: string): Promise<Response> => fetch(`${url}/sessions/agent:main:main/history`);
+
+  it('goes on to ask when the configuration names none any more', async () => {
+    let config = configOf(CONFIG);
+    const open = await startRouter(CONFIG, { auth: {}, config: () => config });
+    try {
+      expect((await sessions(open.url)).status).toBe(401);
+      config = configOf({ agents: CONFIG.agents });
+      expect((await sessions(open.url)).status).toBe(401);
+      await expect(open.client()).rejects.toThrow('unauthorized');
+    } finally {
+      await open.stop();
+    }
+  });
+
+  it('lets nobody in where no secret has a value', async () => {
+    const closed = await startRouter({ gateway: { auth: { tokens: [{ name: 'ann', token: '${NOT_SET}' }] } } }, { auth: {} });
+    try {
+      expect((await sessions(closed.url)).status).toBe(401);
+    } finally {
+      await closed.stop();
+    }
   });
 });
 

@@ -7,8 +7,8 @@ import type { Authority, Principal, ProxyHeaders } from '../auth/credentials';
 import { judgeDevice } from '../auth/device';
 import type { DeviceVerdict } from '../auth/device';
 import { readDeviceToken, writeDeviceToken } from '../auth/device-token';
-import type { Pairing } from '../auth/device-token';
-import { heldScopes } from '../auth/scopes';
+import type { KnownPairing } from '../auth/device-token';
+import { heldScopes, isAgentWord } from '../auth/scopes';
 import type { ConnectParams } from './connect-params';
 import type { FrameError } from './gateway-frames';
 
@@ -83,25 +83,30 @@ export function decideConnect(params: ConnectParams, facts: HandshakeFacts): Acc
     const lacking = scopes.filter((scope) => !heldScopes([scope], pairing.scopes).includes(scope));
     if (lacking.length > 0) return scopeUpgrade(params.device.id, role, scopes, pairing);
   }
+  // What a device was paired without stays away, also a restriction to agents that it asked for itself.
+  const granted = pairing === undefined ? principal.granted : heldScopes(pairing.scopes, principal.granted);
   // A node acts for itself only; operator scopes on it would be a second way in.
-  const held = role === 'node' ? [] : heldScopes(scopes, principal.granted);
+  const held = role === 'node' ? [] : heldScopes(scopes, granted);
   return { ok: true, protocol, role, scopes: held, ...tokenFor(params, facts, judged, held) };
 }
 
 interface Judged {
   readonly principal: Principal;
   /** What a device token said. */
-  readonly pairing?: Pairing;
+  readonly pairing?: KnownPairing;
 }
 
 /** A device that came with a secret gets its pairing as a token. */
-function tokenFor({ device }: ConnectParams, { authority, nowMs }: HandshakeFacts, { principal, pairing }: Judged, scopes: readonly string[]): Pick<Accepted, 'deviceToken'> {
+function tokenFor({ device, scopes: asked = [] }: ConnectParams, { authority, nowMs }: HandshakeFacts, { principal, pairing }: Judged, held: readonly string[]): Pick<Accepted, 'deviceToken'> {
   if (device === undefined || pairing !== undefined || isOpen(authority) || principal.name === 'proxy') return {};
-  const user = principal.name.startsWith('user:') ? principal.name.slice('user:'.length) : undefined;
-  return { deviceToken: { token: writeDeviceToken({ deviceId: device.id, scopes, user, issuedAtMs: nowMs }, authority), issuedAtMs: nowMs } };
+  const owner = authority.users.find((user) => userPrincipal(user).id === principal.id);
+  // The agents of a user are those of the configuration at each use; what the device itself gave up is kept.
+  const scopes = [...held.filter((scope) => !isAgentWord(scope)), ...asked.filter(isAgentWord)];
+  const token = writeDeviceToken({ deviceId: device.id, scopes, issuedAtMs: nowMs }, owner, authority);
+  return token === undefined ? {} : { deviceToken: { token, issuedAtMs: nowMs } };
 }
 
-function scopeUpgrade(deviceId: string, role: string, asked: readonly string[], { scopes, issuedAtMs }: Pairing): Refused {
+function scopeUpgrade(deviceId: string, role: string, asked: readonly string[], { scopes, issuedAtMs }: KnownPairing): Refused {
   const details = {
     code: 'PAIRING_REQUIRED',
     reason: 'scope-upgrade',
@@ -144,10 +149,7 @@ const withoutPassword = ({ password: _, ...rest }: Authority): Authority => rest
 const passwordOf = ({ password, grantedScopes }: Authority) => ({ ...(password !== undefined && { password }), ...(grantedScopes !== undefined && { grantedScopes }) });
 
 /** What the pairing's owner may do by now. */
-function pairedPrincipal(authority: Authority, { user }: Pairing): Principal {
-  const found = authority.users.find(({ name }) => name === user);
-  return found === undefined ? sharedPrincipal(authority) : userPrincipal(found);
-}
+const pairedPrincipal = (authority: Authority, { owner }: KnownPairing): Principal => (owner === undefined ? sharedPrincipal(authority) : userPrincipal(owner));
 
 function refuseSecret(params: ConnectParams, authority: Authority): Refused {
   const { auth, device } = params;

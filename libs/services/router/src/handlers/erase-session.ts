@@ -5,19 +5,21 @@ import { SessionError, looksLikeKey } from '@sessions/domain';
 import { STREAM_DEADLINE_MS, toSessionError } from '@sessions/bus';
 import type { CallContext } from '@sessions/bus';
 import type { HandlerDeps } from '../deps';
+import { assertSeesAgent } from '../auth/scopes';
 import { assertKnownAgent } from './known-agent';
 import { addressOfKey, agentsToRead } from './resolve-address';
 
 /** An erasure reads the whole store twice. */
 export const ERASE_BUDGET_MS = STREAM_DEADLINE_MS;
 
-/** @throws VALIDATION without `confirm`, and for words that are no key; what the store refuses with, when it is the only one */
+/** @throws VALIDATION without `confirm`, and for words that are no key; NOT_VISIBLE for a key of an agent that is hidden; what the store refuses with, when it is the only one */
 export async function eraseSession(deps: HandlerDeps, request: EraseSessionRequest, context: CallContext): Promise<EraseSessionResponse> {
   const { key, peer, dryRun } = request;
   if (!dryRun && !request.confirm) throw new SessionError('VALIDATION', 'an erasure cannot be undone: set confirm, or dryRun to see what it would take');
   if ((key === undefined) === (peer === undefined)) throw new SessionError('VALIDATION', 'an erasure names a key or a peer, and not both');
   await assertKnownAgent(deps, request.agentId, context);
   const asked = key === undefined ? undefined : keyAsked(deps, key, request.agentId);
+  if (asked !== undefined) assertSeesAgent(context.scopes, asked.agentId);
   const agents = await agentsToRead(deps, { agentId: asked?.agentId ?? request.agentId, all: true, discover: true }, context);
   const reports: EraseReport[] = [];
   for (const { agentId, storePath } of agents) {

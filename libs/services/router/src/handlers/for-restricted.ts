@@ -18,6 +18,8 @@ export function forRestricted({ stateDir }: Pick<HandlerDeps, 'stateDir'>, handl
     ...handlers,
     listSessions: changed(handlers.listSessions, (answer, shown) => ({ ...answer, path: shown(answer.path), stores: answer.stores.map((store) => ({ ...store, path: shown(store.path) })) })),
     listAgents: changed(handlers.listAgents, (answer, shown) => ({ agents: answer.agents.map((agent) => ({ ...agent, storePath: shown(agent.storePath) })) })),
+    listSessionFiles: changed(handlers.listSessionFiles, (answer, shown) => ({ ...answer, root: shown(answer.root) })),
+    getSessionFile: changed(handlers.getSessionFile, (answer, shown) => ({ ...answer, root: shown(answer.root) })),
     patchSession: changed(handlers.patchSession, (answer, shown) => ({ ...answer, path: shown(answer.path) })),
     resetSession: changed(handlers.resetSession, (answer, shown) => ({ ...answer, archived: answer.archived.map(shown) })),
     deleteSession: changed(handlers.deleteSession, (answer, shown) => ({ ...answer, archived: answer.archived.map(shown) })),

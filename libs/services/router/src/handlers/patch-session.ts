@@ -8,12 +8,15 @@ import { SessionError, asAgentId, assertCreatableKey, isJsonObject, modelFor, st
 import type { AgentId, JsonObject, JsonValue } from '@sessions/domain';
 import type { CallContext } from '@sessions/bus';
 import type { HandlerDeps } from '../deps';
+import { assertSeesAgent, isRestricted } from '../auth/scopes';
+import { notVisible, ownAddress } from '../auth/sight';
 import { assertKnownAgent } from './known-agent';
 import { resolveAddress } from './resolve-address';
 
 /**
  * @throws VALIDATION, KEY_INVALID, LABEL_IN_USE, AGENT_UNKNOWN for an agent named beside the key
- * that is neither configured nor on disk, ENTRY_CHANGED when what was expected no longer holds
+ * that is neither configured nor on disk, ENTRY_CHANGED when what was expected no longer holds,
+ * NOT_VISIBLE for a caller that would reach beyond its agents
  */
 export async function patchSession(deps: HandlerDeps, request: PatchSessionRequest, context: CallContext): Promise<PatchSessionResponse> {
   await assertKnownAgent(deps, request.agentId, context);
@@ -21,6 +24,7 @@ export async function patchSession(deps: HandlerDeps, request: PatchSessionReque
   assertCreatableKey(address.key);
   const agentId = asAgentId(address.agentId);
   const patch = parseObject(request.patchJson);
+  assertWithinSight(patch, context);
   const answer = await deps.stores.mutate(
     'patchEntry',
     PatchEntryRequest.create({
@@ -43,6 +47,19 @@ export async function patchSession(deps: HandlerDeps, request: PatchSessionReque
     entryJson: answer.entryJson,
     resolvedJson: Buffer.from(JSON.stringify(resolvedBy(deps, agentId, parseObject(answer.entryJson)))),
   });
+}
+
+/** Directories of the machine that the owner of a store looks into for the session. */
+const PLACES: readonly string[] = ['spawnedWorkspaceDir', 'spawnedCwd'];
+
+/**
+ * Who is restricted to some agents sees by an entry no more than they do: no directory of their choice
+ * (another agent's store is one), and no parent under an agent that is hidden.
+ */
+function assertWithinSight(patch: JsonObject, { scopes }: CallContext): void {
+  if (isRestricted(scopes) && PLACES.some((name) => typeof patch[name] === 'string')) throw notVisible();
+  const { spawnedBy } = patch;
+  if (typeof spawnedBy === 'string') assertSeesAgent(scopes, ownAddress(spawnedBy).agentId);
 }
 
 function parseObject(bytes: Uint8Array): JsonObject {

@@ -8,6 +8,7 @@ import { SessionError } from '@sessions/domain';
 import { STREAM_DEADLINE_MS, toSessionError } from '@sessions/bus';
 import type { CallContext } from '@sessions/bus';
 import type { HandlerDeps } from '../../deps';
+import { shownPath } from '../../auth/shown-path';
 import { agentsToRead } from '../../handlers/resolve-address';
 import { toFrameError } from '../gateway-frames';
 import { flagOf, textOf } from '../method';
@@ -33,11 +34,11 @@ export const sessionsVerify: GatewayMethod = async (deps, { params, context }) =
     const patient = { ...context, deadlineAtMs: deps.bus.clock.nowMs() + STREAM_DEADLINE_MS };
     try {
       const look = flagOf(params, 'repair') ? await repair(deps, agentId, flagOf(params, 'deep'), patient) : await verify(deps, agentId, flagOf(params, 'deep'), patient);
-      stores.push(toReport(agentId, look));
+      stores.push(toReport(agentId, look, (path) => shownPath(path, context.scopes, deps.stateDir)));
     } catch (thrown) {
       if (agents.length === 1) throw thrown;
       const { code, message, details } = toFrameError(toSessionError(thrown));
-      refused.push({ agentId, path: storePath, error: { code, message, details } });
+      refused.push({ agentId, path: shownPath(storePath, context.scopes, deps.stateDir), error: { code, message, details } });
     }
   }
   return { payload: { ok: refused.length === 0 && stores.every(({ ok }) => ok), stores, ...(refused.length > 0 && { refused }) } };
@@ -64,11 +65,11 @@ function given(totals: VerifyTotals | undefined, agentId: string): VerifyTotals 
   throw new SessionError('INTERNAL', `the owner of the store of agent ${agentId} gave no totals`, { facts: { agentId } });
 }
 
-function toReport(agentId: string, { findings, totals, deeds }: Look) {
+function toReport(agentId: string, { findings, totals, deeds }: Look, shown: (path: string) => string) {
   const { ok, path, entries, sessionsFileBytes, transcripts, bytes, lines, messages, malformedLines, archives, archiveBytes, orphans, findingsOmitted } = totals;
   return {
     agentId,
-    path,
+    path: shown(path),
     ok,
     findings: findings.map(({ kind, key, path: file, detail, repair: remedy }) => ({
       kind,
