@@ -34,6 +34,7 @@ import { KEEP_CHANNEL_RESULT_MS, type OwnedAgent } from '../owned-agent';
 import { withSpool } from '../run-spool';
 import type { Uploads } from '../uploads';
 import { withoutRuns } from '../stop-runs';
+import { askCompactionOfSize } from './ask-compaction';
 import { askedRunOf, childMembersOf, inReplyToOf } from './asked-run';
 import { commandOf, decideBareReset, planEntryCommand } from './chat-command';
 import { compactFromChat } from './compact-from-chat';
@@ -120,9 +121,12 @@ export async function deliver(agent: OwnedAgent, uploads: Uploads, request: Deli
     ...(child === undefined ? {} : { child }),
     ...(forkedSessionId === undefined ? {} : { forkedSessionId }),
   };
-  return agent.use(async ({ spool, work }) => {
+  return agent.use(async (open) => {
+    const { spool, work } = open;
     const answer = await withSpool(spool, (view) => keep(asked, run === undefined ? delivery : { ...delivery, run: { ...run, spool: view } }));
     if (answer.interruptedRunId !== undefined && answer.status !== 'duplicate') work.tellToStop(answer.interruptedRunId, 'steer');
+    // With a turn its end looks at the size.
+    if (run === undefined && answer.status === 'accepted') await askCompactionOfSize(agent, open, answer.sessionKey);
     return answer;
   });
 }

@@ -438,6 +438,8 @@ export interface BranchHead {
   /** Absent: an empty transcript. */
   tipId?: string | undefined;
   recordCount: number;
+  /** Length of the transcript's file, records beside the branch included. */
+  transcriptBytes: number;
 }
 
 export interface ReadTrajectoryRequest {
@@ -6531,7 +6533,7 @@ export const ReadBranchResponse: MessageFns<ReadBranchResponse> = {
 };
 
 function createBaseBranchHead(): BranchHead {
-  return { epoch: 0, storeSeq: 0, sessionId: "", tipId: undefined, recordCount: 0 };
+  return { epoch: 0, storeSeq: 0, sessionId: "", tipId: undefined, recordCount: 0, transcriptBytes: 0 };
 }
 
 export const BranchHead: MessageFns<BranchHead> = {
@@ -6550,6 +6552,9 @@ export const BranchHead: MessageFns<BranchHead> = {
     }
     if (message.recordCount !== 0) {
       writer.uint32(40).int64(message.recordCount);
+    }
+    if (message.transcriptBytes !== 0) {
+      writer.uint32(48).int64(message.transcriptBytes);
     }
     return writer;
   },
@@ -6607,6 +6612,14 @@ export const BranchHead: MessageFns<BranchHead> = {
             message.recordCount = longToNumber(reader.int64());
             continue;
           }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.transcriptBytes = longToNumber(reader.int64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -6642,6 +6655,11 @@ export const BranchHead: MessageFns<BranchHead> = {
         : isSet(object.record_count)
         ? globalThis.Number(object.record_count)
         : 0,
+      transcriptBytes: isSet(object.transcriptBytes)
+        ? globalThis.Number(object.transcriptBytes)
+        : isSet(object.transcript_bytes)
+        ? globalThis.Number(object.transcript_bytes)
+        : 0,
     };
   },
 
@@ -6662,6 +6680,9 @@ export const BranchHead: MessageFns<BranchHead> = {
     if (message.recordCount !== 0) {
       obj.recordCount = Math.round(message.recordCount);
     }
+    if (message.transcriptBytes !== 0) {
+      obj.transcriptBytes = Math.round(message.transcriptBytes);
+    }
     return obj;
   },
 
@@ -6675,6 +6696,7 @@ export const BranchHead: MessageFns<BranchHead> = {
     message.sessionId = object.sessionId ?? "";
     message.tipId = object.tipId ?? undefined;
     message.recordCount = object.recordCount ?? 0;
+    message.transcriptBytes = object.transcriptBytes ?? 0;
     return message;
   },
 };
