@@ -38,6 +38,7 @@ import { askCompactionOfSize } from './ask-compaction';
 import { askedRunOf, childMembersOf, inReplyToOf } from './asked-run';
 import { commandOf, decideBareReset, planEntryCommand } from './chat-command';
 import { compactFromChat } from './compact-from-chat';
+import { exportFromChat } from './export-from-chat';
 import { answerOf, keep, withHeldSession, type Asked } from './keep-message';
 import { forkSession } from './fork-session';
 import { newSessionOf } from './new-session-of';
@@ -80,6 +81,7 @@ export async function deliver(agent: OwnedAgent, uploads: Uploads, request: Deli
     const { instructions } = command.intent;
     return withoutRuns(agent, { key, reason: 'compact', queuedToo: false }, () => compactFromChat(asked, instructions));
   }
+  if (command?.do === 'entry' && command.mayRun && command.intent.kind === 'export-trajectory') return exportFromChat(asked, request, command.intent.name, deliveredReply(agent, request));
   if (command?.do === 'entry') {
     const stoppedRuns = command.mayRun && command.intent.kind === 'stop' ? await stopOnce(agent, key, context) : 0;
     const plan = planEntryCommand(agent, key, command, session, stoppedRuns);
