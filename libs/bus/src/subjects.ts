@@ -26,7 +26,7 @@ const NO_SESSION = '_';
 export const DEFAULT_SUBJECT_PREFIX = 'sess';
 
 /** Event types, the third token of an event's subject. */
-export const EVENT_TYPES = ['message', 'changed', 'run', 'tool', 'operation', 'delivery', 'store'] as const;
+export const EVENT_TYPES = ['message', 'changed', 'run', 'tool', 'operation', 'delivery', 'store', 'approval'] as const;
 export type EventType = (typeof EVENT_TYPES)[number];
 
 /** Job types; each has one consumer. */

@@ -1,7 +1,7 @@
 import { runExportTrajectory } from './sessions-export-trajectory';
 import { recordingIo } from '../testing';
 import type { RecordingIo } from '../testing';
-import { createRedaction, redactJson } from '../offline/redact';
+import { createRedaction, redactJson } from '@sessions/store';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

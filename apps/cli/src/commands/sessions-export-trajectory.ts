@@ -3,22 +3,17 @@ import { loadCliContext } from '../cli-context';
 import type { CliContext } from '../cli-context';
 import { EXIT } from '../cli-io';
 import type { CliIo, ExitCode } from '../cli-io';
-import { openContainedOutput } from '../offline/contained-output';
-import { writeBundle } from '../offline/export-bundle';
-import type { Bundle } from '../offline/export-bundle';
 import { findSession } from '../offline/find-session';
 import type { FoundSession } from '../offline/find-session';
 import { readerOptions } from '../offline/read-store';
-import { createRedaction } from '../offline/redact';
-import { trajectoryPath } from '../offline/trajectory-file';
 import { keyText } from '../render/key-text';
 import { visibleText } from '../render/visible-text';
 import { SessionError, agentSettings, isJsonObject } from '@sessions/domain';
 import { resolvePath } from '@sessions/host';
-import { openOfflineTranscript } from '@sessions/store';
-import { dirname, join, resolve } from 'node:path';
+import { exportTrajectory } from '@sessions/store';
+import type { Bundle } from '@sessions/store';
+import { resolve } from 'node:path';
 
-const FOLDERS = ['.openclaw', 'trajectory-exports'];
 const REQUEST_CHARS_MAX = 64 * 1024;
 
 export interface ExportFlags {
@@ -39,37 +34,29 @@ export async function runExportTrajectory(io: CliIo, given: ExportFlags): Promis
   const context = loadCliContext(io);
   const found = await findSession(context, flags, sessionKey);
   const id = found.entry['sessionId'] ?? found.entry['uuid'];
-  const transcript = found.file === null ? undefined : await openOfflineTranscript(readerOptions(found.store), found.file);
-  if (transcript === undefined || typeof id !== 'string') throw new SessionError('SESSION_NOT_FOUND', `Session ${keyText(found.key)} has no transcript to export.`);
-  try {
-    const workspace = workspaceOf(context, found, flags.workspace);
-    const name = flags.output ?? `openclaw-trajectory-${id.slice(0, 8)}-${new Date(io.nowMs()).toISOString().slice(0, 19).replaceAll(':', '-')}`;
-    const output = openContainedOutput(workspace, FOLDERS, name);
-    const { auth } = context.config.gateway;
-    try {
-      const bundle = await writeBundle({
-        sessionId: id,
-        sessionKey: found.key,
-        transcript,
-        runtimePath: trajectoryPath({ directory: dirname(found.store.path), sessionId: id, file: found.file }),
-        directory: output.draft,
-        redaction: createRedaction({ workspace, ...context.places }, [auth.token, auth.password, ...Object.values(context.config.models.providers).map(({ apiKey }) => apiKey)]),
-        nowMs: io.nowMs(),
-        onProgress: (events) => {
-          if (flags.json !== true && io.columns() !== undefined) io.err(`${String(events)} events\n`);
-        },
-      });
-      output.finish();
-      report(io, flags.json === true, { bundle, sessionId: id, sessionKey: found.key, outputDir: output.path, displayPath: join(...FOLDERS, name) });
-      return EXIT.ok;
-    } catch (error) {
-      output.abandon();
-      throw error;
-    }
-  } finally {
-    await transcript.close();
-  }
+  if (found.file === null || typeof id !== 'string') throw noTranscript(found.key);
+  const { auth } = context.config.gateway;
+  const exported = await exportTrajectory({
+    store: readerOptions(found.store),
+    file: found.file,
+    sessionId: id,
+    sessionKey: found.key,
+    workspace: workspaceOf(context, found, flags.workspace),
+    name: flags.output,
+    places: context.places,
+    secrets: [auth.token, auth.password, ...Object.values(context.config.models.providers).map(({ apiKey }) => apiKey)],
+    nowMs: io.nowMs(),
+    onProgress: (events) => {
+      if (flags.json !== true && io.columns() !== undefined) io.err(`${String(events)} events\n`);
+    },
+  }).catch((error: unknown) => {
+    throw error instanceof SessionError && error.reason === 'SESSION_NOT_FOUND' ? noTranscript(found.key) : error;
+  });
+  report(io, flags.json === true, { ...exported, sessionId: id, sessionKey: found.key });
+  return EXIT.ok;
 }
+
+const noTranscript = (key: string): SessionError => new SessionError('SESSION_NOT_FOUND', `Session ${keyText(key)} has no transcript to export.`);
 
 function report(io: CliIo, json: boolean, { bundle, ...where }: { readonly bundle: Bundle; readonly sessionId: string; readonly sessionKey: string; readonly outputDir: string; readonly displayPath: string }): void {
   if (json) return io.out(`${JSON.stringify({ ok: true, outputDir: where.outputDir, displayPath: where.displayPath, sessionId: where.sessionId, sessionKey: where.sessionKey, ...bundle }, null, 2)}\n`);

@@ -2,7 +2,7 @@ import { runSessionsTail } from './sessions-tail';
 import type { TailFlags } from './sessions-tail';
 import { recordingIo } from '../testing';
 import type { RecordingIo } from '../testing';
-import { LINE_BYTES_MAX, readLastEvents } from '../offline/trajectory-file';
+import { TRAJECTORY_LINE_BYTES_MAX, readLastEvents } from '@sessions/store';
 import { appendFileSync, mkdirSync, mkdtempSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -171,7 +171,7 @@ describe('sessions tail', () => {
   });
 
   it('passes a line over that is too long, and reads around it', () => {
-    const long = event('session.started', 2, { filler: 'x'.repeat(LINE_BYTES_MAX + 10) });
+    const long = event('session.started', 2, { filler: 'x'.repeat(TRAJECTORY_LINE_BYTES_MAX + 10) });
     writeFileSync(trajectory(ids.one), event('session.started', 1) + long + event('session.started', 3));
     expect(readLastEvents(trajectory(ids.one), 10).events.map(({ seq }) => seq)).toEqual([1, 3]);
   });

@@ -19,6 +19,7 @@ const ADMIN = new Set([
   'sessions.patch', 'sessions.pluginPatch', 'sessions.cleanup', 'sessions.reset', 'sessions.delete', 'sessions.restore', 'sessions.erase', 'sessions.compact',
   'sessions.compaction.restore', 'sessions.import', 'sessions.import.chunk', 'chat.inject',
 ]);
+const APPROVALS = new Set(['exec.approval.list', 'exec.approval.get', 'exec.approval.resolve']);
 const EVERY: readonly OperatorScope[] = [
   'operator.admin', 'operator.read', 'operator.write', 'operator.approvals', 'operator.pairing', 'operator.talk.secrets',
 ];
@@ -26,6 +27,7 @@ const EVERY: readonly OperatorScope[] = [
 /** An unknown method may need any scope, so all are asked for. */
 export function leastScopes(method: string): readonly OperatorScope[] {
   if (READ.has(method)) return ['operator.read'];
+  if (APPROVALS.has(method)) return ['operator.approvals'];
   if (WRITE.has(method)) return ['operator.write'];
   if (ADMIN.has(method) || method.startsWith('config.')) return ['operator.admin'];
   return EVERY;

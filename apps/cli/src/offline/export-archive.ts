@@ -4,7 +4,7 @@
  */
 import { readerOptions } from './read-store';
 import type { StoreChoice } from './select-stores';
-import { trajectoryPath } from './trajectory-file';
+import { trajectoryPath } from '@sessions/store';
 import { SessionError, isJsonObject, isSessionId, parseEntry, transcriptFileName } from '@sessions/domain';
 import { ArchiveWriter, CHECKPOINTS_MAX, checkpointIdOf, openInside, openOfflineTranscript } from '@sessions/store';
 import type { ReadEntry, SourceFile, WrittenSession } from '@sessions/store';

@@ -2,7 +2,7 @@
  * One trajectory event as a line. Never a prompt, an argument or a result: of what an event holds
  * only names and status words are shown, and of those only what looks like one.
  */
-import type { TrajectoryEvent } from '../offline/trajectory-file';
+import type { TrajectoryEvent } from '@sessions/store';
 import { isJsonObject } from '@sessions/domain';
 import type { JsonObject, JsonValue } from '@sessions/domain';
 import { keyText } from './key-text';

@@ -10,6 +10,7 @@ import type { Delivery } from '@sessions/contracts';
 import { createAgentRunner } from '@sessions/agent-runner';
 import { createClient, createInProcessBus, createSubjects } from '@sessions/bus';
 import type { Client } from '@sessions/bus';
+import { createCompactionWorker } from '@sessions/compaction-worker';
 import { parseConfig } from '@sessions/domain';
 import { createHealth, createMetrics, silentLogger, systemClock } from '@sessions/host';
 import { startModelServer } from '@sessions/llm/testing';
@@ -36,8 +37,9 @@ export interface GatewayInProcess {
 /**
  * @param settings of `openclaw.json`; the model is `local/small`
  * @param routers that share the calls
+ * @param compacts with a worker that summarises
  */
-export async function openInProcess(settings: Readonly<Record<string, unknown>>, { routers = 1 }: { readonly routers?: number } = {}): Promise<GatewayInProcess> {
+export async function openInProcess(settings: Readonly<Record<string, unknown>>, { routers = 1, compacts = false }: { readonly routers?: number; readonly compacts?: boolean } = {}): Promise<GatewayInProcess> {
   const stateDir = mkdtempSync(path.join(tmpdir(), 'gateway-'));
   const model = await startModelServer();
   const provider = { baseUrl: model.baseUrl, api: 'openai-completions', apiKey: 'k', models: [{ id: 'small' }] };
@@ -48,12 +50,14 @@ export async function openInProcess(settings: Readonly<Record<string, unknown>>,
   const metrics = createMetrics({ service: 'gateway' });
   // Each router counts for itself.
   const routerMetrics = Array.from({ length: routers }, () => createMetrics({ service: 'router' }));
+  const workerMetrics = createMetrics({ service: 'compaction-worker' });
   const shared = { bus, clock: systemClock, logger: silentLogger, metrics, config: () => parsed.config, instance: 'test' };
   const health = createHealth();
   health.setPhase('serving');
   const services = [
     createStoreWriter({ ...shared, places: { stateDir, homeDir: stateDir } }),
     createAgentRunner(shared),
+    ...(compacts ? [createCompactionWorker({ ...shared, metrics: workerMetrics, retries: { attemptsMax: 1, firstWaitMs: 1, waitMaxMs: 1 } })] : []),
     ...routerMetrics.map((own, at) => createRouter({ ...shared, metrics: own, instance: `router-${String(at + 1)}`, health, stateDir, homeDir: stateDir, configPath: path.join(stateDir, 'openclaw.json'), version: 'test', listen: { host: '127.0.0.1', port: 0 }, auth: { token: 'test' } })),
   ];
   for (const service of services) await service.start();
@@ -92,7 +96,7 @@ export async function openInProcess(settings: Readonly<Record<string, unknown>>,
       await Promise.all(adapters);
       for (const service of [...services].reverse()) await service.stop();
       await bus.close();
-      for (const one of [metrics, ...routerMetrics]) one.close();
+      for (const one of [metrics, workerMetrics, ...routerMetrics]) one.close();
       await model.close();
       rmSync(stateDir, { recursive: true, force: true });
     },

@@ -1,4 +1,4 @@
-/** A reader of a live view over HTTP: its events as they come. */
+/** A reader of events that a door sends over HTTP, as they come: a live view, deliveries. */
 import type { Door } from '../support/door';
 import { waitUntil } from '../support/wait-until';
 
@@ -15,10 +15,12 @@ export interface EventReader {
   leave(): void;
 }
 
-export async function followHistory({ url, token }: Door, key: string): Promise<EventReader> {
+export const followHistory = (door: Door, key: string): Promise<EventReader> => followEvents(door, `/sessions/${encodeURIComponent(key)}/history?follow=1`);
+
+export async function followEvents({ url, token }: Door, path: string): Promise<EventReader> {
   const leaving = new AbortController();
-  const response = await fetch(`${url}/sessions/${encodeURIComponent(key)}/history?follow=1`, { headers: { authorization: `Bearer ${token}` }, signal: leaving.signal });
-  if (response.status !== 200) throw new Error(`the live view was refused: ${response.status} ${await response.text()}`);
+  const response = await fetch(`${url}${path}`, { headers: { authorization: `Bearer ${token}` }, signal: leaving.signal });
+  if (response.status !== 200) throw new Error(`${path} was refused: ${response.status} ${await response.text()}`);
   let text = '';
   void (async () => {
     const decoder = new TextDecoder();

@@ -111,6 +111,11 @@ function visibleFrom(path: readonly TranscriptLine[]): number {
   return first === undefined ? path.length : path.indexOf(first);
 }
 
+/** Tokens of the context that the next request shows, as far as is known: what was reported since the last compaction, and the estimate of what came after. */
+export function shownTokens(path: readonly TranscriptLine[], count: TokenCounter): number {
+  return tokensNow(path, visibleFrom(path), count);
+}
+
 function tokensNow(path: readonly TranscriptLine[], start: number, count: TokenCounter): number {
   const at = path.findLastIndex((line) => line.type === 'compaction');
   const compaction = path[at];

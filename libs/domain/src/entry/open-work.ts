@@ -1,5 +1,5 @@
 /**
- * Members of an entry that hold work which has not ended: turns, deliveries, a compaction. They are
+ * Members of an entry that hold work which has not ended: turns, deliveries, a compaction, approvals. They are
  * journalled with the entry, stand in `sessions.json` and survive the loss of everything derived; the
  * index only marks the entries that have one, so that an owner finds them when it opens the store.
  */
@@ -11,4 +11,7 @@ export const DELIVERIES_MEMBER = 'openDeliveries';
 /** The one compaction that was asked for. */
 export const COMPACTION_MEMBER = 'pendingCompaction';
 
-export const OPEN_WORK_MEMBERS = [RUNS_MEMBER, DELIVERIES_MEMBER, COMPACTION_MEMBER] as const;
+/** What was asked for and waits for an operator's word, or was granted and is being done. */
+export const APPROVALS_MEMBER = 'openApprovals';
+
+export const OPEN_WORK_MEMBERS = [RUNS_MEMBER, DELIVERIES_MEMBER, COMPACTION_MEMBER, APPROVALS_MEMBER] as const;

@@ -5,6 +5,7 @@
  */
 import type { ModelRef } from '../config/agents';
 import type { JsonObject, JsonValue } from '../json';
+import { APPROVALS_MEMBER } from './open-work';
 import type { EntryPatch } from './patch-fields';
 import { REMOVAL_NOTICE_MEMBER } from './removal-notice';
 import { planModelChoice } from './patch-model';
@@ -13,7 +14,7 @@ import { createEntryFields } from './touch';
 export type ResetReason = 'new' | 'reset' | 'clear' | 'daily' | 'idle' | 'cron-run';
 
 /** Members that only told of the transcript before. Costs stay in the usage ledger. */
-const OF_RUNS = [REMOVAL_NOTICE_MEMBER, 'status', 'startedAt', 'endedAt', 'runtimeMs', 'estimatedCostUsd', 'skillsSnapshot', 'systemPromptReport', 'contextBudgetStatus', 'cacheRead', 'cacheWrite'];
+const OF_RUNS = [REMOVAL_NOTICE_MEMBER, APPROVALS_MEMBER, 'status', 'startedAt', 'endedAt', 'runtimeMs', 'estimatedCostUsd', 'skillsSnapshot', 'systemPromptReport', 'contextBudgetStatus', 'cacheRead', 'cacheWrite'];
 const OF_COMPACTION = ['pendingCompaction', 'compactionAttempt', 'lastCompactionAt', 'memoryFlushAt', 'memoryFlushCompactionCount', 'memoryFlushContextHash', 'memoryFlushFailureCount', 'memoryFlushLastFailedAt', 'memoryFlushLastFailureError'];
 /** Bindings to sessions that a runtime of its own keeps. */
 const OF_RUNTIMES = ['acp', 'cliSessionIds', 'cliSessionBindings', 'claudeCliSessionId'];

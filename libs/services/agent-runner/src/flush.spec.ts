@@ -2,7 +2,7 @@
 import type { FinishTurnRequest } from '@sessions/contracts';
 import { openHouse, type RunnerHouse } from './testing/runner-house';
 
-const settings = { agents: { defaults: { model: { primary: 'local/small' }, contextTokens: 100_000 } } };
+const settings = { agents: { defaults: { model: { primary: 'local/small' }, contextTokens: 100_000, workspace: '/srv/agent' } } };
 const fieldsOf = ({ fields }: FinishTurnRequest): Record<string, unknown> => Object.fromEntries(fields.map(({ name, valueJson }) => [name, JSON.parse(Buffer.from(valueJson ?? []).toString('utf8'))]));
 
 describe('a conversation that comes near its window', () => {
@@ -45,6 +45,13 @@ describe('a conversation that comes near its window', () => {
     const end = await house.owner.ended(await house.owner.deliver('Hello'));
     expect(end).toMatchObject({ outcome: 'ok', text: 'the answer' });
     expect(fieldsOf(end)).toEqual({ memoryFlushFailureCount: 2, memoryFlushLastFailedAt: expect.any(Number), memoryFlushLastFailureError: 'unauthorised' });
+  });
+
+  it('has none where the agent has no workspace of its own', async () => {
+    house = await openHouse({ settings: { agents: { defaults: { model: { primary: 'local/small' }, contextTokens: 100_000 } } } });
+    fill('NO_REPLY');
+    expect(fieldsOf(await house.owner.ended(await house.owner.deliver('Hello')))).toEqual({});
+    expect(house.model.asked).toHaveLength(1);
   });
 
   it('has none below the threshold, in runs of programs, or where it is switched off', async () => {

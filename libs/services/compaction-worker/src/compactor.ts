@@ -7,13 +7,13 @@
  * whoever, and the time that is gone counts.
  */
 import { FailCompactionRequest, GetEntryRequest, InstallCompactionRequest, ListPendingRequest, CompactionResult, type PendingCompaction } from '@sessions/contracts';
-import { SessionError, agentSettings, asAgentId, contextTokensFor, estimateLineTokens, estimateTextTokens, isJsonObject, parseModelRef, planCompaction, planTurnDrop, reserveTokens, type CompactionPlan, type JsonObject, type SessionConfig, type TranscriptLine } from '@sessions/domain';
+import { SessionError, agentSettings, asAgentId, contextTokensFor, estimateLineTokens, estimateTextTokens, isJsonObject, parseModelRef, planCompaction, planDueCompaction, planTurnDrop, reserveTokens, type CompactionPlan, type JsonObject, type SessionConfig, type TranscriptLine } from '@sessions/domain';
 import { ModelFailure, RETRY_LIMITS, collectAnswer, openModel, withModelRetries, type RetryLimits } from '@sessions/llm';
 import type { Logger } from '@sessions/host';
 import { summarisingModels } from './choose-models';
 import type { AskOwner } from './owner-calls';
 import { systemPrompt } from './prompt';
-import { readBranch } from './read-branch';
+import { readBranch, type ReadBranch } from './read-branch';
 import { summarise, type AskModel } from './summarise';
 import { touchedFiles } from './touched-files';
 
@@ -23,8 +23,6 @@ const PENDING_LIMIT = 1_000;
 const LAST_SHARE = 1 / 6;
 /** Beyond its limit by this much an operation waited for a worker and was not worked on: it gets the whole time. */
 const WAITED_FACTOR = 2;
-
-const TRIGGERS = { manual: 'manual', 'auto-threshold': 'threshold' } as const;
 
 export interface CompactorDeps {
   readonly owner: AskOwner;
@@ -84,8 +82,9 @@ export function createCompactor({ owner, config, logger, nowMs, timeoutMs, retri
       const entry = await entryOf(owner, agentId, key);
       const models = summarisingModels(config(), asAgentId(agentId), entry);
       windowTokens = Math.min(...(models.length === 0 ? [undefined] : models).map((model) => contextTokensFor(config(), asAgentId(agentId), model)));
-      ({ path } = await owner(agentId, (store) => readBranch(store, { agentId, key, tipId: snapshotTipId, signal: abort.signal })));
-      const plan = planOf(operation, entry, path, windowTokens);
+      const branch = await owner(agentId, (store) => readBranch(store, { agentId, key, tipId: snapshotTipId, signal: abort.signal }));
+      path = branch.path;
+      const plan = planOf(operation, entry, branch, windowTokens);
       if (plan.kind === 'none') return await fail(agentId, operationId, plan.reason);
       const { text, passes } = await summarise({ path, chunks: plan.chunks, previousSummary: plan.previousSummary, windowTokens, signal: abort.signal, ask: askChain(models, operation) });
       if (text === '') throw new SessionError('SUMMARY_FAILED', 'the summary is empty');
@@ -105,11 +104,13 @@ export function createCompactor({ owner, config, logger, nowMs, timeoutMs, retri
     }
   };
 
-  const planOf = (operation: Work, entry: JsonObject, path: readonly TranscriptLine[], windowTokens: number): CompactionPlan => {
+  const planOf = (operation: Work, entry: JsonObject, { path, transcriptBytes }: ReadBranch, windowTokens: number): CompactionPlan => {
     const attempt = entry['compactionAttempt'];
     const lastAttemptTipId = isJsonObject(attempt) && typeof attempt['tipId'] === 'string' ? attempt['tipId'] : undefined;
-    const trigger = TRIGGERS[operation.reason as keyof typeof TRIGGERS] ?? 'overflow';
-    return planCompaction({ path, windowTokens, settings: agentSettings(config(), asAgentId(operation.agentId)).compaction, trigger, count: estimateLineTokens, ...(lastAttemptTipId === undefined ? {} : { lastAttemptTipId }) });
+    const request = { path, windowTokens, settings: agentSettings(config(), asAgentId(operation.agentId)).compaction, count: estimateLineTokens, ...(lastAttemptTipId === undefined ? {} : { lastAttemptTipId }) };
+    if (operation.reason !== 'auto-threshold') return planCompaction({ ...request, trigger: operation.reason === 'manual' ? 'manual' : 'overflow' });
+    const asked = planDueCompaction({ ...request, transcriptBytes });
+    return asked.due === undefined ? { kind: 'none', reason: asked.reason, tokensBefore: 0 } : asked.plan;
   };
 
   /** Nobody summarises: what requests leave out until then, by rule and without a model. */

@@ -13,6 +13,8 @@ export const BRANCH_BYTES_MAX = 256 * 1024 * 1024;
 export interface ReadBranch {
   readonly sessionId: string;
   readonly path: readonly TranscriptLine[];
+  /** Length of the transcript's file. */
+  readonly transcriptBytes: number;
 }
 
 export interface BranchPlace {
@@ -27,6 +29,7 @@ export interface BranchPlace {
 /** @throws SESSION_NOT_FOUND, STALE_PLAN, TOO_LARGE, or what the owner cannot be reached with */
 export async function readBranch(store: StoreClient, { agentId, key, tipId, signal, bytesMax = BRANCH_BYTES_MAX }: BranchPlace): Promise<ReadBranch> {
   let sessionId = '';
+  let transcriptBytes = 0;
   let held: { readonly line: TranscriptLine; readonly bytes: number }[] = [];
   let bytes = 0;
   let number = 0;
@@ -45,7 +48,7 @@ export async function readBranch(store: StoreClient, { agentId, key, tipId, sign
     if (bytes > bytesMax) throw new SessionError('TOO_LARGE', 'the conversation is larger than a worker reads', { facts: { bytesMax } });
   };
   for await (const { item } of store.readBranch(ReadBranchRequest.create({ agentId, key, tipId }), { signal })) {
-    if (item?.$case === 'head') sessionId = item.value.sessionId;
+    if (item?.$case === 'head') ({ sessionId, transcriptBytes } = item.value);
     if (item?.$case !== 'records') continue;
     for (const { lineJson, part } of item.value.records) {
       parts.push(Buffer.from(lineJson));
@@ -54,5 +57,5 @@ export async function readBranch(store: StoreClient, { agentId, key, tipId, sign
       parts = [];
     }
   }
-  return { sessionId, path: held.map(({ line }) => line) };
+  return { sessionId, path: held.map(({ line }) => line), transcriptBytes };
 }

@@ -8,12 +8,13 @@
  */
 import { AgentRuntimeService, CancelTurnRequest, DeliveryJob, TurnJob } from '@sessions/contracts';
 import { createClient, type Bus, type Client, type Subjects } from '@sessions/bus';
-import { deliveryOffer, parseEntry, type JsonObject } from '@sessions/domain';
+import { APPROVALS_MEMBER, deliveryOffer, parseEntry, type JsonObject } from '@sessions/domain';
 import type { Clock, Logger, Timer } from '@sessions/host';
 import type { AgentStore, Effect } from '@sessions/store';
 import { deliveriesOf, type OpenDelivery } from './decisions/open-delivery';
 import { activeRun, runsOf, type OpenRun } from './decisions/open-run';
 import { pendingOf } from './decisions/pending-compaction';
+import type { OpenApprovals } from './open-approvals';
 import type { PendingCompactions } from './pending-compactions';
 import type { EventPublisher } from './publish-events';
 import type { RunSpool } from './run-spool';
@@ -37,6 +38,7 @@ export interface OpenWorkDeps {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly compactions: PendingCompactions;
+  readonly approvals: Pick<OpenApprovals, 'found'>;
   readonly events: Pick<EventPublisher, 'publish'>;
   readonly spool: RunSpool;
   /** Milliseconds, default CLAIM_MS. */
@@ -218,13 +220,14 @@ export class OpenWork {
   }
 
   async #find(store: AgentStore): Promise<void> {
-    const { compactions } = this.#deps;
+    const { compactions, approvals } = this.#deps;
     for await (const { key, text, sessionId } of store.facts.openWork()) {
       if (this.#closed) return;
       const entry = parseEntry(JSON.parse(text));
       if (!entry.listed) continue;
       const pending = pendingOf(entry.members, sessionId);
       if (pending !== undefined) compactions.asked({ ...pending, key });
+      if (entry.members[APPROVALS_MEMBER] !== undefined) approvals.found(key, entry.members, sessionId);
       // What mutations told meanwhile is newer.
       if (this.#held.has(key)) continue;
       this.#take(key, entry.members, sessionId ?? '');

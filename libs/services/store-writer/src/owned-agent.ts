@@ -16,6 +16,7 @@ import type { Planned } from './decisions/planned';
 import type { LiveFeed } from './live-feed';
 import type { Holding, OpenStores } from './open-stores';
 import type { SpoolView } from './decisions/spool-view';
+import type { OpenApprovals } from './open-approvals';
 import type { OpenWork } from './open-work';
 import type { PendingCompactions } from './pending-compactions';
 import type { EventPublisher } from './publish-events';
@@ -29,6 +30,8 @@ export interface OpenAgentStore extends Holding {
   readonly store: AgentStore;
   readonly events: EventPublisher;
   readonly compactions: PendingCompactions;
+  readonly approvals: OpenApprovals;
+  readonly log: Pick<Logger, 'warn'>;
   readonly work: OpenWork;
   readonly spool: RunSpool;
   /** Last mutation that was acknowledged. */
@@ -174,6 +177,7 @@ export async function commit<T extends JsonValue & { readonly method: string }>(
   open.seq = Math.max(open.seq, outcome.seq);
   turn?.done(announcements);
   open.work.note(outcome.effects, outcome.seq);
+  open.approvals.note(outcome.effects);
   if (outcome.repeated && outcome.result.method !== request.method) {
     throw new SessionError('IDEMPOTENCY_MISMATCH', 'the idempotency key was used before with another method', { facts: { method: outcome.result.method } });
   }

@@ -6,7 +6,9 @@
  */
 import { Event } from '@sessions/contracts';
 import type { Bus, Subjects } from '@sessions/bus';
+import type { JsonObject } from '@sessions/domain';
 import type { Clock, Logger } from '@sessions/host';
+import type { OpenApproval } from './decisions/open-approval';
 import type { LiveFeed } from './live-feed';
 
 /** Lines above this travel as a reference: the subscriber reads them from the store. Bytes. */
@@ -80,6 +82,17 @@ export type Announcement =
       /** Only at the end. */
       readonly completed?: boolean;
       readonly reason?: string;
+    }
+  | {
+      readonly kind: 'approval';
+      readonly key: string;
+      readonly sessionId: string;
+      readonly approval: OpenApproval;
+      readonly phase: 'requested' | 'resolved' | 'expired';
+      readonly decision?: 'allow-once' | 'deny';
+      readonly resolvedBy?: string;
+      /** What would be done, as operators' clients show it. */
+      readonly request: JsonObject;
     }
   | {
       readonly kind: 'store';
@@ -169,6 +182,10 @@ export class EventPublisher {
     if (announcement.kind === 'delivery') {
       const { deliveryId, state, channel, accountId } = announcement;
       return Event.create({ ...keyed, body: { $case: 'delivery', value: { deliveryId, state, channel, accountId } } });
+    }
+    if (announcement.kind === 'approval') {
+      const { approval, phase, decision, resolvedBy, request } = announcement;
+      return Event.create({ ...keyed, body: { $case: 'approval', value: { approvalId: approval.approvalId, phase, decision, resolvedBy, requestedAtMs: approval.requestedAtMs, expiresAtMs: approval.expiresAtMs, requestJson: Buffer.from(JSON.stringify(request)) } } });
     }
     if (announcement.kind === 'operation') {
       const { operationId, phase, completed, reason } = announcement;

@@ -31,6 +31,7 @@ import { readUsage } from './handlers/read-usage';
 import { recordUsage } from './handlers/record-usage';
 import { repair } from './handlers/repair';
 import { requestCompaction } from './handlers/request-compaction';
+import { resolveApproval } from './handlers/resolve-approval';
 import { resetSession } from './handlers/reset-session';
 import { resolveKey } from './handlers/resolve-key';
 import { restoreSession } from './handlers/restore-session';
@@ -133,6 +134,7 @@ export function createAgentHandlers({ agent, uploads, metrics, checks }: AgentSe
     claimChild: unary('ClaimChild', (request, context) => claimChild(agent, request, context)),
     releaseChild: unary('ReleaseChild', (request, context) => releaseChild(agent, request, context)),
     putChunk: unary('PutChunk', (request) => putChunk(agent, uploads, request)),
+    resolveApproval: unary('ResolveApproval', (request, context) => resolveApproval(agent, request, context)),
     appendNotes: unary('AppendNotes', (request) => appendNotesOf(agent, request)),
     writeAttachments: unary('WriteAttachments', (request) => writeAttachments(agent, uploads, request)),
     dropAttachments: unary('DropAttachments', (request) => dropAttachments(agent, request)),

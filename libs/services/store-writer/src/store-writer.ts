@@ -12,9 +12,11 @@ import { LiveFeed } from './live-feed';
 import { OpenStores } from './open-stores';
 import { OwnedAgent, type OpenAgentStore } from './owned-agent';
 import { LeasedOwnership, type LeasedOwnershipDeps } from './leased/leased-ownership';
+import { OpenApprovals } from './open-approvals';
 import { OpenWork } from './open-work';
 import { Ownership, type OwnershipDeps } from './ownership';
 import { PendingCompactions } from './pending-compactions';
+import { carryOutExport, expireApproval, type ApprovalFacts } from './end-approval';
 import { endLostAttempt } from './end-lost-attempt';
 import { EventPublisher } from './publish-events';
 import { RunSpool } from './run-spool';
@@ -101,6 +103,11 @@ export function createStoreWriter(deps: StoreWriterDeps): Service {
       const timeoutMs = (): number => agentSettings(config(), agentId as AgentId).compaction.timeoutSeconds * 1000;
       const compactions = new PendingCompactions({ bus, subjects, agentId, clock, logger, timeoutMs, ...(deps.tellAgainMs === undefined ? {} : { tellAgainMs: deps.tellAgainMs }) });
       const spool = new RunSpool(store.layout.ownDir);
+      const approvalFacts = (): ApprovalFacts => {
+        const { nativeBinding } = optionsOf(deps, agentId, sessionsFile(agentId as AgentId));
+        return { agentId, config: config(), places, reader: { agentId, sessionsFile: sessionsFile(agentId as AgentId), ...(nativeBinding === undefined ? {} : { nativeBinding }) }, nowMs: () => clock.nowMs() };
+      };
+      const approvals: OpenApprovals = new OpenApprovals({ agentId, clock, logger, carryOut: (approval) => carryOutExport(opened, approvalFacts(), approval), expire: (approval) => expireApproval(opened, approvalFacts(), approval) });
       const work: OpenWork = new OpenWork({
         bus,
         subjects,
@@ -109,6 +116,7 @@ export function createStoreWriter(deps: StoreWriterDeps): Service {
         clock,
         logger,
         compactions,
+        approvals,
         events,
         spool,
         ...(deps.claimMs === undefined ? {} : { claimMs: deps.claimMs }),
@@ -119,11 +127,13 @@ export function createStoreWriter(deps: StoreWriterDeps): Service {
         store,
         events,
         compactions,
+        approvals,
+        log: logger,
         work,
         spool,
         seq: (await store.info()).seq,
         get isBusy() {
-          return work.isBusy;
+          return work.isBusy || approvals.isBusy;
         },
         get failure() {
           return store.failure;
@@ -131,6 +141,7 @@ export function createStoreWriter(deps: StoreWriterDeps): Service {
         close() {
           openGauge.dec();
           compactions.close();
+          approvals.close();
           work.close();
           return store.close();
         },

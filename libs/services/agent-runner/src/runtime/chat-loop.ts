@@ -8,7 +8,7 @@
  * its transcript.
  */
 import { ExecuteTurnRequest, TokenUsage, type ExecuteTurnResponse } from '@sessions/contracts';
-import { isJsonObject, parseTranscriptLine, recordedArguments, toolCallsOf, blocksOf, resultCallId, type JsonObject, type ModelRef, type SessionConfig, type TranscriptLine } from '@sessions/domain';
+import { agentSettings, asAgentId, contextTokensFor, estimateLineTokens, isJsonObject, isMidTurnDue, shownTokens, parseTranscriptLine, recordedArguments, toolCallsOf, blocksOf, resultCallId, type JsonObject, type ModelRef, type SessionConfig, type TranscriptLine } from '@sessions/domain';
 import { ANSWER_CHARS_MAX, ModelFailure, type ChatTool, type ChatUsage, type RetryLimits, type StopReason, type ThinkingEffort } from '@sessions/llm';
 import { askModels } from './ask-models';
 import type { InvokeTool, ToolCall } from './invoke-tool';
@@ -35,6 +35,9 @@ export interface ChatLoop {
   readonly retries?: RetryLimits;
   readonly onRetry?: (failure: ModelFailure) => void;
 }
+
+/** Of a turn that ended before its next request, which would not fit: its caller makes room and has it go on. */
+export const MID_TURN_REASON = 'mid-turn';
 
 /** Items in order; the last is `done`. Throws only what is a fault of ours. */
 export async function* runChatLoop(loop: ChatLoop): AsyncGenerator<TurnItem> {
@@ -75,6 +78,7 @@ class Turn {
       for (let step = 1; step <= stepsMax; step += 1) {
         await control.confirmed(this.#recordsCount);
         yield* this.#takeSteers();
+        if (this.#isFull()) return yield this.#done('error', text, 'error', { reason: MID_TURN_REASON, message: 'the results of the tools do not fit beside the conversation' });
         const answer = emptyAnswer(this.#loop.models[0]);
         let failure: unknown;
         try {
@@ -109,6 +113,17 @@ class Turn {
     } finally {
       control.end();
     }
+  }
+
+  /**
+   * The precheck within a turn: after results of tools the next request would reach into the reserve. A
+   * caller that holds the request down has made what room there is.
+   */
+  #isFull(): boolean {
+    const { config, request, models } = this.#loop;
+    if (this.#path.at(-1)?.role !== 'toolResult' || request.limits?.contextTokens !== undefined) return false;
+    const agent = asAgentId(request.agentId);
+    return isMidTurnDue({ settings: agentSettings(config, agent).compaction, windowTokens: contextTokensFor(config, agent, models[0]), tokens: shownTokens(this.#path, estimateLineTokens) });
   }
 
   async *#ask(answer: Answer): AsyncGenerator<TurnItem> {

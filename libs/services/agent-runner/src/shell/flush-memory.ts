@@ -37,7 +37,7 @@ export interface Flush {
 /** Undefined: there is nothing to save now. */
 export function flushDue({ config, agentId, sessionKey, entry, usage, transcriptBytes, source }: FlushFacts, nowMs: number): Flush | undefined {
   const agent = asAgentId(agentId);
-  const { compaction, sandbox } = agentSettings(config, agent);
+  const { compaction, sandbox, workspace } = agentSettings(config, agent);
   const newest = usage.at(-1);
   if (newest?.totalTokens === undefined) return undefined;
   const used: ModelRef = { provider: newest.modelProvider, model: newest.model ?? '' };
@@ -48,7 +48,8 @@ export function flushDue({ config, agentId, sessionKey, entry, usage, transcript
     transcriptBytes,
     compactionCount: countOf(entry['compactionCount']) ?? 0,
     flushedAtCount: countOf(entry['memoryFlushCompactionCount']),
-    workspaceAccess: sandbox.mode === 'off' ? 'full' : sandbox.workspaceAccess,
+    // A home directory is nobody's workspace: without one of its own an agent has no place for notes.
+    workspaceAccess: workspace === undefined ? 'none' : sandbox.mode === 'off' ? 'full' : sandbox.workspaceAccess,
     runKind: source === 'cron' || parseSessionKey(sessionKey).form === 'cron' ? 'cron' : source === 'heartbeat' ? 'heartbeat' : 'turn',
   });
   if (due === undefined) return undefined;

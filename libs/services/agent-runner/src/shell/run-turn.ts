@@ -12,6 +12,7 @@ import { SessionError, TEXT_BYTES_MAX, contextTokens, estimateLineTokens, isJson
 import type { Logger } from '@sessions/host';
 import { isSuperseded, type AskOwner } from '../owner-calls';
 import { readBranch, type ReadBranch } from '../read-branch';
+import { MID_TURN_REASON } from '../runtime/chat-loop';
 import { assistantLine, newLineId } from '../runtime/record-lines';
 import { appendRecord } from './append-record';
 import { Claim } from './claim';
@@ -34,6 +35,8 @@ const OWNER_AWAY_RETRY_MS = 5_000;
 const STILL_ACTIVE_RETRY_MS = 2_000;
 /** Of a conversation that does not fit and could not be summarised, this share is shown. */
 const LEFT_SHARE = 0.5;
+/** Summaries between the requests of one run; after them its requests are held down. */
+const MID_TURN_COMPACTIONS_MAX = 8;
 const OVERFLOW_TEXT = 'The conversation does not fit into the window of the model. Try again, shorten it with /compact, or begin anew with /new.';
 /** A turn that nobody watches. */
 const MUTED = { delta: () => undefined, answerEnds: () => undefined, tool: () => undefined };
@@ -99,6 +102,7 @@ class TurnRun {
   #steersCount = 0;
   #hasUnsteered = false;
   #wasCompacted = false;
+  #midTurnCount = 0;
   /** An earlier attempt asked for the notes. */
   #hasFlushed = false;
   #branchBytes = 0;
@@ -180,6 +184,11 @@ class TurnRun {
       const end = await this.#executeOnce(branch);
       if (end.kind === 'done') {
         if (end.done.outcome === 'ok' && this.#hasUnsteered) continue;
+        // Requests that are held down already are as small as they get.
+        if (end.done.errorReason === MID_TURN_REASON && this.#contextTokens === undefined) {
+          await this.#makeRoomMidTurn();
+          continue;
+        }
         if (end.done.errorReason === 'overflow' && (await this.#makeRoom(branch))) continue;
         return end.done.errorReason === 'overflow' ? { ...end.done, errorMessage: OVERFLOW_TEXT } : end.done;
       }
@@ -206,10 +215,22 @@ class TurnRun {
       if (this.#stopReason !== undefined || this.#isLeft) return true;
     }
     if (this.#contextTokens !== undefined) return false;
+    this.#leaveOut(branch, 'overflow');
+    return true;
+  }
+
+  /** The next request would not fit beside what tools have answered. As above, and a summary as often as it helps, within bounds. */
+  async #makeRoomMidTurn(): Promise<void> {
+    const { agentId } = this.#job;
+    this.#midTurnCount += 1;
+    if (this.#midTurnCount <= MID_TURN_COMPACTIONS_MAX && (await compactInline(this.#deps, agentId, this.#begun.sessionKey, this.#leaving.signal))) return;
+    if (this.#stopReason === undefined && !this.#isLeft) this.#leaveOut(await this.#readBranch(), MID_TURN_REASON);
+  }
+
+  #leaveOut(branch: ReadBranch, reason: string): void {
     const tokens = contextTokens(branch.lines.map(({ line }) => line), estimateLineTokens);
     this.#contextTokens = Math.max(1, Math.floor(tokens * LEFT_SHARE));
-    this.#deps.logger.warn('the oldest turns of a conversation are left out of its request', { agentId, reason: 'overflow' });
-    return true;
+    this.#deps.logger.warn('the oldest turns of a conversation are left out of its request', { agentId: this.#job.agentId, reason });
   }
 
   async #executeOnce(branch: ReadBranch, { isSilent: isMuted = false, ...own }: Partial<ExecuteTurnRequest> & { readonly isSilent?: boolean } = {}): Promise<ExecutionEnd> {

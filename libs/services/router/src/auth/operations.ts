@@ -21,7 +21,7 @@ const operation = (scope: OperatorScope, methods: readonly string[], rpc?: strin
   ...(rpc !== undefined && { rpc }),
   ...(routes !== undefined && { routes }),
 });
-const { read, write, admin } = SCOPE;
+const { read, write, admin, approvals } = SCOPE;
 
 export const OPERATIONS: readonly Operation[] = [
   operation(read, ['sessions.list'], 'ListSessions'),
@@ -51,6 +51,8 @@ export const OPERATIONS: readonly Operation[] = [
   operation(write, ['agent.wait'], 'WaitRun'),
   operation(write, ['sessions.compaction.branch']),
   operation(write, ['tools.invoke'], 'InvokeTool', ['POST /tools/invoke', 'POST /mcp', 'DELETE /mcp']),
+
+  operation(approvals, ['exec.approval.list', 'exec.approval.get', 'exec.approval.resolve']),
 
   operation(admin, ['sessions.patch', 'sessions.pluginPatch'], 'PatchSession'),
   operation(admin, ['sessions.reset'], 'ResetSession'),

@@ -15,7 +15,7 @@ export const SHARED_SECRET_SCOPES: readonly string[] = [
   SCOPE.admin,
   SCOPE.read,
   SCOPE.write,
-  'operator.approvals',
+  SCOPE.approvals,
   'operator.pairing',
   'operator.talk.secrets',
 ];
@@ -26,10 +26,11 @@ const NO_AGENT = `${AGENT_PREFIX}*none*`;
 /** True for a word that restricts to an agent. */
 export const isAgentWord = (word: string): boolean => word.startsWith(AGENT_PREFIX);
 
-/** Admin includes write, write includes read. */
+/** Admin includes all, write includes read; to approve is a right of its own. */
 export function holdsScope(scopes: readonly string[], needed: OperatorScope): boolean {
   if (scopes.includes(SCOPE.admin)) return true;
   if (needed === SCOPE.admin) return false;
+  if (needed === SCOPE.approvals) return scopes.includes(needed);
   return scopes.includes(SCOPE.write) || scopes.includes(needed);
 }
 

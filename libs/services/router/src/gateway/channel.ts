@@ -89,6 +89,11 @@ export class Channel {
     return holdsScope(this.#hearing.scopes, SCOPE.read) && this.seesAgent(agentId);
   }
 
+  /** Whether it is heard what waits for an operator's word. */
+  hearsApprovals(agentId: string): boolean {
+    return holdsScope(this.#hearing.scopes, SCOPE.approvals) && this.seesAgent(agentId);
+  }
+
   /** @param isStep left out for a member that is behind */
   push(frame: Buffer | NumberedFrame, isStep = false): void {
     this.#entries.push({ frame, isStep, startBytes: this.#endBytes });

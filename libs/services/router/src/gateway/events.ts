@@ -3,7 +3,7 @@
  * of a frame are made once, however many connections get it, and not at all when none does.
  */
 import { SessionRow } from '@sessions/contracts';
-import type { Event, RunState } from '@sessions/contracts';
+import type { ApprovalEvent, Event, RunState } from '@sessions/contracts';
 import type { JsonValue } from '@sessions/domain';
 import type { Clock } from '@sessions/host';
 import type { Channel } from './channel';
@@ -13,7 +13,9 @@ import type { GatewayRows } from './rows';
 import { endedRunOf } from '../run-ends';
 import { RunFrames, toolPayload } from './run-frames';
 import type { RunFrame } from './run-frames';
+import { requestOf } from './methods/exec-approval';
 import { numberedFrame, textFrame } from './shared-frame';
+import type { NumberedFrame } from './shared-frame';
 
 type Row = Record<string, JsonValue>;
 
@@ -56,6 +58,12 @@ export function createGatewayEvents({ channels, rows, clock, readRun }: GatewayE
   return (event) => {
     const { body, sessionKey } = event;
     if (body === undefined) return;
+    if (body.$case === 'approval') {
+      const hearers = [...channels].filter((channel) => channel.hearsApprovals(event.agentId));
+      const told = hearers.length === 0 ? undefined : approvalFrame(event, body.value);
+      if (told !== undefined) for (const channel of hearers) channel.push(told);
+      return;
+    }
     broadcast(event, runs.of(event));
     const endedRunId = body.$case === 'changed' ? endedRunOf(event) : undefined;
     if (endedRunId !== undefined) tellUntold(event, endedRunId);
@@ -73,6 +81,14 @@ export function createGatewayEvents({ channels, rows, clock, readRun }: GatewayE
     if (frames.operation !== undefined) sendTo(all, frames.operation);
     if (frames.tool !== undefined) sendTo([...all, ...followers], frames.tool);
   };
+}
+
+/** None for one whose time is over: it is asked for no more. */
+function approvalFrame(event: Event, { approvalId: id, phase, decision, resolvedBy, requestedAtMs, expiresAtMs, requestJson }: ApprovalEvent): NumberedFrame | undefined {
+  const request = requestOf(requestJson);
+  if (phase === 'requested') return numberedFrame('exec.approval.requested', JSON.stringify({ id, request, createdAtMs: requestedAtMs, expiresAtMs }));
+  if (phase !== 'resolved') return undefined;
+  return numberedFrame('exec.approval.resolved', JSON.stringify({ id, decision: decision ?? null, resolvedBy: resolvedBy ?? null, ts: event.atMs, request }));
 }
 
 function sendTo(channels: readonly Channel[], text: string): void {

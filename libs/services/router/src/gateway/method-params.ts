@@ -246,6 +246,9 @@ export const METHOD_PARAMS: Readonly<Record<string, ObjectSchema>> = {
   'agent.identity.get': closed({ agentId: text, sessionKey: string }),
   'agents.list': closed({}),
   'config.get': closed({}),
+  'exec.approval.list': closed({}),
+  'exec.approval.get': closed({ id: text }, ['id']),
+  'exec.approval.resolve': closed({ id: text, decision: text }, ['id', 'decision']),
   'tools.invoke': closed({ name: text, tool: text, action: text, args: { kind: 'record', values: any }, sessionKey: text, agentId: text, confirm: boolean, dryRun: boolean, idempotencyKey: text }),
 };
 

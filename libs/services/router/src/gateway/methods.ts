@@ -18,6 +18,7 @@ import { chatMessageGet } from './methods/chat-message-get';
 import { chatSend } from './methods/chat-send';
 import { commandsList } from './methods/commands-list';
 import { configGet } from './methods/config-get';
+import { execApprovalGet, execApprovalList, execApprovalResolve } from './methods/exec-approval';
 import { health, status } from './methods/health';
 import { modelsAuthStatus, modelsList } from './methods/models-list';
 import { sessionsAbort } from './methods/sessions-abort';
@@ -62,6 +63,9 @@ const METHODS: Readonly<Record<string, GatewayMethod>> = {
   'chat.startup': chatStartup,
   'commands.list': commandsList,
   'config.get': configGet,
+  'exec.approval.get': execApprovalGet,
+  'exec.approval.list': execApprovalList,
+  'exec.approval.resolve': execApprovalResolve,
   health,
   'models.authStatus': modelsAuthStatus,
   'models.list': modelsList,
@@ -126,7 +130,7 @@ export const KNOWN_METHODS: readonly string[] = [...SERVED_METHODS, ...Object.ke
 /** What `hello-ok` announces. */
 export const ANNOUNCED_METHODS: readonly string[] = SERVED_METHODS.filter((name) => !UNLISTED.has(name));
 export const ANNOUNCED_EVENTS: readonly string[] = [
-  'agent', 'chat', 'session.message', 'session.operation', 'session.tool', 'sessions.changed', 'tick', 'shutdown', 'health',
+  'agent', 'chat', 'exec.approval.requested', 'exec.approval.resolved', 'session.message', 'session.operation', 'session.tool', 'sessions.changed', 'tick', 'shutdown', 'health',
 ];
 
 /** Time for one request, milliseconds. */

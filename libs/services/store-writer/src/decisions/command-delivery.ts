@@ -27,7 +27,7 @@ export function withReplyDelivered(planned: Planned<DeliverAnswer>, { agentId, r
   const stored: unknown = text === undefined ? {} : JSON.parse(text);
   const before = isJsonObject(stored as JsonObject) ? (stored as JsonObject) : {};
   if (!maySend(config, key, nativeView(membersAfter(before, put)))) return planned;
-  const opened = openDeliveries(deliveriesOf(before), [OutboundMessage.create({ route, text: reply })], { key, source: `${agentId}\ncommand\n${messageId}`, nowMs: view.nowMs, ...(inReplyTo === undefined ? {} : { inReplyTo }) }, spool);
+  const opened = openDeliveries(deliveriesOf(membersAfter(before, put)), [OutboundMessage.create({ route, text: reply })], { key, source: `${agentId}\ncommand\n${messageId}`, nowMs: view.nowMs, ...(inReplyTo === undefined ? {} : { inReplyTo }) }, spool);
   const effects = planned.decision.effects.map((effect): Effect => (effect === put ? { ...put, set: { ...put.set, ...deliveryMembers(opened.deliveries, before).set } } : effect));
   const told = opened.opened.map(({ deliveryId, channel = '', accountId }) => ({ kind: 'delivery', key, sessionId: planned.decision.result.sessionId ?? '', deliveryId, state: 'open', channel, accountId }) as const);
   return { decision: { ...planned.decision, effects }, announcements: [...planned.announcements, ...told] };

@@ -13,7 +13,7 @@ import { newEntryMembers, type NewSession } from './new-session';
 import { membersAfter, rowOf, type Planned } from './planned';
 import { findSession, type PresentSession } from './session-of-key';
 
-/** `compact` is a request of its own; here it stands for one that may not be made. */
+/** `compact` and `export-trajectory` are requests of their own; here they stand for those that may not be made. */
 export type EntryIntent = Exclude<ChatIntent, { kind: 'reset' | 'clear' }> | { readonly kind: 'answered'; readonly reply: string };
 
 export interface CommandRequest extends Omit<ReplyFacts, 'native'> {
@@ -97,8 +97,6 @@ function outcomeOf(request: CommandRequest, key: string, present: PresentSession
       return { reply: intent.reply };
     case 'stop':
       return { reply: stopReply(request.stoppedRuns ?? 0) };
-    case 'export-trajectory':
-      return { reply: 'A trajectory is exported from the command line: openclaw sessions export-trajectory.' };
     case 'usage':
       return { reply: `Usage: ${intent.usage}` };
     default:

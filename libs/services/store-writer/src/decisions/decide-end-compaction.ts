@@ -3,7 +3,7 @@
  * made of; or a failure, which writes nothing into the transcript. Whoever comes second gets the first
  * answer.
  */
-import { SessionError, type JsonObject, type JsonValue } from '@sessions/domain';
+import { LOOKED_AT_BYTES, SessionError, isJsonObject, type JsonObject, type JsonValue } from '@sessions/domain';
 import type { MutationView, TranscriptTail } from '@sessions/store';
 import { ATTEMPT_MEMBER, PENDING_MEMBER, pendingOf, sessionOfOperation, type PendingCompaction } from './pending-compaction';
 import { membersAfter, rowOf, type Planned, type StoredAnswer } from './planned';
@@ -87,8 +87,10 @@ export function decideInstall(request: InstallRequest, view: MutationView): Plan
       lastCompactionAt: view.nowMs,
       compactionCheckpoints: [...(Array.isArray(before) ? (before as readonly JsonValue[]) : []), checkpoint].slice(-CHECKPOINTS_MAX),
       ...(tokensAfter === undefined ? {} : { totalTokens: tokensAfter, totalTokensFresh: true }),
+      // The file stays as long as it is: its size is no reason again before there is more of it.
+      ...(pending.reason === 'auto-threshold' ? { [ATTEMPT_MEMBER]: { sessionId: pending.sessionId, [LOOKED_AT_BYTES]: tail.bytes } } : {}),
     },
-    clear: [PENDING_MEMBER, ATTEMPT_MEMBER, 'inputTokens', 'outputTokens', 'cacheRead', 'cacheWrite'].filter((name) => name in members),
+    clear: [PENDING_MEMBER, ...(pending.reason === 'auto-threshold' ? [] : [ATTEMPT_MEMBER]), 'inputTokens', 'outputTokens', 'cacheRead', 'cacheWrite'].filter((name) => name in members),
   };
   return {
     decision: {
@@ -107,8 +109,13 @@ export function decideFail({ agentId, operationId, reason }: { readonly agentId:
   const { present, pending } = openOperation(operationId, view);
   const { key, members, file } = present;
   const ok = NOTHING_TO_DO.has(reason);
+  const tail = file === null ? undefined : view.transcript(file);
+  const looked = tail === undefined || pending.reason !== 'auto-threshold' ? {} : { [LOOKED_AT_BYTES]: tail.bytes };
+  const { [ATTEMPT_MEMBER]: last } = members;
+  const failed = { tipId: pending.snapshotTipId, sessionId: pending.sessionId, at: view.nowMs, reason, ...(typeof members['totalTokens'] === 'number' ? { tokens: members['totalTokens'] } : {}), ...looked };
+  const nothing = { ...(isJsonObject(last) && last['sessionId'] === pending.sessionId ? last : { sessionId: pending.sessionId }), ...looked };
   const put: { set: Record<string, JsonValue>; clear: string[] } = {
-    set: ok ? {} : { [ATTEMPT_MEMBER]: { tipId: pending.snapshotTipId, sessionId: pending.sessionId, at: view.nowMs, reason, ...(typeof members['totalTokens'] === 'number' ? { tokens: members['totalTokens'] } : {}) } },
+    set: !ok ? { [ATTEMPT_MEMBER]: failed } : pending.reason === 'auto-threshold' ? { [ATTEMPT_MEMBER]: nothing } : {},
     clear: [PENDING_MEMBER],
   };
   return {
@@ -116,7 +123,7 @@ export function decideFail({ agentId, operationId, reason }: { readonly agentId:
       effects: [{ kind: 'putEntry', key, ...put }],
       result: { method: 'EndCompaction', key, sessionId: pending.sessionId, operationId, ok, compacted: false, reason, compactionId: null, firstKeptEntryId: null, tokensBefore: null, tokensAfter: null, details: {} },
     },
-    announcements: ended(agentId, { key, members }, pending, put, file === null ? undefined : view.transcript(file), reason),
+    announcements: ended(agentId, { key, members }, pending, put, tail, reason),
   };
 }
 

@@ -9,7 +9,7 @@ import { assertRunId } from './run-occasion';
 const MEMBERS_BYTES_MAX = 64 * 1024;
 const LABEL_LENGTH_MAX = 512;
 /** What a spawn never sets: identity, and the owner's own. */
-const NOT_GIVEN: ReadonlySet<string> = new Set(['sessionId', 'sessionFile', 'updatedAt', 'openRuns', 'openDeliveries', 'pendingCompaction', 'status', 'compactionCheckpoints']);
+const NOT_GIVEN: ReadonlySet<string> = new Set(['sessionId', 'sessionFile', 'updatedAt', 'openRuns', 'openDeliveries', 'pendingCompaction', 'openApprovals', 'status', 'compactionCheckpoints']);
 
 /** @throws VALIDATION */
 export function askedRunOf(agent: OwnedAgent, { run, route, message, interSession, interrupt }: DeliverRequest): Omit<AskedRun, 'spool'> | undefined {

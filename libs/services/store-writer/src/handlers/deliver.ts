@@ -34,9 +34,11 @@ import { KEEP_CHANNEL_RESULT_MS, type OwnedAgent } from '../owned-agent';
 import { withSpool } from '../run-spool';
 import type { Uploads } from '../uploads';
 import { withoutRuns } from '../stop-runs';
+import { askCompactionOfSize } from './ask-compaction';
 import { askedRunOf, childMembersOf, inReplyToOf } from './asked-run';
 import { commandOf, decideBareReset, planEntryCommand } from './chat-command';
 import { compactFromChat } from './compact-from-chat';
+import { exportFromChat } from './export-from-chat';
 import { answerOf, keep, withHeldSession, type Asked } from './keep-message';
 import { forkSession } from './fork-session';
 import { newSessionOf } from './new-session-of';
@@ -79,6 +81,7 @@ export async function deliver(agent: OwnedAgent, uploads: Uploads, request: Deli
     const { instructions } = command.intent;
     return withoutRuns(agent, { key, reason: 'compact', queuedToo: false }, () => compactFromChat(asked, instructions));
   }
+  if (command?.do === 'entry' && command.mayRun && command.intent.kind === 'export-trajectory') return exportFromChat(asked, request, command.intent.name, deliveredReply(agent, request));
   if (command?.do === 'entry') {
     const stoppedRuns = command.mayRun && command.intent.kind === 'stop' ? await stopOnce(agent, key, context) : 0;
     const plan = planEntryCommand(agent, key, command, session, stoppedRuns);
@@ -120,9 +123,12 @@ export async function deliver(agent: OwnedAgent, uploads: Uploads, request: Deli
     ...(child === undefined ? {} : { child }),
     ...(forkedSessionId === undefined ? {} : { forkedSessionId }),
   };
-  return agent.use(async ({ spool, work }) => {
+  return agent.use(async (open) => {
+    const { spool, work } = open;
     const answer = await withSpool(spool, (view) => keep(asked, run === undefined ? delivery : { ...delivery, run: { ...run, spool: view } }));
     if (answer.interruptedRunId !== undefined && answer.status !== 'duplicate') work.tellToStop(answer.interruptedRunId, 'steer');
+    // With a turn its end looks at the size.
+    if (run === undefined && answer.status === 'accepted') await askCompactionOfSize(agent, open, answer.sessionKey);
     return answer;
   });
 }

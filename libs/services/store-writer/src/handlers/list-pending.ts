@@ -1,16 +1,18 @@
-/** ListPending: what the store waits for: turns, compactions, deliveries. */
-import { Delivery, ListPendingResponse, PendingCompaction, PendingTurn, type ListPendingRequest } from '@sessions/contracts';
+/** ListPending: what the store waits for: turns, compactions, deliveries, approvals. */
+import { Delivery, ListPendingResponse, PendingApproval, PendingCompaction, PendingTurn, type ListPendingRequest } from '@sessions/contracts';
 import { SessionError, deliveryOffer, slugAccountId, storedSpellings } from '@sessions/domain';
+import { approvalRequest, isWaiting } from '../decisions/open-approval';
 import { deliveriesOf, isOverdue, outboundOf, type OpenDelivery } from '../decisions/open-delivery';
 import { runsOf } from '../decisions/open-run';
 import type { OpenAgentStore, OwnedAgent } from '../owned-agent';
 import { withSpool } from '../run-spool';
 import { openRunState } from './run-state';
+import { workspaceOf } from '../workspace/configured-workspace';
 import { sessionEntry } from './stored-session';
 
 const LIMIT_DEFAULT = 200;
 const LIMIT_MAX = 1_000;
-const KINDS = ['turn', 'compaction', 'delivery'] as const;
+const KINDS = ['turn', 'compaction', 'delivery', 'approval'] as const;
 /** An answer ends before it: more is asked for by key, or once these have ended. Bytes of deliveries. */
 const ANSWER_BYTES_MAX = 640 * 1024;
 
@@ -26,10 +28,15 @@ export async function listPending(agent: OwnedAgent, request: ListPendingRequest
     async (store, open) => {
       await open.work.found();
       const compactions = asks('compaction') ? open.compactions.list().filter((one) => wanted === undefined || wanted.has(one.key)) : [];
+      const nowMs = agent.deps.clock.nowMs();
+      const approvals = asks('approval') ? open.approvals.list().filter((one) => isWaiting(one, nowMs) && (wanted === undefined || wanted.has(one.key))) : [];
       const answer = ListPendingResponse.create({
         epoch: store.epoch,
         storeSeq: open.seq,
-        hasMore: compactions.length > limit,
+        hasMore: compactions.length > limit || approvals.length > limit,
+        approvals: approvals.slice(0, limit).map((one) =>
+          PendingApproval.create({ approvalId: one.approvalId, sessionKey: one.key, sessionId: one.sessionId, requestedAtMs: one.requestedAtMs, expiresAtMs: one.expiresAtMs, requestJson: Buffer.from(JSON.stringify(approvalRequest({ agentId: agent.agentId, key: one.key, workspace: workspaceOf(agent) }, one))) }),
+        ),
         compactions: compactions.slice(0, limit).map((one) =>
           PendingCompaction.create({ operationId: one.operationId, sessionKey: one.key, sessionId: one.sessionId, reason: one.reason, instructions: one.instructions, snapshotTipId: one.snapshotTipId, requestedAtMs: one.requestedAtMs, attempt: 1 }),
         ),

@@ -32,19 +32,19 @@ async function openBranch(store: AgentStore, key: string, tipId: string | undefi
   const entry = await entryOfKey(store, key);
   if (entry === undefined) return undefined;
   const found = entry.file === null ? undefined : await branchOf(store, entry, tipId);
-  const head = BranchHead.create({ epoch: store.epoch, storeSeq, sessionId: entry.sessionId ?? '', tipId: found?.tipId ?? undefined, recordCount: found?.lines.length ?? 0 });
+  const head = BranchHead.create({ epoch: store.epoch, storeSeq, sessionId: entry.sessionId ?? '', tipId: found?.tipId ?? undefined, recordCount: found?.lines.length ?? 0, transcriptBytes: found?.bytes ?? 0 });
   return { head, file: entry.file ?? '', lines: found?.lines ?? [] };
 }
 
 /** Lines of a session's active branch; undefined: it has no transcript. */
-export function branchOf(store: AgentStore, entry: Pick<StoredEntry, 'file' | 'tail'>, tipId: string | undefined): Promise<{ readonly lines: readonly BranchLine[]; readonly tipId: string | null } | undefined> {
+export function branchOf(store: AgentStore, entry: Pick<StoredEntry, 'file' | 'tail'>, tipId: string | undefined): Promise<{ readonly lines: readonly BranchLine[]; readonly tipId: string | null; readonly bytes: number } | undefined> {
   return store.files.readTranscript(entry.file ?? '', async (source, bytes) => {
     const known = entry.tail !== undefined && entry.tail.bytes === bytes ? entry.tail : undefined;
     const scanned = known ?? (await scanTranscript(source));
     const tip = tipId ?? scanned.leafId;
     const { lines, hasTip } = await findBranch(source, { endOffset: bytes, tipId: tip, kind: scanned.kind === 'simple' ? 'simple' : 'native' });
     if (!hasTip) throw new SessionError('STALE_PLAN', 'the record that was named is not in the transcript');
-    return { lines, tipId: tip };
+    return { lines, tipId: tip, bytes };
   });
 }
 

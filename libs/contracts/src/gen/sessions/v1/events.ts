@@ -34,6 +34,7 @@ export interface Event {
     | { $case: "operation"; value: OperationEvent }
     | { $case: "delivery"; value: DeliveryEvent }
     | { $case: "store"; value: StoreEvent }
+    | { $case: "approval"; value: ApprovalEvent }
     | undefined;
 }
 
@@ -126,6 +127,20 @@ export interface DeliveryEvent {
   accountId?: string | undefined;
 }
 
+/** Something waits for an operator's word, or does not any more. */
+export interface ApprovalEvent {
+  approvalId: string;
+  /** `requested`, `resolved`, `expired`. */
+  phase: string;
+  /** `allow-once`, `deny`; only with `resolved`. */
+  decision?: string | undefined;
+  resolvedBy?: string | undefined;
+  requestedAtMs: number;
+  expiresAtMs: number;
+  /** As in PendingApproval. */
+  requestJson: Buffer;
+}
+
 /** Something about the store as a whole. */
 export interface StoreEvent {
   /** `owner`, `damage`, `repaired`, `touched`, `maintenance`. */
@@ -179,6 +194,9 @@ export const Event: MessageFns<Event> = {
         break;
       case "store":
         StoreEvent.encode(message.body.value, writer.uint32(130).fork()).join();
+        break;
+      case "approval":
+        ApprovalEvent.encode(message.body.value, writer.uint32(138).fork()).join();
         break;
     }
     return writer;
@@ -301,6 +319,14 @@ export const Event: MessageFns<Event> = {
             message.body = { $case: "store", value: StoreEvent.decode(reader, reader.uint32()) };
             continue;
           }
+          case 17: {
+            if (tag !== 138) {
+              break;
+            }
+
+            message.body = { $case: "approval", value: ApprovalEvent.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -351,6 +377,8 @@ export const Event: MessageFns<Event> = {
         ? { $case: "delivery", value: DeliveryEvent.fromJSON(object.delivery) }
         : isSet(object.store)
         ? { $case: "store", value: StoreEvent.fromJSON(object.store) }
+        : isSet(object.approval)
+        ? { $case: "approval", value: ApprovalEvent.fromJSON(object.approval) }
         : undefined,
     };
   },
@@ -389,6 +417,8 @@ export const Event: MessageFns<Event> = {
       obj.delivery = DeliveryEvent.toJSON(message.body.value);
     } else if (message.body?.$case === "store") {
       obj.store = StoreEvent.toJSON(message.body.value);
+    } else if (message.body?.$case === "approval") {
+      obj.approval = ApprovalEvent.toJSON(message.body.value);
     }
     return obj;
   },
@@ -444,6 +474,12 @@ export const Event: MessageFns<Event> = {
       case "store": {
         if (object.body?.value !== undefined && object.body?.value !== null) {
           message.body = { $case: "store", value: StoreEvent.fromPartial(object.body.value) };
+        }
+        break;
+      }
+      case "approval": {
+        if (object.body?.value !== undefined && object.body?.value !== null) {
+          message.body = { $case: "approval", value: ApprovalEvent.fromPartial(object.body.value) };
         }
         break;
       }
@@ -1340,6 +1376,199 @@ export const DeliveryEvent: MessageFns<DeliveryEvent> = {
     message.state = object.state ?? "";
     message.channel = object.channel ?? "";
     message.accountId = object.accountId ?? undefined;
+    return message;
+  },
+};
+
+function createBaseApprovalEvent(): ApprovalEvent {
+  return {
+    approvalId: "",
+    phase: "",
+    decision: undefined,
+    resolvedBy: undefined,
+    requestedAtMs: 0,
+    expiresAtMs: 0,
+    requestJson: Buffer.alloc(0),
+  };
+}
+
+export const ApprovalEvent: MessageFns<ApprovalEvent> = {
+  encode(message: ApprovalEvent, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.approvalId !== "") {
+      writer.uint32(10).string(message.approvalId);
+    }
+    if (message.phase !== "") {
+      writer.uint32(18).string(message.phase);
+    }
+    if (message.decision !== undefined) {
+      writer.uint32(26).string(message.decision);
+    }
+    if (message.resolvedBy !== undefined) {
+      writer.uint32(34).string(message.resolvedBy);
+    }
+    if (message.requestedAtMs !== 0) {
+      writer.uint32(40).int64(message.requestedAtMs);
+    }
+    if (message.expiresAtMs !== 0) {
+      writer.uint32(48).int64(message.expiresAtMs);
+    }
+    if (message.requestJson.length !== 0) {
+      writer.uint32(58).bytes(message.requestJson);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ApprovalEvent {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseApprovalEvent();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.approvalId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.phase = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.decision = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.resolvedBy = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.requestedAtMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.expiresAtMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.requestJson = Buffer.from(reader.bytes());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ApprovalEvent {
+    return {
+      approvalId: isSet(object.approvalId)
+        ? globalThis.String(object.approvalId)
+        : isSet(object.approval_id)
+        ? globalThis.String(object.approval_id)
+        : "",
+      phase: isSet(object.phase) ? globalThis.String(object.phase) : "",
+      decision: isSet(object.decision) ? globalThis.String(object.decision) : undefined,
+      resolvedBy: isSet(object.resolvedBy)
+        ? globalThis.String(object.resolvedBy)
+        : isSet(object.resolved_by)
+        ? globalThis.String(object.resolved_by)
+        : undefined,
+      requestedAtMs: isSet(object.requestedAtMs)
+        ? globalThis.Number(object.requestedAtMs)
+        : isSet(object.requested_at_ms)
+        ? globalThis.Number(object.requested_at_ms)
+        : 0,
+      expiresAtMs: isSet(object.expiresAtMs)
+        ? globalThis.Number(object.expiresAtMs)
+        : isSet(object.expires_at_ms)
+        ? globalThis.Number(object.expires_at_ms)
+        : 0,
+      requestJson: isSet(object.requestJson)
+        ? Buffer.from(bytesFromBase64(object.requestJson))
+        : isSet(object.request_json)
+        ? Buffer.from(bytesFromBase64(object.request_json))
+        : Buffer.alloc(0),
+    };
+  },
+
+  toJSON(message: ApprovalEvent): unknown {
+    const obj: any = {};
+    if (message.approvalId !== "") {
+      obj.approvalId = message.approvalId;
+    }
+    if (message.phase !== "") {
+      obj.phase = message.phase;
+    }
+    if (message.decision !== undefined) {
+      obj.decision = message.decision;
+    }
+    if (message.resolvedBy !== undefined) {
+      obj.resolvedBy = message.resolvedBy;
+    }
+    if (message.requestedAtMs !== 0) {
+      obj.requestedAtMs = Math.round(message.requestedAtMs);
+    }
+    if (message.expiresAtMs !== 0) {
+      obj.expiresAtMs = Math.round(message.expiresAtMs);
+    }
+    if (message.requestJson.length !== 0) {
+      obj.requestJson = base64FromBytes(message.requestJson);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ApprovalEvent>, I>>(base?: I): ApprovalEvent {
+    return ApprovalEvent.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ApprovalEvent>, I>>(object: I): ApprovalEvent {
+    const message = createBaseApprovalEvent();
+    message.approvalId = object.approvalId ?? "";
+    message.phase = object.phase ?? "";
+    message.decision = object.decision ?? undefined;
+    message.resolvedBy = object.resolvedBy ?? undefined;
+    message.requestedAtMs = object.requestedAtMs ?? 0;
+    message.expiresAtMs = object.expiresAtMs ?? 0;
+    message.requestJson = object.requestJson ?? Buffer.alloc(0);
     return message;
   },
 };

@@ -438,6 +438,8 @@ export interface BranchHead {
   /** Absent: an empty transcript. */
   tipId?: string | undefined;
   recordCount: number;
+  /** Length of the transcript's file, records beside the branch included. */
+  transcriptBytes: number;
 }
 
 export interface ReadTrajectoryRequest {
@@ -681,7 +683,7 @@ export interface RunState {
 
 export interface ListPendingRequest {
   agentId: string;
-  /** `turn`, `compaction`, `delivery`; empty: all. */
+  /** `turn`, `compaction`, `delivery`, `approval`; empty: all. */
   kinds: string[];
   key?:
     | string
@@ -706,6 +708,20 @@ export interface ListPendingResponse {
   compactions: PendingCompaction[];
   deliveries: Delivery[];
   hasMore: boolean;
+  approvals: PendingApproval[];
+}
+
+/** Something that waits for an operator's word. */
+export interface PendingApproval {
+  /** `<agent id>.<random>`. */
+  approvalId: string;
+  sessionKey: string;
+  sessionId: string;
+  requestedAtMs: number;
+  /** The word comes too late from then on. */
+  expiresAtMs: number;
+  /** What would be done, as the gateway protocol shows it: one JSON object. */
+  requestJson: Buffer;
 }
 
 export interface PendingTurn {
@@ -1895,6 +1911,21 @@ export interface UsageOfDay {
   /** When the day begins, in UTC. */
   dayAtMs: number;
   usage: TokenUsage | undefined;
+}
+
+export interface ResolveApprovalRequest {
+  agentId: string;
+  approvalId: string;
+  /** `allow-once`, `deny`. */
+  decision: string;
+  /** Who decided, for the record; absent: not known. */
+  resolvedBy?: string | undefined;
+}
+
+export interface ResolveApprovalResponse {
+  epoch: number;
+  storeSeq: number;
+  sessionKey: string;
 }
 
 function createBaseClaimStoreRequest(): ClaimStoreRequest {
@@ -6531,7 +6562,7 @@ export const ReadBranchResponse: MessageFns<ReadBranchResponse> = {
 };
 
 function createBaseBranchHead(): BranchHead {
-  return { epoch: 0, storeSeq: 0, sessionId: "", tipId: undefined, recordCount: 0 };
+  return { epoch: 0, storeSeq: 0, sessionId: "", tipId: undefined, recordCount: 0, transcriptBytes: 0 };
 }
 
 export const BranchHead: MessageFns<BranchHead> = {
@@ -6550,6 +6581,9 @@ export const BranchHead: MessageFns<BranchHead> = {
     }
     if (message.recordCount !== 0) {
       writer.uint32(40).int64(message.recordCount);
+    }
+    if (message.transcriptBytes !== 0) {
+      writer.uint32(48).int64(message.transcriptBytes);
     }
     return writer;
   },
@@ -6607,6 +6641,14 @@ export const BranchHead: MessageFns<BranchHead> = {
             message.recordCount = longToNumber(reader.int64());
             continue;
           }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.transcriptBytes = longToNumber(reader.int64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -6642,6 +6684,11 @@ export const BranchHead: MessageFns<BranchHead> = {
         : isSet(object.record_count)
         ? globalThis.Number(object.record_count)
         : 0,
+      transcriptBytes: isSet(object.transcriptBytes)
+        ? globalThis.Number(object.transcriptBytes)
+        : isSet(object.transcript_bytes)
+        ? globalThis.Number(object.transcript_bytes)
+        : 0,
     };
   },
 
@@ -6662,6 +6709,9 @@ export const BranchHead: MessageFns<BranchHead> = {
     if (message.recordCount !== 0) {
       obj.recordCount = Math.round(message.recordCount);
     }
+    if (message.transcriptBytes !== 0) {
+      obj.transcriptBytes = Math.round(message.transcriptBytes);
+    }
     return obj;
   },
 
@@ -6675,6 +6725,7 @@ export const BranchHead: MessageFns<BranchHead> = {
     message.sessionId = object.sessionId ?? "";
     message.tipId = object.tipId ?? undefined;
     message.recordCount = object.recordCount ?? 0;
+    message.transcriptBytes = object.transcriptBytes ?? 0;
     return message;
   },
 };
@@ -9395,7 +9446,7 @@ export const ListPendingRequest: MessageFns<ListPendingRequest> = {
 };
 
 function createBaseListPendingResponse(): ListPendingResponse {
-  return { epoch: 0, storeSeq: 0, turns: [], compactions: [], deliveries: [], hasMore: false };
+  return { epoch: 0, storeSeq: 0, turns: [], compactions: [], deliveries: [], hasMore: false, approvals: [] };
 }
 
 export const ListPendingResponse: MessageFns<ListPendingResponse> = {
@@ -9417,6 +9468,9 @@ export const ListPendingResponse: MessageFns<ListPendingResponse> = {
     }
     if (message.hasMore !== false) {
       writer.uint32(48).bool(message.hasMore);
+    }
+    for (const v of message.approvals) {
+      PendingApproval.encode(v!, writer.uint32(58).fork()).join();
     }
     return writer;
   },
@@ -9482,6 +9536,14 @@ export const ListPendingResponse: MessageFns<ListPendingResponse> = {
             message.hasMore = reader.bool();
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.approvals.push(PendingApproval.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -9514,6 +9576,9 @@ export const ListPendingResponse: MessageFns<ListPendingResponse> = {
         : isSet(object.has_more)
         ? globalThis.Boolean(object.has_more)
         : false,
+      approvals: globalThis.Array.isArray(object?.approvals)
+        ? object.approvals.map((e: any) => PendingApproval.fromJSON(e))
+        : [],
     };
   },
 
@@ -9537,6 +9602,9 @@ export const ListPendingResponse: MessageFns<ListPendingResponse> = {
     if (message.hasMore !== false) {
       obj.hasMore = message.hasMore;
     }
+    if (message.approvals?.length) {
+      obj.approvals = message.approvals.map((e) => PendingApproval.toJSON(e));
+    }
     return obj;
   },
 
@@ -9551,6 +9619,187 @@ export const ListPendingResponse: MessageFns<ListPendingResponse> = {
     message.compactions = object.compactions?.map((e) => PendingCompaction.fromPartial(e)) || [];
     message.deliveries = object.deliveries?.map((e) => Delivery.fromPartial(e)) || [];
     message.hasMore = object.hasMore ?? false;
+    message.approvals = object.approvals?.map((e) => PendingApproval.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBasePendingApproval(): PendingApproval {
+  return {
+    approvalId: "",
+    sessionKey: "",
+    sessionId: "",
+    requestedAtMs: 0,
+    expiresAtMs: 0,
+    requestJson: Buffer.alloc(0),
+  };
+}
+
+export const PendingApproval: MessageFns<PendingApproval> = {
+  encode(message: PendingApproval, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.approvalId !== "") {
+      writer.uint32(10).string(message.approvalId);
+    }
+    if (message.sessionKey !== "") {
+      writer.uint32(18).string(message.sessionKey);
+    }
+    if (message.sessionId !== "") {
+      writer.uint32(26).string(message.sessionId);
+    }
+    if (message.requestedAtMs !== 0) {
+      writer.uint32(32).int64(message.requestedAtMs);
+    }
+    if (message.expiresAtMs !== 0) {
+      writer.uint32(40).int64(message.expiresAtMs);
+    }
+    if (message.requestJson.length !== 0) {
+      writer.uint32(50).bytes(message.requestJson);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PendingApproval {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePendingApproval();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.approvalId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.sessionKey = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.sessionId = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.requestedAtMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.expiresAtMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.requestJson = Buffer.from(reader.bytes());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): PendingApproval {
+    return {
+      approvalId: isSet(object.approvalId)
+        ? globalThis.String(object.approvalId)
+        : isSet(object.approval_id)
+        ? globalThis.String(object.approval_id)
+        : "",
+      sessionKey: isSet(object.sessionKey)
+        ? globalThis.String(object.sessionKey)
+        : isSet(object.session_key)
+        ? globalThis.String(object.session_key)
+        : "",
+      sessionId: isSet(object.sessionId)
+        ? globalThis.String(object.sessionId)
+        : isSet(object.session_id)
+        ? globalThis.String(object.session_id)
+        : "",
+      requestedAtMs: isSet(object.requestedAtMs)
+        ? globalThis.Number(object.requestedAtMs)
+        : isSet(object.requested_at_ms)
+        ? globalThis.Number(object.requested_at_ms)
+        : 0,
+      expiresAtMs: isSet(object.expiresAtMs)
+        ? globalThis.Number(object.expiresAtMs)
+        : isSet(object.expires_at_ms)
+        ? globalThis.Number(object.expires_at_ms)
+        : 0,
+      requestJson: isSet(object.requestJson)
+        ? Buffer.from(bytesFromBase64(object.requestJson))
+        : isSet(object.request_json)
+        ? Buffer.from(bytesFromBase64(object.request_json))
+        : Buffer.alloc(0),
+    };
+  },
+
+  toJSON(message: PendingApproval): unknown {
+    const obj: any = {};
+    if (message.approvalId !== "") {
+      obj.approvalId = message.approvalId;
+    }
+    if (message.sessionKey !== "") {
+      obj.sessionKey = message.sessionKey;
+    }
+    if (message.sessionId !== "") {
+      obj.sessionId = message.sessionId;
+    }
+    if (message.requestedAtMs !== 0) {
+      obj.requestedAtMs = Math.round(message.requestedAtMs);
+    }
+    if (message.expiresAtMs !== 0) {
+      obj.expiresAtMs = Math.round(message.expiresAtMs);
+    }
+    if (message.requestJson.length !== 0) {
+      obj.requestJson = base64FromBytes(message.requestJson);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<PendingApproval>, I>>(base?: I): PendingApproval {
+    return PendingApproval.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<PendingApproval>, I>>(object: I): PendingApproval {
+    const message = createBasePendingApproval();
+    message.approvalId = object.approvalId ?? "";
+    message.sessionKey = object.sessionKey ?? "";
+    message.sessionId = object.sessionId ?? "";
+    message.requestedAtMs = object.requestedAtMs ?? 0;
+    message.expiresAtMs = object.expiresAtMs ?? 0;
+    message.requestJson = object.requestJson ?? Buffer.alloc(0);
     return message;
   },
 };
@@ -24420,6 +24669,244 @@ export const UsageOfDay: MessageFns<UsageOfDay> = {
   },
 };
 
+function createBaseResolveApprovalRequest(): ResolveApprovalRequest {
+  return { agentId: "", approvalId: "", decision: "", resolvedBy: undefined };
+}
+
+export const ResolveApprovalRequest: MessageFns<ResolveApprovalRequest> = {
+  encode(message: ResolveApprovalRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.agentId !== "") {
+      writer.uint32(10).string(message.agentId);
+    }
+    if (message.approvalId !== "") {
+      writer.uint32(18).string(message.approvalId);
+    }
+    if (message.decision !== "") {
+      writer.uint32(26).string(message.decision);
+    }
+    if (message.resolvedBy !== undefined) {
+      writer.uint32(34).string(message.resolvedBy);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ResolveApprovalRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseResolveApprovalRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.agentId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.approvalId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.decision = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.resolvedBy = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ResolveApprovalRequest {
+    return {
+      agentId: isSet(object.agentId)
+        ? globalThis.String(object.agentId)
+        : isSet(object.agent_id)
+        ? globalThis.String(object.agent_id)
+        : "",
+      approvalId: isSet(object.approvalId)
+        ? globalThis.String(object.approvalId)
+        : isSet(object.approval_id)
+        ? globalThis.String(object.approval_id)
+        : "",
+      decision: isSet(object.decision) ? globalThis.String(object.decision) : "",
+      resolvedBy: isSet(object.resolvedBy)
+        ? globalThis.String(object.resolvedBy)
+        : isSet(object.resolved_by)
+        ? globalThis.String(object.resolved_by)
+        : undefined,
+    };
+  },
+
+  toJSON(message: ResolveApprovalRequest): unknown {
+    const obj: any = {};
+    if (message.agentId !== "") {
+      obj.agentId = message.agentId;
+    }
+    if (message.approvalId !== "") {
+      obj.approvalId = message.approvalId;
+    }
+    if (message.decision !== "") {
+      obj.decision = message.decision;
+    }
+    if (message.resolvedBy !== undefined) {
+      obj.resolvedBy = message.resolvedBy;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ResolveApprovalRequest>, I>>(base?: I): ResolveApprovalRequest {
+    return ResolveApprovalRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ResolveApprovalRequest>, I>>(object: I): ResolveApprovalRequest {
+    const message = createBaseResolveApprovalRequest();
+    message.agentId = object.agentId ?? "";
+    message.approvalId = object.approvalId ?? "";
+    message.decision = object.decision ?? "";
+    message.resolvedBy = object.resolvedBy ?? undefined;
+    return message;
+  },
+};
+
+function createBaseResolveApprovalResponse(): ResolveApprovalResponse {
+  return { epoch: 0, storeSeq: 0, sessionKey: "" };
+}
+
+export const ResolveApprovalResponse: MessageFns<ResolveApprovalResponse> = {
+  encode(message: ResolveApprovalResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.epoch !== 0) {
+      writer.uint32(8).int64(message.epoch);
+    }
+    if (message.storeSeq !== 0) {
+      writer.uint32(16).int64(message.storeSeq);
+    }
+    if (message.sessionKey !== "") {
+      writer.uint32(26).string(message.sessionKey);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ResolveApprovalResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseResolveApprovalResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.epoch = longToNumber(reader.int64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.storeSeq = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.sessionKey = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ResolveApprovalResponse {
+    return {
+      epoch: isSet(object.epoch) ? globalThis.Number(object.epoch) : 0,
+      storeSeq: isSet(object.storeSeq)
+        ? globalThis.Number(object.storeSeq)
+        : isSet(object.store_seq)
+        ? globalThis.Number(object.store_seq)
+        : 0,
+      sessionKey: isSet(object.sessionKey)
+        ? globalThis.String(object.sessionKey)
+        : isSet(object.session_key)
+        ? globalThis.String(object.session_key)
+        : "",
+    };
+  },
+
+  toJSON(message: ResolveApprovalResponse): unknown {
+    const obj: any = {};
+    if (message.epoch !== 0) {
+      obj.epoch = Math.round(message.epoch);
+    }
+    if (message.storeSeq !== 0) {
+      obj.storeSeq = Math.round(message.storeSeq);
+    }
+    if (message.sessionKey !== "") {
+      obj.sessionKey = message.sessionKey;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ResolveApprovalResponse>, I>>(base?: I): ResolveApprovalResponse {
+    return ResolveApprovalResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ResolveApprovalResponse>, I>>(object: I): ResolveApprovalResponse {
+    const message = createBaseResolveApprovalResponse();
+    message.epoch = object.epoch ?? 0;
+    message.storeSeq = object.storeSeq ?? 0;
+    message.sessionKey = object.sessionKey ?? "";
+    return message;
+  },
+};
+
 /**
  * Each request names its `agent_id`. Each unary answer carries `epoch` (of the owner that answered)
  * and `store_seq` (the store's mutation number after the call). No method replaces a transcript or
@@ -24841,6 +25328,15 @@ export const StoreServiceDefinition = {
       requestType: ImportSessionRequest as typeof ImportSessionRequest,
       requestStream: false,
       responseType: ImportSessionResponse as typeof ImportSessionResponse,
+      responseStream: false,
+      options: {},
+    },
+    /** Mutation. An operator's word on something that was asked for and may not be done without it. */
+    resolveApproval: {
+      name: "ResolveApproval",
+      requestType: ResolveApprovalRequest as typeof ResolveApprovalRequest,
+      requestStream: false,
+      responseType: ResolveApprovalResponse as typeof ResolveApprovalResponse,
       responseStream: false,
       options: {},
     },
@@ -25365,6 +25861,18 @@ export const StoreServiceService = {
       Buffer.from(ImportSessionResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ImportSessionResponse => ImportSessionResponse.decode(value),
   },
+  /** Mutation. An operator's word on something that was asked for and may not be done without it. */
+  resolveApproval: {
+    path: "/sessions.v1.StoreService/ResolveApproval" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ResolveApprovalRequest): Buffer =>
+      Buffer.from(ResolveApprovalRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ResolveApprovalRequest => ResolveApprovalRequest.decode(value),
+    responseSerialize: (value: ResolveApprovalResponse): Buffer =>
+      Buffer.from(ResolveApprovalResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ResolveApprovalResponse => ResolveApprovalResponse.decode(value),
+  },
   /** Drains, checkpoints and frees the lease. */
   handOver: {
     path: "/sessions.v1.StoreService/HandOver" as const,
@@ -25469,6 +25977,8 @@ export interface StoreServiceServer extends UntypedServiceImplementation {
   appendNotes: handleUnaryCall<AppendNotesRequest, AppendNotesResponse>;
   /** Mutation. One session of a portable archive that was uploaded; overwrites nothing. */
   importSession: handleUnaryCall<ImportSessionRequest, ImportSessionResponse>;
+  /** Mutation. An operator's word on something that was asked for and may not be done without it. */
+  resolveApproval: handleUnaryCall<ResolveApprovalRequest, ResolveApprovalResponse>;
   /** Drains, checkpoints and frees the lease. */
   handOver: handleUnaryCall<HandOverRequest, HandOverResponse>;
 }

@@ -4,13 +4,13 @@
  * grows with the number of events, never with their sizes.
  * Bounds: SOURCE_BYTES_MAX a source, RUNTIME_EVENTS_MAX, EVENTS_MAX.
  */
-import type { OfflineTranscript } from '@sessions/store';
 import { SessionError, isJsonObject } from '@sessions/domain';
 import type { JsonObject, JsonValue } from '@sessions/domain';
 import { createReadStream } from 'node:fs';
 import { open, stat, writeFile } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { OfflineTranscript } from '../offline/offline-transcript';
 import { transcriptEvents } from './export-events';
 import { redactJson, redactText } from './redact';
 import { TRAJECTORY_SCHEMA } from './trajectory-file';

@@ -17,16 +17,21 @@ export interface ContainedOutput {
 
 const refused = (message: string, given: string): SessionError => new SessionError('VALIDATION', message, { facts: { option: '--output', given: given.slice(0, 200) } });
 
+/** A relative name that stays where it is put. */
+export function isContainedName(name: string): boolean {
+  return name !== '' && !name.includes('\\') && !name.includes('\0') && !name.startsWith('~') && name.split('/').every((segment) => segment !== '' && segment !== '.' && segment !== '..');
+}
+
 /**
  * @param workspace absolute; must be a directory
  * @param folders below it, made where missing
  * @param name relative, may hold `/`
+ * @param draftTag tells drafts of one name apart; what an earlier one with the same tag left is removed. Absent: this process
  * @throws VALIDATION with nothing written
  */
-export function openContainedOutput(workspace: string, folders: readonly string[], name: string): ContainedOutput {
+export function openContainedOutput(workspace: string, folders: readonly string[], name: string, draftTag?: string): ContainedOutput {
   const segments = name.split('/');
-  const isPlain = name !== '' && !name.includes('\\') && !name.includes('\0') && !name.startsWith('~') && segments.every((segment) => segment !== '' && segment !== '.' && segment !== '..');
-  if (!isPlain) throw refused('--output must be a relative name inside the export directory.', name);
+  if (!isContainedName(name)) throw refused('--output must be a relative name inside the export directory.', name);
   if (lstatSync(workspace, { throwIfNoEntry: false })?.isDirectory() !== true) throw new SessionError('VALIDATION', `The workspace ${workspace} is no directory.`, { facts: { option: '--workspace' } });
   const parents = [...folders, ...segments.slice(0, -1)];
   const made = [...folders, ...segments];
@@ -38,12 +43,13 @@ export function openContainedOutput(workspace: string, folders: readonly string[
     if (found !== undefined && !found.isDirectory()) throw refused(`${at} is no directory of its own; nothing is exported through it.`, name);
   }
   if (lstatSync(path, { throwIfNoEntry: false }) !== undefined) throw refused(`${path} exists already; nothing is overwritten.`, name);
-  const draft = join(dirname(path), `.${segments.at(-1) ?? ''}.${String(process.pid)}.tmp`);
+  const draft = join(dirname(path), `.${segments.at(-1) ?? ''}.${draftTag ?? String(process.pid)}.tmp`);
   at = workspace;
   for (const parent of parents) {
     at = join(at, parent);
     if (lstatSync(at, { throwIfNoEntry: false }) === undefined) mkdirSync(at, { mode: 0o700 });
   }
+  if (draftTag !== undefined) rmSync(draft, { recursive: true, force: true });
   mkdirSync(draft, { mode: 0o700 });
   return { path, draft, finish: () => renameSync(draft, path), abandon: () => rmSync(draft, { recursive: true, force: true }) };
 }
