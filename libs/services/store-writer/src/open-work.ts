@@ -204,6 +204,7 @@ export class OpenWork {
           runs: isRuns ? runsOf(set) : (before?.runs ?? []),
           deliveries: isDeliveries ? deliveriesOf(set) : (before?.deliveries ?? []),
         });
+        if (isRuns) this.#claimBegun(key, before);
       }
     }
   }
@@ -274,6 +275,15 @@ export class OpenWork {
     this.#told.delete(runId);
     for (const over of this.#waiting.get(runId) ?? []) over();
     this.#waiting.delete(runId);
+  }
+
+  /** Whoever has just begun holds the run from here, not from when it is answered: a look in between must not find it without anybody. */
+  #claimBegun(key: string, before: Held | undefined): void {
+    const active = activeRun(this.#held.get(key)?.runs ?? []);
+    if (active?.state !== 'running' || active.runnerId === undefined) return;
+    const { runId, attempt, runnerId } = active;
+    const wasBegun = before?.runs.some((run) => run.runId === runId && run.attempt === attempt && run.runnerId === runnerId) === true;
+    if (!wasBegun) this.claimed(runId, attempt, runnerId);
   }
 
   #startTimer(): void {

@@ -84,7 +84,9 @@ export class FactGatherer {
 
   /** Reads everything; to be called once, before candidates are asked for. */
   async count(): Promise<GatheredTotals> {
-    await this.#readDirectory();
+    // Looked for every minute in every store: that is no occasion to look at every file.
+    const isSweep = isSweepOnly(this.#query);
+    if (!isSweep) await this.#readDirectory();
     const { nowMs, activeKey } = this.#query;
     const named = activeKey === undefined ? [] : [activeKey];
     const seen = new Set<string>();
@@ -98,11 +100,13 @@ export class FactGatherer {
       if (row.sessionId !== null) this.#referenced.add(row.sessionId);
       if (row.otherIds !== null) for (const id of row.otherIds.split('\n')) this.#referenced.add(id);
       // Few have a lock file: the others are not waited for.
-      const isHeld = row.file !== null && this.#locked.has(row.file) && (await this.#store.facts.isLockedByOthers(row.file).catch(() => true));
+      const mayBeHeld = isSweep ? row.archiveAtMs !== null && row.archiveAtMs <= nowMs : row.file !== null && this.#locked.has(row.file);
+      const isHeld = row.file !== null && mayBeHeld && (await this.#store.facts.isLockedByOthers(row.file).catch(() => true));
       const protections = rowProtections(row.key, row, { nowMs, isHeld, named });
       if (protections.length > 0) this.totals.protectedRowCount += 1;
       this.#rows.add({ row, protections: protections.length === 0 ? UNPROTECTED : protections });
     }
+    if (isSweep) return this.totals;
     for await (const { sessionId, reason, atMs } of this.#store.facts.archiveRecords()) {
       if (sessionId !== null) this.#referenced.add(sessionId);
       // Of a clock that was wrong: it has not begun, and is given again.
@@ -203,6 +207,12 @@ export class FactGatherer {
     if (file === null || this.#shared.has(file)) return 0;
     return [file, ...sidecarsOf(file, sessionId ?? '')].reduce((sum, name) => sum + (this.#files.get(name)?.sizeBytes ?? 0), 0);
   }
+}
+
+/** Nothing is asked for but ended sub-agents: no file counts, and sizes stay 0. */
+function isSweepOnly({ dueArchives, pruneBeforeMs, maxEntries, cronRunsBeforeMs, modelRunsBeforeMs, dmScopeRows, missingRows, fileClasses, evictBytes, everyRow }: FactsQuery): boolean {
+  const limits = [pruneBeforeMs, maxEntries, cronRunsBeforeMs, modelRunsBeforeMs, evictBytes];
+  return dueArchives && !dmScopeRows && !missingRows && everyRow !== true && fileClasses.size === 0 && limits.every((limit) => limit === undefined);
 }
 
 /** What is kept of a row. */
