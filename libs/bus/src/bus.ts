@@ -163,8 +163,13 @@ export interface DeadJob {
 }
 
 export interface ConsumeOptions {
-  /** Jobs at a time, at least 1. Default 1. */
-  readonly concurrency?: number;
+  /** Jobs at a time, at least 1. Default 1. A function is asked again for every job and request that is made: another number counts from the next job that comes or ends, at the latest 30 s later. */
+  readonly concurrency?: number | (() => number);
+}
+
+/** How many jobs a consumer may hold at this moment. */
+export function placesOf({ concurrency = 1 }: ConsumeOptions): () => number {
+  return () => Math.max(1, typeof concurrency === 'number' ? concurrency : concurrency());
 }
 
 export interface JobConsumer {

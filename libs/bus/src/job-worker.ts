@@ -40,8 +40,8 @@ export interface JobWorkerOptions<T> {
   /** Subject with wildcards, as `Subjects.jobs` makes it. */
   readonly pattern: string;
   readonly codec: MessageCodec<T>;
-  /** Jobs at a time, at least 1. */
-  readonly concurrency: number;
+  /** Jobs at a time, at least 1; as `ConsumeOptions` has it. */
+  readonly concurrency: number | (() => number);
   /** How often a running job is reported as in progress. Milliseconds. */
   readonly inProgressMs: number;
   readonly handle: HandleJob<T>;
@@ -114,7 +114,7 @@ export function createJobWorker<T>(options: JobWorkerOptions<T>): JobWorker {
   return {
     async start() {
       draining = false;
-      consumer = await bus.jobs.consume(options.pattern, codec, take, { concurrency: Math.max(1, options.concurrency) });
+      consumer = await bus.jobs.consume(options.pattern, codec, take, { concurrency: options.concurrency });
     },
     async drain() {
       draining = true;

@@ -29,8 +29,8 @@ export const DEFAULT_SUBJECT_PREFIX = 'sess';
 export const EVENT_TYPES = ['message', 'changed', 'run', 'tool', 'operation', 'delivery', 'store', 'approval'] as const;
 export type EventType = (typeof EVENT_TYPES)[number];
 
-/** Job types; each has one consumer. */
-export const JOB_TYPES = ['turn', 'compaction', 'maintenance', 'delivery'] as const;
+/** Job types; each has one consumer. `turn` and `subagent` are turns, those of sub-agents apart. */
+export const JOB_TYPES = ['turn', 'subagent', 'compaction', 'maintenance', 'delivery'] as const;
 export type JobType = (typeof JOB_TYPES)[number];
 
 /** Services with one subject a method. */

@@ -57,6 +57,56 @@ export function describeJobs(create: CreateHarness): void {
       expect(most).toBe(3);
     });
 
+    it('that wait are taken as soon as a consumer has a place, none is given back for want of one', async () => {
+      const [JOBS, EACH] = [60, 3];
+      const held = [new Map<Job<TurnJob>, () => void>(), new Map<Job<TurnJob>, () => void>()];
+      const deliveries: number[] = [];
+      const done: string[] = [];
+      for (const mine of held) {
+        await consume(async (job) => {
+          deliveries.push(job.delivery);
+          const gate = deferred();
+          mine.set(job, gate.resolve);
+          await gate.promise;
+          mine.delete(job);
+          done.push(job.value.runId);
+          await job.ack();
+        }, EACH);
+      }
+      for (let number = 0; number < JOBS; number += 1) await publish(`r${number}`);
+      while (done.length < JOBS) {
+        const left = JOBS - done.length;
+        // As long as enough wait, every place of each is taken; nobody holds more.
+        await until(() => held.reduce((sum, { size }) => sum + size, 0) === Math.min(left, 2 * EACH));
+        expect(held.every(({ size }) => size <= EACH)).toBe(true);
+        for (const job of held.flatMap((mine) => [...mine.keys()])) await job.inProgress();
+        const before = done.length;
+        [...(held.find(({ size }) => size > 0)?.values() ?? [])][0]?.();
+        await until(() => done.length > before);
+      }
+      expect(new Set(done).size).toBe(JOBS);
+      expect(deliveries).toEqual(Array.from({ length: JOBS }, () => 1));
+    });
+
+    it('are taken in the number that is asked for anew at each', async () => {
+      let places = 1;
+      const ends: (() => void)[] = [];
+      await harness.bus.jobs.consume(subjects.jobs('turn'), TurnJob, async (job) => {
+        await new Promise<void>((resolve) => ends.push(resolve));
+        await job.ack();
+      }, { concurrency: () => places });
+      for (let number = 0; number < 5; number += 1) await publish(`r${number}`);
+      await until(() => ends.length === 1);
+      places = 3;
+      ends[0]?.();
+      await until(() => ends.length === 4);
+      await harness.settle();
+      expect(ends).toHaveLength(4);
+      for (const end of ends.slice(1)) end();
+      await until(() => ends.length === 5);
+      ends[4]?.();
+    });
+
     it('of one message id are queued once within the window', async () => {
       expect(await publish('r1')).toEqual({ duplicate: false });
       expect(await publish('r1')).toEqual({ duplicate: true });

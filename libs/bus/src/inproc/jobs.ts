@@ -3,6 +3,7 @@
  * holds the work and publishes it again.
  */
 import { SessionError } from '@sessions/domain';
+import { placesOf } from '../bus';
 import type { ConsumeOptions, DeadJob, Job, JobConsumer, Jobs, MessageCodec } from '../bus';
 import type { BusClock } from '../clock';
 import {
@@ -27,7 +28,7 @@ interface Queued {
 interface Consumer {
   readonly pattern: string;
   readonly handler: (job: Job<unknown>) => Promise<void>;
-  readonly concurrency: number;
+  readonly places: () => number;
   readonly open: Set<Delivery>;
 }
 
@@ -73,7 +74,7 @@ export class InProcJobs implements Jobs {
     const consumer: Consumer = {
       pattern,
       handler: handler as Consumer['handler'],
-      concurrency: Math.max(1, options.concurrency ?? 1),
+      places: placesOf(options),
       open: new Set(),
     };
     this.consumers.add(consumer);
@@ -121,7 +122,7 @@ export class InProcJobs implements Jobs {
 
   private roomFor(subject: string): Consumer | undefined {
     return [...this.consumers]
-      .filter((one) => one.open.size < one.concurrency && subjectMatches(one.pattern, subject))
+      .filter((one) => one.open.size < one.places() && subjectMatches(one.pattern, subject))
       .sort((a, b) => a.open.size - b.open.size)[0];
   }
 

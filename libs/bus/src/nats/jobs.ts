@@ -6,6 +6,7 @@
 import { CALL_HEADER } from '@sessions/contracts';
 import { SessionError } from '@sessions/domain';
 import type { Msg } from 'nats';
+import { placesOf } from '../bus';
 import type { ConsumeOptions, DeadJob, Job, JobConsumer, Jobs, MessageCodec } from '../bus';
 import { MAX_DELIVERIES, MAX_JOBS_WAITING, MAX_JOB_BYTES, checkSize } from '../limits';
 import { JOB_TYPES } from '../subjects';
@@ -81,13 +82,13 @@ export class NatsJobs implements Jobs {
     const { subjectPrefix } = this.#deps;
     const type = JOB_TYPES.find((name) => pattern === `${subjectPrefix}.jobs.${name}.*`);
     if (type === undefined) throw new SessionError('VALIDATION', `${pattern} is not all jobs of one type`);
-    const concurrency = Math.max(1, options.concurrency ?? 1);
+    const places = placesOf(options);
     const open = new Set<JobDelivery>();
     const puller = new JobPuller({
       ...this.#deps,
       stream: this.#stream,
       consumer: type,
-      room: () => concurrency - open.size,
+      room: () => places() - open.size,
       onJob: (msg) => this.#hand(consumer, msg, codec, handler as (job: Job<unknown>) => Promise<void>),
     });
     const consumer: Consumer = { puller, open };

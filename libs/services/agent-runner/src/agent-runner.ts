@@ -1,7 +1,8 @@
 /**
- * The agent-runner: takes `turn` jobs from the queue, so many at a time, and has agent turns executed
+ * The agent-runner: takes turns from their queues, so many at a time of each lane, and has them executed
  * by a runtime. The runtime that is there by itself is served here too, unless the configuration says
- * that another takes its place.
+ * that another takes its place. It takes no turn that it has no place for: what waits, waits in the
+ * queue, for whichever runner has a place first.
  *
  * A job is a notice: the work it names is in its owner's journal. A job that cannot be done here
  * is given back; after its last delivery it is a dead letter, and the owner's list of pending
@@ -9,20 +10,16 @@
  */
 import { setMaxListeners } from 'node:events';
 import { TurnJob } from '@sessions/contracts';
-import { DEFAULT_TIMING, createJobWorker, createSubjects, type Bus, type BusTiming, type HandleJob, type Served } from '@sessions/bus';
-import type { SessionConfig } from '@sessions/domain';
+import { DEFAULT_TIMING, createJobWorker, createSubjects, type Bus, type BusTiming, type HandleJob, type JobWorker, type Served } from '@sessions/bus';
+import type { SessionConfig, TurnLane } from '@sessions/domain';
 import { createJobMetrics, type Logger, type Metrics, type Service } from '@sessions/host';
 import type { RetryLimits } from '@sessions/llm';
 import { createOwnerCalls } from './owner-calls';
 import { serveDefaultRuntime } from './runtime/default-runtime';
-import { WAITING_MAX, createLane } from './shell/lanes';
 import type { OfferTools } from './shell/offered-tools';
 import { runTurn } from './shell/run-turn';
-import { isSubagentKey } from './shell/turn-request';
 
 const SERVICE_NAME = 'agent-runner';
-/** When a turn that found no place comes again. Milliseconds. */
-const NO_PLACE_RETRY_MS = 10_000;
 /** Turns get this long to end by themselves before the process does; the host allows ten seconds in all. */
 export const DRAIN_MS = 7_000;
 
@@ -30,7 +27,7 @@ export interface AgentRunnerDeps {
   readonly bus: Bus;
   readonly logger: Logger;
   readonly metrics: Metrics;
-  /** The configuration in force at this moment; the prefix of the subjects, the number of jobs and the choice of the runtime count at the start. */
+  /** The configuration in force at this moment; the prefix of the subjects and the choice of the runtime count at the start. */
   readonly config: () => SessionConfig;
   /** Name of this process among its peers. */
   readonly instance: string;
@@ -62,36 +59,25 @@ export function createAgentRunner(deps: AgentRunnerDeps): AgentRunner {
   const runnerId = `${SERVICE_NAME}/${instance}`;
   const caller = `service:${runnerId}`;
   const owner = createOwnerCalls({ bus, subjects, caller });
-  const lanes = {
-    main: createLane(() => config().agentRunner.maxConcurrent),
-    subagent: createLane(() => config().agents.defaults.subagents.maxConcurrent),
-  };
   let stopping = new AbortController();
   const turnDeps = { bus, subjects, owner, config, logger, caller, runnerId, ...(heartbeatMs === undefined ? {} : { heartbeatMs }), ...(firstPauseMs === undefined ? {} : { firstPauseMs }), ...(offerTools === undefined ? {} : { offerTools }) };
 
-  const execute: HandleJob<TurnJob> = async (job, { signal }) => {
-    const leave = await lanes[isSubagentKey(job.sessionKey) ? 'subagent' : 'main'].enter(signal);
-    if (leave === undefined) return { retry: 'no-place', afterMs: NO_PLACE_RETRY_MS };
-    try {
-      return await runTurn(turnDeps, job, stopping.signal);
-    } finally {
-      leave();
-    }
-  };
-  const handle = deps.handle ?? execute;
-  const worker = createJobWorker<TurnJob>({
-    bus,
-    pattern: subjects.jobs('turn'),
-    codec: TurnJob,
-    concurrency: config().agentRunner.maxConcurrent + config().agents.defaults.subagents.maxConcurrent + WAITING_MAX,
-    inProgressMs: (deps.timing ?? DEFAULT_TIMING).inProgressMs,
-    handle: (job, handling) => jobMetrics.whileRunning(handle(job, handling)),
-    onEnd: jobMetrics.noteEnd,
-  });
+  const handle = deps.handle ?? ((job: TurnJob) => runTurn(turnDeps, job, stopping.signal));
+  const createLane = (lane: TurnLane, concurrency: () => number): JobWorker =>
+    createJobWorker<TurnJob>({
+      bus,
+      pattern: subjects.jobs(lane),
+      codec: TurnJob,
+      concurrency,
+      inProgressMs: (deps.timing ?? DEFAULT_TIMING).inProgressMs,
+      handle: (job, handling) => jobMetrics.whileRunning(handle(job, handling)),
+      onEnd: jobMetrics.noteEnd,
+    });
+  const lanes = [createLane('turn', () => config().agentRunner.maxConcurrent), createLane('subagent', () => config().agents.defaults.subagents.maxConcurrent)];
   let runtime: Served | undefined;
   const stop = async (): Promise<void> => {
     stopping.abort();
-    await worker.stop();
+    await Promise.all(lanes.map((lane) => lane.stop()));
     const served = runtime;
     runtime = undefined;
     await served?.stop();
@@ -100,20 +86,20 @@ export function createAgentRunner(deps: AgentRunnerDeps): AgentRunner {
   return {
     name: SERVICE_NAME,
     get running() {
-      return worker.running;
+      return lanes.reduce((sum, lane) => sum + lane.running, 0);
     },
     async start() {
       stopping = new AbortController();
       // One for each turn under way, and they are bounded.
       setMaxListeners(0, stopping.signal);
       if (config().agentRunner.runtime === 'builtin') runtime = await serveDefaultRuntime({ bus, subjects, config, logger, caller, ...(retries === undefined ? {} : { retries }) });
-      await worker.start();
+      for (const lane of lanes) await lane.start();
     },
     // What does not end in time is left open at its owner, for the next attempt: half an answer is none.
     async drain() {
       const cancel = bus.clock.startTimer(drainMs, () => stopping.abort());
       try {
-        await worker.drain();
+        await Promise.all(lanes.map((lane) => lane.drain()));
       } finally {
         cancel();
       }

@@ -8,7 +8,7 @@
  */
 import { AgentRuntimeService, CancelTurnRequest, DeliveryJob, TurnJob } from '@sessions/contracts';
 import { createClient, type Bus, type Client, type Subjects } from '@sessions/bus';
-import { APPROVALS_MEMBER, deliveryOffer, parseEntry, type JsonObject } from '@sessions/domain';
+import { APPROVALS_MEMBER, deliveryOffer, parseEntry, turnLane, type JsonObject } from '@sessions/domain';
 import type { Clock, Logger, Timer } from '@sessions/host';
 import type { AgentStore, Effect } from '@sessions/store';
 import { deliveriesOf, type OpenDelivery } from './decisions/open-delivery';
@@ -350,7 +350,7 @@ export class OpenWork {
     // The queue takes no second message of an id for some time: a repeat has one of its own.
     const again = times === 0 ? '' : `:${String(clock.nowMs())}`;
     bus.jobs
-      .publish(subjects.job('turn', agentId), TurnJob, TurnJob.create({ agentId, runId, attempt, sessionKey: key }), `turn:${agentId}:${runId}:${String(attempt)}${again}`)
+      .publish(subjects.job(turnLane(key), agentId), TurnJob, TurnJob.create({ agentId, runId, attempt, sessionKey: key }), `turn:${agentId}:${runId}:${String(attempt)}${again}`)
       .catch((err: unknown) => logger.warn('a turn could not be put on the queue; it is tried again', { agentId, err }));
   }
 

@@ -35,18 +35,13 @@ export function turnRequest({ config, agentId, job, begun, entry, contextTokens,
     thinkingLevel: run?.thinkingLevel ?? textOf(entry['thinkingLevel']),
     limits: TurnLimits.create({ contextTokens, ...(run?.timeoutMs === undefined || run.timeoutMs <= 0 ? {} : { timeoutMs: run.timeoutMs }) }),
     attachments,
-    systemPrompt: systemPrompt({ agentId, sessionKey, isSubagent: isSubagentKey(sessionKey), hasTools: tools.length > 0, extra: run?.extraSystemPrompt }),
+    systemPrompt: systemPrompt({ agentId, sessionKey, isSubagent: parseSessionKey(sessionKey).form === 'subagent', hasTools: tools.length > 0, extra: run?.extraSystemPrompt }),
     hops: settings?.interSession?.hops ?? 0,
     traceId: settings?.interSession?.traceId,
     costUsd: settings?.interSession?.costUsd,
     // A result that has come is answered nowhere, and what it leads to is still announced where the task came from.
     replyRoute: run?.deliver === true || run?.source === 'announce' ? run.replyRoute : undefined,
   };
-}
-
-/** Runs of sub-agents have a lane and tools of their own. */
-export function isSubagentKey(sessionKey: string): boolean {
-  return parseSessionKey(sessionKey).form === 'subagent';
 }
 
 function textOf(value: JsonValue | undefined): string | undefined {
