@@ -223,6 +223,11 @@ export class AgentStore {
     return this.#reads.storedResult(key);
   }
 
+  /** Those under all keys that begin with `prefix`, at most RESULTS_MAX. */
+  storedResults(prefix: string): Promise<JsonValue[]> {
+    return this.#reads.storedResults(prefix);
+  }
+
   /** Sums or lines of the usage ledger. */
   usage<V extends UsageQuery>(query: V): Promise<UsageAnswer<V>> {
     return this.#reads.usage(query);

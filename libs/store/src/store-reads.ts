@@ -13,6 +13,7 @@ import type { IndexWorkerClient } from './index-worker-client';
 import type { Journal } from './journal/journal';
 import type { IndexedEntry, IndexReader, ListQuery as IndexQuery } from './session-index/index-reader';
 import { META, VISIBILITY } from './session-index/schema';
+import { RESULTS_MAX } from './session-index/index-reader';
 import { USAGE_LIMIT_MAX } from './session-index/usage-sums';
 import type { SearchTextsReply, SearchTextsRequest, StoreNotice, UsageAnswer, UsageQuery } from './session-index/worker-protocol';
 import { byteSourceOf } from './transcript/byte-source';
@@ -186,6 +187,11 @@ export class StoreReads {
   async storedResult(key: string): Promise<JsonValue | undefined> {
     await this.upToDate();
     return this.#parts.reader.result(key)?.result;
+  }
+
+  async storedResults(prefix: string): Promise<JsonValue[]> {
+    await this.upToDate();
+    return this.#parts.reader.resultsOf(prefix, RESULTS_MAX);
   }
 
   async usage<Q extends UsageQuery>(query: Q): Promise<UsageAnswer<Q>> {

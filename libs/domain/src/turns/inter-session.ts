@@ -28,10 +28,21 @@ export function costSoFar(usage: readonly TokenUsage[], before?: number): number
   return known.length === 0 ? undefined : known.reduce((sum, cost) => sum + cost, 0);
 }
 
+/**
+ * Cost of all runs that one message of a person led to.
+ * @param chain of the runs that lead to this one, as its message says. @param stores what each store's
+ * ended runs cost together; undefined: no price is known, or the store could not be asked
+ */
+export function graphCost(chain: number | undefined, stores: readonly (number | undefined)[]): number | undefined {
+  const known = stores.filter((cost) => cost !== undefined);
+  const sum = known.length === 0 ? undefined : known.reduce((total, cost) => total + cost, 0);
+  return chain === undefined || sum === undefined ? (chain ?? sum) : Math.max(chain, sum);
+}
+
 export interface ChainPlace {
   /** Of the message that would be sent. */
   readonly hops: number;
-  /** Of the runs that lead to it. */
+  /** Of the runs that lead to it, or of all that go back to the same message of a person. */
   readonly costUsd?: number | undefined;
 }
 

@@ -17,6 +17,7 @@ import { finishTurn } from './handlers/finish-turn';
 import { forkSession } from './handlers/fork-session';
 import { getEntry } from './handlers/get-entry';
 import { getRun } from './handlers/get-run';
+import { getTraceCost } from './handlers/get-trace-cost';
 import { importSession } from './handlers/import-session';
 import { listArchives } from './handlers/list-archives';
 import { listEntries } from './handlers/list-entries';
@@ -125,6 +126,7 @@ export function createAgentHandlers({ agent, uploads, metrics, checks }: AgentSe
     failCompaction: unary('FailCompaction', (request, context) => failCompaction(agent, request, context)),
     applyMaintenance: unary('ApplyMaintenance', (request, context) => applyMaintenance(agent, request, context)),
     getRun: unary('GetRun', (request) => getRun(agent, request)),
+    getTraceCost: unary('GetTraceCost', (request) => getTraceCost(agent, request)),
     beginTurn: unary('BeginTurn', (request, context) => beginTurn(agent, request, context)),
     finishTurn: unary('FinishTurn', (request, context) => finishTurn(agent, request, context)),
     cancelRun: unary('CancelRun', (request, context) => cancelRun(agent, request, context)),

@@ -46,6 +46,10 @@ export interface KnownResult {
   readonly seq: number;
 }
 
+/** Results and notes that are read together; more are passed over. */
+export const RESULTS_MAX = 10_000;
+/** Sorts behind every key, which is of visible ASCII characters. */
+const LAST_KEY = '\x7f';
 /** More entries than this do not share a transcript; if they do, the rest of them counts as sharing it too. */
 const KEYS_OF_FILE_MAX = 16;
 
@@ -213,6 +217,11 @@ export class IndexReader {
     return row === undefined ? undefined : { hash: row.hash, result: JSON.parse(row.json) as JsonValue, seq: Math.abs(row.seq) };
   }
 
+  /** Of all keys that begin with the prefix, in the order of the keys. */
+  resultsOf(prefix: string, limit: number): JsonValue[] {
+    return (this.#statements.results().all(prefix, prefix + LAST_KEY, limit) as { json: string }[]).map(({ json }) => JSON.parse(json) as JsonValue);
+  }
+
   usageOfRun(runId: string): UsageLine[] {
     return (this.#statements.usageOfRun().all(runId, USAGE_LINES_OF_RUN_MAX) as UsageRow[]).map(toUsageLine);
   }
@@ -359,6 +368,7 @@ function statementsOf(db: Database.Database) {
     keysOfFile: value('SELECT key FROM session WHERE file = ? LIMIT ?'),
     transcript: query('SELECT bytes, messages, exchanges, leaf_id, kind FROM transcript WHERE file = ?'),
     result: query('SELECT hash, json, seq FROM result WHERE key = ?'),
+    results: query('SELECT json FROM result WHERE key >= ? AND key < ? ORDER BY key LIMIT ?'),
     usageOfRun: query(`SELECT ${USAGE_COLUMNS} FROM usage WHERE run_id = ? ORDER BY epoch, seq, n LIMIT ?`),
     usageOfSession: value('SELECT 1 FROM usage WHERE session_id = ? LIMIT 1'),
     meta: value('SELECT value FROM meta WHERE name = ?'),

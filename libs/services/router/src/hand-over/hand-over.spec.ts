@@ -112,6 +112,23 @@ describe('a message for another session', () => {
     expect(acknowledged().at(-1)).toEqual({ deliveryId: 'denied', ok: false, error: 'SEND_DENIED' });
   });
 
+  it('goes no further where its graph has cost too much, and results come all the same', async () => {
+    await running.stop();
+    running = await startRouter({ ...CONFIG, tools: { agentToAgent: { maxCostUsd: 1 } } }, { clock: hasty });
+    running.stores.put('main', 'agent:main:main', { sessionId: '11111111-1111-4111-8111-111111111111', updatedAt: 1 });
+    running.stores.put('work', TARGET, { sessionId: '22222222-2222-4222-8222-222222222222', updatedAt: 1 });
+    for (const agentId of ['main', 'work']) running.stores.aside(agentId).traceCosts.set('dear', 0.6);
+    const from = (sourceTool: string, traceId: string): Partial<SessionDelivery> => ({ interSession: InterSession.create({ sourceSessionKey: 'agent:main:main', sourceTool, hops: 2, traceId, costUsd: 0.6 }) });
+    open('turn', from('sessions_send', 'dear'));
+    open('result', from('sessions_spawn', 'dear'));
+    open('announce', from('announce', 'dear'));
+    open('cheap', from('sessions_send', 'cheap'));
+    await tell('cheap');
+    await until(isEmpty);
+    expect(running.stores.texts('work', TARGET)).toEqual(['result', 'announce', 'cheap']);
+    expect(acknowledged()).toContainEqual({ deliveryId: 'turn', ok: false, error: 'SEND_DENIED' });
+  });
+
   it('leaves what is for a channel to its adapter', async () => {
     running.stores.aside('main').deliveries.set('c-1', Delivery.create({ deliveryId: 'c-1', agentId: 'main', route: { channel: 'telegram', to: '1', accountId: undefined, threadId: undefined }, text: 'x' }));
     await running.bus.jobs.publish(subjects.job('delivery', 'main'), DeliveryJob, DeliveryJob.create({ agentId: 'main', deliveryId: 'c-1', attempt: 1, channel: 'telegram' }), 'c-1');

@@ -7,12 +7,13 @@
  * open delivery of the source is the truth; nothing here is kept.
  */
 import { InboundMessage, ListPendingRequest, StoreServiceAckDeliveryRequest } from '@sessions/contracts';
-import type { Delivery, DeliveryResult, SessionDelivery } from '@sessions/contracts';
-import { SessionError, parseSessionKey, slugAgentId } from '@sessions/domain';
+import type { Delivery, DeliveryResult, InterSession, SessionDelivery } from '@sessions/contracts';
+import { SessionError, chainEnd, parseSessionKey, slugAgentId } from '@sessions/domain';
 import { toSessionError } from '@sessions/bus';
 import type { CallContext } from '@sessions/bus';
 import type { HandlerDeps } from '../deps';
 import { deliverTo } from '../handlers/deliver-to';
+import { traceCost } from '../handlers/trace-cost';
 
 /** Deliveries of one store that are looked at together. */
 const PENDING_MAX = 100;
@@ -100,6 +101,7 @@ async function give(deps: HandOverDeps, { deliveryId, agentId, text, attachments
   const hasStore = await deps.agents.hasStore(target, context);
   if (!hasStore && !create) return undefined;
   if (!hasStore && (await deps.agents.find(target, context)) === undefined) return 'AGENT_UNKNOWN';
+  if (interSession !== undefined && (await isOverCost(deps, interSession, context))) return 'SEND_DENIED';
   try {
     await deliverTo(
       deps,
@@ -124,4 +126,10 @@ async function give(deps: HandOverDeps, { deliveryId, agentId, text, attachments
     if (!FOR_GOOD.has(error.reason)) throw error;
     return error.reason;
   }
+}
+
+/** Turns of an exchange cost on; results and announces are what was paid for, and always arrive. */
+async function isOverCost(deps: HandOverDeps, { sourceTool, traceId, hops, costUsd }: InterSession, context: CallContext): Promise<boolean> {
+  if (sourceTool !== 'sessions_send') return false;
+  return chainEnd({ hops, costUsd: await traceCost(deps, { traceId, costUsd }, context) }, deps.config()) === 'cost';
 }

@@ -1,7 +1,7 @@
 /** Resets, deletions, archives, runs and compactions of the stores in memory: enough to test a router against. */
 import { randomUUID } from 'node:crypto';
 import {
-  ArchiveLine, CancelRunResponse, CompactionResult, ForkSessionResponse, GetRunResponse, ListArchivesResponse, ListPendingResponse, PendingTurn, RequestCompactionResponse,
+  ArchiveLine, CancelRunResponse, CompactionResult, ForkSessionResponse, GetRunResponse, GetTraceCostResponse, ListArchivesResponse, ListPendingResponse, PendingTurn, RequestCompactionResponse,
   RunState, StoreServiceAckDeliveryResponse, StoreServiceDeleteSessionResponse, StoreServiceResetSessionResponse, StoreServiceRestoreSessionResponse, StoreServiceService,
   ReadUsageResponse, TokenUsage, TruncateTranscriptResponse, UsageOfDay, UsageOfSession,
 } from '@sessions/contracts';
@@ -24,9 +24,11 @@ export interface MemoryAside {
   readonly acknowledged: { readonly deliveryId: string; readonly ok: boolean; readonly error: string | undefined }[];
   /** The usage ledger. */
   readonly usage: UsageLine[];
+  /** US dollars by trace id. */
+  readonly traceCosts: Map<string, number>;
 }
 
-export const newAside = (): MemoryAside => ({ archives: [], runs: new Map(), deliveries: new Map(), acknowledged: [], usage: [] });
+export const newAside = (): MemoryAside => ({ archives: [], runs: new Map(), deliveries: new Map(), acknowledged: [], usage: [], traceCosts: new Map() });
 
 export interface OperationParts {
   readonly nowMs: number;
@@ -123,6 +125,7 @@ export function operationHandlers(parts: OperationParts): Partial<Handlers<typeo
       }),
     listArchives: async ({ agentId, key }) =>
       ListArchivesResponse.create({ archives: asideOf(agentId).archives.map(({ line }) => line).filter((line) => key === undefined || line.key === key) }),
+    getTraceCost: async ({ agentId, traceId }) => GetTraceCostResponse.create({ costUsd: asideOf(agentId).traceCosts.get(traceId) }),
     getRun: async ({ agentId, runId }) => GetRunResponse.create({ run: asideOf(agentId).runs.get(runId) }),
     cancelRun: async (request, context) =>
       once(request.agentId, context, request, () => {

@@ -2,6 +2,8 @@
 import path from 'node:path';
 import { Metadata, credentials, makeGenericClientConstructor } from '@grpc/grpc-js';
 import type { Client, ServiceError } from '@grpc/grpc-js';
+import { Client as McpClient } from '@modelcontextprotocol/sdk/client/index.js';
+import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import { InvokeToolRequest, InvokeToolResponse, RouterServiceService } from '@sessions/contracts';
 import { createClient, createSubjects } from '@sessions/bus';
 import type { CallMeta } from '@sessions/bus';
@@ -14,7 +16,7 @@ export type Details = Record<string, unknown>;
 /** Calls a tool for a session; refusals of the door itself are thrown. */
 export type ToolDoor = (name: string, args: object, sessionKey: string, more?: Partial<InvokeToolRequest>) => Promise<Details>;
 
-export const DOORS = ['bus', 'websocket', 'http', 'grpc'] as const;
+export const DOORS = ['bus', 'websocket', 'http', 'grpc', 'mcp'] as const;
 export type DoorName = (typeof DOORS)[number];
 
 const PROTO_DIR = path.resolve(__dirname, '../../../../../proto');
@@ -33,6 +35,7 @@ export async function openToolDoors(raw: Record<string, unknown>, gateway: objec
   const clock = { ...systemClock, nowMs: () => STORES_NOW_MS + 1_000 };
   const running = await startRouter({ ...raw, gateway }, { clock, grpcListen: { host: '127.0.0.1', port: 0 }, protoDir: PROTO_DIR });
   const client = await running.client();
+  const mcpClients = new Map<string, McpClient>();
   const grpc = new RouterClient(`127.0.0.1:${String(running.router.grpcAddress()?.port)}`, credentials.createInsecure()) as unknown as Client & Record<string, (...args: unknown[]) => unknown>;
   return {
     running,
@@ -57,12 +60,28 @@ export async function openToolDoors(raw: Record<string, unknown>, gateway: objec
         });
         return detailsOf(answer);
       },
+      async mcp(name, args, sessionKey) {
+        const mcp = mcpClients.get(sessionKey) ?? (await openMcp(running, sessionKey));
+        mcpClients.set(sessionKey, mcp);
+        const answer = await mcp.callTool({ name, arguments: args as Record<string, unknown> });
+        // Arguments that a tool does not take are told in words alone.
+        if (answer.structuredContent === undefined) throw new Error(JSON.stringify(answer.content));
+        return answer.structuredContent as Details;
+      },
     },
     async stop() {
+      for (const mcp of mcpClients.values()) await mcp.close();
       grpc.close();
       await running.stop();
     },
   };
+}
+
+/** An MCP client acts for the session that its address names. */
+async function openMcp(running: RunningRouter, sessionKey: string): Promise<McpClient> {
+  const client = new McpClient({ name: 'tool-doors', version: '1' });
+  await client.connect(new StreamableHTTPClientTransport(new URL(`${running.url}/mcp?sessionKey=${encodeURIComponent(sessionKey)}`), { requestInit: { headers: { authorization: `Bearer ${TOKEN}` } } }));
+  return client;
 }
 
 /** As an agent runner does it: the session is in the header. */

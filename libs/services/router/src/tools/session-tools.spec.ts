@@ -144,6 +144,38 @@ describe('sessions_send', () => {
   });
 });
 
+describe('the cost limit', () => {
+  const LIMITED = { tools: { sessions: { visibility: 'all' }, agentToAgent: { enabled: true, allow: ['*'], maxCostUsd: 1 } } };
+  const send = (more: object, key = OPS): Promise<Details> => call('sessions_send', { sessionKey: key, message: 'm', timeoutSeconds: 0 }, MAIN, more);
+
+  it('ends a fan-out whose branches are each below it and together above', async () => {
+    await begin(LIMITED);
+    const costs = (agentId: string): Map<string, number> => opened.running.stores.aside(agentId).traceCosts;
+    costs('main').set('t1', 0.6);
+    expect(await send({ hops: 2, traceId: 't1', runId: 'branch-1', costUsd: 0.6 })).toMatchObject({ status: 'accepted' });
+    costs('ops').set('t1', 0.5);
+    for (const branch of [0.6, 0.5, undefined]) expect(await send({ hops: 2, traceId: 't1', runId: 'branch-2', costUsd: branch })).toMatchObject({ status: 'forbidden', error: expect.stringMatching(/maxCostUsd/) as string });
+    expect(await call('sessions_spawn', { task: 'more' }, MAIN, { hops: 2, traceId: 't1', runId: 'branch-2' })).toMatchObject({ status: 'forbidden', error: expect.stringMatching(/maxCostUsd/) as string });
+    expect(await send({ hops: 2, traceId: 't2', runId: 'another' })).toMatchObject({ status: 'accepted' });
+    expect(opened.running.stores.delivered).toHaveLength(2);
+  });
+
+  it('counts the run of a person’s message as the root of what it leads to', async () => {
+    await begin(LIMITED);
+    expect(await send({ runId: 'first' })).toMatchObject({ status: 'accepted' });
+    expect(lastDelivered().interSession).toMatchObject({ traceId: 'first', hops: 1 });
+    opened.running.stores.aside('ops').traceCosts.set('first', 1);
+    expect(await send({ runId: 'first' })).toMatchObject({ status: 'forbidden' });
+  });
+
+  it('stops nobody because an owner is away; what leads to a message still counts', async () => {
+    await begin(LIMITED);
+    opened.running.stores.unserved.add('getTraceCost');
+    expect(await send({ traceId: 't1', runId: 'r', costUsd: 0.5 })).toMatchObject({ status: 'accepted' });
+    expect(await send({ traceId: 't1', runId: 'r', costUsd: 1 })).toMatchObject({ status: 'forbidden' });
+  });
+});
+
 describe('sessions_spawn', () => {
   const claimOf = ({ run }: DeliverRequest) => (run?.followUp?.kind?.$case === 'spawn' ? run.followUp.kind.value : undefined);
 

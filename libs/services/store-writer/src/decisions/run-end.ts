@@ -3,7 +3,7 @@
  * that follows from it opened in the same mutation. Pure.
  */
 import { TokenUsage, type OutboundMessage } from '@sessions/contracts';
-import { contextTokensFor, enforceSendPolicy, followUpsOf, isJsonObject, subagentArchiveAtMs, type AgentId, type JsonObject, type JsonValue, type RunOutcome, type SessionConfig } from '@sessions/domain';
+import { contextTokensFor, costSoFar, enforceSendPolicy, followUpsOf, isJsonObject, subagentArchiveAtMs, type AgentId, type JsonObject, type JsonValue, type RunOutcome, type SessionConfig } from '@sessions/domain';
 import type { ResultNote } from '@sessions/store';
 import type { Announcement } from '../publish-events';
 import { openDeliveries, type OpenDelivery } from './open-delivery';
@@ -55,6 +55,17 @@ export function runEndKey(runId: string): string {
 
 export function readEndedRun(value: JsonValue | undefined): EndedRun | undefined {
   return isJsonObject(value) && typeof value['runId'] === 'string' && typeof value['outcome'] === 'string' ? (value as unknown as EndedRun) : undefined;
+}
+
+/** Of the notes about what the runs of one trace cost; the run that a person's message started has none beside its end. */
+export function traceCostPrefix(traceId: string): string {
+  return `trace-cost:${encodeURIComponent(traceId)}:`;
+}
+
+function traceCost({ runId, interSession }: OpenRun, usage: readonly TokenUsage[]): ResultNote[] {
+  const costUsd = costSoFar(usage);
+  if (interSession?.traceId === undefined || costUsd === undefined) return [];
+  return [{ key: `${traceCostPrefix(interSession.traceId)}${runId}`, result: { costUsd } }];
 }
 
 /** The session that runs end in. */
@@ -111,7 +122,7 @@ export function endRuns(endings: readonly { readonly run: OpenRun; readonly endi
       deliveryIds: outbound.opened.map(({ deliveryId }) => deliveryId),
     };
     ended.push(state);
-    notes.push({ key: runEndKey(run.runId), result: state as unknown as JsonValue });
+    notes.push({ key: runEndKey(run.runId), result: state as unknown as JsonValue }, ...traceCost(run, usage));
     const told = (state: string) => (one: OpenDelivery): Announcement => ({ kind: 'delivery', key: session.key, sessionId: session.sessionId, deliveryId: one.deliveryId, state, channel: one.channel ?? '', accountId: one.accountId });
     announcements.push(...outbound.opened.map(told('open')), ...outbound.givenUp.map(told('expired')));
   }

@@ -1,7 +1,7 @@
 /** Runs at their owner: journalled before anybody hears of them, one at a time, each ended once with a stated outcome. */
 import { readFileSync, readdirSync } from 'node:fs';
 import * as path from 'node:path';
-import { ReadUsageRequest, AgentRuntimeService, AppendRecordsRequest, BeginTurnRequest, CancelRunRequest, DeliverRequest, FinishTurnRequest, FollowUp, SendExchange, GetRunRequest, ListPendingRequest, ReplyRoute, RunRequest, StoreServiceAckDeliveryRequest, DeliveryResult, StoreServiceResetSessionRequest, TokenUsage, TurnJob } from '@sessions/contracts';
+import { ReadUsageRequest, AgentRuntimeService, AppendRecordsRequest, BeginTurnRequest, CancelRunRequest, DeliverRequest, FinishTurnRequest, FollowUp, InterSession, SendExchange, GetRunRequest, ListPendingRequest, ReplyRoute, RunRequest, StoreServiceAckDeliveryRequest, DeliveryResult, StoreServiceResetSessionRequest, TokenUsage, TurnJob } from '@sessions/contracts';
 import { serveService } from '@sessions/bus';
 import { KEY, bench, cleanUpBenches, history, restart, sessionsDir, subjects, telegram, transcriptLines, until, type Bench } from '../testing/writer-bench';
 
@@ -41,6 +41,27 @@ it('counts what a run cost by the configured prices, for what follows it too', a
   expect((await runOf(made, 'r1'))?.usage).toMatchObject([{ costUsd: 0.00225 }]);
   const { deliveries } = await pending(made, ['delivery']);
   expect(deliveries[0]?.toSession?.interSession).toMatchObject({ costUsd: 0.00225 });
+});
+
+it('knows what the runs of one trace cost, whatever session they ran in, over restarts', async () => {
+  const made = await bench({ config: WITH_MODEL });
+  const of = async (bench: Bench, traceId: string): Promise<number | undefined> => (await bench.client.getTraceCost({ agentId: 'main', traceId })).costUsd;
+  const run = async (runId: string, traceId: string | undefined, costUsd: number | undefined): Promise<void> => {
+    const interSession = traceId === undefined ? undefined : InterSession.create({ sourceSessionKey: 'agent:main:other', sourceTool: 'sessions_send', hops: 1, traceId });
+    await made.client.deliver(turnOf(runId, runId, {}, interSession === undefined ? {} : { interSession }));
+    await begin(made, runId);
+    await finish(made, runId, { usage: [TokenUsage.create({ inputTokens: 1, totalTokens: 1, costUsd, modelProvider: 'demo', model: costUsd === undefined ? 'nobody-knows' : 'echo' })] });
+  };
+  expect(await of(made, 'root')).toBeUndefined();
+  await run('root', undefined, 0.25);
+  await run('branch:1', 'root', 0.5);
+  await run('branch:2', 'root', 0.125);
+  await run('unpriced', 'root', undefined);
+  await run('elsewhere', 'root:2', 8);
+  await run('nothing', 'unknown', undefined);
+  const next = await restart(made, { config: WITH_MODEL });
+  expect([await of(next, 'root'), await of(next, 'root:2'), await of(next, 'unknown'), await of(next, 'nothing')]).toEqual([0.875, 8, undefined, undefined]);
+  await expect(next.client.getTraceCost({ agentId: 'main', traceId: 'with space' })).rejects.toMatchObject({ reason: 'VALIDATION' });
 });
 
 it('answers a message: told, begun, written, finished, delivered, and asked for after a restart', async () => {

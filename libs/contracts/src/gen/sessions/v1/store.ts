@@ -681,6 +681,19 @@ export interface RunState {
   deniedTools: string[];
 }
 
+export interface GetTraceCostRequest {
+  agentId: string;
+  /** As in `InterSession`; the run that a person's message started has its own id for it. */
+  traceId: string;
+}
+
+export interface GetTraceCostResponse {
+  epoch: number;
+  storeSeq: number;
+  /** US dollars of the runs that have ended, for a day each, as far as prices are known; absent: none is. */
+  costUsd?: number | undefined;
+}
+
 export interface ListPendingRequest {
   agentId: string;
   /** `turn`, `compaction`, `delivery`, `approval`; empty: all. */
@@ -9256,6 +9269,208 @@ export const RunState: MessageFns<RunState> = {
     message.usage = object.usage?.map((e) => TokenUsage.fromPartial(e)) || [];
     message.messageId = object.messageId ?? undefined;
     message.deniedTools = object.deniedTools?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseGetTraceCostRequest(): GetTraceCostRequest {
+  return { agentId: "", traceId: "" };
+}
+
+export const GetTraceCostRequest: MessageFns<GetTraceCostRequest> = {
+  encode(message: GetTraceCostRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.agentId !== "") {
+      writer.uint32(10).string(message.agentId);
+    }
+    if (message.traceId !== "") {
+      writer.uint32(18).string(message.traceId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetTraceCostRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetTraceCostRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.agentId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.traceId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): GetTraceCostRequest {
+    return {
+      agentId: isSet(object.agentId)
+        ? globalThis.String(object.agentId)
+        : isSet(object.agent_id)
+        ? globalThis.String(object.agent_id)
+        : "",
+      traceId: isSet(object.traceId)
+        ? globalThis.String(object.traceId)
+        : isSet(object.trace_id)
+        ? globalThis.String(object.trace_id)
+        : "",
+    };
+  },
+
+  toJSON(message: GetTraceCostRequest): unknown {
+    const obj: any = {};
+    if (message.agentId !== "") {
+      obj.agentId = message.agentId;
+    }
+    if (message.traceId !== "") {
+      obj.traceId = message.traceId;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<GetTraceCostRequest>, I>>(base?: I): GetTraceCostRequest {
+    return GetTraceCostRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<GetTraceCostRequest>, I>>(object: I): GetTraceCostRequest {
+    const message = createBaseGetTraceCostRequest();
+    message.agentId = object.agentId ?? "";
+    message.traceId = object.traceId ?? "";
+    return message;
+  },
+};
+
+function createBaseGetTraceCostResponse(): GetTraceCostResponse {
+  return { epoch: 0, storeSeq: 0, costUsd: undefined };
+}
+
+export const GetTraceCostResponse: MessageFns<GetTraceCostResponse> = {
+  encode(message: GetTraceCostResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.epoch !== 0) {
+      writer.uint32(8).int64(message.epoch);
+    }
+    if (message.storeSeq !== 0) {
+      writer.uint32(16).int64(message.storeSeq);
+    }
+    if (message.costUsd !== undefined) {
+      writer.uint32(25).double(message.costUsd);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetTraceCostResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetTraceCostResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.epoch = longToNumber(reader.int64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.storeSeq = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 25) {
+              break;
+            }
+
+            message.costUsd = reader.double();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): GetTraceCostResponse {
+    return {
+      epoch: isSet(object.epoch) ? globalThis.Number(object.epoch) : 0,
+      storeSeq: isSet(object.storeSeq)
+        ? globalThis.Number(object.storeSeq)
+        : isSet(object.store_seq)
+        ? globalThis.Number(object.store_seq)
+        : 0,
+      costUsd: isSet(object.costUsd)
+        ? globalThis.Number(object.costUsd)
+        : isSet(object.cost_usd)
+        ? globalThis.Number(object.cost_usd)
+        : undefined,
+    };
+  },
+
+  toJSON(message: GetTraceCostResponse): unknown {
+    const obj: any = {};
+    if (message.epoch !== 0) {
+      obj.epoch = Math.round(message.epoch);
+    }
+    if (message.storeSeq !== 0) {
+      obj.storeSeq = Math.round(message.storeSeq);
+    }
+    if (message.costUsd !== undefined) {
+      obj.costUsd = floatToJson(message.costUsd);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<GetTraceCostResponse>, I>>(base?: I): GetTraceCostResponse {
+    return GetTraceCostResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<GetTraceCostResponse>, I>>(object: I): GetTraceCostResponse {
+    const message = createBaseGetTraceCostResponse();
+    message.epoch = object.epoch ?? 0;
+    message.storeSeq = object.storeSeq ?? 0;
+    message.costUsd = object.costUsd ?? undefined;
     return message;
   },
 };
@@ -25065,6 +25280,15 @@ export const StoreServiceDefinition = {
       responseStream: false,
       options: {},
     },
+    /** What the runs of one store cost that a message of a person led to. */
+    getTraceCost: {
+      name: "GetTraceCost",
+      requestType: GetTraceCostRequest as typeof GetTraceCostRequest,
+      requestStream: false,
+      responseType: GetTraceCostResponse as typeof GetTraceCostResponse,
+      responseStream: false,
+      options: {},
+    },
     listPending: {
       name: "ListPending",
       requestType: ListPendingRequest as typeof ListPendingRequest,
@@ -25530,6 +25754,17 @@ export const StoreServiceService = {
     responseSerialize: (value: GetRunResponse): Buffer => Buffer.from(GetRunResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): GetRunResponse => GetRunResponse.decode(value),
   },
+  /** What the runs of one store cost that a message of a person led to. */
+  getTraceCost: {
+    path: "/sessions.v1.StoreService/GetTraceCost" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetTraceCostRequest): Buffer => Buffer.from(GetTraceCostRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetTraceCostRequest => GetTraceCostRequest.decode(value),
+    responseSerialize: (value: GetTraceCostResponse): Buffer =>
+      Buffer.from(GetTraceCostResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetTraceCostResponse => GetTraceCostResponse.decode(value),
+  },
   listPending: {
     path: "/sessions.v1.StoreService/ListPending" as const,
     requestStream: false as const,
@@ -25914,6 +26149,8 @@ export interface StoreServiceServer extends UntypedServiceImplementation {
   readFacts: handleServerStreamingCall<ReadFactsRequest, ReadFactsResponse>;
   listArchives: handleUnaryCall<ListArchivesRequest, ListArchivesResponse>;
   getRun: handleUnaryCall<GetRunRequest, GetRunResponse>;
+  /** What the runs of one store cost that a message of a person led to. */
+  getTraceCost: handleUnaryCall<GetTraceCostRequest, GetTraceCostResponse>;
   listPending: handleUnaryCall<ListPendingRequest, ListPendingResponse>;
   /** Findings, then the totals. */
   verify: handleServerStreamingCall<VerifyRequest, VerifyResponse>;
