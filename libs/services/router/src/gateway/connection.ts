@@ -17,9 +17,10 @@ import type { RawData, WebSocket } from 'ws';
 import { guardBytes } from './byte-guard';
 import type { Channel, Channels, Hearing, Member } from './channel';
 import { parseConnectParams } from './connect-params';
+import type { ConnectParams } from './connect-params';
 import { FrameRefusal, formatAnswer, formatEvent, formatRefusal, parseFrame, toFrameError } from './gateway-frames';
 import type { FrameError, RequestFrame } from './gateway-frames';
-import { CLOSE, decideConnect } from './handshake';
+import { CLOSE, decideConnect, scopesByNow } from './handshake';
 import type { Accepted, HandshakeFacts, Refused } from './handshake';
 import { Outbox } from './outbox';
 import { PacedSocket } from './paced-socket';
@@ -90,6 +91,8 @@ export class Connection implements Hearing, Member {
   readonly #socket: WebSocket;
   readonly #request: IncomingMessage;
   readonly #nonce = randomUUID();
+  /** What the client said of itself when it was accepted. */
+  #accepted: ConnectParams | undefined;
   readonly #leaving = new AbortController();
   #state: 'challenged' | 'connecting' | 'connected' | 'closed' = 'challenged';
   #connecting: Promise<void> = Promise.resolve();
@@ -123,6 +126,11 @@ export class Connection implements Hearing, Member {
 
   get isConnected(): boolean {
     return this.#state === 'connected';
+  }
+
+  /** Has been told to go, or has gone. */
+  get isClosing(): boolean {
+    return !this.#isOpen;
   }
 
   /** Hears of every session. */
@@ -302,20 +310,12 @@ export class Connection implements Hearing, Member {
     }
     const parsed = parseConnectParams(frame.params);
     if (!parsed.ok) return this.#refuseConnect(frame.id, { code: 'INVALID_REQUEST', message: parsed.problem });
-    const { headers } = this.#request;
-    const decision = decideConnect(parsed.params, {
-      ...this.#deps.handshakeFacts(this.address),
-      nonce: this.#nonce,
-      nowMs: this.#deps.clock.nowMs(),
-      origin: headers.origin,
-      host: headers.host,
-      headers,
-      address: this.address,
-    });
+    const decision = decideConnect(parsed.params, this.#facts());
     if (!decision.ok) {
       this.#deps.onRefused?.(decision, this.address);
       return this.#refuseConnect(frame.id, decision.error, decision.closeCode);
     }
+    this.#accepted = parsed.params;
     this.deviceToken = decision.deviceToken;
     this.scopes = decision.scopes;
     this.role = decision.role;
@@ -334,6 +334,19 @@ export class Connection implements Hearing, Member {
     } catch (error) {
       this.#refuseConnect(frame.id, toFrameError(toSessionError(error)));
     }
+  }
+
+  #facts(): HandshakeFacts {
+    const { headers } = this.#request;
+    const { origin, host } = headers;
+    return { ...this.#deps.handshakeFacts(this.address), nonce: this.#nonce, nowMs: this.#deps.clock.nowMs(), headers, address: this.address, ...(origin !== undefined && { origin }), ...(host !== undefined && { host }) };
+  }
+
+  /** True while the handshake would give what it gave; before it nothing is given. */
+  hasItsRights(): boolean {
+    if (this.#accepted === undefined) return true;
+    const now = scopesByNow(this.#accepted, this.#facts());
+    return now?.length === this.scopes.length && now.every((scope) => this.scopes.includes(scope));
   }
 
   #refuseConnect(id: string, error: FrameError, closeCode: number = CLOSE.policy): void {
