@@ -12,19 +12,19 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { SessionError } from '@sessions/domain';
 import { toSessionError } from '@sessions/bus';
-import type { Clock, Logger, Timer } from '@sessions/host';
+import type { Timer } from '@sessions/host';
 import type { RawData, WebSocket } from 'ws';
 import { guardBytes } from './byte-guard';
-import type { Channel, Channels, Hearing, Member } from './channel';
+import type { Channel, Hearing, Member } from './channel';
 import { parseConnectParams } from './connect-params';
 import type { ConnectParams } from './connect-params';
+import type { ConnectionDeps } from './connection-deps';
 import { FrameRefusal, formatAnswer, formatEvent, formatRefusal, parseFrame, toFrameError } from './gateway-frames';
-import type { FrameError, RequestFrame } from './gateway-frames';
+import type { FrameError } from './gateway-frames';
 import { CLOSE, decideConnect, scopesByNow } from './handshake';
-import type { Accepted, HandshakeFacts, Refused } from './handshake';
+import type { Accepted, HandshakeFacts } from './handshake';
 import { Outbox } from './outbox';
 import { PacedSocket } from './paced-socket';
-import type { SendTurns } from './send-turns';
 import { fitReason, rawText } from './socket-text';
 import { PING_FRAME, numberedFrame, textFrame } from './shared-frame';
 import type { NumberedFrame } from './shared-frame';
@@ -48,33 +48,6 @@ export const REQUESTS_IN_FLIGHT_MAX = 128;
 export const FOLLOWED_KEYS_MAX = 1000;
 /** Time for a client to answer a close before its socket is cut. */
 const CLOSE_GRACE_MS = 2_000;
-
-export interface ConnectionDeps {
-  readonly clock: Clock;
-  readonly logger: Logger;
-  /** Shared by all connections. */
-  readonly turns: SendTurns;
-  readonly channels: Channels;
-  /** What the handshake needs to know at this moment. */
-  readonly handshakeFacts: (address: string) => Pick<HandshakeFacts, 'authority' | 'isLimited'>;
-  /** Told of every refused `connect`. */
-  readonly onRefused?: (refused: Refused, address: string) => void;
-  /** The `hello-ok` payload of an accepted connection. */
-  readonly hello: (connection: Connection) => Promise<Readonly<Record<string, unknown>>>;
-  /** Serves one request. */
-  readonly serve: (connection: Connection, frame: RequestFrame) => Promise<Outcome>;
-  readonly onConnected: (connection: Connection) => void;
-  readonly onClosed: (connection: Connection) => void;
-  readonly bufferedBytesMax?: number;
-}
-
-/** What a request came to; `after` runs when its answer has been sent. */
-export interface Outcome {
-  readonly payload: unknown;
-  readonly after?: () => void;
-  /** A second answer under the same id, for a request that was accepted and goes on. */
-  readonly next?: () => Promise<unknown>;
-}
 
 export class Connection implements Hearing, Member {
   readonly connId = randomUUID();
