@@ -24,6 +24,7 @@ import { createGatewayEvents } from './gateway/events';
 import type { GatewayDeps } from './gateway/method';
 import { KNOWN_METHODS, contextOf, hearsBroadcasts, serveRequest } from './gateway/methods';
 import { healthPayload } from './gateway/methods/health';
+import { RightsWatch } from './gateway/rights-watch';
 import { createGatewayRows } from './gateway/rows';
 import { createHandOverWorker } from './hand-over/hand-over-worker';
 import { readRun } from './handlers/find-run';
@@ -97,6 +98,8 @@ export function createRouter(deps: RouterDeps): Router {
     },
     hello: async (connection) => helloPayload(gatewayDeps, connection),
     async serve(connection, frame) {
+      rights.look();
+      if (connection.isClosing) throw new SessionError('SHUTTING_DOWN', 'service restart');
       const beganAtMs = clock.monotonicMs();
       const method = KNOWN_METHODS.includes(frame.method) ? frame.method : 'other';
       try {
@@ -111,6 +114,7 @@ export function createRouter(deps: RouterDeps): Router {
     },
     onClosed: () => connected.set(sockets.connections.size),
   });
+  const rights = new RightsWatch({ clock, config, connections: () => sockets.connections });
   // A store that another router had made shows in lists as soon as it is written to.
   fanOut.add((event) => agents.noteWritten(event.agentId));
   const isFollowed = (key: string): boolean => [...sockets.channels].some((channel) => channel.follows(key));
@@ -145,6 +149,7 @@ export function createRouter(deps: RouterDeps): Router {
   const handOver = createHandOverWorker({ ...handlerDeps, metrics: deps.metrics, instance: deps.instance, fanOut });
 
   const stop = async (): Promise<void> => {
+    rights.stop();
     sockets.stop();
     grpc?.stop();
     await Promise.all([mcp.close(), http.stop(), fanOut.stop(), served?.stop(), handOver.stop()]);
@@ -165,6 +170,7 @@ export function createRouter(deps: RouterDeps): Router {
         await stop();
         throw error;
       }
+      rights.start();
       logger.info('router is listening', { port: http.address().port });
       if (grpc !== undefined && deps.grpcListen !== undefined) logger.info('gRPC is served', { port: grpc.address().port });
     },

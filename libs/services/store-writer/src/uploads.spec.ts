@@ -38,6 +38,14 @@ describe('uploads', () => {
     expect((await uploads.read('main', 'u')).toString()).toBe('xy');
   });
 
+  it('keeps no place for an upload whose first piece did not come', async () => {
+    const { uploads } = bench();
+    const portable = (index: number, uploadId: string) => ({ ...chunk(index, 'x', false, { uploadId }), portable: true });
+    await expect(uploads.put('main', portable(3, 'broken'))).rejects.toMatchObject({ reason: 'VALIDATION', facts: { index: 3, expected: 0 } });
+    expect(await uploads.put('main', portable(0, 'whole'))).toBe(1);
+    await expect(uploads.put('main', portable(0, 'second'))).rejects.toMatchObject({ reason: 'OVERLOADED' });
+  });
+
   it('bounds the piece, the upload and their number', async () => {
     const { uploads } = bench();
     await expect(uploads.put('main', { ...chunk(0, ''), data: Buffer.alloc(CHUNK_BYTES_MAX + 1) })).rejects.toMatchObject({ reason: 'TOO_LARGE' });

@@ -82,7 +82,7 @@ export class Uploads {
   async put(agentId: string, chunk: Chunk): Promise<number> {
     if (!UPLOAD_ID.test(chunk.uploadId)) throw new SessionError('VALIDATION', 'an upload id has 1 to 128 letters, digits, "_" or "-"');
     if (chunk.data.length > CHUNK_BYTES_MAX) throw tooLarge('a piece', chunk.data.length, CHUNK_BYTES_MAX);
-    const upload = await this.#begun(agentId, chunk.uploadId, chunk.portable === true);
+    const upload = await this.#begun(agentId, chunk);
     const added = upload.writing.then(() => this.#add(agentId, upload, chunk));
     upload.writing = added.catch(() => undefined);
     return added;
@@ -119,7 +119,8 @@ export class Uploads {
     await rm(this.#deps.directory(agentId), { recursive: true, force: true });
   }
 
-  async #begun(agentId: string, uploadId: string, portable: boolean): Promise<Upload> {
+  /** A piece out of the middle begins nothing: it would take a place that nobody fills. */
+  async #begun(agentId: string, { uploadId, index, portable = false }: Chunk): Promise<Upload> {
     const { uploads, ready } = this.#ofAgent(agentId);
     await ready;
     const nowMs = this.#deps.clock.monotonicMs();
@@ -130,6 +131,7 @@ export class Uploads {
     }
     const present = uploads.get(uploadId);
     if (present !== undefined) return present;
+    if (index > 0) throw gap(index, 0);
     if (uploads.size >= UPLOADS_MAX) throw new SessionError('OVERLOADED', `an agent has at most ${String(UPLOADS_MAX)} uploads at a time`, { retryAfterMs: UPLOAD_IDLE_MS });
     if (portable && [...uploads.values()].filter((other) => other.portable).length >= PORTABLE_UPLOADS_MAX) {
       throw new SessionError('OVERLOADED', 'another import into this agent is under way', { retryAfterMs: UPLOAD_IDLE_MS, hint: 'an import that broke off is forgotten after ten minutes' });
@@ -151,7 +153,7 @@ export class Uploads {
   async #add(agentId: string, upload: Upload, { index, data, last, sha256 }: Chunk): Promise<number> {
     upload.usedAtMs = this.#deps.clock.monotonicMs();
     if (index < upload.pieces) return upload.bytes;
-    if (index > upload.pieces || upload.complete) throw new SessionError('VALIDATION', 'a piece of the upload is missing', { facts: { index, expected: upload.pieces } });
+    if (index > upload.pieces || upload.complete) throw gap(index, upload.pieces);
     const bytesMax = upload.portable ? PORTABLE_BYTES_MAX : UPLOAD_BYTES_MAX;
     if (upload.bytes + data.length > bytesMax) throw tooLarge('the upload', upload.bytes + data.length, bytesMax);
     await mkdir(this.#deps.directory(agentId), { recursive: true, mode: DIRECTORY_MODE });
@@ -176,6 +178,10 @@ export class Uploads {
     }
     upload.complete = true;
   }
+}
+
+function gap(index: number, expected: number): SessionError {
+  return new SessionError('VALIDATION', 'a piece of the upload is missing', { facts: { index, expected } });
 }
 
 function tooLarge(what: string, bytes: number, bytesMax: number): SessionError {

@@ -82,6 +82,12 @@ export function seesAgent(scopes: readonly string[], agentId: string): boolean {
 
 export const isRestricted = (scopes: readonly string[]): boolean => scopes.some(isAgentWord);
 
+/** True when both are restricted to the same agents, or neither is to any. */
+export function isRestrictedAlike(scopes: readonly string[], others: readonly string[]): boolean {
+  const [some, more] = [new Set(scopes.filter(isAgentWord)), new Set(others.filter(isAgentWord))];
+  return some.size === more.size && [...some].every((word) => more.has(word));
+}
+
 /** @throws NOT_VISIBLE, the same whether or not the agent exists */
 export function assertSeesAgent(scopes: readonly string[], agentId: string): void {
   if (!seesAgent(scopes, agentId)) throw new SessionError('NOT_VISIBLE', 'forbidden');

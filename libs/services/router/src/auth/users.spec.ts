@@ -247,6 +247,30 @@ describe('a gateway that asked for secrets when it began', () => {
   });
 });
 
+describe('a user whose rights change while it is connected', () => {
+  const without = { ...CONFIG, gateway: { auth: { tokens: [CONFIG.gateway.auth.tokens[1]] } } };
+  const elsewhere = { ...CONFIG, gateway: { auth: { tokens: [{ ...CONFIG.gateway.auth.tokens[0], agents: ['main'] }, CONFIG.gateway.auth.tokens[1]] } } };
+
+  it.each([['was taken out', without], ['sees other agents', elsewhere]])('is told to come again when it %s; others stay', async (_name, changed) => {
+    let config = configOf(CONFIG);
+    const open = await startRouter(CONFIG, { config: () => config });
+    open.stores.put('work', 'agent:work:main', { sessionId: ID(2), updatedAt: 2 }, [{ role: 'user', text: 'work' }]);
+    try {
+      const [idle, busy, bob, admin] = [await open.client(['operator.admin'], WORK), await open.client(['operator.admin'], WORK), await open.client(['operator.read'], BOTH), await open.client()];
+      const stream = await fetch(`${open.url}/sessions/agent:work:main/history?follow=1`, { headers: { authorization: `Bearer ${WORK}` } });
+      config = configOf(changed);
+      busy.send(JSON.stringify({ type: 'req', id: '77', method: 'sessions.get', params: { key: 'agent:work:main' } }));
+      for (const gone of [idle, busy]) expect(await gone.whenClosed()).toMatchObject({ code: 1012, reason: 'service restart' });
+      expect(JSON.stringify(busy.frames)).not.toContain('"id":"77"');
+      await admin.request('chat.send', { sessionKey: 'agent:work:main', message: 'said afterwards', idempotencyKey: 'after' });
+      expect(await stream.text()).not.toContain('said afterwards');
+      expect((await bob.request('sessions.list')).ok).toBe(true);
+    } finally {
+      await open.stop();
+    }
+  });
+});
+
 describe('wrong secrets', () => {
   it('are refused without being judged once there were too many, on every door', async () => {
     for (let tries = 0; tries < FAILURES_MAX; tries += 1) expect((await get('/metrics', 'wrong')).status).toBe(401);

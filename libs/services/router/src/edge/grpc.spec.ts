@@ -10,7 +10,7 @@ import type {
   CreateSessionResponse, GetHistoryResponse, ListSessionsResponse, ResolveSessionResponse, SubmitMessageResponse, SubscribeResponse,
 } from '@sessions/contracts';
 import { errorFromHeaders } from '@sessions/bus';
-import { TOKEN, startRouter } from '../testing/router-harness';
+import { TOKEN, configOf, startRouter } from '../testing/router-harness';
 import type { RunningRouter } from '../testing/router-harness';
 
 const PROTO_DIR = path.resolve(__dirname, '../../../../../proto');
@@ -119,6 +119,31 @@ describe('RouterService over gRPC', () => {
       await call('createSession', CreateSessionRequest.create({ key: `n-${place}` }));
     }
     expect(await reading).toMatch(/^agent:main:n-\d+$/);
+  });
+
+  it('ends a stream whose rights have gone', async () => {
+    const gateway = (agents: readonly string[] | undefined) => ({ agents: { list: [{ id: 'main' }, { id: 'work' }] }, gateway: { auth: { tokens: agents === undefined ? [] : [{ name: 'ann', token: 'of-ann', scopes: ['operator.write'], agents }] } } });
+    for (const [agents, code] of [[undefined, 16], [['work'], 7]] as const) {
+      let config = configOf(gateway(['main']));
+      const open = await startRouter({}, { config: () => config, grpcListen: { host: '127.0.0.1', port: 0 } });
+      const ann = new RouterClient(`127.0.0.1:${String(open.router.grpcAddress()?.port)}`, credentials.createInsecure()) as unknown as typeof client;
+      others.push(ann);
+      const begin = ann['subscribe'];
+      const stream = begin?.call(ann, SubscribeRequest.create({ all: true }), metadata({ authorization: 'Bearer of-ann' })) as NodeJS.ReadableStream;
+      const heard: unknown[] = [];
+      const ended = new Promise<ServiceError>((resolve) => void stream.on('data', (one) => heard.push(one)).on('error', (error) => resolve(error as ServiceError)));
+      const admin = await open.client();
+      const send = (message: string) => admin.request('chat.send', { sessionKey: 'agent:main:main', message, idempotencyKey: message });
+      for (let tries = 0; heard.length === 0 && tries < 50; tries += 1) {
+        await send(`before-${String(tries)}`);
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+      config = configOf(gateway(agents));
+      await send('afterwards');
+      expect(await ended).toMatchObject({ code });
+      expect(JSON.stringify(heard)).not.toContain('afterwards');
+      await open.stop();
+    }
   });
 
   it('ends its streams when the router drains', async () => {

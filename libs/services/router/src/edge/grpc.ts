@@ -13,8 +13,9 @@ import type { Bus, CallContext, Handlers, MethodShape } from '@sessions/bus';
 import type { Logger } from '@sessions/host';
 import { HealthImplementation } from 'grpc-health-check';
 import { loadSync } from '@grpc/proto-loader';
-import type { Guard } from '../auth/guard';
+import type { Guard, Presented } from '../auth/guard';
 import { scopeOfRpc } from '../auth/operations';
+import { isRestrictedAlike } from '../auth/scopes';
 import type { Listen } from '../deps';
 import type { RouterHandlers } from '../handlers/router-service';
 
@@ -135,7 +136,7 @@ function implementation(deps: GrpcEdgeDeps): Record<string, GrpcHandler> {
         );
       };
       const stream: handleServerStreamingCall<unknown, unknown> = (call) => {
-        void writeAll(call, () => begin(call)).then(
+        void writeAll(deps, methodOfPath(method.path), call, () => begin(call)).then(
           () => call.end(),
           // The way of this library to end a stream with a status.
           (thrown: unknown) => call.emit('error', refusal(deps, thrown)),
@@ -148,26 +149,37 @@ function implementation(deps: GrpcEdgeDeps): Record<string, GrpcHandler> {
 
 type Call = ServerUnaryCall<unknown, unknown> | ServerWritableStream<unknown, unknown>;
 
-async function writeAll(call: ServerWritableStream<unknown, unknown>, answers: () => AsyncIterable<unknown>): Promise<void> {
+async function writeAll(deps: GrpcEdgeDeps, operation: string, call: ServerWritableStream<unknown, unknown>, answers: () => AsyncIterable<unknown>): Promise<void> {
+  const presented = presentedBy(call, operation);
+  const begun = deps.guard.again(presented);
   for await (const answer of answers()) {
     if (call.cancelled) return;
+    // A stream may outlast the rights that it was begun with.
+    const now = deps.guard.again(presented);
+    if (now === undefined || begun === undefined) throw new SessionError('UNAUTHENTICATED', 'Unauthorized');
+    deps.guard.assertScope(presented, now, scopeOfRpc(operation));
+    if (!isRestrictedAlike(now, begun)) throw new SessionError('NOT_VISIBLE', 'forbidden');
     if (!call.write(answer)) await new Promise<void>((resolve) => void call.once('drain', resolve).once('cancelled', resolve));
   }
 }
 
 /** @throws UNAUTHENTICATED, SCOPE_MISSING, VALIDATION */
 function contextOf(deps: GrpcEdgeDeps, method: MethodShape, call: Call): CallContext {
-  const headers: Record<string, string> = {};
-  for (const [name, value] of Object.entries(call.metadata.getMap())) if (typeof value === 'string') headers[name] = value;
   const operation = methodOfPath(method.path);
-  const presented = { door: 'grpc' as const, operation, address: addressOf(call.getPeer()), headers };
+  const presented = presentedBy(call, operation);
   const scopes = deps.guard.admit(presented);
   deps.guard.assertScope(presented, scopes, scopeOfRpc(operation));
   const leaving = new AbortController();
   call.on('cancelled', () => leaving.abort(new SessionError('SHUTTING_DOWN', 'the client has left')));
-  const meta = metaFromClient(headers, { caller: `client:grpc/${call.getPeer()}`, scopes });
+  const meta = metaFromClient(presented.headers, { caller: `client:grpc/${call.getPeer()}`, scopes });
   const signal = method.responseStream ? AbortSignal.any([leaving.signal, deps.closing]) : leaving.signal;
   return { ...meta, signal, deadlineAtMs: deadlineOf(deps, method, call) };
+}
+
+function presentedBy(call: Call, operation: string): Presented & { readonly headers: Record<string, string> } {
+  const headers: Record<string, string> = {};
+  for (const [name, value] of Object.entries(call.metadata.getMap())) if (typeof value === 'string') headers[name] = value;
+  return { door: 'grpc', operation, address: addressOf(call.getPeer()), headers };
 }
 
 /** The peer without its port. */

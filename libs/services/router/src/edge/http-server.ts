@@ -14,7 +14,7 @@ import type { Bus, CallContext } from '@sessions/bus';
 import type { Clock, Health, Logger, Metrics } from '@sessions/host';
 import type { Guard, Presented } from '../auth/guard';
 import { scopeOfRoute } from '../auth/operations';
-import { holdsScope } from '../auth/scopes';
+import { holdsScope, isRestrictedAlike } from '../auth/scopes';
 import type { Listen } from '../deps';
 import { dropRest, sendJson, sendMethodNotAllowed, sendRefusal, sendText, sendUnauthorized } from './http-answer';
 import { RequestTurns } from './request-turns';
@@ -35,7 +35,7 @@ export interface HttpCall {
   /** What the route's pattern captured, decoded. */
   readonly captured: readonly string[];
   readonly context: CallContext;
-  /** True while the caller still holds the route's scope; for answers that take long. */
+  /** True while the caller still holds the route's scope and sees the same agents; for answers that take long. */
   readonly isAllowed: () => boolean;
   /** Whose secret it came with, for what is bound to one principal; undefined: judged by the route itself. */
   readonly principalId: () => string | undefined;
@@ -162,7 +162,10 @@ async function serveRoute(deps: HttpServerDeps, route: HttpRoute, call: Omit<Htt
     const scopes = route.isOwnGuard === true ? [] : deps.guard.admit(presented);
     if (route.isOwnGuard !== true) deps.guard.assertScope(presented, scopes, needed);
     const captured = call.captured.map(decoded);
-    const isAllowed = (): boolean => holdsScope(deps.guard.again(presented) ?? [], needed);
+    const isAllowed = (): boolean => {
+      const now = deps.guard.again(presented) ?? [];
+      return holdsScope(now, needed) && isRestrictedAlike(now, scopes);
+    };
     await route.serve({ ...call, captured, isAllowed, principalId: () => deps.guard.principalId(presented), context: contextOf(deps, request, response, scopes) });
   } catch (thrown) {
     const error = toSessionError(thrown);

@@ -6,7 +6,7 @@ import { Channels } from '../gateway/channel';
 import type { Channel } from '../gateway/channel';
 import { CLOSE } from '../gateway/handshake';
 import { Connection, FRAME_BYTES_MAX } from '../gateway/connection';
-import type { ConnectionDeps } from '../gateway/connection';
+import type { ConnectionDeps } from '../gateway/connection-deps';
 import { SendTurns } from '../gateway/send-turns';
 
 /** Connections at a time, those that have not said who they are included; one more is refused. */

@@ -12,18 +12,19 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { SessionError } from '@sessions/domain';
 import { toSessionError } from '@sessions/bus';
-import type { Clock, Logger, Timer } from '@sessions/host';
+import type { Timer } from '@sessions/host';
 import type { RawData, WebSocket } from 'ws';
 import { guardBytes } from './byte-guard';
-import type { Channel, Channels, Hearing, Member } from './channel';
+import type { Channel, Hearing, Member } from './channel';
 import { parseConnectParams } from './connect-params';
+import type { ConnectParams } from './connect-params';
+import type { ConnectionDeps } from './connection-deps';
 import { FrameRefusal, formatAnswer, formatEvent, formatRefusal, parseFrame, toFrameError } from './gateway-frames';
-import type { FrameError, RequestFrame } from './gateway-frames';
-import { CLOSE, decideConnect } from './handshake';
-import type { Accepted, HandshakeFacts, Refused } from './handshake';
+import type { FrameError } from './gateway-frames';
+import { CLOSE, decideConnect, scopesByNow } from './handshake';
+import type { Accepted, HandshakeFacts } from './handshake';
 import { Outbox } from './outbox';
 import { PacedSocket } from './paced-socket';
-import type { SendTurns } from './send-turns';
 import { fitReason, rawText } from './socket-text';
 import { PING_FRAME, numberedFrame, textFrame } from './shared-frame';
 import type { NumberedFrame } from './shared-frame';
@@ -48,33 +49,6 @@ export const FOLLOWED_KEYS_MAX = 1000;
 /** Time for a client to answer a close before its socket is cut. */
 const CLOSE_GRACE_MS = 2_000;
 
-export interface ConnectionDeps {
-  readonly clock: Clock;
-  readonly logger: Logger;
-  /** Shared by all connections. */
-  readonly turns: SendTurns;
-  readonly channels: Channels;
-  /** What the handshake needs to know at this moment. */
-  readonly handshakeFacts: (address: string) => Pick<HandshakeFacts, 'authority' | 'isLimited'>;
-  /** Told of every refused `connect`. */
-  readonly onRefused?: (refused: Refused, address: string) => void;
-  /** The `hello-ok` payload of an accepted connection. */
-  readonly hello: (connection: Connection) => Promise<Readonly<Record<string, unknown>>>;
-  /** Serves one request. */
-  readonly serve: (connection: Connection, frame: RequestFrame) => Promise<Outcome>;
-  readonly onConnected: (connection: Connection) => void;
-  readonly onClosed: (connection: Connection) => void;
-  readonly bufferedBytesMax?: number;
-}
-
-/** What a request came to; `after` runs when its answer has been sent. */
-export interface Outcome {
-  readonly payload: unknown;
-  readonly after?: () => void;
-  /** A second answer under the same id, for a request that was accepted and goes on. */
-  readonly next?: () => Promise<unknown>;
-}
-
 export class Connection implements Hearing, Member {
   readonly connId = randomUUID();
   /** Granted by the handshake. */
@@ -90,6 +64,8 @@ export class Connection implements Hearing, Member {
   readonly #socket: WebSocket;
   readonly #request: IncomingMessage;
   readonly #nonce = randomUUID();
+  /** What the client said of itself when it was accepted. */
+  #accepted: ConnectParams | undefined;
   readonly #leaving = new AbortController();
   #state: 'challenged' | 'connecting' | 'connected' | 'closed' = 'challenged';
   #connecting: Promise<void> = Promise.resolve();
@@ -123,6 +99,11 @@ export class Connection implements Hearing, Member {
 
   get isConnected(): boolean {
     return this.#state === 'connected';
+  }
+
+  /** Has been told to go, or has gone. */
+  get isClosing(): boolean {
+    return !this.#isOpen;
   }
 
   /** Hears of every session. */
@@ -302,20 +283,12 @@ export class Connection implements Hearing, Member {
     }
     const parsed = parseConnectParams(frame.params);
     if (!parsed.ok) return this.#refuseConnect(frame.id, { code: 'INVALID_REQUEST', message: parsed.problem });
-    const { headers } = this.#request;
-    const decision = decideConnect(parsed.params, {
-      ...this.#deps.handshakeFacts(this.address),
-      nonce: this.#nonce,
-      nowMs: this.#deps.clock.nowMs(),
-      origin: headers.origin,
-      host: headers.host,
-      headers,
-      address: this.address,
-    });
+    const decision = decideConnect(parsed.params, this.#facts());
     if (!decision.ok) {
       this.#deps.onRefused?.(decision, this.address);
       return this.#refuseConnect(frame.id, decision.error, decision.closeCode);
     }
+    this.#accepted = parsed.params;
     this.deviceToken = decision.deviceToken;
     this.scopes = decision.scopes;
     this.role = decision.role;
@@ -334,6 +307,19 @@ export class Connection implements Hearing, Member {
     } catch (error) {
       this.#refuseConnect(frame.id, toFrameError(toSessionError(error)));
     }
+  }
+
+  #facts(): HandshakeFacts {
+    const { headers } = this.#request;
+    const { origin, host } = headers;
+    return { ...this.#deps.handshakeFacts(this.address), nonce: this.#nonce, nowMs: this.#deps.clock.nowMs(), headers, address: this.address, ...(origin !== undefined && { origin }), ...(host !== undefined && { host }) };
+  }
+
+  /** True while the handshake would give what it gave; before it nothing is given. */
+  hasItsRights(): boolean {
+    if (this.#accepted === undefined) return true;
+    const now = scopesByNow(this.#accepted, this.#facts());
+    return now?.length === this.scopes.length && now.every((scope) => this.scopes.includes(scope));
   }
 
   #refuseConnect(id: string, error: FrameError, closeCode: number = CLOSE.policy): void {

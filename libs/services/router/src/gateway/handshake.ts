@@ -78,16 +78,26 @@ export function decideConnect(params: ConnectParams, facts: HandshakeFacts): Acc
   }
   const judged = judgeAuth(params, facts);
   if ('ok' in judged) return judged;
-  const { principal, pairing } = judged;
+  const { pairing } = judged;
   if (pairing !== undefined && params.device !== undefined) {
     const lacking = scopes.filter((scope) => !heldScopes([scope], pairing.scopes).includes(scope));
     if (lacking.length > 0) return scopeUpgrade(params.device.id, role, scopes, pairing);
   }
+  const held = scopesOf(params, judged);
+  return { ok: true, protocol, role, scopes: held, ...tokenFor(params, facts, judged, held) };
+}
+
+function scopesOf({ role, scopes = [] }: ConnectParams, { principal, pairing }: Judged): readonly string[] {
   // What a device was paired without stays away, also a restriction to agents that it asked for itself.
   const granted = pairing === undefined ? principal.granted : heldScopes(pairing.scopes, principal.granted);
   // A node acts for itself only; operator scopes on it would be a second way in.
-  const held = role === 'node' ? [] : heldScopes(scopes, granted);
-  return { ok: true, protocol, role, scopes: held, ...tokenFor(params, facts, judged, held) };
+  return role === 'node' ? [] : heldScopes(scopes, granted);
+}
+
+/** What a client that was accepted would be given by now; undefined: it would be refused. */
+export function scopesByNow(params: ConnectParams, facts: HandshakeFacts): readonly string[] | undefined {
+  const judged = judgeAuth(params, { ...facts, isLimited: false });
+  return 'ok' in judged ? undefined : scopesOf(params, judged);
 }
 
 interface Judged {

@@ -4,7 +4,8 @@ import type { CallContext } from '@sessions/bus';
 import type { Audit } from '../auth/audit';
 import type { HandlerDeps } from '../deps';
 import type { RouterHandlers } from '../handlers/router-service';
-import type { Connection, Outcome } from './connection';
+import type { Connection } from './connection';
+import type { Outcome } from './connection-deps';
 import type { GatewayRows } from './rows';
 
 export interface GatewayDeps extends HandlerDeps {

@@ -23,7 +23,7 @@ export function forRestricted({ stateDir }: Pick<HandlerDeps, 'stateDir'>, handl
     patchSession: changed(handlers.patchSession, (answer, shown) => ({ ...answer, path: shown(answer.path) })),
     resetSession: changed(handlers.resetSession, (answer, shown) => ({ ...answer, archived: answer.archived.map(shown) })),
     deleteSession: changed(handlers.deleteSession, (answer, shown) => ({ ...answer, archived: answer.archived.map(shown) })),
-    restoreSession: changed(handlers.restoreSession, (answer, shown) => ({ ...answer, archived: answer.archived.map(shown) })),
+    restoreSession: changed(handlers.restoreSession, (answer, shown) => ({ ...answer, restored: answer.restored.map(shown), archived: answer.archived.map(shown) })),
     compactSession: changed(handlers.compactSession, (answer, shown) => ({ ...answer, result: answer.result === undefined ? undefined : { ...answer.result, archivedPath: shown(answer.result.archivedPath) } })),
     eraseSession: changed(handlers.eraseSession, (answer, shown) => ({ reports: ofStores(answer.reports, shown) })),
     cleanup: changed(handlers.cleanup, (answer, shown) => ({ reports: ofStores(answer.reports, shown) })),

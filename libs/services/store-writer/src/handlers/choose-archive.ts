@@ -15,18 +15,28 @@ export interface ArchiveChoice {
   readonly entry: StoredEntry | undefined;
 }
 
-/** @returns undefined when there is none. @throws VALIDATION when a name means several sessions' archives. */
+/** @returns undefined when there is none, or the one named is another key's. @throws VALIDATION when a name means several sessions' archives. */
 export async function chooseArchive(store: AgentStore, choice: ArchiveChoice): Promise<ChosenArchive | undefined> {
   const keys = new Set([...storedSpellings(choice.key), ...(choice.entry === undefined ? [] : [choice.entry.key])]);
+  const found = await findLine(store, keys, (archive) => archive.isThere && isMeant(archive, choice));
+  if (found !== undefined) return chosen(found);
+  const byName = await chooseByName(store, choice);
+  const file = byName?.files[0]?.to;
+  // One person's words are not brought back into another's conversation.
+  const isOfOther = await findLine(store, undefined, ({ key, files }) => key !== null && !keys.has(key) && files.some(({ to }) => to === file));
+  return isOfOther === undefined ? byName : undefined;
+}
+
+/** The newest line of the manifest that fits, of some keys or of all. */
+async function findLine(store: AgentStore, keys: ReadonlySet<string> | undefined, fits: (archive: ListedArchive) => boolean): Promise<ListedArchive | undefined> {
   let before: number | undefined;
   for (let page = 0; page < PAGES_MAX; page += 1) {
-    const { archives, nextBefore } = await store.files.archives({ keys, limit: ARCHIVES_LIMIT_MAX, ...(before === undefined ? {} : { before }) });
-    const found = archives.find((archive) => archive.isThere && isMeant(archive, choice));
-    if (found !== undefined) return chosen(found);
-    if (nextBefore === undefined) break;
+    const { archives, nextBefore } = await store.files.archives({ ...(keys === undefined ? {} : { keys }), limit: ARCHIVES_LIMIT_MAX, ...(before === undefined ? {} : { before }) });
+    const found = archives.find(fits);
+    if (found !== undefined || nextBefore === undefined) return found;
     before = nextBefore;
   }
-  return chooseByName(store, choice);
+  return undefined;
 }
 
 function isMeant(archive: ListedArchive, { named, entry }: ArchiveChoice): boolean {

@@ -23,6 +23,7 @@ const remove = (made: Bench, members: Partial<StoreServiceDeleteSessionRequest> 
 const restore = (made: Bench, members: Partial<StoreServiceRestoreSessionRequest> = {}, options?: { idempotencyKey: string }) =>
   made.client.restoreSession(StoreServiceRestoreSessionRequest.create({ agentId: 'main', key: KEY, ...members }), options);
 const archives = async (made: Bench, key?: string) => (await made.client.listArchives(ListArchivesRequest.create({ agentId: 'main', key }))).archives;
+const OTHER = 'agent:main:telegram:direct:456';
 const reasons = (made: Bench): (string | undefined)[] => made.events.flatMap(({ body }) => (body?.$case === 'changed' ? [body.value.reason] : []));
 const members = (json: Uint8Array): Record<string, unknown> => JSON.parse(Buffer.from(json).toString('utf8')) as Record<string, unknown>;
 const change = (name: string, value: unknown): FieldChange => FieldChange.create({ name, valueJson: Buffer.from(JSON.stringify(value)) });
@@ -125,6 +126,16 @@ describe('delete and restore', () => {
     expect(await restore(made, { archive: second.sessionId })).toMatchObject({ sessionId: second.sessionId });
     expect((await history(made)).texts).toEqual(['two']);
     await expect(restore(made, { archive: 'nothing' })).rejects.toMatchObject({ reason: 'ARCHIVE_NOT_FOUND' });
+  });
+
+  it('brings nothing of one session back into another', async () => {
+    const made = await bench();
+    const elsewhere = await made.client.deliver(telegram('only between us', { key: OTHER }));
+    const [file] = (await reset(made, { key: OTHER })).archived;
+    await made.client.deliver(telegram('before'));
+    for (const archive of [elsewhere.sessionId ?? '', path.basename(file ?? '')]) await expect(restore(made, { archive })).rejects.toMatchObject({ reason: 'ARCHIVE_NOT_FOUND' });
+    expect((await history(made)).texts).toEqual(['before']);
+    expect(await restore(made, { key: OTHER, archive: path.basename(file ?? '') })).toMatchObject({ sessionId: elsewhere.sessionId });
   });
 
   it('answers a repeated restore with its first result, and changes nothing in a dry run', async () => {

@@ -4,7 +4,7 @@ import { addressOfKey } from '../../handlers/resolve-address';
 import { toRequestContext } from '../request-context';
 import { numberOf, textOf } from '../method';
 import type { GatewayDeps, GatewayMethod, MethodCall } from '../method';
-import type { Outcome } from '../connection';
+import type { Outcome } from '../connection-deps';
 import { announceNoRun } from '../no-run';
 import { sentContent } from '../sent-content';
 
