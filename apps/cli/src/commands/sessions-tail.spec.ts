@@ -110,6 +110,26 @@ describe('sessions tail', () => {
     expect(JSON.parse(lines()[0] ?? '')).toEqual({ ts: at(1), type: 'session.started', sessionKey: 'agent:main:one', sessionId: ids.one, preview: '' });
   });
 
+  it('keeps to the key that is named, to one agent, or goes over all', async () => {
+    const work = join(directory, 'agents', 'work', 'sessions');
+    mkdirSync(work, { recursive: true });
+    const other = '0190aaaa-0000-7000-8000-00000000000b';
+    writeFileSync(join(directory, 'openclaw.json'), JSON.stringify({ agents: { list: [{ id: 'main', default: true }, { id: 'work' }] } }));
+    writeFileSync(join(work, 'sessions.json'), JSON.stringify({ 'agent:work:other': { sessionId: other, updatedAt: 9_000 } }));
+    writeFileSync(join(work, `${other}.trajectory.jsonl`), event('session.started', 3, {}, other));
+    writeFileSync(trajectory(ids.one), event('session.started', 1));
+    writeFileSync(trajectory(ids.two), event('session.started', 2, {}, ids.two));
+    const keysOf = async (flags: TailFlags): Promise<string[]> => {
+      io = recordingIo({ env: io.env as Record<string, string> });
+      await runSessionsTail(io, { ...flags, json: true });
+      return lines().map((line) => (JSON.parse(line) as { sessionKey: string }).sessionKey);
+    };
+    expect(await keysOf({})).toEqual(['agent:main:one']);
+    expect(await keysOf({ sessionKey: 'agent:main:two' })).toEqual(['agent:main:two']);
+    expect(await keysOf({ agent: 'work' })).toEqual(['agent:work:other']);
+    expect(await keysOf({ allAgents: true })).toEqual(['agent:work:other']);
+  });
+
   it('fails for what is not there, and prints nothing for a session without a trajectory', async () => {
     await expect(runSessionsTail(io, { sessionKey: 'agent:main:nobody' })).rejects.toMatchObject({ reason: 'SESSION_NOT_FOUND' });
     await expect(runSessionsTail(io, { agent: 'nobody' })).rejects.toMatchObject({ reason: 'AGENT_UNKNOWN' });

@@ -1,5 +1,5 @@
 /** The owner's own end of an approval: the export that was granted, or a word that did not come. Who asked is told either way. */
-import { SessionError, agentSettings, asAgentId, type Places, type SessionConfig } from '@sessions/domain';
+import { SessionError, asAgentId, type Places, type SessionConfig } from '@sessions/domain';
 import { exportTrajectory, type ReaderOptions } from '@sessions/store';
 import { decideSettle, type ApprovalAnswer } from './decisions/decide-approval';
 import { ownContext } from './end-lost-attempt';

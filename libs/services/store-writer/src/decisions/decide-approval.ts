@@ -90,7 +90,7 @@ export const unknownApproval = (): SessionError => new SessionError('VALIDATION'
 
 /** @throws VALIDATION for an approval that is not waiting; SpoolUnwritten */
 export function decideResolve(asked: Resolution, view: MutationView): Planned<ApprovalAnswer> {
-  const { agentId, key, approvalId, decision, resolvedBy, workspace } = asked;
+  const { agentId, key, decision, resolvedBy, workspace } = asked;
   const { present, sessionId, approval, others } = openApproval(asked, view);
   const result = { method: 'ResolveApproval', key } as const;
   if (approval.approvedAtMs !== undefined) {
