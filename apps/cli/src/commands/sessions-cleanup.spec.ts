@@ -122,6 +122,27 @@ describe('sessions cleanup', () => {
     expect(keys()).toEqual(['agent:main:main', 'agent:main:subagent:1', 'agent:main:telegram:direct:2', 'agent:main:telegram:group:g']);
   });
 
+  it('retires direct rows of another scope with archived transcripts, spares the key it is given, and never looks at logs of cron', async () => {
+    configure({ mode: 'enforce', maxDiskBytes: 1_000, highWaterBytes: 1 });
+    mkdirSync(join(directory, 'cron', 'runs'), { recursive: true });
+    const log = join(directory, 'cron', 'runs', 'job.jsonl');
+    writeFileSync(log, `${'x'.repeat(5_000)}\n`);
+    utimesSync(log, new Date(0), new Date(0));
+    seed([...['a', 'b', 'c'].map((peer) => ({ key: `agent:main:telegram:direct:${peer}`, ageDays: 3 })), { key: 'agent:main:explicit:mine', ageDays: 20 }, { key: 'agent:main:explicit:old', ageDays: 19 }]);
+    const done = await json('sessions', 'cleanup', '--fix-dm-scope', '--active-key', 'agent:main:explicit:mine');
+    expect(done).toMatchObject({ dmScopeRetired: 3, beforeCount: 5, afterCount: 1, diskBudget: { removedEntries: 1 } });
+    expect(keys()).toEqual(['agent:main:explicit:mine']);
+    expect(readdirSync(sessionsDir()).filter((name) => name.includes('.jsonl.deleted.'))).toHaveLength(4);
+    expect([readFileSync(log, 'utf8').length, statSync(log).mtimeMs]).toEqual([5_001, 0]);
+  });
+
+  it('takes nothing for a bound that protected rows alone reach, and says so', async () => {
+    configure({ mode: 'enforce', maxEntries: 2 });
+    seed([{ key: 'agent:main:main', ageDays: 9 }, { key: 'agent:main:slack:channel:c1', ageDays: 9 }, { key: 'agent:main:slack:channel:c2', ageDays: 9 }, { key: 'agent:main:telegram:direct:1', ageDays: 8 }]);
+    expect(await json('sessions', 'cleanup')).toMatchObject({ capUnmet: true, capped: 0, afterCount: 4 });
+    expect(keys()).toHaveLength(4);
+  });
+
   it('does on random stores what its dry run says, and everything comes back byte for byte', async () => {
     const row = fc.record({
       form: fc.constantFrom('telegram:direct', 'telegram:group', 'subagent', 'explicit'),

@@ -42,7 +42,7 @@ export interface CompactionScene {
   close(): Promise<void>;
 }
 
-export async function compactionScene(options: { readonly api?: string; readonly timeoutMs?: number; readonly compaction?: JsonObject; readonly withoutWorker?: boolean } = {}): Promise<CompactionScene> {
+export async function compactionScene(options: { readonly api?: string; readonly timeoutMs?: number; readonly compaction?: JsonObject; readonly withoutWorker?: boolean; /** Those of a real worker. */ readonly hasDefaultLimits?: boolean } = {}): Promise<CompactionScene> {
   const { api = 'openai-completions', timeoutMs = 20_000 } = options;
   const stateDir = mkdtempSync(path.join(tmpdir(), 'compaction-'));
   const model = await startModelServer();
@@ -103,7 +103,7 @@ export async function compactionScene(options: { readonly api?: string; readonly
     async startWorker(limitMs) {
       const own = createMetrics({ service: 'test' });
       closing.push(() => own.close());
-      const worker = createCompactionWorker({ ...shared, metrics: own, timeoutMs: limitMs, retries: RETRIES });
+      const worker = createCompactionWorker({ ...shared, metrics: own, ...(options.hasDefaultLimits === true ? {} : { timeoutMs: limitMs, retries: RETRIES }) });
       await worker.start();
       services.push(worker);
       return worker;

@@ -23,7 +23,8 @@ import { FLUSH_MS_MAX, flushDue, flushFields, flushLine, flushTools, type Flush 
 import { hasFlushLineAfter, inlineBranch, linesAfter, recordedAnswer } from './recorded-run';
 import { RunEvents } from './run-events';
 import { serveRunDoor } from './run-door';
-import { turnRequest, type TurnEntry } from './turn-request';
+import { promptReport } from './prompt-report';
+import { promptFacts, turnRequest, type TurnEntry } from './turn-request';
 import { RunUsage } from './usage';
 
 /** A runtime whose stream breaks is asked so often in all, earlier attempts at the run included. */
@@ -96,6 +97,8 @@ class TurnRun {
   readonly #usage = new RunUsage();
   readonly #startedAtMs: number;
   #execution: Execution | undefined;
+  /** As the runtime was offered them; undefined: it was asked nothing. */
+  #toolsJson: readonly Uint8Array[] | undefined;
   #stopReason: string | undefined;
   /** The run is another's, or this process stops: nothing is written any more. */
   #isLeft = false;
@@ -137,7 +140,8 @@ class TurnRun {
       const done = await this.#execute();
       if (this.#isLeft) return;
       this.#tellEnd(done);
-      await this.#finish(done, await this.#flushMemory(done));
+      const flushed = await this.#flushMemory(done);
+      await this.#finish(done, [...this.#promptFields(), ...flushed]);
     } catch (error) {
       if (!isSuperseded(error)) throw error;
       this.#deps.logger.info('a turn is another attempt\'s by now', { agentId: this.#job.agentId, attempt: this.#job.attempt });
@@ -247,6 +251,7 @@ class TurnRun {
     });
     this.#execution = execution;
     const request = turnRequest({ config: config(), agentId, job: this.#job, begun: this.#begun, entry: this.#entry, contextTokens: this.#contextTokens, offerTools: this.#deps.offerTools });
+    if (!isMuted) this.#toolsJson = request.toolsJson ?? [];
     const end = await execution.run(ExecuteTurnRequest.create({ ...request, ...own, sessionId: branch.sessionId, branch: inlineBranch(branch), tipId: branch.tipId }));
     // A message that came while it ended has not been answered.
     return end;
@@ -296,6 +301,11 @@ class TurnRun {
     const failure = done.outcome === 'ok' ? undefined : (done.errorReason ?? done.outcome);
     if (failure !== undefined) logger.warn('an agent did not save its notes before a compaction', { agentId, reason: failure });
     return flushFields(this.#entry, bus.clock.nowMs(), failure);
+  }
+
+  #promptFields(): FinishTurnRequest['fields'] {
+    const tools = this.#toolsJson;
+    return tools === undefined ? [] : [promptReport(promptFacts(this.#job.agentId, this.#begun, tools.length > 0), tools, this.#deps.bus.clock.nowMs())];
   }
 
   async #executeFlush({ prompt, systemPrompt, model }: Flush): Promise<TurnDone> {

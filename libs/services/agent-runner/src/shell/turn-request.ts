@@ -2,7 +2,7 @@
 import { TurnLimits, type BeginTurnResponse, type ExecuteTurnRequest, type TurnJob } from '@sessions/contracts';
 import { parseSessionKey, type JsonObject, type JsonValue, type SessionConfig } from '@sessions/domain';
 import { offeredTools, type OfferTools } from './offered-tools';
-import { systemPrompt } from './system-prompt';
+import { systemPrompt, type PromptFacts } from './system-prompt';
 
 /** The session's entry, as far as it is looked at. */
 export type TurnEntry = JsonObject;
@@ -35,13 +35,18 @@ export function turnRequest({ config, agentId, job, begun, entry, contextTokens,
     thinkingLevel: run?.thinkingLevel ?? textOf(entry['thinkingLevel']),
     limits: TurnLimits.create({ contextTokens, ...(run?.timeoutMs === undefined || run.timeoutMs <= 0 ? {} : { timeoutMs: run.timeoutMs }) }),
     attachments,
-    systemPrompt: systemPrompt({ agentId, sessionKey, isSubagent: parseSessionKey(sessionKey).form === 'subagent', hasTools: tools.length > 0, extra: run?.extraSystemPrompt }),
+    systemPrompt: systemPrompt(promptFacts(agentId, begun, tools.length > 0)),
     hops: settings?.interSession?.hops ?? 0,
     traceId: settings?.interSession?.traceId,
     costUsd: settings?.interSession?.costUsd,
     // A result that has come is answered nowhere, and what it leads to is still announced where the task came from.
     replyRoute: run?.deliver === true || run?.source === 'announce' ? run.replyRoute : undefined,
   };
+}
+
+/** @param hasTools whether any are offered. */
+export function promptFacts(agentId: string, { sessionKey, settings }: Pick<BeginTurnResponse, 'sessionKey' | 'settings'>, hasTools: boolean): PromptFacts {
+  return { agentId, sessionKey, isSubagent: parseSessionKey(sessionKey).form === 'subagent', hasTools, extra: settings?.run?.extraSystemPrompt };
 }
 
 function textOf(value: JsonValue | undefined): string | undefined {

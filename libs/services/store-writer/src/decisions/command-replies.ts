@@ -8,8 +8,14 @@ export interface ReplyFacts {
   /** Members with native names; undefined: the key has no session yet. */
   readonly native: JsonObject | undefined;
   readonly defaultModel: ModelRef | undefined;
-  /** Token window of the session's model. */
-  readonly contextTokens: number;
+  /** Token window of a model, of the default one where none is named. */
+  readonly contextTokensOf: (model: ModelRef | undefined) => number;
+}
+
+/** The model that the session's next turn is for; undefined: none is configured. */
+function sessionModel(native: JsonObject | undefined, defaultModel: ModelRef | undefined): ModelRef | undefined {
+  const model = text(native?.['modelOverride']);
+  return model === undefined ? defaultModel : { provider: text(native?.['providerOverride']), model };
 }
 
 export function modelReply({ native, defaultModel }: ReplyFacts): string {
@@ -21,7 +27,8 @@ export function modelReply({ native, defaultModel }: ReplyFacts): string {
 const TOGGLES = ['thinkingLevel', 'verboseLevel', 'reasoningLevel', 'elevatedLevel', 'sendPolicy', 'groupActivation', 'queueMode'];
 
 export function statusReply(facts: ReplyFacts): string {
-  const { native, contextTokens } = facts;
+  const { native, defaultModel, contextTokensOf } = facts;
+  const contextTokens = contextTokensOf(sessionModel(native, defaultModel));
   const total = number(native?.['totalTokens']);
   const used = total === undefined || native?.['totalTokensFresh'] === false ? 'unknown' : `${String(total)} (${String(Math.round((total / contextTokens) * 100))}%)`;
   const toggles = TOGGLES.flatMap((name) => (text(native?.[name]) === undefined ? [] : [`${name} ${String(native?.[name])}`]));
@@ -43,6 +50,7 @@ export function contextReply({ native }: ReplyFacts, view: 'list' | 'detail' | '
 
 function* sizes(part: JsonObject, prefix: string, deep: boolean): Generator<string> {
   for (const [name, value] of Object.entries(part)) {
+    if (name === 'generatedAt' && !deep) continue;
     if (typeof value === 'number') yield `${prefix}${name}: ${String(value)}`;
     else if (isJsonObject(value)) yield* sizes(value, `${prefix}${name}.`, deep);
     else if (deep && Array.isArray(value)) yield `${prefix}${name}: ${String(value.length)} entries`;

@@ -3,7 +3,7 @@
  * the owner in one mutation. Messages of other sessions, hooks and cron jobs are never commands.
  */
 import type { DeliverRequest } from '@sessions/contracts';
-import { SessionError, chooseNewModel, commandVerdict, contextTokensFor, modelFor, parseChatCommand, type ChatIntent, type CommandSender, type KnownModel } from '@sessions/domain';
+import { SessionError, chooseNewModel, commandVerdict, contextTokensFor, modelFor, parseChatCommand, type ChatIntent, type CommandSender, type KnownModel, type ModelRef } from '@sessions/domain';
 import type { MutationView } from '@sessions/store';
 import { RESET_REPLIES } from '../decisions/command-replies';
 import { decideCommand, type EntryIntent } from '../decisions/decide-command';
@@ -69,7 +69,7 @@ export function planEntryCommand(agent: OwnedAgent, key: string, command: Extrac
   const config = agent.deps.config();
   const { agentId } = agent;
   const { intent, mayRun } = command;
-  const request = { agentId, key, intent, stoppedRuns, mayRun, session, defaultModel: modelFor(config, agentId), contextTokens: contextTokensFor(config, agentId) };
+  const request = { agentId, key, intent, stoppedRuns, mayRun, session, defaultModel: modelFor(config, agentId), contextTokensOf: (model: ModelRef | undefined) => contextTokensFor(config, agentId, model) };
   return (view) => decideCommand(request, view);
 }
 

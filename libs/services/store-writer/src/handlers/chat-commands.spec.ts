@@ -6,7 +6,7 @@ cleanUpBenches();
 
 const config = {
   agents: { list: [{ id: 'main', model: 'anthropic/claude-a' }] },
-  models: { providers: { openai: { baseUrl: 'http://127.0.0.1:1', models: [{ id: 'gpt-x' }] } } },
+  models: { providers: { openai: { baseUrl: 'http://127.0.0.1:1', models: [{ id: 'gpt-x', contextWindow: 50_000 }] } } },
 };
 const entry = async (made: Bench, key = KEY): Promise<Record<string, unknown>> => JSON.parse((await made.client.getEntry(GetEntryRequest.create({ agentId: 'main', by: { $case: 'key', value: key } }))).entryJson.toString('utf8')) as Record<string, unknown>;
 const owner = (text: string, key = KEY): DeliverRequest => telegram(text, { key, authority: 'owner' });
@@ -102,6 +102,14 @@ describe('chat commands', () => {
     }
     expect(await made.client.deliver(telegram('/unheard of'))).toMatchObject({ status: 'accepted' });
     expect(await made.client.deliver({ ...telegram('/status'), interSession: { sourceSessionKey: 'agent:main:main', sourceTool: 'sessions_send', runId: undefined, hops: 1 } })).toMatchObject({ status: 'accepted' });
+  });
+
+  it('tells how much of the window is used, by the model that is chosen', async () => {
+    const made = await bench({ config });
+    await made.client.deliver(telegram('hi'));
+    expect((await made.client.deliver(telegram('/status'))).reply).toBe('Context: unknown of 200000 tokens\nModel: anthropic/claude-a (default)\nCompactions: 0');
+    await made.client.deliver(telegram('/model openai/gpt-x'));
+    expect((await made.client.deliver(telegram('/status'))).reply).toContain('of 50000 tokens\nModel: openai/gpt-x (chosen for this session)');
   });
 
   it('refuses an operator\'s send that the policy denies, and keeps nothing', async () => {
