@@ -22,6 +22,7 @@ const MEASURES = [
   'list-store',
   'list-growth',
   'append-durable',
+  'send-ticket',
   'append-throughput',
   'append-search',
   'patch-growth',

@@ -7,9 +7,9 @@ import { createRouter } from '@sessions/router';
 import { createStoreWriter } from '@sessions/store-writer';
 import path from 'node:path';
 
-/** @returns the client, the address of HTTP and WebSocket, the metrics, and `stop`, which drains as a signal would */
-export async function startServices(stateDir) {
-  const parsed = parseConfig({ session: { dmScope: 'per-channel-peer' } });
+/** @param settings of `openclaw.json`. @returns the client, `agent` (a client in the name of the agent of a session), the address of HTTP and WebSocket, the metrics, and `stop`, which drains as a signal would */
+export async function startServices(stateDir, settings = {}) {
+  const parsed = parseConfig({ session: { dmScope: 'per-channel-peer' }, ...settings });
   if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
   const bus = createInProcessBus();
   const metrics = createMetrics({ service: 'bench' });
@@ -32,6 +32,7 @@ export async function startServices(stateDir) {
   const { host, port } = router.address();
   return {
     client,
+    agent: (sessionKey) => createClient(bus, RouterServiceService, { caller: `agent:${sessionKey}`, subject: (method) => subjects.router(method) }),
     metrics,
     url: `http://${host}:${port}`,
     async stop() {

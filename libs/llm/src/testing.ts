@@ -29,6 +29,8 @@ export interface ScriptedAnswer {
   /** Before the first byte, milliseconds. */
   readonly delayMs?: number;
   readonly chunkDelayMs?: number;
+  /** Nothing is answered before this resolves. */
+  readonly after?: Promise<unknown>;
   /** A failure instead of an answer. */
   readonly status?: number;
   readonly errorText?: string;
@@ -85,6 +87,7 @@ export async function startModelServer(answer: ModelServer['answer'] = () => ({ 
 
 async function respond(response: ServerResponse, api: AskedModel['api'], script: ScriptedAnswer, model: string): Promise<void> {
   if (script.hangs === 'before') return;
+  await script.after;
   if (script.delayMs !== undefined) await pause(script.delayMs, response);
   if (response.destroyed) return;
   if (script.status !== undefined) {

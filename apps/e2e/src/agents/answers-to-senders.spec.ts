@@ -58,7 +58,7 @@ describe.each(SCOPES.flatMap((dmScope) => MODES.map((mode) => [dmScope, mode] as
       agentRunner: { maxConcurrent: 64 },
     });
   });
-  afterAll(() => gateway.stop());
+  afterAll(() => gateway.stop(), 600_000);
 
   it(`go to whom they answer, in ${String(INTERLEAVINGS)} interleavings`, async () => {
     const random = generator(SEED + SCOPES.indexOf(dmScope) * 101 + MODES.indexOf(mode) * 7);
@@ -85,7 +85,8 @@ describe.each(SCOPES.flatMap((dmScope) => MODES.map((mode) => [dmScope, mode] as
       for (let pause = 0; pause < pauses; pause += 1) await new Promise((resolve) => setTimeout(resolve, 1));
       const send = third === undefined ? [] : [`do: sessions_send ${JSON.stringify({ sessionKey: third, message: 'a question', timeoutSeconds: number % 3 === 0 ? 1 : 0 })}`];
       const accepted = await gateway.router.submitMessage(SubmitMessageRequest.create({ envelope: envelopeOf(origin, answer.messageId, [...send, `say: ${answer.token}`].join('\n')), waitMs: 120_000 }));
-      expect(accepted.status).toBe('accepted');
+      // `duplicate`: the router has asked again under the message's key, after an answer that came late; it is kept once.
+      expect(['accepted', 'duplicate']).toContain(accepted.status);
       if (mode !== 'interrupt') expect(accepted.outcome).toBe('ok');
       if (!keys.includes(accepted.sessionKey) && keys.length < 400) keys.push(accepted.sessionKey);
       busy.delete(placeOf(origin));

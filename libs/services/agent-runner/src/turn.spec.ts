@@ -18,7 +18,7 @@ describe.each(['openai-completions', 'anthropic-messages'] as const)('a turn ove
     const [, answer] = house.owner.messages();
     expect(answer).toEqual({ role: 'assistant', content: [{ type: 'text', text: 'Good day' }], api, provider: 'local', model: 'small', usage: { input: 10, output: 2, cacheRead: 0, cacheWrite: 0, totalTokens: 12 }, stopReason: 'stop', timestamp: expect.any(Number) });
     expect(house.owner.lines[1]).toMatchObject({ type: 'message', id: expect.stringMatching(/^[0-9a-f]{8}$/u), timestamp: expect.any(String) });
-    // Events are notices: the last one may arrive a moment after the run's end is known.
+    // Told before the owner hears it; what is told arrives in its own time.
     await until(() => runData(house).at(-1)?.['phase'] === 'end');
     const told = runData(house);
     expect(told[0]).toMatchObject({ stream: 'lifecycle', phase: 'start' });

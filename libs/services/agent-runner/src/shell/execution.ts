@@ -13,8 +13,8 @@ import type { RunEvents } from './run-events';
 
 /** A runtime that was told to stop gets this long to say its last words. Milliseconds. */
 export const LAST_WORDS_MS = 5_000;
-/** Longest silence of a runtime between two items: a tool may wait ten minutes. Milliseconds. */
-export const SILENCE_MS_MAX = 900_000;
+/** Longest silence of a runtime between two items, as long as it is there at all: what the longest turn of the built-in one may take, and a minute. Milliseconds. */
+export const SILENCE_MS_MAX = 3_660_000;
 const TELL_MS = 5_000;
 const CONFIRM_MS = 30_000;
 
