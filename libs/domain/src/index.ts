@@ -46,7 +46,7 @@ export type { OriginPatch } from './routing/origin-metadata';
 export { enforceSendPolicy, evaluateSendPolicy } from './routing/send-policy';
 export type { SendPoint, SendSubject } from './routing/send-policy';
 export { SPAWN_CHAIN_MAX, canSee, effectiveVisibility, isSameKey, matchesPattern, spawnAncestors } from './routing/visibility';
-export { BOUND_SESSION_MEMBER, bindingHolds, boundSessionMember, boundSessionOf, isBoundTo } from './routing/thread-binding';
+export { BOUND_SESSION_MEMBER, THREAD_BINDING_MEMBER, bindingHolds, boundSessionMember, boundSessionOf, isBoundTo } from './routing/thread-binding';
 export type { BoundSession, ThreadPlace } from './routing/thread-binding';
 export type { Visibility, VisibilitySubject, VisibilityTarget } from './routing/visibility';
 export { isSandboxed } from './routing/sandbox';
