@@ -122,6 +122,26 @@ describe.each([
     expect((await house.results(keyOf('spawn'))).at(-1)).toMatchObject({ active: [], recent: [{ sessionKey: childKey, label: 'sum', status: 'done' }] });
   }, LONG_MS);
 
+  it('yield their turn, and answer the person once with what their sub-agents found together', async () => {
+    let heard = 0;
+    otherwise = ({ message }) => {
+      if (!message.includes('Result of the sub-agent')) return undefined;
+      heard += 1;
+      if (heard === 1) return { toolCalls: [{ id: 'wait-on', name: 'sessions_yield', arguments: {} }] };
+      return { chunks: [`both are there (${String(heard)})`] };
+    };
+    const spawn = (answer: string): string => tool('sessions_spawn', { task: `say: ${answer}` });
+    await told('yield-1', [spawn('apples'), spawn('pears'), tool('sessions_yield', {}), 'say: never said'].join('\n'), 'yield');
+    await waitUntil('the answer of both', () => (deliveredTo('yield').some((text) => text.startsWith('both are there')) ? true : undefined));
+    await told('yield-2', spawn('plums') + '\nsay: one more', 'yield');
+    await waitUntil('the last result', async () => ((await house.messages(keyOf('yield'))).some(({ text }) => text === 'both are there (3)') ? true : undefined));
+    await waitUntil('the last announce', () => (deliveredTo('yield').filter((text) => text.startsWith('Status:')).length === 3 ? true : undefined));
+    // Without a yield the result is told by its announce alone.
+    expect(deliveredTo('yield').filter((text) => !text.startsWith('Status:'))).toEqual(['both are there (2)', 'one more']);
+    const answer = house.delivered.find(({ text }) => text === 'both are there (2)');
+    expect(answer).toMatchObject({ route: { to: 'yield' }, inReplyTo: { messageId: 'yield-1' } });
+  }, LONG_MS);
+
   it('are stopped with the sub-agents that they started', async () => {
     otherwise = ({ message }) => (message.includes('never end') ? { hangs: 'before' } : undefined);
     await told('stop-1', [tool('sessions_spawn', { task: 'never end one' }), tool('sessions_spawn', { task: 'never end two' }), 'say: started'].join('\n'), 'stop');

@@ -97,8 +97,15 @@ function toParent(end: RunEnd, claim: SpawnClaim, isPosted: boolean): OutboundMe
     deliver: false,
     // Where a sub-agent that is spawned in this turn announces.
     replyRoute: route,
-    extraSystemPrompt: `The result of a sub-agent has arrived; ${isPosted ? 'the people on your channel have been told it already' : 'nobody else has been told'}. Go on with your work. What you answer stays in this session.`,
+    extraSystemPrompt: `The result of a sub-agent has arrived; ${isPosted ? 'the people on your channel have been told it already' : 'nobody else has been told'}. Go on with your work. ${STAYS}`,
   });
+}
+
+const STAYS = 'What you answer stays in this session.';
+
+/** The same instructions for a session that yielded its turn to wait for the result. */
+export function awaitedResultPrompt(prompt: string): string {
+  return prompt.replace(STAYS, 'You ended your turn to wait for it: what you answer now is the answer to the message that you were working on. Call sessions_yield where other results are still to come, and answer exactly NO_REPLY where nothing is left to say.');
 }
 
 /** `Status`, `Result`, `Notes` and the figures; the same form whatever the model wrote. */

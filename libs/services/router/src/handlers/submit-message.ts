@@ -59,7 +59,7 @@ export async function submitEnvelope(
   await assertKnownAgent(deps, route, context);
   const run = runOf(envelope, route, ownKey ?? idempotencyKeyOf(context));
   const address = { agentId: route.agentId as string, key: route.sessionKey as string };
-  const aboutThread = await threadCommandOf(deps, envelope, route, context);
+  const aboutThread = await threadCommandOf(deps, envelope, route, run.replyRoute, context);
   const bound = aboutThread !== undefined || envelope.origin.kind !== 'channel' ? undefined : await boundSession(deps, { address, channel: route.channel, place: run.replyRoute, runId: run.runId }, context);
   const place = bound ?? address;
   const deliver = async ({ agentId, key }: SeenAddress): Promise<DeliverResponse> => deliverTo(
@@ -126,10 +126,10 @@ function commandOf(deps: HandlerDeps, envelope: InboundEnvelope, address: SeenAd
 }
 
 /** A command about the thread that it is said in. */
-function threadCommandOf(deps: HandlerDeps, envelope: InboundEnvelope, { agentId, sessionKey, channel }: Route, context: CallContext): Promise<ChatCommand | undefined> {
+function threadCommandOf(deps: HandlerDeps, envelope: InboundEnvelope, { agentId, sessionKey, channel }: Route, place: ReplyRoute | undefined, context: CallContext): Promise<ChatCommand | undefined> {
   const sender = commandSender(envelope);
   if (sender === undefined || envelope.origin.kind !== 'channel') return Promise.resolve(undefined);
-  return threadCommand(deps, { address: { agentId, key: sessionKey }, channel, text: envelope.text, hasAttachments: envelope.attachments.length > 0, sender }, context);
+  return threadCommand(deps, { address: { agentId, key: sessionKey }, channel, place, text: envelope.text, hasAttachments: envelope.attachments.length > 0, sender }, context);
 }
 
 /** What a person may command; undefined: nobody's message, never a command. */

@@ -295,8 +295,8 @@ function storeHandlers(
         const fields = Object.fromEntries(
           request.changes.map(({ name, valueJson }) => [name, valueJson === undefined ? null : (JSON.parse(valueJson.toString('utf8')) as JsonValue)]),
         );
-        const { boundSession, ...patched } = fields;
-        if (boundSession !== undefined) session.entry = { ...session.entry, boundSession };
+        const { boundSession, threadBinding, yieldingRun, ...patched } = fields;
+        for (const [name, value] of Object.entries({ boundSession, threadBinding, yieldingRun })) if (value !== undefined) session.entry = { ...session.entry, [name]: value };
         const { set, clear } = planEntryPatch(patched, session.entry, { key, defaultModel: { provider: 'fake', model: 'fake-1' }, labelOwner: undefined });
         const kept = Object.entries(session.entry).filter(([name]) => !clear.includes(name));
         session.entry = { ...Object.fromEntries(kept), ...set, updatedAt: NOW_MS };

@@ -1,13 +1,14 @@
 /** Threads that are bound to spawned sessions: where a message of such a thread goes, bound and unbound. */
 import { FieldChange, GetEntryRequest, PatchEntryRequest } from '@sessions/contracts';
 import type { ReplyRoute } from '@sessions/contracts';
-import { BOUND_SESSION_MEMBER, bindingHolds, boundSessionMember, boundSessionOf, isBoundTo, isJsonObject, parseSessionKey, sessionTimes } from '@sessions/domain';
+import { BOUND_SESSION_MEMBER, THREAD_BINDING_MEMBER, asAgentId, bindingHolds, boundSessionMember, boundSessionOf, isBoundTo, isJsonObject, isSameKey, parseSessionKey, sessionTimes } from '@sessions/domain';
 import type { BoundSession, JsonObject, JsonValue, SessionConfig } from '@sessions/domain';
 import type { CallContext } from '@sessions/bus';
 import { ownAddress } from '../auth/sight';
 import type { SeenAddress } from '../auth/sight';
 import type { HandlerDeps } from '../deps';
 import { readRun } from '../handlers/find-run';
+import { ownChildren } from '../handlers/sub-agents';
 
 /** Channels whose threads can be bound. */
 const THREAD_CHANNELS: ReadonlySet<string> = new Set(['discord']);
@@ -44,6 +45,30 @@ export async function boundSession(deps: HandlerDeps, { address, channel, place,
 export async function bindThread(deps: HandlerDeps, address: SeenAddress, bound: BoundSession, part: string, context: CallContext): Promise<void> {
   const change = FieldChange.create({ name: BOUND_SESSION_MEMBER, valueJson: Buffer.from(JSON.stringify(boundSessionMember(bound))) });
   await deps.stores.mutate('patchEntry', PatchEntryRequest.create({ ...address, changes: [change], touch: false, create: false }), context, { part });
+}
+
+/**
+ * `/focus`: messages of the thread go to a sub-agent of the thread's own session from now on. To no
+ * other session: whoever speaks in the thread would read and write what was said elsewhere.
+ * @param asked key, session id or label of the sub-agent; empty: only says what it is bound to @returns what the sender is told
+ */
+export async function focusThread(deps: HandlerDeps, { address, channel, place, asked }: { readonly address: SeenAddress; readonly channel: string; readonly place: ReplyRoute | undefined; readonly asked: string }, context: CallContext): Promise<string> {
+  const { enabled, idleHours, maxAgeHours } = threadSettings(deps.config());
+  if (!isThread(address.key, channel) || place === undefined || !enabled) return 'This conversation is no thread that could be bound to a session.';
+  if (asked === '') {
+    const bound = await readBinding(deps, address, context);
+    return bound === undefined || bound.endedAtMs !== undefined ? 'This thread is bound to no session. Usage: /focus <key, id or label of a sub-agent>' : `This thread is bound to ${bound.sessionKey}.`;
+  }
+  const children = await ownChildren({ deps, caller: { agentId: asAgentId(address.agentId), key: address.key }, context });
+  const child = children.find(({ key, sessionId }) => isSameKey(key, asked) || sessionId === asked) ?? children.find(({ label }) => label === asked);
+  if (child === undefined) return 'No sub-agent of this thread was found by that key, id or label.';
+  const boundAtMs = deps.clock.nowMs();
+  const { channel: name, to, accountId, threadId } = place;
+  const member = { channel: name, to, ...(accountId !== undefined && { accountId }), ...(threadId !== undefined && { threadId }), boundAt: boundAtMs };
+  const change = FieldChange.create({ name: THREAD_BINDING_MEMBER, valueJson: Buffer.from(JSON.stringify(member)) });
+  await deps.stores.mutate('patchEntry', PatchEntryRequest.create({ agentId: child.agentId, key: child.key, changes: [change], touch: false, create: false }), context, { part: 'focus' });
+  await bindThread(deps, address, { sessionKey: child.key, boundAtMs, idleHours, maxAgeHours }, 'bind', context);
+  return `This thread is bound to ${child.key}.`;
 }
 
 /** `/unfocus`: messages of the thread go to the thread's own session again. @returns what the sender is told */

@@ -279,7 +279,8 @@ describe('subagents and sessions_yield', () => {
 
   it('ends the turn', async () => {
     await begin();
-    expect(await call('sessions_yield', { message: 'waiting' })).toEqual({ status: 'yielded', message: 'waiting' });
+    expect(await call('sessions_yield', { message: 'waiting' }, MAIN, { runId: 'the-run' })).toEqual({ status: 'yielded', message: 'waiting' });
+    expect(opened.running.stores.entry('main', MAIN)).toMatchObject({ yieldingRun: 'the-run' });
   });
 });
 

@@ -12,6 +12,7 @@ import { membersAfter, rowOf, type Planned, type StoredAnswer } from './planned'
 import { readSession } from './session-of-key';
 import type { SpoolView } from './spool-view';
 import { writeWaiting } from './waiting-lines';
+import { awaited } from './yielded-turns';
 
 export interface BeginRequest {
   readonly agentId: string;
@@ -69,7 +70,7 @@ export function decideBegin(request: BeginRequest, view: MutationView, spool: Sp
     const { message: _, ...rest } = one;
     const messageId = written.ids.get(one.runId) ?? one.messageId;
     const placed = { ...rest, ...(messageId === undefined ? {} : { messageId }) };
-    return one === run ? { ...placed, state: 'running', runnerId, startedAtMs: one.startedAtMs ?? nowMs } : { ...placed, joins: runId, state: 'running', startedAtMs: nowMs };
+    return one === run ? { ...awaited(placed, members, sessionId, nowMs), state: 'running', runnerId, startedAtMs: one.startedAtMs ?? nowMs } : { ...placed, joins: runId, state: 'running', startedAtMs: nowMs };
   });
   const put = {
     set: {

@@ -16,6 +16,7 @@ import { endRuns, endedMembers, type EndedRun, type RunEnding } from './run-end'
 import { findSession, readSession, type PresentSession } from './session-of-key';
 import type { SpoolView } from './spool-view';
 import { writeWaiting } from './waiting-lines';
+import { yieldsAfter } from './yielded-turns';
 
 export interface EndOccasion {
   readonly agentId: string;
@@ -63,15 +64,17 @@ function planEnds(present: PresentSession, others: readonly OpenRun[], endings: 
   const began = endings.find(({ run }) => run.state === 'running' && run.joins === undefined);
   const openRuns = runMembers(runs, members);
   const outbox = deliveryMembers(closed.deliveries, members);
+  const yields = began === undefined ? { set: {}, clear: [] } : yieldsAfter(began.run, began.ending, members, sessionId, nowMs);
   const put = {
     set: {
       ...openRuns.set,
       ...outbox.set,
+      ...yields.set,
       ...(began === undefined ? { updatedAt: nowMs } : endedMembers(began.run, began.ending, { native, config, agentId, nowMs })),
       ...(typeof members['messageCount'] === 'number' && written !== undefined ? { messageCount: written.exchanges } : {}),
       ...extra,
     } as Record<string, JsonValue>,
-    clear: [...openRuns.clear, ...outbox.clear],
+    clear: [...openRuns.clear, ...outbox.clear, ...yields.clear],
   };
   const row = rowOf(agentId, key, membersAfter(members, put), written?.exchanges);
   const effects: Effect[] = [{ kind: 'putEntry', key, ...put }, ...(written?.append === undefined ? [] : [written.append])];

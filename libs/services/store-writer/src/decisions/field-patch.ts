@@ -13,7 +13,7 @@ export const FIELD_CHANGES_MAX = 100;
 const MEMBERS: ReadonlySet<string> = new Set([
   'providerOverride', 'modelOverride', 'modelOverrideSource', 'liveModelSwitchPending', 'authProfileOverride', 'agentRuntimeOverride',
   'queueMode', 'queueDebounceMs', 'queueCap', 'queueDrop', 'displayName', 'subject', 'cleanup', 'archiveAt', 'pluginExtensions',
-  'boundSession',
+  'boundSession', 'threadBinding', 'yieldingRun',
 ]);
 
 const FIELDS: ReadonlySet<string> = new Set(PATCH_FIELDS);

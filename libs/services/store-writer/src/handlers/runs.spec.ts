@@ -1,7 +1,7 @@
 /** Runs at their owner: journalled before anybody hears of them, one at a time, each ended once with a stated outcome. */
 import { readFileSync, readdirSync } from 'node:fs';
 import * as path from 'node:path';
-import { ReadUsageRequest, AgentRuntimeService, AppendRecordsRequest, BeginTurnRequest, CancelRunRequest, DeliverRequest, FinishTurnRequest, FollowUp, InterSession, SendExchange, GetRunRequest, ListPendingRequest, ReplyRoute, RunRequest, StoreServiceAckDeliveryRequest, DeliveryResult, StoreServiceResetSessionRequest, TokenUsage, TurnJob } from '@sessions/contracts';
+import { ReadUsageRequest, AgentRuntimeService, AppendRecordsRequest, BeginTurnRequest, CancelRunRequest, DeliverRequest, FinishTurnRequest, FollowUp, InterSession, SendExchange, GetRunRequest, ListPendingRequest, PatchEntryRequest, ReplyRoute, RunRequest, StoreServiceAckDeliveryRequest, DeliveryResult, StoreServiceResetSessionRequest, TokenUsage, TurnJob } from '@sessions/contracts';
 import { serveService } from '@sessions/bus';
 import { KEY, bench, cleanUpBenches, history, restart, sessionsDir, subjects, telegram, transcriptLines, until, type Bench } from '../testing/writer-bench';
 
@@ -244,6 +244,64 @@ it('lets an interrupting message go first, in place of a run that nobody has beg
   expect(await finish(made, 'r2', { outcome: 'aborted' })).toMatchObject({ nextRunId: 'r4' });
   await begin(made, 'r4');
   expect((await history(made)).texts).toEqual(['one', 'rather two', 'no, four']);
+});
+
+describe('a turn that yielded', () => {
+  const OTHER = ReplyRoute.create({ channel: 'telegram', to: '456' });
+  const yields = (made: Bench, runId: string) => made.client.patchEntry(PatchEntryRequest.create({ agentId: 'main', key: KEY, changes: [{ name: 'yieldingRun', valueJson: Buffer.from(JSON.stringify(runId)) }] }));
+  /** As the router hands it over from the sub-agent that the turn at `replyRoute` spawned. */
+  const result = (made: Bench, runId: string, replyRoute: ReplyRoute | undefined) =>
+    made.client.deliver(turnOf(`result ${runId}`, runId, { deliver: false, source: 'announce', replyRoute, extraSystemPrompt: 'A result. What you answer stays in this session.' }, { message: { ...telegram('').message, role: 'user', text: `result ${runId}`, channelMessage: undefined } as never, interSession: InterSession.create({ sourceSessionKey: 'agent:main:subagent:x', sourceTool: 'sessions_spawn', hops: 1, traceId: 'first' }) }));
+  const answered = async (made: Bench): Promise<unknown[]> => (await pending(made, ['delivery'])).deliveries.map(({ text, route, inReplyTo }) => [text, route?.to, inReplyTo?.messageId]);
+
+  it('is answered when its results have come, bound to its message, over a restart and once', async () => {
+    let made = await bench({ config: WITH_MODEL });
+    await made.client.deliver(turnOf('compare them', 'first'));
+    await begin(made, 'first');
+    await yields(made, 'first');
+    // The first result is there before the turn has ended.
+    await result(made, 'one', ROUTE);
+    await finish(made, 'first', { text: '' });
+    made = await restart(made, { config: WITH_MODEL });
+    const begun = await begin(made, 'one');
+    expect(begun.settings?.run).toMatchObject({ deliver: true, replyRoute: { to: '123' }, extraSystemPrompt: expect.stringContaining('sessions_yield') });
+    expect(begun.settings?.run?.extraSystemPrompt).not.toContain('stays in this session');
+    await yields(made, 'one');
+    await finish(made, 'one', { text: '' });
+    // A message of the person meanwhile has its own answer.
+    await made.client.deliver(turnOf('how long?', 'between'));
+    await begin(made, 'between');
+    await finish(made, 'between', { text: 'not long' });
+    await result(made, 'two', ROUTE);
+    await begin(made, 'two');
+    await finish(made, 'two', { text: 'both together' });
+    await result(made, 'three', ROUTE);
+    expect((await begin(made, 'three')).settings?.run).toMatchObject({ deliver: false, extraSystemPrompt: 'A result. What you answer stays in this session.' });
+    await finish(made, 'three', { text: 'told twice' });
+    expect(await answered(made)).toEqual([['not long', '123', 'm-between'], ['both together', '123', 'm-first']]);
+    expect(await entryOf(made)).not.toHaveProperty('yieldedTurns');
+    expect(await entryOf(made)).not.toHaveProperty('yieldingRun');
+  });
+
+  it('is not answered with what somebody else had asked for, by silence, or in a session that was begun anew', async () => {
+    const made = await bench({ config: WITH_MODEL });
+    await made.client.deliver(turnOf('compare them', 'first'));
+    await begin(made, 'first');
+    await yields(made, 'first');
+    await finish(made, 'first', { text: 'wait' });
+    for (const [runId, route] of [['other', OTHER], ['none', undefined]] as const) {
+      await result(made, runId, route);
+      expect((await begin(made, runId)).settings?.run?.deliver).toBe(false);
+      await finish(made, runId);
+    }
+    await result(made, 'silent', ROUTE);
+    expect((await begin(made, 'silent')).settings?.run?.deliver).toBe(true);
+    await finish(made, 'silent', { text: 'NO_REPLY' });
+    expect(await answered(made)).toEqual([['wait', '123', 'm-first']]);
+    await made.client.resetSession(StoreServiceResetSessionRequest.create({ agentId: 'main', key: KEY, reason: 'new' }));
+    await result(made, 'late', ROUTE);
+    expect((await begin(made, 'late')).settings?.run?.deliver).toBe(false);
+  });
 });
 
 it('spawns a child that begins with the branch of its parent', async () => {

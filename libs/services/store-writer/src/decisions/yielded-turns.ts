@@ -1,0 +1,77 @@
+/**
+ * Turns of a session that have ended to wait for sub-agents (`sessions_yield`), as its entry holds them.
+ * The answer to the message whose turn yielded is the one that the session gives when a result has come:
+ * it goes where that message came from, and to nowhere else (tools §7, decision 20). Pure.
+ */
+import { ReplyRoute, type RunRequest } from '@sessions/contracts';
+import { awaitedResultPrompt, isJsonObject, isSilentText, type JsonObject, type JsonValue } from '@sessions/domain';
+import type { OpenRun } from './open-run';
+import type { RunEnding } from './run-end';
+
+/** Run that has called `sessions_yield` and has not ended. */
+export const YIELDING_MEMBER = 'yieldingRun';
+const YIELDED_MEMBER = 'yieldedTurns';
+/** Messages that a session owes an answer in this way; the oldest go first. */
+const YIELDED_MAX = 20;
+/** A result that comes later than this after the yield is answered nowhere. Milliseconds. */
+export const YIELD_MS_MAX = 24 * 60 * 60_000;
+
+interface YieldedTurn {
+  readonly runId: string;
+  readonly atMs: number;
+  /** A session that was begun anew waits for nothing. */
+  readonly sessionId: string;
+  readonly route: ReplyRoute;
+  readonly inReplyTo: OpenRun['inReplyTo'];
+}
+
+export interface MemberChange {
+  readonly set: Record<string, JsonValue>;
+  readonly clear: readonly string[];
+}
+
+/** The run as it begins: the result of a sub-agent that its session waits for is answered where the wait began. */
+export function awaited(run: OpenRun, members: JsonObject, sessionId: string, nowMs: number): OpenRun {
+  if (!isResult(run) || run.request.deliver) return run;
+  const turn = yieldedOf(members).findLast((one) => one.sessionId === sessionId && nowMs - one.atMs < YIELD_MS_MAX && isSamePlace(one.route, run.request.replyRoute));
+  if (turn === undefined) return run;
+  const request: RunRequest = { ...run.request, deliver: true, replyRoute: turn.route, extraSystemPrompt: awaitedResultPrompt(run.request.extraSystemPrompt ?? '') };
+  return { ...run, request, ...(turn.inReplyTo === undefined ? {} : { inReplyTo: turn.inReplyTo }) };
+}
+
+/** What the end of a run changes of it: a turn that yielded is waited for, one that answered ends the wait. */
+export function yieldsAfter(run: OpenRun, { outcome, text = '' }: RunEnding, members: JsonObject, sessionId: string, nowMs: number): MemberChange {
+  const isYielding = members[YIELDING_MEMBER] === run.runId;
+  const before = yieldedOf(members);
+  const { deliver, replyRoute } = run.request;
+  const isAnswered = outcome === 'ok' && isResult(run) && deliver && text.trim() !== '' && !isSilentText(text);
+  const waits = isYielding && outcome === 'ok' && deliver && replyRoute !== undefined;
+  const others = waits || isAnswered ? before.filter(({ route }) => !isSamePlace(route, replyRoute)) : before;
+  const next = waits ? [...others, { runId: run.runId, atMs: nowMs, sessionId, route: replyRoute, inReplyTo: run.inReplyTo }] : others;
+  const isGone = next.length === 0 && members[YIELDED_MEMBER] !== undefined;
+  return {
+    set: waits || (isAnswered && next.length > 0) ? { [YIELDED_MEMBER]: next.slice(-YIELDED_MAX).map(written) } : {},
+    clear: [...(isYielding ? [YIELDING_MEMBER] : []), ...(isGone ? [YIELDED_MEMBER] : [])],
+  };
+}
+
+const isResult = ({ request, interSession }: OpenRun): boolean => request.source === 'announce' && interSession?.sourceTool === 'sessions_spawn';
+
+/** Results of what another person's message set going are none of this one's. */
+function isSamePlace(a: ReplyRoute, b: ReplyRoute | undefined): boolean {
+  return b !== undefined && a.channel === b.channel && a.to === b.to && (a.accountId ?? '') === (b.accountId ?? '') && (a.threadId ?? '') === (b.threadId ?? '');
+}
+
+function written({ runId, atMs, sessionId, route, inReplyTo }: YieldedTurn): JsonValue {
+  return { runId, at: atMs, sessionId, route: ReplyRoute.toJSON(route) as JsonValue, ...(inReplyTo === undefined ? {} : { inReplyTo: { ...inReplyTo } }) };
+}
+
+function yieldedOf(members: JsonObject): readonly YieldedTurn[] {
+  const value = members[YIELDED_MEMBER];
+  if (!Array.isArray(value)) return [];
+  return (value as readonly JsonValue[]).flatMap((one) => {
+    if (!isJsonObject(one) || typeof one['runId'] !== 'string' || typeof one['at'] !== 'number' || typeof one['sessionId'] !== 'string' || !isJsonObject(one['route'])) return [];
+    const inReplyTo = isJsonObject(one['inReplyTo']) ? (one['inReplyTo'] as unknown as OpenRun['inReplyTo']) : undefined;
+    return [{ runId: one['runId'], atMs: one['at'], sessionId: one['sessionId'], route: ReplyRoute.fromJSON(one['route']), inReplyTo }];
+  });
+}
