@@ -85,7 +85,7 @@ export type { ResetReason, ResetRequest } from './entry/reset-entry';
 export { chooseArchive, restoredEntry } from './entry/restore-entry';
 export type { ArchiveFacts, RestoreRequest, RestoredSession } from './entry/restore-entry';
 export { REMOVAL_NOTICE_MEMBER, removalAnnouncedAtMs, writeRemovalNotice } from './entry/removal-notice';
-export { APPROVALS_MEMBER, COMPACTION_MEMBER, DELIVERIES_MEMBER, OPEN_WORK_MEMBERS, RUNS_MEMBER } from './entry/open-work';
+export { APPROVALS_MEMBER, CHILD_CLAIMS_MEMBER, COMPACTION_MEMBER, DELIVERIES_MEMBER, OPEN_WORK_MEMBERS, RUNS_MEMBER, YIELDED_MEMBER, YIELDING_MEMBER } from './entry/open-work';
 export { forkEntry } from './entry/fork-entry';
 export type { ForkRequest } from './entry/fork-entry';
 export { FORK_WINDOW_SHARE, planFork } from './entry/plan-fork';

@@ -10,7 +10,7 @@ it('keeps every byte where nothing would be untrue', () => {
 });
 
 it('changes the members that would be untrue, and no other byte', () => {
-  const text = `{"sessionId":"${ID}","sessionFile":"/home/a/.openclaw/agents/main/sessions/${ID}.jsonl","status":"running","big":12345678901234567890,"pendingCompaction":{"a":1},"openRuns":[{"runId":"r"}],"openDeliveries":[{"deliveryId":"d"}]}`;
+  const text = `{"sessionId":"${ID}","sessionFile":"/home/a/.openclaw/agents/main/sessions/${ID}.jsonl","status":"running","big":12345678901234567890,"pendingCompaction":{"a":1},"openRuns":[{"runId":"r"}],"openDeliveries":[{"deliveryId":"d"}],"childClaims":[{"key":"k","at":1}],"yieldedTurns":[{"runId":"r"}],"yieldingRun":"r"}`;
   expect(importedEntryText(text, here)).toBe(`{"sessionId":"${ID}","sessionFile":"${ID}.jsonl","status":"killed","big":12345678901234567890,"abortedLastRun":true}`);
 });
 

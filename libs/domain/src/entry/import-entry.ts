@@ -8,7 +8,7 @@ import type { JsonValue } from '../json';
 import { isJsonObject } from '../json';
 import { transcriptFileName } from './entry-file';
 import { parseEntry } from './entry';
-import { OPEN_WORK_MEMBERS } from './open-work';
+import { OPEN_WORK_MEMBERS, WORK_NOTE_MEMBERS } from './open-work';
 import { patchRawObject } from './raw-object';
 import { REMOVAL_NOTICE_MEMBER } from './removal-notice';
 
@@ -20,7 +20,7 @@ export interface ImportedEntry {
 }
 
 /** Work under way on the other host, and what was announced there. */
-const OF_THE_OTHER = [...OPEN_WORK_MEMBERS, REMOVAL_NOTICE_MEMBER];
+const OF_THE_OTHER = [...OPEN_WORK_MEMBERS, ...WORK_NOTE_MEMBERS, REMOVAL_NOTICE_MEMBER];
 
 /** Rights that were given on the other host, and pointers into it. */
 const AUTHORITY_OF_THE_OTHER = [

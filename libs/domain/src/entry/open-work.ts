@@ -15,3 +15,13 @@ export const COMPACTION_MEMBER = 'pendingCompaction';
 export const APPROVALS_MEMBER = 'openApprovals';
 
 export const OPEN_WORK_MEMBERS = [RUNS_MEMBER, DELIVERIES_MEMBER, COMPACTION_MEMBER, APPROVALS_MEMBER] as const;
+
+/** Places for sub-agents that are being made. */
+export const CHILD_CLAIMS_MEMBER = 'childClaims';
+/** Run that has called `sessions_yield` and has not ended. */
+export const YIELDING_MEMBER = 'yieldingRun';
+/** Messages whose answer comes with a sub-agent's result. */
+export const YIELDED_MEMBER = 'yieldedTurns';
+
+/** Made by work, and untrue where the work is not; no owner has to look for them. */
+export const WORK_NOTE_MEMBERS = [CHILD_CLAIMS_MEMBER, YIELDING_MEMBER, YIELDED_MEMBER] as const;

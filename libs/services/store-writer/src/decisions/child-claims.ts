@@ -6,12 +6,11 @@
  * place ends by itself when no spawn can still be under way, and at once when the sub-agent was seen
  * to have ended, has told its result, or was not made. Pure.
  */
-import { SessionError, childrenDenial, isJsonObject, isSameKey, type JsonObject, type JsonValue } from '@sessions/domain';
+import { CHILD_CLAIMS_MEMBER, SessionError, childrenDenial, isJsonObject, isSameKey, type JsonObject, type JsonValue } from '@sessions/domain';
 import type { MutationView } from '@sessions/store';
 import type { Planned, StoredAnswer } from './planned';
 import { findSession, type PresentSession } from './session-of-key';
 
-const CLAIMS_MEMBER = 'childClaims';
 /** Longer than a call of a tool lives, from the reading of the rows to the making of the child. Milliseconds. */
 export const CHILD_CLAIM_MS = 15 * 60_000;
 
@@ -69,12 +68,12 @@ function withoutClaim(members: JsonObject, childKey: string): ClaimMembers | und
 }
 
 function claimMembers(claims: readonly ChildClaim[], before: JsonObject): ClaimMembers {
-  if (claims.length > 0) return { set: { [CLAIMS_MEMBER]: claims.map(({ key, atMs }) => ({ key, at: atMs })) }, clear: [] };
-  return { set: {}, clear: before[CLAIMS_MEMBER] === undefined ? [] : [CLAIMS_MEMBER] };
+  if (claims.length > 0) return { set: { [CHILD_CLAIMS_MEMBER]: claims.map(({ key, atMs }) => ({ key, at: atMs })) }, clear: [] };
+  return { set: {}, clear: before[CHILD_CLAIMS_MEMBER] === undefined ? [] : [CHILD_CLAIMS_MEMBER] };
 }
 
 function claimsOf(members: JsonObject): readonly ChildClaim[] {
-  const value = members[CLAIMS_MEMBER];
+  const value = members[CHILD_CLAIMS_MEMBER];
   if (!Array.isArray(value)) return [];
   return (value as readonly JsonValue[]).flatMap((one) => (isJsonObject(one) && typeof one['key'] === 'string' && typeof one['at'] === 'number' ? [{ key: one['key'], atMs: one['at'] }] : []));
 }

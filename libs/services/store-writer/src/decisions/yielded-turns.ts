@@ -4,13 +4,10 @@
  * it goes where that message came from, and to nowhere else (tools §7, decision 20). Pure.
  */
 import { ReplyRoute, type RunRequest } from '@sessions/contracts';
-import { awaitedResultPrompt, isJsonObject, isSilentText, type JsonObject, type JsonValue } from '@sessions/domain';
+import { YIELDED_MEMBER, YIELDING_MEMBER, awaitedResultPrompt, isJsonObject, isSilentText, type JsonObject, type JsonValue } from '@sessions/domain';
 import type { OpenRun } from './open-run';
 import type { RunEnding } from './run-end';
 
-/** Run that has called `sessions_yield` and has not ended. */
-export const YIELDING_MEMBER = 'yieldingRun';
-const YIELDED_MEMBER = 'yieldedTurns';
 /** Messages that a session owes an answer in this way; the oldest go first. */
 const YIELDED_MAX = 20;
 /** A result that comes later than this after the yield is answered nowhere. Milliseconds. */
