@@ -28,7 +28,7 @@ describe('the usual deadline', () => {
   it('is that of a read for everything that lists, gets or looks up, and of a mutation else', () => {
     const reads = methods.filter((method) => defaultDeadlineMs(method) === READ_DEADLINE_MS).map(({ path }) => path);
     expect(reads.filter((path) => !/\/(List|Get|Resolve|Preview|Search|Describe|StoreInfo)/.test(path))).toEqual([]);
-    expect(reads).toHaveLength(19);
+    expect(reads).toHaveLength(20);
     expect(defaultDeadlineMs(StoreServiceService.patchEntry)).toBe(MUTATION_DEADLINE_MS);
   });
 
