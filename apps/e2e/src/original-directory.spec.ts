@@ -46,8 +46,8 @@ const readStore = (stateDir: string): Store => ({ entries: rawMembers(readFileSy
 const OURS = new Set([
   ...['sessionId', 'sessionFile', 'updatedAt', 'sessionStartedAt', 'lastInteractionAt', 'origin', 'route', 'deliveryContext', 'chatType', 'channel', 'groupId'],
   ...['lastChannel', 'lastTo', 'lastAccountId', 'lastThreadId', 'subject', 'displayName', 'groupChannel', 'messageCount', 'lastActive', 'created', 'provider', 'lastProvider', 'room'],
-  // Of a run: a session with a model of its own is answered, or it is said why not.
-  ...['status', 'abortedLastRun', 'startedAt', 'endedAt', 'runtimeMs'],
+  // Of a run: a session with a model of its own is answered, or it is said why not. A run tells anew what its prompt was.
+  ...['status', 'abortedLastRun', 'startedAt', 'endedAt', 'runtimeMs', 'systemPromptReport'],
 ]);
 
 /** An atomic edit by another program, with nothing of ours reformatted. */
