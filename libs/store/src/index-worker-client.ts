@@ -73,7 +73,7 @@ export class IndexWorkerClient {
     this.#worker.unref();
     this.#worker.on('message', (message: WorkerReply) => this.#settle(message));
     this.#worker.on('error', (error) => this.#fail(error));
-    this.#worker.on('exit', (code) => this.#fail(new Error(`the session index worker ended with code ${code}`)));
+    this.#worker.on('exit', (code) => this.#ended(code));
   }
 
   /** Last sequence that queries see. */
@@ -152,7 +152,7 @@ export class IndexWorkerClient {
     clearTimeout(this.#feedTimer);
     if (this.#failure === undefined) {
       await this.call('close', { sound }).catch(() => undefined);
-      this.#failure ??= new Error('the session index is closed');
+      this.#failure ??= closedError();
     }
     await this.#worker.terminate();
     this.#refuseAll(this.#failure);
@@ -238,6 +238,16 @@ export class IndexWorkerClient {
     waiting?.reject(new SessionError(known, text, { facts, ...(hint === undefined ? {} : { hint }) }));
   }
 
+  /** A thread that was asked to end may be gone before its answer is heard: that is no failure. */
+  #ended(code: number): void {
+    if (this.#closed === undefined) {
+      this.#fail(new Error(`the session index worker ended with code ${code}`));
+      return;
+    }
+    this.#failure ??= closedError();
+    this.#refuseAll(this.#failure);
+  }
+
   #fail(error: Error): void {
     if (this.#failure !== undefined) return;
     this.#failure = error;
@@ -252,6 +262,10 @@ export class IndexWorkerClient {
     for (const { waiting } of [...this.#seqWaiters.splice(0), ...this.#followers.splice(0)]) waiting.reject(error);
     for (const resolve of this.#roomWaiters.splice(0)) resolve();
   }
+}
+
+function closedError(): Error {
+  return new Error('the session index is closed');
 }
 
 /** Keeps the last of several puts of one key and of several facts of one transcript. */
