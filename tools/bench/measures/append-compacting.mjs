@@ -18,6 +18,7 @@ export const rows = [{ what: 'appends at p99 while their session is summarised',
 
 const ROUNDS = 9;
 const APPENDS = 300;
+const FRESH = 20;
 /** A long answer, piece by piece: the worker reads all the while. */
 const PIECES = 400;
 const PIECE_MS = 20;
@@ -48,12 +49,17 @@ export async function run({ scratch }) {
   };
   try {
     const during = async () => {
-      const { operationId } = await store.requestCompaction(RequestCompactionRequest.create({ agentId: 'main', key: KEY, reason: 'manual' }));
+      // Something to summarise, also where the last thing was a summary.
+      for (let call = 0; call < FRESH; call += 1) await append();
+      const { operationId, result: refused } = await store.requestCompaction(RequestCompactionRequest.create({ agentId: 'main', key: KEY, reason: 'manual' }));
+      if (refused !== undefined) throw new Error(`not begun: ${refused.reason}`);
       const ended = compaction.compact(CompactRequest.create({ agentId: 'main', operationId }));
-      while (model.open === 0) await new Promise((resolve) => setTimeout(resolve, 5));
-      const sample = await p99();
+      let isOver = false;
+      void ended.finally(() => (isOver = true)).catch(() => undefined);
+      while (model.open === 0 && !isOver) await new Promise((resolve) => setTimeout(resolve, 5));
+      const sample = isOver ? undefined : await p99();
       const { result } = await ended;
-      if (result?.compacted !== true) throw new Error(`not compacted: ${result?.reason}`);
+      if (sample === undefined || result?.compacted !== true) throw new Error(`not compacted: ${result?.reason}`);
       return sample;
     };
     const [busy, quiet] = await inTurn(ROUNDS, [during, p99]);
