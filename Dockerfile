@@ -42,7 +42,9 @@ RUN --mount=type=cache,target=/root/.npm npm ci --omit=dev --ignore-scripts \
 COPY --from=build /app/node_modules/better-sqlite3/build/Release/better_sqlite3.node node_modules/better-sqlite3/build/Release/
 
 FROM ${NODE_IMAGE}
+# Two arenas of the C library are enough for threads that mostly wait for a disk; it would keep eight a core.
 ENV NODE_ENV=production \
+    MALLOC_ARENA_MAX=2 \
     OPENCLAW_HOME=/state \
     OPENCLAW_STATE_DIR=/state \
     OPENCLAW_CONFIG_PATH=/config/openclaw.json \

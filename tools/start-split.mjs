@@ -106,6 +106,8 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, end);
 
 function startApp(app, copy, more = {}) {
   const env = {
+    // Threads that mostly wait for a disk share two arenas of the C library, as in the image.
+    MALLOC_ARENA_MAX: '2',
     ...process.env,
     SESS_NATS_URL: nats.url,
     SESS_INSTANCE: `${app}-${copy}`,

@@ -8,7 +8,7 @@ function session(raw: object): SessionConfig['session'] {
   return result.config.session;
 }
 
-const zones = new ZoneClocks('UTC');
+const zones = new ZoneClocks(() => 'UTC');
 const KEY = 'agent:main:telegram:direct:42';
 const MINUTE_MS = 60_000;
 const DAY_MS = 86_400_000;
@@ -114,13 +114,13 @@ describe('thirty days of a conversation', () => {
     const random = randoms(seed);
     const idleMinutes = seed % 2 === 0 ? 0 : 240;
     const policy = resetPolicyFor(session({ reset: { mode: 'daily', timeZone: 'Europe/Berlin', idleMinutes } }), KEY);
-    let clocks = new ZoneClocks('UTC');
+    let clocks = new ZoneClocks(() => 'UTC');
     let entry: { sessionStartedAt: number; lastInteractionAt: number; updatedAt: number } | undefined;
     const [wanted, done]: [string[], string[]] = [[], []];
     for (let nowMs = Date.UTC(2026, 9, 6); nowMs < Date.UTC(2026, 9, 6) + 30 * DAY_MS; nowMs += Math.ceil(random() ** 4 * 9 * 3_600_000) + 1) {
       const dice = random();
       // A restart loses what is in memory; a reconnect, a heartbeat, a new model only touch the row.
-      if (dice < 0.1) clocks = new ZoneClocks('UTC');
+      if (dice < 0.1) clocks = new ZoneClocks(() => 'UTC');
       if (dice < 0.4) {
         if (entry !== undefined) entry = { ...entry, updatedAt: nowMs };
         const upkeep = decideFreshness(policy, { key: KEY, nowMs, times: sessionTimes({ ...entry }), occasion: 'upkeep', hasRun: false }, clocks);

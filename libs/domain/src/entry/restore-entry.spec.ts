@@ -44,7 +44,7 @@ describe('restoredEntry', () => {
     expect(restored).toMatchObject({ sessionId: 'old', sessionFile: 'old.jsonl', previousSessionId: 'new', usageFamilySessionIds: ['old', 'new'], label: 'mine', modelOverride: 'm', plugin: { x: 1 }, totalTokensFresh: false });
     for (const name of ['lastResetReason', 'totalTokens']) expect(restored).not.toHaveProperty(name);
     const policy = resetPolicyFor(defaultConfig().session, KEY);
-    expect(decideFreshness(policy, { key: KEY, nowMs: nowMs + 1, times: sessionTimes(restored), occasion: 'message', hasRun: false }, new ZoneClocks('UTC')).fresh).toBe(true);
+    expect(decideFreshness(policy, { key: KEY, nowMs: nowMs + 1, times: sessionTimes(restored), occasion: 'message', hasRun: false }, new ZoneClocks(() => 'UTC')).fresh).toBe(true);
   });
 
   it('takes a deleted row from the manifest, and makes one where nothing was recorded', () => {

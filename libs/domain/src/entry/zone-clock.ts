@@ -84,17 +84,17 @@ export class ZoneClock {
 
 /** The clocks of the zones that policies name, made when they are asked for. */
 export class ZoneClocks {
-  readonly #hostTimeZone: string;
+  readonly #hostTimeZone: () => string;
   /** As many as the configuration names zones. */
   readonly #clocks = new Map<string, ZoneClock>();
 
-  /** @param hostTimeZone IANA name of the gateway host's zone, where a policy names none. */
-  constructor(hostTimeZone: string) {
+  /** @param hostTimeZone IANA name of the gateway host's zone, asked for where a policy names none. */
+  constructor(hostTimeZone: () => string) {
     this.#hostTimeZone = hostTimeZone;
   }
 
   of(timeZone: string | undefined): ZoneClock {
-    const name = timeZone ?? this.#hostTimeZone;
+    const name = timeZone ?? this.#hostTimeZone();
     const known = this.#clocks.get(name);
     if (known !== undefined) return known;
     const clock = new ZoneClock(name);

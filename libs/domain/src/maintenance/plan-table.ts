@@ -29,9 +29,6 @@ export interface PlanTable {
 /** Name of rows without a label, as measured. */
 export const UNLABELLED = '(unlabeled)';
 const CONTROL = /\p{Cc}/gu;
-/** Made once: each comparison that names a language looks it up anew. */
-const ALPHABET = new Intl.Collator('en');
-
 export function planTable(plan: MaintenancePlan, nowMs: number): PlanTable {
   const newestFirst = [...plan.verdicts].sort((left, right) => agedFromMs(right.row, nowMs) - agedFromMs(left.row, nowMs) || (keyRest(left.row.key) < keyRest(right.row.key) ? -1 : 1));
   const byLabel = new Map<string, { kept: number; pruned: number }>();
@@ -42,7 +39,9 @@ export function planTable(plan: MaintenancePlan, nowMs: number): PlanTable {
     counts[isKept(verdict) ? 'kept' : 'pruned'] += 1;
     byLabel.set(name, counts);
   }
-  const labels = [...byLabel].map(([label, counts]) => ({ label, ...counts })).sort((left, right) => ALPHABET.compare(left.label, right.label));
+  // Each comparison that names a language would look it up anew.
+  const alphabet = new Intl.Collator('en');
+  const labels = [...byLabel].map(([label, counts]) => ({ label, ...counts })).sort((left, right) => alphabet.compare(left.label, right.label));
   const kept = plan.verdicts.filter(isKept).length;
   return { rows: newestFirst.map((verdict) => tableRow(verdict, nowMs)), labels, total: { kept, pruned: plan.verdicts.length - kept } };
 }

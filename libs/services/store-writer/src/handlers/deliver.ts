@@ -167,8 +167,8 @@ function deliveredReply(agent: OwnedAgent, { route, message }: DeliverRequest): 
   return (planned, view, spool) => withReplyDelivered(planned, { ...delivery, spool }, view);
 }
 
-/** Formatters of zones are dear: one set for the process. */
-const ZONES = new ZoneClocks(new Intl.DateTimeFormat('en').resolvedOptions().timeZone);
+/** Formatters of zones are dear, in memory too: one set for the process, and none before a reset asks for one. */
+const ZONES = new ZoneClocks(() => new Intl.DateTimeFormat('en').resolvedOptions().timeZone);
 
 function resetRulesOf(agent: OwnedAgent, { route, message, presentedSessionId }: DeliverRequest, role: 'user' | 'assistant'): ResetRules {
   return {
