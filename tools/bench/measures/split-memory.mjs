@@ -15,7 +15,7 @@ const ROUNDS = 5;
 /** After its start a service has its timers set and its connection made, and V8 has given back what the loading took. */
 const REST_MS = 20_000;
 /** As the image and `npm run start:split` have it. */
-const ENVIRONMENT = { MALLOC_ARENA_MAX: '2' };
+const ENVIRONMENT = { MALLOC_ARENA_MAX: '2', MALLOC_TRIM_THRESHOLD_: '131072', MALLOC_MMAP_THRESHOLD_: '131072' };
 const MIB = 2 ** 20;
 const role = (file) => fileURLToPath(new URL(`../roles/${file}`, import.meta.url));
 const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
