@@ -15,6 +15,19 @@ export function transcriptFileName(sessionId: string, topicThreadId?: string): s
   return topicThreadId === undefined ? `${sessionId}${SUFFIX}` : `${sessionId}-topic-${encodeURIComponent(topicThreadId)}${SUFFIX}`;
 }
 
+const SUCCESSOR = /^\d{4}-\d{2}-\d{2}T\d{2}-\d{2}-\d{2}[.-]\d{3}Z_(.+)$/s;
+
+/** `<stamp>_<sessionId>.jsonl`: a transcript that goes on with another one; no point stands in its stamp. */
+export function successorFileName(sessionId: string, atMs: number): string {
+  return `${fileStamp(atMs).replaceAll('.', '-')}_${sessionId}${SUFFIX}`;
+}
+
+/** Session id in the name of such a transcript, or of what is named after it, its ending taken off; undefined for other names. */
+export function sessionOfSuccessor(base: string): string | undefined {
+  const id = SUCCESSOR.exec(base)?.[1];
+  return id !== undefined && isSessionId(id) ? id : undefined;
+}
+
 /**
  * The transcript's path inside the sessions directory: what `sessionFile` names when it is safe,
  * else the session id's own file.

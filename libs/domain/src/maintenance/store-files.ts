@@ -2,7 +2,7 @@
  * What the files of a sessions directory are, by their names. Names that are not recognised belong to
  * nobody we know and are never touched, and neither are locks, links and directories.
  */
-import { parseArchiveName } from '../entry/entry-file';
+import { parseArchiveName, sessionOfSuccessor } from '../entry/entry-file';
 import { isSessionId } from '../ids';
 import type { FileClass } from './facts';
 
@@ -63,6 +63,8 @@ function sessionsOf(file: string): readonly string[] {
     if (shorter === base) continue;
     base = shorter;
     if (isSessionId(base)) ids.add(base);
+    const successor = sessionOfSuccessor(base);
+    if (successor !== undefined) ids.add(successor);
   }
   return [...ids];
 }

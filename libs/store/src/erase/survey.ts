@@ -7,7 +7,7 @@
  */
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { cleansingOf, isJsonObject, isSessionId, keyTest, nativeView, parseEntry, parseSessionKey, parseStoreFile, peerTest, transcriptFileOf, type EntryCleansing, type EraseSubject, type JsonObject, type JsonValue } from '@sessions/domain';
+import { cleansingOf, isJsonObject, isSessionId, keyTest, nativeView, parseEntry, parseSessionKey, parseStoreFile, peerTest, sessionOfSuccessor, transcriptFileOf, type EntryCleansing, type EraseSubject, type JsonObject, type JsonValue } from '@sessions/domain';
 import { parseManifestLine } from '../archive/manifest';
 import type { StoreLayout } from '../files/layout';
 import { scanSessionsFileSync } from '../sessions-file/scan-sessions-file';
@@ -129,7 +129,7 @@ export function needlesOf(keys: Iterable<string>, ids: Iterable<string>): Needle
 /** Copies that were set aside begin with the name of what they were cut from, and that with the session id. */
 export function isNamedAfter(file: string, ids: ReadonlySet<string>): boolean {
   const [id = ''] = path.posix.basename(file).split('.', 1);
-  return ids.has(id) || ids.has(id.replace(/-topic-.*$/, ''));
+  return [id, id.replace(/-topic-.*$/, ''), sessionOfSuccessor(id) ?? ''].some((one) => ids.has(one));
 }
 
 /** Files named after the subject's sessions, and transcripts whose header says so. */

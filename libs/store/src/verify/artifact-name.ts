@@ -1,5 +1,5 @@
 /** What a name in a sessions directory says about the file; pure. */
-import { isSessionId } from '@sessions/domain';
+import { isSessionId, sessionOfSuccessor } from '@sessions/domain';
 import { isTempFileName } from '../files/layout';
 
 export type ArtifactKind =
@@ -47,6 +47,6 @@ export function readArtifactName(name: string): ArtifactName {
 }
 
 function named(kind: ArtifactKind, base: string): ArtifactName {
-  const sessionId = base.replace(TOPIC, '');
+  const sessionId = sessionOfSuccessor(base) ?? base.replace(TOPIC, '');
   return isSessionId(sessionId) ? { kind, sessionId } : { kind: 'unknown' };
 }
