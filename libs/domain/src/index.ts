@@ -85,7 +85,7 @@ export type { ResetReason, ResetRequest } from './entry/reset-entry';
 export { chooseArchive, restoredEntry } from './entry/restore-entry';
 export type { ArchiveFacts, RestoreRequest, RestoredSession } from './entry/restore-entry';
 export { REMOVAL_NOTICE_MEMBER, removalAnnouncedAtMs, writeRemovalNotice } from './entry/removal-notice';
-export { rotationOf, successorOf } from './entry/rotate-entry';
+export { rotationOf, successorOf, transcriptsBefore } from './entry/rotate-entry';
 export type { RotatedTranscript, Rotation } from './entry/rotate-entry';
 export { APPROVALS_MEMBER, CHILD_CLAIMS_MEMBER, COMPACTION_MEMBER, DELIVERIES_MEMBER, OPEN_WORK_MEMBERS, RUNS_MEMBER, YIELDED_MEMBER, YIELDING_MEMBER } from './entry/open-work';
 export { forkEntry } from './entry/fork-entry';

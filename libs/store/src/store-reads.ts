@@ -4,7 +4,7 @@
  */
 import { constants } from 'node:fs';
 import * as path from 'node:path';
-import { SessionError, type JsonValue } from '@sessions/domain';
+import { SessionError, insideSessionsDir, type JsonValue } from '@sessions/domain';
 import type { ExternalEdits } from './external-edits';
 import { hasErrorCode, type FileSystem } from './files/file-system';
 import type { StoreLayout } from './files/layout';
@@ -69,6 +69,8 @@ export interface HistoryQuery {
   /** Only messages with a higher ordinal. */
   readonly afterSeq?: number;
   readonly includeTools?: boolean;
+  /** Name of a transcript inside the store's directory that is read instead of the row's present one. */
+  readonly file?: string;
 }
 
 export interface HistoryRecord {
@@ -177,11 +179,12 @@ export class StoreReads {
     const entry = this.#find(ref);
     if (entry === undefined) return undefined;
     const head = { key: entry.key, sessionId: entry.sessionId };
-    if (entry.file === null) return { ...head, records: [], totalMessages: 0, hasMore: false };
+    const file = query.file === undefined ? entry.file : (insideSessionsDir(query.file) ?? null);
+    if (file === null) return { ...head, records: [], totalMessages: 0, hasMore: false };
     // Before the wait: what the index knows by now is in the file after it, what it learns later may not be.
-    const known = this.#parts.reader.transcript(entry.file);
-    await this.#parts.transcripts.settled(entry.file);
-    return { ...head, ...(await this.#readPage(entry.file, query, known)) };
+    const known = this.#parts.reader.transcript(file);
+    await this.#parts.transcripts.settled(file);
+    return { ...head, ...(await this.#readPage(file, query, known)) };
   }
 
   async storedResult(key: string): Promise<JsonValue | undefined> {

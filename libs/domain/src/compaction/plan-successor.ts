@@ -6,6 +6,7 @@
  *
  *     header · state from before the cut · the first kept line and all that follow it · the summary
  */
+import { isJsonObject } from '../json';
 import { activeBranch } from '../transcript/active-branch';
 import { asLine, type LineLinks } from '../transcript/line-links';
 import type { TranscriptLine } from '../transcript/parse-line';
@@ -57,7 +58,7 @@ function retryText(message: TranscriptLine['message']): string | undefined {
   if (message === undefined) return undefined;
   const texts: string[] = [];
   for (const block of blocksOf(message)) {
-    if (typeof block !== 'object' || block === null || Array.isArray(block) || block['type'] !== 'text' || typeof block['text'] !== 'string') return undefined;
+    if (!isJsonObject(block) || block['type'] !== 'text' || typeof block['text'] !== 'string') return undefined;
     texts.push(block['text']);
   }
   const text = texts.join('\n');

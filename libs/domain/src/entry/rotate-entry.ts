@@ -3,6 +3,7 @@
  * under a new session id. Nothing begins anew: what was chosen, counted and asked for stays.
  */
 import { isJsonObject, type JsonObject, type JsonValue } from '../json';
+import { insideSessionsDir } from './entry-file';
 import { APPROVALS_MEMBER, RUNS_MEMBER, YIELDED_MEMBER } from './open-work';
 
 /** Open work that names the transcript it belongs to. */
@@ -44,6 +45,19 @@ function movedMembers(entry: JsonObject, before: string, sessionId: string): Rec
     moved[name] = all.map((one): JsonValue => (isJsonObject(one) && one['sessionId'] === before ? { ...one, sessionId } : one));
   }
   return moved;
+}
+
+/** Transcripts that the present one came after, as the checkpoints name them; the newest last. */
+export function transcriptsBefore(entry: JsonObject): readonly RotatedTranscript[] {
+  const listed = entry['compactionCheckpoints'];
+  const found = (Array.isArray(listed) ? (listed as readonly JsonValue[]) : []).flatMap((checkpoint): RotatedTranscript[] => {
+    const pre = isJsonObject(checkpoint) ? checkpoint['preCompaction'] : undefined;
+    const post = isJsonObject(checkpoint) ? checkpoint['postCompaction'] : undefined;
+    if (!isJsonObject(pre) || !isJsonObject(post) || pre['sessionId'] === post['sessionId']) return [];
+    const file = typeof pre['sessionFile'] === 'string' ? insideSessionsDir(pre['sessionFile']) : undefined;
+    return typeof pre['sessionId'] === 'string' && file !== undefined ? [{ sessionId: pre['sessionId'], file }] : [];
+  });
+  return found.filter(({ file }, at) => found.findIndex((other) => other.file === file) === at);
 }
 
 /** A transcript that went on in another one, as a checkpoint of the entry tells. */

@@ -9,7 +9,7 @@ function message(seq: number, messageSeq: number, { epoch = 1, sessionId = 's1',
 }
 
 function changed(seq: number, { epoch = 1, sessionId = 's1' } = {}): Event {
-  const value = { reason: 'reset', phase: undefined, runId: undefined, encodedRow: undefined, previousSessionId: undefined };
+  const value = { reason: 'reset', phase: undefined, runId: undefined, encodedRow: undefined, previousSessionId: undefined, messageSeq: undefined };
   return Event.create({ agentId: 'main', sessionKey: KEY, sessionId, epoch, seq, body: { $case: 'changed', value } });
 }
 

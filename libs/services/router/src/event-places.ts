@@ -36,7 +36,8 @@ export class EventPlaces {
     const isGap = before !== undefined && (epoch !== before.epoch || seq !== before.seq + 1);
     const sessionId = event.sessionId ?? before?.sessionId;
     const isSame = before?.sessionId === sessionId;
-    const told = body.$case === 'message' ? body.value.messageSeq : undefined;
+    // One that goes on with another after a compaction says how much of it was told.
+    const told = body.$case === 'message' || body.$case === 'changed' ? body.value.messageSeq : undefined;
     // A transcript that was seen to begin has no message before the first one that is told.
     const known = before === undefined ? undefined : isSame ? before.messageSeq : 0;
     this.#set({ agentId, key, epoch, seq, sessionId, messageSeq: told ?? known });

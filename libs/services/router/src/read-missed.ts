@@ -44,7 +44,7 @@ export async function readMissed(stores: StoreCalls, place: Place, context: Call
   const encodedRow = await readRow(stores, place, context);
   const isReset = sessionId !== place.sessionId && place.sessionId !== undefined;
   const reason = encodedRow === undefined ? 'delete' : isReset ? 'reset' : 'patch';
-  const value = { reason, phase: undefined, runId: undefined, encodedRow, previousSessionId: isReset ? place.sessionId : undefined };
+  const value = { reason, phase: undefined, runId: undefined, encodedRow, previousSessionId: isReset ? place.sessionId : undefined, messageSeq: undefined };
   const changed = Event.create({ ...head, sessionId, body: { $case: 'changed', value } });
   return { events: isReset ? [changed, ...events] : [...events, changed], sessionId, messageSeq: lastSeq };
 }

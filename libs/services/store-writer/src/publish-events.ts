@@ -44,6 +44,8 @@ export type Announcement =
       readonly row: Uint8Array | undefined;
       /** The session id that the key had, when it has another one now. */
       readonly previousSessionId?: string;
+      /** Messages of its transcript that were told under the id before: it goes on with that one. */
+      readonly messageSeq?: number;
     }
   | {
       /** A run began or ended, and the row with it. */
@@ -195,10 +197,10 @@ export class EventPublisher {
     const encodedRow = row === undefined ? undefined : Buffer.from(row);
     if (announcement.kind === 'phase') {
       const { phase, runId } = announcement;
-      return Event.create({ ...keyed, body: { $case: 'changed', value: { reason: undefined, phase, runId, encodedRow, previousSessionId: undefined } } });
+      return Event.create({ ...keyed, body: { $case: 'changed', value: { reason: undefined, phase, runId, encodedRow, previousSessionId: undefined, messageSeq: undefined } } });
     }
     if (announcement.kind === 'changed') {
-      const value = { reason: announcement.reason, phase: undefined, runId: undefined, encodedRow, previousSessionId: announcement.previousSessionId };
+      const value = { reason: announcement.reason, phase: undefined, runId: undefined, encodedRow, previousSessionId: announcement.previousSessionId, messageSeq: announcement.messageSeq };
       return Event.create({ ...keyed, body: { $case: 'changed', value } });
     }
     const { messageId, messageSeq, line, runId } = announcement;

@@ -275,7 +275,7 @@ function storeHandlers(
         const session = sessions.get(key) ?? { entry: { sessionId: randomUUID() }, messages: [] };
         session.entry = changed({ ...session.entry, updatedAt: NOW_MS }, request.fields);
         sessions.set(key, session);
-        publish(request.agentId, key, session, { $case: 'changed', value: { reason: 'create', phase: undefined, runId: undefined, encodedRow: encodedRow(request.agentId, key, session), previousSessionId: undefined } });
+        publish(request.agentId, key, session, { $case: 'changed', value: { reason: 'create', phase: undefined, runId: undefined, encodedRow: encodedRow(request.agentId, key, session), previousSessionId: undefined, messageSeq: undefined } });
         return StoreServiceCreateSessionResponse.create({ key, sessionId: String(session.entry.sessionId), entryJson: bytes(session.entry), created });
       }),
     claimChild: async ({ agentId, childKey, childrenMax, activeKeys }) => {

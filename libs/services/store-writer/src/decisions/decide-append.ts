@@ -2,7 +2,7 @@
  * Lines that a run or a tool adds to a transcript, in order: ids, parents and times are filled in,
  * everything else of a line stays as it was given.
  */
-import { SessionError, isJsonObject, readRawMembers, simpleMessageLine, type ContentBlock, type JsonObject, type JsonValue, type MessageContent } from '@sessions/domain';
+import { SessionError, isJsonObject, patchRawObject, readRawMembers, simpleMessageLine, successorOf, type ContentBlock, type JsonObject, type JsonValue, type MessageContent } from '@sessions/domain';
 import type { MutationView, TranscriptTail } from '@sessions/store';
 import type { Announcement } from '../publish-events';
 import { headerLine, type NewSession } from './new-session';
@@ -16,7 +16,7 @@ export const LINES_MAX = 100;
 export interface AppendRequest {
   readonly agentId: string;
   readonly key: string;
-  /** Must still be the key's. */
+  /** Must still be the key's, or one that its session went on from by compactions. */
   readonly sessionId: string;
   readonly runId?: string | undefined;
   /** Of the run: only the one that holds it may write. Absent: not looked at. */
@@ -74,16 +74,19 @@ export function decideAppend(request: AppendRequest, view: MutationView): Planne
   const present = findSession(view, request.key);
   if (present === undefined) throw new SessionError('SESSION_NOT_FOUND', `session not found: ${request.key}`);
   const { key, file } = present;
-  if (present.sessionId !== request.sessionId || file === null) {
+  const { sessionId } = present;
+  // What was meant for a transcript that the session has gone on from since belongs into the present one.
+  const isMoved = sessionId !== request.sessionId && successorOf(present.members, request.sessionId) !== undefined;
+  if (sessionId === null || file === null || (sessionId !== request.sessionId && !isMoved)) {
     throw new SessionError('ENTRY_CHANGED', 'the key has another session id by now', {
       facts: { expectedSessionId: request.sessionId, sessionId: present.sessionId },
     });
   }
   refuseOtherRunner(request, present.members);
   const tail = view.transcript(file);
-  const { placed, leafId } = tail.kind === 'simple' ? placeSimple(request, tail, view.nowMs) : placeNative(request, tail, view.nowMs);
+  const { placed, leafId } = tail.kind === 'simple' ? placeSimple(request, tail, view.nowMs) : placeNative(isMoved ? atTip(request) : request, tail, view.nowMs);
   const begins = tail.kind === 'none' || tail.kind === 'empty';
-  const header = begins ? [headerLine(request.session, request.sessionId, key, view.nowMs)] : [];
+  const header = begins ? [headerLine(request.session, sessionId, key, view.nowMs)] : [];
   const messages = placed.filter((line) => line.isMessage);
   const exchanges = placed.filter((line) => line.isExchange).length;
   const set = {
@@ -93,7 +96,7 @@ export function decideAppend(request: AppendRequest, view: MutationView): Planne
   const row = rowOf(request.agentId, key, membersAfter(present.members, { set }), tail.exchanges + exchanges);
   const seqOf = (line: PlacedLine): number => tail.messages + 1 + messages.indexOf(line);
   const announcements = messages.map((line): Announcement => {
-    const common = { key, sessionId: request.sessionId, messageId: line.id, messageSeq: seqOf(line), line: line.text, row };
+    const common = { key, sessionId, messageId: line.id, messageSeq: seqOf(line), line: line.text, row };
     return { kind: 'message', ...common, ...(request.runId === undefined ? {} : { runId: request.runId }) };
   });
   return {
@@ -111,6 +114,15 @@ export function decideAppend(request: AppendRequest, view: MutationView): Planne
     },
     announcements,
   };
+}
+
+/** Parents that were named may be summarised by now: the lines follow the tip, each the one before. */
+function atTip({ parentId: _, lines, ...request }: AppendRequest): AppendRequest {
+  return { ...request, lines: lines.map((line) => (line.record['parentId'] === undefined ? line : withoutParent(line))) };
+}
+
+function withoutParent({ text, record: { parentId: _, ...record }, newId }: GivenLine): GivenLine {
+  return { text: patchRawObject(text, { clear: ['parentId'] }), record, newId };
 }
 
 function placeNative(request: AppendRequest, tail: TranscriptTail, nowMs: number): { readonly placed: readonly PlacedLine[]; readonly leafId: string | null } {

@@ -58,50 +58,76 @@ export interface InstallRequest {
 
 /** @throws STALE_PLAN; BranchMoved */
 export function decideInstall(request: InstallRequest, view: MutationView): Planned<EndCompactionAnswer> {
-  const { agentId, operationId, branch, summary, tokensBefore, tokensAfter, details, newId: id } = request;
+  const { agentId, operationId, branch, newId: id } = request;
   const { present, pending } = openOperation(operationId, view);
-  const { key, members } = present;
+  const { sessionId } = pending;
   const tail = view.transcript(branch.file);
   if (present.file !== branch.file || tail.leafId !== branch.leafId) throw new BranchMoved();
   // What came while the summary was made stands behind the snapshot, and so behind the cut.
   const firstKeptEntryId = request.cutId ?? branch.firstNewId ?? id;
-  const record = { type: 'compaction', id, parentId: tail.leafId, timestamp: new Date(view.nowMs).toISOString(), summary, firstKeptEntryId, tokensBefore, details, fromHook: false };
-  const after = { tokensBefore, ...(tokensAfter === undefined ? {} : { tokensAfter }) };
-  const checkpoint = {
-    checkpointId: id,
-    sessionKey: key,
-    sessionId: pending.sessionId,
-    createdAt: view.nowMs,
-    reason: pending.reason,
-    ...after,
-    summary,
-    firstKeptEntryId,
-    preCompaction: { sessionId: pending.sessionId, sessionFile: branch.file, leafId: tail.leafId },
-    postCompaction: { sessionId: pending.sessionId, sessionFile: branch.file, leafId: id, entryId: id },
-  };
-  const before = members['compactionCheckpoints'];
-  const put = {
-    set: {
-      updatedAt: view.nowMs,
-      compactionCount: countOf(members) + 1,
-      lastCompactionAt: view.nowMs,
-      compactionCheckpoints: [...(Array.isArray(before) ? (before as readonly JsonValue[]) : []), checkpoint].slice(-CHECKPOINTS_MAX),
-      ...(tokensAfter === undefined ? {} : { totalTokens: tokensAfter, totalTokensFresh: true }),
-      // The file stays as long as it is: its size is no reason again before there is more of it.
-      ...(pending.reason === 'auto-threshold' ? { [ATTEMPT_MEMBER]: { sessionId: pending.sessionId, [LOOKED_AT_BYTES]: tail.bytes } } : {}),
-    },
-    clear: [PENDING_MEMBER, ...(pending.reason === 'auto-threshold' ? [] : [ATTEMPT_MEMBER]), 'inputTokens', 'outputTokens', 'cacheRead', 'cacheWrite'].filter((name) => name in members),
-  };
+  const record = summaryRecord(request, { parentId: tail.leafId, firstKeptEntryId, nowMs: view.nowMs });
+  // The file stays as long as it is: its size is no reason again before there is more of it.
+  const put = installedPut(request, { present, pending, before: { file: branch.file, leafId: tail.leafId }, after: { sessionId, file: branch.file, bytes: tail.bytes }, firstKeptEntryId }, view);
   return {
     decision: {
       effects: [
         { kind: 'append', file: branch.file, lines: [JSON.stringify(record)], messages: 0, exchanges: 0, leafId: id },
-        { kind: 'putEntry', key, ...put },
+        { kind: 'putEntry', key: present.key, ...put },
       ],
-      result: { method: 'EndCompaction', key, sessionId: pending.sessionId, operationId, ok: true, compacted: true, reason: null, compactionId: id, firstKeptEntryId, tokensBefore, tokensAfter: tokensAfter ?? null, details },
+      result: installedAnswer(request, present.key, sessionId, firstKeptEntryId),
     },
     announcements: ended(agentId, present, pending, put, tail, undefined),
   };
+}
+
+type Summary = Pick<InstallRequest, 'summary' | 'tokensBefore' | 'tokensAfter' | 'details' | 'newId'>;
+
+/** The line that stands for what was summarised. */
+export function summaryRecord({ newId: id, summary, tokensBefore, details }: Summary, { parentId, firstKeptEntryId, nowMs }: { readonly parentId: string | null; readonly firstKeptEntryId: string; readonly nowMs: number }): JsonObject {
+  return { type: 'compaction', id, parentId, timestamp: new Date(nowMs).toISOString(), summary, firstKeptEntryId, tokensBefore, details, fromHook: false };
+}
+
+export interface InstalledPlace {
+  readonly present: PresentSession;
+  readonly pending: PendingCompaction;
+  readonly before: { readonly file: string; readonly leafId: string | null };
+  /** Where the summary stands, and how long that file is as it begins. */
+  readonly after: { readonly sessionId: string; readonly file: string; readonly bytes: number };
+  readonly firstKeptEntryId: string;
+}
+
+/** What the entry remembers of a compaction: its checkpoint, what was counted, and that nothing waits any more. */
+export function installedPut({ newId: id, summary, tokensBefore, tokensAfter }: Summary, { present: { key, members }, pending, before, after, firstKeptEntryId }: InstalledPlace, view: MutationView): { readonly set: Record<string, JsonValue>; readonly clear: string[] } {
+  const checkpoint = {
+    checkpointId: id,
+    sessionKey: key,
+    sessionId: after.sessionId,
+    createdAt: view.nowMs,
+    reason: pending.reason,
+    tokensBefore,
+    ...(tokensAfter === undefined ? {} : { tokensAfter }),
+    summary,
+    firstKeptEntryId,
+    preCompaction: { sessionId: pending.sessionId, sessionFile: before.file, leafId: before.leafId },
+    postCompaction: { sessionId: after.sessionId, sessionFile: after.file, leafId: id, entryId: id },
+  };
+  const listed = members['compactionCheckpoints'];
+  return {
+    set: {
+      updatedAt: view.nowMs,
+      compactionCount: countOf(members) + 1,
+      lastCompactionAt: view.nowMs,
+      compactionCheckpoints: [...(Array.isArray(listed) ? (listed as readonly JsonValue[]) : []), checkpoint].slice(-CHECKPOINTS_MAX),
+      ...(tokensAfter === undefined ? {} : { totalTokens: tokensAfter, totalTokensFresh: true }),
+      ...(pending.reason === 'auto-threshold' ? { [ATTEMPT_MEMBER]: { sessionId: after.sessionId, [LOOKED_AT_BYTES]: after.bytes } } : {}),
+    },
+    clear: [PENDING_MEMBER, ...(pending.reason === 'auto-threshold' ? [] : [ATTEMPT_MEMBER]), 'inputTokens', 'outputTokens', 'cacheRead', 'cacheWrite'].filter((name) => name in members),
+  };
+}
+
+/** @param sessionId that the operation was asked for under. */
+export function installedAnswer({ operationId, newId, tokensBefore, tokensAfter, details }: Summary & Pick<InstallRequest, 'operationId'>, key: string, sessionId: string, firstKeptEntryId: string): EndCompactionAnswer {
+  return { method: 'EndCompaction', key, sessionId, operationId, ok: true, compacted: true, reason: null, compactionId: newId, firstKeptEntryId, tokensBefore, tokensAfter: tokensAfter ?? null, details };
 }
 
 /** @throws STALE_PLAN */

@@ -1,5 +1,5 @@
 /** Which files belong to a session, and what a decision knows of them while they are held. Pure. */
-import { DELIVERIES_MEMBER, RUNS_MEMBER, SessionError, isJsonObject, patchRawObject, type JsonObject } from '@sessions/domain';
+import { DELIVERIES_MEMBER, RUNS_MEMBER, SessionError, isJsonObject, patchRawObject, transcriptsBefore, type JsonObject } from '@sessions/domain';
 import type { Effect, HeldFile, HeldView, MutationView } from '@sessions/store';
 import { runsOf } from './open-run';
 import type { PresentSession } from './session-of-key';
@@ -15,6 +15,15 @@ export function sidecarsOf(file: string, sessionId: string): string[] {
   const base = file.endsWith(SUFFIX) ? file.slice(0, -SUFFIX.length) : file;
   const names = [`${base}.trajectory.jsonl`, `${base}.trajectory-path.json`, `${folder}${sessionId}.trajectory.jsonl`, `${folder}${sessionId}.trajectory-path.json`];
   return [...new Set(names)];
+}
+
+/** Sessions before that leave with a deleted one: with their sidecars and its own, what one piece of work may hold. */
+const BEFORE_MAX = 18;
+
+/** Transcripts that the session went on from by compactions, and what belongs to them; of many the newest. */
+export function filesBefore(members: JsonObject, file: string): string[] {
+  const before = transcriptsBefore(members).filter((one) => one.file !== file).slice(-BEFORE_MAX);
+  return before.flatMap((one) => [one.file, ...sidecarsOf(one.file, '').slice(0, 2)]);
 }
 
 /** The held transcript of a session; undefined where there is no file. @throws FilesMoved */
@@ -37,7 +46,7 @@ export interface SetAside {
 export interface SetAsideRequest {
   readonly held: HeldView;
   readonly present: PresentSession;
-  /** False: only the transcript, as at a reset. */
+  /** False: only the transcript, as at a reset. Transcripts before it go along where they are held. */
   readonly withSidecars: boolean;
 }
 
@@ -46,7 +55,8 @@ export function setAside({ held, present, withSidecars }: SetAsideRequest, view:
   const transcript = heldTranscript(held, present);
   const { file, sessionId, key } = present;
   if (file === null || view.isFileOfOthers(file, key)) return { effects: [], archived: [], bytes: 0 };
-  const sidecars = withSidecars && sessionId !== null ? sidecarsOf(file, sessionId).filter((name) => held.has(name)) : [];
+  const before = withSidecars ? filesBefore(present.members, file).filter((name) => !view.isFileOfOthers(name, key)) : [];
+  const sidecars = withSidecars && sessionId !== null ? [...sidecarsOf(file, sessionId), ...before].filter((name) => held.has(name)) : [];
   const found = [...(transcript === undefined ? [] : [transcript]), ...sidecars.map((name) => held.get(name)).filter((other) => other.found !== undefined)];
   return {
     effects: found.map(({ file: name }): Effect => ({ kind: 'setAside', file: name })),

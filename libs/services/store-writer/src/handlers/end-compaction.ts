@@ -1,16 +1,17 @@
 /** InstallCompaction and FailCompaction: how a compaction ends, once; who comes later is told how it ended. */
 import { CompactionResult, FailCompactionResponse, InstallCompactionResponse, type FailCompactionRequest, type InstallCompactionRequest } from '@sessions/contracts';
-import { SessionError, isJsonObject, type JsonObject } from '@sessions/domain';
+import { SessionError, agentSettings, isJsonObject, type JsonObject } from '@sessions/domain';
 import type { CallContext } from '@sessions/bus';
-import type { AgentStore, MutationView, StoredEntry } from '@sessions/store';
+import type { AgentStore, MutationOutcome, MutationView, StoredEntry } from '@sessions/store';
 import { BranchMoved, decideFail, decideInstall, type BranchFacts, type EndCompactionAnswer } from '../decisions/decide-end-compaction';
 import { pendingOf, sessionOfOperation } from '../decisions/pending-compaction';
 import { withUsage } from '../decisions/plan-usage';
 import type { Planned } from '../decisions/planned';
 import { newRecordId } from '../new-ids';
-import type { OwnedAgent } from '../owned-agent';
+import type { OpenAgentStore, OwnedAgent } from '../owned-agent';
 import { branchIds } from './branch-ids';
-import { sessionEntry } from './stored-session';
+import { rotateTranscript } from './rotate-transcript';
+import { entryOfKey, sessionEntry } from './stored-session';
 
 /** Longest summary; the entry keeps some of them. Characters. */
 export const SUMMARY_CHARS_MAX = 64_000;
@@ -27,6 +28,16 @@ export async function installCompaction(agent: OwnedAgent, request: InstallCompa
   if (summary.length > SUMMARY_CHARS_MAX) throw new SessionError('TOO_LARGE', `a summary has at most ${String(SUMMARY_CHARS_MAX)} characters`);
   const details = detailsOf(request.detailsJson);
   const newId = newRecordId();
+  const installed = async ({ result, epoch, seq }: MutationOutcome<EndCompactionAnswer>, { store, compactions }: Pick<OpenAgentStore, 'store' | 'compactions'>): Promise<InstallCompactionResponse> => {
+    compactions.ended(operationId);
+    const entry = await entryOfKey(store, result.key);
+    return InstallCompactionResponse.create({ epoch, storeSeq: seq, result: resultOf(result, entry), encodedRow: entry === undefined ? undefined : Buffer.from(entry.encodedRow) });
+  };
+  if (agentSettings(agent.deps.config(), agent.agentId).compaction.truncateAfterCompaction) {
+    const rotation = { operationId, snapshotTipId, cutId, summary, tokensBefore, tokensAfter, details, newId };
+    const rotated = await rotateTranscript(agent, rotation, { context: endingContext(operationId, context), withCost: (view, planned) => spending(agent, request, view, planned) }, installed);
+    if (rotated !== undefined) return rotated;
+  }
   for (let look = 1; ; look += 1) {
     const branch = await agent.read((store) => branchOfOperation(store, request), () => undefined);
     try {
@@ -39,11 +50,7 @@ export async function installCompaction(agent: OwnedAgent, request: InstallCompa
             return spending(agent, request, view, decideInstall({ agentId: agent.agentId, operationId, cutId, summary, tokensBefore, tokensAfter, details, branch, newId }, view));
           },
         },
-        async ({ result, epoch, seq }, store, { compactions }) => {
-          compactions.ended(operationId);
-          const entry = await sessionEntry(store, { sessionId: result.sessionId });
-          return InstallCompactionResponse.create({ epoch, storeSeq: seq, result: resultOf(result, entry), encodedRow: entry === undefined ? undefined : Buffer.from(entry.encodedRow) });
-        },
+        (outcome, store, { compactions }) => installed(outcome, { store, compactions }),
       );
     } catch (error) {
       if (!(error instanceof BranchMoved)) throw error;
@@ -61,7 +68,7 @@ export async function failCompaction(agent: OwnedAgent, request: FailCompactionR
     { method: 'EndCompaction', context: endingContext(operationId, context), plan: (view) => spending(agent, request, view, decideFail({ agentId: agent.agentId, operationId, reason }, view)) },
     async ({ result, epoch, seq }, store, { compactions }) => {
       compactions.ended(operationId);
-      return FailCompactionResponse.create({ epoch, storeSeq: seq, result: resultOf(result, await sessionEntry(store, { sessionId: result.sessionId })) });
+      return FailCompactionResponse.create({ epoch, storeSeq: seq, result: resultOf(result, await entryOfKey(store, result.key)) });
     },
   );
 }

@@ -40,12 +40,17 @@ async function openBranch(store: AgentStore, key: string, tipId: string | undefi
 export function branchOf(store: AgentStore, entry: Pick<StoredEntry, 'file' | 'tail'>, tipId: string | undefined): Promise<{ readonly lines: readonly BranchLine[]; readonly tipId: string | null; readonly bytes: number } | undefined> {
   return store.files.readTranscript(entry.file ?? '', async (source, bytes) => {
     const known = entry.tail !== undefined && entry.tail.bytes === bytes ? entry.tail : undefined;
-    const scanned = known ?? (await scanTranscript(source));
+    // Lines that come while it is counted stand behind the end that the branch is looked for from.
+    const scanned = known ?? (await scanTranscript(upTo(source, bytes)));
     const tip = tipId ?? scanned.leafId;
     const { lines, hasTip } = await findBranch(source, { endOffset: bytes, tipId: tip, kind: scanned.kind === 'simple' ? 'simple' : 'native' });
     if (!hasTip) throw new SessionError('STALE_PLAN', 'the record that was named is not in the transcript');
     return { lines, tipId: tip, bytes };
   });
+}
+
+function upTo(source: ByteSource, bytes: number): ByteSource {
+  return { read: (buffer, offset, length, position) => (position >= bytes ? Promise.resolve({ bytesRead: 0 }) : source.read(buffer, offset, Math.min(length, bytes - position), position)) };
 }
 
 /** Lines of one item; a longer one is alone in it. */

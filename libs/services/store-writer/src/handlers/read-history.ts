@@ -15,7 +15,7 @@ import {
   type ReadHistoryRequest,
   type ReadHistoryResponse,
 } from '@sessions/contracts';
-import { SessionError, isJsonObject, parseTranscriptLine, type JsonValue } from '@sessions/domain';
+import { SessionError, isJsonObject, parseTranscriptLine, successorOf, type JsonObject, type JsonValue } from '@sessions/domain';
 import { STREAM_ITEMS_BYTES, type CallContext } from '@sessions/bus';
 import { HISTORY_LIMIT_MAX, type AgentStore, type HistoryRecord, type StoredEntry } from '@sessions/store';
 import type { OwnedAgent } from '../owned-agent';
@@ -23,6 +23,8 @@ import { entryOfKey, sessionEntry } from './stored-session';
 
 /** A followed stream that is silent for so long says so, which keeps it open. */
 export const KEEPALIVE_MS = 60_000;
+/** Why a stream goes on with another transcript after a compaction. */
+const ROTATION = 'compact';
 
 type Item = NonNullable<ReadHistoryResponse['item']>;
 
@@ -46,6 +48,8 @@ class HistoryReader {
   readonly #look: Look;
   #key = '';
   #sessionId: string | null = null;
+  /** Of that session id: it is read until the change to another one is told. */
+  #file: string | undefined;
   /** Newest message that was looked at. */
   #lastSeq = 0;
 
@@ -64,6 +68,7 @@ class HistoryReader {
     }
     this.#key = entry.key;
     this.#sessionId = entry.sessionId;
+    this.#file = entry.file ?? undefined;
     // Watched before the page is read: what comes in between is told afterwards.
     const watch = this.#request.follow ? this.#agent.deps.feed.watch(this.#agent.agentId, entry.key) : undefined;
     try {
@@ -89,20 +94,39 @@ class HistoryReader {
   /** The first page, or what came after the place where an earlier stream ended. */
   async *#begin(): AsyncGenerator<Item> {
     const { after, follow, beforeSeq, afterSeq } = this.#request;
-    yield await this.#head();
+    const isLeft = follow && after !== undefined && (await this.#transcriptsFrom(after.sessionId)) !== undefined;
+    yield await this.#head(isLeft ? after.sessionId : undefined);
     if (follow && after !== undefined && after.sessionId === this.#sessionId) {
       this.#lastSeq = after.messageSeq;
       yield* this.#since();
       yield this.#pageEnd(false, undefined);
       return;
     }
-    if (follow && after !== undefined && after.sessionId !== '') yield this.#reset(after.sessionId, 'reset');
+    if (follow && after !== undefined && after.sessionId !== '') {
+      const through = await this.#transcriptsFrom(after.sessionId);
+      if (through !== undefined) {
+        this.#lastSeq = after.messageSeq;
+        yield* this.#since(through[0]?.file);
+        this.#lastSeq = 0;
+      }
+      yield this.#reset(after.sessionId, through === undefined ? 'reset' : ROTATION);
+      if (through !== undefined) yield await this.#head();
+    }
     yield* this.#page(beforeSeq, afterSeq);
   }
 
-  async #head(): Promise<Item> {
+  /** @param sessionId of a transcript that the session has gone on from; absent: the present one's. */
+  async #head(sessionId = this.#sessionId ?? undefined): Promise<Item> {
     const [epoch, storeSeq] = await this.#agent.use(({ store, seq }) => Promise.resolve([store.epoch, seq] as const));
-    return { $case: 'head', value: HistoryHead.create({ epoch, storeSeq, key: this.#key, sessionId: this.#sessionId ?? undefined, found: true }) };
+    return { $case: 'head', value: HistoryHead.create({ epoch, storeSeq, key: this.#key, sessionId, found: true }) };
+  }
+
+  /** Where the session went on from this transcript by compactions: that one, and those after it but the present. */
+  async #transcriptsFrom(sessionId: string | null): Promise<ReturnType<typeof successorOf>> {
+    if (sessionId === null || sessionId === '' || sessionId === this.#sessionId) return undefined;
+    const entry = await this.#agent.read((store) => sessionEntry(store, { key: this.#key }), () => undefined);
+    const members: unknown = entry === undefined ? undefined : JSON.parse(entry.text);
+    return isJsonObject(members as JsonValue) ? successorOf(members as JsonObject, sessionId) : undefined;
   }
 
   #reset(previousSessionId: string, reason: string): Item {
@@ -125,6 +149,7 @@ class HistoryReader {
           key: this.#key,
           limit: this.#limit,
           includeTools: this.#request.includeTools,
+          ...(this.#file === undefined ? {} : { file: this.#file }),
           ...(before === undefined ? {} : { beforeSeq: before }),
           ...(afterSeq === undefined ? {} : { afterSeq }),
         }),
@@ -146,8 +171,11 @@ class HistoryReader {
     yield this.#pageEnd(hasMore, hasMore ? (seen[0]?.record.messageSeq ?? before) : undefined);
   }
 
-  /** Messages after the newest that was looked at, oldest first, a window at a time. */
-  async *#since(): AsyncGenerator<Item> {
+  /**
+   * Messages after the newest that was looked at, oldest first, a window at a time.
+   * @param file a transcript that the session has gone on from; absent: the one that is followed.
+   */
+  async *#since(file = this.#file): AsyncGenerator<Item> {
     for (;;) {
       const page = await this.#agent.use(({ store }) =>
         store.history({
@@ -156,6 +184,7 @@ class HistoryReader {
           includeTools: this.#request.includeTools,
           afterSeq: this.#lastSeq,
           beforeSeq: this.#lastSeq + HISTORY_LIMIT_MAX + 1,
+          ...(file === undefined ? {} : { file }),
         }),
       );
       const total = page?.totalMessages ?? 0;
@@ -195,8 +224,12 @@ class HistoryReader {
     }
     const previous = this.#sessionId ?? '';
     this.#sessionId = entry.sessionId;
+    this.#file = entry.file ?? undefined;
+    const through = await this.#transcriptsFrom(previous);
+    // What this reader has not seen of it may be summarised by now; the file is still there.
+    if (through !== undefined) yield* this.#since(through[0]?.file);
     this.#lastSeq = 0;
-    yield this.#reset(previous, SessionRow.decode(entry.encodedRow).lastResetReason ?? 'reset');
+    yield this.#reset(previous, through === undefined ? (SessionRow.decode(entry.encodedRow).lastResetReason ?? 'reset') : ROTATION);
     yield await this.#head();
     yield* this.#page(undefined, undefined);
     return false;

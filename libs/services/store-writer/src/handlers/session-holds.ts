@@ -1,17 +1,19 @@
 /** Which files a request about one session has to hold, and how answers name files. */
 import * as path from 'node:path';
-import type { ArchiveKind } from '@sessions/domain';
+import { isJsonObject, type ArchiveKind, type JsonObject, type JsonValue } from '@sessions/domain';
 import type { AgentStore, HoldRequest } from '@sessions/store';
 import type { CallContext } from '@sessions/bus';
-import { sidecarsOf } from '../decisions/session-files';
+import { filesBefore, sidecarsOf } from '../decisions/session-files';
 import { entryOfKey } from './stored-session';
 
-/** The transcript of a key, and its sidecars where they go with it; nothing for a key without a row. */
+/** The transcript of a key, and its sidecars and the transcripts before it where they go with it; nothing for a key without a row. */
 export async function holdsOf(store: AgentStore, key: string, kind: ArchiveKind, withSidecars = false): Promise<HoldRequest[]> {
   const entry = await entryOfKey(store, key);
   if (entry === undefined || entry.file === null) return [];
   const sidecars = withSidecars && entry.sessionId !== null ? sidecarsOf(entry.file, entry.sessionId) : [];
-  return [entry.file, ...sidecars].map((file) => ({ file, kind }));
+  const members: unknown = withSidecars ? JSON.parse(entry.text) : undefined;
+  const before = isJsonObject(members as JsonValue) ? filesBefore(members as JsonObject, entry.file) : [];
+  return [entry.file, ...sidecars, ...before].map((file) => ({ file, kind }));
 }
 
 /** Absolute paths of files of the store. */

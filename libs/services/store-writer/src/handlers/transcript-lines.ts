@@ -75,3 +75,25 @@ export async function textOf(source: ByteSource, { offset, bytes }: BranchLine):
   }
   return buffer.toString('utf8');
 }
+
+/** The lines between two places, in file order, blank ones too; an unfinished last one is left out. Memory: the longest line. */
+export async function* forwardLines(source: ByteSource, from: number, to: number): AsyncGenerator<BranchLine & { readonly text: string }> {
+  let rest: Buffer[] = [];
+  let offset = from;
+  for (let position = from; position < to; ) {
+    const chunk = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, to - position));
+    const { bytesRead } = await source.read(chunk, 0, chunk.length, position);
+    if (bytesRead === 0) return;
+    const read = chunk.subarray(0, bytesRead);
+    position += bytesRead;
+    let start = 0;
+    for (let newline = read.indexOf(NEWLINE); newline !== -1; newline = read.indexOf(NEWLINE, start)) {
+      const line = Buffer.concat([...rest, read.subarray(start, newline)]);
+      yield { offset, bytes: line.length + 1, text: line.toString('utf8') };
+      offset += line.length + 1;
+      rest = [];
+      start = newline + 1;
+    }
+    if (start < bytesRead) rest.push(read.subarray(start));
+  }
+}

@@ -74,8 +74,15 @@ export interface ChangedEvent {
   encodedRow?:
     | Buffer
     | undefined;
-  /** After a reset. */
-  previousSessionId?: string | undefined;
+  /** After a reset, and after a compaction whose transcript goes on in another one. */
+  previousSessionId?:
+    | string
+    | undefined;
+  /**
+   * Messages that stand in that other one from the start: they were told under the id before. Only
+   * after such a compaction.
+   */
+  messageSeq?: number | undefined;
 }
 
 /** Progress of a run; may be dropped for a slow subscriber. */
@@ -688,7 +695,14 @@ export const MessageEvent: MessageFns<MessageEvent> = {
 };
 
 function createBaseChangedEvent(): ChangedEvent {
-  return { reason: undefined, phase: undefined, runId: undefined, encodedRow: undefined, previousSessionId: undefined };
+  return {
+    reason: undefined,
+    phase: undefined,
+    runId: undefined,
+    encodedRow: undefined,
+    previousSessionId: undefined,
+    messageSeq: undefined,
+  };
 }
 
 export const ChangedEvent: MessageFns<ChangedEvent> = {
@@ -707,6 +721,9 @@ export const ChangedEvent: MessageFns<ChangedEvent> = {
     }
     if (message.previousSessionId !== undefined) {
       writer.uint32(42).string(message.previousSessionId);
+    }
+    if (message.messageSeq !== undefined) {
+      writer.uint32(48).int64(message.messageSeq);
     }
     return writer;
   },
@@ -764,6 +781,14 @@ export const ChangedEvent: MessageFns<ChangedEvent> = {
             message.previousSessionId = reader.string();
             continue;
           }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.messageSeq = longToNumber(reader.int64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -795,6 +820,11 @@ export const ChangedEvent: MessageFns<ChangedEvent> = {
         : isSet(object.previous_session_id)
         ? globalThis.String(object.previous_session_id)
         : undefined,
+      messageSeq: isSet(object.messageSeq)
+        ? globalThis.Number(object.messageSeq)
+        : isSet(object.message_seq)
+        ? globalThis.Number(object.message_seq)
+        : undefined,
     };
   },
 
@@ -815,6 +845,9 @@ export const ChangedEvent: MessageFns<ChangedEvent> = {
     if (message.previousSessionId !== undefined) {
       obj.previousSessionId = message.previousSessionId;
     }
+    if (message.messageSeq !== undefined) {
+      obj.messageSeq = Math.round(message.messageSeq);
+    }
     return obj;
   },
 
@@ -828,6 +861,7 @@ export const ChangedEvent: MessageFns<ChangedEvent> = {
     message.runId = object.runId ?? undefined;
     message.encodedRow = object.encodedRow ?? undefined;
     message.previousSessionId = object.previousSessionId ?? undefined;
+    message.messageSeq = object.messageSeq ?? undefined;
     return message;
   },
 };
