@@ -5,13 +5,14 @@
  *     node lifecycle-writer.js '{"stateDir": …, "operation": "reset", "dieAt": 3}'
  *     ready · steps <count> · done
  */
-import { constants, writeSync } from 'node:fs';
+import { writeSync } from 'node:fs';
 import { ApplyMaintenanceRequest, DeliverRequest, InboundMessage, MaintenanceAction, PeerRef, ResolvedRoute, Sender, StoreServiceDeleteSessionRequest, StoreServiceResetSessionRequest, StoreServiceRestoreSessionRequest, StoreServiceService } from '@sessions/contracts';
 import { createClient, createInProcessBus, createSubjects, type Client } from '@sessions/bus';
 import { defaultConfig } from '@sessions/domain';
 import { createMetrics, silentLogger, systemClock } from '@sessions/host';
 import { openStore, type OpenStoreOptions } from '@sessions/store';
 import { createStoreWriter } from '../store-writer';
+import { dyingAt } from './dying-disk';
 
 export const OPERATIONS = ['reset', 'clear', 'delete', 'cleanup', 'restore'] as const;
 export type LifecycleOperation = (typeof OPERATIONS)[number];
@@ -43,32 +44,6 @@ export async function perform(client: Client<typeof StoreServiceService>, { oper
   }
 }
 
-/** @param onStep before each call that changes the disk; true: a write stops half-way. */
-function counted(disk: FileSystem, onStep: () => boolean, die: () => void): FileSystem {
-  const before = <A extends readonly unknown[], R>(call: (...args: A) => R) => (...args: A): R => {
-    if (onStep()) die();
-    return call(...args);
-  };
-  return {
-    ...disk,
-    open: (path, flags, mode) => ((flags & (constants.O_CREAT | constants.O_TRUNC)) === 0 ? disk.open(path, flags, mode) : before(disk.open)(path, flags, mode)),
-    async writeAll(fd, buffers, position) {
-      if (!onStep()) return disk.writeAll(fd, buffers, position);
-      const all = Buffer.concat(buffers);
-      await disk.writeAll(fd, [all.subarray(0, all.length >> 1)], position);
-      die();
-    },
-    fdatasync: before(disk.fdatasync),
-    fsync: before(disk.fsync),
-    truncate: before(disk.truncate),
-    rename: before(disk.rename),
-    link: before(disk.link),
-    unlink: before(disk.unlink),
-    mkdir: before(disk.mkdir),
-    syncDirectory: before(disk.syncDirectory),
-  };
-}
-
 const say = (line: string): void => void writeSync(1, `${line}\n`);
 
 async function run(task: LifecycleTask, disk: FileSystem): Promise<void> {
@@ -76,22 +51,20 @@ async function run(task: LifecycleTask, disk: FileSystem): Promise<void> {
   const bus = createInProcessBus();
   const subjects = createSubjects();
   const config = defaultConfig();
-  let isCounting = false;
-  let steps = 0;
-  const fileSystem = counted(disk, () => isCounting && (steps += 1) === dieAt, () => process.kill(process.pid, 'SIGKILL'));
+  const dying = dyingAt(disk, dieAt);
   const writer = createStoreWriter({
     bus, clock: systemClock, logger: silentLogger, metrics: createMetrics({ service: 'test' }), config: () => config, places: { stateDir, homeDir: stateDir }, instance: 'victim',
-    openStore: (options) => openStore({ ...options, fileSystem }),
+    openStore: (options) => openStore({ ...options, fileSystem: dying.fileSystem }),
   });
   await writer.start();
   const client = createClient(bus, StoreServiceService, { caller: 'client:test', subject: (method) => subjects.store('main', method) });
   await client.storeInfo({ agentId: 'main' } as never);
   say('ready');
-  isCounting = true;
+  dying.count();
   await perform(client, task);
   // What the operation left to do meanwhile is part of it.
   await writer.drain();
-  say(`steps ${String(steps)}`);
+  say(`steps ${String(dying.steps)}`);
   await writer.stop();
   say('done');
 }
