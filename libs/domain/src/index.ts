@@ -147,7 +147,7 @@ export type { DeliveryOffer } from './turns/delivery-schedule';
 // Compaction
 export { CHARS_PER_TOKEN, IMAGE_TOKENS, contextTokens, estimateLineTokens, estimateTextTokens } from './compaction/count-tokens';
 export type { TokenCounter } from './compaction/count-tokens';
-export { CHUNK_WINDOW_SHARE, KEEP_RECENT_TOKENS, NEW_CONTENT_SHARE_MIN, chunksOf, isFlushDue, isNearlyFull, planCompaction, shownTokens, planTurnDrop, reserveTokens } from './compaction/plan-compaction';
+export { CHUNK_WINDOW_SHARE, COMPACTION_WAIT_SECONDS_MAX, compactionWaitSeconds, KEEP_RECENT_TOKENS, NEW_CONTENT_SHARE_MIN, chunksOf, isFlushDue, isNearlyFull, planCompaction, shownTokens, planTurnDrop, reserveTokens } from './compaction/plan-compaction';
 export type { CompactionPlan, CompactionRequest, CompactionSettings, SummaryChunk, TurnDrop } from './compaction/plan-compaction';
 export { LOOKED_AT_BYTES, isOversized, mayNeedCompaction } from './compaction/entry-compaction-due';
 export type { CompactionDueFacts, SizeDueFacts } from './compaction/entry-compaction-due';

@@ -17,6 +17,19 @@ export const NEW_CONTENT_SHARE_MIN = 0.1;
 /** Share of the window that one request to the summariser may fill; the rest is for instructions and the summary. */
 export const CHUNK_WINDOW_SHARE = 0.5;
 
+/**
+ * A turn that cannot go on without a compaction waits no longer for it: the session answers again
+ * within four minutes whatever happens. The compaction goes on, as long as its own limit lets it. Seconds.
+ */
+export const COMPACTION_WAIT_SECONDS_MAX = 190;
+/** What a caller grants beyond the limit of the compaction itself. Seconds. */
+export const COMPACTION_SLACK_SECONDS = 10;
+
+/** How long a turn waits, seconds. */
+export function compactionWaitSeconds(timeoutSeconds: number): number {
+  return Math.min(timeoutSeconds + COMPACTION_SLACK_SECONDS, COMPACTION_WAIT_SECONDS_MAX);
+}
+
 /** Part of the window kept free: the larger of both settings, at most half of a small window. */
 export function reserveTokens(settings: CompactionSettings, windowTokens: number): number {
   return Math.min(Math.max(settings.reserveTokens, settings.reserveTokensFloor), Math.floor(windowTokens / 2));

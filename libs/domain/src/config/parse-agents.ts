@@ -1,4 +1,5 @@
 /** `agents.defaults` and the agents of `agents.list[]`, each of which may repeat any default. */
+import { COMPACTION_WAIT_SECONDS_MAX, compactionWaitSeconds } from '../compaction/plan-compaction';
 import { DEFAULT_AGENT_ID, type AgentId } from '../ids';
 import { slugAgentId } from '../keys/slug-id';
 import type { Section } from './section';
@@ -68,12 +69,16 @@ function parseCompaction(section: Section) {
   const truncateAfterCompaction = section.take('agents.defaults.compaction.truncateAfterCompaction');
   const maxActiveTranscriptBytes = section.take('agents.defaults.compaction.maxActiveTranscriptBytes');
   if (section.raw('maxActiveTranscriptBytes') !== undefined && maxActiveTranscriptBytes > 0 && !truncateAfterCompaction) section.warn('maxActiveTranscriptBytes', 'has no effect without truncateAfterCompaction');
+  const timeoutSeconds = section.take('agents.defaults.compaction.timeoutSeconds');
+  if (section.raw('timeoutSeconds') !== undefined && compactionWaitSeconds(timeoutSeconds) < timeoutSeconds) {
+    section.warn('timeoutSeconds', `a summary may take ${String(timeoutSeconds)} s, but a turn that needs one goes on without it after ${String(COMPACTION_WAIT_SECONDS_MAX)} s`);
+  }
   return {
     enabled: section.take('agents.defaults.compaction.enabled'),
     mode,
     provider,
     model: section.take('agents.defaults.compaction.model'),
-    timeoutSeconds: section.take('agents.defaults.compaction.timeoutSeconds'),
+    timeoutSeconds,
     reserveTokens: section.take('agents.defaults.compaction.reserveTokens'),
     reserveTokensFloor: section.take('agents.defaults.compaction.reserveTokensFloor'),
     keepRecentTokens: section.take('agents.defaults.compaction.keepRecentTokens'),

@@ -120,6 +120,20 @@ describe('parseConfig', () => {
     expect(problemsOf(raw)).toEqual([path]);
   });
 
+  it('says that a turn waits for a compaction no longer than it may, whatever the summary is given', () => {
+    const saying = (timeoutSeconds: number) => {
+      const result = parseConfig({ agents: { defaults: { compaction: { timeoutSeconds } }, list: [{ id: 'main' }, { id: 'slow', compaction: { timeoutSeconds: timeoutSeconds * 2 } }] } });
+      if (!result.ok) throw new Error('refused');
+      return result.warnings.map(({ path, value, message }) => ({ path, value, message }));
+    };
+    expect(saying(90)).toEqual([]);
+    expect(saying(95)).toEqual([]);
+    expect(saying(300)).toEqual([
+      { path: 'agents.defaults.compaction.timeoutSeconds', value: '300', message: 'a summary may take 300 s, but a turn that needs one goes on without it after 190 s' },
+      { path: 'agents.list[1].compaction.timeoutSeconds', value: '600', message: 'a summary may take 600 s, but a turn that needs one goes on without it after 190 s' },
+    ]);
+  });
+
   it('keeps unknown keys elsewhere with a warning, and does not judge other sections', () => {
     const raw = { session: { sope: 'global' }, gateway: { prt: 1, controlUi: { enabled: true } }, bus: { url: 'x' }, plugins: { any: null }, ui: 5, channels: { telegram: { botToken: 't' } } };
     expect(warningsOf(raw)).toEqual(['session.sope', 'gateway.prt', 'bus.url']);

@@ -8,7 +8,7 @@
  */
 import { FailCompactionRequest, GetEntryRequest, InstallCompactionRequest, ListPendingRequest, CompactionResult, type PendingCompaction } from '@sessions/contracts';
 import { SessionError, agentSettings, asAgentId, contextTokensFor, estimateLineTokens, estimateTextTokens, isJsonObject, parseModelRef, planCompaction, planDueCompaction, planTurnDrop, reserveTokens, type CompactionPlan, type JsonObject, type SessionConfig, type TranscriptLine } from '@sessions/domain';
-import { ModelFailure, RETRY_LIMITS, collectAnswer, openModel, withModelRetries, type RetryLimits } from '@sessions/llm';
+import { MODEL_LIMITS, ModelFailure, RETRY_LIMITS, collectAnswer, openModel, withModelRetries, type ModelLimits, type RetryLimits } from '@sessions/llm';
 import type { Logger } from '@sessions/host';
 import { summarisingModels } from './choose-models';
 import type { AskOwner } from './owner-calls';
@@ -62,9 +62,12 @@ export function createCompactor({ owner, config, logger, nowMs, timeoutMs, retri
   const fail = async (agentId: string, operationId: string, reason: string): Promise<CompactionResult> =>
     (await owner(agentId, (store) => store.failCompaction(FailCompactionRequest.create({ agentId, operationId, reason })))).result ?? CompactionResult.create({ reason });
 
-  /** The whole time for what is left of an operation, milliseconds. */
+  /** The whole time for one operation, milliseconds. */
+  const wholeMs = (agentId: string): number => timeoutMs ?? agentSettings(config(), asAgentId(agentId)).compaction.timeoutSeconds * 1000;
+
+  /** The time for what is left of one. */
   const limitMs = ({ agentId, requestedAtMs }: Work): number => {
-    const whole = timeoutMs ?? agentSettings(config(), asAgentId(agentId)).compaction.timeoutSeconds * 1000;
+    const whole = wholeMs(agentId);
     const age = Math.max(0, nowMs() - requestedAtMs);
     return age > whole * WAITED_FACTOR ? whole : Math.max(whole - age, whole * LAST_SHARE);
   };
@@ -129,7 +132,7 @@ export function createCompactor({ owner, config, logger, nowMs, timeoutMs, retri
       let failure: unknown = new ModelFailure('unconfigured', { provider: '', model: '' });
       for (const ref of models) {
         try {
-          const model = openModel(config(), ref);
+          const model = openModel(config(), ref, modelLimits(wholeMs(agentId)));
           const request = { system, messages: [{ role: 'user', content: prompt }], maxTokens };
           const once = (): Promise<string> => withModelRetries((limit) => collectAnswer(model, request, { signal: limit }).then(({ text }) => text), { signal, limits: retries });
           let text = await once();
@@ -172,6 +175,12 @@ export function createCompactor({ owner, config, logger, nowMs, timeoutMs, retri
     isOpen: async (agentId, operationId) => (await pendingOf(agentId, operationId)) !== undefined,
     fail,
   };
+}
+
+/** A request may take as long as the whole that it is made for; where that is longer than most, so is the silence. */
+export function modelLimits(wholeMs: number): ModelLimits {
+  const share = Math.max(1, wholeMs / MODEL_LIMITS.wholeMs);
+  return { wholeMs: MODEL_LIMITS.wholeMs * share, silenceMs: MODEL_LIMITS.silenceMs * share };
 }
 
 /** The entry in parts, as long ones travel. */

@@ -1,17 +1,16 @@
 /**
  * A compaction that a turn cannot go on without: asked for at the owner, waited for at the worker.
- * Whoever does the work and whatever becomes of this runner, it ends once.
+ * Whoever does the work and whatever becomes of this runner, it ends once. A turn that has waited its
+ * time goes on without it; the compaction goes on too.
  */
 import { randomUUID } from 'node:crypto';
 import { CompactRequest, CompactionResult, CompactionServiceService, RequestCompactionRequest } from '@sessions/contracts';
 import { createClient, type Bus, type Subjects } from '@sessions/bus';
-import { SessionError, agentSettings, asAgentId, type SessionConfig } from '@sessions/domain';
+import { SessionError, agentSettings, asAgentId, compactionWaitSeconds, type SessionConfig } from '@sessions/domain';
 import type { Logger } from '@sessions/host';
 import type { AskOwner } from '../owner-calls';
 import { persist } from '../persist';
 
-/** Beyond the compaction's own limit. Milliseconds. */
-const SLACK_MS = 10_000;
 const MS_PER_SECOND = 1_000;
 
 export interface InlineCompaction {
@@ -39,7 +38,7 @@ export async function compactInline(deps: InlineCompaction, agentId: string, key
     const requestKey = randomUUID();
     const asked = await owner(agentId, (store) => store.requestCompaction(RequestCompactionRequest.create({ agentId, key, reason: 'overflow-retry' }), { idempotencyKey: requestKey, signal }), { signal });
     if (asked.operationId === undefined) return asked.result ?? CompactionResult.create({});
-    const limitMs = agentSettings(config(), asAgentId(agentId)).compaction.timeoutSeconds * MS_PER_SECOND + SLACK_MS;
+    const limitMs = compactionWaitSeconds(agentSettings(config(), asAgentId(agentId)).compaction.timeoutSeconds) * MS_PER_SECOND;
     const worker = createClient(bus, CompactionServiceService, { caller, subject: (method) => subjects.compaction(method) });
     const request = CompactRequest.create({ agentId, operationId: asked.operationId });
     const compactKey = randomUUID();
