@@ -91,6 +91,7 @@ export type { ArchivedBytes, PortableSession } from './portable/read-archive';
 export { hasSameStart } from './portable/same-start';
 export { openInside } from './files/safe-path';
 export { isContainedName } from './trajectory/contained-output';
+export { DRAFT_IDLE_MS, draftName, sweepDrafts } from './portable/export-drafts';
 export type { Bundle } from './trajectory/export-bundle';
 export { exportName, exportTrajectory } from './trajectory/export-trajectory';
 export type { ExportedTrajectory, TrajectoryExport } from './trajectory/export-trajectory';

@@ -1,10 +1,11 @@
 /**
  * One new file that appears when it is complete: written beside its name, synced, linked into place. What
- * has the name already stays; a command that dies leaves a hidden temporary file at most.
+ * has the name already stays; a command that dies leaves a hidden temporary file at most, which a later
+ * one removes.
  */
 import { errorCode } from '../error-code';
 import { SessionError } from '@sessions/domain';
-import { randomUUID } from 'node:crypto';
+import { draftName, sweepDrafts } from '@sessions/store';
 import { constants } from 'node:fs';
 import { link, lstat, open, rm } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
@@ -16,7 +17,8 @@ const FILE_MODE = 0o600;
 export async function writeNewFile<T>(path: string, write: (file: FileHandle) => Promise<T>): Promise<T> {
   const taken = (cause?: unknown): SessionError => new SessionError('VALIDATION', `${path} exists already; nothing is overwritten.`, { facts: { option: '--output' }, ...(cause === undefined ? {} : { cause }) });
   if ((await lstat(path).catch(() => undefined)) !== undefined) throw taken();
-  const draft = join(dirname(path), `.${basename(path)}.${randomUUID()}.tmp`);
+  const draft = join(dirname(path), draftName(basename(path)));
+  sweepDrafts(dirname(path), Date.now());
   let file: FileHandle;
   try {
     file = await open(draft, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, FILE_MODE);

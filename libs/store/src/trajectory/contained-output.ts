@@ -3,8 +3,9 @@
  * the way. It is filled under another name and gets its own when it is complete.
  */
 import { SessionError } from '@sessions/domain';
-import { lstatSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { closeSync, fsyncSync, lstatSync, mkdirSync, openSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { draftName, sweepDrafts } from '../portable/export-drafts';
 
 export interface ContainedOutput {
   readonly path: string;
@@ -26,7 +27,7 @@ export function isContainedName(name: string): boolean {
  * @param workspace absolute; must be a directory
  * @param folders below it, made where missing
  * @param name relative, may hold `/`
- * @param draftTag tells drafts of one name apart; what an earlier one with the same tag left is removed. Absent: this process
+ * @param draftTag tells drafts of one name apart; what an earlier one with the same tag left is removed. Absent: a new one
  * @throws VALIDATION with nothing written
  */
 export function openContainedOutput(workspace: string, folders: readonly string[], name: string, draftTag?: string): ContainedOutput {
@@ -43,13 +44,31 @@ export function openContainedOutput(workspace: string, folders: readonly string[
     if (found !== undefined && !found.isDirectory()) throw refused(`${at} is no directory of its own; nothing is exported through it.`, name);
   }
   if (lstatSync(path, { throwIfNoEntry: false }) !== undefined) throw refused(`${path} exists already; nothing is overwritten.`, name);
-  const draft = join(dirname(path), `.${segments.at(-1) ?? ''}.${draftTag ?? String(process.pid)}.tmp`);
+  const draft = join(dirname(path), draftName(segments.at(-1) ?? '', draftTag));
   at = workspace;
   for (const parent of parents) {
     at = join(at, parent);
     if (lstatSync(at, { throwIfNoEntry: false }) === undefined) mkdirSync(at, { mode: 0o700 });
   }
+  sweepDrafts(dirname(path), Date.now());
   if (draftTag !== undefined) rmSync(draft, { recursive: true, force: true });
   mkdirSync(draft, { mode: 0o700 });
-  return { path, draft, finish: () => renameSync(draft, path), abandon: () => rmSync(draft, { recursive: true, force: true }) };
+  return { path, draft, finish: () => put(draft, path), abandon: () => rmSync(draft, { recursive: true, force: true }) };
+}
+
+/** Nothing has the name before all of it is on disk. */
+function put(draft: string, path: string): void {
+  for (const name of readdirSync(draft)) synced(join(draft, name));
+  synced(draft);
+  renameSync(draft, path);
+  synced(dirname(path));
+}
+
+function synced(path: string): void {
+  const fd = openSync(path, 'r');
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
 }
