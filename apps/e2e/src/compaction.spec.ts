@@ -81,6 +81,26 @@ it('500 numbered messages around the switch: each once and in order', async () =
   await expectAllOnceInOrder(one, 500);
 }, 180_000);
 
+it('500 numbered messages around the switch to a transcript of its own: each once and in order there', async () => {
+  const one = await scene({ timeoutMs: 120_000, compaction: { truncateAfterCompaction: true } });
+  await one.send('begin');
+  await one.append(talk(20, 100));
+  const { sessionId } = one;
+  const before = await one.transcript();
+  one.model.answer = () => ({ chunks: ['the summary'], delayMs: 1_500 });
+  const result = await sendAmong(one, 500, 3_000, one.wait(await one.request()));
+  expect(result).toMatchObject({ compacted: true, summary: 'the summary' });
+  // A run that has not heard of it goes on appending for the transcript that it knows.
+  one.sessionId = sessionId;
+  await one.append([text('n500.')]);
+  await expectAllOnceInOrder(one, 501);
+  expect(one.sessionId).toBe(sessionId);
+  const after = await one.transcript();
+  expect(after).not.toContain('old1 ');
+  expect(after.startsWith(before)).toBe(false);
+  expect((await contextTexts(one))[0]).toContain('the summary');
+}, 180_000);
+
 it('a worker that dies is replaced; the operation ends once', async () => {
   const one = await scene({ withoutWorker: true });
   await one.send('begin');

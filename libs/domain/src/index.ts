@@ -133,7 +133,7 @@ export { planRebalance, rankOwners, rendezvousOwner } from './lease/placement';
 export type { Move, RebalanceFacts } from './lease/placement';
 export { lineLinks } from './transcript/line-links';
 export type { LineLinks } from './transcript/line-links';
-export { TOUCHED_PATH_LENGTH_MAX, mergeTouchedFiles, touchedFilesOf } from './transcript/touched-files';
+export { TOUCHED_PATH_LENGTH_MAX, mergeTouchedFiles, touchedFilesOf, touchedFilesOfSummary } from './transcript/touched-files';
 export type { TouchKind, TouchedFile } from './transcript/touched-files';
 export { blocksOf, completeTurns, isBrokenOff, pairTools, pendingFrom, resultCallId, safeAfter, safeBefore, safePlaces, toolCallsOf, wholeCall } from './transcript/structure';
 export type { ToolCall, ToolPairs } from './transcript/structure';

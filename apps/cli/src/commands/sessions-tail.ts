@@ -16,7 +16,7 @@ import { readAppended, readLastEvents, trajectoryPath } from '@sessions/store';
 import type { TrajectoryEvent, TrajectoryPlace } from '@sessions/store';
 import { eventDocument, renderEvent } from '../render/trajectory-line';
 import type { SessionRow } from '@sessions/contracts';
-import { SessionError } from '@sessions/domain';
+import { SessionError, transcriptsBefore } from '@sessions/domain';
 import { dirname } from 'node:path';
 
 export const TAIL_DEFAULT = 80;
@@ -142,7 +142,15 @@ function pathOf(session: FoundSession | undefined): string | undefined {
   if (session === undefined) return undefined;
   const { sessionId, uuid } = session.entry;
   const id = typeof sessionId === 'string' ? sessionId : uuid;
-  return typeof id === 'string' ? trajectoryPath({ directory: dirname(session.store.path), sessionId: id, file: session.file }) : undefined;
+  if (typeof id !== 'string') return undefined;
+  const directory = dirname(session.store.path);
+  // Until something is told of the transcript that a compaction went on in, the one before it tells the newest.
+  const owners = [{ sessionId: id, file: session.file }, ...[...transcriptsBefore(session.entry)].reverse()];
+  for (const owner of owners) {
+    const path = trajectoryPath({ directory, ...owner });
+    if (path !== undefined) return path;
+  }
+  return undefined;
 }
 
 /** Resolves true once it is over, false when the time has passed first. */

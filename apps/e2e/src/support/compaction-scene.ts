@@ -5,7 +5,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import * as path from 'node:path';
-import { AppendRecordsRequest, CompactRequest, CompactionServiceService, DeliverRequest, Event, InboundMessage, RequestCompactionRequest, ResolvedRoute, StoreServiceCreateSessionRequest, StoreServiceService, type CompactionResult } from '@sessions/contracts';
+import { AppendRecordsRequest, CompactRequest, CompactionServiceService, DeliverRequest, Event, GetEntryRequest, InboundMessage, RequestCompactionRequest, ResolvedRoute, StoreServiceCreateSessionRequest, StoreServiceService, type CompactionResult } from '@sessions/contracts';
 import { createClient, createInProcessBus, createSubjects, type Bus, type Client } from '@sessions/bus';
 import { createCompactionWorker } from '@sessions/compaction-worker';
 import { activeBranch, parseConfig, parseTranscriptLine, type JsonObject, type SessionConfig, type TranscriptLine } from '@sessions/domain';
@@ -94,7 +94,9 @@ export async function compactionScene(options: { readonly api?: string; readonly
     async transcript() {
       // A read waits for what was acknowledged.
       for await (const page of store.readBranch({ agentId: 'main', key: KEY, tipId: undefined })) void page;
-      return readFileSync(path.join(stateDir, 'agents', 'main', 'sessions', `${made.sessionId}.jsonl`), 'utf8');
+      const { entryJson } = await store.getEntry(GetEntryRequest.create({ agentId: 'main', by: { $case: 'key', value: KEY } }));
+      const { sessionId, sessionFile = `${sessionId}.jsonl` } = JSON.parse(entryJson.toString('utf8')) as { sessionId: string; sessionFile?: string };
+      return readFileSync(path.join(stateDir, 'agents', 'main', 'sessions', sessionFile), 'utf8');
     },
     async branch() {
       const lines = (await made.transcript()).trimEnd().split('\n');

@@ -4,6 +4,9 @@ import { rowAction, type ActionReason, type MaintenanceAction } from './actions'
 import type { FactRow, TranscriptState } from './facts';
 import { isFreeToFix } from './protection';
 
+/** Lines that stand for messages: of a transcript that goes on after a compaction one may be all there is. */
+const SUMMARIES: ReadonlySet<string> = new Set(['compaction', 'branch_summary']);
+
 /** A larger file is never judged empty: it holds something, even if we cannot read it. */
 export const EMPTY_TRANSCRIPT_BYTES_MAX = 4_096;
 
@@ -17,7 +20,7 @@ export interface TranscriptFacts {
   readonly endsClean?: boolean;
 }
 
-/** What a transcript is, towards keeping: only a small file of valid lines without a message is empty. */
+/** What a transcript is, towards keeping: only a small file of valid lines without a message or a summary is empty. */
 export function judgeTranscript(facts: TranscriptFacts): TranscriptState {
   if (facts.found === 'nowhere') return 'missing';
   if (facts.found === 'error') return 'unreadable';
@@ -28,7 +31,7 @@ export function judgeTranscript(facts: TranscriptFacts): TranscriptState {
 
 function judgeContent({ sizeBytes, lines, endsClean }: TranscriptFacts): 'present' | 'header-only' | 'unreadable' {
   if (sizeBytes === 0) return 'header-only';
-  if (lines?.some((line) => line.ok && line.message !== undefined) === true) return 'present';
+  if (lines?.some((line) => line.ok && (line.message !== undefined || SUMMARIES.has(line.type))) === true) return 'present';
   if (sizeBytes > EMPTY_TRANSCRIPT_BYTES_MAX || lines === undefined) return lines === undefined ? 'present' : 'unreadable';
   const isWhole = endsClean !== false && lines.every((line) => line.ok || line.why === 'blank');
   return isWhole ? 'header-only' : 'unreadable';

@@ -29,6 +29,14 @@ export function touchedFilesOf(message: JsonObject): readonly TouchedFile[] {
   });
 }
 
+/** The files that a compaction's `details` name: their calls may stand in no transcript that is live. */
+export function touchedFilesOfSummary(details: JsonValue | undefined): readonly TouchedFile[] {
+  if (!isJsonObject(details)) return [];
+  const named = (value: JsonValue | undefined, kind: TouchKind): TouchedFile[] =>
+    (Array.isArray(value) ? (value as readonly JsonValue[]) : []).flatMap((path) => (typeof path === 'string' && path !== '' && path.length <= TOUCHED_PATH_LENGTH_MAX ? [{ path, kind }] : []));
+  return [...named(details['modifiedFiles'], 'modified'), ...named(details['readFiles'], 'read')];
+}
+
 /** Each file once; one that was modified stays so. Modified ones first, then by path. */
 export function mergeTouchedFiles(files: Iterable<TouchedFile>): readonly TouchedFile[] {
   const byPath = new Map<string, TouchedFile>();

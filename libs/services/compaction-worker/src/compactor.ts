@@ -92,7 +92,7 @@ export function createCompactor({ owner, config, logger, nowMs, timeoutMs, retri
       const { text, passes } = await summarise({ path, chunks: plan.chunks, previousSummary: plan.previousSummary, windowTokens, signal: abort.signal, ask: askChain(models, operation) });
       if (text === '') throw new SessionError('SUMMARY_FAILED', 'the summary is empty');
       const tokensAfter = plan.keptTokens + estimateTextTokens(text);
-      const detailsJson = Buffer.from(JSON.stringify({ ...touchedFiles(path.slice(plan.from, plan.to)), passes }));
+      const detailsJson = Buffer.from(JSON.stringify({ ...touchedFiles([...path.filter(({ type }) => type === 'compaction').slice(-1), ...path.slice(plan.from, plan.to).filter(({ type }) => type !== 'compaction')]), passes }));
       const request = InstallCompactionRequest.create({ agentId, operationId, snapshotTipId, cutId: plan.cutId, summary: text, tokensBefore: plan.tokensBefore, tokensAfter, detailsJson });
       return (await owner(agentId, (store) => store.installCompaction(request))).result ?? CompactionResult.create({});
     } catch (error) {

@@ -16,6 +16,8 @@ export interface TranscriptCheck {
   readonly duplicateIdsCount: number;
   readonly callsWithoutResultCount: number;
   readonly resultsWithoutCallCount: number;
+  /** A summary stands for messages that are elsewhere. */
+  readonly hasSummary: boolean;
 }
 
 export async function checkTranscript(source: ByteSource): Promise<TranscriptCheck> {
@@ -36,12 +38,14 @@ class StructureCheck {
   #duplicateIdsCount = 0;
   #droppedCallsCount = 0;
   #resultsWithoutCallCount = 0;
+  #hasSummary = false;
 
   line(facts: LineFacts, number: number): void {
     if (!this.#knows(facts.parentId) || !this.#knows(facts.movesLeafTo)) {
       this.#brokenParentsCount += 1;
       this.#firstBrokenLine ??= number;
     }
+    this.#hasSummary ||= facts.record['type'] === 'compaction';
     if (facts.id !== undefined && this.#ids.add(Buffer.from(facts.id))) this.#duplicateIdsCount += 1;
     if (facts.role === 'assistant' || facts.role === 'toolResult') this.#tools(facts);
   }
@@ -53,6 +57,7 @@ class StructureCheck {
       duplicateIdsCount: this.#duplicateIdsCount,
       callsWithoutResultCount: this.#openCalls.size + this.#droppedCallsCount,
       resultsWithoutCallCount: this.#resultsWithoutCallCount,
+      hasSummary: this.#hasSummary,
     };
   }
 

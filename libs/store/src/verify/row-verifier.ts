@@ -148,7 +148,7 @@ export class RowVerifier {
     const { scan } = check;
     const where = { key, file };
     if (scan.malformedLines > 0) list.add('malformed-lines', `${scan.malformedLines} of ${scan.lines} lines cannot be read; they are skipped and kept`, where);
-    else if (scan.messageCount === 0 && scan.tornTailBytes === 0) list.add('transcript-without-messages', 'the transcript holds no message', where);
+    else if (scan.messageCount === 0 && scan.tornTailBytes === 0 && !check.hasSummary) list.add('transcript-without-messages', 'the transcript holds no message', where);
     // A living owner may be in the middle of this very line.
     if (scan.tornTailBytes > 0 && !live) list.add('torn-tail', `${scan.tornTailBytes} bytes after the last complete line, at byte ${scan.completeBytes}`, where);
     if (check.brokenParentsCount > 0) {

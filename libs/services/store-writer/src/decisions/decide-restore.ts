@@ -3,7 +3,7 @@
  * same mutation, so a restore can be undone like everything else.
  */
 import { SessionError, isJsonObject, restoredEntry, type ArchiveKind, type JsonObject, type JsonValue } from '@sessions/domain';
-import type { ArchivedFile, Effect, HeldView, MutationView, StagedTranscript } from '@sessions/store';
+import type { ArchivedFile, Effect, HeldView, MutationView, StagedTranscript, TranscriptTail } from '@sessions/store';
 import { deliveriesOf, deliveryMembers } from './open-delivery';
 import { membersAfter, rowOf, type Planned, type StoredAnswer } from './planned';
 import { FilesMoved, entryTextOf, refuseOpenRuns, refuseRunning, setAside } from './session-files';
@@ -92,6 +92,11 @@ interface Restored {
   readonly replacesEntry: boolean;
 }
 
+/** Not a summary alone either: it stands for a conversation. */
+function isEmptyTail({ messages, leafId }: TranscriptTail): boolean {
+  return messages === 0 && leafId === null;
+}
+
 function refuseDamaged(held: HeldView, { to, bytes, sha256 }: ArchivedFile): void {
   const { found } = held.get(to);
   if (found === undefined || sha256 === '' || (found.bytes === bytes && found.sha256 === sha256)) return;
@@ -117,7 +122,7 @@ function bringBack({ held }: RestoreRequest, archive: ChosenArchive, present: Pr
   const isDeletion = archive.kind === 'deleted';
   const live = present === undefined ? { effects: [], archived: [] } : setAside({ held, present, withSidecars: isDeletion }, view);
   // A header alone is no conversation: it stays where it is, and nobody misses it.
-  const isEmpty = !isDeletion && present?.file !== null && present?.file !== undefined && held.get(present.file).tail.messages === 0 && present.file !== archive.files[0]?.from;
+  const isEmpty = !isDeletion && present?.file !== null && present?.file !== undefined && isEmptyTail(held.get(present.file).tail) && present.file !== archive.files[0]?.from;
   const aside = isEmpty ? { effects: [], archived: [] } : live;
   const taken = archive.files.filter(({ from }) => held.get(from).found !== undefined && !aside.effects.some((effect) => effect.kind === 'setAside' && effect.file === from));
   const there = archive.files.filter(({ to }) => held.get(to).found !== undefined);

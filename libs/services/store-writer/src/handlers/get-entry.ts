@@ -52,7 +52,7 @@ async function factsOf(store: AgentStore, { file, sessionId, tail }: StoredEntry
     transcriptBytes: stats.size,
     transcriptModifiedAtMs: Math.floor(stats.mtimeMs),
     transcriptPath,
-    transcriptState: messageCount === 0 ? 'header-only' : 'present',
+    transcriptState: messageCount === 0 && (tail?.leafId ?? null) === null ? 'header-only' : 'present',
     tipId: tail?.leafId ?? undefined,
   });
 }

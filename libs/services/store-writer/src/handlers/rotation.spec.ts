@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import * as path from 'node:path';
-import { AppendRecordsRequest, BeginTurnRequest, DeliverRequest, FinishTurnRequest, ForkSessionRequest, GetEntryRequest, InstallCompactionRequest, ListPendingRequest, ReadHistoryRequest, RequestCompactionRequest, RunRequest, StoreServiceDeleteSessionRequest, StoreServiceResetSessionRequest, StoreServiceRestoreSessionRequest } from '@sessions/contracts';
+import { AppendRecordsRequest, BeginTurnRequest, DeliverRequest, FinishTurnRequest, ForkSessionRequest, GetEntryRequest, InstallCompactionRequest, ListPendingRequest, ReadFactsRequest, ReadHistoryRequest, RequestCompactionRequest, RunRequest, StoreServiceDeleteSessionRequest, StoreServiceResetSessionRequest, StoreServiceRestoreSessionRequest } from '@sessions/contracts';
 import { activeBranch, contextLines, messageText, parseTranscriptLine, type JsonObject } from '@sessions/domain';
 import { verifyStore } from '@sessions/store';
 import { KEY, bench, cleanUpBenches, history, restart, sessionsDir, telegram, textOf, until, type Bench } from '../testing/writer-bench';
@@ -223,6 +223,34 @@ describe('the transcript before', () => {
     const report = await verifyStore('main', path.join(sessionsDir(made.stateDir), 'sessions.json'), { nowMs: Date.now });
     expect(report.findings).toEqual([]);
     expect(existsSync(path.join(sessionsDir(made.stateDir), `${before}.jsonl`))).toBe(true);
+  });
+
+  it('is nobody\'s orphan, and one that holds a summary alone is no empty one', async () => {
+    const made = await rotating();
+    await rotated(made);
+    const second = await talked(made, 4, 6);
+    await install(made, await ask(made));
+    const { sessionId } = await entryOf(made);
+    expect(sessionId).not.toBe(second);
+    const next = await restart(made, { config: CONFIG });
+    expect((await history(next)).texts).toEqual([]);
+    const found: string[] = [];
+    for await (const { item } of next.client.readFacts(ReadFactsRequest.create({ agentId: 'main', nowAtMs: Date.now() + 400 * 86_400_000, missingRows: true, fileClasses: ['orphan-transcript', 'orphan-trajectory', 'orphan-checkpoint'] }))) {
+      if (item?.$case === 'files') found.push(...item.value.files.map(({ name }) => name));
+      if (item?.$case === 'rows') found.push(...item.value.rows.map(({ key, transcriptState }) => `${key} ${String(transcriptState)}`));
+    }
+    expect(found).toEqual([]);
+    const report = await verifyStore('main', path.join(sessionsDir(next.stateDir), 'sessions.json'), { nowMs: Date.now });
+    expect(report.findings).toEqual([]);
+    // A summary alone is set aside like any conversation, and comes back.
+    const live = textAt(next, (await entryOf(next)).sessionFile);
+    const checkpointId = String(((await entryOf(next))['compactionCheckpoints'] as JsonObject[])[0]?.['checkpointId']);
+    await next.client.restoreSession(StoreServiceRestoreSessionRequest.create({ agentId: 'main', key: KEY, checkpointId }));
+    await next.client.restoreSession(StoreServiceRestoreSessionRequest.create({ agentId: 'main', key: KEY }));
+    expect(await entryOf(next)).toMatchObject({ sessionId });
+    await next.client.resetSession(StoreServiceResetSessionRequest.create({ agentId: 'main', key: KEY, reason: 'reset' }));
+    await next.client.restoreSession(StoreServiceRestoreSessionRequest.create({ agentId: 'main', key: KEY }));
+    expect(textAt(next, (await entryOf(next)).sessionFile)).toBe(live);
   });
 
   it('goes with a session that is deleted, and comes back with it', async () => {

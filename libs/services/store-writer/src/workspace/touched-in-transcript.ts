@@ -1,5 +1,5 @@
 /** Files that a session's live transcript names, from its newest lines backwards. */
-import { isJsonObject, mergeTouchedFiles, touchedFilesOf, type JsonValue, type TouchedFile } from '@sessions/domain';
+import { isJsonObject, mergeTouchedFiles, touchedFilesOf, touchedFilesOfSummary, type JsonObject, type JsonValue, type TouchedFile } from '@sessions/domain';
 import { linesBackwards, type AgentStore } from '@sessions/store';
 
 /** Bytes of a transcript that are looked through, newest first. */
@@ -8,8 +8,8 @@ export const SCANNED_BYTES_MAX = 32 * 1024 * 1024;
 export const SCANNED_LINE_BYTES_MAX = 1024 * 1024;
 /** Files of one session that are known; older ones are left out above it. */
 export const TOUCHED_FILES_MAX = 500;
-/** A line without this piece holds no tool call, however it is spelled. */
-const HINT = /"tool[_-]?(?:call|use)"/i;
+/** A line without any of these pieces holds neither a tool call nor a summary of some. */
+const HINT = /"tool[_-]?(?:call|use)"|"(?:read|modified)Files"/i;
 
 export interface TouchedInTranscript {
   readonly files: readonly TouchedFile[];
@@ -47,7 +47,8 @@ function addFrom(line: string, files: Map<string, TouchedFile>): boolean {
   const message = isJsonObject(record as JsonValue) ? (record as { message?: JsonValue }).message : undefined;
   // Lines of the simple format are messages themselves.
   const chat = isJsonObject(message) ? message : isJsonObject(record as JsonValue) ? (record as Parameters<typeof touchedFilesOf>[0]) : undefined;
-  for (const file of chat === undefined ? [] : touchedFilesOf(chat)) {
+  const summarised = isJsonObject(record as JsonValue) && (record as JsonObject)['type'] === 'compaction' ? touchedFilesOfSummary((record as JsonObject)['details']) : [];
+  for (const file of chat === undefined ? summarised : [...summarised, ...touchedFilesOf(chat)]) {
     if (!files.has(file.path) && files.size >= TOUCHED_FILES_MAX) return false;
     if (files.get(file.path)?.kind !== 'modified') files.set(file.path, file);
   }
