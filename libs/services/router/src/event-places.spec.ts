@@ -8,8 +8,8 @@ function message(seq: number, messageSeq: number, { epoch = 1, sessionId = 's1',
   return Event.create({ agentId: 'main', sessionKey: key, sessionId, epoch, seq, body: { $case: 'message', value } });
 }
 
-function changed(seq: number, { epoch = 1, sessionId = 's1' } = {}): Event {
-  const value = { reason: 'reset', phase: undefined, runId: undefined, encodedRow: undefined, previousSessionId: undefined, messageSeq: undefined };
+function changed(seq: number, { epoch = 1, sessionId = 's1', messageSeq = undefined as number | undefined } = {}): Event {
+  const value = { reason: 'reset', phase: undefined, runId: undefined, encodedRow: undefined, previousSessionId: undefined, messageSeq };
   return Event.create({ agentId: 'main', sessionKey: KEY, sessionId, epoch, seq, body: { $case: 'changed', value } });
 }
 
@@ -41,6 +41,14 @@ describe('places in the events of sessions', () => {
     places.note(message(1, 8));
     places.note(changed(2, { sessionId: 's2' }));
     expect(places.recent()[0]).toMatchObject({ sessionId: 's2', messageSeq: 0 });
+  });
+
+  it('begin behind what was told of it in a transcript that goes on with another', () => {
+    const places = new EventPlaces();
+    places.note(message(1, 8));
+    places.note(changed(2, { sessionId: 's2', messageSeq: 3 }));
+    expect(places.recent()[0]).toMatchObject({ sessionId: 's2', messageSeq: 3 });
+    expect(places.note(message(4, 5, { sessionId: 's2' }))).toMatchObject({ sessionId: 's2', messageSeq: 3 });
   });
 
   it('do not know from where to read before a message was heard', () => {
