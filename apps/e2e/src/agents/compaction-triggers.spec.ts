@@ -51,8 +51,8 @@ describe('a conversation is summarised by itself', () => {
   const compactions = async (): Promise<JsonObject[]> => (await lines()).filter(({ type }) => type === 'compaction');
   afterEach(() => gateway.stop());
 
-  it('when the provider says that the request does not fit: then it is asked once more', async () => {
-    await begin({}, (_request, turn) => (turn === 4 ? { status: 400, errorText: 'request_too_large' } : { chunks: [`answer ${String(turn)}`] }));
+  it.each([false, true])('when the provider says that the request does not fit: then it is asked once more (in a transcript of its own: %p)', async (truncateAfterCompaction) => {
+    await begin({ truncateAfterCompaction }, (_request, turn) => (turn === 4 ? { status: 400, errorText: 'request_too_large' } : { chunks: [`answer ${String(turn)}`] }));
     for (let at = 1; at <= 3; at += 1) await say(`question ${String(at)} ${'q'.repeat(1_000)}`);
     await say('Now?');
     expect(asked.turns).toHaveLength(5);
@@ -60,6 +60,8 @@ describe('a conversation is summarised by itself', () => {
     expect(asked.turns[4]).toContain('Now?');
     expect(asked.turns[4]).not.toContain('question 1');
     expect(await compactions()).toMatchObject([{ summary: 'in short' }]);
+    // What was summarised stands in the transcript that is live, or it does not.
+    expect((await lines()).some((line) => JSON.stringify(line).includes('question 1'))).toBe(!truncateAfterCompaction);
   });
 
   it('when its transcript has reached its size, and not again for the same', async () => {
@@ -75,8 +77,8 @@ describe('a conversation is summarised by itself', () => {
     expect(asked.summaries).toHaveLength(1);
   });
 
-  it('when the results of tools would not fit into the next request of a turn', async () => {
-    await begin({ midTurnPrecheck: { enabled: true } }, (_request, turn) => (turn === 2 ? { toolCalls: [{ id: 'call_1', name: 'sessions_history', arguments: { sessionKey: KEY, limit: 50 } }] } : { chunks: [`answer ${String(turn)}`] }));
+  it.each([false, true])('when the results of tools would not fit into the next request of a turn (in a transcript of its own: %p)', async (truncateAfterCompaction) => {
+    await begin({ midTurnPrecheck: { enabled: true }, truncateAfterCompaction }, (_request, turn) => (turn === 2 ? { toolCalls: [{ id: 'call_1', name: 'sessions_history', arguments: { sessionKey: KEY, limit: 50 } }] } : { chunks: [`answer ${String(turn)}`] }));
     await say(`question 1 ${'q'.repeat(18_000)}`);
     await say('Look it up');
     expect(asked.summaries).toHaveLength(1);
