@@ -1,5 +1,5 @@
 /**
- * What maintenance plans are made from: every row, every file of the
+ * What maintenance plans are made from: every row, the name of every file of the
  * directory, every line of the archive manifest. Each is read in slices with other work
  * between them; memory grows with the names of the directory, never with entries or transcripts.
  */
@@ -18,7 +18,9 @@ const SLICE_MS = 10;
 /** Rows read at a time. */
 const ROWS_PER_QUERY = 100;
 /** Files looked at in one go. */
-const STATS_AT_ONCE = 32;
+const FILES_AT_ONCE = 32;
+/** Names that one read of a directory brings. */
+const NAMES_PER_READ = 256;
 /** A temp file that is older belongs to nobody. */
 export const TEMP_FILE_MS = 5 * 60_000;
 const TRANSCRIPTS_FOLDER = 'transcripts';
@@ -83,19 +85,20 @@ export class StoreFacts {
     }
   }
 
-  /** Regular files directly in the store's directory and in `transcripts/`; links and directories are left out. */
-  async *files(): AsyncGenerator<DirectoryFile> {
+  /** Names of the regular files directly in the store's directory and in `transcripts/`; links and directories are left out. */
+  async *fileNames(): AsyncGenerator<string> {
     for (const folder of ['', TRANSCRIPTS_FOLDER]) {
-      let batch: string[] = [];
       for await (const item of await openDirectory(path.join(this.#parts.layout.dir, folder))) {
-        if (!item.isFile()) continue;
-        batch.push(path.posix.join(folder, item.name));
-        if (batch.length < STATS_AT_ONCE) continue;
-        yield* await this.#look(batch);
-        batch = [];
+        if (item.isFile()) yield path.posix.join(folder, item.name);
       }
-      yield* await this.#look(batch);
     }
+  }
+
+  /** What is known of these files now, FILES_AT_ONCE of them looked at at a time; those that are gone, or no regular files any more, are left out. */
+  async look(names: readonly string[]): Promise<DirectoryFile[]> {
+    const found: DirectoryFile[] = [];
+    for (let at = 0; at < names.length; at += FILES_AT_ONCE) found.push(...(await this.#look(names.slice(at, at + FILES_AT_ONCE))));
+    return found;
   }
 
   /** Lines of the manifest, newest first. */
@@ -152,7 +155,7 @@ export class StoreFacts {
 async function openDirectory(place: string): Promise<AsyncIterable<fs.Dirent>> {
   try {
     const stats = await fs.promises.lstat(place);
-    return stats.isDirectory() ? await fs.promises.opendir(place) : nothing();
+    return stats.isDirectory() ? await fs.promises.opendir(place, { bufferSize: NAMES_PER_READ }) : nothing();
   } catch (error) {
     if (hasErrorCode(error, 'ENOENT')) return nothing();
     throw error;

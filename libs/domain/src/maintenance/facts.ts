@@ -49,10 +49,20 @@ export interface FactFile {
   readonly stampAtMs?: number;
 }
 
+/** Rows that have this protection and no stronger one. */
+export interface ProtectedRows {
+  readonly protection: Protection;
+  readonly rowCount: number;
+  /** Those of them that are older than `pruneAfter`. */
+  readonly overAgeCount: number;
+}
+
 export interface StoreTotals {
   readonly rowCount: number;
   /** Rows with any protection. */
   readonly protectedRowCount: number;
+  /** The same by their strongest protection, in the order of PROTECTIONS; undefined: nobody counted. */
+  readonly protectedRows?: readonly ProtectedRows[];
   /** Everything the disk budget counts. */
   readonly totalBytes: number;
   readonly fileCount: number;

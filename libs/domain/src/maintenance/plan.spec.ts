@@ -27,7 +27,7 @@ interface Given {
 function plan(given: Given, more: Partial<PlanRequest> = {}) {
   const maintenance = { ...DEFAULTS.session.maintenance, ...given.maintenance };
   const settings = { dmScope: 'main' as const, maintenance, cron: { sessionRetentionMs: given.cronMs ?? DAY_MS } };
-  return planMaintenance({ agentId: 'main', nowMs: NOW_MS, settings, steps: 'all', asker: 'person', facts: factsOf(given.rows ?? [], given.files ?? [], given.otherBytes), ...more });
+  return planMaintenance({ agentId: 'main', nowMs: NOW_MS, settings, steps: 'all', asker: 'person', facts: factsOf(given.rows ?? [], given.files ?? [], given.otherBytes, { pruneAfterMs: maintenance.pruneAfterMs, nowMs: NOW_MS }), ...more });
 }
 
 describe('planMaintenance', () => {
@@ -51,8 +51,32 @@ describe('planMaintenance', () => {
   it('takes nothing when protected rows alone reach the bound, and names them', () => {
     const rows = [...rowsOf(4, () => DAY_MS, 'p').map((each): FactRow => ({ ...each, protections: ['pointer'] })), row('free', HOUR_MS)];
     const { actions, counts, exceptions, verdicts } = plan({ rows, maintenance: { maxEntries: 4 } });
-    expect([actions, counts.capUnmet, exceptions]).toEqual([[], true, { pointer: 4 }]);
+    expect([actions, counts.capUnmet, exceptions]).toEqual([[], true, [{ bound: 'count', protection: 'pointer', rowCount: 4, keys: rows.slice(0, 4).map(({ key }) => key).sort() }]]);
     expect(verdicts.map((verdict) => verdict.reason)).toEqual(['protected-pointer', 'protected-pointer', 'protected-pointer', 'protected-pointer', 'within-limits']);
+  });
+
+  it('names what stays over each limit by its strongest protection, oldest first, and not what goes because it was asked for', () => {
+    const kept = (name: string, ageMs: number, ...protections: FactRow['protections'][number][]): FactRow => row(name, ageMs, { protections });
+    const rows = [
+      ...Array.from({ length: 7 }, (_, index) => kept(`old-${String(index)}`, (40 + index) * DAY_MS, 'pointer')),
+      kept('empty', 99 * DAY_MS, 'pointer'),
+      kept('runs', 60 * DAY_MS, 'running', 'pointer'),
+      kept('young', 2 * DAY_MS, 'pointer'),
+      kept('timeless', 0, 'recent'),
+    ].map((each) => (each.key.endsWith('empty') ? { ...each, transcriptState: 'header-only' as const } : each.key.endsWith('timeless') ? { ...each, updatedAtMs: 0 } : each));
+    const [old, runs] = [(index: number): string => rows[index]?.key ?? '', 'agent:main:telegram:direct:runs'];
+    const age = [{ bound: 'age', protection: 'running', rowCount: 1, keys: [runs] }, { bound: 'age', protection: 'pointer', rowCount: 7, keys: [6, 5, 4, 3, 2].map(old) }];
+    expect(plan({ rows }, { flags: { fixMissing: true } }).exceptions).toEqual(age);
+    const { exceptions, counts } = plan({ rows, maintenance: { maxEntries: 3, maxDiskBytes: 1 } });
+    expect(counts).toMatchObject({ capUnmet: true, diskBudget: { overBudget: true } });
+    expect(exceptions.map(({ bound, protection, rowCount }) => [bound, protection, rowCount])).toEqual([
+      ['age', 'running', 1], ['age', 'pointer', 8],
+      ['count', 'running', 1], ['count', 'recent', 1], ['count', 'pointer', 9],
+      ['size', 'running', 1], ['size', 'recent', 1], ['size', 'pointer', 9],
+    ]);
+    expect(exceptions.find(({ protection }) => protection === 'recent')?.keys).toEqual([]);
+    expect(plan({ rows, maintenance: { pruneAfterMs: 0, maxEntries: 0 } }).exceptions).toEqual([]);
+    expect(plan({ rows }, { steps: 'asked' }).exceptions).toEqual([]);
   });
 
   it('expires probes only above the bound and cron runs by their own retention', () => {

@@ -5,7 +5,8 @@
  */
 import type { SessionConfig } from '../config/parse-config';
 import type { FileActionKind, MaintenanceAction, RowActionKind } from './actions';
-import { assertPlannable, bytesOf, isOlder, type FactFile, type FactRow, type Protection, type StoreFacts } from './facts';
+import { exceptionsOf, type BoundException } from './exceptions';
+import { assertPlannable, bytesOf, type FactFile, type FactRow, type Protection, type StoreFacts } from './facts';
 import { mayUnlink, planArchives } from './plan-archives';
 import { planCap } from './plan-cap';
 import { planDiskBudget, type DiskBudgetReport } from './plan-disk-budget';
@@ -69,8 +70,8 @@ export interface MaintenancePlan {
   /** One for every row that was given. */
   readonly verdicts: readonly RowVerdict[];
   readonly counts: PlanCounts;
-  /** Rows that a bound would have taken, by the strongest protection that kept them. */
-  readonly exceptions: Readonly<Partial<Record<Protection, number>>>;
+  /** Rows that a bound would have taken, and what kept them. */
+  readonly exceptions: readonly BoundException[];
   /** Archives whose unlinking has to be announced first; undefined: nothing waits. */
   readonly announceUnlink: { readonly filesCount: number; readonly bytes: number } | undefined;
   readonly warnings: readonly string[];
@@ -109,7 +110,7 @@ export function planMaintenance(request: PlanRequest): MaintenancePlan {
     actions,
     verdicts: verdictsOf(facts.rows, actions, flags),
     counts: countsOf(request, actions, { files, capUnmet: cap.capUnmet }),
-    exceptions: steps === 'all' ? exceptionsOf(facts.rows, maintenance.pruneAfterMs, cap.capUnmet, nowMs) : {},
+    exceptions: steps === 'all' ? exceptionsOf({ protectedRows: facts.totals.protectedRows ?? [], left: rows.list(), gone: rows.goneProtected, pruneAfterMs: maintenance.pruneAfterMs, unmet: unmetBounds(cap, files.diskBudget), nowMs }) : [],
     announceUnlink: files.announceUnlink,
     warnings,
   };
@@ -118,6 +119,7 @@ export function planMaintenance(request: PlanRequest): MaintenancePlan {
 /** The rows that are left, and what is known of those nobody gave. */
 class Remaining {
   readonly actions: MaintenanceAction[] = [];
+  readonly goneProtected: FactRow[] = [];
   readonly #rows: Map<string, FactRow>;
   count: number;
   protectedCount: number;
@@ -142,7 +144,10 @@ class Remaining {
       this.#rows.delete(row.key);
       this.actions.push(action);
       this.count -= 1;
-      if (row.protections.length > 0) this.protectedCount -= 1;
+      if (row.protections.length > 0) {
+        this.protectedCount -= 1;
+        this.goneProtected.push(row);
+      }
       this.entryBytesGone += bytesOf(row.entryBytes);
       this.archivedBytes += action.bytes;
     }
@@ -231,11 +236,8 @@ function keepReason(row: FactRow, { fixMissing }: PlanFlags): KeepReason {
   return fixMissing === true && row.transcriptState === 'unreadable' ? 'unreadable' : 'within-limits';
 }
 
-function exceptionsOf(rows: readonly FactRow[], pruneAfterMs: number, capUnmet: boolean, nowMs: number): MaintenancePlan['exceptions'] {
-  const counts: Partial<Record<Protection, number>> = {};
-  for (const row of rows) {
-    const [first] = row.protections;
-    if (first !== undefined && (capUnmet || isOlder(row, pruneAfterMs, nowMs))) counts[first] = (counts[first] ?? 0) + 1;
-  }
-  return counts;
+/** The budget is unmet when what is left in use is larger, once all that waits for its hour is gone. */
+function unmetBounds({ capUnmet }: { readonly capUnmet: boolean }, budget: DiskBudgetReport | null): ReadonlySet<'count' | 'size'> {
+  const isTooLarge = budget !== null && budget.totalBytesAfter - budget.pendingBytes > budget.maxBytes;
+  return new Set([...(capUnmet ? (['count'] as const) : []), ...(isTooLarge ? (['size'] as const) : [])]);
 }

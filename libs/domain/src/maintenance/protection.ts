@@ -17,8 +17,17 @@ export function isRecent(activeAtMs: number | null, nowMs: number): boolean {
 
 /** Whether one of the keys names this one, in any spelling. */
 export function isNamedKey(key: string, named: readonly string[]): boolean {
+  const alike = named.filter((name) => endAlike(key, name));
+  if (alike.length === 0) return false;
   const spellings = lookupCandidates(key);
-  return named.some((name) => lookupCandidates(name).some((spelling) => spellings.includes(spelling)));
+  return alike.some((name) => lookupCandidates(name).some((spelling) => spellings.includes(spelling)));
+}
+
+/** No spelling changes the end of a key but in its case: most rows are told apart by it, without being parsed. */
+function endAlike(left: string, right: string): boolean {
+  const [a, b] = [left.trimEnd().slice(-1), right.trimEnd().slice(-1)];
+  // Case outside of ASCII depends on what stands before.
+  return a > '\x7f' || b > '\x7f' || a.toLowerCase() === b.toLowerCase();
 }
 
 /** An agent's main session, and the shared one of scope `global`. */

@@ -1,6 +1,6 @@
 /** Generators of stores as a planner sees them. */
 import fc from 'fast-check';
-import type { FactFile, FactRow, StoreFacts } from '../maintenance/facts';
+import { PROTECTIONS, isOlder, type FactFile, type FactRow, type ProtectedRows, type StoreFacts } from '../maintenance/facts';
 import { maintenanceFacts, rowProtections } from '../maintenance/maintenance-facts';
 
 /** The time of every generated store. */
@@ -55,13 +55,17 @@ const files: fc.Arbitrary<FactFile> = fc
     return { name, fileClass, sizeBytes, mtimeMs: atMs, ...(fileClass.startsWith('archive-') ? { stampAtMs: atMs } : {}) };
   });
 
-/** The totals of rows and files, where all of them are given. */
-export function factsOf(given: readonly FactRow[], found: readonly FactFile[] = [], otherBytes = 0): StoreFacts {
+/** The totals of rows and files, where all of them are given. @param pruneAfterMs what rows are over age by; 0: none is. */
+export function factsOf(given: readonly FactRow[], found: readonly FactFile[] = [], otherBytes = 0, { pruneAfterMs = 30 * DAY_MS, nowMs = FACTS_NOW_MS } = {}): StoreFacts {
   const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
   return {
     totals: {
       rowCount: given.length,
       protectedRowCount: given.filter((row) => row.protections.length > 0).length,
+      protectedRows: PROTECTIONS.flatMap((protection): ProtectedRows[] => {
+        const kept = given.filter((row) => row.protections[0] === protection);
+        return kept.length === 0 ? [] : [{ protection, rowCount: kept.length, overAgeCount: kept.filter((row) => isOlder(row, pruneAfterMs, nowMs)).length }];
+      }),
       totalBytes: otherBytes + sum(given.map((row) => row.bytes + (row.entryBytes ?? 0))) + sum(found.map((file) => file.sizeBytes)),
       fileCount: given.length + found.length,
     },

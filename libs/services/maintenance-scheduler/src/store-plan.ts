@@ -15,6 +15,7 @@ import {
   type FileClass,
   type MaintenanceAction,
   type MaintenancePlan,
+  type ProtectedRows,
   type SessionConfig,
   type StoreFacts,
   type StoreTotals,
@@ -60,6 +61,7 @@ export function factsRequest({ agentId, config, choice, nowMs, noticeMs = 0 }: P
     agentId,
     nowAtMs: nowMs,
     pruneBeforeAtMs: isLimit(maintenance.pruneAfterMs) ? before(Math.max(1, maintenance.pruneAfterMs - noticeMs)) : undefined,
+    overAgeBeforeAtMs: isLimit(maintenance.pruneAfterMs) ? before(maintenance.pruneAfterMs) : undefined,
     maxEntries: isAll && isLimit(maintenance.maxEntries) ? maintenance.maxEntries : undefined,
     cronRunsBeforeAtMs: before(config.cron.sessionRetentionMs),
     modelRunsBeforeAtMs: before(MODEL_RUN_MAX_AGE_MS),
@@ -97,7 +99,8 @@ export async function readStoreFacts(agentId: string, stream: AsyncIterable<Read
     else if (item?.$case === 'files') files.push(...item.value.files.map((file) => defined<FactFile>({ ...file, fileClass: file.fileClass as FileClass })));
     else if (item?.$case === 'totals') {
       const { storePath, epoch, rowCount, protectedRowCount, totalBytes, fileCount, unlinkAnnouncedAtMs, refusal } = item.value;
-      head = { storePath, epoch, totals: defined<StoreTotals>({ rowCount, protectedRowCount, totalBytes, fileCount, unlinkAnnouncedAtMs, refusal }) };
+      const protectedRows = item.value.protectedRows.flatMap(({ protection: name, ...counts }): ProtectedRows[] => PROTECTIONS.filter((known) => known === name).map((protection) => ({ protection, ...counts })));
+      head = { storePath, epoch, totals: defined<StoreTotals>({ rowCount, protectedRowCount, protectedRows, totalBytes, fileCount, unlinkAnnouncedAtMs, refusal }) };
     }
   }
   if (head === undefined) throw new SessionError('INTERNAL', `the owner of the store of agent ${agentId} gave no totals`, { facts: { agentId } });
@@ -174,5 +177,6 @@ export function reportOf({ agentId, storePath, plan }: StorePlan, config: Sessio
     applied,
     appliedCount: applied === true ? (carried?.rowCount ?? counts.beforeCount) : undefined,
     warnings: [...warnings],
+    exceptions: plan.exceptions.map(({ keys, ...rest }) => ({ ...rest, keys: [...keys] })),
   });
 }

@@ -63,7 +63,7 @@ export async function* factsOf(source: FactSource, head: FactsHead, request: Rea
   }
   if (rows.length > 0) yield { item: { $case: 'rows', value: FactRows.create({ rows }) } };
   let files: FactFile[] = [];
-  for (const file of gatherer.candidateFiles()) {
+  for await (const file of gatherer.candidateFiles()) {
     files.push(fileOf(file));
     if (files.length < ITEMS_PER_SLICE) continue;
     yield { item: { $case: 'files', value: FactFiles.create({ files }) } };
@@ -76,6 +76,7 @@ function queryOf(request: ReadFactsRequest): FactsQuery {
   return {
     nowMs: request.nowAtMs,
     pruneBeforeMs: request.pruneBeforeAtMs,
+    overAgeBeforeMs: request.overAgeBeforeAtMs,
     maxEntries: request.maxEntries,
     cronRunsBeforeMs: request.cronRunsBeforeAtMs,
     modelRunsBeforeMs: request.modelRunsBeforeAtMs,

@@ -2,9 +2,10 @@
  * The facts of one store, gathered in one pass over its rows and one over its directory: they count and
  * learn what refers to what; then the candidates are given in the order of their age. No entry is read:
  * what a plan or its table may want to know of it stands beside it in the index, some hundred bytes,
- * which are kept while facts are given.
+ * which are kept while facts are given. Of files the names are read; how large they are is looked up
+ * for candidates only, unless a disk budget asks how large the store is.
  */
-import { ROW_FLAGS, parseStoreFile, rowProtections, unreferencedClass, type FileClass, type Protection } from '@sessions/domain';
+import { EXCEPTION_KEYS_MAX, PROTECTIONS, ROW_FLAGS, parseStoreFile, rowProtections, unreferencedClass, type FileClass, type Protection, type ProtectedRows } from '@sessions/domain';
 import type { DirectoryFile, OrderedRow, StoreFacts, StoreFiles } from '@sessions/store';
 import { sidecarsOf } from '../decisions/session-files';
 import { lookAtTranscript, type LookedAt } from './look-at-transcript';
@@ -15,16 +16,20 @@ export const ANNOUNCE_UNLINK = 'announce-unlink';
 
 /** Longest stretch of work without giving way, milliseconds. */
 const SLICE_MS = 10;
+/** Rows whose files are looked at together. */
+const ROWS_AT_ONCE = 64;
 
 /** A store, as far as facts are gathered from it. */
 export interface FactSource {
-  readonly facts: Pick<StoreFacts, 'rows' | 'files' | 'archiveRecords' | 'isLockedByOthers'>;
+  readonly facts: Pick<StoreFacts, 'rows' | 'fileNames' | 'look' | 'archiveRecords' | 'isLockedByOthers'>;
   readonly files: Pick<StoreFiles, 'readTranscript'>;
 }
 
 export interface FactsQuery {
   readonly nowMs: number;
   readonly pruneBeforeMs: number | undefined;
+  /** Protected rows that are older are exceptions. */
+  readonly overAgeBeforeMs: number | undefined;
   readonly maxEntries: number | undefined;
   readonly cronRunsBeforeMs: number | undefined;
   readonly modelRunsBeforeMs: number | undefined;
@@ -42,6 +47,7 @@ export interface FactsQuery {
 export interface GatheredTotals {
   rowCount: number;
   protectedRowCount: number;
+  protectedRows: ProtectedRows[];
   transcriptBytes: number;
   archiveBytes: number;
   totalBytes: number;
@@ -66,7 +72,10 @@ export interface CandidateFile extends DirectoryFile {
 export class FactGatherer {
   readonly #store: FactSource;
   readonly #query: FactsQuery;
-  readonly #files = new Map<string, DirectoryFile>();
+  readonly #names = new Set<string>();
+  /** Those that were looked at. */
+  readonly #looked = new Map<string, DirectoryFile>();
+  readonly #protected = new Map<Protection, { rowCount: number; overAgeCount: number; named: number; namedUpTo: number }>();
   /** Session ids and file names that something refers to. */
   readonly #referenced = new Set<string>();
   /** Transcripts of more than one row. */
@@ -75,7 +84,7 @@ export class FactGatherer {
   readonly #rows = new SortedRuns<KeptRow>(({ row: left }, { row: right }) => left.sortAt - right.sortAt || right.id - left.id);
   /** Transcripts whose lock file is there. */
   readonly #locked = new Set<string>();
-  readonly totals: GatheredTotals = { rowCount: 0, protectedRowCount: 0, transcriptBytes: 0, archiveBytes: 0, totalBytes: 0, fileCount: 0 };
+  readonly totals: GatheredTotals = { rowCount: 0, protectedRowCount: 0, protectedRows: [], transcriptBytes: 0, archiveBytes: 0, totalBytes: 0, fileCount: 0 };
 
   constructor(store: FactSource, query: FactsQuery) {
     this.#store = store;
@@ -99,13 +108,19 @@ export class FactGatherer {
       }
       if (row.sessionId !== null) this.#referenced.add(row.sessionId);
       if (row.otherIds !== null) for (const id of row.otherIds.split('\n')) this.#referenced.add(id);
+      // A sweep is about these alone.
+      if (isSweep && (row.archiveAtMs === null || row.archiveAtMs > nowMs)) continue;
       // Few have a lock file: the others are not waited for.
-      const mayBeHeld = isSweep ? row.archiveAtMs !== null && row.archiveAtMs <= nowMs : row.file !== null && this.#locked.has(row.file);
-      const isHeld = row.file !== null && mayBeHeld && (await this.#store.facts.isLockedByOthers(row.file).catch(() => true));
+      const mayBeHeld = row.file !== null && (isSweep || this.#locked.has(row.file));
+      const isHeld = mayBeHeld && (await this.#store.facts.isLockedByOthers(row.file as string).catch(() => true));
       const protections = rowProtections(row.key, row, { nowMs, isHeld, named });
-      if (protections.length > 0) this.totals.protectedRowCount += 1;
+      this.#countProtected(protections, row);
       this.#rows.add({ row, protections: protections.length === 0 ? UNPROTECTED : protections });
     }
+    this.totals.protectedRows = PROTECTIONS.flatMap((protection): ProtectedRows[] => {
+      const found = this.#protected.get(protection);
+      return found === undefined ? [] : [{ protection, rowCount: found.rowCount, overAgeCount: found.overAgeCount }];
+    });
     if (isSweep) return this.totals;
     for await (const { sessionId, reason, atMs } of this.#store.facts.archiveRecords()) {
       if (sessionId !== null) this.#referenced.add(sessionId);
@@ -117,20 +132,27 @@ export class FactGatherer {
 
   /** Candidate rows, oldest first. */
   async *candidates(): AsyncGenerator<CandidateRow> {
-    const { maxEntries, evictBytes } = this.#query;
+    let some: Chosen[] = [];
+    for await (const chosen of this.#choose()) {
+      some.push(chosen);
+      if (some.length < ROWS_AT_ONCE) continue;
+      yield* await this.#withBytes(some);
+      some = [];
+    }
+    yield* await this.#withBytes(some);
+  }
+
+  async *#choose(): AsyncGenerator<Chosen> {
+    const { maxEntries, evictBytes, everyRow = false } = this.#query;
     const overCap = maxEntries === undefined ? 0 : Math.max(0, this.totals.rowCount - maxEntries);
     let unprotected = 0;
     let capEndsAt: number | undefined;
     let evicted = 0;
-    let sliceEndsAt = performance.now() + SLICE_MS;
+    const slice = new Slice();
     for (const { row, protections } of this.#rows.inOrder()) {
-      if (performance.now() >= sliceEndsAt) {
-        await new Promise((resolve) => setImmediate(resolve));
-        sliceEndsAt = performance.now() + SLICE_MS;
-      }
+      await slice.rest();
       const agedMs = this.#agedMs(row);
-      const bytes = this.#bytesOf(row);
-      const candidateFor = this.#byKind(row, agedMs);
+      const candidateFor = this.#byKind(row, protections, agedMs);
       // Rows without a usable time count as now; of equal ages the plan takes the first keys.
       if (protections.length === 0 && agedMs < this.#query.nowMs) {
         unprotected += 1;
@@ -138,50 +160,111 @@ export class FactGatherer {
         if (unprotected <= overCap || agedMs === capEndsAt) candidateFor.push('cap');
         if (evictBytes !== undefined && evicted < evictBytes) {
           candidateFor.push('evict');
-          evicted += bytes;
+          evicted += this.#bytesOf(row);
         }
       }
       const lookedAt = this.#query.missingRows ? await lookAtTranscript(this.#store, row.file, row.sessionId) : undefined;
       if (lookedAt !== undefined && (lookedAt.state !== 'present' || row.sessionId === null)) candidateFor.push('missing');
-      if (candidateFor.length > 0 || this.#query.everyRow === true) yield { row, protections, bytes, candidateFor, lookedAt };
+      if (candidateFor.length > 0 || everyRow) yield { row, protections, candidateFor, lookedAt };
     }
     // Too few rows have a time: those that count as now fill the rest.
-    if (unprotected < overCap && this.#query.everyRow !== true) yield* this.#timeless();
+    if (unprotected < overCap && !everyRow) yield* this.#timeless();
   }
 
   /** Candidate files of the classes asked for, by name. */
-  *candidateFiles(): Generator<CandidateFile> {
+  async *candidateFiles(): AsyncGenerator<CandidateFile> {
     const { fileClasses, filesBeforeMs } = this.#query;
-    for (const file of this.#files.values()) {
-      const parsed = parseStoreFile(file.name);
+    if (fileClasses.size === 0) return;
+    const slice = new Slice();
+    let some: Omit<CandidateFile, 'sizeBytes' | 'mtimeMs'>[] = [];
+    for (const name of this.#names) {
+      await slice.rest();
+      // Most are: what these are need not be found out.
+      if (name.endsWith('.jsonl') && this.#referenced.has(name)) continue;
+      const parsed = parseStoreFile(name);
       if (parsed === undefined) continue;
       const isArchive = parsed.kind === 'archive' || parsed.kind === 'index-backup';
-      const fileClass = isArchive ? parsed.fileClass : unreferencedClass(file.name, (name) => this.#referenced.has(name));
+      const fileClass = isArchive ? parsed.fileClass : unreferencedClass(name, (idOrName) => this.#referenced.has(idOrName));
       if (fileClass === undefined || !fileClasses.has(fileClass)) continue;
-      if (filesBeforeMs !== undefined && (parsed.stampAtMs ?? file.mtimeMs) >= filesBeforeMs) continue;
-      yield { ...file, fileClass, stampAtMs: parsed.stampAtMs };
+      some.push({ name, fileClass, stampAtMs: parsed.stampAtMs });
+      if (some.length < ROWS_AT_ONCE) continue;
+      yield* await this.#lookedAt(some, filesBeforeMs);
+      some = [];
     }
+    yield* await this.#lookedAt(some, filesBeforeMs);
+  }
+
+  async #lookedAt(files: readonly Omit<CandidateFile, 'sizeBytes' | 'mtimeMs'>[], beforeMs: number | undefined): Promise<CandidateFile[]> {
+    await this.#look(files.map(({ name }) => name));
+    return files.flatMap((file) => {
+      const found = this.#looked.get(file.name);
+      if (found === undefined || (beforeMs !== undefined && (file.stampAtMs ?? found.mtimeMs) >= beforeMs)) return [];
+      return [{ ...file, ...found }];
+    });
+  }
+
+  async #withBytes(some: readonly Chosen[]): Promise<CandidateRow[]> {
+    await this.#look(some.flatMap(({ row }) => this.#filesOf(row)));
+    return some.map((chosen) => ({ ...chosen, bytes: this.#bytesOf(chosen.row) }));
+  }
+
+  async #look(names: readonly string[]): Promise<void> {
+    const unknown = names.filter((name) => this.#names.has(name) && !this.#looked.has(name));
+    for (const file of await this.#store.facts.look(unknown)) this.#looked.set(file.name, file);
   }
 
   async #readDirectory(): Promise<void> {
-    for await (const file of this.#store.facts.files()) {
+    const slice = new Slice();
+    for await (const name of this.#store.facts.fileNames()) {
+      await slice.rest();
       this.totals.fileCount += 1;
-      if (file.name.endsWith('.lock')) {
-        this.#locked.add(file.name.slice(0, -'.lock'.length));
-        continue;
+      if (name.endsWith('.lock')) this.#locked.add(name.slice(0, -'.lock'.length));
+      else this.#names.add(name);
+    }
+    if (this.#query.evictBytes !== undefined) await this.#sumUp();
+  }
+
+  /** Every file is looked at. */
+  async #sumUp(): Promise<void> {
+    const slice = new Slice();
+    const names = [...this.#names];
+    for (let at = 0; at < names.length; at += ROWS_AT_ONCE) {
+      const some = names.slice(at, at + ROWS_AT_ONCE);
+      await this.#look(some);
+      await slice.rest();
+      for (const name of some) {
+        const sizeBytes = this.#looked.get(name)?.sizeBytes ?? 0;
+        this.totals.totalBytes += sizeBytes;
+        const kind = parseStoreFile(name)?.kind;
+        if (kind === 'archive') this.totals.archiveBytes += sizeBytes;
+        if (kind === 'transcript') this.totals.transcriptBytes += sizeBytes;
       }
-      this.totals.totalBytes += file.sizeBytes;
-      const kind = parseStoreFile(file.name)?.kind;
-      if (kind === 'archive') this.totals.archiveBytes += file.sizeBytes;
-      if (kind === 'transcript') this.totals.transcriptBytes += file.sizeBytes;
-      this.#files.set(file.name, file);
     }
   }
 
-  *#timeless(): Generator<CandidateRow> {
+  #countProtected([strongest]: readonly Protection[], row: OrderedRow): void {
+    if (strongest === undefined) return;
+    this.totals.protectedRowCount += 1;
+    const counts = this.#protected.get(strongest) ?? { rowCount: 0, overAgeCount: 0, named: 0, namedUpTo: Number.NEGATIVE_INFINITY };
+    counts.rowCount += 1;
+    if (this.#query.overAgeBeforeMs !== undefined && this.#agedMs(row) < this.#query.overAgeBeforeMs) counts.overAgeCount += 1;
+    this.#protected.set(strongest, counts);
+  }
+
+  /** Whether the report may name it: the oldest of each protection, and those as old as the last of these. */
+  #isNamedException(protection: Protection, agedMs: number): boolean {
+    const counts = this.#protected.get(protection);
+    if (counts === undefined || agedMs >= this.#query.nowMs) return false;
+    if (counts.named >= EXCEPTION_KEYS_MAX) return agedMs === counts.namedUpTo;
+    counts.named += 1;
+    counts.namedUpTo = agedMs;
+    return true;
+  }
+
+  *#timeless(): Generator<Chosen> {
     for (const { row, protections } of this.#rows.inOrder()) {
       if (this.#agedMs(row) < this.#query.nowMs) continue;
-      if (protections.length === 0) yield { row, protections, bytes: this.#bytesOf(row), candidateFor: ['cap'], lookedAt: undefined };
+      if (protections.length === 0) yield { row, protections, candidateFor: ['cap'], lookedAt: undefined };
     }
   }
 
@@ -190,22 +273,42 @@ export class FactGatherer {
     return updatedAt !== null && updatedAt > 0 && updatedAt <= nowMs ? updatedAt : nowMs;
   }
 
-  #byKind({ flags, archiveAtMs }: OrderedRow, agedMs: number): string[] {
+  #byKind({ flags, archiveAtMs }: OrderedRow, [protection]: readonly Protection[], agedMs: number): string[] {
     const { pruneBeforeMs, cronRunsBeforeMs, modelRunsBeforeMs, dmScopeRows, dueArchives, nowMs } = this.#query;
-    const isBefore = (limitMs: number | undefined): boolean => limitMs !== undefined && agedMs < limitMs;
+    const isBefore = (limitMs: number | undefined): boolean => protection === undefined && limitMs !== undefined && agedMs < limitMs;
     const reasons: string[] = [];
     if (isBefore(pruneBeforeMs)) reasons.push('age');
     if ((flags & ROW_FLAGS.cronRun) !== 0 && isBefore(cronRunsBeforeMs)) reasons.push('cron-run');
     if ((flags & ROW_FLAGS.modelRun) !== 0 && isBefore(modelRunsBeforeMs)) reasons.push('model-run');
     if (dmScopeRows && (flags & ROW_FLAGS.direct) !== 0) reasons.push('dm-scope');
     if (dueArchives && archiveAtMs !== null && archiveAtMs <= nowMs) reasons.push('archive-due');
+    if (protection !== undefined && hasBound(this.#query) && this.#isNamedException(protection, agedMs)) reasons.push('exception');
     return reasons;
   }
 
   /** Transcript and trajectories that go with the row. */
-  #bytesOf({ file, sessionId }: OrderedRow): number {
-    if (file === null || this.#shared.has(file)) return 0;
-    return [file, ...sidecarsOf(file, sessionId ?? '')].reduce((sum, name) => sum + (this.#files.get(name)?.sizeBytes ?? 0), 0);
+  #filesOf({ file, sessionId }: OrderedRow): readonly string[] {
+    return file === null || this.#shared.has(file) ? [] : [file, ...sidecarsOf(file, sessionId ?? '')];
+  }
+
+  #bytesOf(row: OrderedRow): number {
+    return this.#filesOf(row).reduce((sum, name) => sum + (this.#looked.get(name)?.sizeBytes ?? 0), 0);
+  }
+}
+
+/** Some limit is looked at, so there may be rows that it does not reach. */
+function hasBound({ overAgeBeforeMs, maxEntries, evictBytes }: FactsQuery): boolean {
+  return [overAgeBeforeMs, maxEntries, evictBytes].some((limit) => limit !== undefined);
+}
+
+/** Gives way to other work of the loop once a stretch of SLICE_MS is over. */
+class Slice {
+  #endsAt = performance.now() + SLICE_MS;
+
+  async rest(): Promise<void> {
+    if (performance.now() < this.#endsAt) return;
+    await new Promise((resolve) => setImmediate(resolve));
+    this.#endsAt = performance.now() + SLICE_MS;
   }
 }
 
@@ -214,6 +317,9 @@ function isSweepOnly({ dueArchives, pruneBeforeMs, maxEntries, cronRunsBeforeMs,
   const limits = [pruneBeforeMs, maxEntries, cronRunsBeforeMs, modelRunsBeforeMs, evictBytes];
   return dueArchives && !dmScopeRows && !missingRows && everyRow !== true && fileClasses.size === 0 && limits.every((limit) => limit === undefined);
 }
+
+/** A candidate whose files were not looked at. */
+type Chosen = Omit<CandidateRow, 'bytes'>;
 
 /** What is kept of a row. */
 interface KeptRow {

@@ -103,6 +103,20 @@ export interface DiskBudgetReport {
   pendingBytes: number;
 }
 
+/** Sessions that stay although a limit would take them. */
+export interface BoundException {
+  /** `age`, `count`, `size`. */
+  bound: string;
+  /**
+   * What keeps them, the strongest of each session: `running`, `undelivered`, `held`, `recent`,
+   * `named`, `main`, `pointer`.
+   */
+  protection: string;
+  rowCount: number;
+  /** At most five of them, oldest first. */
+  keys: string[];
+}
+
 /** Result of a clean-up of one store; a dry run gives the same numbers as the real one. */
 export interface CleanupReport {
   agentId: string;
@@ -140,6 +154,8 @@ export interface CleanupReport {
   errorReason?: string | undefined;
   errorMessage?: string | undefined;
   warnings: string[];
+  /** What the limits do not reach, whether or not the run applied; empty where no limit was looked at. */
+  exceptions: BoundException[];
 }
 
 export interface PlanRequest {
@@ -1265,6 +1281,127 @@ export const DiskBudgetReport: MessageFns<DiskBudgetReport> = {
   },
 };
 
+function createBaseBoundException(): BoundException {
+  return { bound: "", protection: "", rowCount: 0, keys: [] };
+}
+
+export const BoundException: MessageFns<BoundException> = {
+  encode(message: BoundException, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.bound !== "") {
+      writer.uint32(10).string(message.bound);
+    }
+    if (message.protection !== "") {
+      writer.uint32(18).string(message.protection);
+    }
+    if (message.rowCount !== 0) {
+      writer.uint32(24).int64(message.rowCount);
+    }
+    for (const v of message.keys) {
+      writer.uint32(34).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): BoundException {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseBoundException();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.bound = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.protection = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.rowCount = longToNumber(reader.int64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.keys.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): BoundException {
+    return {
+      bound: isSet(object.bound) ? globalThis.String(object.bound) : "",
+      protection: isSet(object.protection) ? globalThis.String(object.protection) : "",
+      rowCount: isSet(object.rowCount)
+        ? globalThis.Number(object.rowCount)
+        : isSet(object.row_count)
+        ? globalThis.Number(object.row_count)
+        : 0,
+      keys: globalThis.Array.isArray(object?.keys) ? object.keys.map((e: any) => globalThis.String(e)) : [],
+    };
+  },
+
+  toJSON(message: BoundException): unknown {
+    const obj: any = {};
+    if (message.bound !== "") {
+      obj.bound = message.bound;
+    }
+    if (message.protection !== "") {
+      obj.protection = message.protection;
+    }
+    if (message.rowCount !== 0) {
+      obj.rowCount = Math.round(message.rowCount);
+    }
+    if (message.keys?.length) {
+      obj.keys = message.keys;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<BoundException>, I>>(base?: I): BoundException {
+    return BoundException.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<BoundException>, I>>(object: I): BoundException {
+    const message = createBaseBoundException();
+    message.bound = object.bound ?? "";
+    message.protection = object.protection ?? "";
+    message.rowCount = object.rowCount ?? 0;
+    message.keys = object.keys?.map((e) => e) || [];
+    return message;
+  },
+};
+
 function createBaseCleanupReport(): CleanupReport {
   return {
     agentId: "",
@@ -1290,6 +1427,7 @@ function createBaseCleanupReport(): CleanupReport {
     errorReason: undefined,
     errorMessage: undefined,
     warnings: [],
+    exceptions: [],
   };
 }
 
@@ -1363,6 +1501,9 @@ export const CleanupReport: MessageFns<CleanupReport> = {
     }
     for (const v of message.warnings) {
       writer.uint32(186).string(v!);
+    }
+    for (const v of message.exceptions) {
+      BoundException.encode(v!, writer.uint32(194).fork()).join();
     }
     return writer;
   },
@@ -1564,6 +1705,14 @@ export const CleanupReport: MessageFns<CleanupReport> = {
             message.warnings.push(reader.string());
             continue;
           }
+          case 24: {
+            if (tag !== 194) {
+              break;
+            }
+
+            message.exceptions.push(BoundException.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1665,6 +1814,9 @@ export const CleanupReport: MessageFns<CleanupReport> = {
       warnings: globalThis.Array.isArray(object?.warnings)
         ? object.warnings.map((e: any) => globalThis.String(e))
         : [],
+      exceptions: globalThis.Array.isArray(object?.exceptions)
+        ? object.exceptions.map((e: any) => BoundException.fromJSON(e))
+        : [],
     };
   },
 
@@ -1739,6 +1891,9 @@ export const CleanupReport: MessageFns<CleanupReport> = {
     if (message.warnings?.length) {
       obj.warnings = message.warnings;
     }
+    if (message.exceptions?.length) {
+      obj.exceptions = message.exceptions.map((e) => BoundException.toJSON(e));
+    }
     return obj;
   },
 
@@ -1775,6 +1930,7 @@ export const CleanupReport: MessageFns<CleanupReport> = {
     message.errorReason = object.errorReason ?? undefined;
     message.errorMessage = object.errorMessage ?? undefined;
     message.warnings = object.warnings?.map((e) => e) || [];
+    message.exceptions = object.exceptions?.map((e) => BoundException.fromPartial(e)) || [];
     return message;
   },
 };

@@ -465,7 +465,7 @@ export interface ReadFactsRequest {
   agentId: string;
   /** Time of the plan. */
   nowAtMs: number;
-  /** Rows strictly older are candidates; absent: age is off. */
+  /** Rows strictly older that nothing protects are candidates; absent: age is off. */
   pruneBeforeAtMs?:
     | number
     | undefined;
@@ -498,7 +498,11 @@ export interface ReadFactsRequest {
     | number
     | undefined;
   /** Protected as `named`; absent: none. */
-  activeKey?: string | undefined;
+  activeKey?:
+    | string
+    | undefined;
+  /** Protected rows strictly older are counted as over age; absent: none is. */
+  overAgeBeforeAtMs?: number | undefined;
 }
 
 export interface ReadFactsResponse {
@@ -515,6 +519,7 @@ export interface StoreTotals {
   storePath: string;
   rowCount: number;
   protectedRowCount: number;
+  /** Sizes are summed up where rows to evict are asked for; else these three are 0. */
   transcriptBytes: number;
   archiveBytes: number;
   /** Everything the disk budget counts. */
@@ -525,7 +530,18 @@ export interface StoreTotals {
     | number
     | undefined;
   /** Why no plan may be made: `STORE_UNREADABLE`. Absent: a plan may be made. */
-  refusal?: string | undefined;
+  refusal?:
+    | string
+    | undefined;
+  /** By the strongest protection of each, strongest first. */
+  protectedRows: ProtectedRows[];
+}
+
+export interface ProtectedRows {
+  protection: string;
+  rowCount: number;
+  /** Those of them that are over age. */
+  overAgeCount: number;
 }
 
 /** A slice of rows, oldest first. */
@@ -550,7 +566,10 @@ export interface FactRow {
     | undefined;
   /** Transcript and trajectories of the row, without files another row uses. */
   bytes: number;
-  /** `age`, `cap`, `cron-run`, `model-run`, `dm-scope`, `missing`, `archive-due`, `evict`. */
+  /**
+   * `age`, `cap`, `cron-run`, `model-run`, `dm-scope`, `missing`, `archive-due`, `evict`; and
+   * `exception`: one of the oldest that this protection keeps.
+   */
   candidateFor: string[];
   /** Not given any more: `protections` say what follows from it. */
   chatType?:
@@ -7018,6 +7037,7 @@ function createBaseReadFactsRequest(): ReadFactsRequest {
     filesBeforeAtMs: undefined,
     evictBytes: undefined,
     activeKey: undefined,
+    overAgeBeforeAtMs: undefined,
   };
 }
 
@@ -7061,6 +7081,9 @@ export const ReadFactsRequest: MessageFns<ReadFactsRequest> = {
     }
     if (message.activeKey !== undefined) {
       writer.uint32(106).string(message.activeKey);
+    }
+    if (message.overAgeBeforeAtMs !== undefined) {
+      writer.uint32(112).int64(message.overAgeBeforeAtMs);
     }
     return writer;
   },
@@ -7182,6 +7205,14 @@ export const ReadFactsRequest: MessageFns<ReadFactsRequest> = {
             message.activeKey = reader.string();
             continue;
           }
+          case 14: {
+            if (tag !== 112) {
+              break;
+            }
+
+            message.overAgeBeforeAtMs = longToNumber(reader.int64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -7261,6 +7292,11 @@ export const ReadFactsRequest: MessageFns<ReadFactsRequest> = {
         : isSet(object.active_key)
         ? globalThis.String(object.active_key)
         : undefined,
+      overAgeBeforeAtMs: isSet(object.overAgeBeforeAtMs)
+        ? globalThis.Number(object.overAgeBeforeAtMs)
+        : isSet(object.over_age_before_at_ms)
+        ? globalThis.Number(object.over_age_before_at_ms)
+        : undefined,
     };
   },
 
@@ -7305,6 +7341,9 @@ export const ReadFactsRequest: MessageFns<ReadFactsRequest> = {
     if (message.activeKey !== undefined) {
       obj.activeKey = message.activeKey;
     }
+    if (message.overAgeBeforeAtMs !== undefined) {
+      obj.overAgeBeforeAtMs = Math.round(message.overAgeBeforeAtMs);
+    }
     return obj;
   },
 
@@ -7326,6 +7365,7 @@ export const ReadFactsRequest: MessageFns<ReadFactsRequest> = {
     message.filesBeforeAtMs = object.filesBeforeAtMs ?? undefined;
     message.evictBytes = object.evictBytes ?? undefined;
     message.activeKey = object.activeKey ?? undefined;
+    message.overAgeBeforeAtMs = object.overAgeBeforeAtMs ?? undefined;
     return message;
   },
 };
@@ -7465,6 +7505,7 @@ function createBaseStoreTotals(): StoreTotals {
     fileCount: 0,
     unlinkAnnouncedAtMs: undefined,
     refusal: undefined,
+    protectedRows: [],
   };
 }
 
@@ -7502,6 +7543,9 @@ export const StoreTotals: MessageFns<StoreTotals> = {
     }
     if (message.refusal !== undefined) {
       writer.uint32(90).string(message.refusal);
+    }
+    for (const v of message.protectedRows) {
+      ProtectedRows.encode(v!, writer.uint32(98).fork()).join();
     }
     return writer;
   },
@@ -7607,6 +7651,14 @@ export const StoreTotals: MessageFns<StoreTotals> = {
             message.refusal = reader.string();
             continue;
           }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.protectedRows.push(ProtectedRows.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -7668,6 +7720,11 @@ export const StoreTotals: MessageFns<StoreTotals> = {
         ? globalThis.Number(object.unlink_announced_at_ms)
         : undefined,
       refusal: isSet(object.refusal) ? globalThis.String(object.refusal) : undefined,
+      protectedRows: globalThis.Array.isArray(object?.protectedRows)
+        ? object.protectedRows.map((e: any) => ProtectedRows.fromJSON(e))
+        : globalThis.Array.isArray(object?.protected_rows)
+        ? object.protected_rows.map((e: any) => ProtectedRows.fromJSON(e))
+        : [],
     };
   },
 
@@ -7706,6 +7763,9 @@ export const StoreTotals: MessageFns<StoreTotals> = {
     if (message.refusal !== undefined) {
       obj.refusal = message.refusal;
     }
+    if (message.protectedRows?.length) {
+      obj.protectedRows = message.protectedRows.map((e) => ProtectedRows.toJSON(e));
+    }
     return obj;
   },
 
@@ -7725,6 +7785,116 @@ export const StoreTotals: MessageFns<StoreTotals> = {
     message.fileCount = object.fileCount ?? 0;
     message.unlinkAnnouncedAtMs = object.unlinkAnnouncedAtMs ?? undefined;
     message.refusal = object.refusal ?? undefined;
+    message.protectedRows = object.protectedRows?.map((e) => ProtectedRows.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseProtectedRows(): ProtectedRows {
+  return { protection: "", rowCount: 0, overAgeCount: 0 };
+}
+
+export const ProtectedRows: MessageFns<ProtectedRows> = {
+  encode(message: ProtectedRows, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.protection !== "") {
+      writer.uint32(10).string(message.protection);
+    }
+    if (message.rowCount !== 0) {
+      writer.uint32(16).int64(message.rowCount);
+    }
+    if (message.overAgeCount !== 0) {
+      writer.uint32(24).int64(message.overAgeCount);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ProtectedRows {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseProtectedRows();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.protection = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.rowCount = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.overAgeCount = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ProtectedRows {
+    return {
+      protection: isSet(object.protection) ? globalThis.String(object.protection) : "",
+      rowCount: isSet(object.rowCount)
+        ? globalThis.Number(object.rowCount)
+        : isSet(object.row_count)
+        ? globalThis.Number(object.row_count)
+        : 0,
+      overAgeCount: isSet(object.overAgeCount)
+        ? globalThis.Number(object.overAgeCount)
+        : isSet(object.over_age_count)
+        ? globalThis.Number(object.over_age_count)
+        : 0,
+    };
+  },
+
+  toJSON(message: ProtectedRows): unknown {
+    const obj: any = {};
+    if (message.protection !== "") {
+      obj.protection = message.protection;
+    }
+    if (message.rowCount !== 0) {
+      obj.rowCount = Math.round(message.rowCount);
+    }
+    if (message.overAgeCount !== 0) {
+      obj.overAgeCount = Math.round(message.overAgeCount);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ProtectedRows>, I>>(base?: I): ProtectedRows {
+    return ProtectedRows.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ProtectedRows>, I>>(object: I): ProtectedRows {
+    const message = createBaseProtectedRows();
+    message.protection = object.protection ?? "";
+    message.rowCount = object.rowCount ?? 0;
+    message.overAgeCount = object.overAgeCount ?? 0;
     return message;
   },
 };
