@@ -43,7 +43,7 @@ export interface ArchiveRecord {
 export interface StoreFactsParts {
   readonly fs: FileSystem;
   readonly layout: StoreLayout;
-  readonly reader: Pick<IndexReader, 'factRows' | 'openWork'>;
+  readonly reader: Pick<IndexReader, 'factRows' | 'dueRows' | 'openWork'>;
   readonly nowMs: () => number;
   /** Resolves when the index has everything acknowledged. */
   readonly upToDate: () => Promise<void>;
@@ -56,15 +56,24 @@ export class StoreFacts {
     this.#parts = parts;
   }
 
-  /** All rows, those that no list shows too, in the order in which they lie: each is read once, one after the other. */
-  async *rows(): AsyncGenerator<OrderedRow> {
+  /** All rows, those that no list shows too, in the order in which they lie: each is read once, some at a time. */
+  async *rows(): AsyncGenerator<readonly OrderedRow[]> {
+    yield* this.#some((after) => this.#parts.reader.factRows(after, ROWS_PER_QUERY));
+  }
+
+  /** Those of ended sub-agents whose archive is due by then, some at a time. */
+  async *dueRows(nowMs: number): AsyncGenerator<readonly OrderedRow[]> {
+    yield* this.#some((after) => this.#parts.reader.dueRows(nowMs, after, ROWS_PER_QUERY));
+  }
+
+  async *#some(read: (after: number) => readonly OrderedRow[]): AsyncGenerator<readonly OrderedRow[]> {
     await this.#parts.upToDate();
     let sliceEndsAt = performance.now() + SLICE_MS;
     for (let after = Number.MIN_SAFE_INTEGER; ; ) {
-      const rows = this.#parts.reader.factRows(after, ROWS_PER_QUERY);
-      yield* rows;
+      const rows = read(after);
       const last = rows.at(-1);
       if (last === undefined) return;
+      yield rows;
       after = last.id;
       if (performance.now() < sliceEndsAt) continue;
       await new Promise((resolve) => setImmediate(resolve));
@@ -85,12 +94,17 @@ export class StoreFacts {
     }
   }
 
-  /** Names of the regular files directly in the store's directory and in `transcripts/`; links and directories are left out. */
-  async *fileNames(): AsyncGenerator<string> {
+  /** Names of the regular files directly in the store's directory and in `transcripts/`, some at a time; links and directories are left out. */
+  async *fileNames(): AsyncGenerator<readonly string[]> {
     for (const folder of ['', TRANSCRIPTS_FOLDER]) {
+      let some: string[] = [];
       for await (const item of await openDirectory(path.join(this.#parts.layout.dir, folder))) {
-        if (item.isFile()) yield path.posix.join(folder, item.name);
+        if (item.isFile()) some.push(path.posix.join(folder, item.name));
+        if (some.length < NAMES_PER_READ) continue;
+        yield some;
+        some = [];
       }
+      if (some.length > 0) yield some;
     }
   }
 

@@ -143,6 +143,39 @@ describe('sessions cleanup', () => {
     expect(keys()).toHaveLength(4);
   });
 
+  it('names what it leaves over each limit and why, in text and JSON, before and after, and in status', async () => {
+    configure({ mode: 'enforce', maxEntries: 3, maxDiskBytes: 100, highWaterBytes: 50 });
+    seed([...ROWS, { key: 'agent:main:slack:channel:c1', ageDays: 95 }, { key: 'agent:main:slack:channel:c2', ageDays: 2 }]);
+    const lines = [
+      'Kept over pruneAfter: 4 protected (1 running or queued; 1 main; 2 group, channel or thread)',
+      'Kept over maxEntries: 5 protected (1 running or queued; 1 main; 3 group, channel or thread)',
+      'Kept over maxDiskBytes: 5 protected (1 running or queued; 1 main; 3 group, channel or thread)',
+    ];
+    const places = ['agent:main:slack:channel:c1', 'agent:main:telegram:group:g', 'agent:main:slack:channel:c2'];
+    const [running, main] = [['agent:main:subagent:1'], ['agent:main:main']];
+    const exceptions = [
+      { bound: 'age', protection: 'running', rowCount: 1, keys: running },
+      { bound: 'age', protection: 'main', rowCount: 1, keys: main },
+      { bound: 'age', protection: 'pointer', rowCount: 2, keys: places.slice(0, 2) },
+      ...['count', 'size'].flatMap((bound) => [
+        { bound, protection: 'running', rowCount: 1, keys: running },
+        { bound, protection: 'main', rowCount: 1, keys: main },
+        { bound, protection: 'pointer', rowCount: 3, keys: places },
+      ]),
+    ];
+    expect((await run('status')).stdout).toContain('Over maxEntries: the limit is 3; 5 protected (in use, main, groups, channels, threads), which alone reach it: nothing goes for their number\n');
+    expect((await run('sessions', 'cleanup', '--dry-run')).stdout).toContain(`\n${lines.join('\n')}\n`);
+    expect(await json('sessions', 'cleanup', '--dry-run')).toMatchObject({ exceptions });
+    const { stdout } = await run('sessions', 'cleanup');
+    expect(stdout).toContain(`Applied maintenance. Current entries: 6\n`);
+    expect(stdout).toContain(`\n${lines.join('\n')}\n`);
+    expect(await json('sessions', 'cleanup')).toMatchObject({ exceptions, capUnmet: true });
+    configure({ mode: 'enforce', pruneAfter: 0, maxEntries: 0 });
+    expect(await json('sessions', 'cleanup')).toMatchObject({ exceptions: [] });
+    expect((await run('sessions', 'cleanup')).stdout).not.toContain('Kept over');
+    expect((await run('status')).stdout).not.toContain('Over maxEntries');
+  });
+
   it('does on random stores what its dry run says, and everything comes back byte for byte', async () => {
     const row = fc.record({
       form: fc.constantFrom('telegram:direct', 'telegram:group', 'subagent', 'explicit'),
@@ -189,6 +222,8 @@ describe('sessions cleanup', () => {
       const before = tree();
       expect((await run('sessions', 'cleanup', '--fix-missing', '--active-key', 'agent:main:x')).stdout).toBe('Session store: /x/sessions.json\nApplied maintenance. Current entries: 1\n');
       expect(gateway.frames.find((frame) => frame['method'] === 'sessions.cleanup')?.['params']).toEqual({ agent: 'main', fixMissing: true, activeKey: 'agent:main:x' });
+      answer = { ok: true, payload: { ...(answer['payload'] as object), exceptions: [{ bound: 'count', protection: 'pointer', rowCount: 7, keys: [] }], warnings: ['a warning of the gateway'] } };
+      expect(await run('sessions', 'cleanup')).toMatchObject({ stdout: expect.stringContaining('Kept over maxEntries: 7 protected (7 group, channel or thread)\n') as string, stderr: 'a warning of the gateway\n' });
       answer = { ok: false, error: { code: 'UNAVAILABLE', message: 'no disk', details: { reason: 'DISK_FULL' } } };
       expect(await run('sessions', 'cleanup', '--enforce')).toMatchObject({ code: 1, stderr: expect.stringContaining('no disk') as string });
       expect(tree()).toEqual(before);

@@ -48,6 +48,7 @@ export async function runSessionsCleanup(io: CliIo, flags: CleanupFlags): Promis
   const choice: CleanupChoice = { dryRun, enforce: flags.enforce === true, fixMissing: flags.fixMissing === true, fixDmScope: flags.fixDmScope === true, activeKey: flags.activeKey };
   const throughGateway = dryRun || isGiven(flags.store) ? undefined : await whileWorking(io, 'cleaning up through the gateway', () => askGateway(context, 'sessions.cleanup', gatewayParams(flags, stores)));
   const { cleaned, refused } = throughGateway === undefined ? await cleanFiles(io, context, { stores, choice, byPath: isGiven(flags.store), command: commandOf(flags) }) : ofGateway(throughGateway);
+  if (throughGateway !== undefined) for (const { document } of cleaned) warn(io, textsOf(document['warnings']));
   if (flags.json === true) printJson(io, flags, { mode: choice.enforce ? 'enforce' : context.config.session.maintenance.mode, dryRun }, { cleaned, refused });
   else printText(io, cleaned, stores.length > 1);
   for (const { error } of refused) io.err(visibleText(`${error.message}\n${error.hint === undefined ? '' : `${error.hint}\n`}`));
@@ -121,6 +122,8 @@ function refusalOf(reason: string, message: string | undefined, path: string): S
 function warn(io: CliIo, warnings: readonly string[]): void {
   for (const warning of warnings) io.err(visibleText(`${warning}\n`));
 }
+
+const textsOf = (value: unknown): readonly string[] => (Array.isArray(value) ? value.filter((one): one is string => typeof one === 'string') : []);
 
 /** The gateway's answer has the form of `--json`. */
 function ofGateway(payload: JsonObject): { cleaned: Cleaned[]; refused: Refused[] } {

@@ -9,7 +9,7 @@ import { connectGateway } from '../gateway/gateway-client';
 import { GatewayRequestError, GatewayTransportError } from '../gateway/gateway-errors';
 import { resolveGatewayTarget } from '../gateway/gateway-target';
 import { readStatus } from '../offline/read-status';
-import type { AgentStatus, AgentUsage } from '../offline/read-status';
+import type { AgentStatus, AgentUsage, OverLimit } from '../offline/read-status';
 import { formatLongAge } from '../render/age';
 import { keyText } from '../render/key-text';
 import { renderTable } from '../render/table';
@@ -56,7 +56,7 @@ async function probeGateway(context: CliContext, timeoutMs: number, deep: boolea
   }
 }
 
-function renderAgent({ agentId, path, count, recent, owner, usage, sendersFromNewest, announced, announcedCount, undeliveredCount }: AgentStatus, widthMax: number): string[] {
+function renderAgent({ agentId, path, count, recent, owner, usage, sendersFromNewest, announced, announcedCount, undeliveredCount, overLimit }: AgentStatus, widthMax: number): string[] {
   const rows = recent.map((row) => [keyText(row.key), formatLongAge(row.ageMs), row.model ?? 'unknown', formatTokens(row.totalTokens, row.contextTokens)]);
   const table = renderTable([{ title: 'KEY' }, { title: 'LAST ACTIVE' }, { title: 'MODEL' }, { title: 'TOKENS' }], rows, { widthMax, separator: '  ' });
   return [
@@ -65,6 +65,7 @@ function renderAgent({ agentId, path, count, recent, owner, usage, sendersFromNe
     `Session store: ${path}`,
     ...(owner === null ? [] : [`Owner: process ${owner.pid} (${visibleText(owner.instance)})`]),
     count === null ? 'Sessions: unreadable' : `Sessions: ${count}`,
+    ...(overLimit === undefined ? [] : [limitLine(overLimit)]),
     ...(undeliveredCount === 0 ? [] : [`Undelivered: messages of ${undeliveredCount} ${undeliveredCount === 1 ? 'session' : 'sessions'} wait for an acknowledgement`]),
     ...(announcedCount === 0 ? [] : [`Announced removals: ${announcedCount} (a message keeps a session; what is removed is archived)`]),
     ...announced.map(({ key, notBeforeMs }) => `  ${keyText(key)}  not before ${new Date(notBeforeMs).toISOString()}`),
@@ -73,6 +74,11 @@ function renderAgent({ agentId, path, count, recent, owner, usage, sendersFromNe
     ...(usage === undefined ? [] : [usageLine(usage)]),
     ...(rows.length === 0 ? [] : table.map((line) => `  ${line}`)),
   ];
+}
+
+function limitLine({ maxEntries, protectedCount }: OverLimit): string {
+  const left = protectedCount >= maxEntries ? 'which alone reach it: nothing goes for their number' : 'which stay whatever is cleaned up';
+  return `Over maxEntries: the limit is ${maxEntries}; ${protectedCount} protected (in use, main, groups, channels, threads), ${left}`;
 }
 
 /** Unknown stays unknown: it is neither nothing nor left out. */

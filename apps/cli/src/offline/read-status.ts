@@ -6,7 +6,7 @@ import { readStore, readerOptions } from './read-store';
 import { selectStores } from './select-stores';
 import type { StoreChoice } from './select-stores';
 import { SessionRow } from '@sessions/contracts';
-import { ROW_FLAGS, SessionError, configuredAgents, contextTokensFor, dmScopeWarning, modelFor, toCliRow } from '@sessions/domain';
+import { ROW_FLAGS, SessionError, configuredAgents, contextTokensFor, dmScopeWarning, modelFor, rowProtections, toCliRow } from '@sessions/domain';
 import type { CliRow, SessionConfig } from '@sessions/domain';
 import { livingOwner, readLedgerTotals, storeLayout } from '@sessions/store';
 import { existsSync, readdirSync } from 'node:fs';
@@ -37,6 +37,12 @@ export interface AnnouncedRemoval {
   readonly notBeforeMs: number;
 }
 
+export interface OverLimit {
+  readonly maxEntries: number;
+  /** Sessions that the limit leaves alone: in use, main, groups, channels, threads. */
+  readonly protectedCount: number;
+}
+
 export interface AgentStatus {
   readonly agentId: string;
   readonly path: string;
@@ -50,6 +56,8 @@ export interface AgentStatus {
   readonly announcedCount: number;
   /** Sessions with an answer or a result that nobody has acknowledged. */
   readonly undeliveredCount: number;
+  /** Only of a store with more sessions than `session.maintenance.maxEntries`. */
+  readonly overLimit?: OverLimit;
   /** Set when senders were looked for in so many of the newest sessions only. */
   readonly sendersFromNewest?: number;
   /** Only when asked for. */
@@ -122,6 +130,17 @@ async function readWaiting(store: StoreChoice, { mode, pruneAfterMs, removalNoti
   return { announced: announced.slice(0, RECENT_MAX), announcedCount: announced.length, undeliveredCount: rows.filter(({ flags }) => (flags & ROW_FLAGS.undelivered) !== 0).length };
 }
 
+/** Looks at every row, of a store that is over its limit only. */
+async function readOverLimit(store: StoreChoice, count: number, { maxEntries }: SessionConfig['session']['maintenance'], nowMs: number): Promise<OverLimit | undefined> {
+  if (!(maxEntries > 0) || count <= maxEntries) return undefined;
+  const protectedCount = await readStore(store, (reader) => {
+    let found = 0;
+    for (const row of reader.factRows()) if (rowProtections(row.key, row, { nowMs, isHeld: false, named: [] }).length > 0) found += 1;
+    return found;
+  });
+  return { maxEntries, protectedCount };
+}
+
 export async function readStatus(context: CliContext, { nowMs, all, usage }: StatusOptions): Promise<StatusReading> {
   const { stores } = selectStores({ allAgents: true }, context);
   const { defaultAgentId } = configuredAgents(context.config);
@@ -139,6 +158,7 @@ export async function readStatus(context: CliContext, { nowMs, all, usage }: Sta
       const page = await readRows({ agentId, path }, { activeSinceMs: null, limit, decode: (encoded) => SessionRow.decode(encoded) });
       if (page.warning !== undefined) warnings.push(page.warning);
       const waiting = await readWaiting(store, context.config.session.maintenance, nowMs);
+      const overLimit = await readOverLimit(store, page.totalCount, context.config.session.maintenance, nowMs);
       if (sendersMatter) senders.push(...page.rows.slice(0, SENDER_ROWS_MAX).flatMap(directSenders));
       const shown = all ? page.rows : page.rows.slice(0, RECENT_MAX);
       byAgent.push({
@@ -147,6 +167,7 @@ export async function readStatus(context: CliContext, { nowMs, all, usage }: Sta
         count: page.totalCount,
         owner,
         ...waiting,
+        ...(overLimit !== undefined && { overLimit }),
         recent: shown.map((row) => toCliRow(row, { config: context.config, agentId, nowMs })),
         ...(sendersMatter && page.totalCount > SENDER_ROWS_MAX && { sendersFromNewest: SENDER_ROWS_MAX }),
         ...(usage && { usage: await usageOf(store, page.rows) }),

@@ -14,7 +14,7 @@ const MODEL_WIDTH = 14;
 
 /** One store of `cleanup --json`; members in the order of the reference. */
 export function cleanupDocument(report: CleanupReport): JsonObject {
-  const { agentId, storePath, mode, dryRun, beforeCount, afterCount, missing, dmScopeRetired, pruned, capped, diskBudget, wouldMutate, repaired, modelRunPruned, cronRunPruned, capUnmet, skipped, applied, appliedCount } = report;
+  const { agentId, storePath, mode, dryRun, beforeCount, afterCount, missing, dmScopeRetired, pruned, capped, diskBudget, wouldMutate, repaired, modelRunPruned, cronRunPruned, capUnmet, exceptions, skipped, applied, appliedCount } = report;
   const artifacts = report.unreferencedArtifacts;
   return {
     agentId,
@@ -42,6 +42,7 @@ export function cleanupDocument(report: CleanupReport): JsonObject {
     modelRunPruned,
     cronRunPruned,
     capUnmet,
+    exceptions: exceptions.map(({ bound, protection, rowCount, keys }) => ({ bound, protection, rowCount, keys: [...keys] })),
     skipped: skipped.map(({ kind, key, file, reason }) => ({ kind, ...(key !== undefined && { key }), ...(file !== undefined && { file }), reason })),
   };
 }
@@ -73,6 +74,7 @@ export function renderDryRun(document: JsonObject, table: PlanTable, { withAgent
     ...extra(document['modelRunPruned'], 'Would prune model-run probes'),
     ...extra(document['cronRunPruned'], 'Would prune cron runs'),
     ...(document['capUnmet'] === true ? ['Cap unmet: protected sessions alone reach maxEntries'] : []),
+    ...keptLines(document),
     ...(numberOf(artifacts['scannedFiles']) > 0 ? [`Would prune unreferenced artifacts: ${numberOf(artifacts['removedFiles'])}`] : []),
     ...(isJsonObject(budget) ? [`Would enforce disk budget: ${numberOf(budget['totalBytesBefore'])} -> ${numberOf(budget['totalBytesAfter'])} bytes (files ${numberOf(budget['removedFiles'])}, entries ${numberOf(budget['removedEntries'])})`] : []),
     '',
@@ -83,6 +85,29 @@ export function renderDryRun(document: JsonObject, table: PlanTable, { withAgent
     ...labelLines(table),
     `Total: ${table.total.kept} kept, ${table.total.pruned} pruned`,
   ].join('\n')}\n`;
+}
+
+const SETTING_OF: Readonly<Record<string, string>> = { age: 'pruneAfter', count: 'maxEntries', size: 'maxDiskBytes' };
+const WORD_OF: Readonly<Record<string, string>> = {
+  running: 'running or queued',
+  undelivered: 'undelivered',
+  held: 'held by another program',
+  recent: 'used in the last 5 minutes',
+  named: 'named',
+  main: 'main',
+  pointer: 'group, channel or thread',
+};
+
+/** One line for each limit that does not reach everything, with what it does not reach. */
+function keptLines(document: JsonObject): string[] {
+  const given = document['exceptions'];
+  const exceptions = (Array.isArray(given) ? given : []).filter((one): one is JsonObject => isJsonObject(one));
+  return [...new Set(exceptions.map((one) => textOf(one['bound'])))].map((bound) => {
+    const parts = exceptions.filter((one) => one['bound'] === bound);
+    const all = parts.reduce((sum, one) => sum + numberOf(one['rowCount']), 0);
+    const why = parts.map((one) => `${numberOf(one['rowCount'])} ${visibleText(WORD_OF[textOf(one['protection'])] ?? textOf(one['protection']))}`).join('; ');
+    return `Kept over ${visibleText(SETTING_OF[bound] ?? bound)}: ${all} protected (${why})`;
+  });
 }
 
 function actionLines(table: PlanTable, widthMax: number): string[] {
@@ -108,6 +133,7 @@ export function renderApplied(document: JsonObject, withAgent: boolean): string 
     `Session store: ${visibleText(textOf(document['storePath']))}`,
     document['applied'] === true ? `Applied maintenance. Current entries: ${numberOf(document['appliedCount'])}` : 'Nothing applied (mode warn); use --enforce',
     ...(document['applied'] === true && removed > 0 ? [`Pruned unreferenced artifacts: ${removed}`] : []),
+    ...keptLines(document),
     ...(skips > 0 ? [`Skipped, changed meanwhile or protected: ${skips}`] : []),
   ].join('\n')}\n`;
 }

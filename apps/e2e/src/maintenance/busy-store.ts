@@ -5,7 +5,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import * as path from 'node:path';
-import { AgentRuntimeService, MaintenanceServiceService, StoreServiceService, type ArchiveLine, type CleanupReport } from '@sessions/contracts';
+import { AgentRuntimeService, ListEntriesRequest, MaintenanceServiceService, StoreServiceService, type ArchiveLine, type CleanupReport } from '@sessions/contracts';
 import { createClient, createInProcessBus, createSubjects, serveService, type Client, type Served } from '@sessions/bus';
 import { parseConfig, type JsonObject, type SessionConfig } from '@sessions/domain';
 import { createMetrics, silentLogger, systemClock, type Clock, type Metrics } from '@sessions/host';
@@ -57,7 +57,7 @@ export async function startBusyStore(settings: { readonly maxEntries: number; re
   let current = configOf();
   const config = (): SessionConfig => current;
   // Calls are given real time: minutes of the test pass while they are under way.
-  const bus = createInProcessBus({ copy: true });
+  const bus = createInProcessBus();
   const subjects = createSubjects();
   const [writerMetrics, metrics] = [createMetrics({ service: 'writer' }), createMetrics({ service: 'scheduler' })];
   const shared = { bus, clock, logger: silentLogger, config, instance: 'test' };
@@ -87,7 +87,7 @@ export async function startBusyStore(settings: { readonly maxEntries: number; re
     },
     startRunner: (runId) => serveService(bus, AgentRuntimeService, { describe: () => Promise.resolve({}) } as never, { subjectFor: (method) => (method === 'Describe' ? subjects.run(runId, method) : undefined) }),
     lastReport: async () => (await schedule.getSchedule({})).stores.find(({ agentId }) => agentId === 'main')?.lastReport,
-    rowCount: async () => (await store.storeInfo({ agentId: 'main' })).entryCount,
+    rowCount: async () => (await store.listEntries(ListEntriesRequest.create({ agentId: 'main', countOnly: true }))).totalCount,
     async archives() {
       const found: ArchiveLine[] = [];
       for (let cursor: string | undefined, more = true; more; ) {

@@ -23,11 +23,18 @@ export function isNamedKey(key: string, named: readonly string[]): boolean {
   return alike.some((name) => lookupCandidates(name).some((spelling) => spellings.includes(spelling)));
 }
 
-/** No spelling changes the end of a key but in its case: most rows are told apart by it, without being parsed. */
+/** No spelling changes what stands behind the last colon but in its case: rows are told apart by it without being parsed. */
 function endAlike(left: string, right: string): boolean {
-  const [a, b] = [left.trimEnd().slice(-1), right.trimEnd().slice(-1)];
+  const [a, b] = [endOf(left), endOf(right)];
   // Case outside of ASCII depends on what stands before.
-  return a > '\x7f' || b > '\x7f' || a.toLowerCase() === b.toLowerCase();
+  return a === b || !ASCII.test(a) || !ASCII.test(b);
+}
+
+const ASCII = /^[ -~]*$/;
+
+function endOf(key: string): string {
+  const text = key.trimEnd();
+  return text.slice(text.lastIndexOf(':') + 1).toLowerCase();
 }
 
 /** An agent's main session, and the shared one of scope `global`. */

@@ -1,8 +1,8 @@
 /** What the leader begins by itself, against an owner that answers from memory, on a clock that the test moves. */
-import { ApplyMaintenanceResponse, ActionResult, Event, FactRow, FactRows, MaintenanceServiceService, StoreServiceService, StoreTotals, type ApplyMaintenanceRequest, type ReadFactsRequest } from '@sessions/contracts';
+import { ApplyMaintenanceResponse, ActionResult, Event, FactRow, FactRows, MaintenanceServiceService, ProtectedRows, StoreServiceService, StoreTotals, type ApplyMaintenanceRequest, type ReadFactsRequest } from '@sessions/contracts';
 import { createClient, createInProcessBus, createSubjects, serveService, type Bus } from '@sessions/bus';
 import { parseConfig, type SessionConfig } from '@sessions/domain';
-import { createMetrics, silentLogger, type Logger, type Service } from '@sessions/host';
+import { createMetrics, silentLogger, type Logger, type Metrics, type Service } from '@sessions/host';
 import { createManualClock, type ManualClock } from '@sessions/host/testing';
 import { TICK_MS, createMaintenanceScheduler } from './index';
 
@@ -27,18 +27,20 @@ describe('automatic maintenance', () => {
   let applied: ApplyMaintenanceRequest[];
   let told: Record<string, unknown>[];
   let warnings: string[];
+  let lines: unknown[][];
+  let metrics: Metrics;
   const services: Service[] = [];
 
   beforeEach(async () => {
     clock = createManualClock(1_700_000_000_000 - (1_700_000_000_000 % TICK_MS));
     bus = createInProcessBus({ clock: { nowMs: clock.nowMs, startTimer: (delayMs, run) => { const timer = clock.setTimer(delayMs, run); return () => timer.cancel(); } } });
-    [rows, asked, applied, told, warnings] = [new Map<string, FactRow>(), [], [], [], []];
+    [rows, asked, applied, told, warnings, lines] = [new Map<string, FactRow>(), [], [], [], [], []];
     const pool = { listAgents: () => Promise.resolve({ agents: [{ agentId: 'main', name: undefined, storePath: '/s', hasStore: true, configured: true, isDefault: true }] }) };
     await serveService(bus, StoreServiceService, pool, { subjectFor: (method) => subjects.storePool(method), queueGroup: 'pool' });
     const owner = {
       async *readFacts(request: ReadFactsRequest) {
         asked.push(request);
-        yield { item: { $case: 'totals' as const, value: StoreTotals.create({ epoch: 3, storePath: '/s', rowCount: rows.size }) } };
+        yield { item: { $case: 'totals' as const, value: StoreTotals.create({ epoch: 3, storePath: '/s', rowCount: rows.size, protectedRowCount: [...rows.values()].filter(({ protections }) => protections.length > 0).length, protectedRows: protectedRows(request) }) } };
         await Promise.resolve();
         yield { item: { $case: 'rows' as const, value: FactRows.create({ rows: [...rows.values()] }) } };
       },
@@ -54,6 +56,11 @@ describe('automatic maintenance', () => {
         return Promise.resolve(ApplyMaintenanceResponse.create({ results, rowCount: rows.size }));
       },
     };
+    const protectedRows = ({ overAgeBeforeAtMs = 0 }: ReadFactsRequest): ProtectedRows[] =>
+      ['running', 'pointer'].flatMap((protection) => {
+        const kept = [...rows.values()].filter(({ protections }) => protections[0] === protection);
+        return kept.length === 0 ? [] : [ProtectedRows.create({ protection, rowCount: kept.length, overAgeCount: kept.filter(({ updatedAtMs = 0 }) => updatedAtMs < overAgeBeforeAtMs).length })];
+      });
     const removed = (key: string | undefined): ActionResult => (rows.delete(key ?? '') ? ActionResult.create({ outcome: 'done' }) : ActionResult.create({ outcome: 'skipped', reason: 'gone' }));
     await serveService(bus, StoreServiceService, owner, { subjectFor: (method) => subjects.store('main', method) });
   });
@@ -62,9 +69,10 @@ describe('automatic maintenance', () => {
     await bus.close();
   });
 
-  const logger: Logger = { ...silentLogger, child: () => logger, warn: (message: string) => void warnings.push(message) };
+  const logger: Logger = { ...silentLogger, child: () => logger, warn: (message: string, fields?: unknown) => (warnings.push(message), void lines.push(['warn', message, fields])), info: (message: string, fields?: unknown) => void lines.push(['info', message, fields]) };
   async function start(config: SessionConfig, isSuspended = false, instance = 'one'): Promise<void> {
-    const scheduler = createMaintenanceScheduler({ bus, clock, logger, metrics: createMetrics({ service: `test-${instance}` }), config: () => config, instance, isSuspended: () => isSuspended });
+    metrics = createMetrics({ service: `test-${instance}` });
+    const scheduler = createMaintenanceScheduler({ bus, clock, logger, metrics, config: () => config, instance, isSuspended: () => isSuspended });
     services.push(scheduler);
     await scheduler.start();
   }
@@ -90,6 +98,34 @@ describe('automatic maintenance', () => {
     await pass(3 * HOUR_MS);
     expect(rows.size).toBe(0);
     expect(told).toHaveLength(1);
+  });
+
+  it.each(['enforce', 'warn'])('says under %s what stays over a limit and why: in its report, once a day in the log, and in a metric', async (mode) => {
+    put('agent:main:slack:channel:c1', 90 * DAY_MS, { protections: ['pointer'] });
+    put('agent:main:slack:channel:c2', 91 * DAY_MS, { protections: ['pointer'] });
+    put('agent:main:slack:channel:c3', DAY_MS, { protections: ['running', 'pointer'] });
+    await start(configOf({ mode, maxEntries: 1 }));
+    await pass(4 * HOUR_MS);
+    const client = createClient(bus, MaintenanceServiceService, { caller: 'client:test', subject: (method) => subjects.maintenance(method) });
+    const [store] = (await client.getSchedule({})).stores;
+    const places = { rowCount: 2, keys: ['agent:main:slack:channel:c2', 'agent:main:slack:channel:c1'] };
+    expect(store?.lastReport?.exceptions).toEqual([
+      { bound: 'age', protection: 'pointer', ...places },
+      { bound: 'count', protection: 'running', rowCount: 1, keys: ['agent:main:slack:channel:c3'] },
+      { bound: 'count', protection: 'pointer', ...places },
+    ]);
+    const kept = (): unknown[] => lines.filter(([, message]) => /stay over a limit|is not kept/u.test(String(message))).map(([level, , fields]) => [level, fields]);
+    const said = [
+      ['info', { agentId: 'main', reason: 'age.pointer', count: 2 }],
+      ['warn', { agentId: 'main', reason: 'count.running', count: 1 }],
+      ['warn', { agentId: 'main', reason: 'count.pointer', count: 2 }],
+    ];
+    expect(kept()).toEqual(said);
+    await pass(25 * HOUR_MS);
+    expect(kept()).toEqual([...said, ...said]);
+    const values = (await metrics.text()).split('\n').filter((line) => line.startsWith('sessions_maintenance_kept_rows{') && !line.endsWith(' 0'));
+    expect(values.map((line) => line.replace(/,service="[^"]*"|service="[^"]*",/u, ''))).toEqual(['age', 'count', 'count'].map((bound, index) => `sessions_maintenance_kept_rows{bound="${bound}",protection="${index === 1 ? 'running' : 'pointer'}"} ${index === 1 ? '1' : '2'}`));
+    expect(applied).toEqual([]);
   });
 
   it('neither repeats an announcement nor begins its time anew when another copy takes over', async () => {

@@ -21,6 +21,7 @@ import {
 } from '@sessions/domain';
 import type { CleanupReport } from '@sessions/contracts';
 import type { Clock, Logger } from '@sessions/host';
+import type { KeptRows } from './kept-rows';
 import type { OwnerCalls } from './owner-calls';
 import { factsRequest, planStore, readStoreFacts, reportOf, type CleanupChoice, type PlanOccasion, type StorePlan } from './store-plan';
 import type { StoreRuns } from './store-runs';
@@ -30,6 +31,7 @@ export interface AutomaticRunsDeps {
   readonly subjects: Subjects;
   readonly calls: OwnerCalls;
   readonly runs: StoreRuns;
+  readonly keptRows: KeptRows;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly config: () => SessionConfig;
@@ -77,6 +79,7 @@ export class AutomaticRuns {
   restart(): void {
     this.#state = undefined;
     this.#remembered.clear();
+    this.#deps.keptRows.forget();
   }
 
   async tick(_nowMs: number, signal: AbortSignal): Promise<void> {
@@ -84,6 +87,7 @@ export class AutomaticRuns {
     const clock = this.#clock();
     const { state, jobs } = takeDue(this.#state ?? startSchedule(clock, agentIds), { agentIds, clock, isSuspended: this.#deps.isSuspended() });
     this.#state = state;
+    this.#deps.keptRows.keepOnly(agentIds);
     for (const agentId of this.#remembered.keys()) if (!agentIds.includes(agentId)) this.#remembered.delete(agentId);
     for (const job of jobs) {
       signal.throwIfAborted();
@@ -126,7 +130,11 @@ export class AutomaticRuns {
     const startedAtMs = clock.monotonicMs();
     const planned = await planStore(occasion, calls.facts(factsRequest(occasion), { signal }));
     remembered.lastRunAtMs = clock.nowMs();
-    if (!isEnforced) return this.#tell(planned, remembered);
+    this.#deps.keptRows.note(agentId, planned.plan.exceptions, clock.nowMs());
+    if (!isEnforced) {
+      remembered.lastReport = reportOf(planned, config, choice, undefined);
+      return this.#tell(planned, remembered);
+    }
     await this.#announce(planned, occasion, signal);
     const { actions, held } = holdUnannounced(planned.plan.actions, { rows: planned.facts.rows, nowMs: planNowMs, noticeMs });
     const carried = await runs.carryOut({ agentId, actions, activeKey: choice.activeKey, rowCount: planned.facts.totals.rowCount, options: { signal } });

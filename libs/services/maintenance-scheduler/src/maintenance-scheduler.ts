@@ -9,6 +9,7 @@ import type { Clock, Logger, Metrics, Service } from '@sessions/host';
 import { hostname } from 'node:os';
 import { AutomaticRuns } from './automatic-runs';
 import { Cleanups } from './cleanup';
+import { KeptRows } from './kept-rows';
 import { LEADER_KEY, createLeadership } from './leadership';
 import { createOwnerCalls } from './owner-calls';
 import { StoreRuns } from './store-runs';
@@ -47,7 +48,7 @@ export function createMaintenanceScheduler(deps: MaintenanceSchedulerDeps): Main
   const calls = createOwnerCalls(bus, subjects, instance);
   const runs = new StoreRuns(calls);
   const cleanups = new Cleanups({ calls, runs, clock, logger, config: deps.config });
-  const automatic = new AutomaticRuns({ bus, subjects, calls, runs, clock, logger, config: deps.config, isSuspended });
+  const automatic = new AutomaticRuns({ bus, subjects, calls, runs, keptRows: new KeptRows(logger, metrics), clock, logger, config: deps.config, isSuspended });
   const leads = metrics.gauge('sessions_maintenance_leader', '1 while this copy leads the maintenance');
   leads.set(0);
   const leadership = createLeadership({

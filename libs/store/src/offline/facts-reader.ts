@@ -5,7 +5,7 @@
 import { nodeFileSystem } from '../files/file-system';
 import type { StoreLayout } from '../files/layout';
 import type { OrderedRow } from '../session-index/index-reader';
-import { StoreFacts } from '../store-facts';
+import { StoreFacts, type StoreFactsParts } from '../store-facts';
 import { StoreFiles } from '../store-files';
 import { openStoreReader, type ReaderOptions } from './store-reader';
 
@@ -29,10 +29,20 @@ export async function openFactsReader(options: ReaderOptions & { readonly nowMs:
       layout,
       // Rows of a copy: the file itself could not be read, or is missing.
       refusal: reader.warning === undefined ? undefined : 'STORE_UNREADABLE',
-      facts: new StoreFacts({ ...parts, reader: { factRows: (after, limit) => rows.slice(Math.max(0, after + 1), Math.max(0, after + 1) + limit), openWork: () => [] }, nowMs: options.nowMs, upToDate: () => Promise.resolve() }),
+      facts: new StoreFacts({ ...parts, reader: readerOf(rows), nowMs: options.nowMs, upToDate: () => Promise.resolve() }),
       files: new StoreFiles({ ...parts, transcripts: { settled: () => Promise.resolve() } }),
     };
   } finally {
     reader.close();
   }
+}
+
+/** @param rows with their places as ids. */
+function readerOf(rows: readonly OrderedRow[]): StoreFactsParts['reader'] {
+  const behind = (after: number): number => Math.max(0, after + 1);
+  return {
+    factRows: (after, limit) => rows.slice(behind(after), behind(after) + limit),
+    dueRows: (nowMs, after, limit) => rows.slice(behind(after)).filter(({ archiveAtMs }) => archiveAtMs !== null && archiveAtMs <= nowMs).slice(0, limit),
+    openWork: () => [],
+  };
 }

@@ -180,6 +180,11 @@ export class IndexReader {
     return this.#statements.factRows().all(afterId, limit) as OrderedRow[];
   }
 
+  /** Rows whose archive is due by then, by an index of their own: those behind the id given, in the order in which they lie. */
+  dueRows(nowMs: number, afterId: number, limit: number): OrderedRow[] {
+    return this.#statements.dueRows().all(nowMs, afterId, limit) as OrderedRow[];
+  }
+
   /** Rows whose removal was announced, and rows with a message that nobody has acknowledged: by indexes of their own. */
   *waitingRows(): Generator<OrderedRow> {
     const announced = this.#statements.announcedRows().all() as OrderedRow[];
@@ -360,6 +365,7 @@ function statementsOf(db: Database.Database) {
        WHERE s.visibility = ? AND s.sort_at >= ? AND (s.sort_at > ? OR s.id < ?) ORDER BY s.sort_at, s.id DESC LIMIT ?`,
     ),
     factRows: query(`SELECT ${FACT_COLUMNS} FROM session WHERE id > ? ORDER BY id LIMIT ?`),
+    dueRows: query(`SELECT ${FACT_COLUMNS} FROM session WHERE archive_at IS NOT NULL AND archive_at <= ? AND id > ? ORDER BY id LIMIT ?`),
     announcedRows: query(`SELECT ${FACT_COLUMNS} FROM session WHERE removal_announced_at IS NOT NULL ORDER BY id`),
     undeliveredRows: query(`SELECT ${FACT_COLUMNS} FROM session WHERE open_work = 1 AND flags & ${String(ROW_FLAGS.undelivered)} ORDER BY id`),
     openWork: query(

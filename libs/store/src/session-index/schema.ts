@@ -116,6 +116,7 @@ export const INDEXES = `
   CREATE INDEX IF NOT EXISTS session_by_status ON session (status) WHERE status = 'running';
   CREATE INDEX IF NOT EXISTS session_open_work ON session (id) WHERE open_work = 1;
   CREATE INDEX IF NOT EXISTS session_announced ON session (id) WHERE removal_announced_at IS NOT NULL;
+  CREATE INDEX IF NOT EXISTS session_archive_at ON session (archive_at) WHERE archive_at IS NOT NULL;
   CREATE UNIQUE INDEX IF NOT EXISTS base_key ON base (key, generation);
   CREATE INDEX IF NOT EXISTS result_seq ON result (seq);
   CREATE INDEX IF NOT EXISTS text_by_file ON text_line (file_id);
@@ -136,6 +137,7 @@ export const DROP_INDEXES = `
   DROP INDEX IF EXISTS session_by_status;
   DROP INDEX IF EXISTS session_open_work;
   DROP INDEX IF EXISTS session_announced;
+  DROP INDEX IF EXISTS session_archive_at;
 `;
 
 /** Which lists a row belongs to. */

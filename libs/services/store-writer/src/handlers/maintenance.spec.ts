@@ -51,6 +51,9 @@ const apply = (made: Bench, actions: Partial<MaintenanceAction>[], idempotencyKe
 const of = ({ key, sessionId, updatedAtMs }: FactRow, kind: string): Partial<MaintenanceAction> => ({ kind, key, expectedSessionId: sessionId, expectedUpdatedAtMs: updatedAtMs });
 const names = (made: Bench): string[] => readdirSync(sessionsDir(made.stateDir)).sort();
 
+/** What is old and free, and what is old and stays. */
+const AGED = { pruneBeforeAtMs: nowMs - 30 * DAY_MS, overAgeBeforeAtMs: nowMs - 30 * DAY_MS };
+
 const STORE: Seed = {
   'agent:main:main': { sessionId: 's-main', ageDays: 90 },
   'agent:main:explicit:old': { sessionId: 's-old', ageDays: 60 },
@@ -65,17 +68,37 @@ const STORE: Seed = {
 describe('facts', () => {
   it('count everything and give the candidates with their protections, oldest first', async () => {
     const made = await seeded(STORE);
-    const { totals, rows } = await facts(made, { pruneBeforeAtMs: nowMs - 30 * DAY_MS });
+    const { totals, rows } = await facts(made, AGED);
     expect(totals).toMatchObject({ rowCount: 8, protectedRowCount: 3, refusal: undefined });
-    expect(totals?.totalBytes).toBeGreaterThan(0);
+    expect(totals?.protectedRows).toEqual([
+      { protection: 'running', rowCount: 1, overAgeCount: 1 },
+      { protection: 'main', rowCount: 1, overAgeCount: 1 },
+      { protection: 'pointer', rowCount: 1, overAgeCount: 1 },
+    ]);
     expect(rows.map(({ key, protections, candidateFor }) => [key.slice('agent:main:'.length), protections, candidateFor])).toEqual([
-      ['main', ['main'], ['age']],
-      ['telegram:group:-1', ['pointer'], ['age']],
+      ['main', ['main'], ['exception']],
+      ['telegram:group:-1', ['pointer'], ['exception']],
       ['explicit:older', [], ['age']],
-      ['explicit:running', ['running'], ['age']],
+      ['explicit:running', ['running'], ['exception']],
       ['explicit:old', [], ['age']],
     ]);
     expect(rows.every(({ bytes, entryBytes }) => bytes > 0 && (entryBytes ?? 0) > 0)).toBe(true);
+  });
+
+  it('sum up what the store weighs for a disk budget', async () => {
+    const made = await seeded(STORE, { 'x.jsonl.deleted.2026-01-01T00-00-00.000Z': 'gone\n', 'unknown.txt': 'ours?' });
+    const { totals } = await facts(made, { evictBytes: Number.MAX_SAFE_INTEGER });
+    const sizes = names(made).flatMap((name) => (statSync(path.join(sessionsDir(made.stateDir), name)).isFile() ? [statSync(path.join(sessionsDir(made.stateDir), name)).size] : []));
+    expect(totals).toMatchObject({ totalBytes: sizes.reduce((sum, bytes) => sum + bytes, 0), fileCount: sizes.length, archiveBytes: 5 });
+  });
+
+  it('name a few of the many rows that a protection keeps, oldest first, and count them all', async () => {
+    const groups = Object.fromEntries(Array.from({ length: 12 }, (_, index) => [`agent:main:telegram:group:g${String(index)}`, { sessionId: `g${String(index)}`, ageDays: 40 + (index % 4) }]));
+    const { totals, rows } = await facts(await seeded({ ...STORE, ...groups }), { ...AGED, maxEntries: 3 });
+    expect(totals?.protectedRows).toContainEqual({ protection: 'pointer', rowCount: 13, overAgeCount: 13 });
+    // As old as the fifth are two more; and of the cap, which nothing can keep, there is none.
+    expect(rows.filter(({ protections }) => protections.includes('pointer')).map(({ key }) => key.slice('agent:main:telegram:group:'.length))).toEqual(['-1', 'g11', 'g7', 'g3', 'g10', 'g6', 'g2']);
+    expect(rows.some(({ candidateFor }) => candidateFor.includes('cap'))).toBe(false);
   });
 
   it('give as many of the oldest free rows as are past the cap', async () => {
@@ -108,7 +131,7 @@ describe('facts', () => {
 describe('actions', () => {
   it('archive rows with their files, and each comes back', async () => {
     const made = await seeded(STORE, { 's-old.trajectory.jsonl': '{}\n' });
-    const { rows } = await facts(made, { pruneBeforeAtMs: nowMs - 30 * DAY_MS });
+    const { rows } = await facts(made, AGED);
     const { results, rowCount } = await apply(made, rows.map((row) => of(row, 'prune-stale')));
     expect(results.map(({ outcome, reason }) => [outcome, reason])).toEqual([
       ['skipped', 'protected'],
@@ -128,7 +151,7 @@ describe('actions', () => {
 
   it('are skipped when the row changed since the plan, and answered once', async () => {
     const made = await seeded(STORE);
-    const { rows } = await facts(made, { pruneBeforeAtMs: nowMs - 30 * DAY_MS });
+    const { rows } = await facts(made, AGED);
     const old = rows.find(({ key }) => key.endsWith(':old')) as FactRow;
     const stale = { ...of(old, 'prune-stale'), expectedUpdatedAtMs: (old.updatedAtMs ?? 0) - 1 };
     expect((await apply(made, [stale, { ...of(old, 'prune-stale'), expectedSessionId: 'other' }, { kind: 'prune-stale', key: 'agent:main:none' }, { kind: 'unlink-blob', file: 'skills-prompts/x' }])).results.map(({ reason }) => reason)).toEqual(['changed', 'changed', 'gone', 'unsupported']);
@@ -171,7 +194,7 @@ describe('actions', () => {
 
 describe('announcements', () => {
   const told = (made: Bench): unknown[] => made.events.flatMap(({ body }) => (body?.$case === 'store' && body.value.kind === 'maintenance' ? [JSON.parse(body.value.factsJson?.toString('utf8') ?? '{}') as unknown] : []));
-  const aged = async (made: Bench): Promise<FactRow[]> => (await facts(made, { pruneBeforeAtMs: nowMs - 30 * DAY_MS, nowAtMs: Date.now() })).rows;
+  const aged = async (made: Bench): Promise<FactRow[]> => (await facts(made, { ...AGED, nowAtMs: Date.now() })).rows;
 
   it('of removals stay with their rows over owners, are told once, and change no age', async () => {
     const made = await seeded(STORE);

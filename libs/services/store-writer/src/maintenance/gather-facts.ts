@@ -21,7 +21,7 @@ const ROWS_AT_ONCE = 64;
 
 /** A store, as far as facts are gathered from it. */
 export interface FactSource {
-  readonly facts: Pick<StoreFacts, 'rows' | 'fileNames' | 'look' | 'archiveRecords' | 'isLockedByOthers'>;
+  readonly facts: Pick<StoreFacts, 'rows' | 'dueRows' | 'fileNames' | 'look' | 'archiveRecords' | 'isLockedByOthers'>;
   readonly files: Pick<StoreFiles, 'readTranscript'>;
 }
 
@@ -72,12 +72,14 @@ export interface CandidateFile extends DirectoryFile {
 export class FactGatherer {
   readonly #store: FactSource;
   readonly #query: FactsQuery;
+  readonly #named: readonly string[];
   readonly #names = new Set<string>();
   /** Those that were looked at. */
   readonly #looked = new Map<string, DirectoryFile>();
   readonly #protected = new Map<Protection, { rowCount: number; overAgeCount: number; named: number; namedUpTo: number }>();
   /** Session ids and file names that something refers to. */
   readonly #referenced = new Set<string>();
+  readonly #filesOfRows = new Set<string>();
   /** Transcripts of more than one row. */
   readonly #shared = new Set<string>();
   /** Oldest first; of equal ages the newest entry. */
@@ -89,45 +91,48 @@ export class FactGatherer {
   constructor(store: FactSource, query: FactsQuery) {
     this.#store = store;
     this.#query = query;
+    this.#named = query.activeKey === undefined ? [] : [query.activeKey];
   }
 
   /** Reads everything; to be called once, before candidates are asked for. */
   async count(): Promise<GatheredTotals> {
-    // Looked for every minute in every store: that is no occasion to look at every file.
+    // Looked for every minute in every store: that is no occasion to look at every row and file.
     const isSweep = isSweepOnly(this.#query);
     if (!isSweep) await this.#readDirectory();
-    const { nowMs, activeKey } = this.#query;
-    const named = activeKey === undefined ? [] : [activeKey];
-    const seen = new Set<string>();
-    for await (const row of this.#store.facts.rows()) {
-      this.totals.rowCount += 1;
-      if (row.file !== null) {
-        if (seen.has(row.file)) this.#shared.add(row.file);
-        seen.add(row.file);
-        this.#referenced.add(row.file);
+    const { facts } = this.#store;
+    for await (const rows of isSweep ? facts.dueRows(this.#query.nowMs) : facts.rows()) {
+      for (const row of rows) {
+        this.#refer(row);
+        // Few have a lock file: the others are not waited for.
+        const mayBeHeld = row.file !== null && (isSweep || this.#locked.has(row.file));
+        const isHeld = mayBeHeld && (await facts.isLockedByOthers(row.file as string).catch(() => true));
+        const protections = rowProtections(row.key, row, { nowMs: this.#query.nowMs, isHeld, named: this.#named });
+        this.#countProtected(protections, row);
+        this.#rows.add({ row, protections: protections.length === 0 ? UNPROTECTED : protections });
       }
-      if (row.sessionId !== null) this.#referenced.add(row.sessionId);
-      if (row.otherIds !== null) for (const id of row.otherIds.split('\n')) this.#referenced.add(id);
-      // A sweep is about these alone.
-      if (isSweep && (row.archiveAtMs === null || row.archiveAtMs > nowMs)) continue;
-      // Few have a lock file: the others are not waited for.
-      const mayBeHeld = row.file !== null && (isSweep || this.#locked.has(row.file));
-      const isHeld = mayBeHeld && (await this.#store.facts.isLockedByOthers(row.file as string).catch(() => true));
-      const protections = rowProtections(row.key, row, { nowMs, isHeld, named });
-      this.#countProtected(protections, row);
-      this.#rows.add({ row, protections: protections.length === 0 ? UNPROTECTED : protections });
     }
     this.totals.protectedRows = PROTECTIONS.flatMap((protection): ProtectedRows[] => {
       const found = this.#protected.get(protection);
       return found === undefined ? [] : [{ protection, rowCount: found.rowCount, overAgeCount: found.overAgeCount }];
     });
     if (isSweep) return this.totals;
-    for await (const { sessionId, reason, atMs } of this.#store.facts.archiveRecords()) {
+    for await (const { sessionId, reason, atMs } of facts.archiveRecords()) {
       if (sessionId !== null) this.#referenced.add(sessionId);
       // Of a clock that was wrong: it has not begun, and is given again.
       if (reason === ANNOUNCE_UNLINK && atMs <= this.#query.nowMs) this.totals.unlinkAnnouncedAtMs = atMs;
     }
     return this.totals;
+  }
+
+  #refer({ file, sessionId, otherIds }: OrderedRow): void {
+    this.totals.rowCount += 1;
+    if (file !== null) {
+      if (this.#filesOfRows.has(file)) this.#shared.add(file);
+      this.#filesOfRows.add(file);
+      this.#referenced.add(file);
+    }
+    if (sessionId !== null) this.#referenced.add(sessionId);
+    if (otherIds !== null) for (const id of otherIds.split('\n')) this.#referenced.add(id);
   }
 
   /** Candidate rows, oldest first. */
@@ -144,13 +149,13 @@ export class FactGatherer {
 
   async *#choose(): AsyncGenerator<Chosen> {
     const { maxEntries, evictBytes, everyRow = false } = this.#query;
-    const overCap = maxEntries === undefined ? 0 : Math.max(0, this.totals.rowCount - maxEntries);
+    const overCap = maxEntries === undefined || this.#isCapUnmet(maxEntries) ? 0 : Math.max(0, this.totals.rowCount - maxEntries);
     let unprotected = 0;
     let capEndsAt: number | undefined;
     let evicted = 0;
     const slice = new Slice();
     for (const { row, protections } of this.#rows.inOrder()) {
-      await slice.rest();
+      if (slice.isOver()) await slice.rest();
       const agedMs = this.#agedMs(row);
       const candidateFor = this.#byKind(row, protections, agedMs);
       // Rows without a usable time count as now; of equal ages the plan takes the first keys.
@@ -171,6 +176,12 @@ export class FactGatherer {
     if (unprotected < overCap && !everyRow) yield* this.#timeless();
   }
 
+  /** Then the cap takes none, unless protected rows go before because somebody asked for it. */
+  #isCapUnmet(maxEntries: number): boolean {
+    const { missingRows, dmScopeRows } = this.#query;
+    return !missingRows && !dmScopeRows && this.totals.protectedRowCount >= maxEntries;
+  }
+
   /** Candidate files of the classes asked for, by name. */
   async *candidateFiles(): AsyncGenerator<CandidateFile> {
     const { fileClasses, filesBeforeMs } = this.#query;
@@ -178,7 +189,7 @@ export class FactGatherer {
     const slice = new Slice();
     let some: Omit<CandidateFile, 'sizeBytes' | 'mtimeMs'>[] = [];
     for (const name of this.#names) {
-      await slice.rest();
+      if (slice.isOver()) await slice.rest();
       // Most are: what these are need not be found out.
       if (name.endsWith('.jsonl') && this.#referenced.has(name)) continue;
       const parsed = parseStoreFile(name);
@@ -215,11 +226,13 @@ export class FactGatherer {
 
   async #readDirectory(): Promise<void> {
     const slice = new Slice();
-    for await (const name of this.#store.facts.fileNames()) {
-      await slice.rest();
-      this.totals.fileCount += 1;
-      if (name.endsWith('.lock')) this.#locked.add(name.slice(0, -'.lock'.length));
-      else this.#names.add(name);
+    for await (const names of this.#store.facts.fileNames()) {
+      if (slice.isOver()) await slice.rest();
+      this.totals.fileCount += names.length;
+      for (const name of names) {
+        if (name.endsWith('.lock')) this.#locked.add(name.slice(0, -'.lock'.length));
+        else this.#names.add(name);
+      }
     }
     if (this.#query.evictBytes !== undefined) await this.#sumUp();
   }
@@ -231,7 +244,7 @@ export class FactGatherer {
     for (let at = 0; at < names.length; at += ROWS_AT_ONCE) {
       const some = names.slice(at, at + ROWS_AT_ONCE);
       await this.#look(some);
-      await slice.rest();
+      if (slice.isOver()) await slice.rest();
       for (const name of some) {
         const sizeBytes = this.#looked.get(name)?.sizeBytes ?? 0;
         this.totals.totalBytes += sizeBytes;
@@ -249,6 +262,12 @@ export class FactGatherer {
     counts.rowCount += 1;
     if (this.#query.overAgeBeforeMs !== undefined && this.#agedMs(row) < this.#query.overAgeBeforeMs) counts.overAgeCount += 1;
     this.#protected.set(strongest, counts);
+  }
+
+  /** A limit may not reach it although it is protected. */
+  #isOverBound(agedMs: number): boolean {
+    const { overAgeBeforeMs, maxEntries, evictBytes } = this.#query;
+    return evictBytes !== undefined || (overAgeBeforeMs !== undefined && agedMs < overAgeBeforeMs) || (maxEntries !== undefined && this.totals.protectedRowCount >= maxEntries);
   }
 
   /** Whether the report may name it: the oldest of each protection, and those as old as the last of these. */
@@ -282,7 +301,7 @@ export class FactGatherer {
     if ((flags & ROW_FLAGS.modelRun) !== 0 && isBefore(modelRunsBeforeMs)) reasons.push('model-run');
     if (dmScopeRows && (flags & ROW_FLAGS.direct) !== 0) reasons.push('dm-scope');
     if (dueArchives && archiveAtMs !== null && archiveAtMs <= nowMs) reasons.push('archive-due');
-    if (protection !== undefined && hasBound(this.#query) && this.#isNamedException(protection, agedMs)) reasons.push('exception');
+    if (protection !== undefined && this.#isOverBound(agedMs) && this.#isNamedException(protection, agedMs)) reasons.push('exception');
     return reasons;
   }
 
@@ -296,17 +315,15 @@ export class FactGatherer {
   }
 }
 
-/** Some limit is looked at, so there may be rows that it does not reach. */
-function hasBound({ overAgeBeforeMs, maxEntries, evictBytes }: FactsQuery): boolean {
-  return [overAgeBeforeMs, maxEntries, evictBytes].some((limit) => limit !== undefined);
-}
-
-/** Gives way to other work of the loop once a stretch of SLICE_MS is over. */
+/** A stretch of SLICE_MS, after which other work of the loop has its turn. */
 class Slice {
   #endsAt = performance.now() + SLICE_MS;
 
+  isOver(): boolean {
+    return performance.now() >= this.#endsAt;
+  }
+
   async rest(): Promise<void> {
-    if (performance.now() < this.#endsAt) return;
     await new Promise((resolve) => setImmediate(resolve));
     this.#endsAt = performance.now() + SLICE_MS;
   }

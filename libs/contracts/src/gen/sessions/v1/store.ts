@@ -517,6 +517,7 @@ export interface StoreTotals {
   /** Sequence number that the facts hold for. */
   storeSeq: number;
   storePath: string;
+  /** Where nothing but due archives is asked for, the rows of these alone. */
   rowCount: number;
   protectedRowCount: number;
   /** Sizes are summed up where rows to evict are asked for; else these three are 0. */
