@@ -147,6 +147,54 @@ describe('a listing', () => {
     expect(await json('sessions --limit all')).toMatchObject({ count: 150, limitApplied: null, hasMore: false });
   });
 
+  it('has only rows of the last minutes when these are asked for, future ones too, and says of how many', async () => {
+    const at = (minutes: number): number => NOW_MS - minutes * 60_000;
+    mkdirSync(sessionsDir(), { recursive: true });
+    const entry = (sessionId: string, updatedAt?: number): object => ({ sessionId, ...(updatedAt !== undefined && { updatedAt }) });
+    writeFileSync(sessionsFile(), JSON.stringify({ 'agent:main:old': entry('old', at(31)), 'agent:main:new': entry('new', at(29)), 'agent:main:edge': entry('edge', at(30)), 'agent:main:ahead': entry('ahead', at(-5)), 'agent:main:timeless': entry('timeless') }));
+    const active = await json('sessions --active 30');
+    expect(active).toMatchObject({ activeMinutes: 30, totalCount: 3, hasMore: false });
+    expect((active['sessions'] as { key: string }[]).map(({ key }) => key)).toEqual(['agent:main:ahead', 'agent:main:new', 'agent:main:edge']);
+    // Counted after that, before the limit.
+    expect(await json('sessions list --active 30 --limit 1')).toMatchObject({ activeMinutes: 30, count: 1, totalCount: 3, hasMore: true, limitApplied: 1 });
+    expect(await json('sessions')).toMatchObject({ activeMinutes: null, totalCount: 5 });
+    expect((await run('sessions --active 30')).stdout).toContain('Filtered to last 30 minute(s)\n');
+    for (const given of ['0', '-1', 'x', '1.5']) expect(await run(`sessions --active ${given}`)).toMatchObject({ code: 1, stdout: '' });
+  });
+
+  it('is of one agent, of all, or of one file: each with its rows alone, and never of two of these at once', async () => {
+    for (const agent of ['main', 'work']) {
+      mkdirSync(sessionsDir(agent), { recursive: true });
+      writeFileSync(sessionsFile(agent), JSON.stringify({ [`agent:${agent}:main`]: { sessionId: `s-${agent}`, updatedAt: NOW_MS - 1_000 } }));
+    }
+    writeFileSync(join(directory, 'openclaw.json'), JSON.stringify({ agents: { list: [{ id: 'main', default: true }, { id: 'work' }] } }));
+    const keysOf = (document: Record<string, unknown>): unknown[] => (document['sessions'] as { key: string; agentId: string }[]).map(({ key, agentId }) => [key, agentId]);
+    const ONE = ['path', 'count', 'totalCount', 'limitApplied', 'hasMore', 'activeMinutes', 'sessions'];
+    for (const [line, agent] of [['sessions', 'main'], ['sessions --agent work', 'work'], ['sessions list --agent WORK', 'work'], [`sessions --store ${sessionsFile('work')}`, 'work']] as const) {
+      const document = await json(line);
+      expect([line, document['path'], keysOf(document)]).toEqual([line, sessionsFile(agent), [[`agent:${agent}:main`, agent]]]);
+      expect(Object.keys(document)).toEqual(ONE);
+    }
+    for (const limit of ['', ' --limit 1']) {
+      const all = await json(`sessions --all-agents${limit}`);
+      expect(Object.keys(all).sort()).toEqual([...ONE, 'stores', 'allAgents'].sort());
+      expect(all).toMatchObject({ path: null, allAgents: true, totalCount: 2, stores: [{ agentId: 'main', path: sessionsFile() }, { agentId: 'work', path: sessionsFile('work') }] });
+      expect(keysOf(all)).toEqual(limit === '' ? [['agent:main:main', 'main'], ['agent:work:main', 'work']] : [['agent:main:main', 'main']]);
+    }
+    // All of the configured ones, though there is one only.
+    writeFileSync(join(directory, 'openclaw.json'), '{}');
+    expect(await json('sessions --all-agents')).toMatchObject({ path: null, allAgents: true, stores: [{ agentId: 'main' }] });
+    for (const pair of [`--store ${sessionsFile()} --agent main`, `--store ${sessionsFile()} --all-agents`, '--agent main --all-agents']) {
+      for (const command of ['sessions', 'sessions cleanup']) {
+        const text = await run(`${command} ${pair}`);
+        expect([command, pair, text.code, text.stdout]).toEqual([command, pair, 1, '']);
+        const document = await run(`${command} ${pair} --json`);
+        expect([document.code, JSON.parse(document.stdout)]).toMatchObject([1, { ok: false, error: { message: expect.stringMatching(/--/u) as string } }]);
+      }
+    }
+    expect(await run('sessions --agent nobody')).toMatchObject({ code: 1, stderr: expect.stringContaining('Unknown agent id "nobody"') as string });
+  });
+
   it('is refused with every problem when the configuration is wrong', async () => {
     use('plain');
     writeFileSync(join(directory, 'openclaw.json'), '{ session: { maintenance: { maxEntries: -1, pruneAfter: "soon" } } }');

@@ -24,6 +24,7 @@ import { waitUntil } from '../support/wait-until';
 const DEADLINE_MS = 600_000;
 
 export interface GatewayInProcess {
+  readonly stateDir: string;
   readonly model: ModelServer;
   /** Of the services that run now, as `store` is. */
   readonly router: Client<typeof RouterServiceService>;
@@ -53,6 +54,7 @@ interface Place {
   readonly routers: number;
   readonly compacts: boolean;
   readonly clock: Clock;
+  readonly busOf: (bus: Bus) => Bus;
 }
 
 export interface InProcessOptions {
@@ -60,18 +62,20 @@ export interface InProcessOptions {
   readonly routers?: number;
   /** With a worker that summarises. */
   readonly compacts?: boolean;
+  /** What the services see of the bus; the test's own clients are on the bus itself. */
+  readonly busOf?: (bus: Bus) => Bus;
   /** Of the services and the bus; the model's server and its clients are on real time. */
   readonly clock?: Clock;
 }
 
 /** @param settings of `openclaw.json`; the model is `local/small` */
-export async function openInProcess(settings: Readonly<Record<string, unknown>>, { routers = 1, compacts = false, clock = systemClock }: InProcessOptions = {}): Promise<GatewayInProcess> {
+export async function openInProcess(settings: Readonly<Record<string, unknown>>, { routers = 1, compacts = false, clock = systemClock, busOf = (bus) => bus }: InProcessOptions = {}): Promise<GatewayInProcess> {
   const stateDir = mkdtempSync(path.join(tmpdir(), 'gateway-'));
   const model = await startModelServer();
   const provider = { baseUrl: model.baseUrl, api: 'openai-completions', apiKey: 'k', models: [{ id: 'small' }] };
   const parsed = parseConfig({ models: { providers: { local: provider } }, agents: { defaults: { model: { primary: 'local/small' } } }, ...settings });
   if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
-  const place: Place = { stateDir, config: parsed.config, routers, compacts, clock };
+  const place: Place = { stateDir, config: parsed.config, routers, compacts, clock, busOf };
   let running = await startServices(place);
   const tool = async (sessionKey: string, name: string, args: object): Promise<Readonly<Record<string, unknown>>> => {
     const agent = createClient(running.bus, RouterServiceService, { caller: `agent:${sessionKey}`, subject: (method) => subjects.router(method), deadlineMs: DEADLINE_MS });
@@ -91,6 +95,7 @@ export async function openInProcess(settings: Readonly<Record<string, unknown>>,
     }
   };
   return {
+    stateDir,
     model,
     get router() {
       return running.router;
@@ -121,13 +126,13 @@ export async function openInProcess(settings: Readonly<Record<string, unknown>>,
 
 const subjects = createSubjects();
 
-async function startServices({ stateDir, config, routers, compacts, clock }: Place): Promise<Running> {
+async function startServices({ stateDir, config, routers, compacts, clock, busOf }: Place): Promise<Running> {
   const bus = createInProcessBus({ copy: true, clock: busClock(clock) });
   const metrics = createMetrics({ service: 'gateway' });
   // Each router counts for itself.
   const routerMetrics = Array.from({ length: routers }, () => createMetrics({ service: 'router' }));
   const workerMetrics = createMetrics({ service: 'compaction-worker' });
-  const shared = { bus, clock, logger: silentLogger, metrics, config: () => config, instance: 'test' };
+  const shared = { bus: busOf(bus), clock, logger: silentLogger, metrics, config: () => config, instance: 'test' };
   const health = createHealth();
   health.setPhase('serving');
   const services = [

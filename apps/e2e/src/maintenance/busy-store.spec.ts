@@ -192,6 +192,6 @@ it('touches nothing in six hours that anybody uses or waits for, says which boun
   const reasonsOf = (children: readonly Child[]): unknown[] => [children.length > 50, ...new Set(children.map(({ key }) => reasonOf.get(key)))];
   expect(reasonsOf(endedOf('at-once', 1))).toEqual([true, 'delete']);
   const [, ...hourly] = reasonsOf(endedOf('hour', 75));
-  expect(hourly).toEqual(expect.arrayContaining(['archive-due']));
+  expect(hourly).toEqual(expect.arrayContaining(['archive-subagent']));
   expect(hourly).not.toContain(undefined);
 }, 900_000);

@@ -50,6 +50,24 @@ export interface AgentRunner extends Service {
   readonly running: number;
 }
 
+/**
+ * A notice may come twice. The owner cannot tell the second from a heartbeat of the first, both are of
+ * this runner: so it is done with while the attempt is under way here, and the first is what is given back.
+ */
+function oncePerAttempt(handle: HandleJob<TurnJob>): HandleJob<TurnJob> {
+  const underWay = new Set<string>();
+  return async (job, handling) => {
+    const name = JSON.stringify([job.agentId, job.runId, job.attempt]);
+    if (underWay.has(name)) return { done: true };
+    underWay.add(name);
+    try {
+      return await handle(job, handling);
+    } finally {
+      underWay.delete(name);
+    }
+  };
+}
+
 /** Builds the service and starts nothing. */
 export function createAgentRunner(deps: AgentRunnerDeps): AgentRunner {
   const { bus, config, metrics, instance, heartbeatMs, firstPauseMs, retries, offerTools, drainMs = DRAIN_MS } = deps;
@@ -62,7 +80,7 @@ export function createAgentRunner(deps: AgentRunnerDeps): AgentRunner {
   let stopping = new AbortController();
   const turnDeps = { bus, subjects, owner, config, logger, caller, runnerId, ...(heartbeatMs === undefined ? {} : { heartbeatMs }), ...(firstPauseMs === undefined ? {} : { firstPauseMs }), ...(offerTools === undefined ? {} : { offerTools }) };
 
-  const handle = deps.handle ?? ((job: TurnJob) => runTurn(turnDeps, job, stopping.signal));
+  const handle = oncePerAttempt(deps.handle ?? ((job: TurnJob) => runTurn(turnDeps, job, stopping.signal)));
   const createLane = (lane: TurnLane, concurrency: () => number): JobWorker =>
     createJobWorker<TurnJob>({
       bus,
