@@ -21,6 +21,11 @@ describe('lifecycle beside a running gateway', () => {
     expect((await gateway.send(message('/new', 'm-2')))?.json).toMatchObject({ status: 'duplicate', sessionId: second });
     expect((await gateway.send(message('/send off', 'm-3')))?.json).toMatchObject({ status: 'ignored', ignoredReason: 'unauthorised_command' });
     expect((await gateway.send(message('/send off', 'm-4', 'owner')))?.json).toMatchObject({ status: 'handled', reply: 'Send policy: deny.' });
+    // The command line is no chat.
+    for (const text of ['/reset', '/stop', '/send inherit']) {
+      const asked = await runCommand(stateDir, ['agent', '--message', text, '--session-key', KEY, '--json'], { env: { OPENCLAW_GATEWAY_TOKEN: gateway.token } });
+      expect([text, asked.exitCode, asked.stdout]).toEqual([text, 1, expect.stringContaining('chat commands are not taken from the command line')]);
+    }
     expect((await gateway.send(message('two', 'm-5')))?.json).toMatchObject({ sessionId: second });
     expect(await gateway.stop()).toBe(0);
     const restored = await runCommand(stateDir, ['sessions', 'restore', KEY, '--json']);

@@ -1,5 +1,5 @@
 /** Chat commands through the whole service: carried out for those who may, in one mutation, with an answer. */
-import { GetEntryRequest, type DeliverRequest } from '@sessions/contracts';
+import { GetEntryRequest, RunRequest, type DeliverRequest } from '@sessions/contracts';
 import { KEY, bench, cleanUpBenches, history, restart, telegram, type Bench } from '../testing/writer-bench';
 
 cleanUpBenches();
@@ -78,6 +78,37 @@ describe('chat commands', () => {
     await made.client.deliver(owner('/activation always', group));
     expect(await entry(made, group)).toMatchObject({ groupActivation: 'always' });
     expect((await history(made)).texts).toEqual(['hi', 'are you there']);
+  });
+
+  it.each([
+    ['/queue collect', 'queueMode', 'collect'],
+    ['/queue: interrupt', 'queueMode', 'interrupt'],
+    ['/think high', 'thinkingLevel', 'high'],
+    ['/verbose on', 'verboseLevel', 'on'],
+    ['/reasoning on', 'reasoningLevel', 'on'],
+    ['/elevated on', 'elevatedLevel', 'on'],
+  ])('%s alone persists, over a restart and a reset, and starts no turn', async (text, field, value) => {
+    const made = await bench({ config });
+    await made.client.deliver(telegram('hi'));
+    expect(await made.client.deliver(telegram(text, { authority: 'owner' }))).toMatchObject({ status: 'handled', messageId: undefined, runId: undefined, reply: expect.stringContaining(value) as string });
+    expect(await entry(made)).toMatchObject({ [field]: value });
+    const later = await restart(made, { config });
+    await later.client.deliver(telegram('/new'));
+    expect(await entry(later)).toMatchObject({ [field]: value });
+    expect((await history(later)).texts).toEqual([]);
+  });
+
+  it('takes no command from the command line, whoever it says it is, and changes nothing for one', async () => {
+    const made = await bench({ config });
+    await made.client.deliver(telegram('hi'));
+    const before = await entry(made);
+    for (const text of ['/new', '/reset go on', '/clear', '/model openai/gpt-x', '/send off', '/activation always', '/stop', '/compact', '/status', '/context list', '/subagents list', '/kill all', '/export-trajectory', '/queue collect', '/think high', '/NEW', ' /stop ']) {
+      const request = owner(text);
+      const asked = made.client.deliver({ ...request, run: RunRequest.create({ runId: `r${text}`, deliver: false, source: 'agent', queueMode: 'queue' }) });
+      await expect(asked).rejects.toMatchObject({ reason: 'UNSUPPORTED', message: expect.stringContaining('openclaw sessions') as string });
+    }
+    expect(await entry(made)).toEqual(before);
+    expect((await history(made)).texts).toEqual(['hi']);
   });
 
   it('ignores commands of those who may not give them: only the interaction counts', async () => {
