@@ -130,18 +130,22 @@ const INLINE = /(^|\s)\/(status|think|verbose|reasoning|elevated|exec|queue)(?::
 /**
  * Inline commands of a message that is no command as a whole. Toggles take one word that follows; a
  * toggle without one stays text, so that talking about a command does not run it.
+ * @param takes false for one that is left as text
  */
-export function inlineCommands(text: string): InlineCommands {
+export function inlineCommands(text: string, takes: (intent: ChatIntent) => boolean = () => true): InlineCommands {
   const intents: ChatIntent[] = [];
   if (text.length > COMMAND_LENGTH_MAX) return { intents, text };
   const rest = text.replace(INLINE, (whole: string, before: string, name: string, value: string | undefined) => {
     const word = name.toLowerCase();
     if (word === 'status') {
+      if (!takes({ kind: 'status' })) return whole;
       intents.push({ kind: 'status' });
       return value === undefined ? before : `${before}${value}`;
     }
     if (value === undefined) return whole;
-    intents.push({ kind: 'toggle', name: word as ToggleName, value });
+    const toggle: ChatIntent = { kind: 'toggle', name: word as ToggleName, value };
+    if (!takes(toggle)) return whole;
+    intents.push(toggle);
     return before;
   });
   return { intents, text: intents.length === 0 ? text : rest.replace(/[ \t]{2,}/g, ' ').trim() };

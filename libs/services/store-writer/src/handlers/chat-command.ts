@@ -41,15 +41,21 @@ export function commandOf(request: DeliverRequest, text: string, agent: OwnedAge
   return { do: 'entry', intent: intent.kind === 'reset' || intent.kind === 'clear' ? { kind: 'status' } : intent, mayRun };
 }
 
-function intentOf({ route, message, command, interSession, run }: DeliverRequest, text: string, triggers: readonly string[]): ChatIntent | undefined {
+/** A person wrote it, or it says so: not another session, a hook or a job. */
+export function isOfPeople({ route, message, interSession, run }: DeliverRequest): boolean {
+  if (interSession !== undefined || message?.bookkeeping === true || (message?.role !== 'user' && message?.role !== '')) return false;
+  return BY_PEOPLE.has(route?.originKind ?? '') || run?.source === 'agent';
+}
+
+function intentOf(request: DeliverRequest, text: string, triggers: readonly string[]): ChatIntent | undefined {
+  const { message, command } = request;
   if (command !== undefined) return parseChatCommand(`/${command.name} ${command.prompt ?? command.arguments}`.trim(), ['/new', '/reset']);
-  const isOfPeople = BY_PEOPLE.has(route?.originKind ?? '') || run?.source === 'agent';
-  if (!isOfPeople || interSession !== undefined || message?.bookkeeping === true || (message?.role !== 'user' && message?.role !== '')) return undefined;
+  if (message === undefined || !isOfPeople(request)) return undefined;
   return message.attachments.length > 0 ? undefined : parseChatCommand(text, triggers);
 }
 
 /** An operator's client is the owner; a channel's adapter says who its sender is. */
-function senderOf({ route, message, command, run }: DeliverRequest): CommandSender {
+export function senderOf({ route, message, command, run }: DeliverRequest): CommandSender {
   const isCommandLine = run?.source === 'agent';
   if (command !== undefined) return { isAuthorised: true, isOwner: command.fromOwner, isCommandLine };
   const authority = message?.sender?.authority ?? (route?.originKind === 'webchat' ? 'owner' : 'allowed');

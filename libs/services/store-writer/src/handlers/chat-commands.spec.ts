@@ -1,5 +1,5 @@
 /** Chat commands through the whole service: carried out for those who may, in one mutation, with an answer. */
-import { GetEntryRequest, RunRequest, type DeliverRequest } from '@sessions/contracts';
+import { CancelRunRequest, GetEntryRequest, RunRequest, type DeliverRequest } from '@sessions/contracts';
 import { KEY, bench, cleanUpBenches, history, restart, telegram, type Bench } from '../testing/writer-bench';
 
 cleanUpBenches();
@@ -96,6 +96,24 @@ describe('chat commands', () => {
     await later.client.deliver(telegram('/new'));
     expect(await entry(later)).toMatchObject({ [field]: value });
     expect((await history(later)).texts).toEqual([]);
+  });
+
+  it('lets settings inside a message hold for its turn alone, of those who may, and leaves other words as they are', async () => {
+    const made = await bench({ config });
+    const ask = async (text: string, runId: string, authority = 'allowed'): Promise<{ thinkingLevel?: string; queueMode?: string }> => {
+      await made.client.deliver({ ...telegram(text, { authority }), run: RunRequest.create({ runId, deliver: false, source: 'channel' }) }, { idempotencyKey: runId });
+      const runs = ((await entry(made))['openRuns'] ?? []) as { request: { runId: string } }[];
+      return runs.find(({ request }) => request.runId === runId)?.request ?? {};
+    };
+    expect(await ask('/think high', 'r0')).toEqual({});
+    expect(await ask('solve /think low this', 'r1')).toMatchObject({ thinkingLevel: 'low' });
+    expect(await ask('and this /queue: collect please', 'r2')).toEqual(expect.objectContaining({ queueMode: 'collect' }));
+    expect(await ask('mine /think low', 'r3', 'other')).not.toHaveProperty('thinkingLevel');
+    expect(await ask('what does /think banana do, or /verbose on?', 'r4')).not.toHaveProperty('thinkingLevel');
+    expect(await entry(made)).toMatchObject({ thinkingLevel: 'high' });
+    expect(await entry(made)).not.toHaveProperty('queueMode');
+    for (const runId of ['r1', 'r2', 'r3', 'r4']) await made.client.cancelRun(CancelRunRequest.create({ agentId: 'main', by: { $case: 'runId', value: runId }, reason: 'abort' }));
+    expect((await history(made)).texts).toEqual(['solve this', 'and this please', 'mine /think low', 'what does /think banana do, or /verbose on?']);
   });
 
   it('takes no command from the command line, whoever it says it is, and changes nothing for one', async () => {

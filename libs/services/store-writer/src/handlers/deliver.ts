@@ -41,6 +41,7 @@ import { compactFromChat } from './compact-from-chat';
 import { exportFromChat } from './export-from-chat';
 import { answerOf, keep, withHeldSession, type Asked } from './keep-message';
 import { forkSession } from './fork-session';
+import { takeInlineToggles } from './inline-toggles';
 import { newSessionOf } from './new-session-of';
 import { originMembers } from './origin-members';
 import { bytesHash, requestHash } from './request-hash';
@@ -96,14 +97,15 @@ export async function deliver(agent: OwnedAgent, uploads: Uploads, request: Deli
       agent.use(({ spool }) => withSpool(spool, (texts) => withHeldSession(asked, (held, view) => answered(decideBareReset({ ...reset, held }, view), view, texts)))),
     );
   }
-  const run = askedRunOf(agent, request);
+  const inline = takeInlineToggles(request, command?.prompt ?? text);
+  const run = askedRunOf(agent, inline.request);
   const child = childMembersOf(request.child);
   const forkedSessionId = await forkedChild(agent, request, context);
   const delivery: Delivery = {
     agentId: agent.agentId,
     key,
     role,
-    content: contentOf(command?.prompt ?? text, images),
+    content: contentOf(inline.text, images),
     ...(message.label === undefined ? {} : { label: message.label }),
     ...(context.idempotencyKey === undefined ? {} : { idempotencyKey: context.idempotencyKey }),
     ...(request.interSession === undefined ? {} : { provenance: provenanceOf(request.interSession) }),
