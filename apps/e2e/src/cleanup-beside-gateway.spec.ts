@@ -19,13 +19,13 @@ describe('lifecycle beside a running gateway', () => {
     const second = reset?.json?.['sessionId'] as string;
     expect(second).not.toBe(first);
     expect((await gateway.send(message('/new', 'm-2')))?.json).toMatchObject({ status: 'duplicate', sessionId: second });
-    expect((await gateway.send(message('/send off', 'm-3')))?.json).toMatchObject({ status: 'ignored', ignoredReason: 'unauthorised_command' });
-    expect((await gateway.send(message('/send off', 'm-4', 'owner')))?.json).toMatchObject({ status: 'handled', reply: 'Send policy: deny.' });
     // The command line is no chat.
     for (const text of ['/reset', '/stop', '/send inherit']) {
-      const asked = await runCommand(stateDir, ['agent', '--message', text, '--session-key', KEY, '--json'], { env: { OPENCLAW_GATEWAY_TOKEN: gateway.token } });
+      const asked = await runCommand(stateDir, ['agent', '--message', text, '--session-key', KEY, '--url', gateway.url.replace('http', 'ws'), '--token', gateway.token, '--json']);
       expect([text, asked.exitCode, asked.stdout]).toEqual([text, 1, expect.stringContaining('chat commands are not taken from the command line')]);
     }
+    expect((await gateway.send(message('/send off', 'm-3')))?.json).toMatchObject({ status: 'ignored', ignoredReason: 'unauthorised_command' });
+    expect((await gateway.send(message('/send off', 'm-4', 'owner')))?.json).toMatchObject({ status: 'handled', reply: 'Send policy: deny.' });
     expect((await gateway.send(message('two', 'm-5')))?.json).toMatchObject({ sessionId: second });
     expect(await gateway.stop()).toBe(0);
     const restored = await runCommand(stateDir, ['sessions', 'restore', KEY, '--json']);
@@ -51,7 +51,7 @@ describe('lifecycle beside a running gateway', () => {
     const before = readFileSync(store, 'utf8');
     const names = [...readTree(sessionsDir(stateDir)).keys()].filter((name) => !name.startsWith('.store/'));
     const applied = await runCommand(stateDir, ['sessions', 'cleanup', '--store', store]);
-    expect(applied).toMatchObject({ exitCode: 0, stdout: `Session store: ${store}\nApplied maintenance. Current entries: 2\n` });
+    expect(applied).toMatchObject({ exitCode: 0, stdout: `Session store: ${store}\nApplied maintenance. Current entries: 2\nKept over maxEntries: 2 protected (2 used in the last 5 minutes)\n` });
     expect(readFileSync(store, 'utf8')).toBe(before);
     expect([...readTree(sessionsDir(stateDir)).keys()].filter((name) => !name.startsWith('.store/'))).toEqual(names);
   });

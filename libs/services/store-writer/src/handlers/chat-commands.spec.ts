@@ -100,7 +100,7 @@ describe('chat commands', () => {
 
   it('lets settings inside a message hold for its turn alone, of those who may, and leaves other words as they are', async () => {
     const made = await bench({ config });
-    const ask = async (text: string, runId: string, authority = 'allowed'): Promise<{ thinkingLevel?: string; queueMode?: string }> => {
+    const ask = async (text: string, runId: string, authority = 'allowed'): Promise<object> => {
       await made.client.deliver({ ...telegram(text, { authority }), run: RunRequest.create({ runId, deliver: false, source: 'channel' }) }, { idempotencyKey: runId });
       const runs = ((await entry(made))['openRuns'] ?? []) as { request: { runId: string } }[];
       return runs.find(({ request }) => request.runId === runId)?.request ?? {};
