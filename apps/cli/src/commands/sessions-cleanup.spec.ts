@@ -246,6 +246,9 @@ describe('sessions cleanup', () => {
     writeFileSync(join(directory, 'openclaw.json'), JSON.stringify({ agents: { list: [{ id: 'main' }, { id: 'work' }] }, session: { maintenance: { mode: 'enforce' } }, gateway: { port } }));
     seed(ROWS);
     expect(await json('sessions', 'cleanup', '--all-agents', '--dry-run')).toMatchObject({ allAgents: true, dryRun: true, stores: [{ agentId: 'main', pruned: 1 }, { agentId: 'work', beforeCount: 0 }] });
+    const whole = await json('sessions', 'cleanup', '--all-agents', '--dry-run');
+    expect(Object.keys(whole)).toEqual(['allAgents', 'mode', 'dryRun', 'stores']);
+    for (const store of whole['stores'] as object[]) expect(Object.keys(store)).toEqual(expect.arrayContaining(['agentId', 'storePath', 'beforeCount', 'afterCount', 'missing', 'dmScopeRetired', 'pruned', 'capped', 'mode', 'dryRun', 'exceptions']));
     expect(await json('sessions', 'cleanup', '--store', join(sessionsDir(), 'sessions.json'))).toMatchObject({ applied: true, pruned: 1 });
     expect(await run('sessions', 'cleanup', '--agent', 'main', '--all-agents')).toMatchObject({ code: 1 });
     // The store of another agent than the default one is held by that agent alone.
