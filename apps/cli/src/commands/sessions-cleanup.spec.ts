@@ -232,6 +232,14 @@ describe('sessions cleanup', () => {
     }
   });
 
+  it('refuses an empty key to spare, before anything is read or removed', async () => {
+    configure({ mode: 'enforce' });
+    seed(ROWS);
+    const before = tree();
+    for (const key of ['', ' ']) expect(await run('sessions', 'cleanup', '--enforce', '--active-key', key)).toMatchObject({ code: 1, stdout: '', stderr: expect.stringContaining('--active-key must name a session key') as string });
+    expect(tree()).toEqual(before);
+  });
+
   it('refuses a store that cannot be read, and leaves it as it is', async () => {
     configure({ mode: 'enforce' });
     seed(ROWS);

@@ -42,6 +42,8 @@ interface Refused {
 }
 
 export async function runSessionsCleanup(io: CliIo, flags: CleanupFlags): Promise<ExitCode> {
+  // An empty variable of a script: whoever names a key wants it spared.
+  if (flags.activeKey !== undefined && flags.activeKey.trim() === '') throw new SessionError('VALIDATION', '--active-key must name a session key; it is empty.', { facts: { option: '--active-key' }, hint: 'Leave it out to protect no further session.' });
   const context = loadCliContext(io);
   const { stores } = selectStores(flags, context);
   const dryRun = flags.dryRun === true;
