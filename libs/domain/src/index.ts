@@ -21,6 +21,8 @@ export { describeOptions } from './config/option-table';
 export type { OptionRow } from './config/option-table';
 export { CONTEXT_TOKENS_DEFAULT, agentSettings, configuredAgents, contextTokensFor, modelFor, parseModelRef, storePathFor } from './config/agents';
 export type { ConfiguredAgents, ModelRef, Places } from './config/agents';
+export { expandHome } from './config/home-path';
+export { namedWorkspace, workspaceFor } from './config/workspace';
 export type { AgentConfig, AgentSettings } from './config/parse-agents';
 export type { Binding, Environment, PeerMatch, UserToken } from './config/parse-sections';
 export type { IdentityLink, MaintenanceConfig, ResetPolicy, ResetType, SendPolicyConfig, SendRule } from './config/parse-session';

@@ -52,6 +52,32 @@ describe('a user that is restricted to some agents', () => {
     expect(shownToAdmin).toContain('/state/agents/work');
   });
 
+  it('is not told where a session works, nor where its file stands, at any door', async () => {
+    const key = 'agent:work:subagent:one';
+    const places = { spawnedWorkspaceDir: '/place/of/work', spawnedCwd: '/place/of/work/src' };
+    running.stores.put('work', key, { sessionId: ID(3), updatedAt: 3, sessionFile: '/state/agents/work/sessions/x.jsonl', systemPromptReport: { workspaceDir: '/place/of/work' }, skillsSnapshot: { prompt: '/place/of/skills' }, ...places }, [{ role: 'user', text: 'one' }]);
+    const [ann, admin] = [await running.client(['operator.admin'], WORK), await running.client()];
+    const stream = await get(`/sessions/${key}/history?follow=1`, WORK);
+    for (const client of [ann, admin]) await client.request('sessions.subscribe');
+    for (const client of [ann, admin]) await client.request('sessions.messages.subscribe', { key });
+    const asked = [
+      ['sessions.list', { agentId: 'work' }], ['sessions.describe', { key }], ['sessions.get', { key }], ['chat.history', { sessionKey: key }], ['chat.startup', { sessionKey: key }],
+      ['sessions.patch', { key, label: 'L' }], ['sessions.create', { key }], ['chat.send', { sessionKey: key, message: 'two', idempotencyKey: 'two' }], ['sessions.reset', { key }],
+    ] as const;
+    for (const [method, params] of asked) expect([method, JSON.stringify(await ann.request(method, params))]).toEqual([method, expect.not.stringMatching(/\/place|\/state/)]);
+    for (const client of [ann, admin]) await client.until(() => client.events('session.message')[0]);
+    const heard = (client: TestClient): string => JSON.stringify(client.frames.filter(({ type }) => type === 'event'));
+    expect(heard(ann)).not.toContain('/place');
+    expect(heard(admin)).toContain('"spawnedWorkspaceDir":"/place/of/work"');
+    expect(JSON.stringify(await admin.request('sessions.describe', { key }))).toContain('"spawnedCwd":"/place/of/work/src"');
+    let streamed = '';
+    for await (const chunk of stream.body ?? []) {
+      streamed += Buffer.from(chunk as Uint8Array).toString('utf8');
+      if (streamed.includes('event: sessions.changed')) break;
+    }
+    expect(streamed).not.toContain('/place');
+  });
+
   it('sees their sessions only, in lists, by key and by id', async () => {
     const ann = await running.client(['operator.admin'], WORK);
     const { sessions } = (await ann.request('sessions.list')).payload as { sessions?: { key: string }[] };

@@ -1,5 +1,6 @@
-import { agentSettings, asAgentId, configuredAgents } from '@sessions/domain';
+import { agentSettings, asAgentId, configuredAgents, workspaceFor } from '@sessions/domain';
 import type { CallContext } from '@sessions/bus';
+import { shownPath } from '../../auth/shown-path';
 import type { GatewayDeps, GatewayMethod } from '../method';
 
 /** `agents.list`: the configured agents, then those found on disk. */
@@ -14,11 +15,12 @@ export async function agentsPayload(deps: GatewayDeps, context: CallContext): Pr
     mainKey: config.session.mainKey,
     scope: config.session.scope,
     agents: agents.map(({ agentId, name }) => {
-      const { model, workspace } = agentSettings(config, asAgentId(agentId));
+      const { model } = agentSettings(config, asAgentId(agentId));
+      const workspace = shownPath(workspaceFor(config, asAgentId(agentId), deps), context.scopes, deps.stateDir);
       return {
         id: agentId,
         ...(name !== undefined && { name }),
-        ...(workspace !== undefined && { workspace }),
+        workspace,
         ...{ thinkingLevels, thinkingOptions, thinkingDefault },
         ...(model.primary !== undefined && { model: { primary: model.primary, ...(model.fallbacks.length > 0 && { fallbacks: model.fallbacks }) } }),
       };
