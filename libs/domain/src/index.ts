@@ -84,8 +84,8 @@ export { decideFreshness, resetPolicyFor, resetTypeOf, sessionTimes } from './en
 export type { FreshWhy, Freshness, FreshnessFacts, ResetPolicySettings, ResolvedResetPolicy, SessionTimes } from './entry/freshness';
 export { cronRunEntry, resetEntry } from './entry/reset-entry';
 export type { ResetReason, ResetRequest } from './entry/reset-entry';
-export { chooseArchive, restoredEntry } from './entry/restore-entry';
-export type { ArchiveFacts, RestoreRequest, RestoredSession } from './entry/restore-entry';
+export { restoredEntry } from './entry/restore-entry';
+export type { RestoredSession } from './entry/restore-entry';
 export { REMOVAL_NOTICE_MEMBER, removalAnnouncedAtMs, writeRemovalNotice } from './entry/removal-notice';
 export { APPROVALS_MEMBER, CHILD_CLAIMS_MEMBER, COMPACTION_MEMBER, DELIVERIES_MEMBER, OPEN_WORK_MEMBERS, RUNS_MEMBER, YIELDED_MEMBER, YIELDING_MEMBER } from './entry/open-work';
 export { forkEntry } from './entry/fork-entry';

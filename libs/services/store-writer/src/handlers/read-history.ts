@@ -2,7 +2,9 @@
  * ReadHistory: a page of messages in ascending order; then, with `follow`, each that is appended.
  *
  * A followed stream is told that something changed and reads what it does not have yet, so a notice
- * may be late or missing without losing a message. It goes on with the new transcript after a reset.
+ * may be late or missing without losing a message. After a reset it gives what it has not given of the
+ * transcript that was left, and goes on with the new one. A transcript whose messages have other numbers
+ * by now (it was cut, or brought back) is begun anew.
  */
 import {
   HistoryEnd,
@@ -19,6 +21,7 @@ import { SessionError, isJsonObject, parseTranscriptLine, type JsonValue } from 
 import { STREAM_ITEMS_BYTES, type CallContext } from '@sessions/bus';
 import { HISTORY_LIMIT_MAX, type AgentStore, type HistoryRecord, type StoredEntry } from '@sessions/store';
 import type { OwnedAgent } from '../owned-agent';
+import { leftTranscript, messagesBehind } from './left-transcript';
 import { entryOfKey, sessionEntry } from './stored-session';
 
 /** A followed stream that is silent for so long says so, which keeps it open. */
@@ -48,6 +51,8 @@ class HistoryReader {
   #sessionId: string | null = null;
   /** Newest message that was looked at. */
   #lastSeq = 0;
+  /** Newest message that was seen: while it stands where it stood, numbers mean what they meant. */
+  #anchor: Anchor | undefined;
 
   constructor(agent: OwnedAgent, request: ReadHistoryRequest, limit: number) {
     this.#agent = agent;
@@ -89,20 +94,58 @@ class HistoryReader {
   /** The first page, or what came after the place where an earlier stream ended. */
   async *#begin(): AsyncGenerator<Item> {
     const { after, follow, beforeSeq, afterSeq } = this.#request;
-    yield await this.#head();
-    if (follow && after !== undefined && after.sessionId === this.#sessionId) {
-      this.#lastSeq = after.messageSeq;
-      yield* this.#since();
-      yield this.#pageEnd(false, undefined);
+    const resumed = follow && after !== undefined && after.sessionId !== '' ? after : undefined;
+    if (resumed !== undefined && resumed.sessionId === this.#sessionId) {
+      this.#lastSeq = resumed.messageSeq;
+      yield await this.#head(this.#sessionId);
+      const renumbered = yield* this.#since();
+      if (renumbered === undefined) yield this.#pageEnd(false, undefined);
+      else yield* this.#anew(renumbered);
       return;
     }
-    if (follow && after !== undefined && after.sessionId !== '') yield this.#reset(after.sessionId, 'reset');
+    const left = resumed === undefined ? undefined : await this.#agent.use(({ store }) => leftTranscript(store, this.#key, resumed.sessionId));
+    // An id that was never this key's, or whose transcript is gone, says nothing here.
+    if (resumed !== undefined && left !== undefined) {
+      yield await this.#head(resumed.sessionId);
+      this.#lastSeq = resumed.messageSeq;
+      yield* this.#restOf(left);
+      yield this.#reset(resumed.sessionId, 'reset');
+      this.#lastSeq = 0;
+    }
+    yield await this.#head(this.#sessionId);
     yield* this.#page(beforeSeq, afterSeq);
   }
 
-  async #head(): Promise<Item> {
+  async #head(sessionId: string | null): Promise<Item> {
     const [epoch, storeSeq] = await this.#agent.use(({ store, seq }) => Promise.resolve([store.epoch, seq] as const));
-    return { $case: 'head', value: HistoryHead.create({ epoch, storeSeq, key: this.#key, sessionId: this.#sessionId ?? undefined, found: true }) };
+    return { $case: 'head', value: HistoryHead.create({ epoch, storeSeq, key: this.#key, sessionId: sessionId ?? undefined, found: true }) };
+  }
+
+  /** The same session, whose messages have other numbers now. */
+  async *#anew(reason: Renumbered): AsyncGenerator<Item> {
+    yield this.#reset(this.#sessionId ?? '', reason);
+    yield await this.#head(this.#sessionId);
+    this.#lastSeq = 0;
+    yield* this.#page(undefined, undefined);
+  }
+
+  /** What was not given of a transcript that the key has left. */
+  async *#restOf(file: string): AsyncGenerator<Item> {
+    for await (const records of messagesBehind(this.#agent, file, { afterSeq: this.#lastSeq, includeTools: this.#request.includeTools })) yield* batches(this.#visible(records));
+  }
+
+  /** The same of the session that was followed until now. */
+  async *#restOfLeft(): AsyncGenerator<Item> {
+    const previous = this.#sessionId;
+    const left = previous === null ? undefined : await this.#agent.use(({ store }) => leftTranscript(store, this.#key, previous));
+    if (left !== undefined) yield* this.#restOf(left);
+  }
+
+  #visible(records: readonly HistoryRecord[]): Visible[] {
+    return records.flatMap((record) => {
+      const line = this.#look(record);
+      return line === undefined ? [] : [{ record, line }];
+    });
   }
 
   #reset(previousSessionId: string, reason: string): Item {
@@ -116,7 +159,8 @@ class HistoryReader {
 
   /** The newest `limit` messages that this reader sees, within the bounds. */
   async *#page(beforeSeq: number | undefined, afterSeq: number | undefined): AsyncGenerator<Item> {
-    const seen: { readonly record: HistoryRecord; readonly line: string }[] = [];
+    const seen: Visible[] = [];
+    this.#anchor = undefined;
     let before = beforeSeq;
     let hasMore = false;
     for (;;) {
@@ -132,10 +176,8 @@ class HistoryReader {
       if (page === undefined) break;
       const newest = before ?? (page.totalMessages ?? 0) + 1;
       this.#lastSeq = Math.max(this.#lastSeq, newest - 1);
-      const visible = page.records.flatMap((record) => {
-        const line = this.#look(record);
-        return line === undefined ? [] : [{ record, line }];
-      });
+      if (before === undefined) this.#anchor = anchorOf(page.records.at(-1));
+      const visible = this.#visible(page.records);
       const room = this.#limit - seen.length;
       seen.unshift(...visible.slice(-room));
       hasMore = page.hasMore || visible.length > room;
@@ -146,27 +188,31 @@ class HistoryReader {
     yield this.#pageEnd(hasMore, hasMore ? (seen[0]?.record.messageSeq ?? before) : undefined);
   }
 
-  /** Messages after the newest that was looked at, oldest first, a window at a time. */
-  async *#since(): AsyncGenerator<Item> {
+  /**
+   * Messages after the newest that was looked at, oldest first, a window at a time.
+   * @returns why, when the numbers mean other messages by now; nothing is given then
+   */
+  async *#since(): AsyncGenerator<Item, Renumbered | undefined> {
     for (;;) {
-      const page = await this.#agent.use(({ store }) =>
-        store.history({
-          key: this.#key,
-          limit: HISTORY_LIMIT_MAX,
-          includeTools: this.#request.includeTools,
-          afterSeq: this.#lastSeq,
-          beforeSeq: this.#lastSeq + HISTORY_LIMIT_MAX + 1,
-        }),
-      );
-      const total = page?.totalMessages ?? 0;
-      if (page === undefined || total <= this.#lastSeq) return;
-      yield* batches(
-        page.records.flatMap((record) => {
-          const line = this.#look(record);
-          return line === undefined ? [] : [{ record, line }];
-        }),
-      );
-      this.#lastSeq = Math.min(total, this.#lastSeq + HISTORY_LIMIT_MAX);
+      const from = this.#lastSeq;
+      const anchor = this.#anchor;
+      const window = { afterSeq: from, beforeSeq: from + HISTORY_LIMIT_MAX + 1 };
+      const query = { key: this.#key, limit: HISTORY_LIMIT_MAX, includeTools: this.#request.includeTools };
+      const [page, stands] = await this.#agent.use(async ({ store }) => {
+        const found = await store.history({ ...query, ...window });
+        // Looked at afterwards: what was read before it came about is what it says it is.
+        const anchored = anchor === undefined ? undefined : await store.history({ ...query, limit: 1, afterSeq: anchor.seq - 1, beforeSeq: anchor.seq + 1 });
+        return [found, anchored] as const;
+      });
+      // The key has another session by now: that is noticed by itself.
+      if (page === undefined || page.sessionId !== this.#sessionId) return undefined;
+      const total = page.totalMessages ?? 0;
+      if (total < from) return 'compact';
+      if (anchor !== undefined && stands?.sessionId === this.#sessionId && anchorOf(stands.records[0])?.mark !== anchor.mark) return 'restore';
+      if (total === from) return undefined;
+      yield* batches(this.#visible(page.records));
+      this.#anchor = anchorOf(page.records.at(-1)) ?? anchor;
+      this.#lastSeq = Math.min(total, from + HISTORY_LIMIT_MAX);
     }
   }
 
@@ -186,22 +232,42 @@ class HistoryReader {
   async *#goOn(): AsyncGenerator<Item, boolean> {
     const entry = await this.#agent.read((store) => sessionEntry(store, { key: this.#key }), () => undefined);
     if (entry === undefined) {
+      yield* this.#restOfLeft();
       yield { $case: 'end', value: HistoryEnd.create({ reason: 'delete' }) };
       return true;
     }
     if (entry.sessionId === this.#sessionId) {
-      yield* this.#since();
+      const renumbered = yield* this.#since();
+      if (renumbered !== undefined) yield* this.#anew(renumbered);
       return false;
     }
     const previous = this.#sessionId ?? '';
+    yield* this.#restOfLeft();
     this.#sessionId = entry.sessionId;
     this.#lastSeq = 0;
     yield this.#reset(previous, SessionRow.decode(entry.encodedRow).lastResetReason ?? 'reset');
-    yield await this.#head();
+    yield await this.#head(this.#sessionId);
     yield* this.#page(undefined, undefined);
     return false;
   }
 }
+
+/** Reason of a `reset` that leaves the session id. */
+type Renumbered = 'compact' | 'restore';
+
+interface Visible {
+  readonly record: HistoryRecord;
+  /** As this reader sees it. */
+  readonly line: string;
+}
+
+interface Anchor {
+  readonly seq: number;
+  /** Tells it from another message. */
+  readonly mark: string;
+}
+
+const anchorOf = (record: HistoryRecord | undefined): Anchor | undefined => record && { seq: record.messageSeq, mark: record.id === '' ? record.line : record.id };
 
 function lookOf({ roles, includeTools }: ReadHistoryRequest): Look {
   return ({ role, line }) => {
@@ -223,7 +289,7 @@ export function withoutToolCalls(line: string): string | undefined {
 }
 
 /** Records in items of bounded size; a long line travels in parts. */
-function* batches(seen: readonly { readonly record: HistoryRecord; readonly line: string }[]): Generator<Item> {
+function* batches(seen: readonly Visible[]): Generator<Item> {
   let records: TranscriptRecord[] = [];
   let bytes = 0;
   for (const { record, line } of seen) {
