@@ -101,6 +101,26 @@ describe('a user that is restricted to some agents', () => {
     expect(running.stores.calls.filter((call) => call.endsWith(' main') && !call.startsWith('claim'))).toEqual([]);
   });
 
+  it('means their agent where it names none, as others mean the default one', async () => {
+    const ann = await running.client(['operator.admin'], WORK);
+    const hello = ann.frames.find((frame): frame is Answer => frame.type === 'res');
+    expect(hello?.payload).toMatchObject({ snapshot: { sessionDefaults: { defaultAgentId: 'work', mainSessionKey: 'agent:work:main' } } });
+    expect((await ann.request('agents.list')).payload).toMatchObject({ defaultId: 'work' });
+    expect((await ann.request('health')).payload).toMatchObject({ defaultAgentId: 'work' });
+    expect((await ann.request('sessions.describe', { key: 'main' })).payload).toMatchObject({ session: { key: 'agent:work:main' } });
+    expect((await ann.request('chat.history', { sessionKey: 'main' })).payload).toMatchObject({ sessionId: ID(2) });
+    expect((await ann.request('sessions.resolve', { sessionId: ID(2) })).payload).toMatchObject({ key: 'agent:work:main' });
+    expect((await ann.request('sessions.create', {})).payload).toMatchObject({ key: expect.stringMatching(/^agent:work:dashboard:/) as string });
+    expect((await ann.request('agent', { message: 'hello', idempotencyKey: 'r1' })).payload).toMatchObject({ sessionKey: 'agent:work:main' });
+    const tool = (await ann.request('tools.invoke', { name: 'session_status', args: {} })).payload;
+    expect(JSON.stringify(tool)).toContain('agent:work:main');
+    expect((await ann.request('sessions.messages.subscribe', { key: 'main' })).payload).toEqual({ subscribed: true, key: 'agent:work:main' });
+    expect((await get('/sessions/main/history', WORK)).status).toBe(200);
+    // Whoever sees all keeps the configured one.
+    const bob = await running.client(['operator.read'], BOTH);
+    expect((await bob.request('sessions.describe', { key: 'main' })).payload).toMatchObject({ session: { key: 'agent:main:main' } });
+  });
+
   it('reaches nothing beyond them by what it writes into an entry', async () => {
     const [ann, admin] = [await running.client(['operator.admin'], WORK), await running.client()];
     const key = 'agent:work:subagent:one';

@@ -24,7 +24,7 @@ export async function* subscribe(
   if (request.keys.length > KEYS_MAX) throw new SessionError('VALIDATION', `a subscription names at most ${KEYS_MAX} keys`);
   const keys = new Set<string>();
   for (const key of request.keys) {
-    const address = addressOfKey(deps, { key });
+    const address = addressOfKey(deps, { key }, context);
     assertSeesAgent(context.scopes, address.agentId);
     keys.add(address.key);
   }

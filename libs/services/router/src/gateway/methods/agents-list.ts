@@ -1,5 +1,6 @@
-import { agentSettings, asAgentId, configuredAgents, workspaceFor } from '@sessions/domain';
+import { agentSettings, asAgentId, workspaceFor } from '@sessions/domain';
 import type { CallContext } from '@sessions/bus';
+import { defaultAgentFor } from '../../auth/default-agent';
 import { shownPath } from '../../auth/shown-path';
 import type { GatewayDeps, GatewayMethod } from '../method';
 
@@ -11,7 +12,7 @@ export async function agentsPayload(deps: GatewayDeps, context: CallContext): Pr
   const { agents } = await deps.handlers.listAgents({}, context);
   const { thinkingLevels, thinkingOptions, thinkingDefault } = deps.rows.defaults();
   return {
-    defaultId: configuredAgents(config).defaultAgentId,
+    defaultId: defaultAgentFor(config, context),
     mainKey: config.session.mainKey,
     scope: config.session.scope,
     agents: agents.map(({ agentId, name }) => {
