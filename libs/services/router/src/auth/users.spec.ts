@@ -106,7 +106,7 @@ describe('a user that is restricted to some agents', () => {
     const hello = ann.frames.find((frame): frame is Answer => frame.type === 'res');
     expect(hello?.payload).toMatchObject({ snapshot: { sessionDefaults: { defaultAgentId: 'work', mainSessionKey: 'agent:work:main' } } });
     expect((await ann.request('agents.list')).payload).toMatchObject({ defaultId: 'work' });
-    expect((await ann.request('health')).payload).toMatchObject({ defaultAgentId: 'work' });
+    expect((await ann.request('health')).payload).toMatchObject({ defaultAgentId: 'work', agents: [{ agentId: 'work', isDefault: true }] });
     expect((await ann.request('sessions.describe', { key: 'main' })).payload).toMatchObject({ session: { key: 'agent:work:main' } });
     expect((await ann.request('chat.history', { sessionKey: 'main' })).payload).toMatchObject({ sessionId: ID(2) });
     expect((await ann.request('sessions.resolve', { sessionId: ID(2) })).payload).toMatchObject({ key: 'agent:work:main' });

@@ -33,7 +33,7 @@ export async function healthPayload(deps: GatewayDeps, context: CallContext): Pr
     durationMs: Math.round(deps.clock.monotonicMs() - beganAtMs),
     defaultAgentId,
     // Of an agent those of its sessions that are among the newest of all.
-    agents: agents.map(({ agentId, isDefault }) => ({ agentId, isDefault, sessions: storeOf(agentId) })),
+    agents: agents.map(({ agentId }) => ({ agentId, isDefault: agentId === defaultAgentId, sessions: storeOf(agentId) })),
     // Channels, heartbeats and plug-ins are no part of this gateway.
     channels: {},
     channelOrder: [],
