@@ -10,6 +10,7 @@ import type { GatewaySocket } from './support/gateway-socket';
 import { TOKEN, configWith, sessionsDir, useScene, writeFile } from './support/scene';
 
 const SESSION_ID = '0190cccc-0000-7000-8000-000000000001';
+const STORED_ID = '0190cccc-0000-7000-8000-000000000002';
 const KEY = 'agent:main:main';
 const WRITTEN_AT_MS = 1_780_300_000_000;
 const scene = useScene('all');
@@ -21,6 +22,7 @@ let gateway: Gateway;
 let socket: GatewaySocket;
 let workspace: string;
 let outside: string;
+let stateDir: string;
 
 beforeAll(async () => {
   workspace = realpathSync(mkdtempSync(join(tmpdir(), 'workspace-')));
@@ -37,7 +39,7 @@ beforeAll(async () => {
   linkSync(join(outside, 'secret.txt'), at('hard.txt'));
   mkdirSync(at('directory'));
 
-  const stateDir = scene.stateDir(configWith({ agents: { list: [{ id: 'main', default: true, workspace }, { id: 'plain' }] } }));
+  stateDir = scene.stateDir(configWith({ agents: { list: [{ id: 'main', default: true, workspace }, { id: 'plain' }] } }));
   const touched = ['src/app.ts', 'large.txt', 'link.txt', 'linked/secret.txt', 'hard.txt', 'directory', '../outside.txt', join(outside, 'secret.txt'), 'gone.txt'];
   const content = [call('c1', 'read', { path: 'notes.md' }), call('c2', 'edit', { path: 'src/app.ts' }), ...touched.map((path, place) => call(`r${String(place)}`, 'read', { path }))];
   const transcript = line({ type: 'session', version: 3, id: SESSION_ID, timestamp: '2026-06-01T00:00:00.000Z', cwd: workspace })
@@ -45,7 +47,10 @@ beforeAll(async () => {
     + line({ type: 'message', id: '00000002', parentId: '00000001', timestamp: '2026-06-01T00:00:02.000Z', message: { role: 'assistant', content, timestamp: 2 } });
   for (const agentId of ['main', 'plain']) {
     const key = `agent:${agentId}:main`;
-    writeFile(join(sessionsDir(stateDir, agentId), 'sessions.json'), JSON.stringify({ [key]: { sessionId: SESSION_ID, sessionFile: `${SESSION_ID}.jsonl`, updatedAt: WRITTEN_AT_MS } }));
+    // Another program may have written anything into an entry.
+    const stored = { sessionId: STORED_ID, sessionFile: `${STORED_ID}.jsonl`, updatedAt: WRITTEN_AT_MS, spawnedWorkspaceDir: outside };
+    writeFile(join(sessionsDir(stateDir, agentId), 'sessions.json'), JSON.stringify({ [key]: { sessionId: SESSION_ID, sessionFile: `${SESSION_ID}.jsonl`, updatedAt: WRITTEN_AT_MS }, [`agent:${agentId}:subagent:stored`]: stored }));
+    writeFile(join(sessionsDir(stateDir, agentId), `${STORED_ID}.jsonl`), transcript.replace(SESSION_ID, STORED_ID).replaceAll('gone.txt', 'secret.txt'));
     writeFile(join(sessionsDir(stateDir, agentId), `${SESSION_ID}.jsonl`), transcript);
   }
   gateway = await scene.gateway(stateDir, { args: ['--grpc-port', '0', '--token', TOKEN] });
@@ -88,10 +93,10 @@ describe('the list of files', () => {
     expect((await files({ path }))['browser']).toBeUndefined();
   });
 
-  it('is empty for a session that nobody has, and shows no directory that belongs to no session', async () => {
+  it('is empty for a session that nobody has, and below the state directory for an agent that names no workspace', async () => {
     expect(await files({ sessionKey: 'agent:main:nobody' })).toEqual({ sessionKey: 'agent:main:nobody', files: [] });
     const plain = await files({ sessionKey: 'agent:plain:main' });
-    expect([plain['root'], plain['browser']]).toEqual([undefined, undefined]);
+    expect([plain['root'], plain['browser']]).toEqual([join(stateDir, 'workspace-plain'), undefined]);
     expect((plain['files'] as { missing: boolean }[]).every(({ missing }) => missing)).toBe(true);
   });
 });
@@ -117,6 +122,36 @@ describe('one file', () => {
       message: 'session file is too large to preview',
       details: { type: 'session_file_too_large', maxPreviewBytes: 262_144, path: 'large.txt', size: 262_145, reason: 'TOO_LARGE' },
     });
+  });
+});
+
+describe('a session with a directory of its own', () => {
+  const key = (name: string): string => `agent:main:subagent:${name}`;
+  let admin: GatewaySocket;
+  beforeAll(async () => void (admin = await scene.socket(gateway, { scopes: ['operator.admin'] })));
+
+  it('is pointed at no place outside its agent\'s workspace', async () => {
+    for (const name of ['spawnedWorkspaceDir', 'spawnedCwd']) {
+      for (const place of ['/', '/etc', outside, join(workspace, '..'), `${workspace}-other`, join(workspace, 'src/../../x'), 'src', '~']) {
+        expect([place, (await admin.request('sessions.patch', { key: key('away'), [name]: place })).error]).toMatchObject([place, { code: 'INVALID_REQUEST', message: `invalid ${name} (use an absolute path inside the workspace of the session's agent)` }]);
+      }
+    }
+    expect((await admin.call('sessions.describe', { key: key('away') }))['session']).toBeNull();
+  });
+
+  it('looks into a directory of the workspace and no further', async () => {
+    await admin.call('sessions.patch', { key: key('below'), spawnedWorkspaceDir: join(workspace, 'src') });
+    const below = await files({ sessionKey: key('below') });
+    expect([below['root'], entriesOf(below).map(({ path }) => path)]).toEqual([join(workspace, 'src'), ['deep', 'app.ts']]);
+    expect((await files({ sessionKey: key('below'), path: '..' }))['browser']).toBeUndefined();
+  });
+
+  it('follows no link out of it, and nothing that stands in its entry', async () => {
+    await admin.call('sessions.patch', { key: key('linked'), spawnedWorkspaceDir: join(workspace, 'linked') });
+    expect((await files({ sessionKey: key('linked') }))['browser']).toBeUndefined();
+    const stored = await files({ sessionKey: key('stored') });
+    expect([stored['root'], stored['browser'], (stored['files'] as { missing: boolean }[]).every(({ missing }) => missing)]).toEqual([undefined, undefined, true]);
+    for (const path of ['secret.txt', join(outside, 'secret.txt')]) expect((await socket.request('sessions.files.get', { sessionKey: key('stored'), path })).error).toMatchObject({ message: 'session file not found' });
   });
 });
 

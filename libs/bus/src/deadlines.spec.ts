@@ -13,23 +13,43 @@ import {
   READ_DEADLINE_MS,
   STREAM_DEADLINE_MS,
   defaultDeadlineMs,
+  isRead,
   retryDelayMs,
   sleep,
   timeoutFromHeaders,
   timeoutToHeaders,
   withRetries,
 } from './deadlines';
+import { methodOfPath } from './subjects';
 import { ManualClock, settle } from './testing';
 
 describe('the usual deadline', () => {
   const services = [AgentRuntimeService, CompactionServiceService, MaintenanceServiceService, RouterServiceService, StoreServiceService];
   const methods: MethodShape[] = services.flatMap((service) => Object.values<MethodShape>(service));
 
-  it('is that of a read for everything that lists, gets or looks up, and of a mutation else', () => {
-    const reads = methods.filter((method) => defaultDeadlineMs(method) === READ_DEADLINE_MS).map(({ path }) => path);
-    expect(reads.filter((path) => !/\/(List|Get|Resolve|Preview|Search|Describe|StoreInfo)/.test(path))).toEqual([]);
-    expect(reads).toHaveLength(20);
-    expect(defaultDeadlineMs(StoreServiceService.patchEntry)).toBe(MUTATION_DEADLINE_MS);
+  /** Unary methods that change something, run something, or wait for it. */
+  const CHANGES = new Set([
+    'SubmitMessage', 'AckDelivery', 'CreateSession', 'SendMessage', 'SteerSession', 'AbortRun', 'PatchSession', 'ResetSession', 'DeleteSession',
+    'RestoreSession', 'EraseSession', 'CompactSession', 'KillSession', 'Cleanup', 'WaitRun', 'InvokeTool',
+    'ClaimStore', 'Repair', 'Deliver', 'BeginTurn', 'AppendRecords', 'FinishTurn', 'CancelRun', 'PatchEntry', 'Erase', 'ForkSession', 'TruncateTranscript',
+    'RequestCompaction', 'InstallCompaction', 'FailCompaction', 'ApplyMaintenance', 'RecordUsage', 'ClaimChild', 'ReleaseChild', 'PutChunk',
+    'WriteAttachments', 'DropAttachments', 'AppendNotes', 'ImportSession', 'ResolveApproval', 'HandOver',
+    'Compact', 'Cancel', 'SteerTurn', 'CancelTurn', 'ConfirmRecords',
+  ]);
+
+  it('is that of a read or of a mutation for every unary method, as somebody decided for each', () => {
+    const unary = methods.filter(({ responseStream }) => !responseStream);
+    const undecided = unary.filter((method) => isRead(method) === CHANGES.has(methodOfPath(method.path)));
+    expect(undecided.map(({ path }) => path)).toEqual([]);
+    const names = new Set(unary.map(({ path }) => methodOfPath(path)));
+    expect([...CHANGES].filter((name) => !names.has(name))).toEqual([]);
+    for (const method of unary) expect([method.path, defaultDeadlineMs(method)]).toEqual([method.path, isRead(method) ? READ_DEADLINE_MS : MUTATION_DEADLINE_MS]);
+  });
+
+  it('is that of a read for what only lists, gets or looks up', () => {
+    const looking = methods.filter(({ path, responseStream }) => !responseStream && /\/(List|Get|Preview|Search|Describe|Read|StoreInfo)/.test(path));
+    expect(looking.filter((method) => !isRead(method)).map(({ path }) => path)).toEqual([]);
+    expect(looking.map(({ path }) => path)).toEqual(expect.arrayContaining(['/sessions.v1.RouterService/ListSessionFiles', '/sessions.v1.RouterService/GetSessionFile']));
   });
 
   it('is ten minutes of silence for streams', () => {

@@ -21,8 +21,8 @@ const RETRY_JITTER = 0.2;
 
 /** Unary methods that change nothing; every other one is a mutation. */
 const READS: ReadonlySet<string> = new Set([
-  'ListSessions', 'DescribeSession', 'ResolveSession', 'PreviewSessions', 'GetUsage', 'SearchSessions', 'ListAgents',
-  'ListEntries', 'GetEntry', 'ResolveKey', 'Preview', 'Search', 'StoreInfo', 'ListArchives', 'GetRun', 'GetTraceCost', 'ListPending',
+  'ListSessions', 'DescribeSession', 'ResolveSession', 'PreviewSessions', 'GetUsage', 'SearchSessions', 'ListSessionFiles', 'GetSessionFile', 'ListAgents',
+  'ListEntries', 'GetEntry', 'ResolveKey', 'Preview', 'Search', 'ReadUsage', 'ListFiles', 'GetFile', 'StoreInfo', 'ListArchives', 'GetRun', 'GetTraceCost', 'ListPending',
   'GetSchedule', 'Describe',
 ]);
 

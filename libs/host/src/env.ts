@@ -4,7 +4,7 @@
  * An empty variable counts as unset. A number that cannot be understood stops the start and names
  * its variable: a limit is never replaced by a guess.
  */
-import { SessionError } from '@sessions/domain';
+import { SessionError, expandHome } from '@sessions/domain';
 import path from 'node:path';
 
 export type EnvironmentVariables = Readonly<Record<string, string | undefined>>;
@@ -42,8 +42,7 @@ const MS_MAX = 2 ** 31 - 1;
 
 /** Resolves a leading `~` and makes the path absolute. */
 export function resolvePath(given: string, homeDir: string): string {
-  const expanded = given === '~' ? homeDir : given.startsWith('~/') ? path.join(homeDir, given.slice(2)) : given;
-  return path.resolve(expanded);
+  return path.resolve(expandHome(given, homeDir));
 }
 
 /**

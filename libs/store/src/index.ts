@@ -65,6 +65,7 @@ export type { ClaimedOwner } from './offline/owner-gone';
 export { livingOwner } from './offline/living-owner';
 export type { OwnerRecord } from './files/owner-file';
 export { isStoreHeld } from './files/owner-file';
+export { readHistoryPage } from './transcript/read-history';
 export type { HistoryItem, HistoryPage as TranscriptPage, HistoryPosition } from './transcript/read-history';
 export type { ScannedLine, TranscriptScan } from './transcript/scan-transcript';
 export { VISIBILITY } from './session-index/schema';

@@ -2,7 +2,11 @@
 import { HELLO, recordingIo, reply, serveGateway } from '../testing';
 import type { Frame, RecordingIo, ToldGateway } from '../testing';
 import type { WebSocket } from 'ws';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { runAgent } from './agent';
+import { runGatewayCall } from './gateway-call';
 
 type Answer = (frame: Frame, socket: WebSocket, nth: number) => void;
 
@@ -107,6 +111,24 @@ describe('a gateway that goes away', () => {
     expect([code, calls().length]).toEqual([1, 1]);
     expect(io.stderr()).toContain('slow consumer');
   });
+});
+
+it('names the flag and the key of the configuration where the gateway asks for a credential', async () => {
+  for (const [reason, token, told] of [['device identity required', undefined, 'No token was sent. Pass --token'], ['unauthorized: gateway token mismatch', 't', 'does not take the token']] as const) {
+    gateway = await serveGateway((_frame, socket) => socket.close(1008, reason));
+    const directory = mkdtempSync(join(tmpdir(), 'cli-agent-'));
+    writeFileSync(join(directory, 'openclaw.json'), `{ gateway: { port: ${String(gateway.port)} } }`);
+    const io = recordingIo({ env: { HOME: directory, OPENCLAW_STATE_DIR: directory } });
+    expect(await runAgent(io, { message: 'hi', token })).toBe(1);
+    expect(io.stderr()).toContain(told);
+    for (const way of ['--token', 'OPENCLAW_GATEWAY_TOKEN', `gateway.auth.token in ${join(directory, 'openclaw.json')}`]) expect(io.stderr()).toContain(way);
+    const call = recordingIo({ env: { HOME: directory, OPENCLAW_STATE_DIR: directory } });
+    expect(await runGatewayCall(call, { method: 'health', token })).toBe(1);
+    expect(call.stderr()).toContain(told);
+    rmSync(directory, { recursive: true });
+    await gateway.close();
+  }
+  gateway = await serveGateway(() => undefined);
 });
 
 it('says what to do where no gateway listens', async () => {

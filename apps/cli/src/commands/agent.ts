@@ -10,6 +10,7 @@ import type { CliIo, ExitCode } from '../cli-io';
 import { parseStrictPositive } from '../flags/strict-number';
 import { agentTurn, stopTurn } from '../gateway/agent-turn';
 import type { AgentTurnOptions } from '../gateway/agent-turn';
+import { credentialHint } from '../gateway/credential-hint';
 import { GatewayRequestError, GatewayTransportError, toGatewayFailure } from '../gateway/gateway-errors';
 import { resolveGatewayTarget } from '../gateway/gateway-target';
 import type { GatewayFlags } from '../gateway/gateway-target';
@@ -66,8 +67,9 @@ export async function runAgent(io: CliIo, flags: AgentFlags, until?: Promise<voi
   const isJson = flags.json === true;
   const text = new StreamedText((news) => io.out(news));
   const leaving = new AbortController();
+  const settings = gatewaySettings(loadCliContext(io));
   const turn: AgentTurnOptions = {
-    target: resolveGatewayTarget(flags, gatewaySettings(loadCliContext(io))),
+    target: resolveGatewayTarget(flags, settings),
     scopes: leastScopes('agent'),
     clientVersion: VERSION,
     params: { ...paramsOf(flags, message), timeout: timeoutSeconds, idempotencyKey: randomUUID() },
@@ -96,6 +98,8 @@ export async function runAgent(io: CliIo, flags: AgentFlags, until?: Promise<voi
     if (isJson) io.out(`${JSON.stringify(toGatewayFailure(error), null, 2)}\n`);
     else text.end('');
     io.err(`${visibleText(error.message)}\n`);
+    const hint = error instanceof GatewayTransportError ? credentialHint(error, settings.configPath) : undefined;
+    if (hint !== undefined) io.err(`${visibleText(hint)}\n`);
     if (error instanceof GatewayTransportError && isNobodyThere(error)) io.err('Turns run in the gateway. Start one with: openclaw gateway run\n');
     return EXIT.failed;
   } finally {

@@ -4,6 +4,7 @@ import type { CliContext } from '../cli-context';
 import { EXIT } from '../cli-io';
 import type { CliIo, ExitCode } from '../cli-io';
 import { parseTimeoutMs } from '../flags/list-flags';
+import { credentialHint } from '../gateway/credential-hint';
 import { CALL_TIMEOUT_MS, connectGateway } from '../gateway/gateway-client';
 import { GatewayRequestError, GatewayTransportError, toGatewayFailure } from '../gateway/gateway-errors';
 import { resolveGatewayTarget } from '../gateway/gateway-target';
@@ -42,8 +43,8 @@ export function gatewaySettings({ config, environment }: CliContext): GatewaySet
 function describe(error: GatewayRequestError | GatewayTransportError, target: GatewayTarget, configPath: string): string {
   if (error instanceof GatewayRequestError) return `Gateway call failed: ${error.message} (${error.code})\n`;
   const lines = [`Gateway call failed: ${error.message}`, `Gateway target: ${target.url}`, `Source: ${target.urlSource}`, `Config: ${configPath}`];
-  const hints = error.code === 1008 ? ['Check the token or password.'] : ['Is a gateway running? Start one with: openclaw gateway run'];
-  return `${[...lines, ...hints].join('\n')}\n`;
+  const hint = credentialHint(error, configPath) ?? 'Is a gateway running? Start one with: openclaw gateway run';
+  return `${[...lines, hint].join('\n')}\n`;
 }
 
 export async function runGatewayCall(io: CliIo, flags: GatewayCallFlags): Promise<ExitCode> {

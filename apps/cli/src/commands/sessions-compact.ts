@@ -8,6 +8,7 @@ import type { CliIo, ExitCode } from '../cli-io';
 import { toFailureDocument } from '../failure';
 import { parseStrictPositive } from '../flags/strict-number';
 import { connectGateway } from '../gateway/gateway-client';
+import { credentialHint } from '../gateway/credential-hint';
 import { GatewayRequestError, GatewayTransportError } from '../gateway/gateway-errors';
 import { resolveGatewayTarget } from '../gateway/gateway-target';
 import type { GatewayFlags } from '../gateway/gateway-target';
@@ -40,7 +41,8 @@ export async function runSessionsCompact(io: CliIo, flags: CompactFlags): Promis
   if (key.trim().toLowerCase() === 'global' && agent === undefined) {
     throw new SessionError('AGENT_REQUIRED', 'The global session exists once an agent: --agent is required.', { hint: 'openclaw sessions compact global --agent <id>' });
   }
-  const target = resolveGatewayTarget(flags, gatewaySettings(loadCliContext(io)));
+  const context = loadCliContext(io);
+  const target = resolveGatewayTarget(flags, gatewaySettings(context));
   let payload: unknown;
   try {
     const client = await connectGateway({ target, scopes: leastScopes(METHOD), timeoutMs, clientVersion: VERSION });
@@ -51,7 +53,7 @@ export async function runSessionsCompact(io: CliIo, flags: CompactFlags): Promis
     }
   } catch (error) {
     if (!(error instanceof GatewayRequestError) && !(error instanceof GatewayTransportError)) throw error;
-    return failed(io, flags, {}, errorOf(error));
+    return failed(io, flags, {}, errorOf(error, context.environment.configPath));
   }
   return answered(io, flags, payload);
 }
@@ -62,9 +64,9 @@ interface ErrorMember {
   readonly details: JsonValue;
 }
 
-function errorOf(error: GatewayRequestError | GatewayTransportError): ErrorMember {
+function errorOf(error: GatewayRequestError | GatewayTransportError, configPath: string): ErrorMember {
   if (error instanceof GatewayRequestError) return { code: error.code, message: error.message, details: (error.details ?? {}) as JsonValue };
-  const hint = error.code === 1008 ? 'Check the token or password.' : error.kind === 'timeout' ? 'It goes on in the gateway; --timeout waits longer.' : 'Is a gateway running? Start one with: openclaw gateway run';
+  const hint = credentialHint(error, configPath) ?? (error.kind === 'timeout' ? 'It goes on in the gateway; --timeout waits longer.' : 'Is a gateway running? Start one with: openclaw gateway run');
   return { code: 'UNAVAILABLE', message: error.message, details: { reason: error.kind === 'timeout' ? 'DEADLINE' : 'NO_OWNER', url: error.target.url, hint } };
 }
 

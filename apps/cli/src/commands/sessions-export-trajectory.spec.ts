@@ -92,6 +92,16 @@ describe('sessions export-trajectory', () => {
     expect(readdirSync(exports()).sort()).toEqual(['linked', 'x']);
   });
 
+  it('goes into the agent\'s own workspace, below the state directory where none is configured', async () => {
+    expect(await runExportTrajectory(io, { sessionKey: KEY, output: 'mine' })).toBe(0);
+    expect(readdirSync(join(directory, 'state', 'workspace', '.openclaw', 'trajectory-exports'))).toEqual(['mine']);
+    writeFileSync(join(directory, 'state', 'openclaw.json'), `{ agents: { defaults: { workspace: '~/notes' } } }`);
+    expect(await runExportTrajectory(io, { sessionKey: KEY, output: 'mine' })).toBe(0);
+    expect(readdirSync(join(directory, 'notes', '.openclaw', 'trajectory-exports'))).toEqual(['mine']);
+    await expect(runExportTrajectory(io, { sessionKey: KEY, workspace: '~/mistyped' })).rejects.toMatchObject({ reason: 'VALIDATION' });
+    expect(existsSync(join(directory, 'mistyped'))).toBe(false);
+  });
+
   it('has a name of its own, takes its request as one text, and says what is missing', async () => {
     const request = Buffer.from(JSON.stringify({ sessionKey: KEY, workspace })).toString('base64url');
     expect(await runExportTrajectory(io, { requestJsonBase64: request })).toBe(0);

@@ -8,8 +8,7 @@ import type { FoundSession } from '../offline/find-session';
 import { readerOptions } from '../offline/read-store';
 import { keyText } from '../render/key-text';
 import { visibleText } from '../render/visible-text';
-import { SessionError, agentSettings, isJsonObject } from '@sessions/domain';
-import { resolvePath } from '@sessions/host';
+import { SessionError, expandHome, isJsonObject, workspaceFor } from '@sessions/domain';
 import { exportTrajectory } from '@sessions/store';
 import type { Bundle } from '@sessions/store';
 import { resolve } from 'node:path';
@@ -42,6 +41,8 @@ export async function runExportTrajectory(io: CliIo, given: ExportFlags): Promis
     sessionId: id,
     sessionKey: found.key,
     workspace: workspaceOf(context, found, flags.workspace),
+    // A typed name that is wrong is no wish for a directory.
+    makesWorkspace: given.workspace === undefined,
     name: flags.output,
     places: context.places,
     secrets: [auth.token, auth.password, ...Object.values(context.config.models.providers).map(({ apiKey }) => apiKey)],
@@ -71,8 +72,7 @@ function report(io: CliIo, json: boolean, { bundle, ...where }: { readonly bundl
 }
 
 function workspaceOf({ config, places, cwd }: CliContext, { store }: FoundSession, given: string | undefined): string {
-  const chosen = given ?? agentSettings(config, store.agentId).workspace ?? places.homeDir;
-  return chosen.startsWith('~') ? resolvePath(chosen, places.homeDir) : resolve(cwd, chosen);
+  return resolve(cwd, given === undefined ? workspaceFor(config, store.agentId, places) : expandHome(given, places.homeDir));
 }
 
 /** What the chat command hands over, instead of flags. @throws VALIDATION */

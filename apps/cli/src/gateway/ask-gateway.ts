@@ -6,6 +6,7 @@ import type { CliContext } from '../cli-context';
 import { gatewaySettings } from '../commands/gateway-call';
 import { VERSION } from '../version';
 import { connectGateway } from './gateway-client';
+import { credentialHint } from './credential-hint';
 import { GatewayRequestError, GatewayTransportError } from './gateway-errors';
 import { resolveGatewayTarget } from './gateway-target';
 import { leastScopes } from './method-scopes';
@@ -49,7 +50,7 @@ export async function withGateway<T>(context: CliContext, methods: readonly stri
     if (error instanceof GatewayRequestError) throw asRefusal(error);
     if (!(error instanceof GatewayTransportError)) throw error;
     if (!isConnected && (error.code === null || !REFUSED_CODES.has(error.code))) return undefined;
-    throw new SessionError('NO_OWNER', `The gateway did not answer ${last}: ${error.message}`, { hint: 'Check the token or password, and look with: openclaw status --deep', cause: error });
+    throw new SessionError('NO_OWNER', `The gateway did not answer ${last}: ${error.message}`, { hint: credentialHint(error, context.environment.configPath) ?? 'Look with: openclaw status --deep', cause: error });
   }
 }
 

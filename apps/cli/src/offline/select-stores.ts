@@ -1,9 +1,8 @@
 /** Which stores a command reads: the default agent's, one agent's, all configured ones, or one file. */
 import type { CliContext } from '../cli-context';
 import type { ScopeFlags } from '../flags/list-flags';
-import { SessionError, configuredAgents, storePathFor } from '@sessions/domain';
+import { SessionError, configuredAgents, expandHome, storePathFor } from '@sessions/domain';
 import type { AgentId } from '@sessions/domain';
-import { resolvePath } from '@sessions/host';
 import { resolve } from 'node:path';
 
 export interface StoreChoice {
@@ -37,7 +36,7 @@ export function selectStores(flags: ScopeFlags, { config, places, cwd }: CliCont
   if (allAgents) return { allAgents, stores: ids.map(choose) };
   if (store !== undefined) {
     const expanded = store.replaceAll('{agentId}', () => defaultAgentId);
-    const path = expanded.startsWith('~') ? resolvePath(expanded, places.homeDir) : resolve(cwd, expanded);
+    const path = resolve(cwd, expandHome(expanded, places.homeDir));
     return { allAgents, stores: [{ agentId: defaultAgentId, path }] };
   }
   if (agent === undefined) return { allAgents, stores: [choose(defaultAgentId)] };

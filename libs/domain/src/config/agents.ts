@@ -1,6 +1,7 @@
 /** What the configuration says about one agent: its store, its model, its window. */
 import { SessionError } from '../errors';
 import type { AgentId } from '../ids';
+import { expandHome } from './home-path';
 import type { SessionConfig } from './parse-config';
 
 /** Token window when neither model nor agent configures one. */
@@ -33,7 +34,7 @@ export interface Places {
 /** Path of an agent's `sessions.json`. String work only: a relative path stays relative. */
 export function storePathFor(config: SessionConfig, agentId: AgentId, places: Places): string {
   const template = config.session.store ?? `${places.stateDir}/agents/{agentId}/sessions/sessions.json`;
-  return template.replace(/^~(?=$|[\\/])/, () => places.homeDir).replaceAll('{agentId}', () => agentId);
+  return expandHome(template, places.homeDir).replaceAll('{agentId}', () => agentId);
 }
 
 export interface ModelRef {

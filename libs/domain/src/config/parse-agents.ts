@@ -9,6 +9,8 @@ export type AgentSettings = ReturnType<typeof parseAgentSettings>;
 export interface AgentConfig extends AgentSettings {
   readonly id: AgentId;
   readonly isDefault: boolean;
+  /** False: `workspace` is that of the defaults. */
+  readonly hasOwnWorkspace: boolean;
 }
 
 /**
@@ -24,16 +26,17 @@ export function parseAgents(agents: Section): { defaults: AgentSettings; list: r
     if (id === undefined && section.raw('id') === undefined) section.refuse('id', 'is required');
     const isDefault = section.take('agents.list[].default');
     const settings = parseAgentSettings(section);
-    return id === undefined ? [] : [{ section, id: slugAgentId(id), isDefault, settings }];
+    const hasOwnWorkspace = section.raw('workspace') !== undefined;
+    return id === undefined ? [] : [{ section, id: slugAgentId(id), isDefault, hasOwnWorkspace, settings }];
   });
   const seen = new Set<AgentId>();
   for (const { section, id } of drafts) {
     if (seen.has(id)) section.refuse('id', `names agent "${id}" a second time`);
     seen.add(id);
   }
-  if (drafts.length === 0) return { defaults, list: [{ ...defaults, id: DEFAULT_AGENT_ID, isDefault: true }] };
+  if (drafts.length === 0) return { defaults, list: [{ ...defaults, id: DEFAULT_AGENT_ID, isDefault: true, hasOwnWorkspace: false }] };
   const chosen = Math.max(0, drafts.findIndex((draft) => draft.isDefault));
-  return { defaults, list: drafts.map((draft, index) => ({ ...draft.settings, id: draft.id, isDefault: index === chosen })) };
+  return { defaults, list: drafts.map((draft, index) => ({ ...draft.settings, id: draft.id, isDefault: index === chosen, hasOwnWorkspace: draft.hasOwnWorkspace })) };
 }
 
 function parseAgentSettings(section: Section) {

@@ -21,7 +21,7 @@ it('gives an id that was taken another one, in either format', () => {
 
 it('brings no rights and no pointers of the other host', () => {
   const granting = {
-    spawnedBy: 'agent:main:main', subagentRole: 'orchestrator', subagentControlScope: 'children', spawnMode: 'session', threadBinding: { threadId: '7' }, cleanup: 'delete', archiveAt: 1,
+    spawnedBy: 'agent:main:main', subagentRole: 'orchestrator', subagentControlScope: 'children', spawnMode: 'session', threadBinding: { threadId: '7' }, boundSession: { sessionKey: 'agent:main:subagent:x', boundAt: 1 }, cleanup: 'delete', archiveAt: 1,
     attachments: { relDir: '.openclaw/attachments/0190aaaa-0000-7000-8000-00000000000f' }, spawnedWorkspaceDir: '/etc', spawnedCwd: '/', execHost: 'gateway', execSecurity: 'full', execAsk: 'off', execNode: 'n',
     authProfileOverride: 'root', skillsSnapshot: { prompt: 'p' }, acp: { id: 'x' }, cliSessionIds: { a: 'b' }, claudeCliSessionId: 'c', sendPolicy: 'allow', elevatedLevel: 'full',
   };

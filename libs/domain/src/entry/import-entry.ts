@@ -26,6 +26,8 @@ const OF_THE_OTHER = [...OPEN_WORK_MEMBERS, ...WORK_NOTE_MEMBERS, REMOVAL_NOTICE
 const AUTHORITY_OF_THE_OTHER = [
   // A session here of the parent's key would see and steer it.
   'spawnedBy', 'subagentRole', 'subagentControlScope', 'spawnMode', 'threadBinding',
+  // Messages of a thread here would go there.
+  'boundSession',
   // The end of a run here would archive it, or remove files that another session owns.
   'cleanup', 'archiveAt', 'attachments', 'attachAs',
   // Directories, hosts and credentials of the same name are others here.

@@ -2,36 +2,11 @@ import { defaultConfig } from '../config/parse-config';
 import type { JsonObject } from '../json';
 import { decideFreshness, resetPolicyFor, sessionTimes } from './freshness';
 import { resetEntry } from './reset-entry';
-import { chooseArchive, restoredEntry, type ArchiveFacts } from './restore-entry';
+import { restoredEntry } from './restore-entry';
 import { ZoneClocks } from './zone-clock';
 
 const KEY = 'agent:main:main';
-const archive = (base: string, kind: string, day: number, more: Partial<ArchiveFacts> = {}): ArchiveFacts => ({ file: `${base}.${kind}.2026-06-0${String(day)}T12-00-00.000Z`, ...more });
 const applied = (entry: JsonObject, patch: { set: JsonObject; clear: readonly string[] }): JsonObject => Object.fromEntries(Object.entries({ ...entry, ...patch.set }).filter(([name]) => !patch.clear.includes(name)));
-
-describe('chooseArchive', () => {
-  const first = archive('a.jsonl', 'reset', 1, { key: KEY, sessionId: 'a', line: 0 });
-  const second = archive('b.jsonl', 'reset', 2, { key: KEY, sessionId: 'b', line: 4 });
-  const foreign = archive('c.jsonl', 'deleted', 9);
-  const other = archive('d.jsonl', 'deleted', 9, { key: 'agent:main:x', sessionId: 'd', line: 9 });
-  const sidecar = archive('b.trajectory.jsonl', 'deleted', 9, { key: KEY, line: 10 });
-  const all = [first, second, foreign, other, sidecar];
-
-  it('takes the newest line of the key, else the newest file of its ids', () => {
-    expect(chooseArchive(all, { key: KEY })).toBe(second);
-    expect(chooseArchive(all, { key: KEY, sessionIds: ['c'] })).toBe(second);
-    expect(chooseArchive([foreign, sidecar], { key: KEY, sessionIds: ['c'] })).toBe(foreign);
-    expect(chooseArchive([foreign], { key: KEY })).toBeUndefined();
-    expect(chooseArchive(all, {})).toBeUndefined();
-  });
-
-  it('takes the one that is named by file, session id or stamp', () => {
-    expect(chooseArchive(all, { named: first.file })).toBe(first);
-    expect(chooseArchive(all, { key: KEY, named: 'a' })).toBe(first);
-    expect(chooseArchive(all, { key: KEY, named: '2026-06-01T12-00-00.000Z' })).toBe(first);
-    expect(chooseArchive(all, { key: KEY, named: 'nothing' })).toBeUndefined();
-  });
-});
 
 describe('restoredEntry', () => {
   const nowMs = Date.UTC(2026, 5, 10, 12);

@@ -1,5 +1,6 @@
 /** What a client is told when it is let in. */
-import { configuredAgents, mainSessionKey } from '@sessions/domain';
+import { mainSessionKey } from '@sessions/domain';
+import { defaultAgentFor } from './auth/default-agent';
 import { SCOPE, holdsScope, isRestricted } from './auth/scopes';
 import { BUFFERED_BYTES_MAX, FRAME_BYTES_MAX, TICK_INTERVAL_MS } from './gateway/connection';
 import type { Connection } from './gateway/connection';
@@ -9,7 +10,7 @@ import { ANNOUNCED_EVENTS, ANNOUNCED_METHODS } from './gateway/methods';
 /** `hello-ok`. Nothing in it waits for a store, so a store that is away keeps nobody out. */
 export function helloPayload(deps: GatewayDeps, connection: Connection): Record<string, unknown> {
   const config = deps.config();
-  const { defaultAgentId } = configuredAgents(config);
+  const defaultAgentId = defaultAgentFor(config, connection);
   const { scope, mainKey } = config.session;
   const isAdmin = holdsScope(connection.scopes, SCOPE.admin) && !isRestricted(connection.scopes);
   return {

@@ -7,7 +7,7 @@ import type { KnownApproval } from './open-approvals';
 import { commit, type OpenAgentStore } from './owned-agent';
 import { withSpool } from './run-spool';
 import { sessionEntry } from './handlers/stored-session';
-import { workspaceIn } from './workspace/configured-workspace';
+import { workspaceIn } from './workspace/agent-workspace';
 
 export interface ApprovalFacts {
   readonly agentId: string;
@@ -29,7 +29,8 @@ export async function carryOutExport(open: OpenAgentStore, facts: ApprovalFacts,
     file: entry?.file ?? null,
     sessionId,
     sessionKey: key,
-    workspace: workspaceIn(config, asAgentId(agentId), places.homeDir),
+    workspace: workspaceIn(config, asAgentId(agentId), places),
+    makesWorkspace: true,
     name: approval.output,
     places,
     secrets: [auth.token, auth.password, ...Object.values(config.models.providers).map(({ apiKey }) => apiKey)],
@@ -52,7 +53,7 @@ export function expireApproval(open: OpenAgentStore, facts: ApprovalFacts, appro
 }
 
 async function settle(open: OpenAgentStore, { agentId, config, places }: ApprovalFacts, { key, approvalId }: KnownApproval, how: { readonly text: string; readonly isExpiry: boolean }): Promise<void> {
-  const asked = { agentId, key, approvalId, workspace: workspaceIn(config, asAgentId(agentId), places.homeDir), config, ...how };
+  const asked = { agentId, key, approvalId, workspace: workspaceIn(config, asAgentId(agentId), places), config, ...how };
   try {
     await withSpool(open.spool, (spool) => commit<ApprovalAnswer>(open, { method: 'ResolveApproval', context: ownContext(`approval-end:${approvalId}`), plan: (view) => decideSettle({ ...asked, spool }, view) }));
   } catch (error) {

@@ -7,7 +7,7 @@
  */
 import { stat } from 'node:fs/promises';
 import * as path from 'node:path';
-import { SessionError, priceOf, type AgentId, type JsonValue, type ModelPrice, type ModelRef, type PriceList, type SessionConfig } from '@sessions/domain';
+import { SessionError, priceOf, type AgentId, type JsonValue, type ModelPrice, type ModelRef, type Places, type PriceList, type SessionConfig } from '@sessions/domain';
 import { idempotencyKeyOf, type CallContext } from '@sessions/bus';
 import type { Clock, Logger } from '@sessions/host';
 import type { AgentStore, HeldFiles, HoldRequest, MutationOutcome, MutationView, OpenStoreOptions } from '@sessions/store';
@@ -49,8 +49,7 @@ export interface OwnedAgentDeps {
   readonly prices?: () => PriceList | undefined;
   /** Absolute path of the agent's sessions file. */
   readonly sessionsFile: () => string;
-  /** Working directory of agents that configure none. */
-  readonly homeDir: string;
+  readonly places: Places;
   /** `<name>/<instance>` of this writer. */
   readonly owner: string;
   /** How the store is opened, for work that does it itself. */

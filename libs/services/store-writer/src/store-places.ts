@@ -1,6 +1,6 @@
 /** Where the stores of agents stand: as configured, and as found on disk. */
 import * as path from 'node:path';
-import { configuredAgents, storePathFor, type AgentId, type Places, type SessionConfig } from '@sessions/domain';
+import { configuredAgents, expandHome, storePathFor, type AgentId, type Places, type SessionConfig } from '@sessions/domain';
 import { discoverStores } from '@sessions/store';
 
 const PLACEHOLDER = '{agentId}';
@@ -36,7 +36,7 @@ export function searchedRoot(config: SessionConfig, places: Places): SearchedRoo
   if (template === undefined || !template.includes(PLACEHOLDER)) {
     return { agentsDir: path.join(places.stateDir, 'agents'), sessionsPath: path.join('sessions', 'sessions.json') };
   }
-  const expanded = path.resolve(places.stateDir, template.replace(/^~(?=$|[\\/])/, () => places.homeDir));
+  const expanded = path.resolve(places.stateDir, expandHome(template, places.homeDir));
   const segments = expanded.split(path.sep);
   const at = segments.indexOf(PLACEHOLDER);
   // Only a directory of its own, named once, tells agents apart by its name.

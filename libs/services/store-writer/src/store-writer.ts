@@ -23,6 +23,7 @@ import { RunSpool } from './run-spool';
 import { createAgentHandlers } from './serve-agent';
 import { sessionsFileOf } from './store-places';
 import { Uploads } from './uploads';
+import { workspaceIn } from './workspace/agent-workspace';
 
 export interface StoreWriterDeps {
   readonly bus: Bus;
@@ -121,7 +122,7 @@ export function createStoreWriter(deps: StoreWriterDeps): Service {
         spool,
         ...(deps.claimMs === undefined ? {} : { claimMs: deps.claimMs }),
         ...(deps.tellAgainMs === undefined ? {} : { tellAgainMs: deps.tellAgainMs }),
-        expire: (lost) => endLostAttempt(opened, { ...lost, agentId, config: config(), session: { cwd: agentSettings(config(), agentId as AgentId).workspace ?? places.homeDir }, nowMs: clock.nowMs(), pathOf: (file) => path.join(store.layout.dir, file) }),
+        expire: (lost) => endLostAttempt(opened, { ...lost, agentId, config: config(), session: { cwd: workspaceIn(config(), agentId as AgentId, places) }, nowMs: clock.nowMs(), pathOf: (file) => path.join(store.layout.dir, file) }),
       });
       const opened: OpenAgentStore = {
         store,
@@ -169,7 +170,7 @@ export function createStoreWriter(deps: StoreWriterDeps): Service {
         config,
         ...(deps.prices === undefined ? {} : { prices: deps.prices }),
         sessionsFile: () => sessionsFile(agentId),
-        homeDir: places.homeDir,
+        places,
         owner,
         openOptions: () => optionsOf(deps, agentId, sessionsFile(agentId)),
       }),

@@ -23,17 +23,24 @@ export function isContainedName(name: string): boolean {
   return name !== '' && !name.includes('\\') && !name.includes('\0') && !name.startsWith('~') && name.split('/').every((segment) => segment !== '' && segment !== '.' && segment !== '..');
 }
 
+export interface OutputOptions {
+  /** Tells drafts of one name apart; what an earlier one with the same tag left is removed. Absent: a new one. */
+  readonly draftTag?: string | undefined;
+  /** The workspace is made where it is missing. */
+  readonly makesWorkspace?: boolean | undefined;
+}
+
 /**
  * @param workspace absolute; must be a directory
  * @param folders below it, made where missing
  * @param name relative, may hold `/`
- * @param draftTag tells drafts of one name apart; what an earlier one with the same tag left is removed. Absent: a new one
  * @throws VALIDATION with nothing written
  */
-export function openContainedOutput(workspace: string, folders: readonly string[], name: string, draftTag?: string): ContainedOutput {
+export function openContainedOutput(workspace: string, folders: readonly string[], name: string, { draftTag, makesWorkspace = false }: OutputOptions = {}): ContainedOutput {
   const segments = name.split('/');
   if (!isContainedName(name)) throw refused('--output must be a relative name inside the export directory.', name);
-  if (lstatSync(workspace, { throwIfNoEntry: false })?.isDirectory() !== true) throw new SessionError('VALIDATION', `The workspace ${workspace} is no directory.`, { facts: { option: '--workspace' } });
+  const root = lstatSync(workspace, { throwIfNoEntry: false });
+  if (root === undefined ? !makesWorkspace : !root.isDirectory()) throw new SessionError('VALIDATION', `The workspace ${workspace} is no directory.`, { facts: { option: '--workspace' } });
   const parents = [...folders, ...segments.slice(0, -1)];
   const made = [...folders, ...segments];
   const path = join(workspace, ...made);
@@ -46,6 +53,7 @@ export function openContainedOutput(workspace: string, folders: readonly string[
   if (lstatSync(path, { throwIfNoEntry: false }) !== undefined) throw refused(`${path} exists already; nothing is overwritten.`, name);
   const draft = join(dirname(path), draftName(segments.at(-1) ?? '', draftTag));
   at = workspace;
+  mkdirSync(workspace, { recursive: true, mode: 0o700 });
   for (const parent of parents) {
     at = join(at, parent);
     if (lstatSync(at, { throwIfNoEntry: false }) === undefined) mkdirSync(at, { mode: 0o700 });

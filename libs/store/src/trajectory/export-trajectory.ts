@@ -25,6 +25,8 @@ export interface TrajectoryExport {
   readonly sessionKey: string;
   /** Absolute; the root that holds the export. */
   readonly workspace: string;
+  /** It is the agent's own, and made where it is missing. */
+  readonly makesWorkspace?: boolean;
   /** Relative name; undefined: made of the id and the time. */
   readonly name: string | undefined;
   readonly places: { readonly stateDir: string; readonly homeDir: string };
@@ -51,7 +53,7 @@ export function exportName(sessionId: string, nowMs: number): string {
 
 /** @throws VALIDATION, SESSION_NOT_FOUND, TOO_LARGE; nothing is left behind then */
 export async function exportTrajectory(asked: TrajectoryExport): Promise<ExportedTrajectory> {
-  const { store, file, sessionId, sessionKey, workspace, places, secrets, nowMs, onProgress, resumes } = asked;
+  const { store, file, sessionId, sessionKey, workspace, makesWorkspace, places, secrets, nowMs, onProgress, resumes } = asked;
   const name = asked.name ?? exportName(sessionId, nowMs);
   const displayPath = join(...FOLDERS, name);
   const done = resumes === undefined ? undefined : finishedBundle(join(workspace, displayPath), sessionId, resumes.sinceMs);
@@ -59,7 +61,7 @@ export async function exportTrajectory(asked: TrajectoryExport): Promise<Exporte
   const transcript = file === null ? undefined : await openOfflineTranscript(store, file);
   if (transcript === undefined) throw new SessionError('SESSION_NOT_FOUND', 'The session has no transcript to export.');
   try {
-    const output = openContainedOutput(workspace, FOLDERS, name, resumes?.tag);
+    const output = openContainedOutput(workspace, FOLDERS, name, { draftTag: resumes?.tag, makesWorkspace });
     try {
       const bundle = await writeBundle({
         sessionId,

@@ -23,6 +23,8 @@ export const SHARED_SECRET_SCOPES: readonly string[] = [
 const AGENT_PREFIX = 'agent:';
 /** Holds no agent at all; no agent has that id. */
 const NO_AGENT = `${AGENT_PREFIX}*none*`;
+/** Agents that a caller is restricted to, in the order of its scopes. */
+export const agentsNamed = (scopes: readonly string[]): readonly string[] => scopes.filter(isAgentWord).map((word) => word.slice(AGENT_PREFIX.length));
 /** True for a word that restricts to an agent. */
 export const isAgentWord = (word: string): boolean => word.startsWith(AGENT_PREFIX);
 

@@ -52,6 +52,32 @@ describe('a user that is restricted to some agents', () => {
     expect(shownToAdmin).toContain('/state/agents/work');
   });
 
+  it('is not told where a session works, nor where its file stands, at any door', async () => {
+    const key = 'agent:work:subagent:one';
+    const places = { spawnedWorkspaceDir: '/place/of/work', spawnedCwd: '/place/of/work/src' };
+    running.stores.put('work', key, { sessionId: ID(3), updatedAt: 3, sessionFile: '/state/agents/work/sessions/x.jsonl', systemPromptReport: { workspaceDir: '/place/of/work' }, skillsSnapshot: { prompt: '/place/of/skills' }, ...places }, [{ role: 'user', text: 'one' }]);
+    const [ann, admin] = [await running.client(['operator.admin'], WORK), await running.client()];
+    const stream = await get(`/sessions/${key}/history?follow=1`, WORK);
+    for (const client of [ann, admin]) await client.request('sessions.subscribe');
+    for (const client of [ann, admin]) await client.request('sessions.messages.subscribe', { key });
+    const asked = [
+      ['sessions.list', { agentId: 'work' }], ['sessions.describe', { key }], ['sessions.get', { key }], ['chat.history', { sessionKey: key }], ['chat.startup', { sessionKey: key }],
+      ['sessions.patch', { key, label: 'L' }], ['sessions.create', { key }], ['chat.send', { sessionKey: key, message: 'two', idempotencyKey: 'two' }], ['sessions.reset', { key }],
+    ] as const;
+    for (const [method, params] of asked) expect([method, JSON.stringify(await ann.request(method, params))]).toEqual([method, expect.not.stringMatching(/\/place|\/state/)]);
+    for (const client of [ann, admin]) await client.until(() => client.events('session.message')[0]);
+    const heard = (client: TestClient): string => JSON.stringify(client.frames.filter(({ type }) => type === 'event'));
+    expect(heard(ann)).not.toContain('/place');
+    expect(heard(admin)).toContain('"spawnedWorkspaceDir":"/place/of/work"');
+    expect(JSON.stringify(await admin.request('sessions.describe', { key }))).toContain('"spawnedCwd":"/place/of/work/src"');
+    let streamed = '';
+    for await (const chunk of stream.body ?? []) {
+      streamed += Buffer.from(chunk as Uint8Array).toString('utf8');
+      if (streamed.includes('event: sessions.changed')) break;
+    }
+    expect(streamed).not.toContain('/place');
+  });
+
   it('sees their sessions only, in lists, by key and by id', async () => {
     const ann = await running.client(['operator.admin'], WORK);
     const { sessions } = (await ann.request('sessions.list')).payload as { sessions?: { key: string }[] };
@@ -73,6 +99,26 @@ describe('a user that is restricted to some agents', () => {
     expect((await get('/sessions/agent:main:main/history', WORK)).status).toBe(403);
     expect((await get('/sessions/agent:work:main/history', WORK)).status).toBe(200);
     expect(running.stores.calls.filter((call) => call.endsWith(' main') && !call.startsWith('claim'))).toEqual([]);
+  });
+
+  it('means their agent where it names none, as others mean the default one', async () => {
+    const ann = await running.client(['operator.admin'], WORK);
+    const hello = ann.frames.find((frame): frame is Answer => frame.type === 'res');
+    expect(hello?.payload).toMatchObject({ snapshot: { sessionDefaults: { defaultAgentId: 'work', mainSessionKey: 'agent:work:main' } } });
+    expect((await ann.request('agents.list')).payload).toMatchObject({ defaultId: 'work' });
+    expect((await ann.request('health')).payload).toMatchObject({ defaultAgentId: 'work', agents: [{ agentId: 'work', isDefault: true }] });
+    expect((await ann.request('sessions.describe', { key: 'main' })).payload).toMatchObject({ session: { key: 'agent:work:main' } });
+    expect((await ann.request('chat.history', { sessionKey: 'main' })).payload).toMatchObject({ sessionId: ID(2) });
+    expect((await ann.request('sessions.resolve', { sessionId: ID(2) })).payload).toMatchObject({ key: 'agent:work:main' });
+    expect((await ann.request('sessions.create', {})).payload).toMatchObject({ key: expect.stringMatching(/^agent:work:dashboard:/) as string });
+    expect((await ann.request('agent', { message: 'hello', idempotencyKey: 'r1' })).payload).toMatchObject({ sessionKey: 'agent:work:main' });
+    const tool = (await ann.request('tools.invoke', { name: 'session_status', args: {} })).payload;
+    expect(JSON.stringify(tool)).toContain('agent:work:main');
+    expect((await ann.request('sessions.messages.subscribe', { key: 'main' })).payload).toEqual({ subscribed: true, key: 'agent:work:main' });
+    expect((await get('/sessions/main/history', WORK)).status).toBe(200);
+    // Whoever sees all keeps the configured one.
+    const bob = await running.client(['operator.read'], BOTH);
+    expect((await bob.request('sessions.describe', { key: 'main' })).payload).toMatchObject({ session: { key: 'agent:main:main' } });
   });
 
   it('reaches nothing beyond them by what it writes into an entry', async () => {

@@ -80,6 +80,19 @@ describe('RouterService over gRPC', () => {
     expect(running.stores.entry('main', 'agent:main:notes')).toMatchObject({ sendPolicy: 'deny' });
   });
 
+  it('patches no member that a service alone sets, whoever asks', async () => {
+    await call('createSession', CreateSessionRequest.create({ key: 'notes' }));
+    const before = running.stores.entry('main', 'agent:main:notes');
+    const inner = ['boundSession', 'threadBinding', 'yieldingRun', 'providerOverride', 'modelOverrideSource', 'authProfileOverride', 'cleanup', 'archiveAt', 'pluginExtensions', 'sessionFile', 'sessionId', 'openRuns', 'key', '__proto__'];
+    for (const name of inner) {
+      const patchJson = Buffer.from(`{"label":"L",${JSON.stringify(name)}:null}`);
+      const error = await refusal(call('patchSession', PatchSessionRequest.create({ key: 'notes', patchJson })));
+      expect([name, error.code, error.details]).toEqual([name, 3, `the field "${name}" cannot be patched`]);
+    }
+    expect(running.stores.entry('main', 'agent:main:notes')).toEqual(before);
+    expect(running.stores.calls.filter((one) => one.startsWith('patchEntry'))).toEqual([]);
+  });
+
   it('makes one session of a request that is made again', async () => {
     const meta = metadata({ 'sess-idempotency-key': 'make-1' });
     const first = await call<CreateSessionResponse>('createSession', CreateSessionRequest.create({}), meta);

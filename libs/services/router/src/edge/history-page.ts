@@ -66,7 +66,7 @@ function limitOf(text: string | null): number {
 function cursorOf(text: string | null): number | undefined {
   if (text === null) return undefined;
   const seq = /^(?:seq:)?(\d{1,15})$/.exec(text)?.[1];
-  if (seq === undefined) throw new SessionError('VALIDATION', 'cursor must be a message number such as 13 or seq:13');
+  if (seq === undefined || Number(seq) < 1) throw new SessionError('VALIDATION', 'cursor must be a message number such as 13 or seq:13');
   return Number(seq);
 }
 

@@ -157,7 +157,7 @@ describe('GET /sessions/{key}/history', () => {
   });
 
   it('judges its parameters', async () => {
-    for (const query of ['limit=0', 'limit=x', 'cursor=x', 'includeTools=maybe']) {
+    for (const query of ['limit=0', 'limit=x', 'cursor=x', 'cursor=0', 'cursor=seq:0', 'includeTools=maybe']) {
       const { status, body } = await json(get(`/sessions/main/history?${query}`));
       expect(status).toBe(400);
       expect((body.error as { message: string }).message).toContain(query.split('=')[0]);

@@ -4,7 +4,7 @@
  * a thousand as for one. What several have still to be sent, from the same place, is one piece of
  * bytes for all of them.
  */
-import { SCOPE, holdsScope, seesAgent } from '../auth/scopes';
+import { SCOPE, holdsScope, isRestricted, seesAgent } from '../auth/scopes';
 import { partsOf } from './shared-frame';
 import type { NumberedFrame } from './shared-frame';
 
@@ -82,6 +82,11 @@ export class Channel {
 
   seesAgent(agentId: string): boolean {
     return seesAgent(this.#hearing.scopes, agentId);
+  }
+
+  /** True for users who see some agents only. */
+  get isRestricted(): boolean {
+    return isRestricted(this.#hearing.scopes);
   }
 
   /** Whether scope-gated broadcasts about an agent are heard. */

@@ -6,6 +6,7 @@ import { SessionRow } from '@sessions/contracts';
 import type { ApprovalEvent, Event, RunState } from '@sessions/contracts';
 import type { JsonValue } from '@sessions/domain';
 import type { Clock } from '@sessions/host';
+import { eventWithoutPlaces } from '../auth/shown-entry';
 import type { Channel } from './channel';
 import { formatEvent } from './gateway-frames';
 import { toClientMessage } from './messages';
@@ -74,12 +75,16 @@ export function createGatewayEvents({ channels, rows, clock, readRun }: GatewayE
       if (channel.followsAll) all.push(channel);
       else if (sessionKey !== undefined && channel.follows(sessionKey)) followers.push(channel);
     }
-    if (all.length === 0 && followers.length === 0) return;
-    const frames = framesOf(event, rows, all.length > 0);
-    if (frames.message !== undefined) sendTo([...all, ...followers], frames.message);
-    if (frames.changed !== undefined) sendTo(all, frames.changed);
-    if (frames.operation !== undefined) sendTo(all, frames.operation);
-    if (frames.tool !== undefined) sendTo([...all, ...followers], frames.tool);
+    for (const restricted of [false, true]) {
+      const alike = (channel: Channel): boolean => channel.isRestricted === restricted;
+      const [hearAll, hearOne] = [all.filter(alike), followers.filter(alike)];
+      if (hearAll.length === 0 && hearOne.length === 0) continue;
+      const frames = framesOf(restricted ? eventWithoutPlaces(event) : event, rows, hearAll.length > 0);
+      if (frames.message !== undefined) sendTo([...hearAll, ...hearOne], frames.message);
+      if (frames.changed !== undefined) sendTo(hearAll, frames.changed);
+      if (frames.operation !== undefined) sendTo(hearAll, frames.operation);
+      if (frames.tool !== undefined) sendTo([...hearAll, ...hearOne], frames.tool);
+    }
   };
 }
 

@@ -1,8 +1,9 @@
 /** Cleanup: passed to the maintenance service, which plans; the owners of the stores act. */
 import { CleanupFlags, CleanupResponse, MaintenanceServiceCleanupRequest } from '@sessions/contracts';
 import type { CleanupRequest } from '@sessions/contracts';
-import { SessionError, configuredAgents, slugAgentId } from '@sessions/domain';
+import { SessionError, slugAgentId } from '@sessions/domain';
 import type { CallContext } from '@sessions/bus';
+import { defaultAgentFor } from '../auth/default-agent';
 import { assertSeesAgent, isRestricted } from '../auth/scopes';
 import type { HandlerDeps } from '../deps';
 
@@ -25,7 +26,7 @@ export async function cleanup(deps: HandlerDeps, request: CleanupRequest, contex
 /** Empty: all, whoever they are. */
 async function agentsOf(deps: HandlerDeps, { allAgents, agentIds }: CleanupFlags, context: CallContext): Promise<string[]> {
   if (allAgents) return isRestricted(context.scopes) ? (await deps.agents.list(context)).map(({ agentId }) => agentId) : [];
-  return agentIds.length > 0 ? agentIds.map((agentId) => slugAgentId(agentId)) : [configuredAgents(deps.config()).defaultAgentId];
+  return agentIds.length > 0 ? agentIds.map((agentId) => slugAgentId(agentId)) : [defaultAgentFor(deps.config(), context)];
 }
 
 async function assertAgent(deps: HandlerDeps, given: string, context: CallContext): Promise<void> {

@@ -1,9 +1,10 @@
 /** CreateSession: a row that lasts, with an optional first message and the turn that it asks for. */
 import { CreateSessionResponse, FieldChange, RunRequest, StoreServiceCreateSessionRequest } from '@sessions/contracts';
 import type { CreateSessionRequest } from '@sessions/contracts';
-import { SessionError, assertCreatableKey, asAgentId, configuredAgents, isUuid, modelFor, parseLabel, parseModelRef, parseSessionKey, slugAgentId } from '@sessions/domain';
+import { SessionError, assertCreatableKey, asAgentId, isUuid, modelFor, parseLabel, parseModelRef, parseSessionKey, slugAgentId } from '@sessions/domain';
 import type { ModelRef } from '@sessions/domain';
 import type { CallContext } from '@sessions/bus';
+import { defaultAgentFor } from '../auth/default-agent';
 import type { HandlerDeps } from '../deps';
 import { deliverTo } from './deliver-to';
 import { readEntry } from './describe-session';
@@ -65,10 +66,9 @@ export async function createSession(deps: HandlerDeps, request: CreateSessionReq
 }
 
 async function addressOf(deps: HandlerDeps, request: CreateSessionRequest, context: CallContext): Promise<Address> {
-  const { defaultAgentId } = configuredAgents(deps.config());
   const key = request.key?.trim();
   if (key === undefined || key === '') {
-    const agentId = request.agentId === undefined ? defaultAgentId : slugAgentId(request.agentId);
+    const agentId = request.agentId === undefined ? defaultAgentFor(deps.config(), context) : slugAgentId(request.agentId);
     return { agentId, key: `agent:${agentId}:dashboard:${uuidOfCall(context)}` };
   }
   if (isUuid(key)) return resolveAddress(deps, request, context);
@@ -77,7 +77,7 @@ async function addressOf(deps: HandlerDeps, request: CreateSessionRequest, conte
   if (keyAgent !== undefined && request.agentId !== undefined && keyAgent !== slugAgentId(request.agentId)) {
     throw new SessionError('VALIDATION', `sessions.create key agent (${keyAgent}) does not match agentId (${slugAgentId(request.agentId)})`);
   }
-  const address = addressOfKey(deps, { key, agentId: request.agentId });
+  const address = addressOfKey(deps, { key, agentId: request.agentId }, context);
   assertCreatableKey(address.key);
   return address;
 }

@@ -18,7 +18,7 @@ export async function eraseSession(deps: HandlerDeps, request: EraseSessionReque
   if (!dryRun && !request.confirm) throw new SessionError('VALIDATION', 'an erasure cannot be undone: set confirm, or dryRun to see what it would take');
   if ((key === undefined) === (peer === undefined)) throw new SessionError('VALIDATION', 'an erasure names a key or a peer, and not both');
   await assertKnownAgent(deps, request.agentId, context);
-  const asked = key === undefined ? undefined : keyAsked(deps, key, request.agentId);
+  const asked = key === undefined ? undefined : keyAsked(deps, key, request.agentId, context);
   if (asked !== undefined) assertSeesAgent(context.scopes, asked.agentId);
   const agents = await agentsToRead(deps, { agentId: asked?.agentId ?? request.agentId, all: true, discover: true }, context);
   const reports: EraseReport[] = [];
@@ -37,7 +37,7 @@ export async function eraseSession(deps: HandlerDeps, request: EraseSessionReque
 }
 
 /** Sessions ids are no keys here: what is erased for good is named in full. */
-function keyAsked(deps: HandlerDeps, key: string, agentId: string | undefined): { readonly agentId: string; readonly key: string } {
+function keyAsked(deps: HandlerDeps, key: string, agentId: string | undefined, context: CallContext): { readonly agentId: string; readonly key: string } {
   if (!looksLikeKey(key)) throw new SessionError('VALIDATION', `"${key.slice(0, 64)}" is no session key; name it in full, agent:<agent>:…, or a person as peer`);
-  return addressOfKey(deps, { key, agentId });
+  return addressOfKey(deps, { key, agentId }, context);
 }

@@ -80,7 +80,7 @@ function ownHandlers(deps: HandlerDeps, handlers: RouterHandlers): Partial<Route
     async resolveSession(request, context) {
       const sight = sightOf(context);
       if (request.by?.$case === 'key') {
-        const address = addressOfKey(deps, { key: request.by.value, agentId: request.agentId });
+        const address = addressOfKey(deps, { key: request.by.value, agentId: request.agentId }, context);
         if (!(await sight.sees(address))) throw notVisible();
       }
       // Its own agent first, so that a stranger's session of the same name changes nothing.
@@ -103,7 +103,7 @@ function ownHandlers(deps: HandlerDeps, handlers: RouterHandlers): Partial<Route
     async *subscribe(request, context) {
       const sight = sightOf(context);
       if (request.all) throw notVisible();
-      for (const key of request.keys) if (!(await sight.sees(addressOfKey(deps, { key })))) throw notVisible();
+      for (const key of request.keys) if (!(await sight.sees(addressOfKey(deps, { key }, context)))) throw notVisible();
       yield* handlers.subscribe(request, asRouter(context));
     },
   };

@@ -71,7 +71,7 @@ class PageReader {
   #isLive = false;
   #lastSeq = 0;
   /** Session id after which an earlier stream goes on. */
-  readonly #resumedId: string | undefined;
+  #resumedId: string | undefined;
 
   constructor(key: string, resumed: HistoryPosition | undefined) {
     this.#key = key;
@@ -109,6 +109,7 @@ class PageReader {
         this.#isLive = true;
         return;
       case 'reset':
+        this.#resumedId = undefined;
         this.#isLive = false;
         this.#held = undefined;
         this.#lastSeq = 0;

@@ -3,10 +3,11 @@
  * for the model: refusals, wrong arguments and failures too.
  */
 import { InvokeToolRequest, InvokeToolResponse } from '@sessions/contracts';
-import { MEMORY_TOOL_NAME, agentSettings, asAgentId, configuredAgents, mainSessionKey, matchesPattern, parseSessionKey, sessionTool, toolsFor } from '@sessions/domain';
+import { MEMORY_TOOL_NAME, agentSettings, asAgentId, mainSessionKey, matchesPattern, parseSessionKey, sessionTool, toolsFor } from '@sessions/domain';
 import type { ToolDefinition } from '@sessions/domain';
 import { toSessionError } from '@sessions/bus';
 import type { CallContext } from '@sessions/bus';
+import { defaultAgentFor } from '../auth/default-agent';
 import { assertSeesAgent } from '../auth/scopes';
 import { agentCallerOf, createSight, readRow } from '../auth/sight';
 import { depthOf } from '../auth/spawn-depth';
@@ -89,16 +90,16 @@ function readArguments(bytes: Uint8Array): unknown {
 async function callerOf(deps: HandlerDeps, request: InvokeToolRequest, context: CallContext): Promise<ToolCaller> {
   const agentKey = agentCallerOf(context);
   // The key names itself here; what it may see of others is asked later.
-  const address = await resolveAddress(deps, { key: agentKey ?? request.sessionKey ?? mainKeyOf(deps) }, { ...context, caller: agentKey === undefined ? context.caller : 'service:router/tools' });
+  const address = await resolveAddress(deps, { key: agentKey ?? request.sessionKey ?? mainKeyOf(deps, context) }, { ...context, caller: agentKey === undefined ? context.caller : 'service:router/tools' });
   assertSeesAgent(context.scopes, address.agentId);
   const row = await readRow(deps, address, context);
   const key = row?.key ?? address.key;
   return { agentId: asAgentId(address.agentId), key, row, sight: createSight(deps, { agentId: address.agentId, key }, context) };
 }
 
-function mainKeyOf(deps: HandlerDeps): string {
+function mainKeyOf(deps: HandlerDeps, context: CallContext): string {
   const config = deps.config();
-  const { defaultAgentId } = configuredAgents(config);
+  const defaultAgentId = defaultAgentFor(config, context);
   return config.session.scope === 'global' ? `agent:${defaultAgentId}:main` : mainSessionKey(defaultAgentId);
 }
 

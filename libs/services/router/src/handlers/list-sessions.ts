@@ -7,9 +7,10 @@
  */
 import { EntryFilter, ListEntriesRequest } from '@sessions/contracts';
 import type { AgentInfo, ListEntriesResponse, ListSessionsRequest, ListSessionsResponse } from '@sessions/contracts';
-import { SessionError, parseSessionKey, slugAgentId, storePathFor, configuredAgents } from '@sessions/domain';
+import { SessionError, parseSessionKey, slugAgentId, storePathFor } from '@sessions/domain';
 import { toSessionError } from '@sessions/bus';
 import type { CallContext } from '@sessions/bus';
+import { defaultAgentFor } from '../auth/default-agent';
 import type { HandlerDeps } from '../deps';
 import { agentsToRead } from './resolve-address';
 import { readRowHead } from './row-order';
@@ -61,7 +62,7 @@ export async function listSessions(
     hasMore,
     nextOffset: hasMore ? nextOffset : undefined,
     warnings: [...warnings, ...read.flatMap((store) => store.warnings)],
-    path: onePath(deps, request, all, read),
+    path: onePath(deps, request, all, read, context),
     stores: read.map((store) => ({ agentId: store.agentId, path: store.path, totalCount: store.totalCount })),
     atMs: deps.clock.nowMs(),
   };
@@ -250,11 +251,12 @@ function onePath(
   request: ListSessionsRequest,
   agents: readonly AgentInfo[],
   read: readonly StoreRows[],
+  context: CallContext,
 ): string | undefined {
   if (request.agentId === undefined && request.allAgents && agents.length > 1) return undefined;
   const [only] = read;
   if (only !== undefined) return only.path;
   const config = deps.config();
-  const agentId = request.agentId === undefined ? configuredAgents(config).defaultAgentId : slugAgentId(request.agentId);
+  const agentId = request.agentId === undefined ? defaultAgentFor(config, context) : slugAgentId(request.agentId);
   return storePathFor(config, agentId, { stateDir: deps.stateDir, homeDir: deps.homeDir });
 }

@@ -4,7 +4,7 @@
  */
 import { FieldChange, PatchEntryRequest, PatchSessionResponse } from '@sessions/contracts';
 import type { PatchSessionRequest } from '@sessions/contracts';
-import { SessionError, asAgentId, assertCreatableKey, isJsonObject, modelFor, storePathFor } from '@sessions/domain';
+import { PATCH_FIELDS, SessionError, asAgentId, assertCreatableKey, isJsonObject, modelFor, storePathFor } from '@sessions/domain';
 import type { AgentId, JsonObject, JsonValue } from '@sessions/domain';
 import type { CallContext } from '@sessions/bus';
 import type { HandlerDeps } from '../deps';
@@ -14,7 +14,7 @@ import { assertKnownAgent } from './known-agent';
 import { resolveAddress } from './resolve-address';
 
 /**
- * @throws VALIDATION, KEY_INVALID, LABEL_IN_USE, AGENT_UNKNOWN for an agent named beside the key
+ * @throws VALIDATION (each member that is no field of a patch is named), KEY_INVALID, LABEL_IN_USE, AGENT_UNKNOWN for an agent named beside the key
  * that is neither configured nor on disk, ENTRY_CHANGED when what was expected no longer holds,
  * NOT_VISIBLE for a caller that would reach beyond its agents
  */
@@ -24,6 +24,7 @@ export async function patchSession(deps: HandlerDeps, request: PatchSessionReque
   assertCreatableKey(address.key);
   const agentId = asAgentId(address.agentId);
   const patch = parseObject(request.patchJson);
+  refuseOtherMembers(patch);
   assertWithinSight(patch, context);
   const answer = await deps.stores.mutate(
     'patchEntry',
@@ -47,6 +48,19 @@ export async function patchSession(deps: HandlerDeps, request: PatchSessionReque
     entryJson: answer.entryJson,
     resolvedJson: Buffer.from(JSON.stringify(resolvedBy(deps, agentId, parseObject(answer.entryJson)))),
   });
+}
+
+const FIELDS: ReadonlySet<string> = new Set(PATCH_FIELDS);
+/** Characters of a member's name that are repeated to the client. */
+const NAME_SHOWN_MAX = 64;
+/** Of many wrong members so many are named. */
+const PROBLEMS_TOLD_MAX = 20;
+
+/** The owner lets the services set more than clients may: what an entry holds of runs and threads is none of their business. */
+function refuseOtherMembers(patch: JsonObject): void {
+  const strange = Object.keys(patch).filter((name) => !FIELDS.has(name));
+  if (strange.length === 0) return;
+  throw new SessionError('VALIDATION', strange.slice(0, PROBLEMS_TOLD_MAX).map((name) => `the field ${JSON.stringify(name.slice(0, NAME_SHOWN_MAX))} cannot be patched`).join('; '));
 }
 
 /** Directories of the machine that the owner of a store looks into for the session. */

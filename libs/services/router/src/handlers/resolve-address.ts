@@ -1,7 +1,8 @@
 /** Which session a request means: every form of a key, and session ids, to agent and key. */
 import type { AgentInfo } from '@sessions/contracts';
-import { SessionError, configuredAgents, isUuid, slugAgentId, toRequestKey } from '@sessions/domain';
+import { SessionError, isUuid, slugAgentId, toRequestKey } from '@sessions/domain';
 import type { CallContext } from '@sessions/bus';
+import { defaultAgentFor } from '../auth/default-agent';
 import { assertSeesAgent } from '../auth/scopes';
 import { assertSees } from '../auth/sight';
 import type { HandlerDeps } from '../deps';
@@ -18,12 +19,13 @@ export interface AddressRequest {
 }
 
 /**
- * The address of a key that is no session id; nothing is looked up.
+ * The address of a key that is no session id; nothing is looked up. A key that names no agent, where none
+ * is named beside it, is one of the default agent, as the caller sees it.
  * @throws AGENT_REQUIRED for the shared key `global` without an agent, KEY_INVALID for `unknown`
  */
-export function addressOfKey(deps: Pick<HandlerDeps, 'config'>, { key, agentId }: AddressRequest): Address {
+export function addressOfKey(deps: Pick<HandlerDeps, 'config'>, { key, agentId }: AddressRequest, caller: Pick<CallContext, 'scopes'>): Address {
   const config = deps.config();
-  const { defaultAgentId } = configuredAgents(config);
+  const defaultAgentId = defaultAgentFor(config, caller);
   const { scope, mainKey } = config.session;
   const request = toRequestKey({ key, defaultAgentId, scope, mainKey, ...(agentId !== undefined && { agentId }) });
   if (request.key === 'unknown') throw new SessionError('KEY_INVALID', 'the session key "unknown" is not addressable');
@@ -55,11 +57,11 @@ const notFound = (id: string): SessionError => new SessionError('SESSION_NOT_FOU
 async function findAddress(deps: HandlerDeps, request: AddressRequest, context: CallContext): Promise<Address> {
   const text = (request.key ?? '').trim();
   if (!isUuid(text)) {
-    const address = addressOfKey(deps, request);
+    const address = addressOfKey(deps, request, context);
     assertSeesAgent(context.scopes, address.agentId);
     return address;
   }
-  const asKey = addressOfKey(deps, request);
+  const asKey = addressOfKey(deps, request, context);
   const own = await keyOfId(deps, asKey.agentId, text, asKey.key, context);
   if (own !== undefined) return { agentId: asKey.agentId, key: own };
   const found: Address[] = [];
@@ -105,11 +107,10 @@ export async function agentsToRead(
   which: { readonly agentId: string | undefined; readonly all: boolean; readonly discover: boolean },
   context: CallContext,
 ): Promise<readonly AgentInfo[]> {
-  const { defaultAgentId } = configuredAgents(deps.config());
   if (which.agentId === undefined && which.all) {
     return (await deps.agents.list(context)).filter((agent) => agent.hasStore && (which.discover || agent.configured));
   }
-  const agentId = which.agentId === undefined ? defaultAgentId : slugAgentId(which.agentId);
+  const agentId = which.agentId === undefined ? defaultAgentFor(deps.config(), context) : slugAgentId(which.agentId);
   if (!(await deps.agents.hasStore(agentId, context))) return [];
   const known = await deps.agents.find(agentId, context);
   return known === undefined ? [] : [known];

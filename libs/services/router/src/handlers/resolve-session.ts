@@ -42,7 +42,7 @@ async function findMatches(
   by: NonNullable<ResolveSessionRequest['by']>,
   context: CallContext,
 ): Promise<readonly (Match & { readonly isFirst: boolean })[]> {
-  const address = by.$case === 'key' ? addressOfKey(deps, { key: by.value, agentId: request.agentId }) : undefined;
+  const address = by.$case === 'key' ? addressOfKey(deps, { key: by.value, agentId: request.agentId }, context) : undefined;
   const agents = await agentsToRead(
     deps,
     { agentId: address?.agentId ?? request.agentId, all: true, discover: true },

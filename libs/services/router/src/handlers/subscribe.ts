@@ -4,7 +4,8 @@ import type { Event, SubscribeRequest } from '@sessions/contracts';
 import { SessionError } from '@sessions/domain';
 import type { CallContext } from '@sessions/bus';
 import type { FanOut } from '../fan-out';
-import { assertSeesAgent, seesAgent } from '../auth/scopes';
+import { assertSeesAgent, isRestricted, seesAgent } from '../auth/scopes';
+import { eventWithoutPlaces } from '../auth/shown-entry';
 import type { HandlerDeps } from '../deps';
 import { addressOfKey } from './resolve-address';
 
@@ -23,10 +24,11 @@ export async function* subscribe(
   if (request.keys.length > KEYS_MAX) throw new SessionError('VALIDATION', `a subscription names at most ${KEYS_MAX} keys`);
   const keys = new Set<string>();
   for (const key of request.keys) {
-    const address = addressOfKey(deps, { key });
+    const address = addressOfKey(deps, { key }, context);
     assertSeesAgent(context.scopes, address.agentId);
     keys.add(address.key);
   }
+  const hidesPlaces = isRestricted(context.scopes);
   const waiting: Event[] = [];
   let wake: () => void = () => undefined;
   let overrun = false;
@@ -34,7 +36,7 @@ export async function* subscribe(
     if (!seesAgent(context.scopes, event.agentId)) return;
     if (!request.all && (event.sessionKey === undefined || !keys.has(event.sessionKey))) return;
     if (waiting.length >= WAITING_MAX) overrun = true;
-    else waiting.push(event);
+    else waiting.push(hidesPlaces ? eventWithoutPlaces(event) : event);
     wake();
   }, (key) => request.all || keys.has(key));
   const onLeave = (): void => wake();

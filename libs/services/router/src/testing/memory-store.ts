@@ -4,30 +4,24 @@
  */
 import { createHash, randomUUID } from 'node:crypto';
 import {
-  AgentInfo, ChangedEvent, ClaimChildResponse, ClaimStoreResponse, DeliverResponse, Event, GetEntryResponse,
-  ListEntriesResponse, MessageEvent, PatchEntryResponse, PreviewResponse, ReleaseChildResponse, RepairDeed, RepairResponse, ResolveKeyResponse, SearchHit, SearchResponse, SessionRow,
-  StoreServiceCreateSessionResponse, StoreServiceListAgentsResponse, StoreServiceService, VerifyTotals,
+  AgentInfo, ChangedEvent, ClaimChildResponse, ClaimStoreResponse, Event, GetEntryResponse, MessageEvent, PatchEntryResponse, PreviewResponse, ReleaseChildResponse, RepairDeed,
+  RepairResponse, ResolveKeyResponse, SearchHit, SearchResponse, StoreServiceCreateSessionResponse, StoreServiceListAgentsResponse, StoreServiceService, VerifyTotals,
 } from '@sessions/contracts';
-import type { ChildSession, DeliverRequest, EntryFilter, FieldChange, Finding, ListEntriesRequest } from '@sessions/contracts';
-import { SessionError, isCronRunKey, storedSpellings, parseEntry, planEntryPatch, searchTextOf, toSessionRow } from '@sessions/domain';
+import type { DeliverRequest, FieldChange, Finding } from '@sessions/contracts';
+import { SessionError, storedSpellings, planEntryPatch, searchTextOf } from '@sessions/domain';
 import type { JsonObject, JsonValue } from '@sessions/domain';
 import { createSubjects, serveService } from '@sessions/bus';
-import type { Bus, CallContext, Handlers, Served } from '@sessions/bus';
+import type { Bus, CallContext, Handlers } from '@sessions/bus';
+import { STORES_NOW_MS, bytes, messageOf, pathOf, textOfLine } from './memory-agent';
+import type { MemoryAgent } from './memory-agent';
+import { deliver } from './memory-deliver';
 import { newAside, operationHandlers } from './memory-operations';
 import type { MemoryAside, MemorySession } from './memory-operations';
 import { readHistory } from './memory-history';
+import { encodedRow, listEntries, rowOf } from './memory-rows';
 import { MemoryRuns } from './memory-runs';
 
-/** One agent's store. */
-interface MemoryAgent {
-  readonly sessions: Map<string, MemorySession>;
-  readonly results: Map<string, { readonly hash: string; readonly answer: unknown }>;
-  findings: readonly Finding[];
-  served: Promise<Served> | undefined;
-  /** Last event number by key. */
-  readonly seqs: Map<string, number>;
-  readonly aside: MemoryAside;
-}
+export { STORES_NOW_MS } from './memory-agent';
 
 export interface MemoryStores {
   /** Puts an entry under a key, and with it the agent. */
@@ -55,12 +49,6 @@ export interface MemoryStores {
   refuse(agentId: string, error: SessionError | undefined): void;
   stop(): Promise<void>;
 }
-
-/** The moment at which everything here happens. */
-export const STORES_NOW_MS = 1_780_000_000_000;
-const NOW_MS = STORES_NOW_MS;
-const pathOf = (agentId: string): string => `/state/agents/${agentId}/sessions/sessions.json`;
-const bytes = (value: unknown): Buffer => Buffer.from(JSON.stringify(value), 'utf8');
 
 export async function serveMemoryStores(bus: Bus, subjectPrefix?: string): Promise<MemoryStores> {
   const subjects = createSubjects(subjectPrefix);
@@ -153,11 +141,6 @@ export async function serveMemoryStores(bus: Bus, subjectPrefix?: string): Promi
   };
 }
 
-function messageOf(role: string, text: string): MemorySession['messages'][number] {
-  const id = randomUUID().slice(0, 8);
-  return { id, role, line: JSON.stringify({ type: 'message', id, message: { role, content: [{ type: 'text', text }] } }) };
-}
-
 function storeHandlers(
   bus: Bus,
   subjects: ReturnType<typeof createSubjects>,
@@ -188,7 +171,7 @@ function storeHandlers(
     const agent = agentOf(agentId);
     const seq = (agent.seqs.get(key) ?? 0) + 1;
     agent.seqs.set(key, seq);
-    const event = Event.create({ agentId, sessionKey: key, sessionId: String(session.entry.sessionId), epoch: 1, seq, atMs: NOW_MS, body });
+    const event = Event.create({ agentId, sessionKey: key, sessionId: String(session.entry.sessionId), epoch: 1, seq, atMs: STORES_NOW_MS, body });
     bus.events.publish(subjects.event(agentId, body.$case === 'message' ? 'message' : 'changed', key), Event, event);
   };
 
@@ -198,7 +181,7 @@ function storeHandlers(
   const runs = new MemoryRuns({
     bus,
     subjects,
-    nowMs: NOW_MS,
+    nowMs: STORES_NOW_MS,
     asideOf: (agentId) => agentOf(agentId).aside,
     changed(agentId, key, value) {
       const session = sessionOf(agentId, key);
@@ -273,7 +256,7 @@ function storeHandlers(
         if (owner !== undefined) throw new SessionError('LABEL_IN_USE', `label already in use: ${String(labelText)}`);
         const created = !sessions.has(key);
         const session = sessions.get(key) ?? { entry: { sessionId: randomUUID() }, messages: [] };
-        session.entry = changed({ ...session.entry, updatedAt: NOW_MS }, request.fields);
+        session.entry = changed({ ...session.entry, updatedAt: STORES_NOW_MS }, request.fields);
         sessions.set(key, session);
         publish(request.agentId, key, session, { $case: 'changed', value: { reason: 'create', phase: undefined, runId: undefined, encodedRow: encodedRow(request.agentId, key, session), previousSessionId: undefined, messageSeq: undefined } });
         return StoreServiceCreateSessionResponse.create({ key, sessionId: String(session.entry.sessionId), entryJson: bytes(session.entry), created });
@@ -299,13 +282,13 @@ function storeHandlers(
         for (const [name, value] of Object.entries({ boundSession, threadBinding, yieldingRun })) if (value !== undefined) session.entry = { ...session.entry, [name]: value };
         const { set, clear } = planEntryPatch(patched, session.entry, { key, defaultModel: { provider: 'fake', model: 'fake-1' }, labelOwner: undefined });
         const kept = Object.entries(session.entry).filter(([name]) => !clear.includes(name));
-        session.entry = { ...Object.fromEntries(kept), ...set, updatedAt: NOW_MS };
+        session.entry = { ...Object.fromEntries(kept), ...set, updatedAt: STORES_NOW_MS };
         sessions.set(key, session);
         return PatchEntryResponse.create({ key, entryJson: bytes(session.entry), created });
       }),
     deliver: async (request, context) => deliver(request, context, { agentOf, publish, runs }),
     ...operationHandlers({
-      nowMs: NOW_MS,
+      nowMs: STORES_NOW_MS,
       find,
       sessionsOf: (agentId) => agentOf(agentId).sessions,
       asideOf: (agentId) => agentOf(agentId).aside,
@@ -315,67 +298,6 @@ function storeHandlers(
     }),
   };
   return { handlers, runs };
-}
-
-interface DeliverParts {
-  readonly agentOf: (agentId: string) => MemoryAgent;
-  readonly publish: (agentId: string, key: string, session: MemorySession, body: NonNullable<Event['body']>) => void;
-  readonly runs: MemoryRuns;
-}
-
-function deliver(request: DeliverRequest, context: CallContext, { agentOf, publish, runs }: DeliverParts): DeliverResponse {
-  const { agentId, route, message } = request;
-  const agent = agentOf(agentId);
-  const idempotencyKey = context.idempotencyKey ?? context.requestId;
-  const hash = createHash('sha256').update(JSON.stringify([route, message])).digest('hex');
-  const first = agent.results.get(idempotencyKey);
-  if (first !== undefined) {
-    if (first.hash !== hash) throw new SessionError('IDEMPOTENCY_MISMATCH', 'the key was used for another message');
-    return { ...(first.answer as DeliverResponse), status: 'duplicate' };
-  }
-  const key = route?.sessionKey ?? '';
-  if (request.command?.reply !== undefined) {
-    const handled = DeliverResponse.create({ status: 'handled', sessionKey: key, reply: request.command.reply });
-    agent.results.set(idempotencyKey, { hash, answer: handled });
-    return handled;
-  }
-  const created = !agent.sessions.has(key);
-  if (created && request.requireExisting) throw new SessionError('SESSION_NOT_FOUND', `session not found: ${key}`);
-  const session = agent.sessions.get(key) ?? { entry: { sessionId: randomUUID() }, messages: [] };
-  session.entry.updatedAt = NOW_MS;
-  if (request.child !== undefined) Object.assign(session.entry, childMembers(request.child));
-  agent.sessions.set(key, session);
-  const added = messageOf(message?.role ?? 'user', message?.text ?? '');
-  session.messages.push(added);
-  const value = MessageEvent.create({
-    messageId: added.id,
-    messageSeq: session.messages.length,
-    lineJson: Buffer.from(added.line),
-    encodedRow: encodedRow(agentId, key, session),
-  });
-  publish(agentId, key, session, { $case: 'message', value });
-  const interrupted = request.interrupt ? [...agent.aside.runs.values()].find(({ sessionKey, state }) => sessionKey === key && state === 'running')?.runId : undefined;
-  if (interrupted !== undefined) runs.end(agentId, interrupted, { outcome: 'aborted', stopReason: 'rpc' });
-  const run = runs.takes && request.run !== undefined ? runs.open(agentId, key, request.run, added.id) : undefined;
-  const answer = DeliverResponse.create({
-    status: 'accepted',
-    runId: run?.runId,
-    queued: run?.state === 'queued',
-    position: run?.position,
-    interruptedRunId: interrupted,
-    sessionKey: key,
-    sessionId: String(session.entry.sessionId),
-    messageId: added.id,
-    messageSeq: session.messages.length,
-    created,
-  });
-  agent.results.set(idempotencyKey, { hash, answer });
-  return answer;
-}
-
-function childMembers({ spawnedBy, spawnDepth, label, cleanup, membersJson }: ChildSession): Record<string, JsonValue> {
-  const given = membersJson === undefined ? {} : (JSON.parse(membersJson.toString('utf8')) as Record<string, JsonValue>);
-  return { spawnedBy, parentSessionKey: spawnedBy, spawnDepth, cleanup, ...(label !== undefined && { label }), ...given };
 }
 
 function totalsOf(agentId: string, { sessions, findings }: MemoryAgent): VerifyTotals {
@@ -391,10 +313,6 @@ function totalsOf(agentId: string, { sessions, findings }: MemoryAgent): VerifyT
   });
 }
 
-function textOfLine(line: string): string {
-  return (JSON.parse(line) as { message: { content: { text: string }[] } }).message.content[0]?.text ?? '';
-}
-
 function changed(entry: Record<string, JsonValue>, changes: readonly FieldChange[]): Record<string, JsonValue> {
   const next = { ...entry };
   for (const { name, valueJson } of changes) {
@@ -402,40 +320,4 @@ function changed(entry: Record<string, JsonValue>, changes: readonly FieldChange
     else next[name] = JSON.parse(valueJson.toString('utf8')) as JsonValue;
   }
   return next;
-}
-
-function rowOf(agentId: string, key: string, { entry, messages }: MemorySession): SessionRow {
-  const parsed = parseEntry(entry);
-  if (!parsed.listed) throw new SessionError('INTERNAL', 'the test stored an entry that no list shows');
-  return toSessionRow(key, parsed, { agentId, messageCount: messages.length });
-}
-
-const encodedRow = (agentId: string, key: string, session: MemorySession): Buffer =>
-  Buffer.from(SessionRow.encode(rowOf(agentId, key, session)).finish());
-
-function listEntries({ sessions }: MemoryAgent, { agentId, filter, limit = 1000, offset = 0, includeDerivedTitles, includeLastMessage }: ListEntriesRequest): ListEntriesResponse {
-  const rows = [...sessions].map(([key, session]) => ({ row: rowOf(agentId, key, session), session })).filter(({ row }) => passes(row, filter));
-  rows.sort((a, b) => (b.row.updatedAtMs ?? -1) - (a.row.updatedAtMs ?? -1));
-  const page = rows.slice(offset, offset + limit);
-  const encodedRows = page.map(({ row, session }) => {
-    const [first, last] = [session.messages[0], session.messages.at(-1)];
-    if (includeDerivedTitles && first !== undefined) row.derivedTitle = textOfLine(first.line);
-    if (includeLastMessage && last !== undefined) row.lastMessagePreview = textOfLine(last.line);
-    return Buffer.from(SessionRow.encode(row).finish());
-  });
-  const nextOffset = offset + page.length;
-  const hasMore = nextOffset < rows.length;
-  return ListEntriesResponse.create({ encodedRows, totalCount: rows.length, hasMore, nextOffset: hasMore ? nextOffset : undefined, path: pathOf(agentId) });
-}
-
-function passes(row: SessionRow, filter: EntryFilter | undefined): boolean {
-  if (filter === undefined) return true;
-  if (filter.keys.length > 0 && !filter.keys.includes(row.key)) return false;
-  if (row.key === 'global' && !filter.includeGlobal) return false;
-  if (row.key === 'unknown' && !filter.includeUnknown) return false;
-  if (isCronRunKey(row.key) && !filter.includeCronRuns) return false;
-  if (filter.label !== undefined && row.label !== filter.label) return false;
-  if (filter.spawnedBy !== undefined && row.spawnedBy !== filter.spawnedBy && row.parentSessionKey !== filter.spawnedBy) return false;
-  if (filter.activeWithinMs !== undefined && (row.updatedAtMs ?? 0) < NOW_MS - filter.activeWithinMs) return false;
-  return filter.search === undefined || searchTextOf(row).includes(filter.search.toLowerCase());
 }

@@ -1,12 +1,13 @@
 /** AppendRecords: lines at the end of a transcript, durable when it answers. */
 import { AppendRecordsResponse, type AppendRecordsRequest } from '@sessions/contracts';
-import { SessionError, agentSettings } from '@sessions/domain';
+import { SessionError } from '@sessions/domain';
 import type { CallContext } from '@sessions/bus';
 import { LINES_MAX, decideAppend, readGivenLine, type AppendAnswer } from '../decisions/decide-append';
 import { newRecordId } from '../new-ids';
 import type { OwnedAgent } from '../owned-agent';
 import type { Uploads } from '../uploads';
 import { bytesHash, requestHash } from './request-hash';
+import { workspaceOf } from '../workspace/agent-workspace';
 
 /** @throws VALIDATION, TOO_LARGE, SESSION_NOT_FOUND, ENTRY_CHANGED, IDEMPOTENCY_MISMATCH */
 export async function appendRecords(agent: OwnedAgent, uploads: Uploads, request: AppendRecordsRequest, context: CallContext): Promise<AppendRecordsResponse> {
@@ -22,7 +23,7 @@ export async function appendRecords(agent: OwnedAgent, uploads: Uploads, request
     attempt,
     parentId,
     lines: lines.map((line) => readGivenLine(line, newRecordId())),
-    session: { cwd: agentSettings(agent.deps.config(), agent.agentId).workspace ?? agent.deps.homeDir },
+    session: { cwd: workspaceOf(agent) },
   };
   const contentHash = requestHash('AppendRecords', [key, sessionId, parentId ?? '', lines.map(bytesHash)]);
   return agent.mutate<AppendAnswer, AppendRecordsResponse>(

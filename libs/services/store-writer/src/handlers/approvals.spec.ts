@@ -8,7 +8,7 @@ import { KEY, bench, cleanUpBenches, history, restart, telegram, type Bench } fr
 
 cleanUpBenches();
 
-const FOLDER = path.join('.openclaw', 'trajectory-exports');
+const FOLDER = path.join('workspace', '.openclaw', 'trajectory-exports');
 const owner = (text: string, more: Parameters<typeof telegram>[1] = {}): DeliverRequest => telegram(text, { authority: 'owner', ...more });
 const exportsOf = ({ stateDir }: Bench): string[] => (existsSync(path.join(stateDir, FOLDER)) ? readdirSync(path.join(stateDir, FOLDER)) : []);
 const waiting = async (made: Bench): Promise<PendingApproval[]> => (await made.client.listPending(ListPendingRequest.create({ agentId: 'main', kinds: ['approval'] }))).approvals;
@@ -38,7 +38,7 @@ it('waits for an operator, writes nothing until then, and exports once', async (
   const request = JSON.parse(Buffer.from(approval.requestJson).toString('utf8')) as { command: string; commandArgv: string[] };
   expect(request).toMatchObject({ ask: 'always', allowedDecisions: ['allow-once', 'deny'], sessionKey: KEY, agentId: 'main', turnSourceChannel: 'telegram', turnSourceTo: '123' });
   expect(request.command).toMatch(/^openclaw sessions export-trajectory --request-json-base64 \S+ --json$/u);
-  expect(JSON.parse(Buffer.from(request.commandArgv[4] ?? '', 'base64url').toString('utf8'))).toEqual({ sessionKey: KEY, workspace: made.stateDir, output: 'bug-1', agent: 'main' });
+  expect(JSON.parse(Buffer.from(request.commandArgv[4] ?? '', 'base64url').toString('utf8'))).toEqual({ sessionKey: KEY, workspace: path.join(made.stateDir, 'workspace'), output: 'bug-1', agent: 'main' });
   await resolve(made, approval.approvalId, 'allow-once');
   expect(await untilTold(made, /was exported/u)).toMatch(/^123: The trajectory was exported: \.openclaw\/trajectory-exports\/bug-1 /u);
   expect(exportsOf(made)).toEqual(['bug-1']);

@@ -6,7 +6,7 @@ import type { DeliverAnswer } from '../decisions/decide-deliver';
 import { newApprovalId, type PrivateRoute } from '../decisions/open-approval';
 import type { Planned } from '../decisions/planned';
 import type { SpoolView } from '../decisions/spool-view';
-import { workspaceOf } from '../workspace/configured-workspace';
+import { workspaceOf } from '../workspace/agent-workspace';
 import { answerOf, type Asked } from './keep-message';
 
 type Answered = (planned: Planned<DeliverAnswer>, view: MutationView, spool: SpoolView) => Planned<DeliverAnswer>;

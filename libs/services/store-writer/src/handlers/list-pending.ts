@@ -7,7 +7,7 @@ import { runsOf } from '../decisions/open-run';
 import type { OpenAgentStore, OwnedAgent } from '../owned-agent';
 import { withSpool } from '../run-spool';
 import { openRunState } from './run-state';
-import { workspaceOf } from '../workspace/configured-workspace';
+import { workspaceOf } from '../workspace/agent-workspace';
 import { sessionEntry } from './stored-session';
 
 const LIMIT_DEFAULT = 200;

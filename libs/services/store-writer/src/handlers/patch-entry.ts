@@ -9,12 +9,15 @@ import { goneSince } from './gone-since';
 import { answeredEntry } from './entry-json';
 import { newSessionOf } from './new-session-of';
 import { requestHash } from './request-hash';
+import { workspaceOf } from '../workspace/agent-workspace';
+import { assertOwnPlaces } from '../workspace/session-workspace';
 
 /** @throws VALIDATION, KEY_INVALID, SESSION_NOT_FOUND, ENTRY_CHANGED, LABEL_IN_USE, IDEMPOTENCY_MISMATCH */
 export async function patchEntry(agent: OwnedAgent, request: PatchEntryRequest, context: CallContext): Promise<PatchEntryResponse> {
   const { key, touch, create, expectedUpdatedAtMs, expectedSessionId } = request;
   if (create) assertCreatableKey(key);
   const fields = readFieldChanges(request.changes);
+  assertOwnPlaces(fields, workspaceOf(agent));
   const patch = {
     agentId: agent.agentId,
     key,

@@ -1,6 +1,6 @@
 /** History, page by page and followed, through the whole service. */
-import { AppendRecordsRequest, DeliverRequest, InboundMessage, ReadHistoryRequest, ResolvedRoute } from '@sessions/contracts';
-import { KEY, bench, cleanUpBenches, history, telegram, textOf, until } from '../testing/writer-bench';
+import { AppendRecordsRequest, DeliverRequest, InboundMessage, ReadHistoryRequest, ResolvedRoute, StoreServiceResetSessionRequest, StoreServiceRestoreSessionRequest, TruncateTranscriptRequest } from '@sessions/contracts';
+import { KEY, bench, cleanUpBenches, history, telegram, textOf, until, type Bench } from '../testing/writer-bench';
 
 cleanUpBenches();
 
@@ -77,6 +77,114 @@ describe('history', () => {
       if (item?.$case === 'pageEnd') break;
     }
     expect(seen).toEqual(['m2', 'm3']);
+  });
+
+  describe('after another transcript', () => {
+    type Told = (string | { readonly reset: string })[];
+    /** What a reader is told until the page of the live transcript is whole. */
+    async function told(made: Bench, after: { sessionId: string; messageSeq: number }, key = KEY): Promise<Told> {
+      const leaving = new AbortController();
+      const heard: Told = [];
+      const request = ReadHistoryRequest.create({ agentId: 'main', by: { $case: 'key', value: key }, follow: true, includeTools: true, after });
+      for await (const { item } of made.client.readHistory(request, { signal: leaving.signal })) {
+        if (item?.$case === 'head') heard.push(`head ${item.value.sessionId ?? ''}`);
+        if (item?.$case === 'records') heard.push(...item.value.records.map(({ lineJson, messageSeq }) => `${String(messageSeq)} ${textOf(lineJson)}`));
+        if (item?.$case === 'reset') heard.push({ reset: `${item.value.previousSessionId} ${item.value.sessionId} ${item.value.reason}` });
+        if (item?.$case === 'pageEnd') break;
+      }
+      return heard;
+    }
+    const resetBy = async (made: Bench): Promise<string> =>
+      (await made.client.resetSession(StoreServiceResetSessionRequest.create({ agentId: 'main', key: KEY, reason: 'reset' }))).sessionId;
+
+    it('gives the rest of the one that the key has left, then that it was left, then the live one', async () => {
+      const made = await bench();
+      const { sessionId = '' } = await made.client.deliver(telegram('m1'));
+      for (const text of ['m2', 'm3']) await made.client.deliver(telegram(text));
+      const next = await resetBy(made);
+      await made.client.deliver(telegram('n1'));
+      const live = [{ reset: `${sessionId} ${next} reset` }, `head ${next}`, '1 n1'];
+      expect(await told(made, { sessionId, messageSeq: 1 })).toEqual([`head ${sessionId}`, '2 m2', '3 m3', ...live]);
+      expect(await told(made, { sessionId, messageSeq: 3 })).toEqual([`head ${sessionId}`, ...live]);
+      expect(await told(made, { sessionId, messageSeq: 99 })).toEqual([`head ${sessionId}`, ...live]);
+    });
+
+    it('gives all of a long one, in order', async () => {
+      const made = await bench();
+      const { sessionId = '' } = await made.client.deliver(telegram('m1'));
+      const lines = Array.from({ length: 100 }, (_, n) => Buffer.from(JSON.stringify({ type: 'message', message: { role: 'assistant', content: [{ type: 'text', text: `l${String(n)}` }] } })));
+      for (let part = 0; part < 25; part += 1) await made.client.appendRecords(AppendRecordsRequest.create({ agentId: 'main', key: KEY, sessionId, lines }));
+      await resetBy(made);
+      const heard = await told(made, { sessionId, messageSeq: 3 });
+      expect(heard.slice(1, -2).map((one) => Number(String(one).split(' ')[0]))).toEqual(Array.from({ length: 2498 }, (_, n) => n + 4));
+    });
+
+    it('begins anew for an id that was never this key\'s, and gives nothing of it', async () => {
+      const made = await bench();
+      const { sessionId = '' } = await made.client.deliver(telegram('m1'));
+      const other = await made.client.deliver(telegram('a secret', { key: 'agent:main:telegram:direct:other' }));
+      const fresh = [`head ${sessionId}`, '1 m1'];
+      for (const id of [other.sessionId ?? '', '0190ffff-0000-7000-8000-000000000001', '../../x', sessionId.slice(1)]) expect([id, await told(made, { sessionId: id, messageSeq: 0 })]).toEqual([id, fresh]);
+      await made.client.resetSession(StoreServiceResetSessionRequest.create({ agentId: 'main', key: 'agent:main:telegram:direct:other', reason: 'reset' }));
+      expect(await told(made, { sessionId: other.sessionId ?? '', messageSeq: 0 })).toEqual(fresh);
+    });
+
+    it('begins anew behind the end of the live one', async () => {
+      const made = await bench();
+      const { sessionId = '' } = await made.client.deliver(telegram('m1'));
+      expect(await told(made, { sessionId, messageSeq: 7 })).toEqual([`head ${sessionId}`, { reset: `${sessionId} ${sessionId} compact` }, `head ${sessionId}`, '1 m1']);
+    });
+
+    it('is told of a cut and of its undoing while it follows, and has each state whole', async () => {
+      const made = await bench();
+      const { sessionId = '' } = await made.client.deliver(telegram('m1'));
+      for (let n = 2; n <= 6; n += 1) await made.client.deliver(telegram(`m${String(n)}`));
+      const heard: string[] = [];
+      const leaving = new AbortController();
+      const following = (async () => {
+        for await (const { item } of made.client.readHistory(ReadHistoryRequest.create({ agentId: 'main', by: { $case: 'key', value: KEY }, follow: true }), { signal: leaving.signal })) {
+          if (item?.$case === 'records') heard.push(...item.value.records.map(({ lineJson }) => textOf(lineJson)));
+          if (item?.$case === 'reset') heard.push(item.value.reason);
+          if (item?.$case === 'pageEnd') heard.push('.');
+        }
+      })().catch(() => undefined);
+      await until(() => heard.includes('.'));
+      await made.client.truncateTranscript(TruncateTranscriptRequest.create({ agentId: 'main', key: KEY, maxLines: 3 }));
+      await until(() => heard.filter((one) => one === '.').length === 2);
+      await made.client.deliver(telegram('m7'));
+      await until(() => heard.at(-1) === 'm7');
+      await made.client.restoreSession(StoreServiceRestoreSessionRequest.create({ agentId: 'main', key: KEY }));
+      await until(() => heard.filter((one) => one === '.').length === 3);
+      leaving.abort();
+      await following;
+      expect(heard).toEqual(['m1', 'm2', 'm3', 'm4', 'm5', 'm6', '.', 'compact', 'm5', 'm6', '.', 'm7', 'restore', 'm1', 'm2', 'm3', 'm4', 'm5', 'm6', 'm7', '.']);
+      expect(sessionId).not.toBe('');
+    });
+
+    it('loses nothing that was said just before a reset', async () => {
+      const made = await bench();
+      await made.client.deliver(telegram('m1'));
+      const heard: string[] = [];
+      const leaving = new AbortController();
+      const following = (async () => {
+        for await (const { item } of made.client.readHistory(ReadHistoryRequest.create({ agentId: 'main', by: { $case: 'key', value: KEY }, follow: true }), { signal: leaving.signal })) {
+          if (item?.$case === 'records') heard.push(...item.value.records.map(({ lineJson }) => textOf(lineJson)));
+        }
+      })().catch(() => undefined);
+      await until(() => heard.length === 1);
+      const said = ['m1'];
+      for (let turn = 0; turn < 12; turn += 1) {
+        const texts = [`t${String(turn)}a`, `t${String(turn)}b`];
+        said.push(...texts);
+        await Promise.all([...texts.map((text) => made.client.deliver(telegram(text)))]);
+        await resetBy(made);
+      }
+      await made.client.deliver(telegram('last'));
+      await until(() => heard.includes('last'));
+      leaving.abort();
+      await following;
+      expect(heard).toEqual([...said, 'last']);
+    });
   });
 
   it('goes on with the new transcript when the key gets another session', async () => {

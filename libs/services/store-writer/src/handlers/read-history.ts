@@ -2,7 +2,9 @@
  * ReadHistory: a page of messages in ascending order; then, with `follow`, each that is appended.
  *
  * A followed stream is told that something changed and reads what it does not have yet, so a notice
- * may be late or missing without losing a message. It goes on with the new transcript after a reset.
+ * may be late or missing without losing a message. After a reset, or a compaction that goes on in another
+ * transcript, it gives what it has not given of the one that was left, and goes on with the new one. A transcript whose messages have other numbers
+ * by now (it was cut, or brought back) is begun anew.
  */
 import {
   HistoryEnd,
@@ -15,10 +17,11 @@ import {
   type ReadHistoryRequest,
   type ReadHistoryResponse,
 } from '@sessions/contracts';
-import { SessionError, isJsonObject, parseTranscriptLine, successorOf, type JsonObject, type JsonValue } from '@sessions/domain';
+import { SessionError, isJsonObject, parseTranscriptLine, type JsonValue } from '@sessions/domain';
 import { STREAM_ITEMS_BYTES, type CallContext } from '@sessions/bus';
 import { HISTORY_LIMIT_MAX, type AgentStore, type HistoryRecord, type StoredEntry } from '@sessions/store';
 import type { OwnedAgent } from '../owned-agent';
+import { leftTranscript, messagesBehind } from './left-transcript';
 import { entryOfKey, sessionEntry } from './stored-session';
 
 /** A followed stream that is silent for so long says so, which keeps it open. */
@@ -48,10 +51,12 @@ class HistoryReader {
   readonly #look: Look;
   #key = '';
   #sessionId: string | null = null;
-  /** Of that session id: it is read until the change to another one is told. */
+  /** Of that session id: its page is read from it until the change to another one is told. */
   #file: string | undefined;
   /** Newest message that was looked at. */
   #lastSeq = 0;
+  /** Newest message that was seen: while it stands where it stood, numbers mean what they meant. */
+  #anchor: Anchor | undefined;
 
   constructor(agent: OwnedAgent, request: ReadHistoryRequest, limit: number) {
     this.#agent = agent;
@@ -94,39 +99,60 @@ class HistoryReader {
   /** The first page, or what came after the place where an earlier stream ended. */
   async *#begin(): AsyncGenerator<Item> {
     const { after, follow, beforeSeq, afterSeq } = this.#request;
-    const isLeft = follow && after !== undefined && (await this.#transcriptsFrom(after.sessionId)) !== undefined;
-    yield await this.#head(isLeft ? after.sessionId : undefined);
-    if (follow && after !== undefined && after.sessionId === this.#sessionId) {
-      this.#lastSeq = after.messageSeq;
-      yield* this.#since();
-      yield this.#pageEnd(false, undefined);
+    const resumed = follow && after !== undefined && after.sessionId !== '' ? after : undefined;
+    if (resumed !== undefined && resumed.sessionId === this.#sessionId) {
+      this.#lastSeq = resumed.messageSeq;
+      yield await this.#head(this.#sessionId);
+      const renumbered = yield* this.#since();
+      if (renumbered === undefined) yield this.#pageEnd(false, undefined);
+      else yield* this.#anew(renumbered);
       return;
     }
-    if (follow && after !== undefined && after.sessionId !== '') {
-      const through = await this.#transcriptsFrom(after.sessionId);
-      if (through !== undefined) {
-        this.#lastSeq = after.messageSeq;
-        yield* this.#since(through[0]?.file);
-        this.#lastSeq = 0;
-      }
-      yield this.#reset(after.sessionId, through === undefined ? 'reset' : ROTATION);
-      if (through !== undefined) yield await this.#head();
+    const left = resumed === undefined ? undefined : await this.#agent.use(({ store }) => leftTranscript(store, this.#key, resumed.sessionId));
+    // An id that was never this key's, or whose transcript is gone, says nothing here.
+    if (resumed !== undefined && left !== undefined) {
+      yield await this.#head(resumed.sessionId);
+      this.#lastSeq = resumed.messageSeq;
+      yield* this.#restOf(left.file);
+      yield this.#reset(resumed.sessionId, left.isRotated ? ROTATION : 'reset');
+      this.#lastSeq = 0;
     }
+    yield await this.#head(this.#sessionId);
     yield* this.#page(beforeSeq, afterSeq);
   }
 
-  /** @param sessionId of a transcript that the session has gone on from; absent: the present one's. */
-  async #head(sessionId = this.#sessionId ?? undefined): Promise<Item> {
+  async #head(sessionId: string | null): Promise<Item> {
     const [epoch, storeSeq] = await this.#agent.use(({ store, seq }) => Promise.resolve([store.epoch, seq] as const));
-    return { $case: 'head', value: HistoryHead.create({ epoch, storeSeq, key: this.#key, sessionId, found: true }) };
+    return { $case: 'head', value: HistoryHead.create({ epoch, storeSeq, key: this.#key, sessionId: sessionId ?? undefined, found: true }) };
   }
 
-  /** Where the session went on from this transcript by compactions: that one, and those after it but the present. */
-  async #transcriptsFrom(sessionId: string | null): Promise<ReturnType<typeof successorOf>> {
-    if (sessionId === null || sessionId === '' || sessionId === this.#sessionId) return undefined;
-    const entry = await this.#agent.read((store) => sessionEntry(store, { key: this.#key }), () => undefined);
-    const members: unknown = entry === undefined ? undefined : JSON.parse(entry.text);
-    return isJsonObject(members as JsonValue) ? successorOf(members as JsonObject, sessionId) : undefined;
+  /** The same session, whose messages have other numbers now. */
+  async *#anew(reason: Renumbered): AsyncGenerator<Item> {
+    yield this.#reset(this.#sessionId ?? '', reason);
+    yield await this.#head(this.#sessionId);
+    this.#lastSeq = 0;
+    yield* this.#page(undefined, undefined);
+  }
+
+  /** What was not given of a transcript that the key has left. */
+  async *#restOf(file: string): AsyncGenerator<Item> {
+    for await (const records of messagesBehind(this.#agent, file, { afterSeq: this.#lastSeq, includeTools: this.#request.includeTools })) yield* batches(this.#visible(records));
+  }
+
+  /** The same of the session that was followed until now. @returns true when a compaction led on from it */
+  async *#restOfLeft(): AsyncGenerator<Item, boolean> {
+    const previous = this.#sessionId;
+    const left = previous === null ? undefined : await this.#agent.use(({ store }) => leftTranscript(store, this.#key, previous));
+    // What this reader has not seen of it may be summarised by now; the file is still there.
+    if (left !== undefined) yield* this.#restOf(left.file);
+    return left?.isRotated ?? false;
+  }
+
+  #visible(records: readonly HistoryRecord[]): Visible[] {
+    return records.flatMap((record) => {
+      const line = this.#look(record);
+      return line === undefined ? [] : [{ record, line }];
+    });
   }
 
   #reset(previousSessionId: string, reason: string): Item {
@@ -140,7 +166,8 @@ class HistoryReader {
 
   /** The newest `limit` messages that this reader sees, within the bounds. */
   async *#page(beforeSeq: number | undefined, afterSeq: number | undefined): AsyncGenerator<Item> {
-    const seen: { readonly record: HistoryRecord; readonly line: string }[] = [];
+    const seen: Visible[] = [];
+    this.#anchor = undefined;
     let before = beforeSeq;
     let hasMore = false;
     for (;;) {
@@ -157,10 +184,8 @@ class HistoryReader {
       if (page === undefined) break;
       const newest = before ?? (page.totalMessages ?? 0) + 1;
       this.#lastSeq = Math.max(this.#lastSeq, newest - 1);
-      const visible = page.records.flatMap((record) => {
-        const line = this.#look(record);
-        return line === undefined ? [] : [{ record, line }];
-      });
+      if (before === undefined) this.#anchor = anchorOf(page.records.at(-1));
+      const visible = this.#visible(page.records);
       const room = this.#limit - seen.length;
       seen.unshift(...visible.slice(-room));
       hasMore = page.hasMore || visible.length > room;
@@ -173,29 +198,29 @@ class HistoryReader {
 
   /**
    * Messages after the newest that was looked at, oldest first, a window at a time.
-   * @param file a transcript that the session has gone on from; absent: the one that is followed.
+   * @returns why, when the numbers mean other messages by now; nothing is given then
    */
-  async *#since(file = this.#file): AsyncGenerator<Item> {
+  async *#since(): AsyncGenerator<Item, Renumbered | undefined> {
     for (;;) {
-      const page = await this.#agent.use(({ store }) =>
-        store.history({
-          key: this.#key,
-          limit: HISTORY_LIMIT_MAX,
-          includeTools: this.#request.includeTools,
-          afterSeq: this.#lastSeq,
-          beforeSeq: this.#lastSeq + HISTORY_LIMIT_MAX + 1,
-          ...(file === undefined ? {} : { file }),
-        }),
-      );
-      const total = page?.totalMessages ?? 0;
-      if (page === undefined || total <= this.#lastSeq) return;
-      yield* batches(
-        page.records.flatMap((record) => {
-          const line = this.#look(record);
-          return line === undefined ? [] : [{ record, line }];
-        }),
-      );
-      this.#lastSeq = Math.min(total, this.#lastSeq + HISTORY_LIMIT_MAX);
+      const from = this.#lastSeq;
+      const anchor = this.#anchor;
+      const window = { afterSeq: from, beforeSeq: from + HISTORY_LIMIT_MAX + 1 };
+      const query = { key: this.#key, limit: HISTORY_LIMIT_MAX, includeTools: this.#request.includeTools };
+      const [page, stands] = await this.#agent.use(async ({ store }) => {
+        const found = await store.history({ ...query, ...window });
+        // Looked at afterwards: what was read before it came about is what it says it is.
+        const anchored = anchor === undefined ? undefined : await store.history({ ...query, limit: 1, afterSeq: anchor.seq - 1, beforeSeq: anchor.seq + 1 });
+        return [found, anchored] as const;
+      });
+      // The key has another session by now: that is noticed by itself.
+      if (page === undefined || page.sessionId !== this.#sessionId) return undefined;
+      const total = page.totalMessages ?? 0;
+      if (total < from) return 'compact';
+      if (anchor !== undefined && stands?.sessionId === this.#sessionId && anchorOf(stands.records[0])?.mark !== anchor.mark) return 'restore';
+      if (total === from) return undefined;
+      yield* batches(this.#visible(page.records));
+      this.#anchor = anchorOf(page.records.at(-1)) ?? anchor;
+      this.#lastSeq = Math.min(total, from + HISTORY_LIMIT_MAX);
     }
   }
 
@@ -215,26 +240,43 @@ class HistoryReader {
   async *#goOn(): AsyncGenerator<Item, boolean> {
     const entry = await this.#agent.read((store) => sessionEntry(store, { key: this.#key }), () => undefined);
     if (entry === undefined) {
+      yield* this.#restOfLeft();
       yield { $case: 'end', value: HistoryEnd.create({ reason: 'delete' }) };
       return true;
     }
     if (entry.sessionId === this.#sessionId) {
-      yield* this.#since();
+      const renumbered = yield* this.#since();
+      if (renumbered !== undefined) yield* this.#anew(renumbered);
       return false;
     }
     const previous = this.#sessionId ?? '';
+    const isRotated = yield* this.#restOfLeft();
     this.#sessionId = entry.sessionId;
     this.#file = entry.file ?? undefined;
-    const through = await this.#transcriptsFrom(previous);
-    // What this reader has not seen of it may be summarised by now; the file is still there.
-    if (through !== undefined) yield* this.#since(through[0]?.file);
     this.#lastSeq = 0;
-    yield this.#reset(previous, through === undefined ? (SessionRow.decode(entry.encodedRow).lastResetReason ?? 'reset') : ROTATION);
-    yield await this.#head();
+    yield this.#reset(previous, isRotated ? ROTATION : (SessionRow.decode(entry.encodedRow).lastResetReason ?? 'reset'));
+    yield await this.#head(this.#sessionId);
     yield* this.#page(undefined, undefined);
     return false;
   }
 }
+
+/** Reason of a `reset` that leaves the session id. */
+type Renumbered = 'compact' | 'restore';
+
+interface Visible {
+  readonly record: HistoryRecord;
+  /** As this reader sees it. */
+  readonly line: string;
+}
+
+interface Anchor {
+  readonly seq: number;
+  /** Tells it from another message. */
+  readonly mark: string;
+}
+
+const anchorOf = (record: HistoryRecord | undefined): Anchor | undefined => record && { seq: record.messageSeq, mark: record.id === '' ? record.line : record.id };
 
 function lookOf({ roles, includeTools }: ReadHistoryRequest): Look {
   return ({ role, line }) => {
@@ -256,7 +298,7 @@ export function withoutToolCalls(line: string): string | undefined {
 }
 
 /** Records in items of bounded size; a long line travels in parts. */
-function* batches(seen: readonly { readonly record: HistoryRecord; readonly line: string }[]): Generator<Item> {
+function* batches(seen: readonly Visible[]): Generator<Item> {
   let records: TranscriptRecord[] = [];
   let bytes = 0;
   for (const { record, line } of seen) {

@@ -4,7 +4,7 @@ import { SessionError } from '@sessions/domain';
 import type { CallContext } from '@sessions/bus';
 import { decideResolve, unknownApproval, type ApprovalAnswer } from '../decisions/decide-approval';
 import type { OwnedAgent } from '../owned-agent';
-import { workspaceOf } from '../workspace/configured-workspace';
+import { workspaceOf } from '../workspace/agent-workspace';
 import { requestHash } from './request-hash';
 
 const DECISIONS = ['allow-once', 'deny'] as const;

@@ -1,8 +1,9 @@
 /** What every end of a run needs to know of its agent, and where an open run is. */
 import * as path from 'node:path';
-import { SessionError, agentSettings } from '@sessions/domain';
+import { SessionError } from '@sessions/domain';
 import type { EndOccasion } from '../decisions/decide-end-run';
 import type { OpenAgentStore, OwnedAgent } from '../owned-agent';
+import { workspaceOf } from '../workspace/agent-workspace';
 
 /** Longest run id: it is an idempotency key where clients choose it. */
 export const RUN_ID_LENGTH_MAX = 256;
@@ -14,11 +15,11 @@ export function assertRunId(runId: string): void {
 }
 
 export function endOccasion(agent: OwnedAgent): EndOccasion {
-  const { config, clock, homeDir, sessionsFile } = agent.deps;
+  const { config, clock, sessionsFile } = agent.deps;
   return {
     agentId: agent.agentId,
     config: config(),
-    session: { cwd: agentSettings(config(), agent.agentId).workspace ?? homeDir },
+    session: { cwd: workspaceOf(agent) },
     nowMs: clock.nowMs(),
     pathOf: (file) => path.join(path.dirname(sessionsFile()), file),
   };

@@ -7,8 +7,8 @@ import { SessionError, type TouchKind, type TouchedFile } from '@sessions/domain
 import type { AgentStore } from '@sessions/store';
 import type { OwnedAgent } from '../owned-agent';
 import { browseDirectory, searchWorkspace } from '../workspace/browse-workspace';
-import { configuredWorkspace } from '../workspace/configured-workspace';
-import { placeAsked, placeInWorkspace, sessionWorkspace, type SessionWorkspace } from '../workspace/session-workspace';
+import { workspaceOf } from '../workspace/agent-workspace';
+import { placeAsked, placeInWorkspace, placeOfRoot, sessionWorkspace, type SessionWorkspace } from '../workspace/session-workspace';
 import { touchedInTranscript } from '../workspace/touched-in-transcript';
 import { Workspace } from '../workspace/workspace';
 import { entryOfKey } from './stored-session';
@@ -80,13 +80,13 @@ export function getFile(agent: OwnedAgent, request: GetFileRequest): Promise<Get
 async function openSession(agent: OwnedAgent, store: AgentStore, key: string): Promise<Opened | undefined> {
   const entry = await entryOfKey(store, key);
   if (entry === undefined) return undefined;
-  const own = sessionWorkspace(JSON.parse(entry.text) as Record<string, unknown>, configuredWorkspace(agent));
+  const own = sessionWorkspace(JSON.parse(entry.text) as Record<string, unknown>, workspaceOf(agent));
   const { files, truncated } = entry.file === null ? { files: [], truncated: false } : await touchedInTranscript(store, entry.file);
   return { own, files, truncated };
 }
 
 async function withWorkspace<T>(own: SessionWorkspace | undefined, use: (workspace: Workspace | undefined) => Promise<T>): Promise<T> {
-  const workspace = own === undefined ? undefined : await Workspace.hold(own.root);
+  const workspace = own === undefined ? undefined : await Workspace.hold(own.agentRoot, placeOfRoot(own));
   try {
     return await use(workspace);
   } finally {

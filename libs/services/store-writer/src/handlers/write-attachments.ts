@@ -3,7 +3,7 @@ import { DropAttachmentsResponse, WriteAttachmentsResponse, type DropAttachments
 import type { OwnedAgent } from '../owned-agent';
 import { dropSpawnFiles, relativeDirectory, writeSpawnFiles, type SpawnDirectory, type SpawnFile } from '../spawn-files';
 import type { Uploads } from '../uploads';
-import { workspaceOf } from '../workspace/configured-workspace';
+import { workspaceOf } from '../workspace/agent-workspace';
 
 /** @throws VALIDATION, IDEMPOTENCY_MISMATCH */
 export function writeAttachments(agent: OwnedAgent, uploads: Uploads, request: WriteAttachmentsRequest): Promise<WriteAttachmentsResponse> {

@@ -40,11 +40,23 @@ export class Workspace {
     this.#truePath = truePath;
   }
 
-  /** @param root absolute; may itself be reached by links. @returns undefined when there is no such directory */
-  static async hold(root: string): Promise<Workspace | undefined> {
-    const directory = await open(root, constants.O_RDONLY | constants.O_DIRECTORY).catch(() => undefined);
+  /**
+   * @param root absolute; may itself be reached by links
+   * @param below a directory in it that is held instead, with `/`; no part of it may be a link
+   * @returns undefined when there is no such directory
+   */
+  static async hold(root: string, below = ''): Promise<Workspace | undefined> {
+    const directory = await openDirectory(root, 0);
     if (directory === undefined) return undefined;
-    return new Workspace(directory, await truePathOf(directory, root));
+    const truePath = await truePathOf(directory, root);
+    if (below === '') return new Workspace(directory, truePath);
+    await directory.close();
+    const place = path.join(truePath, below);
+    const inner = await openDirectory(place, constants.O_NOFOLLOW);
+    if (inner === undefined) return undefined;
+    if ((await truePathOf(inner, place)) === place) return new Workspace(inner, place);
+    await inner.close();
+    return undefined;
   }
 
   close(): Promise<void> {
@@ -107,6 +119,8 @@ export class Workspace {
     }
   }
 }
+
+const openDirectory = (place: string, flags: number): Promise<FileHandle | undefined> => open(place, constants.O_RDONLY | constants.O_DIRECTORY | flags).catch(() => undefined);
 
 function kindOf(stats: Stats): FoundFile['kind'] | undefined {
   if (stats.isDirectory()) return 'directory';

@@ -1,7 +1,8 @@
 import { ReplyRoute, RunRequest, WaitRunRequest } from '@sessions/contracts';
 import type { WaitRunResponse } from '@sessions/contracts';
-import { SessionError, asAgentId, assertCreatableKey, configuredAgents, isJsonObject, isUuid, mainSessionKey, parseModelRef, slugAgentId } from '@sessions/domain';
+import { SessionError, asAgentId, assertCreatableKey, isJsonObject, isUuid, mainSessionKey, parseModelRef, slugAgentId } from '@sessions/domain';
 import type { JsonObject } from '@sessions/domain';
+import { defaultAgentFor } from '../../auth/default-agent';
 import { deliverTo } from '../../handlers/deliver-to';
 import { assertMaySend, findSession } from '../../handlers/existing-session';
 import { assertKnownAgent } from '../../handlers/known-agent';
@@ -127,7 +128,7 @@ function replyRouteOf(params: JsonObject, entry: JsonObject | undefined): ReplyR
 async function addressOf(deps: GatewayDeps, { params, context }: MethodCall): Promise<Address> {
   const { session } = deps.config();
   const given = textOf(params, 'agentId');
-  const agentId = given === undefined ? configuredAgents(deps.config()).defaultAgentId : slugAgentId(given);
+  const agentId = given === undefined ? defaultAgentFor(deps.config(), context) : slugAgentId(given);
   const key = textOf(params, 'sessionKey')?.trim() ?? '';
   if (key !== '') return resolveAddress(deps, { key, agentId: given }, context);
   const sessionId = textOf(params, 'sessionId')?.trim() ?? '';
@@ -170,7 +171,7 @@ function waited({ state, outcome, text, startedAtMs, endedAtMs, stopReason, erro
 export const agentIdentityGet: GatewayMethod = async (deps, { params, context }) => {
   const key = textOf(params, 'sessionKey')?.trim() ?? '';
   const given = textOf(params, 'agentId');
-  const agentId = key !== '' ? (await resolveAddress(deps, { key, agentId: given }, context)).agentId : given === undefined ? configuredAgents(deps.config()).defaultAgentId : slugAgentId(given);
+  const agentId = key !== '' ? (await resolveAddress(deps, { key, agentId: given }, context)).agentId : given === undefined ? defaultAgentFor(deps.config(), context) : slugAgentId(given);
   const known = await deps.agents.find(agentId, context);
   if (known === undefined) throw new SessionError('AGENT_UNKNOWN', `Unknown agent id "${agentId}"`);
   const name = known.name ?? agentId;

@@ -1,5 +1,7 @@
-import { agentSettings, asAgentId, configuredAgents } from '@sessions/domain';
+import { agentSettings, asAgentId, workspaceFor } from '@sessions/domain';
 import type { CallContext } from '@sessions/bus';
+import { defaultAgentFor } from '../../auth/default-agent';
+import { shownPath } from '../../auth/shown-path';
 import type { GatewayDeps, GatewayMethod } from '../method';
 
 /** `agents.list`: the configured agents, then those found on disk. */
@@ -10,15 +12,16 @@ export async function agentsPayload(deps: GatewayDeps, context: CallContext): Pr
   const { agents } = await deps.handlers.listAgents({}, context);
   const { thinkingLevels, thinkingOptions, thinkingDefault } = deps.rows.defaults();
   return {
-    defaultId: configuredAgents(config).defaultAgentId,
+    defaultId: defaultAgentFor(config, context),
     mainKey: config.session.mainKey,
     scope: config.session.scope,
     agents: agents.map(({ agentId, name }) => {
-      const { model, workspace } = agentSettings(config, asAgentId(agentId));
+      const { model } = agentSettings(config, asAgentId(agentId));
+      const workspace = shownPath(workspaceFor(config, asAgentId(agentId), deps), context.scopes, deps.stateDir);
       return {
         id: agentId,
         ...(name !== undefined && { name }),
-        ...(workspace !== undefined && { workspace }),
+        workspace,
         ...{ thinkingLevels, thinkingOptions, thinkingDefault },
         ...(model.primary !== undefined && { model: { primary: model.primary, ...(model.fallbacks.length > 0 && { fallbacks: model.fallbacks }) } }),
       };

@@ -1,7 +1,8 @@
 import { ListSessionsRequest } from '@sessions/contracts';
-import { asAgentId, configuredAgents, parseSessionKey, storePathFor } from '@sessions/domain';
+import { asAgentId, parseSessionKey, storePathFor } from '@sessions/domain';
 import type { CallContext } from '@sessions/bus';
 import { readRowHead } from '../../handlers/row-order';
+import { defaultAgentFor } from '../../auth/default-agent';
 import { holdsScope, isRestricted, SCOPE } from '../../auth/scopes';
 import { shownPath } from '../../auth/shown-path';
 import type { GatewayDeps, GatewayMethod } from '../method';
@@ -12,7 +13,7 @@ const RECENT_MAX = 5;
 /** What `health`, the health event and the snapshot of a new connection say. */
 export async function healthPayload(deps: GatewayDeps, context: CallContext): Promise<Record<string, unknown>> {
   const beganAtMs = deps.clock.monotonicMs();
-  const { defaultAgentId } = configuredAgents(deps.config());
+  const defaultAgentId = defaultAgentFor(deps.config(), context);
   const { agents } = await deps.handlers.listAgents({}, context);
   const list = await deps.handlers.listSessions(ListSessionsRequest.create({ allAgents: true, discover: true, limit: RECENT_MAX }), context);
   const nowMs = deps.clock.nowMs();
@@ -32,7 +33,7 @@ export async function healthPayload(deps: GatewayDeps, context: CallContext): Pr
     durationMs: Math.round(deps.clock.monotonicMs() - beganAtMs),
     defaultAgentId,
     // Of an agent those of its sessions that are among the newest of all.
-    agents: agents.map(({ agentId, isDefault }) => ({ agentId, isDefault, sessions: storeOf(agentId) })),
+    agents: agents.map(({ agentId }) => ({ agentId, isDefault: agentId === defaultAgentId, sessions: storeOf(agentId) })),
     // Channels, heartbeats and plug-ins are no part of this gateway.
     channels: {},
     channelOrder: [],

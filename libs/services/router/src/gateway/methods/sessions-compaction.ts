@@ -2,6 +2,9 @@
 import { ForkSessionRequest } from '@sessions/contracts';
 import { SessionError, isJsonObject } from '@sessions/domain';
 import type { JsonObject, JsonValue } from '@sessions/domain';
+import { isRestricted } from '../../auth/scopes';
+import { shownEntry } from '../../auth/shown-entry';
+import { shownPath } from '../../auth/shown-path';
 import { existingSession } from '../../handlers/existing-session';
 import type { ExistingSession } from '../../handlers/existing-session';
 import { uuidOfCall } from '../../handlers/minted-id';
@@ -25,16 +28,19 @@ export const sessionsCompactionBranch: GatewayMethod = async (deps, call) => {
   const targetKey = `agent:${agentId}:dashboard:${uuidOfCall(call.context)}`;
   const branched = await deps.stores.mutate('forkSession', ForkSessionRequest.create({ agentId, sourceKey: session.key, targetKey, checkpointId }), call.context);
   deps.agents.noteWritten(agentId);
-  return { payload: { ok: true, sourceKey: session.key, key: branched.key, sessionId: branched.sessionId, checkpoint, entry: parsed(branched.entryJson) } };
+  return { payload: { ok: true, sourceKey: session.key, key: branched.key, sessionId: branched.sessionId, checkpoint, entry: entryFor(deps, call, branched.entryJson) } };
 };
 
 export const sessionsCompactionRestore: GatewayMethod = async (deps, call) => {
   const { session, checkpoint, checkpointId } = await checkpointOf(deps, call);
   const { key, sessionId, entryJson, archived } = await restoreInStore(deps, session, { checkpointId }, call.context);
-  return { payload: { ok: true, key, sessionId, checkpoint, entry: parsed(entryJson), archived } };
+  return { payload: { ok: true, key, sessionId, checkpoint, entry: entryFor(deps, call, entryJson), archived: archived.map((path) => shownPath(path, call.context.scopes, deps.stateDir)) } };
 };
 
-const parsed = (json: Buffer): unknown => JSON.parse(json.toString('utf8')) as unknown;
+function entryFor({ stateDir }: GatewayDeps, { context: { scopes } }: MethodCall, json: Buffer): unknown {
+  const shown = isRestricted(scopes) ? shownEntry(json, (path) => shownPath(path, scopes, stateDir)) : json;
+  return JSON.parse(shown.toString('utf8')) as unknown;
+}
 
 const sessionOf = (deps: GatewayDeps, { params, context }: MethodCall): Promise<ExistingSession> =>
   existingSession(deps, { key: textOf(params, 'key'), agentId: textOf(params, 'agentId') }, context);

@@ -34,11 +34,11 @@ function sentOf({ params }: MethodCall) {
 }
 
 /** Clients of the protocol know `started` only; that nothing runs they hear at once as the run's end. */
-function outcomeOf(deps: GatewayDeps, { params }: MethodCall, answer: SendMessageResponse | SteerSessionResponse, more: object): Outcome {
+function outcomeOf(deps: GatewayDeps, { params, context }: MethodCall, answer: SendMessageResponse | SteerSessionResponse, more: object): Outcome {
   const { runId, status, messageSeq, queued, sessionKey } = answer;
   const isKept = status === 'kept';
   return {
     payload: { runId, status: isKept ? 'started' : status, ...(messageSeq !== undefined ? { messageSeq } : queued && { queued }), ...more },
-    ...(isKept && { after: () => announceNoRun(deps, runId, addressOfKey(deps, { key: sessionKey, agentId: textOf(params, 'agentId') })) }),
+    ...(isKept && { after: () => announceNoRun(deps, runId, addressOfKey(deps, { key: sessionKey, agentId: textOf(params, 'agentId') }, context)) }),
   };
 }

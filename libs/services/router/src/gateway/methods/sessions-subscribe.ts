@@ -41,7 +41,7 @@ export const sessionsMessagesUnsubscribe: GatewayMethod = async (deps, call) => 
 };
 
 function keyOf(deps: GatewayDeps, { params, context }: MethodCall): string {
-  const { agentId, key } = addressOfKey(deps, { key: textOf(params, 'key'), agentId: textOf(params, 'agentId') });
+  const { agentId, key } = addressOfKey(deps, { key: textOf(params, 'key'), agentId: textOf(params, 'agentId') }, context);
   assertSeesAgent(context.scopes, agentId);
   return key;
 }
