@@ -205,6 +205,8 @@ export { TARGET_REQUIRED, parseAgentsListArguments, parseHistoryArguments, parse
 export type { HistoryArguments, ListArguments, Parsed, SendArguments, SpawnArguments, SpawnAttachment, StatusArguments, SubagentsArguments, YieldArguments } from './turns/tool-arguments';
 export { HOPS_MAX, INTER_SESSION_CHARS_MAX, RECALLED_CHARS_MAX, chainEnd, costSoFar, graphCost, interSessionText } from './turns/inter-session';
 export type { ChainPlace } from './turns/inter-session';
+export { MARK_PROMPT, sourceMark, sourceOf, withOrigin } from './turns/message-origin';
+export type { MessageSource } from './turns/message-origin';
 export { turnLane } from './turns/turn-lane';
 export type { TurnLane } from './turns/turn-lane';
 export { requestPrompt, startExchange } from './turns/exchange';

@@ -9,6 +9,7 @@
 import type { InterSession, TokenUsage } from '@sessions/contracts';
 import type { SessionConfig } from '../config/parse-config';
 import { cutText } from '../transcript/preview';
+import { sourceMark, type MessageSource } from './message-origin';
 
 /** Distance from a person's message beyond which no message is sent. */
 export const HOPS_MAX = 8;
@@ -18,8 +19,8 @@ export const INTER_SESSION_CHARS_MAX = 64 * 1024;
 export const RECALLED_CHARS_MAX = 8 * 1024;
 
 /** As the target's model reads it: nobody should take it for what a person wrote. */
-export function interSessionText(source: Pick<InterSession, 'sourceSessionKey' | 'sourceTool'>, text: string): string {
-  return `[Inter-session message sourceSession=${source.sourceSessionKey} sourceTool=${source.sourceTool} isUser=false]\n${cutText(text, INTER_SESSION_CHARS_MAX)}`;
+export function interSessionText(source: MessageSource, text: string): string {
+  return `${sourceMark(source)}\n${cutText(text, INTER_SESSION_CHARS_MAX)}`;
 }
 
 /** Cost of runs as far as prices are known; undefined: none is. */
