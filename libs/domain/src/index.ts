@@ -203,7 +203,7 @@ export { toolsFor } from './turns/tool-access';
 export type { ToolAccess } from './turns/tool-access';
 export { TARGET_REQUIRED, parseAgentsListArguments, parseHistoryArguments, parseListArguments, parseSendArguments, parseSpawnArguments, parseStatusArguments, parseSubagentsArguments, parseYieldArguments, utf8Bytes } from './turns/tool-arguments';
 export type { HistoryArguments, ListArguments, Parsed, SendArguments, SpawnArguments, SpawnAttachment, StatusArguments, SubagentsArguments, YieldArguments } from './turns/tool-arguments';
-export { HOPS_MAX, INTER_SESSION_CHARS_MAX, RECALLED_CHARS_MAX, chainEnd, costSoFar, graphCost, interSessionText } from './turns/inter-session';
+export { HOPS_MAX, INTER_SESSION_CHARS_MAX, RECALLED_CHARS_MAX, TURN_SENDS_MAX, TURN_SENDS_TEXT, chainEnd, costSoFar, graphCost, interSessionText } from './turns/inter-session';
 export type { ChainPlace } from './turns/inter-session';
 export { MARK_PROMPT, sourceMark, sourceOf, withOrigin } from './turns/message-origin';
 export type { MessageSource } from './turns/message-origin';

@@ -8,6 +8,7 @@ import type { RunEnds } from './run-ends';
 import type { KnownAgents } from './store/known-agents';
 import type { StoreCalls } from './store/store-calls';
 import type { WorkerCalls } from './store/worker-calls';
+import type { TurnSends } from './tools/turn-sends';
 
 export interface Listen {
   /** Address or name to bind, `127.0.0.1` for this machine only. */
@@ -55,6 +56,7 @@ export interface HandlerDeps {
   readonly workers: WorkerCalls;
   readonly agents: KnownAgents;
   readonly runEnds: RunEnds;
+  readonly turnSends: TurnSends;
   readonly bus: Bus;
   readonly subjects: Subjects;
   readonly logger: Logger;

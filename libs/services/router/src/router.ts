@@ -34,6 +34,7 @@ import { mcpTools } from './mcp/mcp-route';
 import { McpSessions } from './mcp/mcp-sessions';
 import { ownContext } from './own-calls';
 import { createRunEnds } from './run-ends';
+import { TurnSends } from './tools/turn-sends';
 import { createKnownAgents } from './store/known-agents';
 import { createStoreCalls } from './store/store-calls';
 import { createWorkerCalls } from './store/worker-calls';
@@ -66,7 +67,7 @@ export function createRouter(deps: RouterDeps): Router {
   const { stateDir, homeDir } = deps;
   const fanOut = createFanOut({ bus, subjects, clock, logger, stores, instance: deps.instance });
   const runEnds = createRunEnds(fanOut, clock);
-  const handlerDeps: HandlerDeps = { config, clock, stores, workers, agents, runEnds, bus, subjects, logger, stateDir, homeDir };
+  const handlerDeps: HandlerDeps = { config, clock, stores, workers, agents, runEnds, turnSends: new TurnSends(), bus, subjects, logger, stateDir, homeDir };
   const handlers = createRouterHandlers(handlerDeps, fanOut, EDGE_LIST_BYTES_MAX);
   const rows = createGatewayRows(config);
 

@@ -129,7 +129,7 @@ async function give(deps: HandOverDeps, { deliveryId, agentId, text, attachments
 }
 
 /** Turns of an exchange cost on; results and announces are what was paid for, and always arrive. */
-async function isOverCost(deps: HandOverDeps, { sourceTool, traceId, hops, costUsd }: InterSession, context: CallContext): Promise<boolean> {
+async function isOverCost(deps: HandOverDeps, { sourceTool, traceId, traceAgentId, hops, costUsd }: InterSession, context: CallContext): Promise<boolean> {
   if (sourceTool !== 'sessions_send') return false;
-  return chainEnd({ hops, costUsd: await traceCost(deps, { traceId, costUsd }, context) }, deps.config()) === 'cost';
+  return chainEnd({ hops, costUsd: await traceCost(deps, { traceId, traceAgentId, costUsd }, context) }, deps.config()) === 'cost';
 }

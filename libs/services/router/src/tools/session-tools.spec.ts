@@ -144,6 +144,18 @@ describe('sessions_send', () => {
   });
 });
 
+describe('the width of a turn', () => {
+  it('is bounded for each run, whatever its runtime is', async () => {
+    await begin();
+    const send = (runId: string | undefined): Promise<Details> => call('sessions_send', { sessionKey: OPS, message: 'm', timeoutSeconds: 0 }, MAIN, { runId });
+    for (let sent = 0; sent < 100; sent += 1) expect(await send('wide')).toMatchObject({ status: 'accepted' });
+    expect(await send('wide')).toEqual({ status: 'forbidden', error: expect.stringMatching(/sent and spawned 100 times/) as string });
+    expect(await call('sessions_spawn', { task: 'more' }, MAIN, { runId: 'wide' })).toMatchObject({ status: 'forbidden', error: expect.stringMatching(/100 times/) as string });
+    expect(await send('other')).toMatchObject({ status: 'accepted' });
+    expect(opened.running.stores.delivered).toHaveLength(101);
+  });
+});
+
 describe('the cost limit', () => {
   const LIMITED = { tools: { sessions: { visibility: 'all' }, agentToAgent: { enabled: true, allow: ['*'], maxCostUsd: 1 } } };
   const send = (more: object, key = OPS): Promise<Details> => call('sessions_send', { sessionKey: key, message: 'm', timeoutSeconds: 0 }, MAIN, more);

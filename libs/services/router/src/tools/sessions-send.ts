@@ -32,7 +32,7 @@ async function send(call: ToolCall, asked: Extract<SendArguments, { kind: 'send'
   const { deps, caller, context } = call;
   const target = await ('label' in asked.target ? byLabel(call, asked.target.label) : resolveTarget(call, asked.target.sessionKey));
   await assertMayReceive(call, target);
-  const interSession = await nextInterSession(call, 'sessions_send');
+  const interSession = await nextInterSession(call, 'sessions_send', target.agentId);
   const announceRoute = channelRouteOf(target.row);
   const isToParent = caller.row?.spawnedBy !== undefined && isSameKey(caller.row.spawnedBy, target.key);
   const text = interSessionText(interSession, asked.message);

@@ -56,7 +56,7 @@ export async function sessionsSpawn(call: ToolCall, raw: unknown): Promise<ToolA
   const context0 = asked.context ?? (asked.thread ? threadSettings(config).defaultSpawnContext : 'isolated');
   if (context0 === 'fork' && target !== caller.agentId) return failed('context "fork" needs a sub-agent of your own agent');
   const claimRoute = binding?.route;
-  const interSession = await nextInterSession(call, 'sessions_spawn');
+  const interSession = await nextInterSession(call, 'sessions_spawn', target);
   const followUp = spawnClaim({ ...call, replyRoute: claimRoute ?? call.replyRoute }, { task: asked.task, label: asked.label, hops: interSession.hops });
   // The result needs a session to come to; a client may act for one that has not said a word yet.
   if (caller.row === undefined) await deps.stores.mutate('createSession', StoreServiceCreateSessionRequest.create({ agentId: caller.agentId, key: caller.key }), context, { part: 'parent' });

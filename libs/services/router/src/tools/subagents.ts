@@ -47,7 +47,7 @@ function isTarget(row: SessionRow, place: number, target: string): boolean {
 async function steer(call: ToolCall, child: SessionRow, message: string): Promise<ToolAnswer> {
   const { deps, context } = call;
   if (!isActive(child, deps.clock.nowMs())) throw new SessionError('VALIDATION', 'the sub-agent has ended; sessions_send reaches its session, sessions_spawn starts another');
-  const interSession = await nextInterSession(call, 'subagents');
+  const interSession = await nextInterSession(call, 'subagents', child.agentId);
   const followUp = spawnClaim(call, { task: message, label: child.label, hops: interSession.hops });
   const run = RunRequest.create({ runId: uuidOfCall(context), deliver: false, source: 'spawn', queueMode: 'interrupt', followUp });
   const answer = await deliverTo(deps, { agentId: child.agentId, key: child.key, text: interSessionText(interSession, message), attachments: [], interSession, run, requireExisting: true, interrupt: true, part: 'steer' }, context);

@@ -689,7 +689,11 @@ export interface InvokeToolRequest {
     | string
     | undefined;
   /** US dollars of the runs that led to the calling one, its own so far included; absent: not known. */
-  costUsd?: number | undefined;
+  costUsd?:
+    | number
+    | undefined;
+  /** As in InterSession. */
+  traceAgentId?: string | undefined;
 }
 
 export interface InvokeToolResponse {
@@ -9068,6 +9072,7 @@ function createBaseInvokeToolRequest(): InvokeToolRequest {
     replyRoute: undefined,
     traceId: undefined,
     costUsd: undefined,
+    traceAgentId: undefined,
   };
 }
 
@@ -9096,6 +9101,9 @@ export const InvokeToolRequest: MessageFns<InvokeToolRequest> = {
     }
     if (message.costUsd !== undefined) {
       writer.uint32(65).double(message.costUsd);
+    }
+    if (message.traceAgentId !== undefined) {
+      writer.uint32(74).string(message.traceAgentId);
     }
     return writer;
   },
@@ -9177,6 +9185,14 @@ export const InvokeToolRequest: MessageFns<InvokeToolRequest> = {
             message.costUsd = reader.double();
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.traceAgentId = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -9223,6 +9239,11 @@ export const InvokeToolRequest: MessageFns<InvokeToolRequest> = {
         : isSet(object.cost_usd)
         ? globalThis.Number(object.cost_usd)
         : undefined,
+      traceAgentId: isSet(object.traceAgentId)
+        ? globalThis.String(object.traceAgentId)
+        : isSet(object.trace_agent_id)
+        ? globalThis.String(object.trace_agent_id)
+        : undefined,
     };
   },
 
@@ -9252,6 +9273,9 @@ export const InvokeToolRequest: MessageFns<InvokeToolRequest> = {
     if (message.costUsd !== undefined) {
       obj.costUsd = floatToJson(message.costUsd);
     }
+    if (message.traceAgentId !== undefined) {
+      obj.traceAgentId = message.traceAgentId;
+    }
     return obj;
   },
 
@@ -9270,6 +9294,7 @@ export const InvokeToolRequest: MessageFns<InvokeToolRequest> = {
       : undefined;
     message.traceId = object.traceId ?? undefined;
     message.costUsd = object.costUsd ?? undefined;
+    message.traceAgentId = object.traceAgentId ?? undefined;
     return message;
   },
 };
