@@ -6,7 +6,7 @@
  * more of them, and one turn sends at most `TURN_SENDS_MAX`. So a message of a person leads to a finite
  * number of turns; with at most one send a turn to 2^HOPS_MAX of them.
  */
-import type { InterSession, TokenUsage } from '@sessions/contracts';
+import type { TokenUsage } from '@sessions/contracts';
 import type { SessionConfig } from '../config/parse-config';
 import { cutText } from '../transcript/preview';
 import { sourceMark, type MessageSource } from './message-origin';

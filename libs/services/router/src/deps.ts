@@ -5,6 +5,7 @@ import type { Clock, Health, Logger, Metrics } from '@sessions/host';
 import type { Credentials } from './auth/credentials';
 import type { GrpcTls } from './edge/grpc';
 import type { RunEnds } from './run-ends';
+import type { RunPlaces } from './run-places';
 import type { KnownAgents } from './store/known-agents';
 import type { StoreCalls } from './store/store-calls';
 import type { WorkerCalls } from './store/worker-calls';
@@ -56,6 +57,7 @@ export interface HandlerDeps {
   readonly workers: WorkerCalls;
   readonly agents: KnownAgents;
   readonly runEnds: RunEnds;
+  readonly runPlaces: RunPlaces;
   readonly turnSends: TurnSends;
   readonly bus: Bus;
   readonly subjects: Subjects;

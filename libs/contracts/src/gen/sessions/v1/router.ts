@@ -648,7 +648,11 @@ export interface WaitRunRequest {
     | number
     | undefined;
   /** Absent: the router looks the run up. */
-  agentId?: string | undefined;
+  agentId?:
+    | string
+    | undefined;
+  /** Only a run of this session. Absent: of whichever. */
+  sessionKey?: string | undefined;
 }
 
 export interface WaitRunResponse {
@@ -8761,7 +8765,7 @@ export const CleanupResponse: MessageFns<CleanupResponse> = {
 };
 
 function createBaseWaitRunRequest(): WaitRunRequest {
-  return { runId: "", timeoutMs: undefined, agentId: undefined };
+  return { runId: "", timeoutMs: undefined, agentId: undefined, sessionKey: undefined };
 }
 
 export const WaitRunRequest: MessageFns<WaitRunRequest> = {
@@ -8774,6 +8778,9 @@ export const WaitRunRequest: MessageFns<WaitRunRequest> = {
     }
     if (message.agentId !== undefined) {
       writer.uint32(26).string(message.agentId);
+    }
+    if (message.sessionKey !== undefined) {
+      writer.uint32(34).string(message.sessionKey);
     }
     return writer;
   },
@@ -8815,6 +8822,14 @@ export const WaitRunRequest: MessageFns<WaitRunRequest> = {
             message.agentId = reader.string();
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.sessionKey = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -8844,6 +8859,11 @@ export const WaitRunRequest: MessageFns<WaitRunRequest> = {
         : isSet(object.agent_id)
         ? globalThis.String(object.agent_id)
         : undefined,
+      sessionKey: isSet(object.sessionKey)
+        ? globalThis.String(object.sessionKey)
+        : isSet(object.session_key)
+        ? globalThis.String(object.session_key)
+        : undefined,
     };
   },
 
@@ -8858,6 +8878,9 @@ export const WaitRunRequest: MessageFns<WaitRunRequest> = {
     if (message.agentId !== undefined) {
       obj.agentId = message.agentId;
     }
+    if (message.sessionKey !== undefined) {
+      obj.sessionKey = message.sessionKey;
+    }
     return obj;
   },
 
@@ -8869,6 +8892,7 @@ export const WaitRunRequest: MessageFns<WaitRunRequest> = {
     message.runId = object.runId ?? "";
     message.timeoutMs = object.timeoutMs ?? undefined;
     message.agentId = object.agentId ?? undefined;
+    message.sessionKey = object.sessionKey ?? undefined;
     return message;
   },
 };
