@@ -72,7 +72,7 @@ export async function deliver(agent: OwnedAgent, uploads: Uploads, request: Deli
     request: {
       method: 'Deliver',
       context,
-      contentHash: isMeasuredRepeat(request) ? sessionHash(key) : hashOf(request, text, images),
+      ...contentHashOf(request, text, images),
       ...(message.channelMessage === undefined ? {} : { keepResultMs: KEEP_CHANNEL_RESULT_MS }),
     },
   };
@@ -253,6 +253,12 @@ function cronRun(agent: OwnedAgent, key: string, { route }: DeliverRequest): Pic
  */
 function isMeasuredRepeat({ route, message }: DeliverRequest): boolean {
   return route?.originKind === 'webchat' && route.matchedBy === 'explicit' && message?.channelMessage === undefined;
+}
+
+function contentHashOf(request: DeliverRequest, text: string, images: readonly ContentBlock[]): { readonly contentHash?: string } {
+  if (!isMeasuredRepeat(request)) return { contentHash: hashOf(request, text, images) };
+  // A tool's call that is made again is one call, also where a label means another session by now.
+  return request.interSession === undefined ? { contentHash: sessionHash(request.route?.sessionKey ?? '') } : {};
 }
 
 /** The same in every spelling of the session's key. */
