@@ -26,21 +26,27 @@ type TraceDeps = Pick<HandlerDeps, 'stores' | 'agents' | 'config' | 'logger'>;
 
 const isLimited = ({ config }: Pick<TraceDeps, 'config'>): boolean => config().tools.agentToAgent.maxCostUsd > 0;
 
+export interface TraceSoFar {
+  /** US dollars, as far as prices are known; undefined: none is, or nothing limits the cost. */
+  readonly costUsd: number | undefined;
+  /** Agents that it has reached, as far as that is known. */
+  readonly agentIds: readonly string[];
+}
+
 /**
- * @returns US dollars, as far as prices are known; undefined: none is, or nothing limits the cost. A
- * store that cannot be asked counts with nothing, so that one owner that is away stops no agent of the
+ * A store that cannot be asked counts with nothing, so that one owner that is away stops no agent of the
  * others; what leads here still counts.
  */
-export async function traceCost(deps: TraceDeps, { traceId, traceAgentId, costUsd }: TracedPlace, context: CallContext): Promise<number | undefined> {
-  if (!isLimited(deps)) return undefined;
-  if (traceId === undefined) return costUsd;
+export async function traceSoFar(deps: TraceDeps, { traceId, traceAgentId, costUsd }: TracedPlace, context: CallContext): Promise<TraceSoFar> {
+  if (!isLimited(deps)) return { costUsd: undefined, agentIds: [] };
+  if (traceId === undefined) return { costUsd, agentIds: [] };
   if (traceAgentId === undefined) {
-    const agentIds = (await deps.agents.list(context)).filter(({ hasStore }) => hasStore).map(({ agentId }) => agentId);
-    return graphCost(costUsd, await costsAt(deps, agentIds.slice(0, UNTOLD_STORES_MAX), traceId, context));
+    const known = (await deps.agents.list(context)).filter(({ hasStore }) => hasStore).map(({ agentId }) => agentId);
+    return { costUsd: graphCost(costUsd, await costsAt(deps, known.slice(0, UNTOLD_STORES_MAX), traceId, context)), agentIds: [] };
   }
   const begun = (await deps.agents.hasStore(traceAgentId, context)) ? await ask(deps, traceAgentId, traceId, context) : undefined;
   const others = (begun?.agentIds ?? []).filter((agentId) => agentId !== traceAgentId);
-  return graphCost(costUsd, [begun?.costUsd, ...(await costsAt(deps, others, traceId, context))]);
+  return { costUsd: graphCost(costUsd, [begun?.costUsd, ...(await costsAt(deps, others, traceId, context))]), agentIds: [traceAgentId, ...others] };
 }
 
 async function costsAt(deps: TraceDeps, agentIds: readonly string[], traceId: string, context: CallContext): Promise<readonly (number | undefined)[]> {
@@ -60,7 +66,7 @@ function ask({ stores, logger }: TraceDeps, agentId: string, traceId: string, co
   });
 }
 
-/** Tells the agent where a trace began that a message of it is about to reach another one. */
+/** Tells the agent where a trace began that a message of it is about to reach another one, which it has not reached so far. */
 export async function noteReached(deps: TraceDeps, { traceId, traceAgentId }: Pick<TracedPlace, 'traceAgentId'> & { readonly traceId: string }, reachedAgentId: string, context: CallContext): Promise<void> {
   if (!isLimited(deps) || traceAgentId === undefined || traceAgentId === reachedAgentId) return;
   const request = NoteTraceAgentRequest.create({ agentId: traceAgentId, traceId, reachedAgentId });

@@ -2,7 +2,7 @@
 import { InterSession } from '@sessions/contracts';
 import { HOPS_MAX, SessionError, TURN_SENDS_MAX, TURN_SENDS_TEXT, chainEnd } from '@sessions/domain';
 import { idempotencyKeyOf } from '@sessions/bus';
-import { noteReached, traceCost } from '../handlers/trace-cost';
+import { noteReached, traceSoFar } from '../handlers/trace-cost';
 import type { ToolCall } from './tool-call';
 
 /** The mark of the next message. @param targetAgentId whose session it is for. @throws SEND_DENIED where the chain has to end */
@@ -14,10 +14,11 @@ export async function nextInterSession(call: ToolCall, sourceTool: string, targe
   const traceId = traceIdOf(call);
   // A trace of an earlier release says nothing of where it began.
   const traceAgentId = call.traceId === undefined ? caller.agentId : call.traceAgentId;
-  if (chainEnd({ hops, costUsd: await traceCost(deps, { traceId, traceAgentId, costUsd }, context) }, deps.config()) === 'cost') {
+  const soFar = await traceSoFar(deps, { traceId, traceAgentId, costUsd }, context);
+  if (chainEnd({ hops, costUsd: soFar.costUsd }, deps.config()) === 'cost') {
     throw new SessionError('SEND_DENIED', 'this chain of messages between sessions has reached its cost limit (tools.agentToAgent.maxCostUsd): answer with what you have');
   }
-  await noteReached(deps, { traceId, traceAgentId }, targetAgentId, context);
+  if (!soFar.agentIds.includes(targetAgentId)) await noteReached(deps, { traceId, traceAgentId }, targetAgentId, context);
   return InterSession.create({ sourceSessionKey: caller.key, sourceTool, runId, hops, traceId, traceAgentId, costUsd });
 }
 
