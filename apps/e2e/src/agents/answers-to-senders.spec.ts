@@ -15,8 +15,12 @@ import { obedientModel } from './obedient-model';
 /** Of each scope and mode of the table. */
 const INTERLEAVINGS = Number(process.env['INTERLEAVINGS'] ?? 6);
 const SEED = Number(process.env['INTERLEAVINGS_SEED'] ?? 20_261_126);
-/** Interleavings under way at a time. */
-const AT_ONCE = 12;
+/** In one gateway: its conversations stay short, so that the thousandth interleaving costs what the first does. */
+const IN_ONE_GATEWAY = 40;
+/** Interleavings under way at a time, each of two messages. */
+const AT_ONCE = 6;
+/** Of so many gateways one lets sessions answer each other; each further turn is one more that nobody may be answered with. */
+const EXCHANGES_IN_ONE_OF = 3;
 const CHANNELS = ['telegram', 'discord'] as const;
 const ACCOUNTS = ['default', 'work'] as const;
 const PEERS = Array.from({ length: 50 }, (_, at) => `p${String(at + 1)}`);
@@ -48,82 +52,102 @@ const placeOf = ({ channel, accountId, peer, group }: Origin): string => `${chan
 const envelopeOf = ({ channel, accountId, peer, group }: Origin, messageId: string, text: string): Envelope =>
   Envelope.create({ channel, accountId, messageId, chatType: group === undefined ? 'direct' : 'group', sender: Sender.create({ id: peer }), text, ...(group !== undefined && { conversation: Conversation.create({ id: group }), mentioned: true }) });
 
+type DmScope = (typeof SCOPES)[number];
+type Mode = (typeof MODES)[number];
+
+/** The order of everything follows from the seed as far as one process can decide it. */
+const seedOf = (dmScope: DmScope, mode: Mode, gateway: number): number => SEED + gateway * 1_009 + SCOPES.indexOf(dmScope) * 101 + MODES.indexOf(mode) * 7;
+
 describe.each(SCOPES.flatMap((dmScope) => MODES.map((mode) => [dmScope, mode] as const)))('answers under the scope %s, while messages during a turn mean %s', (dmScope, mode) => {
-  let gateway: GatewayInProcess;
-  beforeAll(async () => {
-    gateway = await openInProcess({
-      session: { dmScope, agentToAgent: { maxPingPongTurns: 1 } },
-      messages: { queue: { mode, debounceMs: 0, cap: 1_000 } },
-      tools: { sessions: { visibility: 'agent' } },
-      agentRunner: { maxConcurrent: 64 },
-    });
-  });
-  afterAll(() => gateway.stop(), 600_000);
-
   it(`go to whom they answer, in ${String(INTERLEAVINGS)} interleavings`, async () => {
-    const random = generator(SEED + SCOPES.indexOf(dmScope) * 101 + MODES.indexOf(mode) * 7);
-    const delivered: Delivery[] = [];
-    for (const channel of CHANNELS) for (const accountId of ACCOUNTS) gateway.adapter({ channel, accountId }, (delivery) => delivered.push(delivery));
-    // Half of what is said between sessions is told to the channel of the session that was asked.
-    let heard = 0;
-    gateway.model.answer = obedientModel(({ message }) => ({ chunks: [message.includes('An exchange with the agent') ? ((heard += 1) % 2 === 0 ? 'ANNOUNCE_SKIP' : `news ${String(heard)}`) : message.includes('a question') ? 'a reply' : 'REPLY_SKIP'] }));
-
-    const busy = new Set<string>();
-    const keys: string[] = ['agent:main:third'];
-    const sent: Answer[] = [];
-    const freeOrigin = (): Origin => {
-      for (;;) {
-        const peer = PEERS[random(PEERS.length)] ?? '';
-        const origin = { channel: CHANNELS[random(2)] ?? '', accountId: ACCOUNTS[random(2)] ?? '', peer, group: random(6) === 0 ? `g${String(random(8))}` : undefined };
-        if (!busy.has(placeOf(origin))) return origin;
+    for (let gateway = 0, left = INTERLEAVINGS; left > 0; gateway += 1, left -= IN_ONE_GATEWAY) {
+      const seed = seedOf(dmScope, mode, gateway);
+      try {
+        await interleave(dmScope, mode, seed, Math.min(left, IN_ONE_GATEWAY), gateway % EXCHANGES_IN_ONE_OF === 0 ? 1 : 0);
+      } catch (error) {
+        throw new Error(`with the seed ${String(seed)}`, { cause: error });
       }
-    };
-    const say = async (origin: Origin, number: number, third: string | undefined, pauses: number): Promise<void> => {
-      busy.add(placeOf(origin));
-      const answer = { token: `answer-${String(number)}.`, origin, messageId: `m${String(number)}` };
-      sent.push(answer);
-      for (let pause = 0; pause < pauses; pause += 1) await new Promise((resolve) => setTimeout(resolve, 1));
-      const send = third === undefined ? [] : [`do: sessions_send ${JSON.stringify({ sessionKey: third, message: 'a question', timeoutSeconds: number % 3 === 0 ? 1 : 0 })}`];
-      const accepted = await gateway.router.submitMessage(SubmitMessageRequest.create({ envelope: envelopeOf(origin, answer.messageId, [...send, `say: ${answer.token}`].join('\n')), waitMs: 120_000 }));
-      // `duplicate`: the router has asked again under the message's key, after an answer that came late; it is kept once.
-      expect(['accepted', 'duplicate']).toContain(accepted.status);
-      if (mode !== 'interrupt') expect(accepted.outcome).toBe('ok');
-      if (!keys.includes(accepted.sessionKey) && keys.length < 400) keys.push(accepted.sessionKey);
-      busy.delete(placeOf(origin));
-    };
-    let begun = 0;
-    const work = async (): Promise<void> => {
-      while (begun < INTERLEAVINGS) {
-        const number = (begun += 1) * 2;
-        const first = freeOrigin();
-        busy.add(placeOf(first));
-        const second = freeOrigin();
-        const third = keys[random(keys.length)];
-        await Promise.all([say(first, number, third, random(4)), say(second, number + 1, random(4) === 0 ? third : undefined, random(8))]);
-      }
-    };
-    await Promise.all(Array.from({ length: Math.min(AT_ONCE, INTERLEAVINGS) }, work));
-    await gateway.idle('main');
-
-    const byToken = new Map(sent.map((answer) => [answer.token, answer]));
-    const answered = new Set<string>();
-    for (const { text, route, inReplyTo } of delivered) {
-      const tokens = text.match(/answer-\d+\./gu) ?? [];
-      // What a channel hears of an exchange answers nobody, and carries nobody's answer.
-      if (tokens.length === 0) {
-        expect(text).toMatch(/^news \d+$/u);
-        continue;
-      }
-      expect(tokens).toHaveLength(1);
-      const answer = byToken.get(tokens[0] ?? '');
-      if (answer === undefined) throw new Error(`nobody asked for ${text}`);
-      const { channel, accountId, peer, group } = answer.origin;
-      expect({ channel: route?.channel, accountId: route?.accountId ?? 'default', to: route?.to, messageId: inReplyTo?.messageId }).toEqual({ channel, accountId, to: group ?? peer, messageId: answer.messageId });
-      expect(answered.has(answer.token)).toBe(false);
-      answered.add(answer.token);
     }
-    expect(sent).toHaveLength(INTERLEAVINGS * 2);
-    if (mode !== 'interrupt') expect(answered.size).toBe(sent.length);
-    else expect(answered.size).toBeGreaterThan(0);
   }, 3_600_000);
 });
+
+async function interleave(dmScope: DmScope, mode: Mode, seed: number, interleavings: number, maxPingPongTurns: number): Promise<void> {
+  const gateway = await openInProcess({
+    session: { dmScope, agentToAgent: { maxPingPongTurns } },
+    messages: { queue: { mode, debounceMs: 0, cap: 1_000 } },
+    tools: { sessions: { visibility: 'agent' } },
+    agentRunner: { maxConcurrent: 64 },
+  });
+  try {
+    await converse(gateway, mode, seed, interleavings);
+  } finally {
+    await gateway.stop();
+  }
+}
+
+async function converse(gateway: GatewayInProcess, mode: Mode, seed: number, interleavings: number): Promise<void> {
+  const random = generator(seed);
+  const delivered: Delivery[] = [];
+  for (const channel of CHANNELS) for (const accountId of ACCOUNTS) gateway.adapter({ channel, accountId }, (delivery) => delivered.push(delivery));
+  // Half of what is said between sessions is told to the channel of the session that was asked.
+  let heard = 0;
+  gateway.model.answer = obedientModel(({ message }) => ({ chunks: [message.includes('An exchange with the agent') ? ((heard += 1) % 2 === 0 ? 'ANNOUNCE_SKIP' : `news ${String(heard)}`) : message.includes('a question') ? 'a reply' : 'REPLY_SKIP'] }));
+
+  const busy = new Set<string>();
+  const keys: string[] = ['agent:main:third'];
+  const sent: Answer[] = [];
+  const freeOrigin = (): Origin => {
+    for (;;) {
+      const peer = PEERS[random(PEERS.length)] ?? '';
+      const origin = { channel: CHANNELS[random(2)] ?? '', accountId: ACCOUNTS[random(2)] ?? '', peer, group: random(6) === 0 ? `g${String(random(8))}` : undefined };
+      if (!busy.has(placeOf(origin))) return origin;
+    }
+  };
+  const say = async (origin: Origin, number: number, third: string | undefined, pauses: number): Promise<void> => {
+    busy.add(placeOf(origin));
+    const answer = { token: `answer-${String(number)}.`, origin, messageId: `m${String(number)}` };
+    sent.push(answer);
+    for (let pause = 0; pause < pauses; pause += 1) await new Promise((resolve) => setTimeout(resolve, 1));
+    const send = third === undefined ? [] : [`do: sessions_send ${JSON.stringify({ sessionKey: third, message: 'a question', timeoutSeconds: number % 3 === 0 ? 1 : 0 })}`];
+    const accepted = await gateway.router.submitMessage(SubmitMessageRequest.create({ envelope: envelopeOf(origin, answer.messageId, [...send, `say: ${answer.token}`].join('\n')), waitMs: 120_000 }));
+    // `duplicate`: the router has asked again under the message's key, after an answer that came late; it is kept once.
+    expect(['accepted', 'duplicate']).toContain(accepted.status);
+    if (mode !== 'interrupt') expect(accepted.outcome).toBe('ok');
+    if (!keys.includes(accepted.sessionKey) && keys.length < 400) keys.push(accepted.sessionKey);
+    busy.delete(placeOf(origin));
+  };
+  let begun = 0;
+  const work = async (): Promise<void> => {
+    while (begun < interleavings) {
+      const number = (begun += 1) * 2;
+      const first = freeOrigin();
+      busy.add(placeOf(first));
+      const second = freeOrigin();
+      const third = keys[random(keys.length)];
+      await Promise.all([say(first, number, third, random(4)), say(second, number + 1, random(4) === 0 ? third : undefined, random(8))]);
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(AT_ONCE, interleavings) }, work));
+  await gateway.idle('main');
+
+  const byToken = new Map(sent.map((answer) => [answer.token, answer]));
+  const answered = new Set<string>();
+  for (const { text, route, inReplyTo } of delivered) {
+    const tokens = text.match(/answer-\d+\./gu) ?? [];
+    // What a channel hears of an exchange answers nobody, and carries nobody's answer.
+    if (tokens.length === 0) {
+      expect(text).toMatch(/^news \d+$/u);
+      continue;
+    }
+    expect(tokens).toHaveLength(1);
+    const answer = byToken.get(tokens[0] ?? '');
+    if (answer === undefined) throw new Error(`nobody asked for ${text}`);
+    const { channel, accountId, peer, group } = answer.origin;
+    expect({ channel: route?.channel, accountId: route?.accountId ?? 'default', to: route?.to, messageId: inReplyTo?.messageId }).toEqual({ channel, accountId, to: group ?? peer, messageId: answer.messageId });
+    expect(answered.has(answer.token)).toBe(false);
+    answered.add(answer.token);
+  }
+  expect(sent).toHaveLength(interleavings * 2);
+  if (mode !== 'interrupt') expect(answered.size).toBe(sent.length);
+  else expect(answered.size).toBeGreaterThan(0);
+}

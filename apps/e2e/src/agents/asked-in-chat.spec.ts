@@ -25,7 +25,7 @@ describe('a person who asks in the chat', () => {
     const prompt = String((gateway.model.asked[0]?.body['messages'] as { readonly content: unknown }[] | undefined)?.[0]?.content);
     const parts = Object.fromEntries((await ask('/context list')).split('\n').map((line) => line.split(': ') as [string, string]));
     expect(Number(parts['systemPrompt.chars'])).toBe(prompt.length);
-    expect(Object.keys(parts)).toEqual(['systemPrompt.chars', 'systemPrompt.parts.identity', 'systemPrompt.parts.task', 'systemPrompt.parts.tools', 'systemPrompt.parts.silence', 'tools.chars']);
+    expect(Object.keys(parts)).toEqual(['systemPrompt.chars', 'systemPrompt.parts.identity', 'systemPrompt.parts.task', 'systemPrompt.parts.tools', 'systemPrompt.parts.origin', 'systemPrompt.parts.silence', 'tools.chars']);
     expect(Number(parts['tools.chars'])).toBeGreaterThan(1_000);
     expect(await ask('/context detail')).toMatch(/^tools\.entries: \d+ entries$/mu);
     expect((JSON.parse(await ask('/context json')) as { tools: { entries: { name: string }[] } }).tools.entries.map(({ name }) => name)).toContain('session_status');

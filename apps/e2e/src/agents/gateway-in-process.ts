@@ -64,15 +64,17 @@ export interface InProcessOptions {
   readonly compacts?: boolean;
   /** What the services see of the bus; the test's own clients are on the bus itself. */
   readonly busOf?: (bus: Bus) => Bus;
+  /** US dollars for a million tokens of the model; absent: nobody knows its price. */
+  readonly cost?: { readonly input: number; readonly output: number };
   /** Of the services and the bus; the model's server and its clients are on real time. */
   readonly clock?: Clock;
 }
 
 /** @param settings of `openclaw.json`; the model is `local/small` */
-export async function openInProcess(settings: Readonly<Record<string, unknown>>, { routers = 1, compacts = false, clock = systemClock, busOf = (bus) => bus }: InProcessOptions = {}): Promise<GatewayInProcess> {
+export async function openInProcess(settings: Readonly<Record<string, unknown>>, { routers = 1, compacts = false, cost, clock = systemClock, busOf = (bus) => bus }: InProcessOptions = {}): Promise<GatewayInProcess> {
   const stateDir = mkdtempSync(path.join(tmpdir(), 'gateway-'));
   const model = await startModelServer();
-  const provider = { baseUrl: model.baseUrl, api: 'openai-completions', apiKey: 'k', models: [{ id: 'small' }] };
+  const provider = { baseUrl: model.baseUrl, api: 'openai-completions', apiKey: 'k', models: [{ id: 'small', ...(cost !== undefined && { cost }) }] };
   const parsed = parseConfig({ models: { providers: { local: provider } }, agents: { defaults: { model: { primary: 'local/small' } } }, ...settings });
   if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
   const place: Place = { stateDir, config: parsed.config, routers, compacts, clock, busOf };

@@ -16,6 +16,8 @@ import type { HouseOfAgents } from './house-of-agents';
 
 const NARROWED = 'only-for-agent-main';
 const READER = 'reads-only';
+/** The client gives a request up after a minute by itself, as long as some calls here may wait for an answer. */
+const PATIENT = { timeout: LONG_MS };
 const WORK = 'agent:work:main';
 const LAB = 'agent:main:lab';
 
@@ -57,14 +59,14 @@ describe.each([
 
   const overHttp = async (token: string): Promise<Client> => {
     const client = new Client({ name: 'test', version: '1' });
-    await client.connect(new StreamableHTTPClientTransport(new URL(`${house.door(1).url}/mcp`), { requestInit: { headers: { authorization: `Bearer ${token}` } } }));
+    await client.connect(new StreamableHTTPClientTransport(new URL(`${house.door(1).url}/mcp`), { requestInit: { headers: { authorization: `Bearer ${token}` } } }), PATIENT);
     clients.push(client);
     return client;
   };
   const asProgram = async (token: string): Promise<Client> => {
     const client = new Client({ name: 'test', version: '1' });
     const { stateDir } = house.deployment;
-    await client.connect(new StdioClientTransport({ command: process.execPath, args: [LAUNCHER, 'mcp', '--url', house.door().url.replace('http', 'ws'), '--token', token], env: environmentOf(stateDir) as Record<string, string>, cwd: stateDir, stderr: 'ignore' }));
+    await client.connect(new StdioClientTransport({ command: process.execPath, args: [LAUNCHER, 'mcp', '--url', house.door().url.replace('http', 'ws'), '--token', token], env: environmentOf(stateDir) as Record<string, string>, cwd: stateDir, stderr: 'ignore' }), PATIENT);
     clients.push(client);
     return client;
   };
@@ -74,8 +76,8 @@ describe.each([
     ['as a program', asProgram],
   ] as const)('%s find the tools and use them inside what their token shows', async (_transport, connect) => {
     const client = await connect(NARROWED);
-    expect((await client.listTools()).tools.map(({ name }) => name).sort()).toEqual([...SESSION_TOOL_NAMES].sort());
-    const call = (name: string, args: Record<string, unknown>): ReturnType<Client['callTool']> => client.callTool({ name, arguments: args });
+    expect((await client.listTools(undefined, PATIENT)).tools.map(({ name }) => name).sort()).toEqual([...SESSION_TOOL_NAMES].sort());
+    const call = (name: string, args: Record<string, unknown>): ReturnType<Client['callTool']> => client.callTool({ name, arguments: args }, undefined, PATIENT);
     const { structuredContent } = (await call('sessions_list', {})) as unknown as { structuredContent: { sessions: { key: string }[] } };
     const keys = structuredContent.sessions.map(({ key }) => key);
     expect(keys).toContain(LAB);
@@ -94,7 +96,7 @@ describe.each([
 
   it('spawn a sub-agent and are told its result in the session that they act for', async () => {
     const client = await overHttp(NARROWED);
-    const spawned = (await client.callTool({ name: 'sessions_spawn', arguments: { task: 'say: done outside' } })) as unknown as { structuredContent: { status: string; childSessionKey: string; runId: string } };
+    const spawned = (await client.callTool({ name: 'sessions_spawn', arguments: { task: 'say: done outside' } }, undefined, PATIENT)) as unknown as { structuredContent: { status: string; childSessionKey: string; runId: string } };
     expect(spawned.structuredContent.status).toBe('accepted');
     expect(await house.end(spawned.structuredContent.runId)).toMatchObject({ status: 'ok', reply: 'done outside' });
     const told = await waitUntil('the result arrives', async () => (await house.messages('agent:main:main')).find(({ text }) => text.includes('done outside')), LONG_MS);

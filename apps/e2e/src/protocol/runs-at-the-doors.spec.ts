@@ -186,3 +186,28 @@ it('states and times are the same after a kill', async () => {
   socket = await follower();
   expect(await Promise.all(keys.map(timing))).toEqual(before);
 });
+
+describe('an idempotency key', () => {
+  it('is for one session: repeated there it names the first run, for another session it is refused and nothing is kept', async () => {
+    const [first, other] = ['agent:main:key-first', 'agent:main:key-other'];
+    await run(first, 'made');
+    await run(other, 'made too');
+    const messagesOf = async (key: string): Promise<number> => ((await socket.call('sessions.get', { key }))['messages'] as unknown[]).length;
+    const before = await messagesOf(other);
+    const asked = {
+      'chat.send': (sessionKey: string, idempotencyKey: string) => ({ sessionKey, message: 'by chat.send', idempotencyKey }),
+      agent: (sessionKey: string, idempotencyKey: string) => ({ sessionKey, message: 'by agent', idempotencyKey }),
+      'sessions.send': (key: string, idempotencyKey: string) => ({ key, message: 'by sessions.send', idempotencyKey }),
+      'sessions.steer': (key: string, idempotencyKey: string) => ({ key, message: 'by sessions.steer', idempotencyKey }),
+    };
+    for (const [method, params] of Object.entries(asked)) {
+      const key = `one-${method}`;
+      expect(await socket.call(method, params(first, key))).toMatchObject({ runId: key });
+      expect(await socket.call('agent.wait', { runId: key, sessionKey: first, timeoutMs: 60_000 })).toMatchObject({ status: 'ok' });
+      expect(await socket.call(method, params(first, key))).toMatchObject({ runId: key, status: 'ok' });
+      expect(await socket.request(method, params(other, key))).toMatchObject({ ok: false, error: { code: 'INVALID_REQUEST', details: { reason: 'IDEMPOTENCY_MISMATCH' } } });
+      expect(await socket.call('agent.wait', { runId: key, sessionKey: other, timeoutMs: 0 })).toMatchObject({ status: 'timeout', timeoutPhase: 'queue' });
+    }
+    expect(await messagesOf(other)).toBe(before);
+  });
+});

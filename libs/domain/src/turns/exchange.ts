@@ -112,7 +112,7 @@ interface Said {
 
 /** A message from the session that `end` names to another one, with the turn that it starts there. */
 export function toSession(end: Pick<RunEnd, 'sessionKey' | 'run' | 'interSession'>, key: string, { tool, text, hops, costUsd }: Said, run: Partial<RunRequest> | undefined): OutboundMessage {
-  const interSession = InterSession.create({ sourceSessionKey: end.sessionKey, sourceTool: tool, runId: end.run.runId, hops, traceId: end.interSession?.traceId, costUsd });
+  const interSession = InterSession.create({ sourceSessionKey: end.sessionKey, sourceTool: tool, runId: end.run.runId, hops, traceId: end.interSession?.traceId, traceAgentId: end.interSession?.traceAgentId, costUsd });
   const delivery = SessionDelivery.create({
     sessionKey: key,
     interSession,

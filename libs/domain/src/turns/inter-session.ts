@@ -3,23 +3,28 @@
  *
  * Every message is one further from the message of a person that it goes back to, whatever brought it
  * (a send, a turn of the exchange behind it, a sub-agent's task or result). At `HOPS_MAX` there are no
- * more of them, so with at most one send a turn a message of a person leads to 2^HOPS_MAX turns at most,
- * and to a finite number in any case.
+ * more of them, and one turn sends at most `TURN_SENDS_MAX`. So a message of a person leads to a finite
+ * number of turns; with at most one send a turn to 2^HOPS_MAX of them.
  */
-import type { InterSession, TokenUsage } from '@sessions/contracts';
+import type { TokenUsage } from '@sessions/contracts';
 import type { SessionConfig } from '../config/parse-config';
 import { cutText } from '../transcript/preview';
+import { sourceMark, type MessageSource } from './message-origin';
 
 /** Distance from a person's message beyond which no message is sent. */
 export const HOPS_MAX = 8;
+/** Calls of one turn by which it sends, spawns or steers. */
+export const TURN_SENDS_MAX = 100;
+/** What a model reads instead of the answer to one more. */
+export const TURN_SENDS_TEXT = `this turn has sent and spawned ${String(TURN_SENDS_MAX)} times, which is the most one turn may: answer with what you have, and go on in a later turn`;
 /** Text of one message between sessions, UTF-16 units; longer answers are cut. */
 export const INTER_SESSION_CHARS_MAX = 64 * 1024;
 /** Text that is told again beside a message, UTF-16 units. */
 export const RECALLED_CHARS_MAX = 8 * 1024;
 
 /** As the target's model reads it: nobody should take it for what a person wrote. */
-export function interSessionText(source: Pick<InterSession, 'sourceSessionKey' | 'sourceTool'>, text: string): string {
-  return `[Inter-session message sourceSession=${source.sourceSessionKey} sourceTool=${source.sourceTool} isUser=false]\n${cutText(text, INTER_SESSION_CHARS_MAX)}`;
+export function interSessionText(source: MessageSource, text: string): string {
+  return `${sourceMark(source)}\n${cutText(text, INTER_SESSION_CHARS_MAX)}`;
 }
 
 /** Cost of runs as far as prices are known; undefined: none is. */

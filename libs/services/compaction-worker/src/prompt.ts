@@ -1,5 +1,5 @@
 /** What the summarising model is told, and how lines of a conversation are written out for it. */
-import { blocksOf, isJsonObject, messageText, toolCallsOf, type JsonObject, type SessionConfig, type TranscriptLine } from '@sessions/domain';
+import { blocksOf, isJsonObject, messageText, sourceOf, toolCallsOf, withOrigin, type JsonObject, type SessionConfig, type TranscriptLine } from '@sessions/domain';
 
 type CompactionConfig = SessionConfig['agents']['defaults']['compaction'];
 
@@ -59,14 +59,21 @@ export function shortened(text: string, charsMax: number): string {
 function renderLine(line: TranscriptLine): string {
   if (line.type === 'branch_summary') return `Branch that was left: ${String(line.value['summary'] ?? '')}`;
   if (line.type === 'custom_message') return `Note: ${messageText({ content: line.value['content'] ?? '' })}`;
-  const { message, role } = line;
-  if (message === undefined) return '';
+  const { role } = line;
+  if (line.message === undefined) return '';
+  const message = withOrigin(line.message);
   const images = blocksOf(message).filter((block) => isJsonObject(block) && block['type'] === 'image').length;
   const text = `${messageText(message)}${images === 0 ? '' : ` [${String(images)} images]`}`;
   if (role === 'toolResult') return `Result of ${String(message['toolName'] ?? 'a tool')}${message['isError'] === true ? ' (failed)' : ''}: ${text}`;
   const calls = role === 'assistant' ? toolCallsOf(message).map((call) => `Calls ${call.name} ${JSON.stringify(argumentsOf(message, call.id))}`) : [];
-  const said = text.trim() === '' ? [] : [`${role === 'assistant' ? 'Assistant' : 'User'}: ${text}`];
+  const said = text.trim() === '' ? [] : [`${speaker(message)}: ${text}`];
   return [...said, ...calls].join('\n');
+}
+
+/** A message of another session is nobody's wish. */
+function speaker(message: JsonObject): string {
+  if (message['role'] === 'assistant') return 'Assistant';
+  return sourceOf(message) === undefined ? 'User' : 'Another session';
 }
 
 export function argumentsOf(message: JsonObject, callId: string): JsonObject {

@@ -5,9 +5,11 @@ import type { Clock, Health, Logger, Metrics } from '@sessions/host';
 import type { Credentials } from './auth/credentials';
 import type { GrpcTls } from './edge/grpc';
 import type { RunEnds } from './run-ends';
+import type { RunPlaces } from './run-places';
 import type { KnownAgents } from './store/known-agents';
 import type { StoreCalls } from './store/store-calls';
 import type { WorkerCalls } from './store/worker-calls';
+import type { TurnSends } from './tools/turn-sends';
 
 export interface Listen {
   /** Address or name to bind, `127.0.0.1` for this machine only. */
@@ -55,6 +57,8 @@ export interface HandlerDeps {
   readonly workers: WorkerCalls;
   readonly agents: KnownAgents;
   readonly runEnds: RunEnds;
+  readonly runPlaces: RunPlaces;
+  readonly turnSends: TurnSends;
   readonly bus: Bus;
   readonly subjects: Subjects;
   readonly logger: Logger;

@@ -34,6 +34,8 @@ import { mcpTools } from './mcp/mcp-route';
 import { McpSessions } from './mcp/mcp-sessions';
 import { ownContext } from './own-calls';
 import { createRunEnds } from './run-ends';
+import { RunPlaces } from './run-places';
+import { TurnSends } from './tools/turn-sends';
 import { createKnownAgents } from './store/known-agents';
 import { createStoreCalls } from './store/store-calls';
 import { createWorkerCalls } from './store/worker-calls';
@@ -66,7 +68,9 @@ export function createRouter(deps: RouterDeps): Router {
   const { stateDir, homeDir } = deps;
   const fanOut = createFanOut({ bus, subjects, clock, logger, stores, instance: deps.instance });
   const runEnds = createRunEnds(fanOut, clock);
-  const handlerDeps: HandlerDeps = { config, clock, stores, workers, agents, runEnds, bus, subjects, logger, stateDir, homeDir };
+  const runPlaces = new RunPlaces();
+  fanOut.add((event) => runPlaces.noteEvent(event));
+  const handlerDeps: HandlerDeps = { config, clock, stores, workers, agents, runEnds, runPlaces, turnSends: new TurnSends(), bus, subjects, logger, stateDir, homeDir };
   const handlers = createRouterHandlers(handlerDeps, fanOut, EDGE_LIST_BYTES_MAX);
   const rows = createGatewayRows(config);
 

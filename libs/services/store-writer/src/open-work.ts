@@ -145,6 +145,11 @@ export class OpenWork {
     return (this.#held.get(key)?.runs.length ?? 0) > 0;
   }
 
+  /** Runs that have not ended and go back to one message of a person. */
+  runsOfTrace(traceId: string): readonly OpenRun[] {
+    return [...this.#held.values()].flatMap(({ runs }) => runs).filter(({ runId, state, interSession }) => state !== 'over' && (interSession?.traceId ?? runId) === traceId);
+  }
+
   /** The claim on a run that is not over yet, by its end as epoch milliseconds. */
   claimOf(runId: string): { readonly attempt: number; readonly runnerId: string; readonly endsAtMs: number } | undefined {
     const claim = this.#claims.get(runId);

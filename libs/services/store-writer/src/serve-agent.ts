@@ -18,6 +18,7 @@ import { forkSession } from './handlers/fork-session';
 import { getEntry } from './handlers/get-entry';
 import { getRun } from './handlers/get-run';
 import { getTraceCost } from './handlers/get-trace-cost';
+import { noteTraceAgent } from './handlers/note-trace-agent';
 import { importSession } from './handlers/import-session';
 import { listArchives } from './handlers/list-archives';
 import { listEntries } from './handlers/list-entries';
@@ -127,6 +128,7 @@ export function createAgentHandlers({ agent, uploads, metrics, checks }: AgentSe
     applyMaintenance: unary('ApplyMaintenance', (request, context) => applyMaintenance(agent, request, context)),
     getRun: unary('GetRun', (request) => getRun(agent, request)),
     getTraceCost: unary('GetTraceCost', (request) => getTraceCost(agent, request)),
+    noteTraceAgent: unary('NoteTraceAgent', (request, context) => noteTraceAgent(agent, request, context)),
     beginTurn: unary('BeginTurn', (request, context) => beginTurn(agent, request, context)),
     finishTurn: unary('FinishTurn', (request, context) => finishTurn(agent, request, context)),
     cancelRun: unary('CancelRun', (request, context) => cancelRun(agent, request, context)),

@@ -8,10 +8,10 @@
  * its transcript.
  */
 import { ExecuteTurnRequest, TokenUsage, type ExecuteTurnResponse } from '@sessions/contracts';
-import { agentSettings, asAgentId, contextTokensFor, estimateLineTokens, isJsonObject, isMidTurnDue, shownTokens, parseTranscriptLine, recordedArguments, toolCallsOf, blocksOf, resultCallId, type JsonObject, type ModelRef, type SessionConfig, type TranscriptLine } from '@sessions/domain';
+import { TURN_SENDS_MAX, TURN_SENDS_TEXT, agentSettings, asAgentId, contextTokensFor, estimateLineTokens, isJsonObject, isMidTurnDue, shownTokens, parseTranscriptLine, recordedArguments, toolCallsOf, blocksOf, resultCallId, type JsonObject, type ModelRef, type SessionConfig, type TranscriptLine } from '@sessions/domain';
 import { ANSWER_CHARS_MAX, ModelFailure, type ChatTool, type ChatUsage, type RetryLimits, type StopReason, type ThinkingEffort } from '@sessions/llm';
 import { askModels } from './ask-models';
-import type { InvokeTool, ToolCall } from './invoke-tool';
+import type { InvokeTool, ToolAnswer, ToolCall } from './invoke-tool';
 import { assistantLine, messageLine, newLineId, recordedStop, toolResultLine, type RecordedStop } from './record-lines';
 import { lastCallAtMs, requestContext } from './request-context';
 import type { SteerMessage, TurnControl } from './turn-control';
@@ -35,6 +35,12 @@ export interface ChatLoop {
   readonly retries?: RetryLimits;
   readonly onRetry?: (failure: ModelFailure) => void;
 }
+
+/** What a call beyond the sends of a turn is answered. */
+const BEYOND_SENDS: ToolAnswer = { text: JSON.stringify({ status: 'forbidden', error: TURN_SENDS_TEXT }), ok: false, endsTurn: false };
+
+/** Calls that start something in another session. */
+const isSend = ({ name, arguments: given }: ToolCall): boolean => name === 'sessions_send' || name === 'sessions_spawn' || (name === 'subagents' && given['action'] === 'steer');
 
 /** Of a turn that ended before its next request, which would not fit: its caller makes room and has it go on. */
 export const MID_TURN_REASON = 'mid-turn';
@@ -163,7 +169,7 @@ class Turn {
     for (const { call, index } of calls) {
       if (control.signal.aborted) return false;
       yield { $case: 'toolStart', value: { toolCallId: call.id, name: call.name, argumentsJson: Buffer.from(JSON.stringify(recordedArguments(call.name, call.arguments))) } };
-      const answer = await invokeTool(call, { lineId, index }, control.signal).catch((error: unknown) => {
+      const answer = this.#isBeyondSends(call) ? BEYOND_SENDS : await invokeTool(call, { lineId, index }, control.signal).catch((error: unknown) => {
         if (control.signal.aborted) return undefined;
         throw error;
       });
@@ -174,6 +180,14 @@ class Turn {
       endsTurn ||= answer?.endsTurn === true;
     }
     return endsTurn;
+  }
+
+  /** Counted in the transcript, so that earlier attempts at the run count too. */
+  #isBeyondSends(call: ToolCall): boolean {
+    if (!isSend(call)) return false;
+    const from = this.#path.findIndex(({ id }) => id === this.#loop.request.messageId);
+    const sends = this.#path.slice(from + 1).flatMap(({ role, message }) => (role === 'assistant' && message !== undefined ? toolCallsOf(message).map(({ id, name }) => ({ id, name, arguments: argumentsOf(message, id) })) : [])).filter(isSend);
+    return sends.findIndex(({ id }) => id === call.id) >= TURN_SENDS_MAX;
   }
 
   #lineOf(answer: Answer, calls: readonly ToolCall[], stopReason: RecordedStop, stopped?: string, id = newLineId()): string {

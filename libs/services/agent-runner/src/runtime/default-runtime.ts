@@ -72,7 +72,7 @@ async function* executeTurn(deps: RuntimeDeps, request: ExecuteTurnRequest, cont
       systemPrompt: request.systemPrompt ?? OWN_PROMPT,
       thinking: readThinking(request.thinkingLevel),
       control,
-      invokeTool: createToolInvoker({ bus, subjects: deps.subjects, sessionKey: request.sessionKey, runId: request.runId, chain: { hops: request.hops, traceId: request.traceId, costUsd: request.costUsd }, replyRoute: request.replyRoute, names: new Set(tools.map(({ name }) => name)) }),
+      invokeTool: createToolInvoker({ bus, subjects: deps.subjects, sessionKey: request.sessionKey, runId: request.runId, chain: { hops: request.hops, traceId: request.traceId, traceAgentId: request.traceAgentId, costUsd: request.costUsd }, replyRoute: request.replyRoute, names: new Set(tools.map(({ name }) => name)) }),
       nowMs: () => bus.clock.nowMs(),
       ...(deps.retries === undefined ? {} : { retries: deps.retries }),
       onRetry: (failure) => deps.logger.warn('a model is asked again', { agentId: request.agentId, reason: failure.kind }),

@@ -36,7 +36,7 @@ export interface ToolCaller {
   readonly sessionKey: string;
   readonly runId: string;
   /** The place of the run in a chain of messages between sessions. */
-  readonly chain: Pick<InvokeToolRequest, 'hops' | 'traceId' | 'costUsd'>;
+  readonly chain: Pick<InvokeToolRequest, 'hops' | 'traceId' | 'traceAgentId' | 'costUsd'>;
   readonly replyRoute: ReplyRoute | undefined;
   /** Names that the run may call. */
   readonly names: ReadonlySet<string>;

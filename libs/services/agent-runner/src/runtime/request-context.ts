@@ -1,5 +1,5 @@
 /** From the branch of a transcript to what one request shows the model: what fits its window, with old results of tools shortened where nothing is lost by it. */
-import { agentSettings, asAgentId, boundedContext, contextTokensFor, estimateLineTokens, pruneContext, reserveTokens, type JsonObject, type ModelRef, type SessionConfig, type TranscriptLine } from '@sessions/domain';
+import { agentSettings, asAgentId, boundedContext, contextTokensFor, estimateLineTokens, pruneContext, reserveTokens, withOrigin, type JsonObject, type ModelRef, type SessionConfig, type TranscriptLine } from '@sessions/domain';
 
 export interface RequestContext {
   readonly messages: readonly JsonObject[];
@@ -25,7 +25,7 @@ export function requestContext({ config, agentId, model, path, nowMs, lastCallAt
   const windowTokens = contextTokensFor(config, agent, model);
   const budgetTokens = Math.min(windowTokens - reserveTokens(compaction, windowTokens), contextTokens ?? Infinity);
   const bounded = boundedContext(path, budgetTokens, estimateLineTokens);
-  const { messages } = pruneContext({ messages: bounded.messages.map(({ message }) => message), settings, windowTokens, nowMs, lastCallAtMs });
+  const { messages } = pruneContext({ messages: bounded.messages.map(({ message }) => withOrigin(message)), settings, windowTokens, nowMs, lastCallAtMs });
   return { messages, leftOutLines: bounded.leftOutLines };
 }
 

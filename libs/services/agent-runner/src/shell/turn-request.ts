@@ -38,6 +38,7 @@ export function turnRequest({ config, agentId, job, begun, entry, contextTokens,
     systemPrompt: systemPrompt(promptFacts(agentId, begun, tools.length > 0)),
     hops: settings?.interSession?.hops ?? 0,
     traceId: settings?.interSession?.traceId,
+    traceAgentId: settings?.interSession?.traceAgentId,
     costUsd: settings?.interSession?.costUsd,
     // A result that has come is answered nowhere, and what it leads to is still announced where the task came from.
     replyRoute: run?.deliver === true || run?.source === 'announce' ? run.replyRoute : undefined,

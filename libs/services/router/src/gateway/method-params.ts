@@ -242,7 +242,7 @@ export const METHOD_PARAMS: Readonly<Record<string, ObjectSchema>> = {
     },
     ['message', 'idempotencyKey'],
   ),
-  'agent.wait': closed({ runId: text, timeoutMs: integer(0, WAIT_MS_MAX) }, ['runId']),
+  'agent.wait': closed({ runId: text, timeoutMs: integer(0, WAIT_MS_MAX), agentId: text, sessionKey: text }, ['runId']),
   'agent.identity.get': closed({ agentId: text, sessionKey: string }),
   'agents.list': closed({}),
   'config.get': closed({}),

@@ -13,7 +13,7 @@ import { toSessionError } from '@sessions/bus';
 import type { CallContext } from '@sessions/bus';
 import type { HandlerDeps } from '../deps';
 import { deliverTo } from '../handlers/deliver-to';
-import { traceCost } from '../handlers/trace-cost';
+import { traceSoFar } from '../handlers/trace-cost';
 
 /** Deliveries of one store that are looked at together. */
 const PENDING_MAX = 100;
@@ -129,7 +129,7 @@ async function give(deps: HandOverDeps, { deliveryId, agentId, text, attachments
 }
 
 /** Turns of an exchange cost on; results and announces are what was paid for, and always arrive. */
-async function isOverCost(deps: HandOverDeps, { sourceTool, traceId, hops, costUsd }: InterSession, context: CallContext): Promise<boolean> {
+async function isOverCost(deps: HandOverDeps, { sourceTool, traceId, traceAgentId, hops, costUsd }: InterSession, context: CallContext): Promise<boolean> {
   if (sourceTool !== 'sessions_send') return false;
-  return chainEnd({ hops, costUsd: await traceCost(deps, { traceId, costUsd }, context) }, deps.config()) === 'cost';
+  return chainEnd({ hops, costUsd: (await traceSoFar(deps, { traceId, traceAgentId, costUsd }, context)).costUsd }, deps.config()) === 'cost';
 }

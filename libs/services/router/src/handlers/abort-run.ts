@@ -8,7 +8,7 @@ import { existingSession } from './existing-session';
 import { findRun } from './find-run';
 import { ENDING_RUN_BUDGET_MS } from './reset-session';
 import { kill, ownChildren } from './sub-agents';
-import { resolveAddress } from './resolve-address';
+import { addressOfKey, resolveAddress } from './resolve-address';
 import type { Address } from './resolve-address';
 
 /** How long a kill waits for the end, milliseconds. */
@@ -61,10 +61,10 @@ interface Cancelled {
   readonly by: NonNullable<CancelRunRequest['by']>;
 }
 
-/** A run id wins over the key beside it: a run is aborted whichever session it is of. */
+/** A run id wins over the key beside it: a run is aborted whichever session it is of. Of several runs with the id the key's agent has the first claim. */
 async function whatToCancel(deps: HandlerDeps, { key, runId, agentId }: AbortRunRequest, context: CallContext): Promise<Cancelled | undefined> {
   if (runId !== undefined) {
-    const found = await findRun(deps, runId, agentId, context);
+    const found = await findRun(deps, { runId, agentId, nearAgentId: key === undefined ? undefined : agentOfKey(deps, key, context) }, context);
     return found === undefined ? undefined : { agentId: found.agentId, by: { $case: 'runId', value: runId } };
   }
   const address = await resolveAddress(deps, { key, agentId }, context).catch((error: unknown) => {
@@ -73,6 +73,15 @@ async function whatToCancel(deps: HandlerDeps, { key, runId, agentId }: AbortRun
   });
   if (address === undefined || !(await deps.agents.hasStore(address.agentId, context))) return undefined;
   return { agentId: address.agentId, by: { $case: 'key', value: address.key } };
+}
+
+/** Undefined: the key names no agent that could be asked first. */
+function agentOfKey(deps: HandlerDeps, key: string, context: CallContext): string | undefined {
+  try {
+    return addressOfKey(deps, { key }, context).agentId;
+  } catch {
+    return undefined;
+  }
 }
 
 function cancel(deps: HandlerDeps, what: Cancelled, how: { reason: string; cascade?: boolean; waitMs?: number }, context: CallContext): Promise<CancelRunResponse> {

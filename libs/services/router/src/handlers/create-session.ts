@@ -8,7 +8,7 @@ import { defaultAgentFor } from '../auth/default-agent';
 import type { HandlerDeps } from '../deps';
 import { deliverTo } from './deliver-to';
 import { readEntry } from './describe-session';
-import { uuidOfCall } from './minted-id';
+import { runIdOfCall, uuidOfCall } from './minted-id';
 import { addressOfKey, resolveAddress } from './resolve-address';
 import type { Address } from './resolve-address';
 
@@ -48,7 +48,7 @@ export async function createSession(deps: HandlerDeps, request: CreateSessionReq
             text: message ?? '',
             attachments: request.attachments,
             part: 'message',
-            run: RunRequest.create({ runId: uuidOfCall(context), source: 'chat.send' }),
+            run: RunRequest.create({ runId: runIdOfCall(context, address.agentId), source: 'chat.send' }),
           },
           context,
         );

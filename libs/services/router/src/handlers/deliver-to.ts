@@ -64,6 +64,7 @@ export async function deliverTo(deps: HandlerDeps, delivered: Delivered, context
     { idempotencyKey, part },
   );
   deps.agents.noteWritten(agentId);
+  if (answer.runId !== undefined) deps.runPlaces.note(answer.runId, agentId);
   return answer;
 }
 

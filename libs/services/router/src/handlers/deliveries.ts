@@ -4,7 +4,7 @@
  */
 import { AckDeliveryResponse, ListPendingRequest, StoreServiceAckDeliveryRequest, StreamDeliveriesResponse } from '@sessions/contracts';
 import type { AckDeliveryRequest, Delivery, StreamDeliveriesRequest } from '@sessions/contracts';
-import { DEFAULT_ACCOUNT_ID, SessionError } from '@sessions/domain';
+import { DEFAULT_ACCOUNT_ID, SessionError, slugAccountId } from '@sessions/domain';
 import type { CallContext } from '@sessions/bus';
 import type { HandlerDeps } from '../deps';
 import type { FanOut } from '../fan-out';
@@ -14,6 +14,8 @@ import { agentsToRead } from './resolve-address';
 const PENDING_MAX = 1000;
 /** A delivery that is due again is found at the latest after this. */
 const LOOK_AGAIN_MS = 5_000;
+/** States of a delivery that an adapter is to be told of. */
+const OFFERING: ReadonlySet<string> = new Set(['open', 'offered']);
 
 /** @throws VALIDATION without a channel */
 export async function* streamDeliveries(deps: HandlerDeps, fanOut: FanOut, request: StreamDeliveriesRequest, context: CallContext): AsyncIterable<StreamDeliveriesResponse> {
@@ -27,8 +29,11 @@ export async function* streamDeliveries(deps: HandlerDeps, fanOut: FanOut, reque
     isDue = true;
     wake();
   };
+  const account = slugAccountId(accountId);
   const end = fanOut.add(({ body }) => {
-    if (body?.$case === 'delivery' && body.value.channel === channel) look();
+    // What was opened or offered for this login; that one is closed gives this stream nothing to say.
+    if (body?.$case !== 'delivery' || body.value.channel !== channel || !OFFERING.has(body.value.state)) return;
+    if (slugAccountId(body.value.accountId ?? DEFAULT_ACCOUNT_ID) === account) look();
   });
   context.signal.addEventListener('abort', look, { once: true });
   try {

@@ -96,8 +96,9 @@ function ownHandlers(deps: HandlerDeps, handlers: RouterHandlers): Partial<Route
       return GetUsageResponse.create(await handlers.getUsage(request, context));
     },
     async waitRun(request, context) {
-      const found = await findRun(deps, request.runId, request.agentId, asRouter(context));
-      if (found === undefined || !(await sightOf(context).sees({ agentId: found.agentId, key: found.run.sessionKey }))) return WaitRunResponse.create({ state: 'unknown' });
+      const sight = sightOf(context);
+      const found = await findRun(deps, { runId: request.runId, agentId: request.agentId, nearAgentId: sight.caller.agentId, sees: (address) => sight.sees(address) }, asRouter(context));
+      if (found === undefined) return WaitRunResponse.create({ state: 'unknown' });
       return handlers.waitRun({ ...request, agentId: found.agentId }, asRouter(context));
     },
     async *subscribe(request, context) {

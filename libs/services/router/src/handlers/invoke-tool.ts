@@ -64,8 +64,8 @@ export async function runTool(deps: HandlerDeps, request: InvokeToolRequest, con
     const denied = await deniedToRun(deps, caller, request.runId, context);
     const isFree = isNote ? ![...deps.config().tools.deny, ...denied].some((pattern) => matchesPattern(pattern, request.name)) : isAvailable(deps, caller, request.name, denied);
     if (!isFree) return { kind: 'unavailable' };
-    const { runId, replyRoute, hops, traceId, costUsd } = request;
-    const answer = await tool({ deps, caller, context, runId, replyRoute, hops, traceId, costUsd }, readArguments(request.argumentsJson));
+    const { runId, replyRoute, hops, traceId, traceAgentId, costUsd } = request;
+    const answer = await tool({ deps, caller, context, runId, replyRoute, hops, traceId, traceAgentId, costUsd }, readArguments(request.argumentsJson));
     return { kind: 'answer', answer };
   } catch (thrown) {
     if (thrown instanceof InvalidArguments) return { kind: 'invalid', message: thrown.message };

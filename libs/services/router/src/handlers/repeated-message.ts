@@ -13,7 +13,7 @@ const LOOKED_AT_MAX = 200;
 
 /** What a client is told whose idempotency key was seen before: its run goes on, or is over. */
 export async function repeatStatus(deps: HandlerDeps, runId: string, agentId: string, context: CallContext): Promise<'in_flight' | 'ok'> {
-  const found = await findRun(deps, runId, agentId, context);
+  const found = await findRun(deps, { runId, agentId }, context);
   return found === undefined || found.run.state === 'ended' ? 'ok' : 'in_flight';
 }
 

@@ -12,7 +12,7 @@ import type { HandlerDeps } from '../deps';
 import { boundSession } from '../threads/bound-thread';
 import { threadCommand } from '../threads/thread-commands';
 import { deliverTo } from './deliver-to';
-import { uuidOf } from './minted-id';
+import { runIdOf, uuidOf } from './minted-id';
 import { runCommand } from './run-commands';
 import { WAIT_MS_MAX, waitRun } from './wait-run';
 import { withTime } from './with-time';
@@ -111,7 +111,7 @@ export async function submitEnvelope(
 function runOf(envelope: InboundEnvelope, route: Route, key: string): RunRequest {
   const { kind } = envelope.origin;
   return RunRequest.create({
-    runId: uuidOf(key),
+    runId: runIdOf(key, route.agentId),
     deliver: envelope.deliver,
     replyRoute: route.deliveryContext === undefined ? undefined : ReplyRoute.create(route.deliveryContext),
     source: kind === 'webchat' ? 'chat.send' : kind,

@@ -4,10 +4,12 @@
  */
 import { WaitRunResponse } from '@sessions/contracts';
 import type { RunState, WaitRunRequest } from '@sessions/contracts';
-import { SessionError } from '@sessions/domain';
+import { SessionError, isSameKey } from '@sessions/domain';
 import type { CallContext } from '@sessions/bus';
 import type { HandlerDeps } from '../deps';
 import { findRun, readRun } from './find-run';
+import type { WantedRun } from './find-run';
+import { resolveAddress } from './resolve-address';
 
 export const WAIT_MS_DEFAULT = 30_000;
 /** Longest wait for the end of a run, milliseconds. */
@@ -25,7 +27,7 @@ export async function waitRun(deps: HandlerDeps, request: WaitRunRequest, contex
   const endsAtMs = deps.clock.monotonicMs() + timeoutMs;
   const watch = deps.runEnds.watch(runId);
   try {
-    const found = await findRun(deps, runId, request.agentId, context);
+    const found = await findRun(deps, { runId, agentId: request.agentId, ...(await ofSession(deps, request, context)) }, context);
     if (found === undefined) return WaitRunResponse.create({ state: 'unknown' });
     let run: RunState | undefined = found.run;
     while (run !== undefined && run.state !== 'ended') {
@@ -39,6 +41,13 @@ export async function waitRun(deps: HandlerDeps, request: WaitRunRequest, contex
   } finally {
     watch.stop();
   }
+}
+
+/** Where a run of the session is, when one is named. */
+async function ofSession(deps: HandlerDeps, { sessionKey, agentId }: WaitRunRequest, context: CallContext): Promise<Partial<WantedRun>> {
+  if (sessionKey === undefined) return {};
+  const address = await resolveAddress(deps, { key: sessionKey, agentId }, context);
+  return { agentId: address.agentId, sees: ({ key }) => isSameKey(key, address.key) };
 }
 
 function toAnswer(run: RunState | undefined): WaitRunResponse {

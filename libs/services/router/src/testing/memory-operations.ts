@@ -1,7 +1,7 @@
 /** Resets, deletions, archives, runs and compactions of the stores in memory: enough to test a router against. */
 import { randomUUID } from 'node:crypto';
 import {
-  ArchiveLine, CancelRunResponse, CompactionResult, ForkSessionResponse, GetRunResponse, GetTraceCostResponse, ListArchivesResponse, ListPendingResponse, PendingTurn, RequestCompactionResponse,
+  ArchiveLine, CancelRunResponse, CompactionResult, ForkSessionResponse, GetRunResponse, GetTraceCostResponse, ListArchivesResponse, ListPendingResponse, NoteTraceAgentResponse, PendingTurn, RequestCompactionResponse,
   RunState, StoreServiceAckDeliveryResponse, StoreServiceDeleteSessionResponse, StoreServiceResetSessionResponse, StoreServiceRestoreSessionResponse, StoreServiceService,
   ReadUsageResponse, TokenUsage, TruncateTranscriptResponse, UsageOfDay, UsageOfSession,
 } from '@sessions/contracts';
@@ -26,9 +26,10 @@ export interface MemoryAside {
   readonly usage: UsageLine[];
   /** US dollars by trace id. */
   readonly traceCosts: Map<string, number>;
+  readonly traceAgents: Map<string, Set<string>>;
 }
 
-export const newAside = (): MemoryAside => ({ archives: [], runs: new Map(), deliveries: new Map(), acknowledged: [], usage: [], traceCosts: new Map() });
+export const newAside = (): MemoryAside => ({ archives: [], runs: new Map(), deliveries: new Map(), acknowledged: [], usage: [], traceCosts: new Map(), traceAgents: new Map() });
 
 export interface OperationParts {
   readonly nowMs: number;
@@ -125,7 +126,12 @@ export function operationHandlers(parts: OperationParts): Partial<Handlers<typeo
       }),
     listArchives: async ({ agentId, key }) =>
       ListArchivesResponse.create({ archives: asideOf(agentId).archives.map(({ line }) => line).filter((line) => key === undefined || line.key === key) }),
-    getTraceCost: async ({ agentId, traceId }) => GetTraceCostResponse.create({ costUsd: asideOf(agentId).traceCosts.get(traceId) }),
+    getTraceCost: async ({ agentId, traceId }) => GetTraceCostResponse.create({ costUsd: asideOf(agentId).traceCosts.get(traceId), agentIds: [...(asideOf(agentId).traceAgents.get(traceId) ?? [])] }),
+    noteTraceAgent: async ({ agentId, traceId, reachedAgentId }) => {
+      const { traceAgents } = asideOf(agentId);
+      traceAgents.set(traceId, (traceAgents.get(traceId) ?? new Set()).add(reachedAgentId));
+      return NoteTraceAgentResponse.create({});
+    },
     getRun: async ({ agentId, runId }) => GetRunResponse.create({ run: asideOf(agentId).runs.get(runId) }),
     cancelRun: async (request, context) =>
       once(request.agentId, context, request, () => {

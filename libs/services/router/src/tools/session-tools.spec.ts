@@ -144,6 +144,18 @@ describe('sessions_send', () => {
   });
 });
 
+describe('the width of a turn', () => {
+  it('is bounded for each run, whatever its runtime is', async () => {
+    await begin();
+    const send = (runId: string | undefined): Promise<Details> => call('sessions_send', { sessionKey: OPS, message: 'm', timeoutSeconds: 0 }, MAIN, { runId });
+    for (let sent = 0; sent < 100; sent += 1) expect(await send('wide')).toMatchObject({ status: 'accepted' });
+    expect(await send('wide')).toEqual({ status: 'forbidden', error: expect.stringMatching(/sent and spawned 100 times/) as string });
+    expect(await call('sessions_spawn', { task: 'more' }, MAIN, { runId: 'wide' })).toMatchObject({ status: 'forbidden', error: expect.stringMatching(/100 times/) as string });
+    expect(await send('other')).toMatchObject({ status: 'accepted' });
+    expect(opened.running.stores.delivered).toHaveLength(101);
+  });
+});
+
 describe('the cost limit', () => {
   const LIMITED = { tools: { sessions: { visibility: 'all' }, agentToAgent: { enabled: true, allow: ['*'], maxCostUsd: 1 } } };
   const send = (more: object, key = OPS): Promise<Details> => call('sessions_send', { sessionKey: key, message: 'm', timeoutSeconds: 0 }, MAIN, more);
@@ -166,6 +178,24 @@ describe('the cost limit', () => {
     expect(lastDelivered().interSession).toMatchObject({ traceId: 'first', hops: 1 });
     opened.running.stores.aside('ops').traceCosts.set('first', 1);
     expect(await send({ runId: 'first' })).toMatchObject({ status: 'forbidden' });
+  });
+
+  it('asks only the agents that the trace has reached, whichever router asks', async () => {
+    await begin({ ...LIMITED, list: Array.from({ length: 40 }, (_, at) => ({ id: at === 0 ? 'main' : at === 1 ? 'ops' : `more${String(at)}` })) });
+    for (let at = 2; at < 40; at += 1) put(`agent:more${String(at)}:main`, { sessionId: `0190aaaa-0000-7000-8000-0000000001${String(at).padStart(2, '0')}` });
+    const askedFor = async (work: () => Promise<unknown>): Promise<readonly string[]> => {
+      const before = opened.running.stores.calls.length;
+      await work();
+      return opened.running.stores.calls.slice(before).flatMap((one) => (one.startsWith('getTraceCost ') ? [one.slice('getTraceCost '.length)] : []));
+    };
+    expect(await askedFor(() => send({ runId: 'first' }))).toEqual(['main']);
+    expect(lastDelivered().interSession).toMatchObject({ traceId: 'first', traceAgentId: 'main' });
+    // Further down the same trace, from the agent that it has reached.
+    const down = { hops: 1, runId: 'second', traceId: 'first', traceAgentId: 'main' };
+    expect(await askedFor(() => call('sessions_send', { sessionKey: 'agent:more7:main', message: 'm', timeoutSeconds: 0 }, OPS, down))).toEqual(['main', 'ops']);
+    expect(await askedFor(() => send({ hops: 1, runId: 'third', traceId: 'first', traceAgentId: 'main' }))).toEqual(['main', 'ops', 'more7']);
+    opened.running.stores.aside('more7').traceCosts.set('first', 2);
+    expect(await send({ hops: 1, runId: 'third', traceId: 'first', traceAgentId: 'main' })).toMatchObject({ status: 'forbidden', error: expect.stringMatching(/maxCostUsd/) as string });
   });
 
   it('stops nobody because an owner is away; what leads to a message still counts', async () => {

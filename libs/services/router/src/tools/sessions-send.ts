@@ -11,7 +11,7 @@ import type { JsonObject, SendArguments } from '@sessions/domain';
 import { deliverTo } from '../handlers/deliver-to';
 import { assertMaySend } from '../handlers/existing-session';
 import { findRun, readRun } from '../handlers/find-run';
-import { uuidOfCall } from '../handlers/minted-id';
+import { runIdOfCall } from '../handlers/minted-id';
 import { waitRun } from '../handlers/wait-run';
 import { channelRouteOf } from './announce-route';
 import { nextInterSession } from './chain';
@@ -32,12 +32,12 @@ async function send(call: ToolCall, asked: Extract<SendArguments, { kind: 'send'
   const { deps, caller, context } = call;
   const target = await ('label' in asked.target ? byLabel(call, asked.target.label) : resolveTarget(call, asked.target.sessionKey));
   await assertMayReceive(call, target);
-  const interSession = await nextInterSession(call, 'sessions_send');
+  const interSession = await nextInterSession(call, 'sessions_send', target.agentId);
   const announceRoute = channelRouteOf(target.row);
   const isToParent = caller.row?.spawnedBy !== undefined && isSameKey(caller.row.spawnedBy, target.key);
   const text = interSessionText(interSession, asked.message);
   const followUp = startExchange({ requesterKey: caller.key, targetKey: target.key, text: asked.message, hops: interSession.hops, announceRoute, isToParent, hasTurns: caller.row !== undefined }, deps.config());
-  const minted = uuidOfCall(context);
+  const minted = runIdOfCall(context, target.agentId);
   const delivered = await deliverTo(
     deps,
     {
@@ -69,10 +69,9 @@ async function assertMayReceive(call: ToolCall, target: Target): Promise<void> {
 
 async function collect(call: ToolCall, { runId, timeoutSeconds }: Extract<SendArguments, { kind: 'collect' }>): Promise<ToolAnswer> {
   const { deps, caller, context } = call;
-  const found = await findRun(deps, runId, undefined, context);
-  const address = found === undefined ? undefined : { agentId: found.agentId, key: found.run.sessionKey };
-  if (address === undefined || isOwn(call, address) || !(await caller.sight.sees(address))) return failed(`No run found: ${runId}`);
-  return { details: await outcomeOf(call, address.agentId, { runId, sessionKey: address.key }, timeoutSeconds) };
+  const found = await findRun(deps, { runId, nearAgentId: caller.agentId, sees: async (address) => !isOwn(call, address) && (await caller.sight.sees(address)) }, context);
+  if (found === undefined) return failed(`No run found: ${runId}`);
+  return { details: await outcomeOf(call, found.agentId, { runId, sessionKey: found.run.sessionKey }, timeoutSeconds) };
 }
 
 interface Ticket {

@@ -12,7 +12,7 @@ import type { AgentId, JsonObject, ModelRef, SpawnArguments } from '@sessions/do
 import { seesAgent } from '../auth/scopes';
 import { readRow } from '../auth/sight';
 import { deliverTo } from '../handlers/deliver-to';
-import { uuidOf, uuidOfCall } from '../handlers/minted-id';
+import { runIdOfCall, uuidOf, uuidOfCall } from '../handlers/minted-id';
 import { depthOf } from '../auth/spawn-depth';
 import { bindThread, threadSettings } from '../threads/bound-thread';
 import { nextInterSession } from './chain';
@@ -56,7 +56,7 @@ export async function sessionsSpawn(call: ToolCall, raw: unknown): Promise<ToolA
   const context0 = asked.context ?? (asked.thread ? threadSettings(config).defaultSpawnContext : 'isolated');
   if (context0 === 'fork' && target !== caller.agentId) return failed('context "fork" needs a sub-agent of your own agent');
   const claimRoute = binding?.route;
-  const interSession = await nextInterSession(call, 'sessions_spawn');
+  const interSession = await nextInterSession(call, 'sessions_spawn', target);
   const followUp = spawnClaim({ ...call, replyRoute: claimRoute ?? call.replyRoute }, { task: asked.task, label: asked.label, hops: interSession.hops });
   // The result needs a session to come to; a client may act for one that has not said a word yet.
   if (caller.row === undefined) await deps.stores.mutate('createSession', StoreServiceCreateSessionRequest.create({ agentId: caller.agentId, key: caller.key }), context, { part: 'parent' });
@@ -83,7 +83,7 @@ export async function sessionsSpawn(call: ToolCall, raw: unknown): Promise<ToolA
           membersJson: Buffer.from(JSON.stringify({ ...childMembers(call, asked, { model, thinking, isChildSandboxed }), ...(files !== undefined && { attachments: files }), ...(binding !== undefined && { threadBinding: binding.member }) })),
         }),
         run: RunRequest.create({
-          runId: uuidOfCall(context),
+          runId: runIdOfCall(context, target),
           deliver: false,
           source: 'spawn',
           queueMode: 'queue',
@@ -104,7 +104,7 @@ export async function sessionsSpawn(call: ToolCall, raw: unknown): Promise<ToolA
     return {
       details: {
         status: 'accepted',
-        runId: delivered.runId ?? uuidOfCall(context),
+        runId: delivered.runId ?? runIdOfCall(context, target),
         childSessionKey: delivered.sessionKey === '' ? key : delivered.sessionKey,
         ...(files !== undefined && { attachments: { ...files } }),
         mode: asked.mode,
@@ -129,7 +129,7 @@ async function repeated({ deps, caller, context }: ToolCall, asked: SpawnArgumen
   const key = childKey(agentId, context);
   const row = await readRow(deps, { agentId, key }, context);
   if (row?.spawnedBy === undefined || !isSameKey(row.spawnedBy, caller.key)) return failed('the call was interrupted before it spawned anything, and its files are not kept: make it again with their contents');
-  return { details: { status: 'accepted', runId: uuidOfCall(context), childSessionKey: row.key, mode: asked.mode, note: NOTE } };
+  return { details: { status: 'accepted', runId: runIdOfCall(context, agentId), childSessionKey: row.key, mode: asked.mode, note: NOTE } };
 }
 
 const childKey = (agentId: string, context: ToolCall['context']): string => `agent:${agentId}:subagent:${uuidOf(`${uuidOfCall(context)}#child`)}`;

@@ -4,7 +4,7 @@ import type { SessionRow } from '@sessions/contracts';
 import { SessionError, interSessionText, modelOf, parseSubagentsArguments, tokensOf } from '@sessions/domain';
 import type { JsonObject } from '@sessions/domain';
 import { deliverTo } from '../handlers/deliver-to';
-import { uuidOfCall } from '../handlers/minted-id';
+import { runIdOfCall } from '../handlers/minted-id';
 import { isActive, kill, ownChildren } from '../handlers/sub-agents';
 import { nextInterSession } from './chain';
 import { spawnClaim } from './spawn-claim';
@@ -47,9 +47,9 @@ function isTarget(row: SessionRow, place: number, target: string): boolean {
 async function steer(call: ToolCall, child: SessionRow, message: string): Promise<ToolAnswer> {
   const { deps, context } = call;
   if (!isActive(child, deps.clock.nowMs())) throw new SessionError('VALIDATION', 'the sub-agent has ended; sessions_send reaches its session, sessions_spawn starts another');
-  const interSession = await nextInterSession(call, 'subagents');
+  const interSession = await nextInterSession(call, 'subagents', child.agentId);
   const followUp = spawnClaim(call, { task: message, label: child.label, hops: interSession.hops });
-  const run = RunRequest.create({ runId: uuidOfCall(context), deliver: false, source: 'spawn', queueMode: 'interrupt', followUp });
+  const run = RunRequest.create({ runId: runIdOfCall(context, child.agentId), deliver: false, source: 'spawn', queueMode: 'interrupt', followUp });
   const answer = await deliverTo(deps, { agentId: child.agentId, key: child.key, text: interSessionText(interSession, message), attachments: [], interSession, run, requireExisting: true, interrupt: true, part: 'steer' }, context);
   return { details: { status: 'accepted', runId: answer.runId, sessionKey: child.key, interrupted: answer.interruptedRunId !== undefined } };
 }

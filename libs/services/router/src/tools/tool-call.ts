@@ -26,6 +26,8 @@ export interface ToolCall {
   /** Distance of the calling run from a person's message. */
   readonly hops: number;
   readonly traceId: string | undefined;
+  /** Where the chain began; undefined: with this run, or not known. */
+  readonly traceAgentId: string | undefined;
   readonly costUsd: number | undefined;
 }
 

@@ -2,11 +2,11 @@
  * Lines that a run or a tool adds to a transcript, in order: ids, parents and times are filled in,
  * everything else of a line stays as it was given.
  */
-import { SessionError, isJsonObject, patchRawObject, readRawMembers, simpleMessageLine, successorOf, type ContentBlock, type JsonObject, type JsonValue, type MessageContent } from '@sessions/domain';
+import { SessionError, isJsonObject, patchRawObject, readRawMembers, roundCost, simpleMessageLine, successorOf, type ContentBlock, type JsonObject, type JsonValue, type MessageContent } from '@sessions/domain';
 import type { MutationView, TranscriptTail } from '@sessions/store';
 import type { Announcement } from '../publish-events';
 import { headerLine, type NewSession } from './new-session';
-import { runsOf } from './open-run';
+import { runMembers, runsOf } from './open-run';
 import { membersAfter, rowOf, type Planned, type StoredAnswer } from './planned';
 import { findSession } from './session-of-key';
 
@@ -25,6 +25,8 @@ export interface AppendRequest {
   readonly parentId?: string | undefined;
   readonly lines: readonly GivenLine[];
   readonly session: Pick<NewSession, 'cwd'>;
+  /** US dollars of the answers among the lines, to be counted for the run; absent: nothing to count. */
+  readonly costUsd?: number | undefined;
 }
 
 export interface GivenLine {
@@ -62,6 +64,13 @@ function refuseOtherRunner({ runId, attempt }: AppendRequest, members: JsonObjec
   throw new SessionError('STALE_PLAN', 'another attempt holds the run, or it is over', { facts: { attempt, holds: run?.attempt ?? null } });
 }
 
+/** What the run has spent by now: those who ask what its trace costs need not wait for its end. */
+function spentMembers({ runId, costUsd }: AppendRequest, members: JsonObject): Readonly<Record<string, JsonValue>> {
+  if (runId === undefined || costUsd === undefined) return {};
+  const runs = runsOf(members).map((run) => (run.runId === runId ? { ...run, spentUsd: roundCost((run.spentUsd ?? 0) + costUsd) } : run));
+  return runMembers(runs, members).set;
+}
+
 interface PlacedLine {
   readonly id: string;
   readonly text: string;
@@ -92,6 +101,7 @@ export function decideAppend(request: AppendRequest, view: MutationView): Planne
   const set = {
     updatedAt: view.nowMs,
     ...(typeof present.members['messageCount'] === 'number' ? { messageCount: tail.exchanges + exchanges } : {}),
+    ...spentMembers(request, present.members),
   };
   const row = rowOf(request.agentId, key, membersAfter(present.members, { set }), tail.exchanges + exchanges);
   const seqOf = (line: PlacedLine): number => tail.messages + 1 + messages.indexOf(line);

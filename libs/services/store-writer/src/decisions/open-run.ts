@@ -48,6 +48,8 @@ export interface OpenRun {
   readonly message?: WaitingMessage;
   readonly startedAtMs?: number;
   readonly runnerId?: string;
+  /** US dollars of what its models have answered so far; absent: nothing that has a known price, or nothing limits the cost. */
+  readonly spentUsd?: number;
   /** It shall stop. */
   readonly cancel?: { readonly reason: string; readonly atMs: number };
   /** Its message belongs to the turn of this run, and it ends with it; `next`: to the next turn that begins. */

@@ -62,6 +62,11 @@ export function traceCostPrefix(traceId: string): string {
   return `trace-cost:${encodeURIComponent(traceId)}:`;
 }
 
+/** Of the notes about which agents a trace that began here has reached. */
+export function traceAgentPrefix(traceId: string): string {
+  return `trace-agent:${encodeURIComponent(traceId)}:`;
+}
+
 function traceCost({ runId, interSession }: OpenRun, usage: readonly TokenUsage[]): ResultNote[] {
   const costUsd = costSoFar(usage);
   if (interSession?.traceId === undefined || costUsd === undefined) return [];

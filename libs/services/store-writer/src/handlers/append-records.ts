@@ -1,8 +1,9 @@
 /** AppendRecords: lines at the end of a transcript, durable when it answers. */
-import { AppendRecordsResponse, type AppendRecordsRequest } from '@sessions/contracts';
-import { SessionError } from '@sessions/domain';
+import { AppendRecordsResponse, TokenUsage, type AppendRecordsRequest } from '@sessions/contracts';
+import { SessionError, costSoFar, isJsonObject, type JsonObject, type JsonValue } from '@sessions/domain';
 import type { CallContext } from '@sessions/bus';
-import { LINES_MAX, decideAppend, readGivenLine, type AppendAnswer } from '../decisions/decide-append';
+import { LINES_MAX, decideAppend, readGivenLine, type AppendAnswer, type GivenLine } from '../decisions/decide-append';
+import { pricedUsage } from '../decisions/plan-usage';
 import { newRecordId } from '../new-ids';
 import type { OwnedAgent } from '../owned-agent';
 import type { Uploads } from '../uploads';
@@ -15,6 +16,7 @@ export async function appendRecords(agent: OwnedAgent, uploads: Uploads, request
   if (uploadId !== undefined && request.lines.length > 0) throw new SessionError('VALIDATION', 'lines and an upload exclude each other');
   const lines = uploadId === undefined ? request.lines : [await uploads.read(agent.agentId, uploadId)];
   if (lines.length < 1 || lines.length > LINES_MAX) throw new SessionError('VALIDATION', `a request has 1 to ${String(LINES_MAX)} lines`);
+  const given = lines.map((line) => readGivenLine(line, newRecordId()));
   const append = {
     agentId: agent.agentId,
     key,
@@ -22,7 +24,8 @@ export async function appendRecords(agent: OwnedAgent, uploads: Uploads, request
     runId,
     attempt,
     parentId,
-    lines: lines.map((line) => readGivenLine(line, newRecordId())),
+    lines: given,
+    costUsd: costOfAnswers(agent, request, given),
     session: { cwd: workspaceOf(agent) },
   };
   const contentHash = requestHash('AppendRecords', [key, sessionId, parentId ?? '', lines.map(bytesHash)]);
@@ -42,3 +45,26 @@ export async function appendRecords(agent: OwnedAgent, uploads: Uploads, request
     },
   );
 }
+
+/** What the answers of models among the lines cost, where the cost of what a run leads to is limited; undefined: nothing is known of it. */
+function costOfAnswers(agent: OwnedAgent, { runId }: AppendRecordsRequest, lines: readonly GivenLine[]): number | undefined {
+  if (runId === undefined || agent.deps.config().tools.agentToAgent.maxCostUsd <= 0) return undefined;
+  return costSoFar(pricedUsage(lines.flatMap(({ record }) => usageOfLine(record)), agent.priceOf));
+}
+
+function usageOfLine({ message }: JsonObject): TokenUsage[] {
+  if (!isJsonObject(message) || message['role'] !== 'assistant' || !isJsonObject(message['usage'])) return [];
+  const { usage, provider, model } = message;
+  return [
+    TokenUsage.create({
+      inputTokens: tokens(usage['input']),
+      outputTokens: tokens(usage['output']),
+      cacheReadTokens: tokens(usage['cacheRead']),
+      cacheWriteTokens: tokens(usage['cacheWrite']),
+      modelProvider: typeof provider === 'string' ? provider : undefined,
+      model: typeof model === 'string' ? model : undefined,
+    }),
+  ];
+}
+
+const tokens = (value: JsonValue | undefined): number => (typeof value === 'number' && Number.isSafeInteger(value) && value > 0 ? value : 0);

@@ -62,6 +62,25 @@ describe('deliver', () => {
     expect((await history(made)).texts).toEqual(['Hello']);
   });
 
+  it('answers a key that a client used for the session again, and refuses it for another session', async () => {
+    const made = await bench();
+    const sent = (sessionKey: string, text: string) =>
+      DeliverRequest.create({
+        agentId: 'main',
+        route: ResolvedRoute.create({ agentId: 'main', sessionKey, matchedBy: 'explicit', originKind: 'webchat', channel: 'webchat', chatType: 'direct' }),
+        message: InboundMessage.create({ role: 'user', text }),
+      });
+    const first = await made.client.deliver(sent('agent:main:telegram:direct:123', 'Hello'), { idempotencyKey: 'k1' });
+    const refused = { reason: 'IDEMPOTENCY_MISMATCH' };
+    await expect(made.client.deliver(sent('agent:main:other', 'Hello'), { idempotencyKey: 'k1' })).rejects.toMatchObject(refused);
+    // The same session, in other words and under an older spelling.
+    for (const key of ['agent:main:telegram:direct:123', 'agent:main:telegram:dm:123']) expect(await made.client.deliver(sent(key, 'Bye'), { idempotencyKey: 'k1' })).toMatchObject({ status: 'duplicate', messageId: first.messageId });
+    const again = await restart(made);
+    await expect(again.client.deliver(sent('agent:main:other', 'Hello'), { idempotencyKey: 'k1' })).rejects.toMatchObject(refused);
+    expect(await again.client.deliver(sent('agent:main:other', 'Hello'), { idempotencyKey: 'k2' })).toMatchObject({ status: 'accepted' });
+    expect((await history(again)).texts).toEqual(['Hello']);
+  });
+
   it('finds the row under its older spelling and keeps that spelling', async () => {
     const made = await bench();
     const first = await made.client.deliver(telegram('one', { key: 'agent:main:telegram:dm:123' }));

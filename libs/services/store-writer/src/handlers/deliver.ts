@@ -16,6 +16,7 @@ import {
   assertCreatableKey,
   contextTokensFor,
   cronRunKey,
+  lookupCandidates,
   modelFor,
   parseSessionKey,
   type ContentBlock,
@@ -72,7 +73,7 @@ export async function deliver(agent: OwnedAgent, uploads: Uploads, request: Deli
     request: {
       method: 'Deliver',
       context,
-      ...(isMeasuredRepeat(request) ? {} : { contentHash: hashOf(request, text, images) }),
+      ...contentHashOf(request, text, images),
       ...(message.channelMessage === undefined ? {} : { keepResultMs: KEEP_CHANNEL_RESULT_MS }),
     },
   };
@@ -248,9 +249,24 @@ function cronRun(agent: OwnedAgent, key: string, { route }: DeliverRequest): Pic
   return { beginsSession: false, ...(runRowKey === undefined ? {} : { runRowKey: () => runRowKey }) };
 }
 
-/** A client that addresses a session itself gets the first answer again, whatever it sends with the key. */
+/**
+ * A client that addresses a session itself gets the first answer again, whatever it sends with the key.
+ * With the key of a message to another session it is refused: that message's answer is not this one's.
+ */
 function isMeasuredRepeat({ route, message }: DeliverRequest): boolean {
   return route?.originKind === 'webchat' && route.matchedBy === 'explicit' && message?.channelMessage === undefined;
+}
+
+function contentHashOf(request: DeliverRequest, text: string, images: readonly ContentBlock[]): { readonly contentHash?: string } {
+  if (!isMeasuredRepeat(request)) return { contentHash: hashOf(request, text, images) };
+  // A tool's call that is made again is one call, also where a label means another session by now.
+  return request.interSession === undefined ? { contentHash: sessionHash(request.route?.sessionKey ?? '') } : {};
+}
+
+/** The same in every spelling of the session's key. */
+function sessionHash(key: string): string {
+  const [spelling = key] = [...lookupCandidates(key.toLowerCase())].sort();
+  return requestHash('Deliver', ['session', spelling]);
 }
 
 /** A channel's message stays the same message when the configuration routes it elsewhere by now. */

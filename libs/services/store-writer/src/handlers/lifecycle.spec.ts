@@ -185,6 +185,23 @@ describe('delete and restore', () => {
 });
 
 describe('fork and branch', () => {
+  it('reads the lines of a branch whole, those that stand side by side and those that others stand between', async () => {
+    const made = await bench();
+    const said = await made.client.deliver(telegram('question'));
+    const append = async (content: string, parentId?: string): Promise<string> => {
+      const { recordIds } = await made.client.appendRecords(AppendRecordsRequest.create({ agentId: 'main', key: KEY, sessionId: said.sessionId ?? '', parentId, lines: [Buffer.from(JSON.stringify({ type: 'message', message: { role: 'assistant', content } }))] }));
+      return recordIds[0] ?? '';
+    };
+    const first = await append('ä first');
+    await append('left');
+    await append('left too');
+    const second = await append('second €', first);
+    await append('left as well', first);
+    await append('third', second);
+    await append('fourth');
+    expect((await branch(made)).slice(1)).toEqual(['ä first', 'second €', 'third', 'fourth']);
+  });
+
   it('copies the active branch with its ids under a header that names the parent, without an unfinished tool call', async () => {
     const made = await bench();
     const said = await made.client.deliver(telegram('question'));

@@ -66,13 +66,8 @@ function sliceOf(lines: readonly BranchLine[], from: number): readonly BranchLin
 
 async function recordsOf(source: ByteSource, lines: readonly BranchLine[]): Promise<TranscriptRecord[]> {
   const records: TranscriptRecord[] = [];
-  for (const { offset, bytes } of lines) {
-    const line = Buffer.alloc(bytes - 1);
-    for (let done = 0; done < line.length; ) {
-      const { bytesRead } = await source.read(line, done, line.length - done, offset + done);
-      if (bytesRead === 0) throw new SessionError('STALE_PLAN', 'the transcript was cut while its branch was read');
-      done += bytesRead;
-    }
+  const texts = await textsOf(source, lines);
+  for (const line of texts) {
     const facts = readLineFacts(line);
     const type: unknown = facts?.record['type'];
     const common = { recordId: facts?.id, type: typeof type === 'string' ? type : 'message', role: facts?.role };
@@ -83,6 +78,33 @@ async function recordsOf(source: ByteSource, lines: readonly BranchLine[]): Prom
     }
   }
   return records;
+}
+
+/** Bytes of each line without its end. Lines that stand side by side, most of a branch, are read together. */
+async function textsOf(source: ByteSource, lines: readonly BranchLine[]): Promise<Buffer[]> {
+  const texts: Buffer[] = [];
+  for (let at = 0; at < lines.length; ) {
+    const from = lines[at]?.offset ?? 0;
+    let end = from;
+    const begin = at;
+    for (let next = lines[at]; next !== undefined && next.offset === end; next = lines[at]) {
+      end += next.bytes;
+      at += 1;
+    }
+    const run = await readRange(source, from, end - from - 1);
+    for (const { offset, bytes } of lines.slice(begin, at)) texts.push(run.subarray(offset - from, offset - from + bytes - 1));
+  }
+  return texts;
+}
+
+async function readRange(source: ByteSource, position: number, length: number): Promise<Buffer> {
+  const range = Buffer.alloc(length);
+  for (let done = 0; done < length; ) {
+    const { bytesRead } = await source.read(range, done, length - done, position + done);
+    if (bytesRead === 0) throw new SessionError('STALE_PLAN', 'the transcript was cut while its branch was read');
+    done += bytesRead;
+  }
+  return range;
 }
 
 function* itemsOf(records: readonly TranscriptRecord[]): Generator<ReadBranchResponse> {

@@ -43,6 +43,39 @@ it('counts what a run cost by the configured prices, for what follows it too', a
   expect(deliveries[0]?.toSession?.interSession).toMatchObject({ costUsd: 0.00225 });
 });
 
+it('counts what a run under way has spent where the cost is limited, and once when it has ended, over restarts', async () => {
+  const priced = (maxCostUsd: number) => ({ models: { providers: { openai: { models: [{ id: 'gpt-5', cost: { input: 1, output: 10 } }] } } }, agents: { defaults: { model: 'openai/gpt-5' } }, tools: { agentToAgent: { maxCostUsd } } });
+  const usage = { input: 100_000, output: 10_000, cacheRead: 0, cacheWrite: 0, totalTokens: 110_000 };
+  const answer = { role: 'assistant', content: [{ type: 'text', text: 'x' }], provider: 'openai', model: 'gpt-5', usage };
+  const of = async (bench: Bench): Promise<number | undefined> => (await bench.client.getTraceCost({ agentId: 'main', traceId: 'root' })).costUsd;
+  const made = await bench({ config: priced(1) });
+  const interSession = InterSession.create({ sourceSessionKey: 'agent:main:other', sourceTool: 'sessions_send', hops: 1, traceId: 'root' });
+  const { sessionId } = await made.client.deliver(turnOf('go', 'branch', {}, { interSession }));
+  await begin(made, 'branch');
+  expect(await of(made)).toBeUndefined();
+  for (let at = 1; at <= 2; at += 1) await append(made, 'branch', sessionId ?? '', answer);
+  await append(made, 'branch', sessionId ?? '', { ...answer, model: 'nobody-knows' });
+  expect(await of(made)).toBeCloseTo(0.4, 9);
+  const next = await restart(made, { config: priced(1) });
+  expect(await of(next)).toBeCloseTo(0.4, 9);
+  await begin(next, 'branch');
+  await finish(next, 'branch', { usage: [TokenUsage.create({ inputTokens: 200_000, outputTokens: 20_000, totalTokens: 220_000, modelProvider: 'openai', model: 'gpt-5' })] });
+  expect(await of(next)).toBeCloseTo(0.4, 9);
+  expect((await entryOf(next))['openRuns']).toBeUndefined();
+});
+
+it('keeps which agents a trace has reached that began with its own', async () => {
+  const made = await bench({ config: WITH_MODEL });
+  await made.client.deliver(turnOf('one', 'root'));
+  const note = (traceId: string, reachedAgentId: string) => made.client.noteTraceAgent({ agentId: 'main', traceId, reachedAgentId });
+  for (const reached of ['work', 'ops', 'work']) await note('root', reached);
+  await note('root:2', 'elsewhere');
+  const next = await restart(made, { config: WITH_MODEL });
+  const { agentIds, costUsd } = await next.client.getTraceCost({ agentId: 'main', traceId: 'root' });
+  expect([[...agentIds].sort(), costUsd]).toEqual([['ops', 'work'], undefined]);
+  await expect(next.client.noteTraceAgent({ agentId: 'main', traceId: 'root', reachedAgentId: '../x' })).rejects.toMatchObject({ reason: 'VALIDATION' });
+});
+
 it('knows what the runs of one trace cost, whatever session they ran in, over restarts', async () => {
   const made = await bench({ config: WITH_MODEL });
   const of = async (bench: Bench, traceId: string): Promise<number | undefined> => (await bench.client.getTraceCost({ agentId: 'main', traceId })).costUsd;

@@ -648,7 +648,11 @@ export interface WaitRunRequest {
     | number
     | undefined;
   /** Absent: the router looks the run up. */
-  agentId?: string | undefined;
+  agentId?:
+    | string
+    | undefined;
+  /** Only a run of this session. Absent: of whichever. */
+  sessionKey?: string | undefined;
 }
 
 export interface WaitRunResponse {
@@ -689,7 +693,11 @@ export interface InvokeToolRequest {
     | string
     | undefined;
   /** US dollars of the runs that led to the calling one, its own so far included; absent: not known. */
-  costUsd?: number | undefined;
+  costUsd?:
+    | number
+    | undefined;
+  /** As in InterSession. */
+  traceAgentId?: string | undefined;
 }
 
 export interface InvokeToolResponse {
@@ -8757,7 +8765,7 @@ export const CleanupResponse: MessageFns<CleanupResponse> = {
 };
 
 function createBaseWaitRunRequest(): WaitRunRequest {
-  return { runId: "", timeoutMs: undefined, agentId: undefined };
+  return { runId: "", timeoutMs: undefined, agentId: undefined, sessionKey: undefined };
 }
 
 export const WaitRunRequest: MessageFns<WaitRunRequest> = {
@@ -8770,6 +8778,9 @@ export const WaitRunRequest: MessageFns<WaitRunRequest> = {
     }
     if (message.agentId !== undefined) {
       writer.uint32(26).string(message.agentId);
+    }
+    if (message.sessionKey !== undefined) {
+      writer.uint32(34).string(message.sessionKey);
     }
     return writer;
   },
@@ -8811,6 +8822,14 @@ export const WaitRunRequest: MessageFns<WaitRunRequest> = {
             message.agentId = reader.string();
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.sessionKey = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -8840,6 +8859,11 @@ export const WaitRunRequest: MessageFns<WaitRunRequest> = {
         : isSet(object.agent_id)
         ? globalThis.String(object.agent_id)
         : undefined,
+      sessionKey: isSet(object.sessionKey)
+        ? globalThis.String(object.sessionKey)
+        : isSet(object.session_key)
+        ? globalThis.String(object.session_key)
+        : undefined,
     };
   },
 
@@ -8854,6 +8878,9 @@ export const WaitRunRequest: MessageFns<WaitRunRequest> = {
     if (message.agentId !== undefined) {
       obj.agentId = message.agentId;
     }
+    if (message.sessionKey !== undefined) {
+      obj.sessionKey = message.sessionKey;
+    }
     return obj;
   },
 
@@ -8865,6 +8892,7 @@ export const WaitRunRequest: MessageFns<WaitRunRequest> = {
     message.runId = object.runId ?? "";
     message.timeoutMs = object.timeoutMs ?? undefined;
     message.agentId = object.agentId ?? undefined;
+    message.sessionKey = object.sessionKey ?? undefined;
     return message;
   },
 };
@@ -9068,6 +9096,7 @@ function createBaseInvokeToolRequest(): InvokeToolRequest {
     replyRoute: undefined,
     traceId: undefined,
     costUsd: undefined,
+    traceAgentId: undefined,
   };
 }
 
@@ -9096,6 +9125,9 @@ export const InvokeToolRequest: MessageFns<InvokeToolRequest> = {
     }
     if (message.costUsd !== undefined) {
       writer.uint32(65).double(message.costUsd);
+    }
+    if (message.traceAgentId !== undefined) {
+      writer.uint32(74).string(message.traceAgentId);
     }
     return writer;
   },
@@ -9177,6 +9209,14 @@ export const InvokeToolRequest: MessageFns<InvokeToolRequest> = {
             message.costUsd = reader.double();
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.traceAgentId = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -9223,6 +9263,11 @@ export const InvokeToolRequest: MessageFns<InvokeToolRequest> = {
         : isSet(object.cost_usd)
         ? globalThis.Number(object.cost_usd)
         : undefined,
+      traceAgentId: isSet(object.traceAgentId)
+        ? globalThis.String(object.traceAgentId)
+        : isSet(object.trace_agent_id)
+        ? globalThis.String(object.trace_agent_id)
+        : undefined,
     };
   },
 
@@ -9252,6 +9297,9 @@ export const InvokeToolRequest: MessageFns<InvokeToolRequest> = {
     if (message.costUsd !== undefined) {
       obj.costUsd = floatToJson(message.costUsd);
     }
+    if (message.traceAgentId !== undefined) {
+      obj.traceAgentId = message.traceAgentId;
+    }
     return obj;
   },
 
@@ -9270,6 +9318,7 @@ export const InvokeToolRequest: MessageFns<InvokeToolRequest> = {
       : undefined;
     message.traceId = object.traceId ?? undefined;
     message.costUsd = object.costUsd ?? undefined;
+    message.traceAgentId = object.traceAgentId ?? undefined;
     return message;
   },
 };

@@ -77,6 +77,7 @@ export interface ExecuteTurnRequest {
    */
   traceId?: string | undefined;
   costUsd?: number | undefined;
+  traceAgentId?: string | undefined;
 }
 
 /** Bounds of a turn; absent: the runtime's own bound. */
@@ -372,6 +373,7 @@ function createBaseExecuteTurnRequest(): ExecuteTurnRequest {
     replyRoute: undefined,
     traceId: undefined,
     costUsd: undefined,
+    traceAgentId: undefined,
   };
 }
 
@@ -436,6 +438,9 @@ export const ExecuteTurnRequest: MessageFns<ExecuteTurnRequest> = {
     }
     if (message.costUsd !== undefined) {
       writer.uint32(161).double(message.costUsd);
+    }
+    if (message.traceAgentId !== undefined) {
+      writer.uint32(170).string(message.traceAgentId);
     }
     return writer;
   },
@@ -613,6 +618,14 @@ export const ExecuteTurnRequest: MessageFns<ExecuteTurnRequest> = {
             message.costUsd = reader.double();
             continue;
           }
+          case 21: {
+            if (tag !== 170) {
+              break;
+            }
+
+            message.traceAgentId = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -707,6 +720,11 @@ export const ExecuteTurnRequest: MessageFns<ExecuteTurnRequest> = {
         : isSet(object.cost_usd)
         ? globalThis.Number(object.cost_usd)
         : undefined,
+      traceAgentId: isSet(object.traceAgentId)
+        ? globalThis.String(object.traceAgentId)
+        : isSet(object.trace_agent_id)
+        ? globalThis.String(object.trace_agent_id)
+        : undefined,
     };
   },
 
@@ -772,6 +790,9 @@ export const ExecuteTurnRequest: MessageFns<ExecuteTurnRequest> = {
     if (message.costUsd !== undefined) {
       obj.costUsd = floatToJson(message.costUsd);
     }
+    if (message.traceAgentId !== undefined) {
+      obj.traceAgentId = message.traceAgentId;
+    }
     return obj;
   },
 
@@ -804,6 +825,7 @@ export const ExecuteTurnRequest: MessageFns<ExecuteTurnRequest> = {
       : undefined;
     message.traceId = object.traceId ?? undefined;
     message.costUsd = object.costUsd ?? undefined;
+    message.traceAgentId = object.traceAgentId ?? undefined;
     return message;
   },
 };

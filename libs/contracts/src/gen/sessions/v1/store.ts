@@ -710,8 +710,28 @@ export interface GetTraceCostRequest {
 export interface GetTraceCostResponse {
   epoch: number;
   storeSeq: number;
-  /** US dollars of the runs that have ended, for a day each, as far as prices are known; absent: none is. */
-  costUsd?: number | undefined;
+  /**
+   * US dollars of the runs that have ended, for a day each, and of those under way what their models have
+   * answered so far, as far as prices are known; absent: none is.
+   */
+  costUsd?:
+    | number
+    | undefined;
+  /** Agents that the trace has reached, as NoteTraceAgent told this owner. */
+  agentIds: string[];
+}
+
+export interface NoteTraceAgentRequest {
+  /** Where the trace began: `InterSession.trace_agent_id`. */
+  agentId: string;
+  traceId: string;
+  /** Agent that a message of the trace is about to reach. */
+  reachedAgentId: string;
+}
+
+export interface NoteTraceAgentResponse {
+  epoch: number;
+  storeSeq: number;
 }
 
 export interface ListPendingRequest {
@@ -1197,7 +1217,11 @@ export interface InterSession {
     | string
     | undefined;
   /** US dollars of the runs that led here, as far as prices are known; absent: none is. */
-  costUsd?: number | undefined;
+  costUsd?:
+    | number
+    | undefined;
+  /** Agent whose owner keeps which agents the trace has reached; absent: not known. */
+  traceAgentId?: string | undefined;
 }
 
 /** A chat command as the router understood it. */
@@ -9538,7 +9562,7 @@ export const GetTraceCostRequest: MessageFns<GetTraceCostRequest> = {
 };
 
 function createBaseGetTraceCostResponse(): GetTraceCostResponse {
-  return { epoch: 0, storeSeq: 0, costUsd: undefined };
+  return { epoch: 0, storeSeq: 0, costUsd: undefined, agentIds: [] };
 }
 
 export const GetTraceCostResponse: MessageFns<GetTraceCostResponse> = {
@@ -9551,6 +9575,9 @@ export const GetTraceCostResponse: MessageFns<GetTraceCostResponse> = {
     }
     if (message.costUsd !== undefined) {
       writer.uint32(25).double(message.costUsd);
+    }
+    for (const v of message.agentIds) {
+      writer.uint32(34).string(v!);
     }
     return writer;
   },
@@ -9592,6 +9619,14 @@ export const GetTraceCostResponse: MessageFns<GetTraceCostResponse> = {
             message.costUsd = reader.double();
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.agentIds.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -9617,6 +9652,11 @@ export const GetTraceCostResponse: MessageFns<GetTraceCostResponse> = {
         : isSet(object.cost_usd)
         ? globalThis.Number(object.cost_usd)
         : undefined,
+      agentIds: globalThis.Array.isArray(object?.agentIds)
+        ? object.agentIds.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.agent_ids)
+        ? object.agent_ids.map((e: any) => globalThis.String(e))
+        : [],
     };
   },
 
@@ -9631,6 +9671,9 @@ export const GetTraceCostResponse: MessageFns<GetTraceCostResponse> = {
     if (message.costUsd !== undefined) {
       obj.costUsd = floatToJson(message.costUsd);
     }
+    if (message.agentIds?.length) {
+      obj.agentIds = message.agentIds;
+    }
     return obj;
   },
 
@@ -9642,6 +9685,209 @@ export const GetTraceCostResponse: MessageFns<GetTraceCostResponse> = {
     message.epoch = object.epoch ?? 0;
     message.storeSeq = object.storeSeq ?? 0;
     message.costUsd = object.costUsd ?? undefined;
+    message.agentIds = object.agentIds?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseNoteTraceAgentRequest(): NoteTraceAgentRequest {
+  return { agentId: "", traceId: "", reachedAgentId: "" };
+}
+
+export const NoteTraceAgentRequest: MessageFns<NoteTraceAgentRequest> = {
+  encode(message: NoteTraceAgentRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.agentId !== "") {
+      writer.uint32(10).string(message.agentId);
+    }
+    if (message.traceId !== "") {
+      writer.uint32(18).string(message.traceId);
+    }
+    if (message.reachedAgentId !== "") {
+      writer.uint32(26).string(message.reachedAgentId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): NoteTraceAgentRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseNoteTraceAgentRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.agentId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.traceId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.reachedAgentId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): NoteTraceAgentRequest {
+    return {
+      agentId: isSet(object.agentId)
+        ? globalThis.String(object.agentId)
+        : isSet(object.agent_id)
+        ? globalThis.String(object.agent_id)
+        : "",
+      traceId: isSet(object.traceId)
+        ? globalThis.String(object.traceId)
+        : isSet(object.trace_id)
+        ? globalThis.String(object.trace_id)
+        : "",
+      reachedAgentId: isSet(object.reachedAgentId)
+        ? globalThis.String(object.reachedAgentId)
+        : isSet(object.reached_agent_id)
+        ? globalThis.String(object.reached_agent_id)
+        : "",
+    };
+  },
+
+  toJSON(message: NoteTraceAgentRequest): unknown {
+    const obj: any = {};
+    if (message.agentId !== "") {
+      obj.agentId = message.agentId;
+    }
+    if (message.traceId !== "") {
+      obj.traceId = message.traceId;
+    }
+    if (message.reachedAgentId !== "") {
+      obj.reachedAgentId = message.reachedAgentId;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<NoteTraceAgentRequest>, I>>(base?: I): NoteTraceAgentRequest {
+    return NoteTraceAgentRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<NoteTraceAgentRequest>, I>>(object: I): NoteTraceAgentRequest {
+    const message = createBaseNoteTraceAgentRequest();
+    message.agentId = object.agentId ?? "";
+    message.traceId = object.traceId ?? "";
+    message.reachedAgentId = object.reachedAgentId ?? "";
+    return message;
+  },
+};
+
+function createBaseNoteTraceAgentResponse(): NoteTraceAgentResponse {
+  return { epoch: 0, storeSeq: 0 };
+}
+
+export const NoteTraceAgentResponse: MessageFns<NoteTraceAgentResponse> = {
+  encode(message: NoteTraceAgentResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.epoch !== 0) {
+      writer.uint32(8).int64(message.epoch);
+    }
+    if (message.storeSeq !== 0) {
+      writer.uint32(16).int64(message.storeSeq);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): NoteTraceAgentResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseNoteTraceAgentResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.epoch = longToNumber(reader.int64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.storeSeq = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): NoteTraceAgentResponse {
+    return {
+      epoch: isSet(object.epoch) ? globalThis.Number(object.epoch) : 0,
+      storeSeq: isSet(object.storeSeq)
+        ? globalThis.Number(object.storeSeq)
+        : isSet(object.store_seq)
+        ? globalThis.Number(object.store_seq)
+        : 0,
+    };
+  },
+
+  toJSON(message: NoteTraceAgentResponse): unknown {
+    const obj: any = {};
+    if (message.epoch !== 0) {
+      obj.epoch = Math.round(message.epoch);
+    }
+    if (message.storeSeq !== 0) {
+      obj.storeSeq = Math.round(message.storeSeq);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<NoteTraceAgentResponse>, I>>(base?: I): NoteTraceAgentResponse {
+    return NoteTraceAgentResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<NoteTraceAgentResponse>, I>>(object: I): NoteTraceAgentResponse {
+    const message = createBaseNoteTraceAgentResponse();
+    message.epoch = object.epoch ?? 0;
+    message.storeSeq = object.storeSeq ?? 0;
     return message;
   },
 };
@@ -14897,7 +15143,15 @@ export const SpawnClaim: MessageFns<SpawnClaim> = {
 };
 
 function createBaseInterSession(): InterSession {
-  return { sourceSessionKey: "", sourceTool: "", runId: undefined, hops: 0, traceId: undefined, costUsd: undefined };
+  return {
+    sourceSessionKey: "",
+    sourceTool: "",
+    runId: undefined,
+    hops: 0,
+    traceId: undefined,
+    costUsd: undefined,
+    traceAgentId: undefined,
+  };
 }
 
 export const InterSession: MessageFns<InterSession> = {
@@ -14919,6 +15173,9 @@ export const InterSession: MessageFns<InterSession> = {
     }
     if (message.costUsd !== undefined) {
       writer.uint32(49).double(message.costUsd);
+    }
+    if (message.traceAgentId !== undefined) {
+      writer.uint32(58).string(message.traceAgentId);
     }
     return writer;
   },
@@ -14984,6 +15241,14 @@ export const InterSession: MessageFns<InterSession> = {
             message.costUsd = reader.double();
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.traceAgentId = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -15024,6 +15289,11 @@ export const InterSession: MessageFns<InterSession> = {
         : isSet(object.cost_usd)
         ? globalThis.Number(object.cost_usd)
         : undefined,
+      traceAgentId: isSet(object.traceAgentId)
+        ? globalThis.String(object.traceAgentId)
+        : isSet(object.trace_agent_id)
+        ? globalThis.String(object.trace_agent_id)
+        : undefined,
     };
   },
 
@@ -15047,6 +15317,9 @@ export const InterSession: MessageFns<InterSession> = {
     if (message.costUsd !== undefined) {
       obj.costUsd = floatToJson(message.costUsd);
     }
+    if (message.traceAgentId !== undefined) {
+      obj.traceAgentId = message.traceAgentId;
+    }
     return obj;
   },
 
@@ -15061,6 +15334,7 @@ export const InterSession: MessageFns<InterSession> = {
     message.hops = object.hops ?? 0;
     message.traceId = object.traceId ?? undefined;
     message.costUsd = object.costUsd ?? undefined;
+    message.traceAgentId = object.traceAgentId ?? undefined;
     return message;
   },
 };
@@ -25460,6 +25734,15 @@ export const StoreServiceDefinition = {
       responseStream: false,
       options: {},
     },
+    /** Mutation. Kept for a day. */
+    noteTraceAgent: {
+      name: "NoteTraceAgent",
+      requestType: NoteTraceAgentRequest as typeof NoteTraceAgentRequest,
+      requestStream: false,
+      responseType: NoteTraceAgentResponse as typeof NoteTraceAgentResponse,
+      responseStream: false,
+      options: {},
+    },
     listPending: {
       name: "ListPending",
       requestType: ListPendingRequest as typeof ListPendingRequest,
@@ -25936,6 +26219,18 @@ export const StoreServiceService = {
       Buffer.from(GetTraceCostResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): GetTraceCostResponse => GetTraceCostResponse.decode(value),
   },
+  /** Mutation. Kept for a day. */
+  noteTraceAgent: {
+    path: "/sessions.v1.StoreService/NoteTraceAgent" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: NoteTraceAgentRequest): Buffer =>
+      Buffer.from(NoteTraceAgentRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): NoteTraceAgentRequest => NoteTraceAgentRequest.decode(value),
+    responseSerialize: (value: NoteTraceAgentResponse): Buffer =>
+      Buffer.from(NoteTraceAgentResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): NoteTraceAgentResponse => NoteTraceAgentResponse.decode(value),
+  },
   listPending: {
     path: "/sessions.v1.StoreService/ListPending" as const,
     requestStream: false as const,
@@ -26322,6 +26617,8 @@ export interface StoreServiceServer extends UntypedServiceImplementation {
   getRun: handleUnaryCall<GetRunRequest, GetRunResponse>;
   /** What the runs of one store cost that a message of a person led to. */
   getTraceCost: handleUnaryCall<GetTraceCostRequest, GetTraceCostResponse>;
+  /** Mutation. Kept for a day. */
+  noteTraceAgent: handleUnaryCall<NoteTraceAgentRequest, NoteTraceAgentResponse>;
   listPending: handleUnaryCall<ListPendingRequest, ListPendingResponse>;
   /** Findings, then the totals. */
   verify: handleServerStreamingCall<VerifyRequest, VerifyResponse>;

@@ -137,7 +137,7 @@ async function addressOf(deps: GatewayDeps, { params, context }: MethodCall): Pr
   return found ?? { agentId, key: `agent:${agentId}:explicit:${sessionId.toLowerCase()}` };
 }
 
-/** `agent.wait`: how a run ended, or that it did not in time. A run that nobody knows yet may still be asked for. */
+/** `agent.wait`: how a run ended, or that it did not in time. A run that nobody knows yet may still be asked for; of an id that several agents know, the session or agent beside it says which. */
 export const agentWait: GatewayMethod = async (deps, { params, context }) => {
   const runId = textOf(params, 'runId') ?? '';
   const timeoutMs = numberOf(params, 'timeoutMs') ?? WAIT_MS_DEFAULT;
@@ -147,7 +147,7 @@ export const agentWait: GatewayMethod = async (deps, { params, context }) => {
   try {
     for (;;) {
       const leftMs = Math.max(0, Math.round(endsAtMs - deps.clock.monotonicMs()));
-      const run = await deps.handlers.waitRun(WaitRunRequest.create({ runId, timeoutMs: leftMs }), patient);
+      const run = await deps.handlers.waitRun(WaitRunRequest.create({ runId, timeoutMs: leftMs, agentId: textOf(params, 'agentId'), sessionKey: textOf(params, 'sessionKey') }), patient);
       if (run.state !== 'unknown' || leftMs === 0) return { payload: { runId, ...waited(run) } };
       await watch.next(Math.min(leftMs, LOOK_AGAIN_MS), patient.signal);
       if (patient.signal.aborted) throw patient.signal.reason;
