@@ -23,7 +23,7 @@ async function ended(made: Bench, cleanup: 'delete' | 'keep', more: { route?: Re
   return (await made.client.finishTurn(FinishTurnRequest.create({ agentId: 'main', runId: 'r1', outcome: 'ok', text: 'done', attempt: 1 }))).deliveryIds;
 }
 const ack = (made: Bench, deliveryId: string, ok = true) => made.client.ackDelivery(StoreServiceAckDeliveryRequest.create({ agentId: 'main', deliveryId, result: DeliveryResult.create({ ok, retry: !ok }) }));
-const hasFiles = ({ stateDir }: Bench): boolean => existsSync(path.join(stateDir, '.openclaw', 'attachments', FILES_ID));
+const hasFiles = ({ stateDir }: Bench): boolean => existsSync(path.join(stateDir, 'workspace', '.openclaw', 'attachments', FILES_ID));
 const entryOf = async (made: Bench): Promise<Record<string, unknown> | undefined> => {
   const { found, entryJson } = await made.client.getEntry({ agentId: 'main', by: { $case: 'key', value: CHILD }, includeFacts: false, entryOffset: undefined });
   return found ? (JSON.parse(entryJson.toString('utf8')) as Record<string, unknown>) : undefined;
