@@ -143,6 +143,8 @@ it('finds many messages of one moment, each once', async () => {
       return { effects: [{ kind: 'putEntry', key: keyOf('many'), set: { sessionId: 'many', updatedAt: T0 } }, { kind: 'append', file: 'many.jsonl', lines, messages: 3000, exchanges: 3000, leafId: null }], result: null };
     },
   });
+  // Long transcripts are read a slice at a time.
+  for (let look = 0; look < 500 && (await search('needle')).incomplete; look += 1) await new Promise((resolve) => setTimeout(resolve, 20));
   const seen = new Set<number>();
   let beforeId: number | undefined;
   do {
