@@ -106,10 +106,10 @@ class HistoryReader {
       const through = await this.#transcriptsFrom(after.sessionId);
       if (through !== undefined) {
         this.#lastSeq = after.messageSeq;
-        yield* this.#since(through[0]?.file);
+        yield* this.#through(through);
         this.#lastSeq = 0;
       }
-      yield this.#reset(after.sessionId, through === undefined ? 'reset' : ROTATION);
+      yield this.#reset(through?.at(-1)?.sessionId ?? after.sessionId, through === undefined ? 'reset' : ROTATION);
       if (through !== undefined) yield await this.#head();
     }
     yield* this.#page(beforeSeq, afterSeq);
@@ -129,8 +129,24 @@ class HistoryReader {
     return isJsonObject(members as JsonValue) ? successorOf(members as JsonObject, sessionId) : undefined;
   }
 
-  #reset(previousSessionId: string, reason: string): Item {
-    return { $case: 'reset', value: TranscriptReset.create({ previousSessionId, sessionId: this.#sessionId ?? '', reason }) };
+  #reset(previousSessionId: string, reason: string, sessionId = this.#sessionId ?? ''): Item {
+    return { $case: 'reset', value: TranscriptReset.create({ previousSessionId, sessionId, reason }) };
+  }
+
+  /**
+   * The rest of a transcript that the session has gone on from, and all of those after it but the
+   * present one, each behind an empty page: what came and was summarised there stands nowhere else.
+   */
+  async *#through(through: NonNullable<ReturnType<typeof successorOf>>): AsyncGenerator<Item> {
+    for (const [at, { sessionId, file }] of through.entries()) {
+      if (at > 0) {
+        this.#lastSeq = 0;
+        yield this.#reset(through[at - 1]?.sessionId ?? '', ROTATION, sessionId);
+        yield await this.#head(sessionId);
+        yield this.#pageEnd(false, undefined);
+      }
+      yield* this.#since(file);
+    }
   }
 
   #pageEnd(hasMore: boolean, nextBeforeSeq: number | undefined): Item {
@@ -227,9 +243,9 @@ class HistoryReader {
     this.#file = entry.file ?? undefined;
     const through = await this.#transcriptsFrom(previous);
     // What this reader has not seen of it may be summarised by now; the file is still there.
-    if (through !== undefined) yield* this.#since(through[0]?.file);
+    if (through !== undefined) yield* this.#through(through);
     this.#lastSeq = 0;
-    yield this.#reset(previous, through === undefined ? (SessionRow.decode(entry.encodedRow).lastResetReason ?? 'reset') : ROTATION);
+    yield this.#reset(through?.at(-1)?.sessionId ?? previous, through === undefined ? (SessionRow.decode(entry.encodedRow).lastResetReason ?? 'reset') : ROTATION);
     yield await this.#head();
     yield* this.#page(undefined, undefined);
     return false;
