@@ -171,7 +171,7 @@ export type { PruneRequest, PrunedContext, PruningSettings } from './compaction/
 // Maintenance
 export { MEMORY_DIR, MEMORY_TOOL, MEMORY_TOOL_NAME, NOTES_FILE_BYTES_MAX, NOTE_BYTES_MAX, isDay, parseMemoryNote } from './turns/memory-notes';
 export type { MemoryNote } from './turns/memory-notes';
-export { ROW_FLAGS, maintenanceFacts, rowProtections } from './maintenance/maintenance-facts';
+export { ROW_FLAGS, familyIdsOf, maintenanceFacts, rowProtections } from './maintenance/maintenance-facts';
 export type { MaintenanceFacts, RowOccasion } from './maintenance/maintenance-facts';
 export { PROTECTIONS, isArchive, isOrphan } from './maintenance/facts';
 export type { FactFile, FactRow, FileClass, ProtectedRows, Protection, StoreFacts, StoreTotals, TranscriptState } from './maintenance/facts';

@@ -85,7 +85,7 @@ async function chosen(flags: ExportArchiveFlags, context: ReturnType<typeof load
   return { store, entries: reader.entries(), close: () => reader.close(), name: store.agentId };
 }
 
-function textOf(output: string, { sessions, lines, bytes, sha256, leftOutBytes, withoutTranscript }: ExportReport): string {
+function textOf(output: string, { sessions, lines, bytes, sha256, leftOutBytes, withoutTranscript, earlierTranscripts }: ExportReport): string {
   const named = withoutTranscript.slice(0, NAMED_MAX).map(keyText).join(', ');
   const out = [
     `Exported ${String(sessions)} ${sessions === 1 ? 'session' : 'sessions'}, ${String(lines)} lines of transcript.`,
@@ -93,7 +93,8 @@ function textOf(output: string, { sessions, lines, bytes, sha256, leftOutBytes, 
     `Hash over all hashes: ${sha256}`,
     ...(leftOutBytes === 0 ? [] : [`Left out: ${String(leftOutBytes)} bytes of unfinished lines.`]),
     ...(withoutTranscript.length === 0 ? [] : [`Without a transcript: ${String(withoutTranscript.length)} (${named}${withoutTranscript.length > NAMED_MAX ? ', …' : ''})`]),
-    'It holds all that was said, unredacted. Bring it in elsewhere with: openclaw sessions import <archive>',
+    ...(earlierTranscripts === 0 ? [] : [`Not in it: ${String(earlierTranscripts)} ${earlierTranscripts === 1 ? 'transcript' : 'transcripts'} from before compactions. What was said there goes on as a summary; keep this store.`]),
+    'What it holds is unredacted. Bring it in elsewhere with: openclaw sessions import <archive>',
   ];
   return out.map((line) => `${line}\n`).join('');
 }

@@ -190,6 +190,19 @@ describe('sessions tail', () => {
     });
   });
 
+  it('prints what the file before was told last, though another one tells the next', async () => {
+    store({ 'agent:main:one': { sessionId: ids.one, updatedAt: 1 } });
+    writeFileSync(trajectory(ids.one), event('session.started', 1));
+    await following({}, async () => {
+      await seen('08:00:01');
+      appendFileSync(trajectory(ids.one), event('session.ended', 2));
+      store({ 'agent:main:one': { sessionId: ids.two, updatedAt: 2 } });
+      writeFileSync(trajectory(ids.two), event('session.started', 3, {}, ids.two));
+      await seen('08:00:03');
+    });
+    expect(lines().map((line) => line.slice(0, 8))).toEqual(['08:00:01', '08:00:02', '08:00:03']);
+  });
+
   it('passes a line over that is too long, and reads around it', () => {
     const long = event('session.started', 2, { filler: 'x'.repeat(TRAJECTORY_LINE_BYTES_MAX + 10) });
     writeFileSync(trajectory(ids.one), event('session.started', 1) + long + event('session.started', 3));

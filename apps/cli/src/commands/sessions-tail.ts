@@ -17,6 +17,7 @@ import type { TrajectoryEvent, TrajectoryPlace } from '@sessions/store';
 import { eventDocument, renderEvent } from '../render/trajectory-line';
 import type { SessionRow } from '@sessions/contracts';
 import { SessionError, transcriptsBefore } from '@sessions/domain';
+import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 export const TAIL_DEFAULT = 80;
@@ -123,6 +124,8 @@ async function readNew(context: CliContext, watched: readonly Watched[]): Promis
   for (const one of watched) {
     const path = pathOf(await found(context, one));
     if (path === undefined) continue;
+    // What was still told in the file before, since it was looked at last.
+    if (one.place !== undefined && one.place.path !== path && existsSync(one.place.path)) all.push(...readAppended(one.place.path, one.place).events.map((event) => ({ event, key: one.key })));
     const { events, place } = readAppended(path, one.place);
     one.place = place;
     all.push(...events.map((event) => ({ event, key: one.key })));

@@ -5,7 +5,7 @@
 import { readerOptions } from './read-store';
 import type { StoreChoice } from './select-stores';
 import { trajectoryPath } from '@sessions/store';
-import { SessionError, isJsonObject, isSessionId, parseEntry, transcriptFileName } from '@sessions/domain';
+import { SessionError, isJsonObject, isSessionId, parseEntry, transcriptFileName, transcriptsBefore } from '@sessions/domain';
 import { ArchiveWriter, CHECKPOINTS_MAX, checkpointIdOf, openInside, openOfflineTranscript } from '@sessions/store';
 import type { ReadEntry, SourceFile, WrittenSession } from '@sessions/store';
 import { constants, readdirSync } from 'node:fs';
@@ -35,6 +35,8 @@ export interface ExportReport {
   readonly leftOutBytes: number;
   /** Keys whose entry names a transcript that is not there. */
   readonly withoutTranscript: readonly string[];
+  /** Transcripts that sessions went on from after compactions, which stay where they are. */
+  readonly earlierTranscripts: number;
 }
 
 /** @throws TOO_LARGE; DAMAGED for a link in the place of a file, or one that changes while it is read */
@@ -46,7 +48,9 @@ export async function exportArchive({ store, entries, file, nowMs, onProgress }:
   const withoutTranscript: string[] = [];
   let leftOutBytes = 0;
   let sessions = 0;
+  let earlierTranscripts = 0;
   for (const entry of entries) {
+    earlierTranscripts += transcriptsBeforeOf(entry);
     const { transcriptFile, result, isMissing } = await exportOne({ store, writer, entry, written, names });
     if (transcriptFile !== undefined && result.transcript !== undefined) written.set(transcriptFile, result.transcript);
     if (isMissing) withoutTranscript.push(entry.key);
@@ -54,7 +58,7 @@ export async function exportArchive({ store, entries, file, nowMs, onProgress }:
     onProgress((sessions += 1), writer.position);
   }
   const end = await writer.end();
-  return { sessions, lines: end.lines, bytes: writer.position, sha256: end.sha256, leftOutBytes, withoutTranscript };
+  return { sessions, lines: end.lines, bytes: writer.position, sha256: end.sha256, leftOutBytes, withoutTranscript, earlierTranscripts };
 }
 
 interface ExportedEntry {
@@ -96,6 +100,11 @@ async function exportOne({ store, writer, entry: { key, text }, written, names }
     await transcript?.close();
     await others.close();
   }
+}
+
+function transcriptsBeforeOf({ text }: ReadEntry): number {
+  const value: unknown = JSON.parse(text);
+  return isJsonObject(value) ? transcriptsBefore(value).length : 0;
 }
 
 /** Thread in the name of a topic's transcript, as it is spelled there. */

@@ -1,6 +1,7 @@
 /** The files of one session: its transcript with counts, what stands beside it, what was set aside. */
 import type { FoundSession } from './find-session';
 import { readerOptions } from './read-store';
+import { sessionOfSuccessor } from '@sessions/domain';
 import { openOfflineTranscript } from '@sessions/store';
 import { readdirSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -37,7 +38,7 @@ export async function readSessionFiles(found: FoundSession): Promise<SessionFile
   const directory = dirname(found.store.path);
   const ids = [found.entry['sessionId'], found.entry['uuid'], ...(Array.isArray(found.entry['usageFamilySessionIds']) ? found.entry['usageFamilySessionIds'] : [])];
   const bases = ids.filter((id): id is string => typeof id === 'string' && id !== '');
-  const beside = namesIn(directory).filter((file) => file !== found.file && bases.some((id) => file.startsWith(`${id}.`) || file.startsWith(`${id}-topic-`)));
+  const beside = namesIn(directory).filter((file) => file !== found.file && bases.some((id) => [file, sessionOfSuccessor(file) ?? ''].some((name) => name.startsWith(`${id}.`) || name.startsWith(`${id}-topic-`))));
   const facts = (files: readonly string[]): FileFacts[] => files.map((file) => ({ file, bytes: statSync(join(directory, file), { throwIfNoEntry: false })?.size ?? 0 }));
   return { transcript: await transcriptFacts(found), sidecars: facts(beside.filter((file) => !ARCHIVE.test(file))), archives: facts(beside.filter((file) => ARCHIVE.test(file))) };
 }

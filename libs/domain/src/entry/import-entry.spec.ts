@@ -33,3 +33,18 @@ it('brings no rights and no pointers of the other host', () => {
   // Entries without a session of their own grant nothing either.
   expect(JSON.parse(importedEntryText(JSON.stringify({ updatedAt: 1, sendPolicy: 'allow', spawnedBy: 'x' }), { sessionId: null, file: null }))).toEqual({ updatedAt: 1 });
 });
+
+it('names no transcript before its own, and its own by the names that it has here', () => {
+  const checkpoint = (checkpointId: string, before: Record<string, string>, after: Record<string, string>) => ({ checkpointId, sessionId: after['sessionId'], summary: checkpointId, preCompaction: before, postCompaction: after });
+  const own = { sessionId: 'b', sessionFile: '2026-06-01T09-00-00-000Z_b.jsonl', leafId: 'l' };
+  const entry = {
+    sessionId: 'b', updatedAt: 1, sessionFile: own.sessionFile, previousSessionId: 'a', usageFamilyKey: 'agent:main:main', usageFamilySessionIds: ['a', 'b'],
+    compactionCheckpoints: [checkpoint('rotated', { sessionId: 'a', sessionFile: 'a.jsonl' }, own), checkpoint('grown', own, own), checkpoint('old', { sessionId: 'x', sessionFile: 'b.checkpoint.1.jsonl' }, own)],
+  };
+  const mine = { sessionId: ID, sessionFile: `${ID}.jsonl`, leafId: 'l' };
+  expect(JSON.parse(importedEntryText(JSON.stringify(entry), here))).toEqual({
+    sessionId: ID, updatedAt: 1, sessionFile: `${ID}.jsonl`,
+    compactionCheckpoints: [{ ...checkpoint('grown', mine, mine) }, checkpoint('old', { sessionId: 'x', sessionFile: 'b.checkpoint.1.jsonl' }, own)],
+  });
+  expect(JSON.parse(importedEntryText(JSON.stringify({ ...entry, compactionCheckpoints: entry.compactionCheckpoints.slice(0, 1) }), here))).not.toHaveProperty('compactionCheckpoints');
+});

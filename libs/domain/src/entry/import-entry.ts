@@ -35,6 +35,12 @@ const AUTHORITY_OF_THE_OTHER = [
   // Sessions of other programs that a run would resume.
   'acp', 'cliSessionBindings', 'cliSessionIds', 'claudeCliSessionId',
 ];
+/** Transcripts of the other host, which do not come along: a session here that has them would lose them with this one. */
+const TRANSCRIPTS_OF_THE_OTHER = ['previousSessionId', 'usageFamilyKey', 'usageFamilySessionIds'];
+const CHECKPOINTS = 'compactionCheckpoints';
+/** A checkpoint in a file of its own, as older programs made them: an archive carries it. */
+const CHECKPOINT_FILE = /\.checkpoint\.[^/]+\.jsonl$/u;
+
 /** Members that give rights by some of their values only; the value that takes away stays. */
 const KEPT_VALUES: ReadonlyMap<string, JsonValue> = new Map([['sendPolicy', 'deny'], ['elevatedLevel', 'off']]);
 
@@ -51,6 +57,23 @@ export function importedEntryText(text: string, { sessionId, file }: ImportedEnt
   const named = value['sessionFile'];
   if (file !== null && named !== file && (named !== undefined || file !== transcriptFileName(sessionId))) set['sessionFile'] = file;
   if (value['status'] === 'running') Object.assign(set, { status: 'killed', abortedLastRun: true });
-  const clear = [...OF_THE_OTHER.filter((name) => name in value), ...rights];
+  const { [CHECKPOINTS]: checkpoints, [idMember]: idThere } = value;
+  const kept = Array.isArray(checkpoints) ? (checkpoints as readonly JsonValue[]).flatMap((one) => checkpointHere(one, idThere, { sessionId, file })) : [];
+  const isChanged = JSON.stringify(kept) !== JSON.stringify(checkpoints ?? []);
+  if (isChanged && kept.length > 0) set[CHECKPOINTS] = kept;
+  const dropped = [...TRANSCRIPTS_OF_THE_OTHER.filter((name) => name in value), ...(isChanged && kept.length === 0 ? [CHECKPOINTS] : [])];
+  const clear = [...OF_THE_OTHER.filter((name) => name in value), ...rights, ...dropped];
   return Object.keys(set).length + clear.length === 0 ? text : patchRawObject(text, { set, clear });
+}
+
+/** As it is true here: none of a transcript before this one, and the names that this one has here. */
+function checkpointHere(checkpoint: JsonValue, idThere: JsonValue | undefined, { sessionId, file }: ImportedEntry): JsonValue[] {
+  const before = isJsonObject(checkpoint) ? checkpoint['preCompaction'] : undefined;
+  if (!isJsonObject(checkpoint) || !isJsonObject(before)) return [checkpoint];
+  if (typeof before['sessionFile'] === 'string' && CHECKPOINT_FILE.test(before['sessionFile'])) return [checkpoint];
+  if (before['sessionId'] !== undefined && before['sessionId'] !== idThere) return [];
+  const here = (part: JsonValue | undefined): JsonValue | undefined =>
+    !isJsonObject(part) || part['sessionId'] !== idThere ? part : { ...part, sessionId, ...(part['sessionFile'] === undefined || file === null ? {} : { sessionFile: file }) };
+  const ends = Object.fromEntries(['preCompaction', 'postCompaction'].flatMap((name) => (checkpoint[name] === undefined ? [] : [[name, here(checkpoint[name]) as JsonValue]])));
+  return [{ ...checkpoint, ...(checkpoint['sessionId'] === idThere ? { sessionId } : {}), ...ends }];
 }

@@ -136,8 +136,14 @@ function isInstant(value: JsonValue | undefined): value is number {
 /** Members of a compaction checkpoint that hold session ids too. */
 const CHECKPOINT_ENDS = ['preCompaction', 'postCompaction'];
 
-/** Ids of the session's family, and of both ends of its compaction checkpoints. */
 function otherIdsOf(native: JsonObject, sessionId: string | null): string | null {
+  const ids = new Set(familyIdsOf(native));
+  if (sessionId !== null) ids.delete(sessionId);
+  return ids.size === 0 ? null : [...ids].join('\n');
+}
+
+/** Ids of the session's family, and of both ends of its compaction checkpoints. */
+export function familyIdsOf(native: JsonObject): ReadonlySet<string> {
   const ids = new Set<string>();
   const family = native['usageFamilySessionIds'];
   for (const id of Array.isArray(family) ? (family as readonly JsonValue[]) : []) if (typeof id === 'string') ids.add(id);
@@ -148,6 +154,5 @@ function otherIdsOf(native: JsonObject, sessionId: string | null): string | null
       if (isJsonObject(end) && typeof end['sessionId'] === 'string') ids.add(end['sessionId']);
     }
   }
-  if (sessionId !== null) ids.delete(sessionId);
-  return ids.size === 0 ? null : [...ids].join('\n');
+  return ids;
 }

@@ -198,6 +198,28 @@ it('erases what is left of a session whose entry has gone', async () => {
   await store.close();
 });
 
+describe('a session that went on from a transcript of another program', () => {
+  const before = randomUUID();
+  /** As the original writes it: its header names no key. */
+  async function rotated(members: JsonObject): Promise<AgentStore> {
+    await livedIn();
+    fs.writeFileSync(path.join(dir, `${before}.jsonl`), `${JSON.stringify({ type: 'session', version: 3, id: before })}\n${JSON.stringify({ type: 'message', id: 'a1', parentId: null, message: { role: 'user', content: 'what was said before the summary, in many words' } })}\n`);
+    const store = await openStore(options());
+    await say(store, ANN, 'and so it goes on in a transcript of its own, after that', members);
+    return store;
+  }
+  const checkpoints = (): JsonObject => ({ compactionCheckpoints: [{ checkpointId: 'c1', sessionId: ids[ANN] ?? '', preCompaction: { sessionId: before, sessionFile: `${before}.jsonl` }, postCompaction: { sessionId: ids[ANN] ?? '' } }] });
+
+  it.each(['there', 'removed by a clean-up'])('leaves nothing of the one before, with its entry %s', async (state) => {
+    const store = await rotated(checkpoints());
+    if (state !== 'there') await setAside(store, ANN, 'deleted');
+    await store.close();
+    const report = await erase(session(ANN));
+    expect(report).toMatchObject({ left: [], copies: [] });
+    expect(filesWith(before, 'what was said before the summary')).toEqual([]);
+  });
+});
+
 it('answers a repeat with the receipt, and a name that nobody has with nothing', async () => {
   await livedIn();
   const { receipt } = await erase(session(ANN));

@@ -7,7 +7,7 @@
  */
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { cleansingOf, isJsonObject, isSessionId, keyTest, nativeView, parseEntry, parseSessionKey, parseStoreFile, peerTest, sessionOfSuccessor, transcriptFileOf, type EntryCleansing, type EraseSubject, type JsonObject, type JsonValue } from '@sessions/domain';
+import { cleansingOf, familyIdsOf, isJsonObject, isSessionId, keyTest, nativeView, parseEntry, parseSessionKey, parseStoreFile, peerTest, sessionOfSuccessor, transcriptFileOf, transcriptsBefore, type EntryCleansing, type EraseSubject, type JsonObject, type JsonValue } from '@sessions/domain';
 import { parseManifestLine } from '../archive/manifest';
 import type { StoreLayout } from '../files/layout';
 import { scanSessionsFileSync } from '../sessions-file/scan-sessions-file';
@@ -49,6 +49,8 @@ interface SurveyedEntry {
   readonly sessionIds: readonly string[];
   readonly current: string | undefined;
   readonly file: string | undefined;
+  /** Transcripts that it went on from by compactions. */
+  readonly filesBefore: readonly string[];
 }
 
 export function surveyErasure(request: SurveyRequest): EraseSurvey {
@@ -66,6 +68,10 @@ export function surveyErasure(request: SurveyRequest): EraseSurvey {
     if (line.key === null || !keys.has(line.key)) continue;
     if (line.sessionId !== null) ids.add(line.sessionId);
     for (const { from, to } of line.files) files.add(from).add(to);
+    // The entry left with the line: what it alone knew of earlier transcripts is known here only.
+    const entry = isJsonObject(line.entry) ? nativeView(line.entry) : undefined;
+    for (const id of earlierIdsOf(entry)) ids.add(id);
+    for (const { file } of entry === undefined ? [] : transcriptsBefore(entry)) files.add(file);
   }
   // What others go on with is theirs, whatever names it besides.
   for (const { key, current, file } of entries) {
@@ -178,9 +184,16 @@ function withChildren(entries: readonly SurveyedEntry[], keys: Set<string>): voi
   }
 }
 
-function noteEntry({ sessionIds, file }: SurveyedEntry, ids: Set<string>, files: Set<string>): void {
+function noteEntry({ sessionIds, file, filesBefore }: SurveyedEntry, ids: Set<string>, files: Set<string>): void {
   for (const id of sessionIds) ids.add(id);
-  if (file !== undefined) files.add(file);
+  for (const name of file === undefined ? filesBefore : [file, ...filesBefore]) files.add(name);
+}
+
+/** Sessions that an entry went through. */
+function earlierIdsOf(entry: JsonObject | undefined): readonly string[] {
+  if (entry === undefined) return [];
+  const previous = entry['previousSessionId'];
+  return [...(typeof previous === 'string' ? [previous] : []), ...familyIdsOf(entry)].filter((id) => isSessionId(id));
 }
 
 function readEntries(layout: StoreLayout): SurveyedEntry[] {
@@ -189,13 +202,11 @@ function readEntries(layout: StoreLayout): SurveyedEntry[] {
     const view = isJsonObject(value) ? nativeView(value) : undefined;
     const parsed = parseEntry(value as JsonValue);
     const texts = (member: JsonValue | undefined): string[] => (typeof member === 'string' ? [member] : Array.isArray(member) ? (member as readonly JsonValue[]).filter((item) => typeof item === 'string') : []);
-    const checkpoints = view?.['compactionCheckpoints'];
-    const ofCheckpoints = Array.isArray(checkpoints) ? (checkpoints as readonly JsonValue[]).flatMap((one) => (isJsonObject(one) ? texts(one['sessionId']) : [])) : [];
-    const sessionIds = [...texts(view?.['sessionId']), ...texts(view?.['previousSessionId']), ...texts(view?.['usageFamilySessionIds']), ...ofCheckpoints].filter((id) => isSessionId(id));
+    const sessionIds = [...texts(view?.['sessionId']).filter((id) => isSessionId(id)), ...earlierIdsOf(view)];
     const current = texts(view?.['sessionId'])[0];
     const file = parsed.listed ? (parsed.file ?? undefined) : current === undefined ? undefined : (transcriptFileOf(current, view?.['sessionFile'], layout.dir) ?? undefined);
     const spawnedBy = texts(view?.['spawnedBy'])[0];
-    entries.push({ key, spawnedBy, sessionIds, current, file });
+    entries.push({ key, spawnedBy, sessionIds, current, file, filesBefore: view === undefined ? [] : transcriptsBefore(view).map((one) => one.file) });
   });
   return entries;
 }

@@ -10,28 +10,29 @@ import { sessionEntry } from './stored-session';
 /** Pages of the manifest that are looked through for one archive. */
 const PAGES_MAX = 10;
 
-export interface LeftTranscript {
-  /** Relative to the sessions directory. */
-  readonly file: string;
-  /** A compaction led on from it, not a reset. */
+export interface LeftTranscripts {
+  /** That one, and those that compactions led on to, but the present; at least one. Files are relative to the sessions directory. */
+  readonly steps: readonly { readonly sessionId: string; readonly file: string }[];
+  /** Compactions led on from it, not a reset. */
   readonly isRotated: boolean;
 }
 
 /** @returns undefined: there is none that was this key's */
-export async function leftTranscript(store: AgentStore, key: string, sessionId: string): Promise<LeftTranscript | undefined> {
+export async function leftTranscripts(store: AgentStore, key: string, sessionId: string): Promise<LeftTranscripts | undefined> {
+  const only = (file: string): LeftTranscripts => ({ steps: [{ sessionId, file }], isRotated: false });
   const live = await sessionEntry(store, { sessionId });
-  if (live !== undefined) return live.key === `${key}:run:${sessionId}` && live.file !== null ? { file: live.file, isRotated: false } : undefined;
+  if (live !== undefined) return live.key === `${key}:run:${sessionId}` && live.file !== null ? only(live.file) : undefined;
   const present = await sessionEntry(store, { key });
   const members = present === undefined ? undefined : (JSON.parse(present.text) as JsonValue);
-  const [rotated] = (isJsonObject(members) ? successorOf(members, sessionId) : undefined) ?? [];
-  if (rotated !== undefined && rotated.file !== '') return { file: rotated.file, isRotated: true };
+  const through = isJsonObject(members) ? successorOf(members, sessionId) : undefined;
+  if (through !== undefined && through.every(({ file }) => file !== '')) return { steps: through, isRotated: true };
   const keys = new Set([...storedSpellings(key), key]);
   let before: number | undefined;
   for (let page = 0; page < PAGES_MAX; page += 1) {
     const { archives, nextBefore } = await store.files.archives({ keys, limit: ARCHIVES_LIMIT_MAX, ...(before === undefined ? {} : { before }) });
     // What a cut left behind is a state of a session, not its end.
     const found = archives.find((archive) => archive.sessionId === sessionId && archive.kind !== 'bak' && archive.isThere);
-    if (found?.main !== undefined) return { file: found.main.to, isRotated: false };
+    if (found?.main !== undefined) return only(found.main.to);
     if (found !== undefined || nextBefore === undefined) return undefined;
     before = nextBefore;
   }

@@ -21,7 +21,7 @@ import { SessionError, isJsonObject, parseTranscriptLine, type JsonValue } from 
 import { STREAM_ITEMS_BYTES, type CallContext } from '@sessions/bus';
 import { HISTORY_LIMIT_MAX, type AgentStore, type HistoryRecord, type StoredEntry } from '@sessions/store';
 import type { OwnedAgent } from '../owned-agent';
-import { leftTranscript, messagesBehind } from './left-transcript';
+import { leftTranscripts, messagesBehind, type LeftTranscripts } from './left-transcript';
 import { entryOfKey, sessionEntry } from './stored-session';
 
 /** A followed stream that is silent for so long says so, which keeps it open. */
@@ -108,13 +108,12 @@ class HistoryReader {
       else yield* this.#anew(renumbered);
       return;
     }
-    const left = resumed === undefined ? undefined : await this.#agent.use(({ store }) => leftTranscript(store, this.#key, resumed.sessionId));
+    const left = resumed === undefined ? undefined : await this.#left(resumed.sessionId);
     // An id that was never this key's, or whose transcript is gone, says nothing here.
     if (resumed !== undefined && left !== undefined) {
       yield await this.#head(resumed.sessionId);
       this.#lastSeq = resumed.messageSeq;
-      yield* this.#restOf(left.file);
-      yield this.#reset(resumed.sessionId, left.isRotated ? ROTATION : 'reset');
+      yield this.#reset(yield* this.#restOf(left), left.isRotated ? ROTATION : 'reset');
       this.#lastSeq = 0;
     }
     yield await this.#head(this.#sessionId);
@@ -134,18 +133,37 @@ class HistoryReader {
     yield* this.#page(undefined, undefined);
   }
 
-  /** What was not given of a transcript that the key has left. */
-  async *#restOf(file: string): AsyncGenerator<Item> {
-    for await (const records of messagesBehind(this.#agent, file, { afterSeq: this.#lastSeq, includeTools: this.#request.includeTools })) yield* batches(this.#visible(records));
+  #left(sessionId: string): Promise<LeftTranscripts | undefined> {
+    return this.#agent.use(({ store }) => leftTranscripts(store, this.#key, sessionId));
   }
 
-  /** The same of the session that was followed until now. @returns true when a compaction led on from it */
-  async *#restOfLeft(): AsyncGenerator<Item, boolean> {
-    const previous = this.#sessionId;
-    const left = previous === null ? undefined : await this.#agent.use(({ store }) => leftTranscript(store, this.#key, previous));
+  /**
+   * What was not given of a transcript that the key has left; then all of those that compactions led on
+   * through, each behind an empty page: what came and was summarised there stands nowhere else.
+   * @returns the id of the last of them
+   */
+  async *#restOf({ steps }: LeftTranscripts): AsyncGenerator<Item, string> {
+    let previous = '';
+    for (const { sessionId, file } of steps) {
+      if (previous !== '') {
+        this.#lastSeq = 0;
+        yield this.#reset(previous, ROTATION, sessionId);
+        yield await this.#head(sessionId);
+        yield this.#pageEnd(false, undefined);
+      }
+      for await (const records of messagesBehind(this.#agent, file, { afterSeq: this.#lastSeq, includeTools: this.#request.includeTools })) yield* batches(this.#visible(records));
+      previous = sessionId;
+    }
+    return previous;
+  }
+
+  /** The same of the session that was followed until now. @returns the id it led to, and whether by compactions */
+  async *#restOfLeft(): AsyncGenerator<Item, { readonly sessionId: string; readonly isRotated: boolean }> {
+    const followed = this.#sessionId ?? '';
+    const left = followed === '' ? undefined : await this.#left(followed);
     // What this reader has not seen of it may be summarised by now; the file is still there.
-    if (left !== undefined) yield* this.#restOf(left.file);
-    return left?.isRotated ?? false;
+    if (left === undefined) return { sessionId: followed, isRotated: false };
+    return { sessionId: yield* this.#restOf(left), isRotated: left.isRotated };
   }
 
   #visible(records: readonly HistoryRecord[]): Visible[] {
@@ -155,8 +173,8 @@ class HistoryReader {
     });
   }
 
-  #reset(previousSessionId: string, reason: string): Item {
-    return { $case: 'reset', value: TranscriptReset.create({ previousSessionId, sessionId: this.#sessionId ?? '', reason }) };
+  #reset(previousSessionId: string, reason: string, sessionId = this.#sessionId ?? ''): Item {
+    return { $case: 'reset', value: TranscriptReset.create({ previousSessionId, sessionId, reason }) };
   }
 
   #pageEnd(hasMore: boolean, nextBeforeSeq: number | undefined): Item {
@@ -249,12 +267,11 @@ class HistoryReader {
       if (renumbered !== undefined) yield* this.#anew(renumbered);
       return false;
     }
-    const previous = this.#sessionId ?? '';
-    const isRotated = yield* this.#restOfLeft();
+    const rest = yield* this.#restOfLeft();
     this.#sessionId = entry.sessionId;
     this.#file = entry.file ?? undefined;
     this.#lastSeq = 0;
-    yield this.#reset(previous, isRotated ? ROTATION : (SessionRow.decode(entry.encodedRow).lastResetReason ?? 'reset'));
+    yield this.#reset(rest.sessionId, rest.isRotated ? ROTATION : (SessionRow.decode(entry.encodedRow).lastResetReason ?? 'reset'));
     yield await this.#head(this.#sessionId);
     yield* this.#page(undefined, undefined);
     return false;

@@ -193,6 +193,21 @@ describe('who follows the session', () => {
     now.stop();
     await now.ended;
   });
+
+  it('gets what came and was summarised in transcripts between its own and the present one', async () => {
+    const made = await rotating();
+    const before = await talked(made, 0, 2);
+    await install(made, await ask(made));
+    await talked(made, 2, 4);
+    await install(made, await ask(made));
+    await talked(made, 4, 5);
+    expect((await history(made)).texts).toEqual(['m4']);
+    const live = await follow(made, { after: { sessionId: before, messageSeq: 1 } });
+    await until(() => live.said.includes('m4'));
+    expect(live.said).toEqual(['m1', 'reset compact', 'page', 'm2', 'm3', 'reset compact', 'm4', 'page']);
+    live.stop();
+    await live.ended;
+  });
 });
 
 describe('the transcript before', () => {
