@@ -65,6 +65,7 @@ describe('sessions compact', () => {
   it.each([
     [{ ok: false, compacted: false, reason: 'summarizer failed' }, `Compaction failed for session ${KEY}: summarizer failed\n`],
     [{ ok: false }, `Compaction failed for session ${KEY}: no reason given\n`],
+    [{ ok: false, compacted: false, reason: 'stale' }, `Compaction failed for session ${KEY}: stale: the transcript was cut, begun anew or brought back while it was summarised; nothing was written, run it again\n`],
     [{ compacted: true, result: {} }, 'malformed response'],
     [{ ok: 'true', compacted: true }, 'malformed response'],
     [null, 'malformed response'],

@@ -70,6 +70,9 @@ function errorOf(error: GatewayRequestError | GatewayTransportError, configPath:
   return { code: 'UNAVAILABLE', message: error.message, details: { reason: error.kind === 'timeout' ? 'DEADLINE' : 'NO_OWNER', url: error.target.url, hint } };
 }
 
+/** Reason of a summary that was overtaken. */
+const STALE = 'stale';
+
 function refusal(reason: 'SUMMARY_FAILED' | 'INTERNAL', message: string): ErrorMember {
   const { code, details } = toFailureDocument(new SessionError(reason, message)).error;
   return { code, message, details: details as JsonValue };
@@ -81,7 +84,8 @@ function answered(io: CliIo, flags: CompactFlags, payload: unknown): ExitCode {
     return failed(io, flags, isJsonObject(payload) ? payload : {}, refusal('INTERNAL', `Compaction of session ${shown}: the gateway sent a malformed response (no ok).`));
   }
   if (!payload['ok']) {
-    const why = typeof payload['reason'] === 'string' && payload['reason'] !== '' ? payload['reason'] : 'no reason given';
+    const given = typeof payload['reason'] === 'string' && payload['reason'] !== '' ? payload['reason'] : 'no reason given';
+    const why = given === STALE ? `${STALE}: the transcript was cut, begun anew or brought back while it was summarised; nothing was written, run it again` : given;
     return failed(io, flags, payload, refusal('SUMMARY_FAILED', `Compaction failed for session ${shown}: ${why}`));
   }
   io.out(flags.json === true ? `${JSON.stringify(payload, null, 2)}\n` : visibleLines(textOf(payload, shown)));
