@@ -47,10 +47,13 @@ class Reader {
   }
 }
 
+/** An id without the message's own, which the test's store makes up. */
+const placeOf = (id: string | undefined): string | undefined => id?.replace(/^(.*:\d+):[\w-]+$/, '$1');
+
 function parsed(block: string): Seen[] {
   const field = (name: string): string | undefined => block.split('\n').find((line) => line.startsWith(`${name}: `))?.slice(name.length + 2);
   const event = field('event');
-  return event === undefined ? [] : [{ event, id: field('id'), data: JSON.parse(field('data') ?? '{}') as Record<string, unknown> }];
+  return event === undefined ? [] : [{ event, id: placeOf(field('id')), data: JSON.parse(field('data') ?? '{}') as Record<string, unknown> }];
 }
 
 let running: RunningRouter;

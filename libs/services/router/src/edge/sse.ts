@@ -2,14 +2,15 @@
  * A session's history as server-sent events.
  *
  *     retry: 1000
- *     event: history   id: <sessionId>:<messageSeq>   the page; with limit or cursor again at changes
- *     event: message   id: <sessionId>:<messageSeq>   one append
+ *     event: history   id: <sessionId>:<messageSeq>:<messageId>   the page; with limit or cursor again at changes
+ *     event: message   id: <sessionId>:<messageSeq>:<messageId>   one append
  *     event: reset     the key has another transcript; its `history` follows
  *     event: sessions.changed                         the row changed
  *     event: end       the session was deleted; the stream ends
  *     : keepalive      every 15 s
  *
- * A reader that went away asks again with `Last-Event-ID` and misses nothing. Reading goes no
+ * A reader that went away asks again with `Last-Event-ID` and misses nothing: a number alone would
+ * not do, since a cut gives messages other numbers. Reading goes no
  * faster than the client takes: what is behind it stays in the store.
  */
 import type { ServerResponse } from 'node:http';
@@ -118,8 +119,8 @@ class LiveView {
   async #showPage(page: WholePage): Promise<void> {
     this.#followChanges(page.key);
     this.#pageShownAtMs = this.#deps.clock.monotonicMs();
-    const lastSeq = page.records.at(-1)?.messageSeq ?? 0;
-    await this.#stream.send('history', toHistoryJson(page), page.sessionId === undefined ? undefined : `${page.sessionId}:${lastSeq}`);
+    const last = page.records.at(-1);
+    await this.#stream.send('history', toHistoryJson(page), page.sessionId === undefined ? undefined : eventId(page.sessionId, last?.messageSeq, last?.recordId));
   }
 
   async #showMessage({ sessionKey, sessionId, record }: HistoryMessage): Promise<void> {
@@ -128,7 +129,7 @@ class LiveView {
     const message = whole === undefined ? undefined : toClientMessage(whole);
     if (whole === undefined || message === undefined) return;
     const { recordId, messageSeq } = whole;
-    await this.#stream.send('message', { sessionKey, sessionId, message, messageId: recordId, messageSeq }, `${sessionId}:${messageSeq ?? 0}`);
+    await this.#stream.send('message', { sessionKey, sessionId, message, messageId: recordId, messageSeq }, eventId(sessionId, messageSeq, recordId));
   }
 
   async #showReset({ previousSessionId, sessionId, reason }: TranscriptReset): Promise<void> {
@@ -164,7 +165,12 @@ class LiveView {
   }
 }
 
+/** Ids of foreign transcripts may be anything; these stand in a line as they are. */
+const PLAIN_ID = /^[\w-]{1,128}$/;
+
+const eventId = (sessionId: string, messageSeq = 0, recordId = ''): string => `${sessionId}:${messageSeq}${PLAIN_ID.test(recordId) ? `:${recordId}` : ''}`;
+
 function parseEventId(text: string | undefined): HistoryPosition | undefined {
-  const [, sessionId, seq] = /^([^:\s]{1,255}):(\d{1,15})$/.exec(text ?? '') ?? [];
-  return sessionId === undefined || seq === undefined ? undefined : HistoryPosition.create({ sessionId, messageSeq: Number(seq) });
+  const [, sessionId, seq, recordId] = /^([^:\s]{1,255}):(\d{1,15})(?::([\w-]{1,128}))?$/.exec(text ?? '') ?? [];
+  return sessionId === undefined || seq === undefined ? undefined : HistoryPosition.create({ sessionId, messageSeq: Number(seq), recordId });
 }

@@ -14,6 +14,7 @@ import {
   SessionRow,
   TranscriptRecord,
   TranscriptReset,
+  type HistoryPosition,
   type ReadHistoryRequest,
   type ReadHistoryResponse,
 } from '@sessions/contracts';
@@ -102,10 +103,12 @@ class HistoryReader {
     const resumed = follow && after !== undefined && after.sessionId !== '' ? after : undefined;
     if (resumed !== undefined && resumed.sessionId === this.#sessionId) {
       this.#lastSeq = resumed.messageSeq;
+      if (resumed.recordId !== undefined && resumed.messageSeq > 0) this.#anchor = { seq: resumed.messageSeq, mark: resumed.recordId };
       yield await this.#head(this.#sessionId);
       const renumbered = yield* this.#since();
       if (renumbered === undefined) yield this.#pageEnd(false, undefined);
-      else yield* this.#anew(renumbered);
+      // Which of both it was is not known of a time when nobody looked: mostly a cut.
+      else yield* this.#anew('compact');
       return;
     }
     const left = resumed === undefined ? undefined : await this.#agent.use(({ store }) => leftTranscript(store, this.#key, resumed.sessionId));
@@ -113,7 +116,7 @@ class HistoryReader {
     if (resumed !== undefined && left !== undefined) {
       yield await this.#head(resumed.sessionId);
       this.#lastSeq = resumed.messageSeq;
-      yield* this.#restOf(left.file);
+      if (await this.#standsIn(left.file, resumed)) yield* this.#restOf(left.file);
       yield this.#reset(resumed.sessionId, left.isRotated ? ROTATION : 'reset');
       this.#lastSeq = 0;
     }
@@ -137,6 +140,15 @@ class HistoryReader {
   /** What was not given of a transcript that the key has left. */
   async *#restOf(file: string): AsyncGenerator<Item> {
     for await (const records of messagesBehind(this.#agent, file, { afterSeq: this.#lastSeq, includeTools: this.#request.includeTools })) yield* batches(this.#visible(records));
+  }
+
+  /** False when that transcript was cut since its reader was there: what it misses of it cannot be told by numbers. */
+  async #standsIn(file: string, { messageSeq, recordId }: HistoryPosition): Promise<boolean> {
+    if (recordId === undefined || messageSeq === 0) return true;
+    for await (const [record] of messagesBehind(this.#agent, file, { afterSeq: messageSeq - 1, includeTools: true })) {
+      if (record !== undefined) return anchorOf(record)?.mark === recordId;
+    }
+    return false;
   }
 
   /** The same of the session that was followed until now. @returns true when a compaction led on from it */
@@ -209,7 +221,7 @@ class HistoryReader {
       const [page, stands] = await this.#agent.use(async ({ store }) => {
         const found = await store.history({ ...query, ...window });
         // Looked at afterwards: what was read before it came about is what it says it is.
-        const anchored = anchor === undefined ? undefined : await store.history({ ...query, limit: 1, afterSeq: anchor.seq - 1, beforeSeq: anchor.seq + 1 });
+        const anchored = anchor === undefined ? undefined : await store.history({ ...query, limit: 1, includeTools: true, afterSeq: anchor.seq - 1, beforeSeq: anchor.seq + 1 });
         return [found, anchored] as const;
       });
       // The key has another session by now: that is noticed by itself.
