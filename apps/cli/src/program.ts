@@ -46,7 +46,7 @@ const withJson = (command: Command): Command => command.option('--json', 'print 
 
 const withGateway = (command: Command): Command =>
   command
-    .option('--url <url>', 'address of the gateway; needs --token or --password beside it (default: ws://127.0.0.1:<configured port>)')
+    .option('--url <url>', 'address of the gateway; needs --token or --password beside it (default: OPENCLAW_GATEWAY_URL, gateway.remote.url under gateway.mode remote, or ws://127.0.0.1:<configured port>)')
     .option('--token <token>', 'shared token (default: configuration, then OPENCLAW_GATEWAY_TOKEN)')
     .option('--password <password>', 'shared password (default: configuration, then OPENCLAW_GATEWAY_PASSWORD)');
 

@@ -39,7 +39,7 @@ describe('readEnvironment', () => {
       '/h',
     );
     expect(read).toMatchObject({
-      gatewayPort: 19_001, gatewayToken: 't', gatewayPassword: 'p', natsUrl: 'nats://127.0.0.1:4222', natsCredsPath: '/h/n.creds', instance: 'a',
+      gatewayPort: 19_001, gatewayUrl: undefined, gatewayToken: 't', gatewayPassword: 'p', natsUrl: 'nats://127.0.0.1:4222', natsCredsPath: '/h/n.creds', instance: 'a',
       trajectory: { enabled: false, dir: '/t', flushTimeoutMs: 250 },
     });
   });

@@ -19,6 +19,8 @@ export interface HostEnvironment {
   /** Credentials for the gateway; the configuration's own come first. */
   /** Of the local gateway; before that of the configuration. */
   readonly gatewayPort: number | undefined;
+  /** Of another gateway; before what the configuration says. */
+  readonly gatewayUrl: string | undefined;
   readonly gatewayToken: string | undefined;
   readonly gatewayPassword: string | undefined;
   /** Bus server, its credentials file and this instance's name; split deployment only. */
@@ -87,6 +89,7 @@ export function readEnvironment(variables: EnvironmentVariables, accountHome: st
     stateDir,
     configPath: inHome('OPENCLAW_CONFIG_PATH') ?? path.join(stateDir, 'openclaw.json'),
     gatewayPort: readPort('OPENCLAW_GATEWAY_PORT'),
+    gatewayUrl: text('OPENCLAW_GATEWAY_URL'),
     gatewayToken: text('OPENCLAW_GATEWAY_TOKEN'),
     gatewayPassword: text('OPENCLAW_GATEWAY_PASSWORD'),
     natsUrl: text('SESS_NATS_URL'),

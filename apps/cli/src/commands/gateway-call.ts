@@ -34,10 +34,18 @@ export function parseParams(given: string | undefined): JsonObject {
   throw new SessionError('VALIDATION', '--params must be a JSON object.', { facts: { option: '--params' } });
 }
 
-/** Port and credentials of the local gateway. */
+/** What is known of the gateway that commands talk to. */
 export function gatewaySettings({ config, environment }: CliContext): GatewaySettings {
-  const { port, auth } = config.gateway;
-  return { port, token: auth.token, password: auth.password, configPath: environment.configPath };
+  const { port, auth, mode, remote } = config.gateway;
+  const { gatewayUrl: url, gatewayToken, gatewayPassword, configPath } = environment;
+  return {
+    port,
+    token: auth.token,
+    password: auth.password,
+    ...(mode === 'remote' && { remote }),
+    environment: { url, token: gatewayToken, password: gatewayPassword },
+    configPath,
+  };
 }
 
 function describe(error: GatewayRequestError | GatewayTransportError, target: GatewayTarget, configPath: string): string {

@@ -1,6 +1,6 @@
 /**
- * Asks the gateway of this configuration, where one listens. Nobody listening is no failure: then a
- * command works on the files. A gateway that answers with an error has answered.
+ * Asks the gateway of this configuration, where one listens. Nobody listening on this machine is no
+ * failure: then a command works on the files. A gateway that answers with an error has answered.
  */
 import type { CliContext } from '../cli-context';
 import { gatewaySettings } from '../commands/gateway-call';
@@ -32,9 +32,10 @@ export function askGateway(context: CliContext, method: string, params: JsonObje
  */
 export async function withGateway<T>(context: CliContext, methods: readonly string[], work: (call: CallGateway) => Promise<T>): Promise<T | undefined> {
   let isConnected = false;
+  const target = resolveGatewayTarget({}, gatewaySettings(context));
   let last = methods[0] ?? '';
   try {
-    const client = await connectGateway({ target: resolveGatewayTarget({}, gatewaySettings(context)), scopes: [...new Set(methods.flatMap(leastScopes))], timeoutMs: TIMEOUT_MS, clientVersion: VERSION });
+    const client = await connectGateway({ target, scopes: [...new Set(methods.flatMap(leastScopes))], timeoutMs: TIMEOUT_MS, clientVersion: VERSION });
     isConnected = true;
     try {
       return await work(async (method, params) => {
@@ -49,7 +50,8 @@ export async function withGateway<T>(context: CliContext, methods: readonly stri
   } catch (error) {
     if (error instanceof GatewayRequestError) throw asRefusal(error);
     if (!(error instanceof GatewayTransportError)) throw error;
-    if (!isConnected && (error.code === null || !REFUSED_CODES.has(error.code))) return undefined;
+    // Where another gateway is meant, this machine's files are not.
+    if (!isConnected && target.urlSource === 'local loopback' && (error.code === null || !REFUSED_CODES.has(error.code))) return undefined;
     throw new SessionError('NO_OWNER', `The gateway did not answer ${last}: ${error.message}`, { hint: credentialHint(error, context.environment.configPath) ?? 'Look with: openclaw status --deep', cause: error });
   }
 }

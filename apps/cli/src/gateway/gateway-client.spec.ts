@@ -1,6 +1,6 @@
 import { connectGateway } from './gateway-client';
 import { toGatewayFailure } from './gateway-errors';
-import { resolveGatewayTarget } from './gateway-target';
+import { localTarget, resolveGatewayTarget } from './gateway-target';
 import { leastScopes } from './method-scopes';
 import { HELLO as hello, reply, serveGateway as serve } from '../testing';
 
@@ -83,6 +83,20 @@ describe('the target of a call', () => {
   it('never takes configured credentials to another address', () => {
     expect(() => resolveGatewayTarget({ url: 'ws://elsewhere:1' }, settings)).toThrow('explicit credentials');
     expect(resolveGatewayTarget({ url: 'ws://elsewhere:1', token: 'own' }, settings).token).toBe('own');
+  });
+  it('is another gateway where environment or configuration say so, with credentials that are meant for it', () => {
+    const environment = { url: 'ws://elsewhere:1', token: 'of the environment' };
+    const remote = { url: 'wss://remote:1', token: 'of the remote' };
+    expect(resolveGatewayTarget({}, { ...settings, environment, remote })).toMatchObject({ url: 'ws://elsewhere:1', urlSource: 'env OPENCLAW_GATEWAY_URL', token: 'of the environment' });
+    expect(() => resolveGatewayTarget({}, { ...settings, environment: { url: 'ws://elsewhere:1' }, remote })).toThrow('explicit credentials');
+    expect(resolveGatewayTarget({}, { ...settings, remote })).toMatchObject({ url: 'wss://remote:1', urlSource: 'config gateway.remote.url', token: 'of the remote' });
+    // That of `gateway.auth` belongs to this machine's gateway.
+    expect(resolveGatewayTarget({}, { ...settings, remote: { url: 'wss://remote:1' } }).token).toBeUndefined();
+    expect(resolveGatewayTarget({ token: 'own' }, { ...settings, remote }).token).toBe('own');
+    expect(resolveGatewayTarget({ url: 'ws://third:1', token: 'own' }, { ...settings, environment, remote })).toMatchObject({ url: 'ws://third:1', token: 'own' });
+    expect(() => resolveGatewayTarget({}, { ...settings, remote: {} })).toThrow('gateway.remote.url missing');
+    expect(() => resolveGatewayTarget({}, { ...settings, remote: { url: 'http://x' } })).toThrow('gateway.remote.url must be');
+    expect(localTarget({ ...settings, environment, remote })).toMatchObject({ url: 'ws://127.0.0.1:18789', token: 'configured' });
   });
   it('refuses what is no WebSocket address', () => expect(() => resolveGatewayTarget({ url: 'http://x', token: 't' }, settings)).toThrow('--url'));
 });

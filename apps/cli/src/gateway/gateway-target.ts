@@ -7,18 +7,25 @@ export interface GatewayFlags {
   readonly password?: string | undefined;
 }
 
-/** What the configuration and the environment say about the local gateway. */
-export interface GatewaySettings {
-  readonly port: number;
+export interface GatewayCredentials {
   readonly token?: string | undefined;
   readonly password?: string | undefined;
+}
+
+/** What the configuration and the environment say about the gateway, and the credentials of the local one. */
+export interface GatewaySettings extends GatewayCredentials {
+  readonly port: number;
+  /** Under `gateway.mode` `remote`: `gateway.remote`. */
+  readonly remote?: (GatewayCredentials & { readonly url?: string | undefined }) | undefined;
+  /** OPENCLAW_GATEWAY_URL, and the credentials that the environment has. */
+  readonly environment?: (GatewayCredentials & { readonly url?: string | undefined }) | undefined;
   /** File that the settings come from, for messages. */
   readonly configPath: string;
 }
 
 export interface GatewayTarget {
   readonly url: string;
-  readonly urlSource: 'cli --url' | 'local loopback';
+  readonly urlSource: 'cli --url' | 'env OPENCLAW_GATEWAY_URL' | 'config gateway.remote.url' | 'local loopback';
   readonly token?: string | undefined;
   readonly password?: string | undefined;
 }
@@ -26,32 +33,60 @@ export interface GatewayTarget {
 const given = (text: string | undefined): string | undefined => (text === undefined || text === '' ? undefined : text);
 
 /**
+ * --url, else OPENCLAW_GATEWAY_URL, else `gateway.remote.url` under mode `remote`, else this machine's.
  * Credentials are never sent to an address that they were not configured for: with --url they have
- * to be given beside it.
+ * to be given beside it, with OPENCLAW_GATEWAY_URL they are those of the environment, and those of
+ * `gateway.auth` go to this machine's gateway alone.
  * @throws VALIDATION for a bad address or missing credentials
  */
 export function resolveGatewayTarget(flags: GatewayFlags, settings: GatewaySettings): GatewayTarget {
-  const token = given(flags.token);
-  const password = given(flags.password);
+  const own = credentialsOf(flags);
   const url = given(flags.url);
-  if (url === undefined) {
-    const fromFlags = token !== undefined || password !== undefined;
-    return {
-      url: `ws://127.0.0.1:${settings.port}`,
-      urlSource: 'local loopback',
-      token: fromFlags ? token : given(settings.token),
-      password: fromFlags ? password : given(settings.password),
-    };
+  const { environment = {}, remote } = settings;
+  if (url !== undefined) {
+    if (own === undefined) {
+      throw new SessionError('VALIDATION', '--url needs explicit credentials: configured ones belong to the local gateway.', {
+        facts: { option: '--url' },
+        hint: 'Pass --token or --password beside --url.',
+      });
+    }
+    return { url: addressOf(url, '--url'), urlSource: 'cli --url', ...own };
   }
-  const parsed = URL.canParse(url) ? new URL(url) : undefined;
-  if (parsed === undefined || (parsed.protocol !== 'ws:' && parsed.protocol !== 'wss:')) {
-    throw new SessionError('VALIDATION', `--url must be a ws:// or wss:// address, for example --url ws://127.0.0.1:18789.`, { facts: { option: '--url' } });
+  if (environment.url !== undefined) {
+    const credentials = own ?? credentialsOf(environment);
+    if (credentials === undefined) {
+      throw new SessionError('VALIDATION', 'OPENCLAW_GATEWAY_URL needs explicit credentials: configured ones belong to the local gateway.', {
+        facts: { variable: 'OPENCLAW_GATEWAY_URL' },
+        hint: 'Set OPENCLAW_GATEWAY_TOKEN or OPENCLAW_GATEWAY_PASSWORD beside it, or pass --token or --password.',
+      });
+    }
+    return { url: addressOf(environment.url, 'OPENCLAW_GATEWAY_URL'), urlSource: 'env OPENCLAW_GATEWAY_URL', ...credentials };
   }
-  if (token === undefined && password === undefined) {
-    throw new SessionError('VALIDATION', '--url needs explicit credentials: configured ones belong to the local gateway.', {
-      facts: { option: '--url' },
-      hint: 'Pass --token or --password beside --url.',
+  if (remote === undefined) return localTarget(settings, own);
+  if (remote.url === undefined) {
+    throw new SessionError('VALIDATION', 'gateway remote mode misconfigured: gateway.remote.url missing', {
+      facts: { option: 'gateway.remote.url' },
+      hint: `Set gateway.remote.url in ${settings.configPath}, or gateway.mode to "local".`,
     });
   }
-  return { url, urlSource: 'cli --url', token, password };
+  const credentials = own ?? credentialsOf({ token: given(remote.token) ?? environment.token, password: environment.password ?? given(remote.password) });
+  return { url: addressOf(remote.url, 'gateway.remote.url'), urlSource: 'config gateway.remote.url', token: undefined, password: undefined, ...credentials };
+}
+
+/** The gateway of this machine, whatever others are configured: for work on this machine's files. */
+export function localTarget(settings: GatewaySettings, own?: GatewayCredentials): GatewayTarget {
+  const { token, password } = own ?? settings;
+  return { url: `ws://127.0.0.1:${settings.port}`, urlSource: 'local loopback', token: given(token), password: given(password) };
+}
+
+function credentialsOf(from: GatewayCredentials): GatewayCredentials | undefined {
+  const token = given(from.token);
+  const password = given(from.password);
+  return token === undefined && password === undefined ? undefined : { token, password };
+}
+
+function addressOf(text: string, option: string): string {
+  const parsed = URL.canParse(text) ? new URL(text) : undefined;
+  if (parsed?.protocol === 'ws:' || parsed?.protocol === 'wss:') return text;
+  throw new SessionError('VALIDATION', `${option} must be a ws:// or wss:// address, for example ws://127.0.0.1:18789.`, { facts: { option } });
 }

@@ -6,7 +6,7 @@ import { gatewaySettings } from '../commands/gateway-call';
 import type { CliContext } from '../cli-context';
 import { connectGateway } from '../gateway/gateway-client';
 import { GatewayRequestError, GatewayTransportError } from '../gateway/gateway-errors';
-import { resolveGatewayTarget } from '../gateway/gateway-target';
+import { localTarget } from '../gateway/gateway-target';
 import { VERSION } from '../version';
 import { nativeBindingPath } from './native-binding';
 import type { StoreChoice } from './select-stores';
@@ -74,7 +74,7 @@ async function repairThroughGateway(context: CliContext, choice: StoreChoice, by
   const owner = livingOwner(choice.agentId, choice.path);
   if (byPath) throw ownerInTheWay(choice, owner, 'a store named by --store is never repaired through a gateway');
   try {
-    const client = await connectGateway({ target: resolveGatewayTarget({}, gatewaySettings(context)), scopes: ['operator.admin'], timeoutMs: GATEWAY_REPAIR_TIMEOUT_MS, clientVersion: VERSION });
+    const client = await connectGateway({ target: localTarget(gatewaySettings(context)), scopes: ['operator.admin'], timeoutMs: GATEWAY_REPAIR_TIMEOUT_MS, clientVersion: VERSION });
     try {
       const payload = await client.call('sessions.verify', { agentId: choice.agentId, repair: true });
       return repairedOf(payload, choice);

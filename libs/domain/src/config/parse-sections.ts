@@ -97,7 +97,16 @@ export function parseGateway(section: Section, env: Environment) {
   section.raw('mode');
   const mode = auth.take('gateway.auth.mode') ?? implied;
   const tokens = auth.list('tokens', 'warn');
+  // Its tunnel and its certificate are other programs' business.
+  const remote = section.section('remote', 'ignore');
   return {
+    mode: section.take('gateway.mode'),
+    /** What commands connect to under mode `remote`. */
+    remote: {
+      url: nonEmpty(remote.take('gateway.remote.url')?.trim()),
+      token: resolveSecret(remote, 'token', remote.take('gateway.remote.token'), env),
+      password: resolveSecret(remote, 'password', remote.take('gateway.remote.password'), env),
+    },
     port: section.take('gateway.port'),
     bind: section.take('gateway.bind'),
     auth: {

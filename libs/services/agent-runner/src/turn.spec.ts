@@ -40,6 +40,19 @@ describe('a turn', () => {
     expect(house.model.asked).toHaveLength(0);
   });
 
+  it('is told to its last word before the answer stands in the transcript', async () => {
+    house = await openHouse();
+    const { lines } = house.owner;
+    const toldBefore: string[] = [];
+    const push = lines.push.bind(lines);
+    lines.push = (...added) => {
+      toldBefore.push(runData(house).flatMap(({ stream, delta }) => (stream === 'assistant' ? [delta] : [])).join(''));
+      return push(...added);
+    };
+    await house.owner.ended(await house.owner.deliver('Hello'));
+    expect(toldBefore).toEqual(['', 'Good day']);
+  });
+
   it('says what to configure when no model is', async () => {
     house = await openHouse({ settings: {} });
     expect(await house.owner.ended(await house.owner.deliver('Hello'))).toMatchObject({ outcome: 'error', errorMessage: expect.stringContaining('agents.defaults.model.primary') });

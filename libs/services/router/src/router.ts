@@ -94,9 +94,9 @@ export function createRouter(deps: RouterDeps): Router {
   const sockets = createGatewaySockets({
     clock,
     logger,
-    handshakeFacts: (address) => ({ authority: authority(), isLimited: limit.waitMs(address) > 0 }),
-    onRefused({ error, isFailure }, address) {
-      if (isFailure === true) limit.note(address);
+    handshakeFacts: (failureKey) => ({ authority: authority(), isLimited: limit.waitMs(failureKey) > 0 }),
+    onRefused({ error, isFailure }, address, failureKey) {
+      if (isFailure === true) limit.note(failureKey);
       const { code } = error.details ?? {};
       audit({ door: 'websocket', operation: 'connect', reason: typeof code === 'string' ? code : error.code, address });
     },

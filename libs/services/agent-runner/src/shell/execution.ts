@@ -107,9 +107,10 @@ export class Execution {
         events.delta(item.value.delta);
         return undefined;
       case 'record':
+        // Its last words before its line: whoever shows both has nothing to take back.
+        if (this.#unrecorded !== '') events.answerEnds();
         await append(item.value);
         this.#recordsCount += 1;
-        if (this.#unrecorded !== '') events.answerEnds();
         this.#unrecorded = '';
         this.#noteCalls(item.value);
         if (this.#openCallIds.size === 0) await this.#deps.onStep();

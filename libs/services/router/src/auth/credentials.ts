@@ -114,6 +114,20 @@ export function isSameOrigin(origin: string | undefined, host: string | undefine
   }
 }
 
+/** Names of this machine that no foreign DNS gives out: `localhost`, or an address. */
+const OWN_HOST = /^(?:(?:[\w-]+\.)*localhost|\d{1,3}(?:\.\d{1,3}){3}|\[[0-9a-f:.]+\])(?::\d+)?$/i;
+
+/**
+ * False for a request that a page of another site may have had its visitor's browser make: it names
+ * that site's origin, or, where nobody has to present anything, came over a name that somebody else
+ * points at this machine. Without secret, or where a proxy knows the visitor by a cookie, nothing
+ * else keeps such a page out.
+ */
+export function isOwnPage({ origin, host }: { readonly origin: string | undefined; readonly host: string | undefined }, authority: Authority): boolean {
+  if (origin !== undefined && isListedOrigin(origin, authority.allowedOrigins)) return true;
+  return isSameOrigin(origin, host) && (!isOpen(authority) || host === undefined || OWN_HOST.test(host));
+}
+
 /** True when the configuration names the origin of a page; scheme, host and port count, nothing else. */
 export function isListedOrigin(origin: string, allowed: readonly string[] = []): boolean {
   const given = originOf(origin);

@@ -4,10 +4,19 @@
  * began longest ago is forgotten. Each router counts for itself.
  */
 import type { Clock } from '@sessions/host';
+import { isSameOrigin } from './credentials';
 
 export const FAILURES_MAX = 60;
 export const WINDOW_MS = 60_000;
 export const ADDRESSES_MAX = 10_000;
+
+/**
+ * Whose tries are counted together: an address, and apart from it the pages of other sites that are
+ * open in its browsers. A page may try what it likes; that shuts out nobody but pages.
+ */
+export function failureKeyOf(address: string, { origin, host }: { readonly origin?: string; readonly host?: string }): string {
+  return isSameOrigin(origin, host) ? address : `${address} page`;
+}
 
 export class FailureLimit {
   readonly #clock: Pick<Clock, 'monotonicMs'>;

@@ -1,7 +1,7 @@
 /** Who may come in: judges what a request presents, bounds wrong tries, and notes each refusal. */
 import { SessionError } from '@sessions/domain';
 import type { Audit, Door } from './audit';
-import { bearerOf, isOpen, isSameOrigin, judgeSecret, plainAddress, principalOf, proxiedPrincipal, scopesHeader } from './credentials';
+import { bearerOf, isOpen, isOwnPage, judgeSecret, plainAddress, principalOf, proxiedPrincipal, scopesHeader } from './credentials';
 import type { Authority, Principal, ProxyHeaders } from './credentials';
 import type { FailureLimit } from './failure-limit';
 import { SHARED_SECRET_SCOPES, heldScopes, holdsScope } from './scopes';
@@ -38,9 +38,11 @@ export function createGuard({ authority, limit, audit }: GuardDeps): Guard {
   const judge = ({ address, headers }: Presented): Principal | undefined => {
     const now = authority();
     const text = (name: string): string | undefined => (typeof headers[name] === 'string' ? headers[name] : undefined);
-    // Where nothing is asked for, a page of another site could send requests through its visitor's browser.
-    if (isOpen(now)) return isSameOrigin(text('origin'), text('host')) ? { name: 'nobody', id: 'nobody', granted: now.grantedScopes } : undefined;
-    return proxiedPrincipal(now, plainAddress(address), headers) ?? principalOf(bearerOf(text('authorization')), now);
+    // A page of another site could send requests through its visitor's browser: with these it would need no secret.
+    const isOwn = isOwnPage({ origin: text('origin'), host: text('host') }, now);
+    if (isOpen(now)) return isOwn ? { name: 'nobody', id: 'nobody', granted: now.grantedScopes } : undefined;
+    const proxied = isOwn ? proxiedPrincipal(now, plainAddress(address), headers) : undefined;
+    return proxied ?? principalOf(bearerOf(text('authorization')), now);
   };
   // The header can only narrow.
   const scopesOf = ({ granted }: Principal, headers: ProxyHeaders): readonly string[] => heldScopes(scopesHeader(headers['x-openclaw-scopes']), granted ?? SHARED_SECRET_SCOPES);
@@ -54,7 +56,8 @@ export function createGuard({ authority, limit, audit }: GuardDeps): Guard {
     if (waitMs > 0) throw refuse(presented, new SessionError('RATE_LIMITED', 'too many failed attempts, try again later', { retryAfterMs: waitMs }));
     const found = judgement();
     if (found !== undefined) return found;
-    limit.note(address);
+    // Who presents nothing guesses nothing: any page could have a browser do that until its own user is shut out.
+    if (presented.headers.authorization !== undefined) limit.note(address);
     throw refuse(presented, new SessionError('UNAUTHENTICATED', 'Unauthorized'));
   };
   return {

@@ -367,6 +367,17 @@ describe('a trusted proxy', () => {
     expect(await status('/metrics', {})).toBe(401);
     expect(await status('/metrics', { 'x-forwarded-user': 'ann' })).toBe(403);
     expect(await status('/metrics', { 'x-forwarded-user': 'ann', 'x-openclaw-scopes': 'operator.read' })).toBe(200);
+    // The proxy knows a visitor by a cookie, which a browser sends for pages of other sites too.
+    const page = { 'x-forwarded-user': 'ann', 'x-openclaw-scopes': 'operator.read' };
+    expect(await status('/metrics', { ...page, origin: 'https://evil.example' })).toBe(401);
+    expect(await status('/metrics', { ...page, origin: own.url })).toBe(200);
+    const connect = async (origin: string): Promise<boolean> => {
+      const client = await TestClient.open(own.wsUrl, { ...page, origin });
+      const { ok } = await client.request('connect', connectParams({ auth: undefined, scopes: ['operator.read'] }));
+      client.close();
+      return ok;
+    };
+    expect([await connect('https://evil.example'), await connect(own.url)]).toEqual([false, true]);
     await own.stop();
     const elsewhere = await startRouter({ gateway: { ...gateway, trustedProxies: ['10.0.0.1'] } }, { auth: {} });
     expect((await fetch(`${elsewhere.url}/metrics`, { headers: { 'x-forwarded-user': 'ann', 'x-openclaw-scopes': 'operator.read' } })).status).toBe(401);

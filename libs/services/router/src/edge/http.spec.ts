@@ -1,4 +1,5 @@
-import { Agent, request } from 'node:http';
+import { Agent, get as getOver, request } from 'node:http';
+import { FAILURES_MAX } from '../auth/failure-limit';
 import { TOKEN, startRouter } from '../testing/router-harness';
 import type { RunningRouter } from '../testing/router-harness';
 
@@ -40,7 +41,21 @@ describe('the door', () => {
     const status = async (own: Record<string, string>): Promise<number> => (await fetch(`${open.url}/metrics`, { headers: own })).status;
     expect(await status({})).toBe(200);
     expect(await status({ origin: open.url })).toBe(200);
-    expect(await status({ origin: 'https://evil.example' })).toBe(401);
+    for (let tried = 0; tried <= FAILURES_MAX; tried += 1) expect(await status({ origin: 'https://evil.example' })).toBe(401);
+    // Nobody was shut out by what the page did.
+    expect(await status({})).toBe(200);
+    await open.stop();
+  });
+
+  it('is not reached over a name that somebody else points at this machine', async () => {
+    const open = await startRouter({}, { auth: {} });
+    const { port } = new URL(open.url);
+    const status = (host: string): Promise<number | undefined> =>
+      new Promise((resolve, reject) => {
+        getOver({ port, path: '/metrics', headers: { host } }, (answer) => resolve(answer.resume().statusCode)).on('error', reject);
+      });
+    for (const own of [`localhost:${port}`, `127.0.0.1:${port}`, `[::1]:${port}`]) expect([own, await status(own)]).toEqual([own, 200]);
+    for (const foreign of [`evil.example:${port}`, `127.0.0.1.evil.example:${port}`, 'evil.example']) expect([foreign, await status(foreign)]).toEqual([foreign, 401]);
     await open.stop();
   });
 

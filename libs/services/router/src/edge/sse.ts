@@ -9,8 +9,9 @@
  *     event: end       the session was deleted; the stream ends
  *     : keepalive      every 15 s
  *
- * A reader that went away asks again with `Last-Event-ID` and misses nothing. Reading goes no
- * faster than the client takes: what is behind it stays in the store.
+ * A reader that went away asks again with `Last-Event-ID` and misses nothing; of a transcript that was
+ * cut, whose messages have had other numbers, a number alone begins anew, and `:<messageId>` behind it
+ * says which message is meant. Reading goes no faster than the client takes: what is behind it stays in the store.
  */
 import type { ServerResponse } from 'node:http';
 import { GetHistoryRequest, HistoryPosition } from '@sessions/contracts';
@@ -118,8 +119,8 @@ class LiveView {
   async #showPage(page: WholePage): Promise<void> {
     this.#followChanges(page.key);
     this.#pageShownAtMs = this.#deps.clock.monotonicMs();
-    const lastSeq = page.records.at(-1)?.messageSeq ?? 0;
-    await this.#stream.send('history', toHistoryJson(page), page.sessionId === undefined ? undefined : `${page.sessionId}:${lastSeq}`);
+    const last = page.records.at(-1);
+    await this.#stream.send('history', toHistoryJson(page), page.sessionId === undefined ? undefined : eventId(page.sessionId, last?.messageSeq));
   }
 
   async #showMessage({ sessionKey, sessionId, record }: HistoryMessage): Promise<void> {
@@ -128,7 +129,7 @@ class LiveView {
     const message = whole === undefined ? undefined : toClientMessage(whole);
     if (whole === undefined || message === undefined) return;
     const { recordId, messageSeq } = whole;
-    await this.#stream.send('message', { sessionKey, sessionId, message, messageId: recordId, messageSeq }, `${sessionId}:${messageSeq ?? 0}`);
+    await this.#stream.send('message', { sessionKey, sessionId, message, messageId: recordId, messageSeq }, eventId(sessionId, messageSeq));
   }
 
   async #showReset({ previousSessionId, sessionId, reason }: TranscriptReset): Promise<void> {
@@ -164,7 +165,9 @@ class LiveView {
   }
 }
 
+const eventId = (sessionId: string, messageSeq = 0): string => `${sessionId}:${messageSeq}`;
+
 function parseEventId(text: string | undefined): HistoryPosition | undefined {
-  const [, sessionId, seq] = /^([^:\s]{1,255}):(\d{1,15})$/.exec(text ?? '') ?? [];
-  return sessionId === undefined || seq === undefined ? undefined : HistoryPosition.create({ sessionId, messageSeq: Number(seq) });
+  const [, sessionId, seq, recordId] = /^([^:\s]{1,255}):(\d{1,15})(?::([\w-]{1,128}))?$/.exec(text ?? '') ?? [];
+  return sessionId === undefined || seq === undefined ? undefined : HistoryPosition.create({ sessionId, messageSeq: Number(seq), recordId });
 }

@@ -13,9 +13,9 @@ export interface ConnectionDeps {
   readonly turns: SendTurns;
   readonly channels: Channels;
   /** What the handshake needs to know at this moment. */
-  readonly handshakeFacts: (address: string) => Pick<HandshakeFacts, 'authority' | 'isLimited'>;
+  readonly handshakeFacts: (failureKey: string) => Pick<HandshakeFacts, 'authority' | 'isLimited'>;
   /** Told of every refused `connect`. */
-  readonly onRefused?: (refused: Refused, address: string) => void;
+  readonly onRefused?: (refused: Refused, address: string, failureKey: string) => void;
   /** The `hello-ok` payload of an accepted connection. */
   readonly hello: (connection: Connection) => Promise<Readonly<Record<string, unknown>>>;
   /** Serves one request. */

@@ -29,6 +29,7 @@ import { fitReason, rawText } from './socket-text';
 import { PING_FRAME, numberedFrame, textFrame } from './shared-frame';
 import type { NumberedFrame } from './shared-frame';
 import { plainAddress } from '../auth/credentials';
+import { failureKeyOf } from '../auth/failure-limit';
 
 /** Time for a `connect` request. */
 export const HANDSHAKE_TIMEOUT_MS = 15_000;
@@ -58,6 +59,8 @@ export class Connection implements Hearing, Member {
   clientId = '';
   /** Where the client's socket comes from. */
   readonly address: string;
+  /** Whose wrong secrets are counted together. */
+  readonly #failureKey: string;
   /** Handed out with the hello. */
   deviceToken: Accepted['deviceToken'];
   readonly #deps: ConnectionDeps;
@@ -86,6 +89,7 @@ export class Connection implements Hearing, Member {
     this.#deps = deps;
     this.#paced = new PacedSocket(request.socket, (wasSlow) => this.#onTaken(wasSlow));
     this.address = plainAddress(request.socket.remoteAddress);
+    this.#failureKey = failureKeyOf(this.address, request.headers);
   }
 
   /** Aborts when the client has left. */
@@ -285,7 +289,7 @@ export class Connection implements Hearing, Member {
     if (!parsed.ok) return this.#refuseConnect(frame.id, { code: 'INVALID_REQUEST', message: parsed.problem });
     const decision = decideConnect(parsed.params, this.#facts());
     if (!decision.ok) {
-      this.#deps.onRefused?.(decision, this.address);
+      this.#deps.onRefused?.(decision, this.address, this.#failureKey);
       return this.#refuseConnect(frame.id, decision.error, decision.closeCode);
     }
     this.#accepted = parsed.params;
@@ -312,7 +316,7 @@ export class Connection implements Hearing, Member {
   #facts(): HandshakeFacts {
     const { headers } = this.#request;
     const { origin, host } = headers;
-    return { ...this.#deps.handshakeFacts(this.address), nonce: this.#nonce, nowMs: this.#deps.clock.nowMs(), headers, address: this.address, ...(origin !== undefined && { origin }), ...(host !== undefined && { host }) };
+    return { ...this.#deps.handshakeFacts(this.#failureKey), nonce: this.#nonce, nowMs: this.#deps.clock.nowMs(), headers, address: this.address, ...(origin !== undefined && { origin }), ...(host !== undefined && { host }) };
   }
 
   /** True while the handshake would give what it gave; before it nothing is given. */

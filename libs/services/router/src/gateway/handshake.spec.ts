@@ -1,5 +1,6 @@
 import { createHash, generateKeyPairSync, sign } from 'node:crypto';
 import { signedTexts } from '../auth/device';
+import { FAILURES_MAX } from '../auth/failure-limit';
 import { TestClient, connectParams, startRouter } from '../testing/router-harness';
 import type { Answer, RunningRouter } from '../testing/router-harness';
 
@@ -142,6 +143,20 @@ describe('the handshake', () => {
     expect((await program.request('connect', connectParams({ auth: undefined }))).ok).toBe(true);
     program.close();
     await open.stop();
+  });
+
+  it('judges its own clients whatever the pages of other sites try', async () => {
+    for (let tried = 0; tried <= FAILURES_MAX; tried += 1) {
+      const page = await TestClient.open(running.wsUrl, { origin: 'https://evil.example' });
+      await page.request('connect', connectParams({ auth: { token: `guess-${tried}` } }));
+      page.close();
+    }
+    const { answer, client } = await attempt({}, { origin: 'https://evil.example' });
+    expect(answer.error).toMatchObject({ details: { code: 'AUTH_RATE_LIMITED' } });
+    client.close();
+    const own = await attempt({});
+    expect(own.answer.ok).toBe(true);
+    own.client.close();
   });
 
   it('wants connect first', async () => {

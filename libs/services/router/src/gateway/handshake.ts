@@ -2,7 +2,7 @@
  * Decides on a `connect` request: protocol, credentials, device, role, scopes. Pure but for the
  * signature check; the texts, codes and close codes are those that existing clients act on.
  */
-import { isListedOrigin, isOpen, isSameOrigin, judgeSecret, principalOf, proxiedPrincipal, sharedPrincipal, userPrincipal } from '../auth/credentials';
+import { isListedOrigin, isOpen, isOwnPage, isSameOrigin, judgeSecret, principalOf, proxiedPrincipal, sharedPrincipal, userPrincipal } from '../auth/credentials';
 import type { Authority, Principal, ProxyHeaders } from '../auth/credentials';
 import { judgeDevice } from '../auth/device';
 import type { DeviceVerdict } from '../auth/device';
@@ -181,12 +181,12 @@ function refuseSecret(params: ConnectParams, authority: Authority): Refused {
 
 /**
  * A page of another site must not drive the gateway: neither with a token that the browser keeps
- * for the control UI, nor where no token is asked for.
+ * for the control UI, nor where no token is asked for, nor as the user that a proxy knows.
  */
-function originAllowed({ client }: ConnectParams, { origin, host, authority }: HandshakeFacts): boolean {
-  if (origin !== undefined && isListedOrigin(origin, authority.allowedOrigins)) return true;
-  if (client.id === CONTROL_UI) return origin !== undefined && isSameOrigin(origin, host);
-  return !isOpen(authority) || isSameOrigin(origin, host);
+function originAllowed({ client }: ConnectParams, { origin, host, authority, address = '', headers = {} }: HandshakeFacts): boolean {
+  if (client.id === CONTROL_UI && !(origin !== undefined && (isListedOrigin(origin, authority.allowedOrigins) || isSameOrigin(origin, host)))) return false;
+  const needsNoSecret = isOpen(authority) || proxiedPrincipal(authority, address, headers) !== undefined;
+  return !needsNoSecret || isOwnPage({ origin, host }, authority);
 }
 
 function protocolMismatch({ minProtocol, maxProtocol }: ConnectParams): Refused {

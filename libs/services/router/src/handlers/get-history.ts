@@ -70,6 +70,8 @@ class PageReader {
   /** Behind the page: each record is a message of its own. */
   #isLive = false;
   #lastSeq = 0;
+  /** Of the record with that number. */
+  #lastId: string | undefined;
   /** Session id after which an earlier stream goes on. */
   #resumedId: string | undefined;
 
@@ -77,12 +79,13 @@ class PageReader {
     this.#key = key;
     this.#resumedId = resumed?.sessionId;
     this.#lastSeq = resumed?.messageSeq ?? 0;
+    this.#lastId = resumed?.recordId;
   }
 
   /** Behind what was given so far; undefined while the page is not whole. */
   get position(): HistoryPosition | undefined {
     if (!this.#isLive || this.#sessionId === undefined) return undefined;
-    return HistoryPosition.create({ sessionId: this.#sessionId, messageSeq: this.#lastSeq });
+    return HistoryPosition.create({ sessionId: this.#sessionId, messageSeq: this.#lastSeq, recordId: this.#lastId });
   }
 
   *take(item: Item): Iterable<NonNullable<GetHistoryResponse['item']>> {
@@ -92,7 +95,7 @@ class PageReader {
         this.#key = item.value.key;
         this.#sessionId = item.value.sessionId;
         this.#isLive = this.#resumedId !== undefined && this.#resumedId === this.#sessionId;
-        if (!this.#isLive) this.#lastSeq = 0;
+        if (!this.#isLive) this.#noteNothing();
         return;
       case 'records':
         for (const record of item.value.records) this.#noteSeq(record);
@@ -112,7 +115,7 @@ class PageReader {
         this.#resumedId = undefined;
         this.#isLive = false;
         this.#held = undefined;
-        this.#lastSeq = 0;
+        this.#noteNothing();
         yield { $case: 'reset', value: item.value };
         return;
       case 'end':
@@ -121,8 +124,15 @@ class PageReader {
   }
 
   /** A line in parts counts with its last one. */
-  #noteSeq({ part, messageSeq = 0 }: TranscriptRecord): void {
-    if (part === undefined || part.part >= part.parts) this.#lastSeq = Math.max(this.#lastSeq, messageSeq);
+  #noteSeq({ part, messageSeq = 0, recordId }: TranscriptRecord): void {
+    if ((part !== undefined && part.part < part.parts) || messageSeq <= this.#lastSeq) return;
+    this.#lastSeq = messageSeq;
+    this.#lastId = recordId;
+  }
+
+  #noteNothing(): void {
+    this.#lastSeq = 0;
+    this.#lastId = undefined;
   }
 
   #page(records: TranscriptRecord[], continues: boolean, end: HistoryPageEnd | undefined): NonNullable<GetHistoryResponse['item']> {

@@ -26,14 +26,26 @@ export async function leftTranscripts(store: AgentStore, key: string, sessionId:
   const members = present === undefined ? undefined : (JSON.parse(present.text) as JsonValue);
   const through = isJsonObject(members) ? successorOf(members, sessionId) : undefined;
   if (through !== undefined && through.every(({ file }) => file !== '')) return { steps: through, isRotated: true };
+  // What a cut left behind is a state of a session, not its end.
+  const found = await archiveOf(store, key, (archive) => archive.sessionId === sessionId && archive.kind !== 'bak' && archive.isThere);
+  return found?.main === undefined ? undefined : only(found.main.to);
+}
+
+/** Whether messages of this transcript have had other numbers: its lines were cut at some time. */
+export async function wasCut(store: AgentStore, key: string, sessionId: string): Promise<boolean> {
+  return (await archiveOf(store, key, (archive) => archive.sessionId === sessionId && archive.kind === 'bak')) !== undefined;
+}
+
+type Archive = Awaited<ReturnType<AgentStore['files']['archives']>>['archives'][number];
+
+/** The newest archive of the key that is meant. */
+async function archiveOf(store: AgentStore, key: string, isMeant: (archive: Archive) => boolean): Promise<Archive | undefined> {
   const keys = new Set([...storedSpellings(key), key]);
   let before: number | undefined;
   for (let page = 0; page < PAGES_MAX; page += 1) {
     const { archives, nextBefore } = await store.files.archives({ keys, limit: ARCHIVES_LIMIT_MAX, ...(before === undefined ? {} : { before }) });
-    // What a cut left behind is a state of a session, not its end.
-    const found = archives.find((archive) => archive.sessionId === sessionId && archive.kind !== 'bak' && archive.isThere);
-    if (found?.main !== undefined) return only(found.main.to);
-    if (found !== undefined || nextBefore === undefined) return undefined;
+    const found = archives.find(isMeant);
+    if (found !== undefined || nextBefore === undefined) return found;
     before = nextBefore;
   }
   return undefined;

@@ -82,7 +82,7 @@ describe('history', () => {
   describe('after another transcript', () => {
     type Told = (string | { readonly reset: string })[];
     /** What a reader is told until the page of the live transcript is whole. */
-    async function told(made: Bench, after: { sessionId: string; messageSeq: number }, key = KEY): Promise<Told> {
+    async function told(made: Bench, after: { sessionId: string; messageSeq: number; recordId?: string }, key = KEY): Promise<Told> {
       const leaving = new AbortController();
       const heard: Told = [];
       const request = ReadHistoryRequest.create({ agentId: 'main', by: { $case: 'key', value: key }, follow: true, includeTools: true, after });
@@ -107,6 +107,30 @@ describe('history', () => {
       expect(await told(made, { sessionId, messageSeq: 1 })).toEqual([`head ${sessionId}`, '2 m2', '3 m3', ...live]);
       expect(await told(made, { sessionId, messageSeq: 3 })).toEqual([`head ${sessionId}`, ...live]);
       expect(await told(made, { sessionId, messageSeq: 99 })).toEqual([`head ${sessionId}`, ...live]);
+    });
+
+    it('begins anew for a place whose number means another message since a cut', async () => {
+      const made = await bench();
+      const { sessionId = '' } = await made.client.deliver(telegram('m1'));
+      const ids: string[] = [];
+      for (const text of ['m2', 'm3', 'm4']) await made.client.deliver(telegram(text));
+      for await (const { item } of made.client.readHistory(ReadHistoryRequest.create({ agentId: 'main', by: { $case: 'key', value: KEY } }), {})) {
+        if (item?.$case === 'records') ids.push(...item.value.records.map(({ recordId = '' }) => recordId));
+      }
+      const [, second = '', , fourth = ''] = ids;
+      expect(await told(made, { sessionId, messageSeq: 2, recordId: second })).toEqual([`head ${sessionId}`, '3 m3', '4 m4']);
+      // The header counts: m3 and m4 stay, as 1 and 2.
+      await made.client.truncateTranscript(TruncateTranscriptRequest.create({ agentId: 'main', key: KEY, maxLines: 3 }));
+      await made.client.deliver(telegram('m5'));
+      const anew = [{ reset: `${sessionId} ${sessionId} compact` }, `head ${sessionId}`, '1 m3', '2 m4', '3 m5'];
+      expect(await told(made, { sessionId, messageSeq: 2, recordId: second })).toEqual([`head ${sessionId}`, ...anew]);
+      // A number alone may be one from before.
+      expect(await told(made, { sessionId, messageSeq: 2 })).toEqual([`head ${sessionId}`, ...anew]);
+      expect(await told(made, { sessionId, messageSeq: 2, recordId: fourth })).toEqual([`head ${sessionId}`, '3 m5']);
+      const next = await resetBy(made);
+      const live = [{ reset: `${sessionId} ${next} reset` }, `head ${next}`];
+      expect(await told(made, { sessionId, messageSeq: 2, recordId: second })).toEqual([`head ${sessionId}`, ...live]);
+      expect(await told(made, { sessionId, messageSeq: 2, recordId: fourth })).toEqual([`head ${sessionId}`, '3 m5', ...live]);
     });
 
     it('gives all of a long one, in order', async () => {

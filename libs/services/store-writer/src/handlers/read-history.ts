@@ -14,6 +14,7 @@ import {
   SessionRow,
   TranscriptRecord,
   TranscriptReset,
+  type HistoryPosition,
   type ReadHistoryRequest,
   type ReadHistoryResponse,
 } from '@sessions/contracts';
@@ -21,7 +22,7 @@ import { SessionError, isJsonObject, parseTranscriptLine, type JsonValue } from 
 import { STREAM_ITEMS_BYTES, type CallContext } from '@sessions/bus';
 import { HISTORY_LIMIT_MAX, type AgentStore, type HistoryRecord, type StoredEntry } from '@sessions/store';
 import type { OwnedAgent } from '../owned-agent';
-import { leftTranscripts, messagesBehind, type LeftTranscripts } from './left-transcript';
+import { leftTranscripts, messagesBehind, wasCut, type LeftTranscripts } from './left-transcript';
 import { entryOfKey, sessionEntry } from './stored-session';
 
 /** A followed stream that is silent for so long says so, which keeps it open. */
@@ -102,10 +103,14 @@ class HistoryReader {
     const resumed = follow && after !== undefined && after.sessionId !== '' ? after : undefined;
     if (resumed !== undefined && resumed.sessionId === this.#sessionId) {
       this.#lastSeq = resumed.messageSeq;
+      if (resumed.recordId !== undefined && resumed.messageSeq > 0) this.#anchor = { seq: resumed.messageSeq, mark: resumed.recordId };
       yield await this.#head(this.#sessionId);
-      const renumbered = yield* this.#since();
+      // A number alone may be one from before a cut.
+      const isUnsure = resumed.recordId === undefined && resumed.messageSeq > 0 && (await this.#wasCut(resumed.sessionId));
+      const renumbered = isUnsure ? 'compact' : yield* this.#since();
       if (renumbered === undefined) yield this.#pageEnd(false, undefined);
-      else yield* this.#anew(renumbered);
+      // Which of both it was is not known of a time when nobody looked: mostly a cut.
+      else yield* this.#anew('compact');
       return;
     }
     const left = resumed === undefined ? undefined : await this.#left(resumed.sessionId);
@@ -113,7 +118,8 @@ class HistoryReader {
     if (resumed !== undefined && left !== undefined) {
       yield await this.#head(resumed.sessionId);
       this.#lastSeq = resumed.messageSeq;
-      yield this.#reset(yield* this.#restOf(left), left.isRotated ? ROTATION : 'reset');
+      const previous = (await this.#standsIn(left, resumed)) ? yield* this.#restOf(left) : resumed.sessionId;
+      yield this.#reset(previous, left.isRotated ? ROTATION : 'reset');
       this.#lastSeq = 0;
     }
     yield await this.#head(this.#sessionId);
@@ -135,6 +141,20 @@ class HistoryReader {
 
   #left(sessionId: string): Promise<LeftTranscripts | undefined> {
     return this.#agent.use(({ store }) => leftTranscripts(store, this.#key, sessionId));
+  }
+
+  /** False when that transcript was cut since its reader was there: what it misses of it cannot be told by numbers. */
+  async #standsIn({ steps: [left] }: LeftTranscripts, { sessionId, messageSeq, recordId }: HistoryPosition): Promise<boolean> {
+    if (messageSeq === 0) return true;
+    if (recordId === undefined) return !(await this.#wasCut(sessionId));
+    for await (const [record] of messagesBehind(this.#agent, left?.file ?? '', { afterSeq: messageSeq - 1, includeTools: true })) {
+      if (record !== undefined) return anchorOf(record)?.mark === recordId;
+    }
+    return false;
+  }
+
+  #wasCut(sessionId: string): Promise<boolean> {
+    return this.#agent.use(({ store }) => wasCut(store, this.#key, sessionId));
   }
 
   /**
@@ -227,7 +247,7 @@ class HistoryReader {
       const [page, stands] = await this.#agent.use(async ({ store }) => {
         const found = await store.history({ ...query, ...window });
         // Looked at afterwards: what was read before it came about is what it says it is.
-        const anchored = anchor === undefined ? undefined : await store.history({ ...query, limit: 1, afterSeq: anchor.seq - 1, beforeSeq: anchor.seq + 1 });
+        const anchored = anchor === undefined ? undefined : await store.history({ ...query, limit: 1, includeTools: true, afterSeq: anchor.seq - 1, beforeSeq: anchor.seq + 1 });
         return [found, anchored] as const;
       });
       // The key has another session by now: that is noticed by itself.

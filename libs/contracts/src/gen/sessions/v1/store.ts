@@ -366,6 +366,11 @@ export interface ReadHistoryRequest {
 export interface HistoryPosition {
   sessionId: string;
   messageSeq: number;
+  /**
+   * Of the message that stood there: a cut or its undoing gives messages other numbers, and a place
+   * without it is taken for the one that has the number now.
+   */
+  recordId?: string | undefined;
 }
 
 export interface ReadHistoryResponse {
@@ -5740,7 +5745,7 @@ export const ReadHistoryRequest: MessageFns<ReadHistoryRequest> = {
 };
 
 function createBaseHistoryPosition(): HistoryPosition {
-  return { sessionId: "", messageSeq: 0 };
+  return { sessionId: "", messageSeq: 0, recordId: undefined };
 }
 
 export const HistoryPosition: MessageFns<HistoryPosition> = {
@@ -5750,6 +5755,9 @@ export const HistoryPosition: MessageFns<HistoryPosition> = {
     }
     if (message.messageSeq !== 0) {
       writer.uint32(16).int64(message.messageSeq);
+    }
+    if (message.recordId !== undefined) {
+      writer.uint32(26).string(message.recordId);
     }
     return writer;
   },
@@ -5783,6 +5791,14 @@ export const HistoryPosition: MessageFns<HistoryPosition> = {
             message.messageSeq = longToNumber(reader.int64());
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.recordId = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -5807,6 +5823,11 @@ export const HistoryPosition: MessageFns<HistoryPosition> = {
         : isSet(object.message_seq)
         ? globalThis.Number(object.message_seq)
         : 0,
+      recordId: isSet(object.recordId)
+        ? globalThis.String(object.recordId)
+        : isSet(object.record_id)
+        ? globalThis.String(object.record_id)
+        : undefined,
     };
   },
 
@@ -5818,6 +5839,9 @@ export const HistoryPosition: MessageFns<HistoryPosition> = {
     if (message.messageSeq !== 0) {
       obj.messageSeq = Math.round(message.messageSeq);
     }
+    if (message.recordId !== undefined) {
+      obj.recordId = message.recordId;
+    }
     return obj;
   },
 
@@ -5828,6 +5852,7 @@ export const HistoryPosition: MessageFns<HistoryPosition> = {
     const message = createBaseHistoryPosition();
     message.sessionId = object.sessionId ?? "";
     message.messageSeq = object.messageSeq ?? 0;
+    message.recordId = object.recordId ?? undefined;
     return message;
   },
 };
