@@ -1,4 +1,5 @@
 /** What can be brought back, from the archive manifest and the names on disk: read only, an owner may live beside it. */
+import { isOwned } from './local-owner';
 import { nativeBindingPath } from './native-binding';
 import type { StoreChoice } from './select-stores';
 import { storedSpellings } from '@sessions/domain';
@@ -22,10 +23,15 @@ export interface KnownArchive {
 }
 
 /** Newest first. @param key undefined: of every session. @throws STORE_UNREADABLE */
-export async function listArchives({ agentId, path }: StoreChoice, key: string | undefined, nowMs: number): Promise<KnownArchive[]> {
+export async function listArchives(choice: StoreChoice, key: string | undefined, nowMs: number): Promise<KnownArchive[]> {
+  const { agentId, path } = choice;
   if (!existsSync(dirname(path))) return [];
-  const { files } = await openFactsReader({ agentId, sessionsFile: path, nativeBinding: nativeBindingPath(), nowMs: () => nowMs });
-  const { archives } = await files.archives({ limit: ARCHIVES_MAX, ...(key === undefined ? {} : { keys: new Set(storedSpellings(key)) }) });
+  const { files, pendingArchives } = await openFactsReader({ agentId, sessionsFile: path, nativeBinding: nativeBindingPath(), nowMs: () => nowMs });
+  const keys: ReadonlySet<string> | undefined = key === undefined ? undefined : new Set(storedSpellings(key));
+  const written = (await files.archives({ limit: ARCHIVES_MAX, ...(keys === undefined ? {} : { keys }) })).archives;
+  const isNew = ({ key: of, main, atMs }: (typeof written)[number]): boolean =>
+    (keys === undefined || (of !== null && keys.has(of))) && !written.some((one) => one.key === of && one.atMs === atMs && one.main?.to === main?.to);
+  const archives = [...(isOwned(choice) ? [] : await pendingArchives()).filter(isNew), ...written];
   const listed = archives.map(({ key: of, sessionId, reason, atMs, main, isThere }): KnownArchive => ({ key: of, sessionId, reason, atMs, file: main?.to ?? '', bytes: main?.bytes ?? null, restorable: isThere }));
   if (key !== undefined) return listed;
   const known = new Set(archives.flatMap((archive) => archive.files.map(({ to }) => to)));
