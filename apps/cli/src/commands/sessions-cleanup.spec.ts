@@ -309,5 +309,6 @@ describe('sessions clear, delete and restore', () => {
     expect([code, JSON.parse(stdout)]).toMatchObject([1, { ok: false, error: { details: { reason: 'ARCHIVE_NOT_FOUND' } } }]);
     expect(await run('sessions', 'clear', 'agent:main:nobody')).toMatchObject({ code: 1, stderr: expect.stringContaining('No session found: agent:main:nobody') as string });
     expect((await run('sessions', 'restore', '--list')).stdout).toBe('Nothing to restore.\n');
+    for (const contradiction of [['--list', '--dry-run'], ['--list', '--archive', 'x'], [KEY, '--archive', '']]) expect((await run('sessions', 'restore', ...contradiction)).code).toBe(1);
   });
 });

@@ -38,6 +38,7 @@ interface Wanted {
 
 /** @throws ARCHIVE_NOT_FOUND, VALIDATION, DAMAGED, SESSION_LOCKED, STORE_UNREADABLE */
 export async function runSessionsRestore(io: CliIo, flags: RestoreFlags): Promise<ExitCode> {
+  refuseContradictions(flags);
   const context = loadCliContext(io);
   const store = storeOf(flags, context);
   if (flags.list === true) return list(io, flags, store);
@@ -64,6 +65,13 @@ export async function runSessionsRestore(io: CliIo, flags: RestoreFlags): Promis
     io.out(`${lines.join('\n')}\n`);
   }
   return EXIT.ok;
+}
+
+/** @throws VALIDATION: what is listed is not chosen from, and an empty choice is none. */
+function refuseContradictions({ list, archive, dryRun }: RestoreFlags): void {
+  if (archive === '') throw new SessionError('VALIDATION', '--archive must name an archive; it is empty.', { facts: { option: '--archive' }, hint: 'Leave it out to restore the newest one.' });
+  const other = archive !== undefined ? '--archive' : dryRun === true ? '--dry-run' : undefined;
+  if (list === true && other !== undefined) throw new SessionError('VALIDATION', `--list and ${other} cannot be used together`);
 }
 
 const isGiven = (text: string | undefined): boolean => text !== undefined && text !== '';

@@ -70,13 +70,17 @@ export async function listArchives(fs: FileSystem, layout: StoreLayout, query: A
   }
 }
 
-async function listed(fs: FileSystem, layout: StoreLayout, line: ManifestLine): Promise<ListedArchive | undefined> {
+function listed(fs: FileSystem, layout: StoreLayout, line: ManifestLine): Promise<ListedArchive | undefined> {
+  return toListed(line, async ({ to, bytes }) => (await fs.identify(path.join(layout.dir, to)).catch(() => undefined))?.size === bytes);
+}
+
+/** @returns undefined for a line that is of no archive. */
+export async function toListed(line: ManifestLine, isThere: (file: ArchivedFile) => Promise<boolean>): Promise<ListedArchive | undefined> {
   const { files, at, reason, key, sessionId, entry, kept } = line;
   const main = files.find(({ from }) => isLiveTranscript(from)) ?? files[0];
   // What was only brought back or removed is no archive.
   if (main === undefined) return line.gone !== undefined || entry === undefined ? undefined : { kind: 'deleted', main, files, atMs: at, reason, key, sessionId, entry, isThere: true };
   const name = readArchiveFile(main.to);
   if (name === undefined) return undefined;
-  const found = await fs.identify(path.join(layout.dir, main.to)).catch(() => undefined);
-  return { kind: name.kind, main, files, atMs: at, reason, key, sessionId, ...(entry === undefined ? {} : { entry }), ...(kept === undefined ? {} : { kept }), isThere: found?.size === main.bytes };
+  return { kind: name.kind, main, files, atMs: at, reason, key, sessionId, ...(entry === undefined ? {} : { entry }), ...(kept === undefined ? {} : { kept }), isThere: await isThere(main) };
 }

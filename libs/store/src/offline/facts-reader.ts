@@ -2,6 +2,8 @@
  * What maintenance plans are made from, read beside the owner of a store or without one: for dry runs
  * of the command line. Makes no file and changes none. Keeps of each entry of one store in memory what facts are made from.
  */
+import type { ListedArchive } from '../archive/list-archives';
+import { pendingArchives } from '../archive/pending-archives';
 import { nodeFileSystem } from '../files/file-system';
 import type { StoreLayout } from '../files/layout';
 import type { OrderedRow } from '../session-index/index-reader';
@@ -15,6 +17,8 @@ export interface FactsReader {
   readonly refusal: string | undefined;
   readonly facts: StoreFacts;
   readonly files: StoreFiles;
+  /** What the journal alone tells of; ask only beside no owner, whose journal is on the move. */
+  readonly pendingArchives: () => Promise<readonly ListedArchive[]>;
 }
 
 /** @throws STORE_UNREADABLE */
@@ -31,6 +35,7 @@ export async function openFactsReader(options: ReaderOptions & { readonly nowMs:
       refusal: reader.warning === undefined ? undefined : 'STORE_UNREADABLE',
       facts: new StoreFacts({ ...parts, reader: readerOf(rows), nowMs: options.nowMs, upToDate: () => Promise.resolve() }),
       files: new StoreFiles({ ...parts, transcripts: { settled: () => Promise.resolve() } }),
+      pendingArchives: () => pendingArchives(nodeFileSystem, layout),
     };
   } finally {
     reader.close();

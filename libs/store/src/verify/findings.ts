@@ -47,6 +47,8 @@ export const FINDING_RULES = {
   'wrong-session-file': rule(true, 'fix-missing'),
   'index-missing': rule(false, 'rebuild-index'),
   'index-outdated': rule(false, 'rebuild-index'),
+  /** A change of it was cut short; whoever writes next takes that back. */
+  'index-unfinished': rule(false, 'none'),
   'index-unreadable': rule(true, 'rebuild-index'),
   'index-entry-differs': rule(true, 'rebuild-index'),
   'index-entry-missing': rule(true, 'rebuild-index'),

@@ -175,6 +175,25 @@ describe('verifyStore', () => {
     expect(report.totals.entries).toBe(40);
   });
 
+  it('reports an index in whose change a writer died, mends nothing and verifies the rest', async () => {
+    writeIndex();
+    const file = inStore('.store/index.sqlite');
+    const db = openIndexForWriting(file);
+    db.pragma('journal_mode = DELETE');
+    db.pragma('cache_size = 2');
+    db.exec("BEGIN; UPDATE entry SET json = json || ' '");
+    const [half, rollback] = [readFileSync(file), readFileSync(`${file}-journal`)];
+    db.close();
+    writeFileSync(file, half);
+    writeFileSync(`${file}-journal`, rollback);
+    appendFileSync(store.transcriptAt(1), 'torn');
+    const before = snapshot();
+    const report = await verify();
+    expect(kindsOf(report)).toEqual(['index-unfinished', 'torn-tail']);
+    expect(report.totals.entries).toBe(40);
+    expect(snapshot()).toEqual(before);
+  });
+
   it('reports an index of another format', async () => {
     writeIndex((db) => db.exec("UPDATE meta SET value = '999' WHERE name = 'format'"));
     expect(await verify()).toMatchObject({ ok: true, findings: [{ kind: 'index-outdated', repair: 'rebuild-index' }] });

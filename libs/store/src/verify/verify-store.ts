@@ -200,11 +200,23 @@ class StoreVerification {
       this.#list.add('not-a-regular-file', 'a link or directory stands in place of the session index', { file });
       return undefined;
     }
-    const index = new IndexView(indexFile, this.#options.nativeBinding);
+    const index = this.#view(file);
+    if (index === undefined) return undefined;
     if (index.hasOurFormat) return index;
     index.close();
     this.#list.add('index-outdated', 'the session index has another format and is made again at the next start', { file });
     return undefined;
+  }
+
+  /** @returns undefined for one that SQLite has to mend before anybody reads it: a reader writes nothing. */
+  #view(file: string): IndexView | undefined {
+    try {
+      return new IndexView(this.#layout.indexFile, this.#options.nativeBinding);
+    } catch (error) {
+      if (errorCodeOf(error)?.startsWith('SQLITE_READONLY') !== true) throw error;
+      this.#list.add('index-unfinished', 'a change of the session index was cut short; the next start takes it back', { file });
+      return undefined;
+    }
   }
 
   async #openSessionsFile(): Promise<SessionsFile> {

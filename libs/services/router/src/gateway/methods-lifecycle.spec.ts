@@ -181,6 +181,7 @@ describe('sessions.cleanup and sessions.usage', () => {
   it('pass a clean-up to the service that plans it', async () => {
     expect(await errorOf('sessions.cleanup', {})).toMatchObject({ code: 'UNAVAILABLE', message: 'no maintenance-scheduler is running', retryable: true });
     expect((await errorOf('sessions.cleanup', { agent: 'ghost' })).message).toMatch(/^Unknown agent id "ghost"\. Use "openclaw agents list"/);
+    for (const activeKey of ['', ' \n']) expect(await errorOf('sessions.cleanup', { enforce: true, activeKey })).toMatchObject({ code: 'INVALID_REQUEST' });
     const asked: unknown[] = [];
     const cleanup = async (request: unknown): Promise<MaintenanceServiceCleanupResponse> => {
       asked.push(request);

@@ -11,10 +11,12 @@ import type { HandlerDeps } from '../deps';
 export const CLEANUP_BUDGET_MS = 120_000;
 const AGENTS_MAX = 1000;
 
-/** @throws AGENT_UNKNOWN, NO_OWNER without a maintenance service */
+/** @throws VALIDATION, AGENT_UNKNOWN, NO_OWNER without a maintenance service */
 export async function cleanup(deps: HandlerDeps, request: CleanupRequest, context: CallContext): Promise<CleanupResponse> {
   const flags = request.flags ?? CleanupFlags.create({});
   if (flags.agentIds.length > AGENTS_MAX) throw new SessionError('VALIDATION', `a clean-up names at most ${AGENTS_MAX} agents`);
+  // Whoever names a key wants it spared, as with the command.
+  if (flags.activeKey?.trim() === '') throw new SessionError('VALIDATION', 'activeKey must name a session key; it is empty');
   for (const given of flags.agentIds) await assertAgent(deps, given, context);
   const agentIds = await agentsOf(deps, flags, context);
   for (const agentId of agentIds) assertSeesAgent(context.scopes, agentId);

@@ -4,7 +4,7 @@
  * A command of somebody who may not give it changes nothing but the time of interaction. Settings live
  * on the session's entry, never in the configuration.
  */
-import { chatTypeOf, type ChatIntent, type JsonValue } from '@sessions/domain';
+import { SessionError, chatTypeOf, type ChatIntent, type EntryPatch, type JsonObject, type JsonValue } from '@sessions/domain';
 import type { MutationView } from '@sessions/store';
 import { contextReply, modelReply, statusReply, type ReplyFacts } from './command-replies';
 import type { DeliverAnswer } from './decide-deliver';
@@ -12,6 +12,7 @@ import { fieldChange, type FieldPatch } from './field-patch';
 import { newEntryMembers, type NewSession } from './new-session';
 import { membersAfter, rowOf, type Planned } from './planned';
 import { findSession, type PresentSession } from './session-of-key';
+import { EXEC_USAGE, QUEUE_USAGE, execReply, queueReply, readExecWords, readQueueWords } from './setting-words';
 
 /** `compact` and `export-trajectory` are requests of their own; here they stand for those that may not be made. */
 export type EntryIntent = Exclude<ChatIntent, { kind: 'reset' | 'clear' }> | { readonly kind: 'answered'; readonly reply: string };
@@ -32,16 +33,17 @@ interface Outcome {
   readonly fields?: FieldPatch;
 }
 
-/** Field of the entry behind a toggle; undefined: nothing here heeds it. */
-const TOGGLE_FIELDS: Readonly<Record<string, string>> = { queue: 'queueMode', think: 'thinkingLevel', verbose: 'verboseLevel', reasoning: 'reasoningLevel', elevated: 'elevatedLevel' };
+/** Field of the entry behind a toggle of one word. */
+const TOGGLE_FIELDS = { think: 'thinkingLevel', verbose: 'verboseLevel', reasoning: 'reasoningLevel', elevated: 'elevatedLevel' } as const;
 
-/** @throws VALIDATION for a value that the setting does not take; DAMAGED */
+const NO_CHANGE: EntryPatch = { set: {}, clear: [] };
+
+/** @throws DAMAGED */
 export function decideCommand(request: CommandRequest, view: MutationView): Planned<DeliverAnswer> {
   const { agentId, mayRun, session } = request;
   const present = findSession(view, request.key);
   const key = present?.key ?? request.key;
-  const { reply, fields = {} } = mayRun ? outcomeOf(request, key, present) : { reply: null };
-  const change = fieldChange(fields, { key, present: present?.native ?? {}, view, defaultModel: request.defaultModel });
+  const { reply, change } = mayRun ? carriedOut(outcomeOf(request, key, present), request, { key, present, view }) : { reply: null, change: NO_CHANGE };
   const isChange = Object.keys(change.set).length > 0 || change.clear.length > 0;
   const answer = (sessionId: string | null): DeliverAnswer => ({
     method: 'Deliver',
@@ -73,6 +75,22 @@ export function decideCommand(request: CommandRequest, view: MutationView): Plan
     decision: { effects: [{ kind: 'putEntry', key, set, clear }], result: answer(present.sessionId) },
     announcements: isChange ? [{ kind: 'changed', key, sessionId: present.sessionId ?? undefined, reason: 'patch', row: rowOf(agentId, key, membersAfter(present.members, { set, clear })) }] : [],
   };
+}
+
+interface Present {
+  readonly key: string;
+  readonly present: PresentSession | undefined;
+  readonly view: MutationView;
+}
+
+/** A value that the setting does not take is answered where it was said: a refusal would reach the adapter alone. */
+function carriedOut({ reply, fields = {} }: Outcome, { defaultModel }: CommandRequest, { key, present, view }: Present): { readonly reply: string; readonly change: EntryPatch } {
+  try {
+    return { reply, change: fieldChange(fields, { key, present: present?.native ?? {}, view, defaultModel }) };
+  } catch (error) {
+    if (!(error instanceof SessionError) || error.reason !== 'VALIDATION') throw error;
+    return { reply: `Nothing was changed: ${error.message}.`, change: NO_CHANGE };
+  }
 }
 
 function outcomeOf(request: CommandRequest, key: string, present: PresentSession | undefined): Outcome {
@@ -110,11 +128,24 @@ function stopReply(count: number): string {
 }
 
 function toggled({ name, value }: Extract<ChatIntent, { kind: 'toggle' }>, present: PresentSession | undefined): Outcome {
+  if (name === 'queue') return settingOutcome(value, present, { read: readQueueWords, replyOf: queueReply, usage: QUEUE_USAGE });
+  if (name === 'exec') return settingOutcome(value, present, { read: readExecWords, replyOf: execReply, usage: EXEC_USAGE });
   const field = TOGGLE_FIELDS[name];
-  if (field === undefined) return { reply: `/${name} is not available: no agent runner is connected.` };
   const stored = present?.native[field];
   if (value === undefined) return { reply: `${name}: ${typeof stored === 'string' ? stored : 'default'}` };
   return { reply: `${name}: ${value}.`, fields: { [field]: value === 'default' || value === 'inherit' ? null : value } };
+}
+
+interface Setting {
+  readonly read: (words: string) => FieldPatch | undefined;
+  readonly replyOf: (native: JsonObject) => string;
+  readonly usage: string;
+}
+
+function settingOutcome(words: string | undefined, present: PresentSession | undefined, { read, replyOf, usage }: Setting): Outcome {
+  if (words === undefined) return { reply: replyOf(present?.native ?? {}) };
+  const fields = read(words);
+  return fields === undefined ? { reply: `Usage: ${usage}` } : { reply: replyOf(fields), fields };
 }
 
 /** By its key, or by what its messages said. */

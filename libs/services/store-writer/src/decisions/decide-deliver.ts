@@ -98,7 +98,7 @@ export type DeliverAnswer = StoredAnswer<
     readonly messageSeq: number | null;
     readonly created: boolean;
     readonly reset: { readonly reason: string; readonly previousSessionId: string } | null;
-    /** Of a command that was carried out instead of a message being kept. */
+    /** Of a command that was carried out instead of a message being kept, or stood inside one that was. */
     readonly reply: string | null;
     /** Why nothing was kept; null: something was. */
     readonly ignoredReason: string | null;

@@ -116,6 +116,43 @@ describe('chat commands', () => {
     expect((await history(made)).texts).toEqual(['solve this', 'and this please', 'mine /think low', 'what does /think banana do, or /verbose on?']);
   });
 
+  it('answers /status inside a message beside its turn, of those who may, and the model does not read it', async () => {
+    const made = await bench({ config });
+    const say = (text: string, runId: string, authority = 'allowed') => made.client.deliver({ ...telegram(text, { authority }), run: RunRequest.create({ runId, deliver: true, source: 'channel' }) }, { idempotencyKey: runId });
+    expect(await say('how are you /status today', 's1')).toMatchObject({ status: 'accepted', runId: 's1', queued: false, reply: expect.stringContaining('Compactions: 0') as string });
+    expect(await say('and /status: now', 's2')).toMatchObject({ status: 'accepted', queued: true, reply: expect.stringContaining('Context: ') as string });
+    expect(await say('mine /status', 's3', 'other')).toMatchObject({ status: 'accepted', reply: undefined });
+    expect(await say('how are you /status today', 's1')).toMatchObject({ status: 'duplicate', runId: 's1' });
+    const told = (await entry(made))['openDeliveries'] as { message: { text: string } }[];
+    expect(told.map(({ message }) => message.text.split(':')[0])).toEqual(['Context', 'Context']);
+    for (const runId of ['s1', 's2', 's3']) await made.client.cancelRun(CancelRunRequest.create({ agentId: 'main', by: { $case: 'runId', value: runId }, reason: 'abort' }));
+    expect((await history(made)).texts).toEqual(['how are you today', 'and now', 'mine /status']);
+  });
+
+  it.each([
+    ['/queue collect debounce:2s cap:10 drop:old', 'queue: collect, debounce 2000 ms, cap 10, drop old', { queueMode: 'collect', queueDebounceMs: 2000, queueCap: 10, queueDrop: 'old' }],
+    ['/exec host=gateway security=allowlist', 'exec: host gateway, security allowlist', { execHost: 'gateway', execSecurity: 'allowlist' }],
+  ])('%s sets what it names, default takes it back', async (text, reply, members) => {
+    const made = await bench({ config });
+    await made.client.deliver(telegram('hi'));
+    expect((await made.client.deliver(owner(text))).reply).toBe(reply);
+    expect(await entry(made)).toMatchObject(members);
+    const name = text.split(' ')[0] ?? '';
+    expect((await made.client.deliver(owner(name))).reply).toBe(reply);
+    expect((await made.client.deliver(owner(`${name} default`))).reply).toMatch(/: default$/);
+    for (const member of Object.keys(members)) expect(await entry(made)).not.toHaveProperty(member);
+  });
+
+  it.each(['/queue bogus', '/queue collect cap:0', '/queue collect cap:ten', '/queue collect drop:all', '/exec shell=yes', '/exec host=moon', '/think bogus', '/verbose bogus', '/elevated banana'])('%s changes nothing and says why', async (text) => {
+    const made = await bench({ config });
+    await made.client.deliver(telegram('hi'));
+    const { updatedAt, ...before } = await entry(made);
+    expect(await made.client.deliver(owner(text))).toMatchObject({ status: 'handled', reply: expect.stringMatching(/^(Usage: |Nothing was changed: )/) as string });
+    const after = await entry(made);
+    expect(after['updatedAt']).toBe(updatedAt);
+    for (const name of ['queueMode', 'queueCap', 'queueDrop', 'execHost', 'thinkingLevel', 'verboseLevel', 'elevatedLevel']) expect(after[name]).toBe(before[name as keyof typeof before]);
+  });
+
   it('takes no command from the command line, whoever it says it is, and changes nothing for one', async () => {
     const made = await bench({ config });
     await made.client.deliver(telegram('hi'));

@@ -20,6 +20,10 @@ export async function chooseArchive(store: AgentStore, choice: ArchiveChoice): P
   const keys = new Set([...storedSpellings(choice.key), ...(choice.entry === undefined ? [] : [choice.entry.key])]);
   const found = await findLine(store, keys, (archive) => archive.isThere && isMeant(archive, choice));
   if (found !== undefined) return chosen(found);
+  // One that stands there with another length is no archive that is missing: the restore says what is wrong with it.
+  const names = new Set((await store.files.archiveNames()).map(({ file }) => file));
+  const changed = await findLine(store, keys, (archive) => archive.main !== undefined && names.has(archive.main.to) && isMeant(archive, choice));
+  if (changed !== undefined) return chosen(changed);
   const byName = await chooseByName(store, choice);
   const file = byName?.files[0]?.to;
   // One person's words are not brought back into another's conversation.

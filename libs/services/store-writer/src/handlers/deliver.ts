@@ -26,6 +26,7 @@ import {
 import { idempotencyKeyOf, type CallContext } from '@sessions/bus';
 import type { MutationView } from '@sessions/store';
 import { withReplyDelivered } from '../decisions/command-delivery';
+import { withStatusTold, type StatusFacts } from '../decisions/inline-status';
 import type { DeliverAnswer, Delivery } from '../decisions/decide-deliver';
 import type { Planned } from '../decisions/planned';
 import type { SpoolView } from '../decisions/spool-view';
@@ -42,7 +43,7 @@ import { compactFromChat } from './compact-from-chat';
 import { exportFromChat } from './export-from-chat';
 import { answerOf, keep, withHeldSession, type Asked } from './keep-message';
 import { forkSession } from './fork-session';
-import { takeInlineToggles } from './inline-toggles';
+import { takeInlineCommands } from './inline-commands';
 import { newSessionOf } from './new-session-of';
 import { originMembers } from './origin-members';
 import { bytesHash, requestHash } from './request-hash';
@@ -98,7 +99,7 @@ export async function deliver(agent: OwnedAgent, uploads: Uploads, request: Deli
       agent.use(({ spool }) => withSpool(spool, (texts) => withHeldSession(asked, (held, view) => answered(decideBareReset({ ...reset, held }, view), view, texts)))),
     );
   }
-  const inline = takeInlineToggles(request, command?.prompt ?? text);
+  const inline = takeInlineCommands(request, command?.prompt ?? text);
   const run = askedRunOf(agent, inline.request);
   const child = childMembersOf(request.child);
   const forkedSessionId = await forkedChild(agent, request, context);
@@ -128,7 +129,10 @@ export async function deliver(agent: OwnedAgent, uploads: Uploads, request: Deli
   };
   return agent.use(async (open) => {
     const { spool, work } = open;
-    const answer = await withSpool(spool, (view) => keep(asked, run === undefined ? delivery : { ...delivery, run: { ...run, spool: view } }));
+    const told = inline.asksStatus ? { status: statusFactsOf(agent), delivered: deliveredReply(agent, request) } : undefined;
+    const answer = await withSpool(spool, (view) =>
+      keep(asked, run === undefined ? delivery : { ...delivery, run: { ...run, spool: view } }, (planned, now) => (told === undefined ? planned : told.delivered(withStatusTold(planned, told.status, now), now, view))),
+    );
     if (answer.interruptedRunId !== undefined && answer.status !== 'duplicate') work.tellToStop(answer.interruptedRunId, 'steer');
     // With a turn its end looks at the size.
     if (run === undefined && answer.status === 'accepted') await askCompactionOfSize(agent, open, answer.sessionKey);
@@ -168,6 +172,11 @@ function deliveredReply(agent: OwnedAgent, { route, message }: DeliverRequest): 
   if (route?.originKind !== 'channel' || replyRoute === undefined) return (planned) => planned;
   const delivery = { agentId: agent.agentId, route: replyRoute, inReplyTo: inReplyToOf(message?.channelMessage), messageId: newRecordId(), config: agent.deps.config() };
   return (planned, view, spool) => withReplyDelivered(planned, { ...delivery, spool }, view);
+}
+
+function statusFactsOf(agent: OwnedAgent): StatusFacts {
+  const config = agent.deps.config();
+  return { defaultModel: modelFor(config, agent.agentId), contextTokensOf: (model) => contextTokensFor(config, agent.agentId, model) };
 }
 
 /** Formatters of zones are dear, in memory too: one set for the process, and none before a reset asks for one. */

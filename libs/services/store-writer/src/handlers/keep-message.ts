@@ -23,16 +23,19 @@ export interface Asked {
 /** A session changes this often while its message waits, and no more. */
 const DECISIONS_MAX = 16;
 
-/** Files are held only for a message that finds its session stale: the others never wait for them. */
-export async function keep(asked: Asked, given: Delivery): Promise<DeliverResponse> {
+/**
+ * Files are held only for a message that finds its session stale: the others never wait for them.
+ * @param also what else the same mutation does
+ */
+export async function keep(asked: Asked, given: Delivery, also: (planned: Planned<DeliverAnswer>, view: MutationView) => Planned<DeliverAnswer> = (planned) => planned): Promise<DeliverResponse> {
   const { agent, key, request } = asked;
   let delivery = given;
   let isStale = false;
   for (let turn = 1; ; turn += 1) {
     const { resetRules } = delivery;
     try {
-      if (isStale) return await withHeldSession(asked, (held, view) => decideDeliver({ ...delivery, held }, view));
-      return await agent.mutate<DeliverAnswer, DeliverResponse>({ ...request, plan: (view) => decideDeliver(delivery, view) }, answerOf);
+      if (isStale) return await withHeldSession(asked, (held, view) => also(decideDeliver({ ...delivery, held }, view), view));
+      return await agent.mutate<DeliverAnswer, DeliverResponse>({ ...request, plan: (view) => also(decideDeliver(delivery, view), view) }, answerOf);
     } catch (error) {
       if (error instanceof MessageIgnored) return DeliverResponse.create({ status: 'ignored', sessionKey: key, ignoredReason: error.reason });
       if (turn >= DECISIONS_MAX) throw error;
@@ -76,7 +79,8 @@ export function withHeldSession({ agent, key, request }: Asked, plan: (held: Hel
 export function answerOf({ result, repeated, epoch, seq }: MutationOutcome<DeliverAnswer>): Promise<DeliverResponse> {
   const { sessionKey, sessionId, messageId, messageSeq, created, reset, reply, ignoredReason, deliveryBlocked, runId, queued, position, interruptedRunId } = result;
   // Results of an earlier release have none of the later members.
-  const first = (ignoredReason ?? undefined) !== undefined ? 'ignored' : (reply ?? undefined) === undefined ? 'accepted' : 'handled';
+  const isKept = (messageId ?? runId ?? undefined) !== undefined;
+  const first = (ignoredReason ?? undefined) !== undefined ? 'ignored' : isKept || (reply ?? undefined) === undefined ? 'accepted' : 'handled';
   return Promise.resolve(
     DeliverResponse.create({
       epoch,

@@ -154,8 +154,10 @@ describe('delete and restore', () => {
     await made.client.deliver(telegram('one'));
     const { archived } = await reset(made);
     const text = readFileSync(archived[0] ?? '', 'utf8');
-    writeFileSync(archived[0] ?? '', text.replace('one', 'two'));
-    await expect(restore(made)).rejects.toMatchObject({ reason: 'DAMAGED' });
+    for (const changed of [text.replace('one', 'two'), `${text}more\n`, text.slice(0, -3)]) {
+      writeFileSync(archived[0] ?? '', changed);
+      await expect(restore(made)).rejects.toMatchObject({ reason: 'DAMAGED' });
+    }
     expect(existsSync(archived[0] ?? '')).toBe(true);
   });
 

@@ -62,10 +62,14 @@ export const chatSend: GatewayMethod = async (deps, call) => {
     const { reply } = answer;
     return { payload: { runId, status: 'ok', ...place }, ...(reply !== undefined && { after: () => announceReply(deps, runId, { agentId: address.agentId, key: sessionKey }, reply) }) };
   }
-  return {
-    payload: { runId, status: 'started', ...place },
-    ...(answer.runId === undefined && { after: () => announceNoRun(deps, runId, { agentId: address.agentId, key: sessionKey }) }),
+  const { reply } = answer;
+  const answered = { agentId: address.agentId, key: sessionKey };
+  const after = (): void => {
+    // Beside the run, which has its own end.
+    if (reply !== undefined) announceReply(deps, `${runId}:status`, answered, reply);
+    if (answer.runId === undefined) announceNoRun(deps, runId, answered);
   };
+  return { payload: { runId, status: 'started', ...place }, after };
 };
 
 /** Neither a command nor anything that is not all said in its text. */
