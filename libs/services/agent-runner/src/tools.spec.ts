@@ -38,8 +38,11 @@ describe('tools', () => {
   let house: RunnerHouse;
   afterEach(() => house.close());
 
-  it('send so often in one turn and no more, and others go on', async () => {
-    const sends = (answer: number) => Array.from({ length: 60 }, (_, at) => call(`c${String(answer)}-${String(at)}`, at % 2 === 0 ? 'sessions_send' : 'sessions_spawn', { message: 'm' }));
+  it.each([
+    ['that are new in each answer', (answer: number) => `c${String(answer)}`],
+    ['that begin anew in each answer', () => 'c'],
+  ])('send so often in one turn and no more under ids %s, and others go on', async (_, prefix) => {
+    const sends = (answer: number) => Array.from({ length: 60 }, (_none, at) => call(`${prefix(answer)}-${String(at)}`, at % 2 === 0 ? 'sessions_send' : 'sessions_spawn', { message: 'm' }));
     const names = ['look', 'sessions_send', 'sessions_spawn'];
     house = await openHouse({ runner: { offerTools: () => names.map((name) => ({ name, description: name, parameters: { type: 'object', properties: {} } as JsonObject })) } });
     const called = new Map<string, number>();
@@ -47,7 +50,7 @@ describe('tools', () => {
       called.set(name, (called.get(name) ?? 0) + 1);
       return { result: { status: 'accepted' } };
     });
-    house.model.answer = ({ number }) => (number <= 2 ? { toolCalls: [...sends(number), call(`l${String(number)}`, 'look')] } : { chunks: ['well'] });
+    house.model.answer = ({ number }) => (number <= 2 ? { toolCalls: [...sends(number), call('l', 'look')] } : { chunks: ['well'] });
     expect(await house.owner.ended(await house.owner.deliver('go'))).toMatchObject({ outcome: 'ok', text: 'well' });
     expect(Object.fromEntries(called)).toEqual({ sessions_send: 50, sessions_spawn: 50, look: 2 });
     const refused = house.owner.messages().filter(({ role, isError }) => role === 'toolResult' && isError === true);

@@ -169,7 +169,7 @@ class Turn {
     for (const { call, index } of calls) {
       if (control.signal.aborted) return false;
       yield { $case: 'toolStart', value: { toolCallId: call.id, name: call.name, argumentsJson: Buffer.from(JSON.stringify(recordedArguments(call.name, call.arguments))) } };
-      const answer = this.#isBeyondSends(call) ? BEYOND_SENDS : await invokeTool(call, { lineId, index }, control.signal).catch((error: unknown) => {
+      const answer = this.#isBeyondSends(call, lineId, index) ? BEYOND_SENDS : await invokeTool(call, { lineId, index }, control.signal).catch((error: unknown) => {
         if (control.signal.aborted) return undefined;
         throw error;
       });
@@ -182,12 +182,12 @@ class Turn {
     return endsTurn;
   }
 
-  /** Counted in the transcript, so that earlier attempts at the run count too. */
-  #isBeyondSends(call: ToolCall): boolean {
+  /** Counted in the transcript, so that earlier attempts at the run count too; by place, since a model may give each of its answers the same ids. */
+  #isBeyondSends(call: ToolCall, lineId: string, index: number): boolean {
     if (!isSend(call)) return false;
     const from = this.#path.findIndex(({ id }) => id === this.#loop.request.messageId);
-    const sends = this.#path.slice(from + 1).flatMap(({ role, message }) => (role === 'assistant' && message !== undefined ? toolCallsOf(message).map(({ id, name }) => ({ id, name, arguments: argumentsOf(message, id) })) : [])).filter(isSend);
-    return sends.findIndex(({ id }) => id === call.id) >= TURN_SENDS_MAX;
+    const calls = this.#path.slice(from + 1).flatMap(({ id: line, role, message }) => (role === 'assistant' && message !== undefined ? toolCallsOf(message).map(({ id, name }, place) => ({ line, place, call: { id, name, arguments: argumentsOf(message, id) } })) : []));
+    return calls.filter((each) => isSend(each.call)).findIndex(({ line, place }) => line === lineId && place === index) >= TURN_SENDS_MAX;
   }
 
   #lineOf(answer: Answer, calls: readonly ToolCall[], stopReason: RecordedStop, stopped?: string, id = newLineId()): string {

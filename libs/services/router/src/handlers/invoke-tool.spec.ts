@@ -10,6 +10,7 @@ import type { RunningRouter } from '../testing/router-harness';
 
 const MAIN = 'agent:main:main';
 const LAB = 'agent:main:lab';
+const DESK = 'agent:main:desk';
 const RouterClient = makeGenericClientConstructor(RouterServiceService, 'RouterService');
 
 let running: RunningRouter;
@@ -24,10 +25,10 @@ afterEach(() => running.stop());
 const SEND = { sessionKey: LAB, message: 'hello', timeoutSeconds: 0 };
 const OF_RUN = { runId: 'made-up', hops: 8, costUsd: 5, traceId: 'made-up', replyRoute: { channel: 'telegram', to: 'somebody', accountId: undefined, threadId: undefined } };
 
-async function asClient(name: string, args: object, more: object): Promise<Record<string, unknown>> {
+async function asClient(name: string, args: object, more: object, headers: Readonly<Record<string, string>> = {}): Promise<Record<string, unknown>> {
   const grpc = new RouterClient(`127.0.0.1:${String(running.router.grpcAddress()?.port)}`, credentials.createInsecure());
   const meta = new Metadata();
-  for (const [header, value] of Object.entries({ authorization: `Bearer ${TOKEN}`, 'sess-caller': `agent:${LAB}`, 'sess-hops': '8' })) meta.set(header, value);
+  for (const [header, value] of Object.entries({ authorization: `Bearer ${TOKEN}`, 'sess-caller': `agent:${LAB}`, 'sess-hops': '8', ...headers })) meta.set(header, value);
   const call = (grpc as unknown as Record<string, (...args: unknown[]) => void>).invokeTool;
   const answer = await new Promise<InvokeToolResponse>((resolve, reject) =>
     call?.call(grpc, InvokeToolRequest.create({ name, argumentsJson: Buffer.from(JSON.stringify(args)), sessionKey: MAIN, ...more }), meta, (error: ServiceError | null, got: InvokeToolResponse) => (error === null ? resolve(got) : reject(error))));
@@ -54,4 +55,14 @@ it('leaves out what the run may not use, though its runner asks', async () => {
   expect(await callAsAgent(running, 'sessions_send', SEND, MAIN, { runId: 'r-1' })).toMatchObject({ status: 'error', error: 'Tool not available: sessions_send' });
   expect(await callAsAgent(running, 'sessions_list', {}, MAIN, { runId: 'r-1' })).toMatchObject({ count: 2 });
   expect(await callAsAgent(running, 'sessions_send', SEND, MAIN, { runId: 'another' })).toMatchObject({ status: 'accepted' });
+});
+
+it('keeps the calls of two sessions apart whose clients gave them the same idempotency key', async () => {
+  const key = { 'sess-idempotency-key': 'request-1' };
+  const first = await asClient('sessions_send', SEND, {}, key);
+  const other = await asClient('sessions_send', SEND, { sessionKey: DESK }, key);
+  expect([first, other]).toMatchObject([{ status: 'accepted' }, { status: 'accepted' }]);
+  expect(other['runId']).not.toBe(first['runId']);
+  expect(await asClient('sessions_send', SEND, {}, key)).toMatchObject({ status: 'accepted', runId: first['runId'] });
+  expect(running.stores.delivered.at(-1)?.interSession?.sourceSessionKey).toBe(MAIN);
 });

@@ -17,6 +17,7 @@ import { TOOLS } from '../tools/tool-table';
 import { InvalidArguments, failed, refusedAnswer } from '../tools/tool-call';
 import type { ToolAnswer, ToolCaller } from '../tools/tool-call';
 import { readRun } from './find-run';
+import { uuidOf } from './minted-id';
 import { resolveAddress } from './resolve-address';
 
 /** What became of a call, for doors that tell its kinds apart. */
@@ -65,7 +66,7 @@ export async function runTool(deps: HandlerDeps, request: InvokeToolRequest, con
     const isFree = isNote ? ![...deps.config().tools.deny, ...denied].some((pattern) => matchesPattern(pattern, request.name)) : isAvailable(deps, caller, request.name, denied);
     if (!isFree) return { kind: 'unavailable' };
     const { runId, replyRoute, hops, traceId, traceAgentId, costUsd } = request;
-    const answer = await tool({ deps, caller, context, runId, replyRoute, hops, traceId, traceAgentId, costUsd }, readArguments(request.argumentsJson));
+    const answer = await tool({ deps, caller, context: withKeyOfSession(context, caller), runId, replyRoute, hops, traceId, traceAgentId, costUsd }, readArguments(request.argumentsJson));
     return { kind: 'answer', answer };
   } catch (thrown) {
     if (thrown instanceof InvalidArguments) return { kind: 'invalid', message: thrown.message };
@@ -74,6 +75,15 @@ export async function runTool(deps: HandlerDeps, request: InvokeToolRequest, con
     deps.logger.error('a session tool failed', { operation: request.name, err: error });
     return { kind: 'failed' };
   }
+}
+
+/**
+ * What a client calls a call is its own affair and that of the session it acts for: two that count from
+ * one must not be given each other's children and answers. The keys of a run name the run already.
+ */
+function withKeyOfSession(context: CallContext, caller: ToolCaller): CallContext {
+  if (agentCallerOf(context) !== undefined || context.idempotencyKey === undefined) return context;
+  return { ...context, idempotencyKey: uuidOf(`tool ${caller.agentId} ${caller.key} ${context.idempotencyKey}`) };
 }
 
 /** @throws InvalidArguments */
