@@ -106,7 +106,7 @@ describe('a turn', () => {
     await until(() => house.model.asked.length === 1);
     house.owner.steer(runId, 'And this');
     const end = await house.owner.ended(runId);
-    expect(end).toMatchObject({ outcome: 'ok', text: 'second answer' });
+    expect(end).toMatchObject({ outcome: 'ok', text: 'first answer\n\nsecond answer' });
     expect(house.model.asked[1]?.text).toContain('And this');
     expect(house.owner.messages().map(({ role }) => role)).toEqual(['user', 'assistant', 'user', 'assistant']);
   });

@@ -8,7 +8,7 @@
  * its transcript.
  */
 import { ExecuteTurnRequest, TokenUsage, type ExecuteTurnResponse } from '@sessions/contracts';
-import { TURN_SENDS_MAX, TURN_SENDS_TEXT, agentSettings, asAgentId, contextTokensFor, estimateLineTokens, isJsonObject, isMidTurnDue, shownTokens, parseTranscriptLine, recordedArguments, toolCallsOf, blocksOf, resultCallId, type JsonObject, type ModelRef, type SessionConfig, type TranscriptLine } from '@sessions/domain';
+import { TURN_SENDS_MAX, TURN_SENDS_TEXT, agentSettings, asAgentId, contextTokensFor, estimateLineTokens, isJsonObject, isMidTurnDue, isSilentText, shownTokens, parseTranscriptLine, recordedArguments, toolCallsOf, blocksOf, resultCallId, type JsonObject, type ModelRef, type SessionConfig, type TranscriptLine } from '@sessions/domain';
 import { ANSWER_CHARS_MAX, ModelFailure, type ChatTool, type ChatUsage, type RetryLimits, type StopReason, type ThinkingEffort } from '@sessions/llm';
 import { askModels } from './ask-models';
 import type { InvokeTool, ToolAnswer, ToolCall } from './invoke-tool';
@@ -77,6 +77,9 @@ class Turn {
   async *run(): AsyncGenerator<TurnItem> {
     const { control, request } = this.#loop;
     let text = '';
+    /** Answers that were whole when somebody said more: they are as much of the run's answer as the last one. */
+    const earlier: string[] = [];
+    const answered = (last: string): string => wholeAnswer([...earlier, last]);
     try {
       const open = openCalls(this.#path, request.messageId);
       if (open !== undefined && (yield* this.#callTools(open.calls, open.lineId))) return yield this.#done('ok', text, 'stop');
@@ -109,10 +112,11 @@ class Turn {
         if (answer.stopReason === 'refused') return yield this.#done('error', text, stop, { reason: 'refused', message: 'the model refused to answer' });
         if (calls.length === 0) {
           await control.confirmed(this.#recordsCount);
-          if (control.hasSteers) continue;
-          return yield this.#done('ok', text, stop);
+          if (!control.hasSteers) return yield this.#done('ok', answered(text), stop);
+          earlier.push(text);
+          continue;
         }
-        if (yield* this.#callTools(calls.map((call, index) => ({ call, index })), lineId)) return yield this.#done('ok', text, 'stop');
+        if (yield* this.#callTools(calls.map((call, index) => ({ call, index })), lineId)) return yield this.#done('ok', answered(text), 'stop');
         if (control.stopReason !== undefined) return yield this.#stopped('');
       }
       yield this.#done('error', text, 'error', { reason: 'steps', message: `the turn has no end after ${String(stepsMax)} answers of the model` });
@@ -234,6 +238,12 @@ class Turn {
   #done(outcome: string, text: string, stopReason: string, error?: { readonly reason: string; readonly message: string }): TurnItem {
     return { $case: 'done', value: { outcome, stopReason, text: text === '' ? undefined : text, errorReason: error?.reason, errorMessage: error?.message } };
   }
+}
+
+/** What is to be kept silent is left out where something else was said; alone it stays as it is. */
+function wholeAnswer(texts: readonly string[]): string {
+  const told = texts.filter((text) => text.trim() !== '' && !isSilentText(text));
+  return told.length === 0 ? (texts.at(-1) ?? '') : told.join('\n\n');
 }
 
 interface OpenCall {
