@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, symlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import * as path from 'node:path';
 import { defaultConfig } from '@sessions/domain';
-import { dropSpawnFiles, relativeDirectory, writeSpawnFiles, type SpawnFile } from './spawn-files';
+import { dropSpawnFiles, relativeDirectory, sweepSpawnDrafts, writeSpawnFiles, type SpawnFile } from './spawn-files';
 
 const ID = '0190aaaa-0000-7000-8000-000000000001';
 const limits = defaultConfig().tools.spawnAttachments;
@@ -27,6 +27,22 @@ describe('files of a spawn', () => {
     expect((JSON.parse(readFileSync(path.join(target(), '.manifest.json'), 'utf8')) as { files: unknown[] }).files).toHaveLength(2);
     expect(statSync(target()).mode & 0o777).toBe(0o700);
     for (const name of readdirSync(target())) expect(statSync(path.join(target(), name)).mode & 0o777).toBe(0o600);
+  });
+
+  it('are swept where a spawn was cut off in the middle of writing them, and not while it may go on', async () => {
+    await writeSpawnFiles({ workspace, id: ID }, [file('a', 'x')], limits);
+    const beside = path.dirname(target());
+    const drafts = ['0190aaaa-0000-7000-8000-000000000002.tmp', 'notes.tmp'].map((name) => path.join(beside, name));
+    for (const draft of drafts) {
+      mkdirSync(draft);
+      writeFileSync(path.join(draft, 'f0'), 'secret');
+    }
+    await sweepSpawnDrafts(workspace, Date.now());
+    expect(drafts.map((draft) => existsSync(draft))).toEqual([true, true]);
+    await sweepSpawnDrafts(workspace, Date.now() + 60_000);
+    expect(drafts.map((draft) => existsSync(draft))).toEqual([false, true]);
+    expect(existsSync(target())).toBe(true);
+    await expect(sweepSpawnDrafts(path.join(workspace, 'nowhere'), Date.now())).resolves.toBeUndefined();
   });
 
   it('are found when they are written again, and refused when they are others', async () => {

@@ -3,7 +3,8 @@
  * `<workspace>/.openclaw/attachments/<uuid>/<name>` with a `.manifest.json` beside them.
  *
  * They are written under another name, synced, and get their own when all are there, so a directory with
- * its name is whole. What a process left half-written ends in `.tmp` and is replaced by the next try.
+ * its name is whole. What a process left half-written ends in `.tmp`: the next try replaces it, and where
+ * none comes, as after a spawn that was cut off, it is swept.
  * Nothing on the way may be a link: the workspace belongs to an agent.
  */
 import { createHash } from 'node:crypto';
@@ -13,6 +14,9 @@ import { ATTACHMENTS_DIR, MANIFEST_NAME, SessionError, attachmentProblems, isUui
 
 const DIRECTORY_MODE = 0o700;
 const FILE_MODE = 0o600;
+const DRAFT = '.tmp';
+/** A draft to which no file was added for so long is nobody's work any more: files of a spawn are small. */
+const DRAFT_LEFT_MS = 30_000;
 
 export interface SpawnFile {
   readonly name: string;
@@ -53,7 +57,7 @@ export async function writeSpawnFiles({ workspace, id }: SpawnDirectory, files: 
     if (present === manifest) return written;
     throw new SessionError('IDEMPOTENCY_MISMATCH', 'the attachments were written before with other files');
   }
-  const draft = `${target}.tmp`;
+  const draft = `${target}${DRAFT}`;
   try {
     await rm(draft, { recursive: true, force: true });
     await mkdir(draft, { mode: DIRECTORY_MODE });
@@ -88,6 +92,21 @@ export async function dropSpawnFiles({ workspace, id }: SpawnDirectory): Promise
   const isThere = (await lstat(target).catch(() => undefined))?.isDirectory() === true;
   await rm(target, { recursive: true, force: true });
   return isThere;
+}
+
+/** Removes what interrupted spawns left half-written in this workspace. @param nowMs wall clock, as the file system has it */
+export async function sweepSpawnDrafts(workspace: string, nowMs: number): Promise<void> {
+  let directory = workspace;
+  for (const part of ATTACHMENTS_DIR.split('/')) {
+    directory = path.join(directory, part);
+    if ((await lstat(directory).catch(() => undefined))?.isDirectory() !== true) return;
+  }
+  for (const name of await readdir(directory)) {
+    if (!name.endsWith(DRAFT) || !isUuid(name.slice(0, -DRAFT.length))) continue;
+    const draft = path.join(directory, name);
+    const found = await lstat(draft).catch(() => undefined);
+    if (found !== undefined && nowMs - found.mtimeMs >= DRAFT_LEFT_MS) await rm(draft, { recursive: true, force: true });
+  }
 }
 
 function assertId(id: string): void {

@@ -7,8 +7,9 @@ import { isUuid } from '@sessions/domain';
 import { readSession } from '../decisions/session-of-key';
 import { filesIdOf } from '../end-child';
 import type { OwnedAgent } from '../owned-agent';
-import { dropSpawnFiles, measureSpawnFiles, type SpawnDirectory } from '../spawn-files';
+import { dropSpawnFiles, measureSpawnFiles, sweepSpawnDrafts, type SpawnDirectory } from '../spawn-files';
 import { sessionEntry } from './stored-session';
+import { workspaceOf } from '../workspace/agent-workspace';
 import { directoryOf } from './write-attachments';
 
 /** As in the report's other places. */
@@ -22,6 +23,8 @@ export interface SpawnFilesPlace {
 /** @returns undefined when the sessions have none */
 export async function eraseSpawnFiles(agent: OwnedAgent, keys: readonly string[], dryRun: boolean): Promise<SpawnFilesPlace | undefined> {
   let [files, bytes] = [0, 0];
+  // Nothing says whose a half-written one was to be.
+  if (!dryRun) await sweepSpawnDrafts(workspaceOf(agent), Date.now());
   for (const directory of await directoriesOf(agent, keys)) {
     const found = await measureSpawnFiles(directory);
     if (found === undefined) continue;

@@ -1,7 +1,7 @@
 /** WriteAttachments and DropAttachments: files of a spawn in the workspace of its agent. */
 import { DropAttachmentsResponse, WriteAttachmentsResponse, type DropAttachmentsRequest, type WriteAttachmentsRequest } from '@sessions/contracts';
 import type { OwnedAgent } from '../owned-agent';
-import { dropSpawnFiles, relativeDirectory, writeSpawnFiles, type SpawnDirectory, type SpawnFile } from '../spawn-files';
+import { dropSpawnFiles, relativeDirectory, sweepSpawnDrafts, writeSpawnFiles, type SpawnDirectory, type SpawnFile } from '../spawn-files';
 import type { Uploads } from '../uploads';
 import { workspaceOf } from '../workspace/agent-workspace';
 
@@ -14,6 +14,7 @@ export function writeAttachments(agent: OwnedAgent, uploads: Uploads, request: W
       files.push({ name, mimeType, content: content ?? (uploadId === undefined ? Buffer.alloc(0) : await uploads.read(agent.agentId, uploadId)) });
     }
     const directory = directoryOf(agent, request.attachmentsId);
+    await sweepSpawnDrafts(directory.workspace, Date.now());
     const written = await writeSpawnFiles(directory, files, agent.deps.config().tools.spawnAttachments);
     return WriteAttachmentsResponse.create({ epoch: open.store.epoch, storeSeq: open.seq, relDir: relativeDirectory(directory.id), files: [...written] });
   });
