@@ -169,6 +169,14 @@ describe('automatic maintenance', () => {
     expect(told).toEqual([]);
   });
 
+  it('notes what is written before a new leader’s first minute', async () => {
+    await start(configOf({ mode: 'enforce' }));
+    await clock.advance(1);
+    bus.events.publish(subjects.event('main', 'changed', PEER), Event, Event.create({ agentId: 'main', sessionKey: PEER, body: { $case: 'changed', value: { reason: 'patch', phase: undefined, runId: undefined, encodedRow: undefined, previousSessionId: undefined } } }));
+    await pass(3 * TICK_MS);
+    expect(asked.filter(({ dueArchives }) => !dueArchives).map(({ activeKey }) => activeKey)).toEqual([PEER]);
+  });
+
   it('plans a store that was written to within two minutes, leaves the key of that write alone, and plans no faster', async () => {
     await start(configOf({ mode: 'enforce' }));
     await pass(2 * TICK_MS);

@@ -75,9 +75,9 @@ export class AutomaticRuns {
     return Promise.resolve(this.#subscription?.stop());
   }
 
-  /** A new leader waits each store's interval first. */
-  restart(): void {
-    this.#state = undefined;
+  /** A new leader waits each store's interval first, and notes what is written from now on. */
+  restart(leads: boolean): void {
+    this.#state = leads ? startSchedule(this.#clock()) : undefined;
     this.#remembered.clear();
     this.#deps.keptRows.forget();
   }

@@ -60,7 +60,7 @@ export function createMaintenanceScheduler(deps: MaintenanceSchedulerDeps): Main
     trustMs: timing.leaseTrustMs,
     onChange(isLeader) {
       leads.set(isLeader ? 1 : 0);
-      automatic.restart();
+      automatic.restart(isLeader);
       if (!isLeader) schedule.interrupt('the leadership was lost');
     },
   });
