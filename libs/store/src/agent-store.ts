@@ -20,6 +20,7 @@ import type { ExternalEdits } from './external-edits';
 import type { StoreOwnership } from './files/owner-file';
 import type { FileSystem } from './files/file-system';
 import type { StoreLayout } from './files/layout';
+import { FirstAnswers } from './first-answers';
 import type { IndexWorkerClient } from './index-worker-client';
 import { encodePayload, type AppendOp, type RelocateOp, type UsageOp } from './journal/codec';
 import type { Journal } from './journal/journal';
@@ -72,11 +73,6 @@ export interface StoreParts {
 /** What cannot write just now. */
 type Part = 'transcripts' | 'archives' | 'index';
 
-interface InFlight {
-  readonly hash: string;
-  readonly outcome: Promise<MutationOutcome<JsonValue>>;
-}
-
 export class AgentStore {
   /** Archives, and transcripts as whole files. */
   readonly files: StoreFiles;
@@ -84,7 +80,7 @@ export class AgentStore {
   readonly facts: StoreFacts;
   readonly #parts: StoreParts;
   readonly #reads: StoreReads;
-  readonly #inFlight = new Map<string, InFlight>();
+  readonly #answers: FirstAnswers;
   readonly #troubles = new Map<Part, SessionError>();
   readonly #uses = new HeldUses();
   #failure: SessionError | undefined;
@@ -96,6 +92,7 @@ export class AgentStore {
   constructor(parts: StoreParts) {
     this.#parts = parts;
     this.files = new StoreFiles(parts);
+    this.#answers = new FirstAnswers({ reader: parts.reader, worker: parts.worker, epoch: parts.ownership.record.epoch });
     this.#reads = new StoreReads({ ...parts, epoch: parts.ownership.record.epoch, rewriteDue: () => this.#rewriteDue });
     this.facts = new StoreFacts({ ...parts, upToDate: () => this.#reads.upToDate() });
     this.#schedule = new CheckpointSchedule({
@@ -313,7 +310,7 @@ export class AgentStore {
 
   async #decideAndWrite<T extends JsonValue>(mutation: Mutation<T>): Promise<MutationOutcome<T>> {
     for (let attempt = 1; ; attempt += 1) {
-      const repeat = this.#repeated(mutation);
+      const repeat = this.#answers.to(mutation);
       if (repeat !== undefined) return repeat;
       try {
         return await this.#start(mutation);
@@ -333,21 +330,6 @@ export class AgentStore {
       if (error instanceof SessionError && error.reason === 'EPOCH_SUPERSEDED') this.fail(error);
       throw error;
     }
-  }
-
-  /** The first answer to this key, when there was one. */
-  #repeated<T extends JsonValue>(mutation: Mutation<T>): Promise<MutationOutcome<T>> | undefined {
-    const key = mutation.idempotencyKey;
-    if (key === undefined) return undefined;
-    const flying = this.#inFlight.get(key);
-    if (flying !== undefined) {
-      refuseMismatch(key, flying.hash, mutation.contentHash);
-      return flying.outcome.then((first) => ({ ...(first as MutationOutcome<T>), effects: [], repeated: true }));
-    }
-    const known = this.#parts.reader.result(key);
-    if (known === undefined) return undefined;
-    refuseMismatch(key, known.hash, mutation.contentHash);
-    return Promise.resolve({ result: known.result as T, seq: known.seq, epoch: this.epoch, repeated: true, effects: [] });
   }
 
   /** Decides and hands the record to the journal without giving way in between. */
@@ -385,7 +367,7 @@ export class AgentStore {
     ).then((): MutationOutcome<T> => {
       return { result: decision.result, seq, epoch: this.epoch, repeated: false, effects: planned.effects };
     });
-    this.#trackInFlight(mutation, outcome, seq);
+    this.#answers.note(mutation, outcome, seq);
     return outcome;
   }
 
@@ -394,17 +376,6 @@ export class AgentStore {
     for (const append of appends) this.#parts.transcripts.write(append.file, seq, append.offset, append.bytes);
     this.#parts.worker.push(indexChanges(planned, { epoch: this.epoch, seq }, tails), seq);
     this.scheduleCheckpoint();
-  }
-
-  #trackInFlight<T extends JsonValue>(mutation: Mutation<T>, outcome: Promise<MutationOutcome<T>>, seq: number): void {
-    const key = mutation.idempotencyKey;
-    if (key === undefined) return;
-    this.#inFlight.set(key, { hash: mutation.contentHash ?? '', outcome });
-    const forget = (): void => {
-      this.#inFlight.delete(key);
-    };
-    // The index answers for the key once it has the mutation; until then the promise does.
-    outcome.then(() => this.#parts.worker.applied(seq)).then(forget, forget);
   }
 
   /** True while `sessions.json` lacks something acknowledged. */
@@ -418,9 +389,4 @@ export class AgentStore {
     notices.push(notice);
     if (notices.length > NOTICES_MAX) notices.shift();
   }
-}
-
-function refuseMismatch(key: string, before: string, now: string | undefined): void {
-  if (now === undefined || before === '' || before === now) return;
-  throw new SessionError('IDEMPOTENCY_MISMATCH', 'the idempotency key was used before with another request', { facts: { idempotencyKeyLength: key.length } });
 }

@@ -5,11 +5,12 @@
  */
 import * as path from 'node:path';
 import { SessionError } from '@sessions/domain';
-import { hasErrorCode, type FileSystem } from '../files/file-system';
+import type { FileSystem } from '../files/file-system';
 import { assertStandingDirectory } from '../files/real-directories';
 import { acquireTranscriptLock, type LockReport, type TranscriptLock, type WriteLockSettings } from '../files/transcript-lock';
 import type { RelocateOp } from '../journal/codec';
 import type { TranscriptTail } from '../types';
+import { identifyTranscript } from './identify-transcript';
 import { TouchedTranscripts, syncTranscripts } from './touched-transcripts';
 import { TranscriptHolds } from './transcript-holds';
 import { TranscriptWriter } from './transcript-writer';
@@ -332,22 +333,13 @@ export class TranscriptFiles {
   /** What we know, if the file still has that length; else what the file says. */
   async #currentTail(transcript: OpenTranscript): Promise<TranscriptTail> {
     await transcript.writer.settled();
-    const found = await this.#identify(transcript.path);
+    const found = await identifyTranscript(this.#options.fs, transcript.path);
     const { tail } = transcript;
     const lost = tail.bytes - (found?.size ?? 0);
     if (tail.kind !== 'none' && lost > 0) this.#options.onLoss(transcript.path, lost);
     if (found === undefined) return NO_TRANSCRIPT;
     if (tail.kind !== 'none' && found.size === tail.bytes) return tail;
     return this.#options.scan(transcript.file, tail.kind !== 'none' && found.size > tail.bytes ? tail : undefined);
-  }
-
-  async #identify(file: string): Promise<{ readonly size: number } | undefined> {
-    try {
-      return await this.#options.fs.identify(file);
-    } catch (cause) {
-      if (!hasErrorCode(cause, 'ENOTREG')) throw cause;
-      throw new SessionError('DAMAGED', `${file} is not a regular file; nothing is written through it`, { facts: { path: file }, cause });
-    }
   }
 
   #restartIdleTimer(transcript: OpenTranscript): void {
