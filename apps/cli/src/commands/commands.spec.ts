@@ -321,7 +321,7 @@ describe('status', () => {
     mkdirSync(sessionsDir(), { recursive: true });
     const session = (place: number): object => ({ sessionId: `s${place}`, updatedAt: place, origin: { from: place < 2 ? `old-${place}` : 'one', chatType: 'direct' } });
     const write = (count: number): void => writeFileSync(sessionsFile(), JSON.stringify(Object.fromEntries(Array.from({ length: count }, (_, place) => [`agent:main:k${place}`, session(place)]))));
-    writeFileSync(join(directory, 'openclaw.json'), '{ gateway: { port: 1 } }');
+    writeFileSync(join(directory, 'openclaw.json'), '{ gateway: { port: 1 }, session: { maintenance: { maxEntries: 5000 } } }');
     write(1000);
     const whole = await run('status');
     expect(whole.stdout).toContain('Warning: 3 senders share the main session');
@@ -332,7 +332,7 @@ describe('status', () => {
     expect(cut.stdout).not.toContain('Warning: ');
     expect(await json('status')).toMatchObject({ sessions: { count: 1002, byAgent: [{ count: 1002, sendersFromNewest: 1000, recent: { length: 10 } }] } });
     expect((await json('status --all'))['sessions']).toMatchObject({ recent: { length: 1002 }, byAgent: [{ sendersFromNewest: 1000 }] });
-    writeFileSync(join(directory, 'openclaw.json'), '{ gateway: { port: 1 }, session: { dmScope: "per-peer" } }');
+    writeFileSync(join(directory, 'openclaw.json'), '{ gateway: { port: 1 }, session: { dmScope: "per-peer", maintenance: { maxEntries: 5000 } } }');
     expect((await run('status')).stdout).toMatch(/Sessions: 1002\n {2}KEY/);
   });
 
