@@ -104,7 +104,7 @@ const entryOf = async (one: BusyStore, key: string) => one.store.getEntry({ agen
 
 /** No session that anybody used or waited for was set aside while they did, and all of them are there. */
 async function expectNothingTouched({ one, house }: { one: BusyStore; house: House }): Promise<void> {
-  expect(house.children).toHaveLength(720);
+  expect(house.children).toHaveLength(2 * MINUTES);
   const archives = await one.archives();
   const byKey = new Map(archives.map((line) => [line.key, line]));
   for (const child of house.children) {
