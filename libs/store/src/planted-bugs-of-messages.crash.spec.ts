@@ -24,7 +24,7 @@ const BUGS: readonly PlantedBug[] = [
   {
     invariant: 'I1',
     name: 'ignores idempotency keys',
-    plants: [{ file: 'agent-store.ts', find: 'const repeat = this.#repeated(mutation);', replace: 'const repeat = undefined;' }],
+    plants: [{ file: 'agent-store.ts', find: 'const repeat = this.#answers.to(mutation);', replace: 'const repeat = undefined;' }],
     scenario: async (build, place) => {
       await finished(build, place);
       // Asks again for what was answered, a send among it.
