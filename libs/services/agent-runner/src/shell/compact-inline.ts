@@ -5,22 +5,14 @@
  */
 import { randomUUID } from 'node:crypto';
 import { CompactRequest, CompactionResult, CompactionServiceService, RequestCompactionRequest } from '@sessions/contracts';
-import { createClient, type Bus, type Subjects } from '@sessions/bus';
-import { SessionError, agentSettings, asAgentId, compactionWaitSeconds, type SessionConfig } from '@sessions/domain';
-import type { Logger } from '@sessions/host';
-import type { AskOwner } from '../owner-calls';
+import { createClient } from '@sessions/bus';
+import { SessionError, agentSettings, asAgentId, compactionWaitSeconds } from '@sessions/domain';
 import { persist } from '../persist';
+import type { TurnDeps } from './turn-deps';
 
 const MS_PER_SECOND = 1_000;
 
-export interface InlineCompaction {
-  readonly bus: Bus;
-  readonly subjects: Subjects;
-  readonly owner: AskOwner;
-  readonly config: () => SessionConfig;
-  readonly logger: Logger;
-  readonly caller: string;
-}
+export type InlineCompaction = Pick<TurnDeps, 'bus' | 'subjects' | 'owner' | 'config' | 'logger' | 'caller'>;
 
 /** @returns true when the context is smaller by now */
 export async function compactInline(deps: InlineCompaction, agentId: string, key: string, signal: AbortSignal): Promise<boolean> {

@@ -12,11 +12,11 @@ const WORK = 'token-of-ann';
 const BOTH = 'token-of-bob';
 const ID = (digit: number): string => `0190aaaa-0000-7000-8000-00000000000${digit}`;
 const CONFIG = {
-  agents: { list: [{ id: 'main', default: true }, { id: 'work' }] },
+  agents: { list: [{ id: 'main', default: true }, { id: 'office' }] },
   gateway: {
     auth: {
       tokens: [
-        { name: 'ann', token: WORK, scopes: ['operator.admin'], agents: ['work'] },
+        { name: 'ann', token: WORK, scopes: ['operator.admin'], agents: ['office'] },
         { name: 'bob', token: BOTH, scopes: ['operator.read'] },
       ],
     },
@@ -29,7 +29,7 @@ beforeEach(async () => {
   logged = createRecordingLogger();
   running = await startRouter(CONFIG, { logger: logged });
   running.stores.put('main', 'agent:main:main', { sessionId: ID(1), updatedAt: 1 }, [{ role: 'user', text: 'a secret of main' }]);
-  running.stores.put('work', 'agent:work:main', { sessionId: ID(2), updatedAt: 2 }, [{ role: 'user', text: 'work' }]);
+  running.stores.put('office', 'agent:office:main', { sessionId: ID(2), updatedAt: 2 }, [{ role: 'user', text: 'office' }]);
 });
 afterEach(() => running.stop());
 
@@ -39,8 +39,8 @@ describe('a user that is restricted to some agents', () => {
   it('is shown where a store stands below the state directory, and nothing of the machine', async () => {
     const [ann, admin] = [await running.client(['operator.admin'], WORK), await running.client()];
     const asked = [
-      ['sessions.list', { agentId: 'work' }], ['sessions.patch', { key: 'agent:work:main', label: 'a' }], ['agents.list', {}], ['health', {}], ['sessions.reset', { key: 'agent:work:main' }],
-      ['sessions.erase', { key: 'agent:work:main', dryRun: true }], ['tools.invoke', { tool: 'sessions_list', args: {}, sessionKey: 'agent:work:main' }],
+      ['sessions.list', { agentId: 'office' }], ['sessions.patch', { key: 'agent:office:main', label: 'a' }], ['agents.list', {}], ['health', {}], ['sessions.reset', { key: 'agent:office:main' }],
+      ['sessions.erase', { key: 'agent:office:main', dryRun: true }], ['tools.invoke', { tool: 'sessions_list', args: {}, sessionKey: 'agent:office:main' }],
       ['sessions.verify', {}],
     ] as const;
     let shownToAdmin = '';
@@ -48,28 +48,28 @@ describe('a user that is restricted to some agents', () => {
       expect([method, JSON.stringify(await ann.request(method, params))]).toEqual([method, expect.not.stringContaining('/state')]);
       shownToAdmin += JSON.stringify(await admin.request(method, params));
     }
-    expect((await ann.request('sessions.list', { agentId: 'work' })).payload).toMatchObject({ path: 'agents/work/sessions/sessions.json' });
-    expect(shownToAdmin).toContain('/state/agents/work');
+    expect((await ann.request('sessions.list', { agentId: 'office' })).payload).toMatchObject({ path: 'agents/office/sessions/sessions.json' });
+    expect(shownToAdmin).toContain('/state/agents/office');
   });
 
   it('is not told where a session works, nor where its file stands, at any door', async () => {
-    const key = 'agent:work:subagent:one';
-    const places = { spawnedWorkspaceDir: '/place/of/work', spawnedCwd: '/place/of/work/src' };
-    running.stores.put('work', key, { sessionId: ID(3), updatedAt: 3, sessionFile: '/state/agents/work/sessions/x.jsonl', systemPromptReport: { workspaceDir: '/place/of/work' }, skillsSnapshot: { prompt: '/place/of/skills' }, ...places }, [{ role: 'user', text: 'one' }]);
+    const key = 'agent:office:subagent:one';
+    const places = { spawnedWorkspaceDir: '/place/of/office', spawnedCwd: '/place/of/office/src' };
+    running.stores.put('office', key, { sessionId: ID(3), updatedAt: 3, sessionFile: '/state/agents/office/sessions/x.jsonl', systemPromptReport: { workspaceDir: '/place/of/office' }, skillsSnapshot: { prompt: '/place/of/skills' }, ...places }, [{ role: 'user', text: 'one' }]);
     const [ann, admin] = [await running.client(['operator.admin'], WORK), await running.client()];
     const stream = await get(`/sessions/${key}/history?follow=1`, WORK);
     for (const client of [ann, admin]) await client.request('sessions.subscribe');
     for (const client of [ann, admin]) await client.request('sessions.messages.subscribe', { key });
     const asked = [
-      ['sessions.list', { agentId: 'work' }], ['sessions.describe', { key }], ['sessions.get', { key }], ['chat.history', { sessionKey: key }], ['chat.startup', { sessionKey: key }],
+      ['sessions.list', { agentId: 'office' }], ['sessions.describe', { key }], ['sessions.get', { key }], ['chat.history', { sessionKey: key }], ['chat.startup', { sessionKey: key }],
       ['sessions.patch', { key, label: 'L' }], ['sessions.create', { key }], ['chat.send', { sessionKey: key, message: 'two', idempotencyKey: 'two' }], ['sessions.reset', { key }],
     ] as const;
     for (const [method, params] of asked) expect([method, JSON.stringify(await ann.request(method, params))]).toEqual([method, expect.not.stringMatching(/\/place|\/state/)]);
     for (const client of [ann, admin]) await client.until(() => client.events('session.message')[0]);
     const heard = (client: TestClient): string => JSON.stringify(client.frames.filter(({ type }) => type === 'event'));
     expect(heard(ann)).not.toContain('/place');
-    expect(heard(admin)).toContain('"spawnedWorkspaceDir":"/place/of/work"');
-    expect(JSON.stringify(await admin.request('sessions.describe', { key }))).toContain('"spawnedCwd":"/place/of/work/src"');
+    expect(heard(admin)).toContain('"spawnedWorkspaceDir":"/place/of/office"');
+    expect(JSON.stringify(await admin.request('sessions.describe', { key }))).toContain('"spawnedCwd":"/place/of/office/src"');
     let streamed = '';
     for await (const chunk of stream.body ?? []) {
       streamed += Buffer.from(chunk as Uint8Array).toString('utf8');
@@ -81,15 +81,15 @@ describe('a user that is restricted to some agents', () => {
   it('sees their sessions only, in lists, by key and by id', async () => {
     const ann = await running.client(['operator.admin'], WORK);
     const { sessions } = (await ann.request('sessions.list')).payload as { sessions?: { key: string }[] };
-    expect(sessions?.map(({ key }) => key)).toEqual(['agent:work:main']);
-    expect(((await ann.request('agents.list')).payload as { agents?: { id: string }[] }).agents?.map(({ id }) => id)).toEqual(['work']);
+    expect(sessions?.map(({ key }) => key)).toEqual(['agent:office:main']);
+    expect(((await ann.request('agents.list')).payload as { agents?: { id: string }[] }).agents?.map(({ id }) => id)).toEqual(['office']);
     for (const key of ['agent:main:main', 'agent:main:nope', 'agent:ghost:main']) {
       for (const method of ['sessions.get', 'sessions.describe', 'sessions.delete', 'sessions.patch', 'sessions.reset', 'sessions.messages.subscribe']) {
         expect([key, method, (await ann.request(method, { key })).error]).toMatchObject([key, method, { message: 'forbidden', details: { reason: 'NOT_VISIBLE' } }]);
       }
     }
     expect((await ann.request('sessions.resolve', { sessionId: ID(1) })).error.message).toBe(`No session found: ${ID(1)}`);
-    expect((await ann.request('sessions.resolve', { sessionId: ID(2) })).payload).toMatchObject({ key: 'agent:work:main' });
+    expect((await ann.request('sessions.resolve', { sessionId: ID(2) })).payload).toMatchObject({ key: 'agent:office:main' });
     expect((await ann.request('config.get')).error.message).toBe('forbidden');
     expect((await ann.request('sessions.create', { agentId: 'main' })).error.message).toBe('forbidden');
     for (const agentId of ['main', 'ghost']) {
@@ -97,24 +97,24 @@ describe('a user that is restricted to some agents', () => {
       expect((await fetch(`${running.url}/v1/messages`, { method: 'POST', headers: { authorization: `Bearer ${WORK}` }, body })).status).toBe(403);
     }
     expect((await get('/sessions/agent:main:main/history', WORK)).status).toBe(403);
-    expect((await get('/sessions/agent:work:main/history', WORK)).status).toBe(200);
+    expect((await get('/sessions/agent:office:main/history', WORK)).status).toBe(200);
     expect(running.stores.calls.filter((call) => call.endsWith(' main') && !call.startsWith('claim'))).toEqual([]);
   });
 
   it('means their agent where it names none, as others mean the default one', async () => {
     const ann = await running.client(['operator.admin'], WORK);
     const hello = ann.frames.find((frame): frame is Answer => frame.type === 'res');
-    expect(hello?.payload).toMatchObject({ snapshot: { sessionDefaults: { defaultAgentId: 'work', mainSessionKey: 'agent:work:main' } } });
-    expect((await ann.request('agents.list')).payload).toMatchObject({ defaultId: 'work' });
-    expect((await ann.request('health')).payload).toMatchObject({ defaultAgentId: 'work', agents: [{ agentId: 'work', isDefault: true }] });
-    expect((await ann.request('sessions.describe', { key: 'main' })).payload).toMatchObject({ session: { key: 'agent:work:main' } });
+    expect(hello?.payload).toMatchObject({ snapshot: { sessionDefaults: { defaultAgentId: 'office', mainSessionKey: 'agent:office:main' } } });
+    expect((await ann.request('agents.list')).payload).toMatchObject({ defaultId: 'office' });
+    expect((await ann.request('health')).payload).toMatchObject({ defaultAgentId: 'office', agents: [{ agentId: 'office', isDefault: true }] });
+    expect((await ann.request('sessions.describe', { key: 'main' })).payload).toMatchObject({ session: { key: 'agent:office:main' } });
     expect((await ann.request('chat.history', { sessionKey: 'main' })).payload).toMatchObject({ sessionId: ID(2) });
-    expect((await ann.request('sessions.resolve', { sessionId: ID(2) })).payload).toMatchObject({ key: 'agent:work:main' });
-    expect((await ann.request('sessions.create', {})).payload).toMatchObject({ key: expect.stringMatching(/^agent:work:dashboard:/) as string });
-    expect((await ann.request('agent', { message: 'hello', idempotencyKey: 'r1' })).payload).toMatchObject({ sessionKey: 'agent:work:main' });
+    expect((await ann.request('sessions.resolve', { sessionId: ID(2) })).payload).toMatchObject({ key: 'agent:office:main' });
+    expect((await ann.request('sessions.create', {})).payload).toMatchObject({ key: expect.stringMatching(/^agent:office:dashboard:/) as string });
+    expect((await ann.request('agent', { message: 'hello', idempotencyKey: 'r1' })).payload).toMatchObject({ sessionKey: 'agent:office:main' });
     const tool = (await ann.request('tools.invoke', { name: 'session_status', args: {} })).payload;
-    expect(JSON.stringify(tool)).toContain('agent:work:main');
-    expect((await ann.request('sessions.messages.subscribe', { key: 'main' })).payload).toEqual({ subscribed: true, key: 'agent:work:main' });
+    expect(JSON.stringify(tool)).toContain('agent:office:main');
+    expect((await ann.request('sessions.messages.subscribe', { key: 'main' })).payload).toEqual({ subscribed: true, key: 'agent:office:main' });
     expect((await get('/sessions/main/history', WORK)).status).toBe(200);
     // Whoever sees all keeps the configured one.
     const bob = await running.client(['operator.read'], BOTH);
@@ -123,12 +123,12 @@ describe('a user that is restricted to some agents', () => {
 
   it('reaches nothing beyond them by what it writes into an entry', async () => {
     const [ann, admin] = [await running.client(['operator.admin'], WORK), await running.client()];
-    const key = 'agent:work:subagent:one';
+    const key = 'agent:office:subagent:one';
     for (const patch of [{ spawnedWorkspaceDir: '/state/agents/main/sessions' }, { spawnedCwd: '/etc' }, { spawnedBy: 'agent:main:main' }]) {
       expect([patch, (await ann.request('sessions.patch', { key, ...patch })).error]).toMatchObject([patch, { message: 'forbidden', details: { reason: 'NOT_VISIBLE' } }]);
       expect([patch, (await admin.request('sessions.patch', { key, ...patch })).ok]).toEqual([patch, true]);
     }
-    expect((await ann.request('sessions.patch', { key: 'agent:work:subagent:two', spawnedBy: 'agent:work:main', spawnedCwd: null })).ok).toBe(true);
+    expect((await ann.request('sessions.patch', { key: 'agent:office:subagent:two', spawnedBy: 'agent:office:main', spawnedCwd: null })).ok).toBe(true);
   });
 
   it('is not told that a session of another agent was erased', async () => {
@@ -141,11 +141,11 @@ describe('a user that is restricted to some agents', () => {
     try {
       const namedTo = async (token: string): Promise<unknown> => {
         const client = await open.client(['operator.admin'], token);
-        const { payload } = await client.request('tools.invoke', { name: 'agents_list', args: {}, sessionKey: 'agent:work:main' });
+        const { payload } = await client.request('tools.invoke', { name: 'agents_list', args: {}, sessionKey: 'agent:office:main' });
         return (payload as unknown as { output: { details: { agents: { id: string }[] } } }).output.details.agents.map(({ id }) => id);
       };
-      expect(await namedTo(WORK)).toEqual(['work']);
-      expect(await namedTo(TOKEN)).toEqual(['main', 'work']);
+      expect(await namedTo(WORK)).toEqual(['office']);
+      expect(await namedTo(TOKEN)).toEqual(['main', 'office']);
     } finally {
       await open.stop();
     }
@@ -156,7 +156,7 @@ describe('a user that is restricted to some agents', () => {
     const admin = await running.client();
     for (const client of [ann, admin]) await client.request('sessions.subscribe');
     await admin.request('chat.send', { sessionKey: 'agent:main:main', message: 'for main', idempotencyKey: 'a' });
-    await admin.request('chat.send', { sessionKey: 'agent:work:main', message: 'for work', idempotencyKey: 'b' });
+    await admin.request('chat.send', { sessionKey: 'agent:office:main', message: 'for office', idempotencyKey: 'b' });
     await ann.until(() => ann.events('session.message')[0]);
     await admin.until(() => (admin.events('session.message').length === 2 ? true : undefined));
     // The hello names the default session, which is the configuration's.
@@ -165,7 +165,7 @@ describe('a user that is restricted to some agents', () => {
   });
 
   it('cannot ask the restriction away', async () => {
-    const ann = await running.client(['operator.admin', 'agent:main', 'agent:work'], WORK);
+    const ann = await running.client(['operator.admin', 'agent:main', 'agent:office'], WORK);
     expect((await ann.request('sessions.get', { key: 'agent:main:main' })).error.message).toBe('forbidden');
     expect((await get('/sessions/agent:main:main/history', WORK, { 'x-openclaw-scopes': 'operator.read,agent:main' })).status).toBe(403);
   });
@@ -221,17 +221,17 @@ describe('a paired device', () => {
 
   it('keeps a restriction that it asked for itself', async () => {
     const connect = pair();
-    const { answer, client } = await connect({ token: TOKEN }, ['operator.read', 'agent:work']);
+    const { answer, client } = await connect({ token: TOKEN }, ['operator.read', 'agent:office']);
     const { deviceToken } = answer.payload.auth as unknown as { deviceToken: string };
     const again = await connect({ deviceToken }, ['operator.read']);
     expect((await again.client.request('sessions.get', { key: 'agent:main:main' })).error.message).toBe('forbidden');
-    expect((await again.client.request('sessions.get', { key: 'agent:work:main' })).ok).toBe(true);
+    expect((await again.client.request('sessions.get', { key: 'agent:office:main' })).ok).toBe(true);
     for (const open of [client, again.client]) open.close();
   });
 });
 
 describe('a gateway without a shared secret', () => {
-  const ann = { name: 'ann', token: WORK, scopes: ['operator.admin'], agents: ['work'] };
+  const ann = { name: 'ann', token: WORK, scopes: ['operator.admin'], agents: ['office'] };
   const PROXY = { auth: { mode: 'trusted-proxy', trustedProxy: { userHeader: 'x-user' } }, trustedProxies: ['192.0.2.1'] };
   /** Signed with what anybody can know of it. */
   const forgedFor = (deviceId: string, key: string): string => {
@@ -259,7 +259,7 @@ describe('a gateway without a shared secret', () => {
       const { answer, client } = await connect({ token: BOTH }, ['operator.read']);
       const { deviceToken } = answer.payload.auth as unknown as { deviceToken: string };
       const again = await connect({ deviceToken }, ['operator.read']);
-      expect((await again.client.request('sessions.get', { key: 'agent:work:main' })).error.message).toBe('forbidden');
+      expect((await again.client.request('sessions.get', { key: 'agent:office:main' })).error.message).toBe('forbidden');
       for (const each of [client, again.client]) each.close();
     } finally {
       await open.stop();
@@ -300,15 +300,15 @@ describe('a user whose rights change while it is connected', () => {
   it.each([['was taken out', without], ['sees other agents', elsewhere]])('is told to come again when it %s; others stay', async (_name, changed) => {
     let config = configOf(CONFIG);
     const open = await startRouter(CONFIG, { config: () => config });
-    open.stores.put('work', 'agent:work:main', { sessionId: ID(2), updatedAt: 2 }, [{ role: 'user', text: 'work' }]);
+    open.stores.put('office', 'agent:office:main', { sessionId: ID(2), updatedAt: 2 }, [{ role: 'user', text: 'office' }]);
     try {
       const [idle, busy, bob, admin] = [await open.client(['operator.admin'], WORK), await open.client(['operator.admin'], WORK), await open.client(['operator.read'], BOTH), await open.client()];
-      const stream = await fetch(`${open.url}/sessions/agent:work:main/history?follow=1`, { headers: { authorization: `Bearer ${WORK}` } });
+      const stream = await fetch(`${open.url}/sessions/agent:office:main/history?follow=1`, { headers: { authorization: `Bearer ${WORK}` } });
       config = configOf(changed);
-      busy.send(JSON.stringify({ type: 'req', id: '77', method: 'sessions.get', params: { key: 'agent:work:main' } }));
+      busy.send(JSON.stringify({ type: 'req', id: '77', method: 'sessions.get', params: { key: 'agent:office:main' } }));
       for (const gone of [idle, busy]) expect(await gone.whenClosed()).toMatchObject({ code: 1012, reason: 'service restart' });
       expect(JSON.stringify(busy.frames)).not.toContain('"id":"77"');
-      await admin.request('chat.send', { sessionKey: 'agent:work:main', message: 'said afterwards', idempotencyKey: 'after' });
+      await admin.request('chat.send', { sessionKey: 'agent:office:main', message: 'said afterwards', idempotencyKey: 'after' });
       expect(await stream.text()).not.toContain('said afterwards');
       expect((await bob.request('sessions.list')).ok).toBe(true);
     } finally {
