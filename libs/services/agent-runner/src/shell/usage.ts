@@ -1,6 +1,6 @@
 /** Tokens of a run: one sum a model, and the context of the newest call. Also what earlier attempts left in the transcript. */
 import { TokenUsage } from '@sessions/contracts';
-import { isJsonObject, type JsonValue, type TranscriptLine } from '@sessions/domain';
+import { recordedUsage, type TranscriptLine } from '@sessions/domain';
 
 export class RunUsage {
   readonly #sums = new Map<string, TokenUsage>();
@@ -23,29 +23,13 @@ export class RunUsage {
 
   /** What the lines say that the run's earlier attempts wrote. */
   addRecorded(lines: readonly TranscriptLine[]): void {
-    for (const { role, message } of lines) {
-      const usage = role === 'assistant' ? message?.['usage'] : undefined;
-      if (!isJsonObject(usage)) continue;
-      const { provider, model } = message ?? {};
-      this.add(
-        TokenUsage.create({
-          inputTokens: amount(usage['input']),
-          outputTokens: amount(usage['output']),
-          cacheReadTokens: amount(usage['cacheRead']),
-          cacheWriteTokens: amount(usage['cacheWrite']),
-          totalTokens: amount(usage['totalTokens']),
-          modelProvider: typeof provider === 'string' ? provider : undefined,
-          model: typeof model === 'string' ? model : undefined,
-        }),
-      );
+    for (const { message } of lines) {
+      const usage = recordedUsage(message);
+      if (usage !== undefined) this.add(TokenUsage.create(usage));
     }
   }
 
   all(): TokenUsage[] {
     return [...this.#sums.values()];
   }
-}
-
-function amount(value: JsonValue | undefined): number {
-  return typeof value === 'number' && Number.isSafeInteger(value) && value > 0 ? value : 0;
 }

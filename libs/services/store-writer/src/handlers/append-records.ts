@@ -1,6 +1,6 @@
 /** AppendRecords: lines at the end of a transcript, durable when it answers. */
 import { AppendRecordsResponse, TokenUsage, type AppendRecordsRequest } from '@sessions/contracts';
-import { SessionError, costSoFar, isJsonObject, type JsonObject, type JsonValue } from '@sessions/domain';
+import { SessionError, costSoFar, isJsonObject, recordedUsage, type JsonObject } from '@sessions/domain';
 import type { CallContext } from '@sessions/bus';
 import { LINES_MAX, decideAppend, readGivenLine, type AppendAnswer, type GivenLine } from '../decisions/decide-append';
 import { pricedUsage } from '../decisions/plan-usage';
@@ -53,18 +53,6 @@ function costOfAnswers(agent: OwnedAgent, { runId }: AppendRecordsRequest, lines
 }
 
 function usageOfLine({ message }: JsonObject): TokenUsage[] {
-  if (!isJsonObject(message) || message['role'] !== 'assistant' || !isJsonObject(message['usage'])) return [];
-  const { usage, provider, model } = message;
-  return [
-    TokenUsage.create({
-      inputTokens: tokens(usage['input']),
-      outputTokens: tokens(usage['output']),
-      cacheReadTokens: tokens(usage['cacheRead']),
-      cacheWriteTokens: tokens(usage['cacheWrite']),
-      modelProvider: typeof provider === 'string' ? provider : undefined,
-      model: typeof model === 'string' ? model : undefined,
-    }),
-  ];
+  const usage = isJsonObject(message) ? recordedUsage(message) : undefined;
+  return usage === undefined ? [] : [TokenUsage.create(usage)];
 }
-
-const tokens = (value: JsonValue | undefined): number => (typeof value === 'number' && Number.isSafeInteger(value) && value > 0 ? value : 0);
