@@ -8,6 +8,8 @@ import type { FileOp, JournalOp, StoredResult } from './journal/codec';
 import type { IndexChange } from './session-index/worker-protocol';
 import { KEEP_RESULT_MS_MIN, LINE_BYTES_MAX, NOTES_MAX, RESULT_BYTES_MAX, type Decision, type Effect, type Mutation, type TranscriptTail, type UsageLine } from './types';
 
+const NEWLINE = 0x0a;
+
 /** A decision looked at a transcript whose end is not known yet. */
 export class TranscriptNotReady extends Error {
   readonly file: string;
@@ -83,9 +85,8 @@ function definedMembers(value: JsonObject): Record<string, JsonValue> {
 function planAppend(effect: Extract<Effect, { kind: 'append' }>, earlier: readonly PlannedAppend[], sources: PlanSources): PlannedAppend {
   if (earlier.some((append) => append.file === effect.file)) throw new Error(`two appends to ${effect.file} in one mutation`);
   const tail = sources.tail(effect.file);
-  const pieces = effect.lines.map((line) => `${line}\n`);
-  const bytes = Buffer.from(`${(tail.tornBytes ?? 0) > 0 ? '\n' : ''}${pieces.join('')}`, 'utf8');
-  if (bytes.length > LINE_BYTES_MAX && pieces.some((piece) => Buffer.byteLength(piece) > LINE_BYTES_MAX)) {
+  const bytes = encodeLines(effect.lines, (tail.tornBytes ?? 0) > 0);
+  if (bytes.length > LINE_BYTES_MAX && effect.lines.some((line) => Buffer.byteLength(line) + 1 > LINE_BYTES_MAX)) {
     throw new SessionError('TOO_LARGE', `a transcript line is longer than ${LINE_BYTES_MAX} bytes`, { facts: { bytesMax: LINE_BYTES_MAX } });
   }
   const kind = tail.kind === 'none' || tail.kind === 'empty' ? (effect.leafId === null && !beginsWithHeader(effect) ? 'simple' : 'native') : tail.kind;
@@ -95,6 +96,19 @@ function planAppend(effect: Extract<Effect, { kind: 'append' }>, earlier: readon
     next: { kind, leafId: effect.leafId, messages: tail.messages + effect.messages, exchanges: tail.exchanges + effect.exchanges },
     op: { messages: effect.messages, exchanges: effect.exchanges, leafId: effect.leafId },
   };
+}
+
+/** Each line with its newline; a torn one before them is ended first. Written in place: joined strings would be copied once more. */
+function encodeLines(lines: readonly string[], endsTorn: boolean): Buffer {
+  const sizes = lines.map((line) => Buffer.byteLength(line));
+  const bytes = Buffer.allocUnsafe(sizes.reduce((sum, size) => sum + size + 1, endsTorn ? 1 : 0));
+  let at = 0;
+  if (endsTorn) at = bytes.writeUInt8(NEWLINE, at);
+  lines.forEach((line, index) => {
+    bytes.write(line, at, 'utf8');
+    at = bytes.writeUInt8(NEWLINE, at + (sizes[index] as number));
+  });
+  return bytes;
 }
 
 /** Only native transcripts have a header line. */

@@ -23,10 +23,10 @@ export function mutationView({ pending, pendingUsage, reader, transcripts, nowMs
   const entry = (key: string): EntrySnapshot | undefined => {
     const known = pending.get(key);
     if (known !== undefined) return known.text === undefined ? undefined : { key, text: known.text };
-    const indexed = reader.entry(key);
-    if (indexed === undefined) return undefined;
-    pending.remember(key, indexed.text);
-    return { key, text: indexed.text };
+    const text = reader.text(key);
+    if (text === undefined) return undefined;
+    pending.remember(key, text);
+    return { key, text };
   };
   const keyWhere = (member: string, value: string, indexed: { key: string } | undefined): string | undefined => {
     const recent = pending.keyWhere(member, value);

@@ -203,7 +203,7 @@ async function replayJournal(replayed: ReplayedJournal, opened: OpenIndexReply, 
   for (let index = 0; index < behind.length; index += REPLAY_BATCH) {
     const batch = behind.slice(index, index + REPLAY_BATCH);
     const lastSeq = (batch[batch.length - 1] as JournalRecord).seq;
-    const entries = replayEntries(batch, opened.appliedSeq, (key) => reader.entry(key)?.text);
+    const entries = replayEntries(batch, opened.appliedSeq, (key) => reader.text(key));
     worker.push(index === 0 ? [...facts, ...entries] : entries, lastSeq);
     await worker.reached(lastSeq);
   }

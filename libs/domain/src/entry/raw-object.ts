@@ -81,20 +81,29 @@ export function patchRawObject(text: string, patch: RawPatch): string {
   const wanted = wantedValues(patch);
   const cleared = new Set((patch.clear ?? []).filter((name) => !wanted.has(name)));
   const members = readRawMembers(text);
-  const lastOf = new Map(members.map((member, index) => [member.name, index]));
-  const head = text.slice(0, members[0]?.start ?? text.indexOf('{') + 1);
-  let result = '';
+  const lastOf = new Map<string, number>();
+  for (const [index, { name }] of members.entries()) if (wanted.has(name)) lastOf.set(name, index);
+  let body = '';
   let kept = 0;
-  members.forEach((member, index) => {
-    if (cleared.has(member.name)) return;
-    const raw = lastOf.get(member.name) === index ? valueOver(text.slice(member.valueStart, member.valueEnd), set.get(member.name), wanted.get(member.name)) : undefined;
-    // The first member that stays stands where the first one stood: without a comma before it.
-    result += kept === 0 ? head : text.slice(members[index - 1]?.valueEnd, member.start);
-    result += raw === undefined ? text.slice(member.start, member.valueEnd) : text.slice(member.start, member.valueStart) + raw;
+  /** Text up to here is in the body, or was left out of it. */
+  let copied = 0;
+  for (const [index, member] of members.entries()) {
+    if (cleared.has(member.name)) {
+      // The first member that stays stands where the first one stood: without a comma before it.
+      body += text.slice(copied, kept === 0 ? member.start : members[index - 1]?.valueEnd);
+      copied = kept === 0 ? (members[index + 1]?.start ?? member.valueEnd) : member.valueEnd;
+      continue;
+    }
     kept += 1;
-  });
+    if (lastOf.get(member.name) !== index) continue;
+    const raw = valueOver(text.slice(member.valueStart, member.valueEnd), set.get(member.name), wanted.get(member.name));
+    if (raw === undefined) continue;
+    body += text.slice(copied, member.valueStart) + raw;
+    copied = member.valueEnd;
+  }
+  body += text.slice(copied, members[members.length - 1]?.valueEnd ?? copied);
   const added = [...wanted].filter(([name]) => !lastOf.has(name));
-  return finish(text, members, { body: result, kept, added });
+  return finish(text, members, { body, kept, added });
 }
 
 interface Patched {
@@ -137,11 +146,21 @@ function wantedValues(patch: RawPatch): ReadonlyMap<string, string> {
 }
 
 function parseName(text: string, start: number, end: number): string {
+  if (isPlain(text, start + 1, end - 1)) return text.slice(start + 1, end - 1);
   try {
     return JSON.parse(text.slice(start, end)) as string;
   } catch {
     throw notAnObject(start);
   }
+}
+
+/** A name without escapes says itself; one character that may not stand in a string is for the parser to refuse. */
+function isPlain(text: string, from: number, to: number): boolean {
+  for (let at = from; at < to; at += 1) {
+    const code = text.charCodeAt(at);
+    if (code === BACKSLASH || code < 0x20) return false;
+  }
+  return true;
 }
 
 /** The text of a new entry, as `JSON.stringify(store, null, 2)` prints it under its key. */

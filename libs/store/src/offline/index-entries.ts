@@ -19,7 +19,7 @@ export class IndexEntries implements EntrySource {
   constructor(agentId: string, index: IndexReader, records: readonly JournalRecord[]) {
     this.#agentId = agentId;
     this.#index = index;
-    this.#overlay = overlayOf(records, (key) => index.entry(key)?.text);
+    this.#overlay = overlayOf(records, (key) => index.text(key));
   }
 
   list(query: ListQuery): ReadRows {
@@ -81,7 +81,7 @@ export class IndexEntries implements EntrySource {
   }
 
   #text(key: string): string | undefined {
-    return this.#overlay.texts.has(key) ? this.#overlay.texts.get(key) : this.#index.entry(key)?.text;
+    return this.#overlay.texts.has(key) ? this.#overlay.texts.get(key) : this.#index.text(key);
   }
 
   #columns(key: string, text: string): EntryColumns {

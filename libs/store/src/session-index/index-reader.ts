@@ -160,6 +160,11 @@ export class IndexReader {
     return toEntry(this.#statements.entryByKey().get(key) as EntryRow | undefined);
   }
 
+  /** JSON of one key's entry. By the index of keys alone: a decision needs nothing else of the row. */
+  text(key: string): string | undefined {
+    return this.#statements.textOfKey().get(key) as string | undefined;
+  }
+
   entryOfSession(sessionId: string): IndexedEntry | undefined {
     return toEntry(this.#statements.entryBySession().get(sessionId) as EntryRow | undefined);
   }
@@ -355,6 +360,8 @@ function statementsOf(db: Database.Database) {
     ),
     rowOfKey: query('SELECT id, row FROM session WHERE key = ?'),
     entryById: query('SELECT s.key, e.json FROM session s JOIN entry e ON e.id = s.id WHERE s.id = ?'),
+    // As text: a buffer of its own for each costs the collector more than SQLite's copy.
+    textOfKey: value('SELECT CAST(json AS TEXT) FROM entry WHERE id = (SELECT id FROM session WHERE key = ?)'),
     entryByKey: entryWhere('s.key = ?'),
     entryBySession: entryWhere('s.session_id = ?'),
     entryByLabel: entryWhere('s.label = ?'),
