@@ -16,6 +16,8 @@ export class ZoneClock {
   readonly #format: Intl.DateTimeFormat;
   /** The change of offset that was looked up last: all messages of a day ask for the same one. */
   #knownChangeMs = Number.NaN;
+  /** By hour, the boundary that was looked up last and the earliest instant that it is known to follow: the messages of a day ask for the same one. */
+  readonly #knownNext = new Map<number, { fromMs: number; readonly boundaryMs: number }>();
 
   /** @param timeZone IANA name; a `RangeError` for an unknown one, which configurations never hold. */
   constructor(timeZone: string) {
@@ -44,6 +46,15 @@ export class ZoneClock {
 
   /** The first instant after `afterMs` at which hour `atHour` of some day begins. */
   nextBoundary(afterMs: number, atHour: number): number {
+    const known = this.#knownNext.get(atHour);
+    if (known !== undefined && known.fromMs <= afterMs && afterMs < known.boundaryMs) return known.boundaryMs;
+    const boundaryMs = this.#findNextBoundary(afterMs, atHour);
+    if (known?.boundaryMs === boundaryMs) known.fromMs = Math.min(known.fromMs, afterMs);
+    else this.#knownNext.set(atHour, { fromMs: afterMs, boundaryMs });
+    return boundaryMs;
+  }
+
+  #findNextBoundary(afterMs: number, atHour: number): number {
     const today = this.#dayAt(afterMs);
     for (let day = today - DAY_MS; day < today + 3 * DAY_MS; day += DAY_MS) {
       const boundaryMs = this.#firstReach(day + atHour * HOUR_MS);
@@ -85,6 +96,8 @@ export class ZoneClock {
 /** The clocks of the zones that policies name, made when they are asked for. */
 export class ZoneClocks {
   readonly #hostTimeZone: () => string;
+  /** Asked for once: it stays what it is while a process runs, and looking it up costs more than all else about a message's reset. */
+  #hostName: string | undefined;
   /** As many as the configuration names zones. */
   readonly #clocks = new Map<string, ZoneClock>();
 
@@ -94,7 +107,7 @@ export class ZoneClocks {
   }
 
   of(timeZone: string | undefined): ZoneClock {
-    const name = timeZone ?? this.#hostTimeZone();
+    const name = timeZone ?? (this.#hostName ??= this.#hostTimeZone());
     const known = this.#clocks.get(name);
     if (known !== undefined) return known;
     const clock = new ZoneClock(name);
