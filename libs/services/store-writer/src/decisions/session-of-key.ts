@@ -35,7 +35,7 @@ export function liveSpelling<E extends { readonly key: string }>(key: string, fi
   // Spellings without an agent are rare: they are looked for only where there is no other.
   const found = whole.length > 0 ? whole : candidates.filter((spelling) => !spelling.startsWith('agent:')).map(find).filter((entry) => entry !== undefined);
   const [first] = found;
-  if (first === undefined) return undefined;
+  if (first === undefined || found.length === 1) return first;
   const same = found.filter((entry) => directWordless(entry.key) === directWordless(first.key));
   if (same.length === 1) return first;
   return same.reduce((live, entry) => (updatedAtOf(entry) > updatedAtOf(live) ? entry : live), first);
