@@ -92,7 +92,7 @@ async function spawnersOf(deps: SightDeps, address: SeenAddress, row: Pick<Sessi
 /** The row under a key; undefined without one. */
 export async function readRow(deps: Pick<HandlerDeps, 'stores' | 'agents'>, { agentId, key }: SeenAddress, context: CallContext): Promise<SessionRow | undefined> {
   if (!(await deps.agents.hasStore(agentId, context))) return undefined;
-  const { found, encodedRow } = await deps.stores.read('getEntry', GetEntryRequest.create({ agentId, by: { $case: 'key', value: key } }), context);
+  const { found, encodedRow } = await deps.stores.read('getEntry', GetEntryRequest.create({ agentId, by: { $case: 'key', value: key }, withoutChildren: true }), context);
   return found && encodedRow !== undefined ? SessionRow.decode(encodedRow) : undefined;
 }
 

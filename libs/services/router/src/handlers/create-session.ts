@@ -89,7 +89,7 @@ async function parentOf(deps: HandlerDeps, request: CreateSessionRequest, contex
   const parent = await resolveAddress(deps, { key: parentSessionKey, agentId: request.agentId }, context).catch((error: unknown) => {
     throw error instanceof SessionError && error.reason === 'SESSION_NOT_FOUND' ? unknown() : error;
   });
-  const entry = await readEntry(deps, parent, context);
+  const entry = await readEntry(deps, parent, context, { withoutChildren: true });
   if (entry === undefined) throw unknown();
   return entry.key;
 }

@@ -33,8 +33,11 @@ export async function describeSession(
   return DescribeSessionResponse.create({ encodedRow: titled.encodedRows[0] ?? found.encodedRow, entryJson });
 }
 
-/** The whole entry under a key, put together from its parts; undefined when there is none. */
-export async function readEntry(deps: HandlerDeps, address: Address, context: CallContext): Promise<GetEntryResponse | undefined> {
+/**
+ * The whole entry under a key, put together from its parts; undefined when there is none.
+ * @param what `withoutChildren`: the row as it is stored, without the keys of its children
+ */
+export async function readEntry(deps: HandlerDeps, address: Address, context: CallContext, what: { readonly withoutChildren?: boolean } = {}): Promise<GetEntryResponse | undefined> {
   if (!(await deps.agents.hasStore(address.agentId, context))) return undefined;
   const by = { $case: 'key' as const, value: address.key };
   const parts: Buffer[] = [];
@@ -42,7 +45,7 @@ export async function readEntry(deps: HandlerDeps, address: Address, context: Ca
   for (;;) {
     const part = await deps.stores.read(
       'getEntry',
-      GetEntryRequest.create({ agentId: address.agentId, by, ...(bytes > 0 && { entryOffset: bytes }) }),
+      GetEntryRequest.create({ agentId: address.agentId, by, ...what, ...(bytes > 0 && { entryOffset: bytes }) }),
       context,
     );
     if (!part.found) return undefined;

@@ -25,7 +25,7 @@ export async function existingSession(
   const address = await resolveAddress(deps, request, context).catch((error: unknown) => {
     throw error instanceof SessionError && error.reason === 'SESSION_NOT_FOUND' ? unknown() : error;
   });
-  const found = await readEntry(deps, address, context);
+  const found = await readEntry(deps, address, context, { withoutChildren: true });
   if (found?.encodedRow === undefined) throw unknown(address.key);
   const entry = JSON.parse(found.entryJson.toString('utf8')) as JsonObject;
   return { agentId: address.agentId, key: found.key, row: SessionRow.decode(found.encodedRow), entry };

@@ -1,5 +1,5 @@
 /** Threads that are bound to spawned sessions: where a message of such a thread goes, bound and unbound. */
-import { FieldChange, GetEntryRequest, PatchEntryRequest } from '@sessions/contracts';
+import { FieldChange, PatchEntryRequest } from '@sessions/contracts';
 import type { ReplyRoute } from '@sessions/contracts';
 import { BOUND_SESSION_MEMBER, THREAD_BINDING_MEMBER, asAgentId, bindingHolds, boundSessionMember, boundSessionOf, isBoundTo, isJsonObject, isSameKey, parseSessionKey, sessionTimes } from '@sessions/domain';
 import type { BoundSession, JsonObject, JsonValue, SessionConfig } from '@sessions/domain';
@@ -7,6 +7,7 @@ import type { CallContext } from '@sessions/bus';
 import { ownAddress } from '../auth/sight';
 import type { SeenAddress } from '../auth/sight';
 import type { HandlerDeps } from '../deps';
+import { readEntry } from '../handlers/describe-session';
 import { readRun } from '../handlers/find-run';
 import { ownChildren } from '../handlers/sub-agents';
 
@@ -33,7 +34,7 @@ export async function boundSession(deps: HandlerDeps, { address, channel, place,
   const bound = await readBinding(deps, address, context);
   if (bound === undefined) return undefined;
   const target = ownAddress(bound.sessionKey);
-  const entry = await readEntry(deps, target, context);
+  const entry = await readMembers(deps, target, context);
   const holds = entry !== undefined && isBoundTo(entry, place) && bindingHolds(bound, sessionTimes(entry).lastInteractionAtMs, deps.clock.nowMs());
   const [chosen, other] = holds ? [target, address] : [address, target];
   // A message that comes again goes where it went first, whatever the thread is bound to by now.
@@ -90,13 +91,12 @@ export async function limitThread(deps: HandlerDeps, address: SeenAddress, chann
 const isThread = (key: string, channel: string): boolean => hasBoundThreads(channel) && parseSessionKey(key).suffix !== undefined;
 
 async function readBinding(deps: HandlerDeps, address: SeenAddress, context: CallContext): Promise<BoundSession | undefined> {
-  const entry = await readEntry(deps, address, context);
+  const entry = await readMembers(deps, address, context);
   return entry === undefined ? undefined : boundSessionOf(entry);
 }
 
-async function readEntry(deps: HandlerDeps, { agentId, key }: SeenAddress, context: CallContext): Promise<JsonObject | undefined> {
-  if (!(await deps.agents.hasStore(agentId, context))) return undefined;
-  const { found, entryJson } = await deps.stores.read('getEntry', GetEntryRequest.create({ agentId, by: { $case: 'key', value: key } }), context);
-  const entry = found && entryJson !== undefined ? (JSON.parse(Buffer.from(entryJson).toString('utf8')) as JsonValue) : undefined;
+async function readMembers(deps: HandlerDeps, address: SeenAddress, context: CallContext): Promise<JsonObject | undefined> {
+  const found = await readEntry(deps, address, context, { withoutChildren: true });
+  const entry = found === undefined ? undefined : (JSON.parse(found.entryJson.toString('utf8')) as JsonValue);
   return isJsonObject(entry) ? entry : undefined;
 }

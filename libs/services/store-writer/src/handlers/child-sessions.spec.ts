@@ -36,6 +36,8 @@ describe('children of a row', () => {
     expect(Object.entries(shown).filter(([key, keys]) => key !== PARENT && keys.length > 0)).toEqual([]);
     const { encodedRow } = await made.client.getEntry(GetEntryRequest.create({ agentId: 'main', by: { $case: 'key', value: PARENT } }));
     expect(SessionRow.decode(encodedRow ?? Buffer.alloc(0)).childSessionKeys).toEqual(shown[PARENT]);
+    const bare = await made.client.getEntry(GetEntryRequest.create({ agentId: 'main', by: { $case: 'key', value: PARENT }, withoutChildren: true }));
+    expect(SessionRow.decode(bare.encodedRow ?? Buffer.alloc(0))).toMatchObject({ key: PARENT, childSessionKeys: [] });
     const byKey = await made.client.listEntries(ListEntriesRequest.create({ agentId: 'main', filter: EntryFilter.create({ keys: [PARENT] }), includeDerivedTitles: true }));
     expect(byKey.encodedRows.map((row) => SessionRow.decode(row).childSessionKeys)).toEqual([shown[PARENT]]);
   });

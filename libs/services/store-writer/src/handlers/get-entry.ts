@@ -28,7 +28,7 @@ export function getEntry(agent: OwnedAgent, request: GetEntryRequest): Promise<G
         entryJson: bytes.subarray(offset, offset + STREAM_ITEMS_BYTES),
         entryBytes: bytes.length,
         facts: request.includeFacts ? await factsOf(store, entry) : undefined,
-        encodedRow: Buffer.from((await withChildSessions(store, [entry.encodedRow], agent.deps.clock.nowMs()))[0] ?? entry.encodedRow),
+        encodedRow: Buffer.from(request.withoutChildren === true ? entry.encodedRow : ((await withChildSessions(store, [entry.encodedRow], agent.deps.clock.nowMs()))[0] ?? entry.encodedRow)),
       });
     },
     () => GetEntryResponse.create({ found: false }),

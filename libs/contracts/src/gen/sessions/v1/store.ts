@@ -155,7 +155,11 @@ export interface GetEntryRequest {
   /** False: `facts` stays absent. */
   includeFacts: boolean;
   /** Absent: from the beginning. An entry above 256 KiB comes in parts of that size. */
-  entryOffset?: number | undefined;
+  entryOffset?:
+    | number
+    | undefined;
+  /** True: the row comes without the keys of its children, whose number is no part of the answer's price then. */
+  withoutChildren?: boolean | undefined;
 }
 
 export interface GetEntryResponse {
@@ -3201,7 +3205,7 @@ export const ListEntriesResponse: MessageFns<ListEntriesResponse> = {
 };
 
 function createBaseGetEntryRequest(): GetEntryRequest {
-  return { agentId: "", by: undefined, includeFacts: false, entryOffset: undefined };
+  return { agentId: "", by: undefined, includeFacts: false, entryOffset: undefined, withoutChildren: undefined };
 }
 
 export const GetEntryRequest: MessageFns<GetEntryRequest> = {
@@ -3222,6 +3226,9 @@ export const GetEntryRequest: MessageFns<GetEntryRequest> = {
     }
     if (message.entryOffset !== undefined) {
       writer.uint32(40).int64(message.entryOffset);
+    }
+    if (message.withoutChildren !== undefined) {
+      writer.uint32(48).bool(message.withoutChildren);
     }
     return writer;
   },
@@ -3279,6 +3286,14 @@ export const GetEntryRequest: MessageFns<GetEntryRequest> = {
             message.entryOffset = longToNumber(reader.int64());
             continue;
           }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.withoutChildren = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3315,6 +3330,11 @@ export const GetEntryRequest: MessageFns<GetEntryRequest> = {
         : isSet(object.entry_offset)
         ? globalThis.Number(object.entry_offset)
         : undefined,
+      withoutChildren: isSet(object.withoutChildren)
+        ? globalThis.Boolean(object.withoutChildren)
+        : isSet(object.without_children)
+        ? globalThis.Boolean(object.without_children)
+        : undefined,
     };
   },
 
@@ -3333,6 +3353,9 @@ export const GetEntryRequest: MessageFns<GetEntryRequest> = {
     }
     if (message.entryOffset !== undefined) {
       obj.entryOffset = Math.round(message.entryOffset);
+    }
+    if (message.withoutChildren !== undefined) {
+      obj.withoutChildren = message.withoutChildren;
     }
     return obj;
   },
@@ -3359,6 +3382,7 @@ export const GetEntryRequest: MessageFns<GetEntryRequest> = {
     }
     message.includeFacts = object.includeFacts ?? false;
     message.entryOffset = object.entryOffset ?? undefined;
+    message.withoutChildren = object.withoutChildren ?? undefined;
     return message;
   },
 };
