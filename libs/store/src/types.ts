@@ -170,7 +170,7 @@ export interface HeldFile {
   readonly file: string;
   /** Undefined: there is no such file. */
   readonly found: HeldBytes | undefined;
-  /** The free name that it gets when it is set aside. */
+  /** The free name that it gets when it is set aside; empty where there is no file. */
   readonly asideAs: string;
   /** End of a transcript; of other files the end of nothing. */
   readonly tail: TranscriptTail;

@@ -59,6 +59,7 @@ export class FileHolder {
     }
     const held = new HeldFiles(this.#options);
     try {
+      for (const folder of new Set([...byName.keys()].map((file) => path.dirname(path.join(this.#options.dir, file))))) await assertRealDirectory(folder);
       // In one order for all, so that two holders never wait for each other.
       for (const file of [...byName.keys()].sort()) await this.#take(held, byName.get(file) as HoldRequest);
       return held;
@@ -71,12 +72,13 @@ export class FileHolder {
   async #take(held: HeldFiles, request: HoldRequest): Promise<void> {
     const { fs, dir, transcripts, nowMs } = this.#options;
     const { file, kind = 'deleted', nameOnly = false } = request;
-    await assertRealDirectory(path.dirname(path.join(dir, file)));
     const isTranscript = isLiveTranscript(file);
     const tail = isTranscript ? await transcripts.hold(file) : NOTHING;
     const release = isTranscript ? (changed: boolean) => transcripts.letGo(file, changed) : await this.#takeName(file);
     held.own(file, release);
-    held.put({ file, found: await look(fs, path.join(dir, file), nameOnly), asideAs: await freeArchiveFile(fs, dir, file, kind, nowMs()), tail });
+    const found = await look(fs, path.join(dir, file), nameOnly);
+    const asideAs = found === undefined ? '' : await freeArchiveFile(fs, dir, file, kind, nowMs());
+    held.put({ file, found, asideAs, tail });
   }
 
   async #takeName(file: string): Promise<() => Promise<void>> {

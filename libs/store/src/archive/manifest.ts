@@ -10,6 +10,7 @@ import { constants } from 'node:fs';
 import { isJsonObject, type JsonValue } from '@sessions/domain';
 import { believeSync } from '../files/believe-sync';
 import { hasErrorCode, type FileSystem } from '../files/file-system';
+import { SharedRounds } from '../files/shared-rounds';
 
 const FILE_MODE = 0o600;
 const NEWLINE = 0x0a;
@@ -85,35 +86,31 @@ function readArchived(value: JsonValue): ArchivedFile[] {
   return [{ from, to, bytes, sha256 }];
 }
 
-/** Appends under way, by file: a failed one takes its half line back, and must take nobody else's with it. */
-const underWay = new Map<string, Promise<void>>();
+interface Append {
+  readonly fs: FileSystem;
+  readonly lines: readonly string[];
+  readonly mayBeThere: boolean;
+}
+
+/** One append a file at a time: a failed one takes its half line back, and must take nobody else's with it. */
+const appends = new SharedRounds<Append>(appendTogether);
 
 /**
- * Appends lines and syncs them, one append after the other.
+ * Appends lines and syncs them, together with those that wait for the same file.
  * @param mayBeThere an earlier try may have written some: those that stand there already are left out.
  */
 export async function appendManifestLines(fs: FileSystem, file: string, lines: readonly string[], mayBeThere: boolean): Promise<void> {
-  if (lines.length === 0) return;
-  const before = underWay.get(file);
-  const append = (async () => {
-    await before;
-    await appendLines(fs, file, lines, mayBeThere);
-  })();
-  const settled = append.catch(() => undefined);
-  underWay.set(file, settled);
-  try {
-    await append;
-  } finally {
-    if (underWay.get(file) === settled) underWay.delete(file);
-  }
+  if (lines.length > 0) await appends.take(file, { fs, lines, mayBeThere });
 }
 
-async function appendLines(fs: FileSystem, file: string, lines: readonly string[], mayBeThere: boolean): Promise<void> {
+async function appendTogether(file: string, asked: readonly Append[]): Promise<void> {
+  const [{ fs }] = asked as [Append];
   const fd = await fs.open(file, constants.O_RDWR | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW, FILE_MODE);
   try {
     const size = await fs.size(fd);
-    const there = mayBeThere ? await findLines(fs, fd, size, lines) : new Set<string>();
-    const missing = lines.filter((line) => !there.has(line));
+    const doubtful = asked.flatMap(({ lines, mayBeThere }) => (mayBeThere ? lines : []));
+    const there = doubtful.length > 0 ? await findLines(fs, fd, size, doubtful) : new Set<string>();
+    const missing = asked.flatMap(({ lines, mayBeThere }) => (mayBeThere ? lines.filter((line) => !there.has(line)) : lines));
     if (missing.length > 0) {
       const bytes = Buffer.from(`${(await endsInLine(fs, fd, size)) ? '' : '\n'}${missing.map((line) => `${line}\n`).join('')}`);
       try {

@@ -9,12 +9,16 @@
  *     replace               rename the staged file over the old name                     │   directory
  *     remove                unlink the archive                                           ┘
  *
+ * Operations of several records are performed side by side: each goes through its own steps in order, and
+ * those that wait for the same sync share one.
+ *
  * A crash leaves a file under both names or under the new one; nothing acknowledged can be lost. Before
  * each step that takes a name away the fence is asked: a stopped owner that wakes up takes none.
  */
 import { constants } from 'node:fs';
 import * as path from 'node:path';
 import { believeSync } from '../files/believe-sync';
+import { syncDirectoryTogether } from '../files/directory-syncs';
 import { hasErrorCode, type FileSystem } from '../files/file-system';
 import type { StoreLayout } from '../files/layout';
 import { assertRealDirectory } from '../files/real-directories';
@@ -48,7 +52,7 @@ export async function performFileOps(place: FileOpsPlace, ops: readonly FileOp[]
   for (const op of keeping) names.set(op.file, await keep(place, op, again));
   await syncFolders(place, keeping.map((op) => op.file));
   await appendManifestLines(place.fs, place.layout.manifestFile, of('manifest').map(({ line }) => renamed(line, keeping, names)), again);
-  if (of('manifest').length > 0) await believeSync(place.layout.ownDir, place.fs.syncDirectory(place.layout.ownDir));
+  if (of('manifest').length > 0) await syncDirectoryTogether(place.fs, place.layout.ownDir);
   for (const op of aside) await takeName(place, op, names.get(op.file) ?? op.to, again);
   await syncFolders(place, aside.map((op) => op.file));
   for (const op of back) await bringBack(place, op, again);
@@ -126,7 +130,7 @@ async function bringBack({ fs, layout, fence, onNotice }: FileOpsPlace, op: Brin
       return;
     }
   }
-  await believeSync(layout.dir, fs.syncDirectory(path.dirname(to)));
+  await syncDirectoryTogether(fs, path.dirname(to));
   fence();
   await unlinkIfThere(fs, from);
 }
@@ -134,7 +138,7 @@ async function bringBack({ fs, layout, fence, onNotice }: FileOpsPlace, op: Brin
 async function install({ fs, layout, fence }: FileOpsPlace, op: ReplaceOp): Promise<void> {
   fence();
   await fs.rename(path.join(layout.ownDir, op.staged), path.join(layout.dir, op.file));
-  await believeSync(layout.ownDir, fs.syncDirectory(layout.ownDir));
+  await syncDirectoryTogether(fs, layout.ownDir);
 }
 
 async function removeArchive({ fs, layout, fence }: FileOpsPlace, { archive }: UnlinkOp): Promise<void> {
@@ -145,7 +149,7 @@ async function removeArchive({ fs, layout, fence }: FileOpsPlace, { archive }: U
 }
 
 async function syncFolders({ fs, layout }: FileOpsPlace, files: readonly string[]): Promise<void> {
-  for (const folder of new Set(files.map((file) => path.dirname(path.join(layout.dir, file))))) await believeSync(folder, fs.syncDirectory(folder));
+  for (const folder of new Set(files.map((file) => path.dirname(path.join(layout.dir, file))))) await syncDirectoryTogether(fs, folder);
 }
 
 /** The manifest names files as they are called. */

@@ -1,5 +1,6 @@
 /**
- * ApplyMaintenance: a batch of a plan, each action in a mutation of its own that looks at it once more.
+ * ApplyMaintenance: a batch of a plan, each action in a mutation of its own that looks at it once more,
+ * several side by side: they share the syncs that each of them waits for.
  * A repeated request answers what each action came to the first time; a batch that broke off goes on.
  */
 import { createHash } from 'node:crypto';
@@ -17,6 +18,8 @@ import { actorOf } from './session-holds';
 
 /** Actions of one request (contracts). */
 export const ACTIONS_MAX = 200;
+/** Actions under way at a time: what each of them waits for is a sync, and those that wait share one. */
+const AT_ONCE_MAX = 16;
 
 /** @throws VALIDATION; STORE_UNREADABLE, DISK_FULL or READ_ONLY with what was done so far done */
 export async function applyMaintenance(agent: OwnedAgent, request: ApplyMaintenanceRequest, context: CallContext): Promise<ApplyMaintenanceResponse> {
@@ -24,14 +27,12 @@ export async function applyMaintenance(agent: OwnedAgent, request: ApplyMaintena
   if (actions.length > ACTIONS_MAX) throw new SessionError('VALIDATION', `a batch has at most ${String(ACTIONS_MAX)} actions`);
   if (!(await agent.hasStore())) throw new SessionError('SESSION_NOT_FOUND', 'the agent has no store');
   return agent.use(async (open) => {
-    const results: ActionResult[] = [];
-    const removedKeys: string[] = [];
-    for (const [index, action] of actions.entries()) {
+    const answers = await severalAtOnce(actions, async (action, index) => {
       context.signal.throwIfAborted();
-      const answer = action.kind === 'unlink-temp' ? await unlinkTemp(open.store, action) : await perform(open, action, { context, index, activeKey });
-      if (answer.key !== null) removedKeys.push(answer.key);
-      results.push(toResult(answer));
-    }
+      return action.kind === 'unlink-temp' ? unlinkTemp(open.store, action) : perform(open, action, { context, index, activeKey });
+    });
+    const results = answers.map(toResult);
+    const removedKeys = answers.flatMap(({ key }) => (key === null ? [] : [key]));
     tellOf(open, actions.filter((_, index) => results[index]?.outcome === 'done'));
     if (results.some(({ outcome }, index) => outcome === 'done' && !isAnnouncement(actions[index]))) {
       open.events.publish({ kind: 'changed', key: '', sessionId: undefined, reason: 'cleanup', row: undefined });
@@ -41,6 +42,30 @@ export async function applyMaintenance(agent: OwnedAgent, request: ApplyMaintena
     const { entriesCount, seq, epoch } = await open.store.info();
     return ApplyMaintenanceResponse.create({ epoch, storeSeq: seq, results, rowCount: entriesCount });
   });
+}
+
+/**
+ * Does all of them, at most `AT_ONCE_MAX` at a time, begun in their order. After a failure none is begun,
+ * and it is thrown when those under way have ended.
+ */
+async function severalAtOnce<In, Out>(items: readonly In[], work: (item: In, index: number) => Promise<Out>): Promise<Out[]> {
+  const done: Out[] = [];
+  let next = 0;
+  let failure: { readonly error: unknown } | undefined;
+  const worker = async (): Promise<void> => {
+    while (next < items.length && failure === undefined) {
+      const index = next;
+      next += 1;
+      try {
+        done[index] = await work(items[index] as In, index);
+      } catch (error) {
+        failure ??= { error };
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(AT_ONCE_MAX, items.length) }, worker));
+  if (failure !== undefined) throw failure.error;
+  return done;
 }
 
 interface Occasion {
@@ -54,12 +79,14 @@ type Answer = Pick<ActionAnswer, 'outcome' | 'reason' | 'archivedBytes' | 'freed
 async function perform(open: OpenAgentStore, action: MaintenanceAction, { context, index, activeKey }: Occasion): Promise<Answer> {
   const { kind, key, file, expectedSessionId, expectedUpdatedAtMs, expectedSizeBytes, expectedMtimeMs } = action;
   const asked = { kind, key, file, expectedSessionId, expectedUpdatedAtMs, expectedSizeBytes, expectedMtimeMs, activeKey, actor: actorOf(context) };
-  const row = key === undefined ? undefined : await open.store.entry({ key });
+  const row = await rowOf(open.store, action);
   // Held by somebody else: nobody waits for that here.
   if (row?.file !== null && row?.file !== undefined && (await open.store.facts.isLockedByOthers(row.file))) return { ...NOTHING, outcome: 'skipped', reason: 'locked' };
+  let tries = 0;
   try {
     const outcome = await commitHeld<ActionAnswer>(open, {
-      files: (store) => holdsFor(store, action),
+      // It is read anew where the session got other files meanwhile.
+      files: async (store) => holdsFor(action, (tries += 1) === 1 ? row : await rowOf(store, action)),
       request: async (held, store) => {
         const decided: ActionRequest = { ...asked, held, isLocked: false, transcriptState: await stateFor(store, action), unlinkAnnouncedAtMs: kind === ANNOUNCE_UNLINK ? await unlinkAnnouncedAtMs(store) : undefined };
         return { method: 'ApplyMaintenance', context: { ...context, idempotencyKey: actionKey(context, index) }, contentHash: requestHash('ApplyMaintenance', [kind, key ?? '', file ?? '']), plan: (view) => decideAction(decided, view) };
@@ -73,12 +100,17 @@ async function perform(open: OpenAgentStore, action: MaintenanceAction, { contex
   }
 }
 
+type Row = Awaited<ReturnType<AgentStore['entry']>>;
+
+async function rowOf(store: AgentStore, { key }: MaintenanceAction): Promise<Row> {
+  return key === undefined ? undefined : store.entry({ key });
+}
+
 const NOTHING = { archivedBytes: 0, freedBytes: 0, archivedAs: null, key: null } as const;
 
-async function holdsFor(store: AgentStore, { kind, key, file }: MaintenanceAction): Promise<HoldRequest[]> {
+function holdsFor({ kind, file }: MaintenanceAction, row: Row): HoldRequest[] {
   if (kind === 'unlink-archive') return file === undefined ? [] : [{ file, nameOnly: true }];
   if (kind === 'archive-orphan') return file === undefined ? [] : [{ file, kind: 'deleted' }];
-  const row = key === undefined ? undefined : await store.entry({ key });
   const named = kind === 'repair-session-file' && file !== undefined ? [{ file, nameOnly: true }] : [];
   if (row === undefined || row.file === null) return named;
   const files = kind === 'repair-session-file' ? [] : [row.file, ...sidecarsOf(row.file, row.sessionId ?? '')];
