@@ -58,7 +58,8 @@ export type { DmScopeWarning } from './routing/dm-scope-warning';
 // Chat commands
 export { CHAT_COMMAND_USAGES, COMMAND_LENGTH_MAX, commandVerdict, inlineCommands, parseChatCommand } from './commands/chat-commands';
 export type { ChatIntent, CommandSender, CommandVerdict, InlineCommands, ToggleName } from './commands/chat-commands';
-export { needsAdministrator } from './commands/command-rights';
+export { needsAdministrator, needsAdministratorInline } from './commands/command-rights';
+export { CHOICE_FIELDS, THINKING_SYNONYMS } from './entry/patch-choices';
 export { chooseNewModel } from './commands/new-model';
 export type { KnownModel, NewModelChoice } from './commands/new-model';
 

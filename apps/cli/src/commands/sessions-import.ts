@@ -99,7 +99,7 @@ async function openArchive(path: string): Promise<FileHandle> {
 function storeOf(flags: ImportFlags, context: ReturnType<typeof loadCliContext>, as: string | undefined, agentId: string): StoreChoice {
   const named = as === undefined ? undefined : parseSessionKey(as).agentId;
   const scope = isGiven(flags.agent) || isGiven(flags.store) ? flags : { agent: named ?? agentId };
-  const [store] = selectStores(scope, context).stores;
+  const [store] = selectStores(scope, context, { mayBeAbsent: true }).stores;
   if (store === undefined) throw new SessionError('INTERNAL', 'a selection has at least one store');
   return store;
 }

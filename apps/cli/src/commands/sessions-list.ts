@@ -33,7 +33,7 @@ function isLeadingAway(error: unknown): error is Error {
 
 /** @throws VALIDATION, AGENT_UNKNOWN, STORE_UNREADABLE; DAMAGED for one store behind a link */
 export async function readList(context: CliContext, flags: ListFlags, { nowMs, countMessages, debug }: ReadOptions): Promise<ListDocument<CliRow>> {
-  const { allAgents, stores } = selectStores(flags, context);
+  const { allAgents, stores } = selectStores(flags, context, { mayBeAbsent: true });
   const activeMinutes = parseActiveMinutes(flags.active);
   const limit = parseLimit(flags.limit, LIST_LIMIT_DEFAULT);
   const activeSinceMs = activeMinutes === null ? null : nowMs - activeMinutes * MINUTE_MS;

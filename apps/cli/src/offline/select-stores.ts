@@ -3,7 +3,8 @@ import type { CliContext } from '../cli-context';
 import type { ScopeFlags } from '../flags/list-flags';
 import { SessionError, configuredAgents, expandHome, storePathFor } from '@sessions/domain';
 import type { AgentId } from '@sessions/domain';
-import { resolve } from 'node:path';
+import { statSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 
 export interface StoreChoice {
   /** The agent of rows whose key names none. */
@@ -21,11 +22,32 @@ const given = (text: string | undefined): string | undefined => (text === undefi
 
 const contradiction = (message: string): SessionError => new SessionError('VALIDATION', message, { facts: { options: 'store selection' } });
 
+export interface SelectOptions {
+  /** A store named by its path may lie in a directory that is not there yet. */
+  readonly mayBeAbsent?: boolean;
+}
+
+/**
+ * A slip in a path must not pass for an empty store. The file alone may be absent: its directory may hold an
+ * index and transcripts that it is made from again.
+ * @throws VALIDATION
+ */
+function assertStorePlace(store: string, path: string): void {
+  const isDirectory = (file: string): boolean => statSync(file, { throwIfNoEntry: false })?.isDirectory() === true;
+  const directory = dirname(path);
+  const wrong = isDirectory(path) ? `${path} is a directory, and a store is the file in it` : isDirectory(directory) ? undefined : `there is no directory ${directory}`;
+  if (wrong === undefined) return;
+  throw new SessionError('VALIDATION', `--store ${JSON.stringify(store)} names no session store: ${wrong}.`, {
+    facts: { option: '--store', store, path },
+    hint: 'Give the path of a sessions.json, relative to this directory, with ~ or {agentId}. Nothing was changed.',
+  });
+}
+
 /**
  * Only configured agents are known to the command line; what else is on disk is the gateway's to find.
- * @throws VALIDATION for contradictory flags; AGENT_UNKNOWN
+ * @throws VALIDATION for contradictory flags, and for a store that cannot be where it is named; AGENT_UNKNOWN
  */
-export function selectStores(flags: ScopeFlags, { config, places, cwd }: CliContext): StoreSelection {
+export function selectStores(flags: ScopeFlags, { config, places, cwd }: CliContext, { mayBeAbsent = false }: SelectOptions = {}): StoreSelection {
   const agent = given(flags.agent);
   const store = given(flags.store);
   const allAgents = flags.allAgents === true;
@@ -37,6 +59,7 @@ export function selectStores(flags: ScopeFlags, { config, places, cwd }: CliCont
   if (store !== undefined) {
     const expanded = store.replaceAll('{agentId}', () => defaultAgentId);
     const path = resolve(cwd, expandHome(expanded, places.homeDir));
+    if (!mayBeAbsent) assertStorePlace(store, path);
     return { allAgents, stores: [{ agentId: defaultAgentId, path }] };
   }
   if (agent === undefined) return { allAgents, stores: [choose(defaultAgentId)] };

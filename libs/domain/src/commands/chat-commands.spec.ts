@@ -74,6 +74,10 @@ describe('inlineCommands', () => {
     ['/think high solve this', [{ kind: 'toggle', name: 'think', value: 'high' }], 'solve this'],
     ['use /think:low here', [{ kind: 'toggle', name: 'think', value: 'low' }], 'use here'],
     ['what does /think, do?', [], 'what does /think, do?'],
+    ['run /exec host=gateway security=full these', [{ kind: 'toggle', name: 'exec', value: 'host=gateway security=full' }], 'run these'],
+    ['run /exec these', [], 'run /exec these'],
+    ['/queue collect cap:3 drop:old and /verbose on /reasoning: stream go', [{ kind: 'toggle', name: 'queue', value: 'collect cap:3 drop:old' }, { kind: 'toggle', name: 'verbose', value: 'on' }, { kind: 'toggle', name: 'reasoning', value: 'stream' }], 'and go'],
+    ['it is /elevated ask: why', [], 'it is /elevated ask: why'],
     ['see http://x/status please', [], 'see http://x/status please'],
     ['no command  at all', [], 'no command  at all'],
   ])('%j', (text, intents, rest) => expect(inlineCommands(text)).toEqual({ intents, text: rest }));
@@ -96,6 +100,11 @@ describe('commandVerdict', () => {
 
   it('takes inline commands of others as text and refuses the command line', () => {
     expect(commandVerdict({ kind: 'status' }, somebody, 'inline')).toBe('text');
+    const writer = { ...somebody, asksForTurns: true };
+    const verdicts = (texts: readonly string[], place: 'whole' | 'inline') => intents(...texts).map((intent) => commandVerdict(intent, writer, place));
+    expect(verdicts(['/status', '/think high', '/queue collect'], 'inline')).toEqual(['run', 'run', 'run']);
+    expect(verdicts(['/verbose on', '/reasoning on', '/elevated full', '/exec host=gateway'], 'inline')).toEqual(['text', 'text', 'text', 'text']);
+    expect(verdicts(['/status', '/think high', '/new'], 'whole')).toEqual(['ignore', 'ignore', 'ignore']);
     for (const intent of intents('/compact', '/new', '/status')) expect(commandVerdict(intent, { ...owner, isCommandLine: true })).toBe('refuse');
   });
 });

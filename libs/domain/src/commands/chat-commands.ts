@@ -5,6 +5,7 @@
  * A command is the whole message: its name in any case, an optional `:`, then arguments after white
  * space. Text that is no command is `undefined`, and so are words with a slash that nobody knows.
  */
+import { needsAdministratorInline } from './command-rights';
 
 export type ToggleName = 'queue' | 'think' | 'verbose' | 'reasoning' | 'elevated' | 'exec';
 
@@ -125,17 +126,29 @@ export interface InlineCommands {
   readonly text: string;
 }
 
-const INLINE = /(^|\s)\/(status|think|verbose|reasoning|elevated|exec|queue)(?::\s*|[ \t]+|(?=\s|$))([a-z0-9_-]+(?=\s|$))?/gi;
+/** What ends the name of an inline command. */
+const AFTER_NAME = String.raw`(?::\s*|[ \t]+|(?=\s|$))`;
+const WORD = String.raw`[a-z0-9_-]+(?=\s|$)`;
+const INLINE = new RegExp(
+  [
+    String.raw`(^|\s)\/(?:(status|think|verbose|reasoning|elevated)${AFTER_NAME}(${WORD})?`,
+    String.raw`(queue)${AFTER_NAME}(${WORD}(?:[ \t]+(?:debounce|cap|drop):\S+)*)?`,
+    String.raw`(exec)${AFTER_NAME}([a-z]+=\S+(?:[ \t]+[a-z]+=\S+)*)?)`,
+  ].join('|'),
+  'gi',
+);
 
 /**
- * Inline commands of a message that is no command as a whole. Toggles take one word that follows; a
- * toggle without one stays text, so that talking about a command does not run it.
+ * Inline commands of a message that is no command as a whole. Toggles take one word that follows, `queue`
+ * its options too, `exec` its settings; a toggle without any stays text, so that talking about a command
+ * does not run it.
  * @param takes false for one that is left as text
  */
 export function inlineCommands(text: string, takes: (intent: ChatIntent) => boolean = () => true): InlineCommands {
   const intents: ChatIntent[] = [];
   if (text.length > COMMAND_LENGTH_MAX) return { intents, text };
-  const rest = text.replace(INLINE, (whole: string, before: string, name: string, value: string | undefined) => {
+  const rest = text.replace(INLINE, (whole: string, before: string, ...found: (string | undefined)[]) => {
+    const [name, value] = [found[0] ?? found[2] ?? found[4] ?? '', found[1] ?? found[3] ?? found[5]];
     const word = name.toLowerCase();
     if (word === 'status') {
       if (!takes({ kind: 'status' })) return whole;
@@ -156,6 +169,11 @@ export interface CommandSender {
   /** On the allow list of its channel, or the operator. */
   readonly isAuthorised: boolean;
   readonly isOwner: boolean;
+  /**
+   * The adapter or the operator may ask for turns and no more: what a message says for its own turn is
+   * taken of it where that is no more than the turn's request can say.
+   */
+  readonly asksForTurns?: boolean;
   /** It came from `openclaw agent`, which must not act as a person of the chat. */
   readonly isCommandLine: boolean;
 }
@@ -174,6 +192,6 @@ export function commandVerdict(intent: ChatIntent, sender: CommandSender, place:
   if (sender.isCommandLine) return 'refuse';
   const isOwnerOnly = OWNER_ONLY.has(intent.kind) || (intent.kind === 'usage' && ['send', 'activation', 'export-trajectory', 'trajectory'].includes(intent.command));
   const may = isOwnerOnly ? sender.isOwner : sender.isAuthorised || sender.isOwner;
-  if (may) return 'run';
+  if (may || (place === 'inline' && sender.asksForTurns === true && !needsAdministratorInline(intent))) return 'run';
   return place === 'whole' ? 'ignore' : 'text';
 }

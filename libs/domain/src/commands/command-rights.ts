@@ -30,3 +30,12 @@ export function needsAdministrator(intent: ChatIntent): boolean {
       return false;
   }
 }
+
+/**
+ * The same of a command inside a message, which holds for one turn. Whoever may ask for a turn says how much
+ * it thinks and whether it waits; how much of its work is shown to whom, and where its commands run, is not
+ * theirs to say.
+ */
+export function needsAdministratorInline(intent: ChatIntent): boolean {
+  return intent.kind === 'toggle' ? intent.name !== 'think' && intent.name !== 'queue' : needsAdministrator(intent);
+}

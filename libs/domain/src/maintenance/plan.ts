@@ -98,6 +98,9 @@ export function planMaintenance(request: PlanRequest): MaintenancePlan {
     rows.remove(planCronRuns(rows.list(), cron.sessionRetentionMs, nowMs));
     rows.remove(planPrune(rows.list(), maintenance.pruneAfterMs, nowMs));
   }
+  const { neighbours = [], hasNamed } = facts.totals;
+  if (hasNamed === false && request.asker === 'person') warnings.push(`no session of agent ${request.agentId} has the key of --active-key: it spares nothing here`);
+  if (steps === 'all' && neighbours.length > 0) warnings.push(`files that no row names are left alone: they may be those of ${neighbours.join(', ')} in the same directory`);
   const cap = steps === 'all' ? planCap(rows.list(), maintenance.maxEntries, { rows: rows.count, protectedRows: rows.protectedCount }, nowMs) : { actions: [], capUnmet: false };
   rows.remove(cap.actions);
   const rowActions = [...rows.actions];

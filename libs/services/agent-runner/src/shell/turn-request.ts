@@ -1,5 +1,5 @@
 /** What a runtime is asked: the run's own choices first, then the session's, then the agent's. Pure. */
-import { TurnLimits, type BeginTurnResponse, type ExecuteTurnRequest, type TurnJob } from '@sessions/contracts';
+import { TurnLimits, TurnToggles, type BeginTurnResponse, type ExecuteTurnRequest, type TurnJob } from '@sessions/contracts';
 import { parseSessionKey, type JsonObject, type JsonValue, type SessionConfig } from '@sessions/domain';
 import { offeredTools, type OfferTools } from './offered-tools';
 import { systemPrompt, type PromptFacts } from './system-prompt';
@@ -33,6 +33,7 @@ export function turnRequest({ config, agentId, job, begun, entry, contextTokens,
     modelProvider: own.provider,
     model: own.model,
     thinkingLevel: run?.thinkingLevel ?? textOf(entry['thinkingLevel']),
+    toggles: toggles(run?.toggles, entry),
     limits: TurnLimits.create({ contextTokens, ...(run?.timeoutMs === undefined || run.timeoutMs <= 0 ? {} : { timeoutMs: run.timeoutMs }) }),
     attachments,
     systemPrompt: systemPrompt(promptFacts(agentId, begun, tools.length > 0)),
@@ -44,6 +45,14 @@ export function turnRequest({ config, agentId, job, begun, entry, contextTokens,
     replyRoute: run?.deliver === true || run?.source === 'announce' ? run.replyRoute : undefined,
   };
 }
+
+/** What the message said for its own turn, else what the session has; undefined: neither says anything. */
+function toggles(own: TurnToggles | undefined, entry: TurnEntry): TurnToggles | undefined {
+  const levels = TOGGLES.map((name) => [name, own?.[name] ?? textOf(entry[name])] as const);
+  return levels.every(([, level]) => level === undefined) ? undefined : TurnToggles.create(Object.fromEntries(levels) as Partial<TurnToggles>);
+}
+
+const TOGGLES = ['verboseLevel', 'reasoningLevel', 'elevatedLevel', 'execHost', 'execSecurity', 'execAsk', 'execNode'] as const;
 
 /** @param hasTools whether any are offered. */
 export function promptFacts(agentId: string, { sessionKey, settings }: Pick<BeginTurnResponse, 'sessionKey' | 'settings'>, hasTools: boolean): PromptFacts {

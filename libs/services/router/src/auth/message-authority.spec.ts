@@ -72,7 +72,7 @@ describe('an operator\'s own words', () => {
       expect([text, lastAuthority()]).toEqual([text, 'allowed']);
     }
     await writer.request('chat.send', { sessionKey: MAIN, message: 'what does /reset do?', idempotencyKey: key() });
-    expect(lastAuthority()).toBe('other');
+    expect(lastAuthority()).toBe('turns');
     // A device or a header that asks for less has less.
     const asksLess = await running.client(['operator.write'], 'admin');
     expect((await asksLess.request('chat.send', { sessionKey: MAIN, message: '/reset', idempotencyKey: key() })).error.message).toBe('missing scope: operator.admin');
@@ -101,6 +101,10 @@ describe('what an adapter says of a sender', () => {
     expect(lastAuthority()).toBe('other');
     await post(envelope('/status', 'owner'), 'writer');
     expect(lastAuthority()).toBe('allowed');
+    await post(envelope('how is it /status going', 'other'), 'writer');
+    expect(lastAuthority()).toBe('other');
+    await post(envelope('how is it /status going', 'owner'), 'writer');
+    expect(lastAuthority()).toBe('turns');
     await post({ origin: { kind: 'webchat' }, text: '/reset' }, 'writer');
     expect(lastAuthority()).toBe('other');
     await post({ origin: { kind: 'webchat' }, text: '/reset' }, 'admin');

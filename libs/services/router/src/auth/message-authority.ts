@@ -8,7 +8,7 @@ import { SessionError, needsAdministrator, parseChatCommand } from '@sessions/do
 import type { CallContext } from '@sessions/bus';
 import { SCOPE, holdsScope, vouchesForSenders } from './scopes';
 
-/** `owner`, `allowed`, `other`, as in an envelope's sender. */
+/** `owner`, `allowed`, `other`, as in an envelope's sender, and `turns`: no commands but those inside a message, for its turn. */
 type AuthorityWord = string;
 
 export interface MessageClaim {
@@ -31,8 +31,9 @@ export function messageAuthority({ text, hasAttachments, resetTriggers, claimed,
   if (caller.startsWith('service:')) return undefined;
   if (isOwnWords ? holdsScope(scopes, SCOPE.admin) : vouchesForSenders(scopes)) return undefined;
   const intent = hasAttachments ? undefined : parseChatCommand(text, resetTriggers);
-  // No command here: should the owner's configuration, newer by a moment, find one, nobody gave it.
-  if (intent === undefined) return 'other';
+  // No command here: should the owner's configuration, newer by a moment, find one, nobody gave it. What it
+  // holds for its own turn is no more than the request of a turn can say.
+  if (intent === undefined) return claimed === 'other' ? 'other' : 'turns';
   if (!needsAdministrator(intent)) return claimed === 'other' ? 'other' : 'allowed';
   if (isOwnWords) throw new SessionError('SCOPE_MISSING', `missing scope: ${SCOPE.admin}`, { facts: { scope: SCOPE.admin } });
   return 'other';

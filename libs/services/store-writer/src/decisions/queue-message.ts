@@ -18,7 +18,7 @@ import { mergeMembers } from './touch-entry';
 import { writeWaiting } from './waiting-lines';
 
 export function settingsOf({ request, channel, config }: AskedRun, present: PresentSession | undefined): QueueSettings {
-  return queueSettings(config.messages.queue, present?.native ?? {}, request.queueMode, channel);
+  return queueSettings(config.messages.queue, present?.native ?? {}, request, channel);
 }
 
 export function newRun(run: AskedRun, sessionId: string, nowMs: number, mode: QueueMode, messageId?: string): OpenRun {

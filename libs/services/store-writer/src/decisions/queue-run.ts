@@ -5,6 +5,7 @@
  * Above the cap of the queue the oldest waiting message joins the next turn (`summarize`), or the
  * oldest (`old`) or newest (`new`) is left out of the model's view; each still reaches the transcript.
  */
+import type { RunRequest } from '@sessions/contracts';
 import { SessionError, type JsonObject, type SessionConfig } from '@sessions/domain';
 import { OPEN_RUNS_MAX, activeRun, mayJoin, type OpenRun, type QueueMode } from './open-run';
 
@@ -16,10 +17,12 @@ export interface QueueSettings {
 
 const MODES: ReadonlySet<unknown> = new Set<QueueMode>(['steer', 'followup', 'collect', 'interrupt']);
 
-/** The run's own mode, else the session's, else the channel's, else the configured one. */
-export function queueSettings(queue: SessionConfig['messages']['queue'], native: JsonObject, asked: string, channel: string | undefined): QueueSettings {
-  const { queueMode, queueCap, queueDrop } = native;
-  const own = asked === 'queue' ? 'followup' : asked;
+/** The run's own, else the session's, else the channel's, else the configured one. */
+export function queueSettings(queue: SessionConfig['messages']['queue'], native: JsonObject, asked: Pick<RunRequest, 'queueMode' | 'queueCap' | 'queueDrop'>, channel: string | undefined): QueueSettings {
+  const { queueMode } = native;
+  const queueCap = asked.queueCap ?? native['queueCap'];
+  const queueDrop = asked.queueDrop ?? native['queueDrop'];
+  const own = asked.queueMode === 'queue' ? 'followup' : asked.queueMode;
   const chosen = [own, queueMode, channel === undefined ? undefined : queue.byChannel[channel]].find((one) => MODES.has(one));
   return {
     mode: (chosen as QueueMode | undefined) ?? queue.mode,

@@ -59,7 +59,8 @@ export function senderOf({ route, message, command, run }: DeliverRequest): Comm
   const isCommandLine = run?.source === 'agent';
   if (command !== undefined) return { isAuthorised: true, isOwner: command.fromOwner, isCommandLine };
   const authority = message?.sender?.authority ?? (route?.originKind === 'webchat' ? 'owner' : 'allowed');
-  return { isOwner: authority === 'owner', isAuthorised: authority !== 'other', isCommandLine };
+  const asksForTurns = authority === 'turns';
+  return { isOwner: authority === 'owner', isAuthorised: authority !== 'other' && !asksForTurns, asksForTurns, isCommandLine };
 }
 
 /** The agent's own model first, then what the providers list. */

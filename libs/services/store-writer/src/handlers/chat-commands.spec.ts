@@ -110,10 +110,19 @@ describe('chat commands', () => {
     expect(await ask('and this /queue: collect please', 'r2')).toEqual(expect.objectContaining({ queueMode: 'collect' }));
     expect(await ask('mine /think low', 'r3', 'other')).not.toHaveProperty('thinkingLevel');
     expect(await ask('what does /think banana do, or /verbose on?', 'r4')).not.toHaveProperty('thinkingLevel');
+    expect(await ask('show /verbose full /reasoning: on /elevated ask how', 'r5')).toMatchObject({ toggles: { verboseLevel: 'full', reasoningLevel: 'on', elevatedLevel: 'ask' } });
+    expect(await ask('run /exec host=gateway security=allowlist it /exec ask=always', 'r6')).toMatchObject({ toggles: { execHost: 'gateway', execSecurity: 'allowlist', execAsk: 'always' } });
+    expect(await ask('no /exec host=moon /verbose perhaps /elevated default', 'r7')).not.toHaveProperty('toggles');
+    expect(await ask('wait /queue collect cap:30 drop:old', 'r8')).toMatchObject({ queueMode: 'collect', queueCap: 30, queueDrop: 'old' });
+    for (const [at, text] of ['/verbose on', '/reasoning on', '/elevated on', '/exec host=node'].entries()) expect(await ask(`mine ${text} too`, `o${String(at)}`, 'other')).not.toHaveProperty('toggles');
+    // Who may ask for turns alone says of a turn what its request could say.
+    expect(await ask('of a writer /think minimal /elevated full', 'w1', 'turns')).toEqual(expect.objectContaining({ thinkingLevel: 'minimal' }));
+    expect(await ask('of a writer /exec security=full', 'w2', 'turns')).not.toHaveProperty('toggles');
     expect(await entry(made)).toMatchObject({ thinkingLevel: 'high' });
-    expect(await entry(made)).not.toHaveProperty('queueMode');
-    for (const runId of ['r1', 'r2', 'r3', 'r4']) await made.client.cancelRun(CancelRunRequest.create({ agentId: 'main', by: { $case: 'runId', value: runId }, reason: 'abort' }));
-    expect((await history(made)).texts).toEqual(['solve this', 'and this please', 'mine /think low', 'what does /think banana do, or /verbose on?']);
+    for (const field of ['queueMode', 'queueCap', 'verboseLevel', 'reasoningLevel', 'elevatedLevel', 'execHost', 'execSecurity', 'execAsk']) expect(await entry(made)).not.toHaveProperty(field);
+    for (const runId of ['r1', 'r2', 'r3', 'r4', 'r5', 'r6', 'r7', 'r8', 'o0', 'o1', 'o2', 'o3', 'w1', 'w2']) await made.client.cancelRun(CancelRunRequest.create({ agentId: 'main', by: { $case: 'runId', value: runId }, reason: 'abort' }));
+    expect((await history(made)).texts).toEqual(['solve this', 'and this please', 'mine /think low', 'what does /think banana do, or /verbose on?',
+      'show how', 'run it', 'no /exec host=moon /verbose perhaps /elevated default', 'wait', 'mine /verbose on too', 'mine /reasoning on too', 'mine /elevated on too', 'mine /exec host=node too', 'of a writer /elevated full', 'of a writer /exec security=full']);
   });
 
   it('answers /status inside a message beside its turn, of those who may, and the model does not read it', async () => {
@@ -122,11 +131,12 @@ describe('chat commands', () => {
     expect(await say('how are you /status today', 's1')).toMatchObject({ status: 'accepted', runId: 's1', queued: false, reply: expect.stringContaining('Compactions: 0') as string });
     expect(await say('and /status: now', 's2')).toMatchObject({ status: 'accepted', queued: true, reply: expect.stringContaining('Context: ') as string });
     expect(await say('mine /status', 's3', 'other')).toMatchObject({ status: 'accepted', reply: undefined });
+    expect(await say('of a writer /status too', 's4', 'turns')).toMatchObject({ status: 'accepted', reply: expect.stringContaining('Context: ') as string });
     expect(await say('how are you /status today', 's1')).toMatchObject({ status: 'duplicate', runId: 's1' });
     const told = (await entry(made))['openDeliveries'] as { message: { text: string } }[];
-    expect(told.map(({ message }) => message.text.split(':')[0])).toEqual(['Context', 'Context']);
-    for (const runId of ['s1', 's2', 's3']) await made.client.cancelRun(CancelRunRequest.create({ agentId: 'main', by: { $case: 'runId', value: runId }, reason: 'abort' }));
-    expect((await history(made)).texts).toEqual(['how are you today', 'and now', 'mine /status']);
+    expect(told.map(({ message }) => message.text.split(':')[0])).toEqual(['Context', 'Context', 'Context']);
+    for (const runId of ['s1', 's2', 's3', 's4']) await made.client.cancelRun(CancelRunRequest.create({ agentId: 'main', by: { $case: 'runId', value: runId }, reason: 'abort' }));
+    expect((await history(made)).texts).toEqual(['how are you today', 'and now', 'mine /status', 'of a writer too']);
   });
 
   it.each([

@@ -16,6 +16,8 @@ export const ANNOUNCE_UNLINK = 'announce-unlink';
 
 /** Longest stretch of work without giving way, milliseconds. */
 const SLICE_MS = 10;
+/** Other files that may be stores and are named. */
+const NEIGHBOURS_MAX = 10;
 /** Rows whose files are looked at together. */
 const ROWS_AT_ONCE = 64;
 
@@ -40,6 +42,8 @@ export interface FactsQuery {
   readonly filesBeforeMs: number | undefined;
   readonly evictBytes: number | undefined;
   readonly activeKey: string | undefined;
+  /** Name of the store's own file; every other of its kind in the directory may be another store. */
+  readonly ownName: string;
   /** Rows that are no candidates too: for tables. */
   readonly everyRow?: boolean;
 }
@@ -52,6 +56,10 @@ export interface GatheredTotals {
   archiveBytes: number;
   totalBytes: number;
   fileCount: number;
+  /** Other stores of the directory, it may be; NEIGHBOURS_MAX of them. */
+  neighbours: string[];
+  /** A row has the key that is to be spared; undefined: none was named. */
+  hasNamed?: boolean;
   /** When the first unlinking of an archive was announced. */
   unlinkAnnouncedAtMs?: number;
 }
@@ -86,12 +94,13 @@ export class FactGatherer {
   readonly #rows = new SortedRuns<KeptRow>(({ row: left }, { row: right }) => left.sortAt - right.sortAt || right.id - left.id);
   /** Transcripts whose lock file is there. */
   readonly #locked = new Set<string>();
-  readonly totals: GatheredTotals = { rowCount: 0, protectedRowCount: 0, protectedRows: [], transcriptBytes: 0, archiveBytes: 0, totalBytes: 0, fileCount: 0 };
+  readonly totals: GatheredTotals = { rowCount: 0, protectedRowCount: 0, protectedRows: [], transcriptBytes: 0, archiveBytes: 0, totalBytes: 0, fileCount: 0, neighbours: [] };
 
   constructor(store: FactSource, query: FactsQuery) {
     this.#store = store;
     this.#query = query;
     this.#named = query.activeKey === undefined ? [] : [query.activeKey];
+    if (query.activeKey !== undefined) this.totals.hasNamed = false;
   }
 
   /** Reads everything; to be called once, before candidates are asked for. */
@@ -107,6 +116,7 @@ export class FactGatherer {
         const mayBeHeld = row.file !== null && (isSweep || this.#locked.has(row.file));
         const isHeld = mayBeHeld && (await facts.isLockedByOthers(row.file as string).catch(() => true));
         const protections = rowProtections(row.key, row, { nowMs: this.#query.nowMs, isHeld, named: this.#named });
+        if (protections.includes('named')) this.totals.hasNamed = true;
         this.#countProtected(protections, row);
         this.#rows.add({ row, protections: protections.length === 0 ? UNPROTECTED : protections });
       }
@@ -195,6 +205,8 @@ export class FactGatherer {
       const parsed = parseStoreFile(name);
       if (parsed === undefined) continue;
       const isArchive = parsed.kind === 'archive' || parsed.kind === 'index-backup';
+      // Another store's files are its own to judge: of a directory with several, only archives of sessions that this one knows.
+      if (this.totals.neighbours.length > 0 && !(isArchive && parsed.sessionIds.some((id) => this.#referenced.has(id)))) continue;
       const fileClass = isArchive ? parsed.fileClass : unreferencedClass(name, (idOrName) => this.#referenced.has(idOrName));
       if (fileClass === undefined || !fileClasses.has(fileClass)) continue;
       some.push({ name, fileClass, stampAtMs: parsed.stampAtMs });
@@ -230,11 +242,18 @@ export class FactGatherer {
       if (slice.isOver()) await slice.rest();
       this.totals.fileCount += names.length;
       for (const name of names) {
+        this.#noteNeighbour(name);
         if (name.endsWith('.lock')) this.#locked.add(name.slice(0, -'.lock'.length));
         else this.#names.add(name);
       }
     }
     if (this.#query.evictBytes !== undefined) await this.#sumUp();
+  }
+
+  /** Whose rows name transcripts of this directory is not known then. */
+  #noteNeighbour(name: string): void {
+    const mayBeStore = name.endsWith('.json') && !name.includes('/') && name !== this.#query.ownName && parseStoreFile(name) === undefined;
+    if (mayBeStore && this.totals.neighbours.length < NEIGHBOURS_MAX) this.totals.neighbours.push(name);
   }
 
   /** Every file is looked at. */

@@ -67,7 +67,10 @@ export interface Sender {
   username?:
     | string
     | undefined;
-  /** `owner`, `allowed`, `other`. Absent: `allowed`. Configuration can only lower it. */
+  /**
+   * `owner`, `allowed`, `other`. Absent: `allowed`. Configuration can only lower it. `turns`, which the
+   * router alone says: no commands, but what a message may set for its own turn.
+   */
   authority?: string | undefined;
 }
 
@@ -123,6 +126,17 @@ export interface ResolvedRoute {
   runRowKey?: string | undefined;
   guildId?: string | undefined;
   teamId?: string | undefined;
+}
+
+/** Settings of a turn by the names and the words of the entry; absent: the runtime's own. */
+export interface TurnToggles {
+  verboseLevel?: string | undefined;
+  reasoningLevel?: string | undefined;
+  elevatedLevel?: string | undefined;
+  execHost?: string | undefined;
+  execSecurity?: string | undefined;
+  execAsk?: string | undefined;
+  execNode?: string | undefined;
 }
 
 function createBasePeerRef(): PeerRef {
@@ -1024,6 +1038,207 @@ export const ResolvedRoute: MessageFns<ResolvedRoute> = {
     message.runRowKey = object.runRowKey ?? undefined;
     message.guildId = object.guildId ?? undefined;
     message.teamId = object.teamId ?? undefined;
+    return message;
+  },
+};
+
+function createBaseTurnToggles(): TurnToggles {
+  return {
+    verboseLevel: undefined,
+    reasoningLevel: undefined,
+    elevatedLevel: undefined,
+    execHost: undefined,
+    execSecurity: undefined,
+    execAsk: undefined,
+    execNode: undefined,
+  };
+}
+
+export const TurnToggles: MessageFns<TurnToggles> = {
+  encode(message: TurnToggles, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.verboseLevel !== undefined) {
+      writer.uint32(10).string(message.verboseLevel);
+    }
+    if (message.reasoningLevel !== undefined) {
+      writer.uint32(18).string(message.reasoningLevel);
+    }
+    if (message.elevatedLevel !== undefined) {
+      writer.uint32(26).string(message.elevatedLevel);
+    }
+    if (message.execHost !== undefined) {
+      writer.uint32(34).string(message.execHost);
+    }
+    if (message.execSecurity !== undefined) {
+      writer.uint32(42).string(message.execSecurity);
+    }
+    if (message.execAsk !== undefined) {
+      writer.uint32(50).string(message.execAsk);
+    }
+    if (message.execNode !== undefined) {
+      writer.uint32(58).string(message.execNode);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TurnToggles {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTurnToggles();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.verboseLevel = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.reasoningLevel = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.elevatedLevel = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.execHost = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.execSecurity = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.execAsk = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.execNode = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): TurnToggles {
+    return {
+      verboseLevel: isSet(object.verboseLevel)
+        ? globalThis.String(object.verboseLevel)
+        : isSet(object.verbose_level)
+        ? globalThis.String(object.verbose_level)
+        : undefined,
+      reasoningLevel: isSet(object.reasoningLevel)
+        ? globalThis.String(object.reasoningLevel)
+        : isSet(object.reasoning_level)
+        ? globalThis.String(object.reasoning_level)
+        : undefined,
+      elevatedLevel: isSet(object.elevatedLevel)
+        ? globalThis.String(object.elevatedLevel)
+        : isSet(object.elevated_level)
+        ? globalThis.String(object.elevated_level)
+        : undefined,
+      execHost: isSet(object.execHost)
+        ? globalThis.String(object.execHost)
+        : isSet(object.exec_host)
+        ? globalThis.String(object.exec_host)
+        : undefined,
+      execSecurity: isSet(object.execSecurity)
+        ? globalThis.String(object.execSecurity)
+        : isSet(object.exec_security)
+        ? globalThis.String(object.exec_security)
+        : undefined,
+      execAsk: isSet(object.execAsk)
+        ? globalThis.String(object.execAsk)
+        : isSet(object.exec_ask)
+        ? globalThis.String(object.exec_ask)
+        : undefined,
+      execNode: isSet(object.execNode)
+        ? globalThis.String(object.execNode)
+        : isSet(object.exec_node)
+        ? globalThis.String(object.exec_node)
+        : undefined,
+    };
+  },
+
+  toJSON(message: TurnToggles): unknown {
+    const obj: any = {};
+    if (message.verboseLevel !== undefined) {
+      obj.verboseLevel = message.verboseLevel;
+    }
+    if (message.reasoningLevel !== undefined) {
+      obj.reasoningLevel = message.reasoningLevel;
+    }
+    if (message.elevatedLevel !== undefined) {
+      obj.elevatedLevel = message.elevatedLevel;
+    }
+    if (message.execHost !== undefined) {
+      obj.execHost = message.execHost;
+    }
+    if (message.execSecurity !== undefined) {
+      obj.execSecurity = message.execSecurity;
+    }
+    if (message.execAsk !== undefined) {
+      obj.execAsk = message.execAsk;
+    }
+    if (message.execNode !== undefined) {
+      obj.execNode = message.execNode;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<TurnToggles>, I>>(base?: I): TurnToggles {
+    return TurnToggles.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<TurnToggles>, I>>(object: I): TurnToggles {
+    const message = createBaseTurnToggles();
+    message.verboseLevel = object.verboseLevel ?? undefined;
+    message.reasoningLevel = object.reasoningLevel ?? undefined;
+    message.elevatedLevel = object.elevatedLevel ?? undefined;
+    message.execHost = object.execHost ?? undefined;
+    message.execSecurity = object.execSecurity ?? undefined;
+    message.execAsk = object.execAsk ?? undefined;
+    message.execNode = object.execNode ?? undefined;
     return message;
   },
 };

@@ -7,7 +7,7 @@
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import type { handleServerStreamingCall, handleUnaryCall, UntypedServiceImplementation } from "@grpc/grpc-js";
-import { Attachment, ReplyRoute } from "./keys";
+import { Attachment, ReplyRoute, TurnToggles } from "./keys";
 import { TokenUsage, TranscriptRecord } from "./transcript";
 
 /** What executes an agent's turn. Served by the agent-runner, or by a runtime of one's own. */
@@ -77,7 +77,11 @@ export interface ExecuteTurnRequest {
    */
   traceId?: string | undefined;
   costUsd?: number | undefined;
-  traceAgentId?: string | undefined;
+  traceAgentId?:
+    | string
+    | undefined;
+  /** The message's own, else the session's. */
+  toggles: TurnToggles | undefined;
 }
 
 /** Bounds of a turn; absent: the runtime's own bound. */
@@ -374,6 +378,7 @@ function createBaseExecuteTurnRequest(): ExecuteTurnRequest {
     traceId: undefined,
     costUsd: undefined,
     traceAgentId: undefined,
+    toggles: undefined,
   };
 }
 
@@ -441,6 +446,9 @@ export const ExecuteTurnRequest: MessageFns<ExecuteTurnRequest> = {
     }
     if (message.traceAgentId !== undefined) {
       writer.uint32(170).string(message.traceAgentId);
+    }
+    if (message.toggles !== undefined) {
+      TurnToggles.encode(message.toggles, writer.uint32(178).fork()).join();
     }
     return writer;
   },
@@ -626,6 +634,14 @@ export const ExecuteTurnRequest: MessageFns<ExecuteTurnRequest> = {
             message.traceAgentId = reader.string();
             continue;
           }
+          case 22: {
+            if (tag !== 178) {
+              break;
+            }
+
+            message.toggles = TurnToggles.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -725,6 +741,7 @@ export const ExecuteTurnRequest: MessageFns<ExecuteTurnRequest> = {
         : isSet(object.trace_agent_id)
         ? globalThis.String(object.trace_agent_id)
         : undefined,
+      toggles: isSet(object.toggles) ? TurnToggles.fromJSON(object.toggles) : undefined,
     };
   },
 
@@ -793,6 +810,9 @@ export const ExecuteTurnRequest: MessageFns<ExecuteTurnRequest> = {
     if (message.traceAgentId !== undefined) {
       obj.traceAgentId = message.traceAgentId;
     }
+    if (message.toggles !== undefined) {
+      obj.toggles = TurnToggles.toJSON(message.toggles);
+    }
     return obj;
   },
 
@@ -826,6 +846,9 @@ export const ExecuteTurnRequest: MessageFns<ExecuteTurnRequest> = {
     message.traceId = object.traceId ?? undefined;
     message.costUsd = object.costUsd ?? undefined;
     message.traceAgentId = object.traceAgentId ?? undefined;
+    message.toggles = (object.toggles !== undefined && object.toggles !== null)
+      ? TurnToggles.fromPartial(object.toggles)
+      : undefined;
     return message;
   },
 };

@@ -9,7 +9,7 @@ import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import type { handleServerStreamingCall, handleUnaryCall, UntypedServiceImplementation } from "@grpc/grpc-js";
 import { CompactionResult } from "./compaction";
 import { FieldChange, SessionFacts } from "./entry";
-import { Attachment, ChannelMessageRef, ReplyRoute, ResolvedRoute, Sender } from "./keys";
+import { Attachment, ChannelMessageRef, ReplyRoute, ResolvedRoute, Sender, TurnToggles } from "./keys";
 import { ActionResult, MaintenanceAction } from "./maintenance";
 import { ArchiveLine, TokenUsage, TranscriptRecord, TranscriptReset, UnreadableLine } from "./transcript";
 
@@ -545,6 +545,13 @@ export interface StoreTotals {
     | undefined;
   /** By the strongest protection of each, strongest first. */
   protectedRows: ProtectedRows[];
+  /**
+   * Files beside this store that may be other stores, whose transcripts this one's rows do not name: at
+   * most ten. Where there are any, no file is taken for one that nobody refers to.
+   */
+  neighbours: string[];
+  /** Whether a row has the key that was named to be spared; absent: none was named. */
+  hasNamed?: boolean | undefined;
 }
 
 export interface ProtectedRows {
@@ -1155,7 +1162,19 @@ export interface RunRequest {
   /** The message ends earlier messages' wait: `queue`, `steer`, `interrupt`. Empty: the session's. */
   queueMode: string;
   /** What its end sets in motion beside the answer; absent: nothing. */
-  followUp?: FollowUp | undefined;
+  followUp?:
+    | FollowUp
+    | undefined;
+  /** What a message sets for its own run; absent: the session's. */
+  toggles?:
+    | TurnToggles
+    | undefined;
+  /** Of the queue that the message waits in; absent: the session's. */
+  queueCap?:
+    | number
+    | undefined;
+  /** `old`, `new`, `summarize`. */
+  queueDrop?: string | undefined;
 }
 
 /**
@@ -7580,6 +7599,8 @@ function createBaseStoreTotals(): StoreTotals {
     unlinkAnnouncedAtMs: undefined,
     refusal: undefined,
     protectedRows: [],
+    neighbours: [],
+    hasNamed: undefined,
   };
 }
 
@@ -7620,6 +7641,12 @@ export const StoreTotals: MessageFns<StoreTotals> = {
     }
     for (const v of message.protectedRows) {
       ProtectedRows.encode(v!, writer.uint32(98).fork()).join();
+    }
+    for (const v of message.neighbours) {
+      writer.uint32(106).string(v!);
+    }
+    if (message.hasNamed !== undefined) {
+      writer.uint32(112).bool(message.hasNamed);
     }
     return writer;
   },
@@ -7733,6 +7760,22 @@ export const StoreTotals: MessageFns<StoreTotals> = {
             message.protectedRows.push(ProtectedRows.decode(reader, reader.uint32()));
             continue;
           }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.neighbours.push(reader.string());
+            continue;
+          }
+          case 14: {
+            if (tag !== 112) {
+              break;
+            }
+
+            message.hasNamed = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -7799,6 +7842,14 @@ export const StoreTotals: MessageFns<StoreTotals> = {
         : globalThis.Array.isArray(object?.protected_rows)
         ? object.protected_rows.map((e: any) => ProtectedRows.fromJSON(e))
         : [],
+      neighbours: globalThis.Array.isArray(object?.neighbours)
+        ? object.neighbours.map((e: any) => globalThis.String(e))
+        : [],
+      hasNamed: isSet(object.hasNamed)
+        ? globalThis.Boolean(object.hasNamed)
+        : isSet(object.has_named)
+        ? globalThis.Boolean(object.has_named)
+        : undefined,
     };
   },
 
@@ -7840,6 +7891,12 @@ export const StoreTotals: MessageFns<StoreTotals> = {
     if (message.protectedRows?.length) {
       obj.protectedRows = message.protectedRows.map((e) => ProtectedRows.toJSON(e));
     }
+    if (message.neighbours?.length) {
+      obj.neighbours = message.neighbours;
+    }
+    if (message.hasNamed !== undefined) {
+      obj.hasNamed = message.hasNamed;
+    }
     return obj;
   },
 
@@ -7860,6 +7917,8 @@ export const StoreTotals: MessageFns<StoreTotals> = {
     message.unlinkAnnouncedAtMs = object.unlinkAnnouncedAtMs ?? undefined;
     message.refusal = object.refusal ?? undefined;
     message.protectedRows = object.protectedRows?.map((e) => ProtectedRows.fromPartial(e)) || [];
+    message.neighbours = object.neighbours?.map((e) => e) || [];
+    message.hasNamed = object.hasNamed ?? undefined;
     return message;
   },
 };
@@ -14266,6 +14325,9 @@ function createBaseRunRequest(): RunRequest {
     source: "",
     queueMode: "",
     followUp: undefined,
+    toggles: undefined,
+    queueCap: undefined,
+    queueDrop: undefined,
   };
 }
 
@@ -14306,6 +14368,15 @@ export const RunRequest: MessageFns<RunRequest> = {
     }
     if (message.followUp !== undefined) {
       FollowUp.encode(message.followUp, writer.uint32(98).fork()).join();
+    }
+    if (message.toggles !== undefined) {
+      TurnToggles.encode(message.toggles, writer.uint32(106).fork()).join();
+    }
+    if (message.queueCap !== undefined) {
+      writer.uint32(112).int32(message.queueCap);
+    }
+    if (message.queueDrop !== undefined) {
+      writer.uint32(122).string(message.queueDrop);
     }
     return writer;
   },
@@ -14419,6 +14490,30 @@ export const RunRequest: MessageFns<RunRequest> = {
             message.followUp = FollowUp.decode(reader, reader.uint32());
             continue;
           }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.toggles = TurnToggles.decode(reader, reader.uint32());
+            continue;
+          }
+          case 14: {
+            if (tag !== 112) {
+              break;
+            }
+
+            message.queueCap = reader.int32();
+            continue;
+          }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.queueDrop = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -14481,6 +14576,17 @@ export const RunRequest: MessageFns<RunRequest> = {
         : isSet(object.follow_up)
         ? FollowUp.fromJSON(object.follow_up)
         : undefined,
+      toggles: isSet(object.toggles) ? TurnToggles.fromJSON(object.toggles) : undefined,
+      queueCap: isSet(object.queueCap)
+        ? globalThis.Number(object.queueCap)
+        : isSet(object.queue_cap)
+        ? globalThis.Number(object.queue_cap)
+        : undefined,
+      queueDrop: isSet(object.queueDrop)
+        ? globalThis.String(object.queueDrop)
+        : isSet(object.queue_drop)
+        ? globalThis.String(object.queue_drop)
+        : undefined,
     };
   },
 
@@ -14522,6 +14628,15 @@ export const RunRequest: MessageFns<RunRequest> = {
     if (message.followUp !== undefined) {
       obj.followUp = FollowUp.toJSON(message.followUp);
     }
+    if (message.toggles !== undefined) {
+      obj.toggles = TurnToggles.toJSON(message.toggles);
+    }
+    if (message.queueCap !== undefined) {
+      obj.queueCap = Math.round(message.queueCap);
+    }
+    if (message.queueDrop !== undefined) {
+      obj.queueDrop = message.queueDrop;
+    }
     return obj;
   },
 
@@ -14546,6 +14661,11 @@ export const RunRequest: MessageFns<RunRequest> = {
     message.followUp = (object.followUp !== undefined && object.followUp !== null)
       ? FollowUp.fromPartial(object.followUp)
       : undefined;
+    message.toggles = (object.toggles !== undefined && object.toggles !== null)
+      ? TurnToggles.fromPartial(object.toggles)
+      : undefined;
+    message.queueCap = object.queueCap ?? undefined;
+    message.queueDrop = object.queueDrop ?? undefined;
     return message;
   },
 };
