@@ -7,6 +7,7 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { isTempFileName, type StoreLayout } from './files/layout';
 import { hasErrorCode, type FileSystem } from './files/file-system';
+import { mayBeStoreName, storesAmong } from './files/neighbour-stores';
 import { inspectTranscriptLock } from './files/transcript-lock';
 import { parseManifestLine } from './archive/manifest';
 import { linesBackwards } from './transcript/backward-reader';
@@ -106,6 +107,12 @@ export class StoreFacts {
       }
       if (some.length > 0) yield some;
     }
+  }
+
+  /** Names of other stores in the directory, as far as the names of its files tell: their transcripts stand there too. */
+  async neighbours(names: Iterable<string>): Promise<readonly string[]> {
+    const { fs: disk, layout } = this.#parts;
+    return storesAmong(disk, layout, [...names].filter((name) => mayBeStoreName(layout, name)));
   }
 
   /** What is known of these files now, FILES_AT_ONCE of them looked at at a time; those that are gone, or no regular files any more, are left out. */

@@ -250,6 +250,51 @@ describe('sessions cleanup', () => {
     expect(transcripts().size).toBe(5);
   });
 
+  it('refuses a --store that cannot be a store, naming it and the place, and makes nothing', async () => {
+    configure({});
+    seed(ROWS);
+    const before = tree();
+    const nowhere = join(directory, 'nowhere', 'sessions.json');
+    const commands = [['cleanup'], ['cleanup', '--dry-run'], ['cleanup', '--enforce', '--json'], ['verify'], ['verify', '--repair'], ['export'], ['info', 'main'], ['history', 'main'], ['clear', 'main'], ['restore', '--list'], ['restore', 'main'], ['search', 'x'], ['tail'], ['erase', 'main', '--yes'], ['export-trajectory', '--session-key', 'main']];
+    for (const [store, place] of [[nowhere, `there is no directory ${join(directory, 'nowhere')}`], [sessionsDir(), `${sessionsDir()} is a directory`]] as const) {
+      for (const command of commands) {
+        const { code, stdout, stderr } = await run('sessions', ...command, '--store', store);
+        expect([command, code, stderr]).toEqual([command, 1, expect.stringContaining(`--store ${JSON.stringify(store)} names no session store: ${place}`) as string]);
+        if (command.includes('--json')) expect(JSON.parse(stdout)).toMatchObject({ ok: false, error: { message: expect.stringContaining(place) as string, details: { reason: 'VALIDATION', option: '--store', store } } });
+        else expect([command, stdout]).toEqual([command, '']);
+      }
+    }
+    expect(existsSync(join(directory, 'nowhere'))).toBe(false);
+    expect(tree()).toEqual(before);
+    // A list is of what is there, as it always was.
+    expect(await json('sessions', '--store', nowhere)).toMatchObject({ count: 0, sessions: [] });
+    expect(await run('sessions', 'cleanup', '--agent', 'nobody')).toMatchObject({ code: 1, stderr: expect.stringContaining('Unknown agent id "nobody"') as string });
+    expect(tree()).toEqual(before);
+  });
+
+  it('says that a key it is to spare is nobody\'s', async () => {
+    configure({});
+    seed(ROWS);
+    const spared = await run('sessions', 'cleanup', '--dry-run', '--active-key', 'agent:main:telegram:direct:nobody');
+    expect(spared).toMatchObject({ code: 0, stderr: expect.stringContaining('no session of agent main has the key of --active-key') as string });
+    const [row] = ROWS;
+    expect((await run('sessions', 'cleanup', '--dry-run', '--active-key', String(row?.key))).stderr).toBe('');
+  });
+
+  it('takes files of another store in the same directory for nobody\'s orphans, whatever it is called', async () => {
+    configure({ mode: 'enforce' });
+    seed(ROWS);
+    for (const name of readdirSync(sessionsDir())) if (name.endsWith('.jsonl')) utimesSync(join(sessionsDir(), name), 0, 0);
+    const before = [...transcripts()].sort();
+    // A slip in the name of the file: an empty store beside a full one.
+    const slip = join(sessionsDir(), 'session.json');
+    const preview = await run('sessions', 'cleanup', '--dry-run', '--store', slip, '--json');
+    expect(JSON.parse(preview.stdout)).toMatchObject({ unreferencedArtifacts: { removedFiles: 0 }, wouldMutate: false });
+    expect(preview.stderr).toContain('they may be those of sessions.json in the same directory');
+    expect(JSON.parse((await run('sessions', 'cleanup', '--enforce', '--store', slip, '--json')).stdout)).toMatchObject({ applied: true, unreferencedArtifacts: { removedFiles: 0 } });
+    expect([...transcripts()].sort()).toEqual(before);
+  });
+
   it('reports all agents, one store by its file, and a store that is not there', async () => {
     writeFileSync(join(directory, 'openclaw.json'), JSON.stringify({ agents: { list: [{ id: 'main' }, { id: 'work' }] }, session: { maintenance: { mode: 'enforce' } }, gateway: { port } }));
     seed(ROWS);

@@ -25,7 +25,7 @@ export async function planCleanup(config: SessionConfig, { agentId, path }: Stor
 
 async function* factsFrom(agentId: string, path: string, nowMs: number, request: ReturnType<typeof factsRequest>): AsyncGenerator<ReadFactsResponse> {
   if (!existsSync(dirname(path))) {
-    const empty = { facts: { rows: nothing, dueRows: nothing, fileNames: nothing, look: () => Promise.resolve([]), archiveRecords: nothing, isLockedByOthers: () => Promise.resolve(false) }, files: { readTranscript: () => Promise.resolve(undefined) } };
+    const empty = { facts: { rows: nothing, dueRows: nothing, fileNames: nothing, neighbours: () => Promise.resolve([]), look: () => Promise.resolve([]), archiveRecords: nothing, isLockedByOthers: () => Promise.resolve(false) }, files: { readTranscript: () => Promise.resolve(undefined) } };
     yield* factsOf(empty, { storePath: path, refusal: undefined }, request);
     return;
   }

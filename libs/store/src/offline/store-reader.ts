@@ -15,6 +15,7 @@ import { SessionError } from '@sessions/domain';
 import { assertRealDirectories } from '../files/real-directories';
 import { nodeFileSystem, sameIdentity } from '../files/file-system';
 import { parseSegmentName, storeLayout, type StoreLayout } from '../files/layout';
+import { neighbourStoresSync } from '../files/neighbour-stores';
 import type { JournalRecord } from '../journal/codec';
 import { readJournal } from '../journal/replay';
 import { IndexReader, type ListQuery } from '../session-index/index-reader';
@@ -166,8 +167,9 @@ export async function journalOverlay(layout: StoreLayout, afterSeq: number): Pro
   return records.filter((record) => record.seq > afterSeq);
 }
 
+/** Transcripts beside another store are that one's. */
 function hasConversations(layout: StoreLayout): boolean {
-  if (!fs.existsSync(layout.dir)) return false;
+  if (!fs.existsSync(layout.dir) || neighbourStoresSync(layout).length > 0) return false;
   return fs.readdirSync(layout.dir).some((name) => name.endsWith('.jsonl') && !name.endsWith('.trajectory.jsonl')) || fs.existsSync(path.join(layout.ownDir, 'owner.json'));
 }
 

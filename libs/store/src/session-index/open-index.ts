@@ -24,6 +24,7 @@ import { errorCodeOf } from '../files/error-code';
 import { hasErrorCode, sameIdentity, type FileIdentity } from '../files/file-system';
 import { quarantineCopy } from '../files/quarantine';
 import { importSessionsFile } from './import-file';
+import { neighbourStoresSync } from '../files/neighbour-stores';
 import { hasTranscripts, importTranscripts } from './import-transcripts';
 import { IndexWriter } from './index-writer';
 import { mergeSessionsFile } from './merge-file';
@@ -235,7 +236,7 @@ function importSources(
     return { origin: 'new', rewriteDue: true, writable: true };
   }
   // Missing or empty beside conversations: something was lost, and they are what is left of it.
-  if (request.journalLastSeq > 0 || hasTranscripts(request.dir)) {
+  if (request.journalLastSeq > 0 || (hasTranscripts(request.dir) && neighbourStoresSync(request).length === 0)) {
     fromTranscripts(writer, request);
     notices.push(damageNotice(request, found === undefined ? 'is missing' : 'has 0 bytes'));
     writer.setIdentity(found);
@@ -246,7 +247,8 @@ function importSources(
 }
 
 function fromTranscripts(writer: IndexWriter, request: OpenIndexRequest): Record<string, never> {
-  importTranscripts(writer, request.dir, request.agentId);
+  // Beside another store nobody can say whose they are.
+  if (neighbourStoresSync(request).length === 0) importTranscripts(writer, request.dir, request.agentId);
   return {};
 }
 

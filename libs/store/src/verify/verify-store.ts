@@ -18,6 +18,7 @@ import { isIndexDamage } from '../session-index/open-database';
 import { KeyFingerprints } from '../sessions-file/key-fingerprints';
 import { scanSessionsFile } from '../sessions-file/scan-sessions-file';
 import { FINDINGS_MAX, FindingList, type Finding } from './findings';
+import { neighbourStoresSync } from '../files/neighbour-stores';
 import { IndexView } from './index-view';
 import { RowVerifier } from './row-verifier';
 import { verifyManifest, verifyNames } from './verify-directory';
@@ -318,7 +319,7 @@ class StoreVerification {
 
   async #hasTranscripts(): Promise<boolean> {
     try {
-      return (await readdir(this.#layout.dir)).some((name) => name.endsWith('.jsonl'));
+      return (await readdir(this.#layout.dir)).some((name) => name.endsWith('.jsonl')) && neighbourStoresSync(this.#layout).length === 0;
     } catch (error) {
       if (errorCodeOf(error) === 'ENOENT') return false;
       throw error;

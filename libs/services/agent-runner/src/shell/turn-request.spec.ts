@@ -1,10 +1,10 @@
 import { BeginTurnResponse, RunRequest, TurnJob, TurnSettings, TurnToggles } from '@sessions/contracts';
-import { parseConfig, type JsonObject } from '@sessions/domain';
+import { defaultConfig, type JsonObject } from '@sessions/domain';
 import { turnRequest } from './turn-request';
 
 function asked(run: Partial<RunRequest>, entry: JsonObject) {
   const begun = BeginTurnResponse.create({ sessionKey: 'agent:main:main', settings: TurnSettings.create({ run: RunRequest.create(run) }) });
-  return turnRequest({ config: parseConfig({}).config, agentId: 'main', job: TurnJob.create({ runId: 'r' }), begun, entry, offerTools: () => [] });
+  return turnRequest({ config: defaultConfig(), agentId: 'main', job: TurnJob.create({ runId: 'r' }), begun, entry, offerTools: () => [] });
 }
 
 describe('what a runtime is told of the settings', () => {

@@ -77,6 +77,13 @@ describe('/kill and /subagents', () => {
     expect(running.stores.texts('work', FOREIGN).at(-1)).toContain('how far are you?');
   });
 
+  it('are carried out for an operator\'s send too, and go to no model', async () => {
+    const { payload } = await client.request('sessions.send', { key: MAIN, message: '/kill digger', idempotencyKey: 'k-2' });
+    expect(payload).toMatchObject({ status: 'handled' });
+    expect(states()).toEqual(['running', 'ended', 'running', 'running']);
+    expect(running.stores.delivered.at(-1)?.command).toMatchObject({ name: 'kill', reply: 'Killed 1 sub-agent.' });
+  });
+
   it('answer a client of the gateway as a run that ends at once', async () => {
     const { payload } = await client.request('chat.send', { sessionKey: 'main', message: '/kill digger', idempotencyKey: 'k-1' });
     expect(payload).toEqual({ runId: 'k-1', status: 'ok' });

@@ -11,6 +11,7 @@ import type { HandlerDeps } from '../deps';
 import { deliverTo } from './deliver-to';
 import { assertMaySend, existingSession } from './existing-session';
 import { repeatStatus } from './repeated-message';
+import { runCommand } from './run-commands';
 
 /** @throws SESSION_NOT_FOUND, SEND_DENIED, VALIDATION, TOO_LARGE */
 export async function sendMessage(deps: HandlerDeps, request: SendMessageRequest, context: CallContext): Promise<SendMessageResponse> {
@@ -40,9 +41,12 @@ async function send(deps: HandlerDeps, request: Sent, context: CallContext): Pro
   const session = await existingSession(deps, request, context, (key) => `session not found: ${key}`);
   assertMaySend(deps, session);
   const { thinkingLevel, timeoutMs, deliver = true, interrupt } = request;
+  const address = { agentId: session.agentId, key: session.key };
+  const command = await runCommand(deps, { ...address, text: request.message, hasAttachments: request.attachments.length > 0, sender: { isOwner: true, isAuthorised: true } }, context);
   const answer = await deliverTo(
     deps,
     {
+      command,
       agentId: session.agentId,
       key: session.key,
       text: request.message,

@@ -117,8 +117,16 @@ function outcomeOf(request: CommandRequest, key: string, present: PresentSession
       return { reply: stopReply(request.stoppedRuns ?? 0) };
     case 'usage':
       return { reply: `Usage: ${intent.usage}` };
-    default:
-      return { reply: `/${intent.kind === 'thread' ? 'session' : intent.kind} is not available: no agent runner is connected.` };
+    case 'focus':
+    case 'unfocus':
+    case 'thread':
+      return { reply: `/${intent.kind === 'thread' ? 'session' : intent.kind} works in the threads of a channel only.` };
+    case 'kill':
+    case 'subagents':
+      return { reply: `/${intent.kind} is not carried out for a message that comes this way; say it in the chat.` };
+    case 'compact':
+    case 'export-trajectory':
+      return { reply: `/${intent.kind} was not carried out.` };
   }
 }
 

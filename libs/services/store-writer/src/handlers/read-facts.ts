@@ -1,5 +1,4 @@
 /** ReadFacts: what a maintenance plan is made from: totals, then candidate rows, then candidate files, in slices. */
-import * as path from 'node:path';
 import { FactFile, FactFiles, FactRow, FactRows, StoreTotals, type ReadFactsRequest, type ReadFactsResponse } from '@sessions/contracts';
 import { ROW_FLAGS, SessionError } from '@sessions/domain';
 import type { CallContext } from '@sessions/bus';
@@ -53,7 +52,7 @@ export async function* factsOf(source: FactSource, head: FactsHead, request: Rea
     yield { item: { $case: 'totals', value: StoreTotals.create(head) } };
     return;
   }
-  const gatherer = new FactGatherer(source, { ...queryOf(request), ownName: path.basename(head.storePath), everyRow });
+  const gatherer = new FactGatherer(source, { ...queryOf(request), everyRow });
   yield { item: { $case: 'totals', value: StoreTotals.create({ ...head, ...(await gatherer.count()) }) } };
   let rows: FactRow[] = [];
   for await (const candidate of gatherer.candidates()) {
@@ -73,7 +72,7 @@ export async function* factsOf(source: FactSource, head: FactsHead, request: Rea
   if (files.length > 0) yield { item: { $case: 'files', value: FactFiles.create({ files }) } };
 }
 
-function queryOf(request: ReadFactsRequest): Omit<FactsQuery, 'ownName'> {
+function queryOf(request: ReadFactsRequest): FactsQuery {
   return {
     nowMs: request.nowAtMs,
     pruneBeforeMs: request.pruneBeforeAtMs,

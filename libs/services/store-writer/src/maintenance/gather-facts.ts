@@ -16,14 +16,14 @@ export const ANNOUNCE_UNLINK = 'announce-unlink';
 
 /** Longest stretch of work without giving way, milliseconds. */
 const SLICE_MS = 10;
-/** Other files that may be stores and are named. */
+/** Other stores of the directory that are named. */
 const NEIGHBOURS_MAX = 10;
 /** Rows whose files are looked at together. */
 const ROWS_AT_ONCE = 64;
 
 /** A store, as far as facts are gathered from it. */
 export interface FactSource {
-  readonly facts: Pick<StoreFacts, 'rows' | 'dueRows' | 'fileNames' | 'look' | 'archiveRecords' | 'isLockedByOthers'>;
+  readonly facts: Pick<StoreFacts, 'rows' | 'dueRows' | 'fileNames' | 'neighbours' | 'look' | 'archiveRecords' | 'isLockedByOthers'>;
   readonly files: Pick<StoreFiles, 'readTranscript'>;
 }
 
@@ -42,8 +42,6 @@ export interface FactsQuery {
   readonly filesBeforeMs: number | undefined;
   readonly evictBytes: number | undefined;
   readonly activeKey: string | undefined;
-  /** Name of the store's own file; every other of its kind in the directory may be another store. */
-  readonly ownName: string;
   /** Rows that are no candidates too: for tables. */
   readonly everyRow?: boolean;
 }
@@ -56,7 +54,7 @@ export interface GatheredTotals {
   archiveBytes: number;
   totalBytes: number;
   fileCount: number;
-  /** Other stores of the directory, it may be; NEIGHBOURS_MAX of them. */
+  /** Other stores of the directory, NEIGHBOURS_MAX of them. */
   neighbours: string[];
   /** A row has the key that is to be spared; undefined: none was named. */
   hasNamed?: boolean;
@@ -242,18 +240,12 @@ export class FactGatherer {
       if (slice.isOver()) await slice.rest();
       this.totals.fileCount += names.length;
       for (const name of names) {
-        this.#noteNeighbour(name);
         if (name.endsWith('.lock')) this.#locked.add(name.slice(0, -'.lock'.length));
         else this.#names.add(name);
       }
     }
+    if (this.#query.fileClasses.size > 0) this.totals.neighbours.push(...(await this.#store.facts.neighbours(this.#names)).slice(0, NEIGHBOURS_MAX));
     if (this.#query.evictBytes !== undefined) await this.#sumUp();
-  }
-
-  /** Whose rows name transcripts of this directory is not known then. */
-  #noteNeighbour(name: string): void {
-    const mayBeStore = name.endsWith('.json') && !name.includes('/') && name !== this.#query.ownName && parseStoreFile(name) === undefined;
-    if (mayBeStore && this.totals.neighbours.length < NEIGHBOURS_MAX) this.totals.neighbours.push(name);
   }
 
   /** Every file is looked at. */

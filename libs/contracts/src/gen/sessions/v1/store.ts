@@ -546,7 +546,7 @@ export interface StoreTotals {
   /** By the strongest protection of each, strongest first. */
   protectedRows: ProtectedRows[];
   /**
-   * Files beside this store that may be other stores, whose transcripts this one's rows do not name: at
+   * Other stores of the directory, whose transcripts this one's rows do not name: at
    * most ten. Where there are any, no file is taken for one that nobody refers to.
    */
   neighbours: string[];
