@@ -54,6 +54,7 @@ export { scanTranscript } from './transcript/scan-transcript';
 export { openStoreReader } from './offline/store-reader';
 export type { ReadEntry, ReaderOptions, ReadRows, StoreReader } from './offline/store-reader';
 export { readLedgerTotals } from './offline/ledger-totals';
+export { eraseExports } from './trajectory/erase-exports';
 export { openFactsReader } from './offline/facts-reader';
 export type { FactsReader } from './offline/facts-reader';
 export { COUNT_BYTES_MAX, openOfflineTranscript } from './offline/offline-transcript';

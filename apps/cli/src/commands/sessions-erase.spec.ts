@@ -76,6 +76,21 @@ it('shows what it would take, wants to be told, takes it, and gives the same rec
   expect(again.stdout).toContain(`Receipt ${stores[0]?.receipt.id ?? ''} of `);
 });
 
+it('takes what was exported of a session along, and nobody else\'s', async () => {
+  for (const [key, name] of [[ANN, 'of-ann'], [BEN, 'of-ben']] as const) expect(await run('sessions', 'export-trajectory', '--session-key', key, '--output', name)).toMatchObject({ code: 0 });
+  const exports = join(directory, 'workspace', '.openclaw', 'trajectory-exports');
+  mkdirSync(join(exports, 'of-nobody'));
+  writeFileSync(join(exports, 'of-nobody', 'manifest.json'), 'no JSON');
+  const count = readdirSync(join(exports, 'of-ann')).length;
+  const places = async (...flags: string[]): Promise<unknown> => (JSON.parse((await run('sessions', 'erase', ANN, '--json', ...flags)).stdout) as { stores: { places: unknown }[] }).stores[0]?.places;
+  const preview = await places('--dry-run');
+  expect(preview).toContainEqual({ place: 'exports', files: count, bytes: expect.any(Number) as number, records: 0 });
+  expect(readdirSync(exports).sort()).toEqual(['of-ann', 'of-ben', 'of-nobody']);
+  expect(await places('--yes')).toContainEqual((preview as { place: string }[]).find(({ place }) => place === 'exports'));
+  expect(readdirSync(exports).sort()).toEqual(['of-ben', 'of-nobody']);
+  expect(filesWith(idOf(1))).toEqual([]);
+});
+
 it('takes a person, by any of their names, out of the stores of all agents', async () => {
   const done = await run('sessions', 'erase', 'ann', '--yes', '--json');
   expect(done.code).toBe(0);

@@ -13,7 +13,8 @@ import { writeBundle, type Bundle } from './export-bundle';
 import { createRedaction } from './redact';
 import { trajectoryPath } from './trajectory-file';
 
-const FOLDERS = ['.openclaw', 'trajectory-exports'];
+/** Below a workspace. */
+export const EXPORT_FOLDERS = ['.openclaw', 'trajectory-exports'];
 const ID_SHOWN = 8;
 const STAMP_LENGTH = 19;
 
@@ -55,13 +56,13 @@ export function exportName(sessionId: string, nowMs: number): string {
 export async function exportTrajectory(asked: TrajectoryExport): Promise<ExportedTrajectory> {
   const { store, file, sessionId, sessionKey, workspace, makesWorkspace, places, secrets, nowMs, onProgress, resumes } = asked;
   const name = asked.name ?? exportName(sessionId, nowMs);
-  const displayPath = join(...FOLDERS, name);
+  const displayPath = join(...EXPORT_FOLDERS, name);
   const done = resumes === undefined ? undefined : finishedBundle(join(workspace, displayPath), sessionId, resumes.sinceMs);
   if (done !== undefined) return { bundle: done, outputDir: join(workspace, displayPath), displayPath };
   const transcript = file === null ? undefined : await openOfflineTranscript(store, file);
   if (transcript === undefined) throw new SessionError('SESSION_NOT_FOUND', 'The session has no transcript to export.');
   try {
-    const output = openContainedOutput(workspace, FOLDERS, name, { draftTag: resumes?.tag, makesWorkspace });
+    const output = openContainedOutput(workspace, EXPORT_FOLDERS, name, { draftTag: resumes?.tag, makesWorkspace });
     try {
       const bundle = await writeBundle({
         sessionId,
