@@ -4,7 +4,7 @@ import { bytesOf, type FactFile, type FactRow } from './facts';
 export type RowActionKind = 'retire-dm-scope' | 'repair-session-file' | 'prune-missing' | 'prune-model-run' | 'prune-cron-run' | 'prune-stale' | 'cap-overflow' | 'archive-subagent' | 'evict-budget';
 export type FileActionKind = 'unlink-archive' | 'archive-orphan' | 'unlink-blob' | 'unlink-temp';
 /** What is only noted and told. */
-export type AnnouncementKind = 'announce-removal' | 'announce-unlink';
+export type AnnouncementKind = 'announce-removal' | 'announce-bounds' | 'announce-unlink';
 export type ActionKind = RowActionKind | FileActionKind | AnnouncementKind;
 
 /** Why an action is planned: a stable word for reports, never text of a conversation. */
@@ -39,6 +39,8 @@ export interface MaintenanceAction {
   readonly bytes: number;
   /** Of an announcement: the earliest time of what it announces. */
   readonly notBeforeMs?: number;
+  /** Of `announce-bounds`. */
+  readonly sessionsCount?: number;
   /** Of `announce-unlink`. */
   readonly filesCount?: number;
 }

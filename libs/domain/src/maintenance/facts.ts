@@ -68,6 +68,10 @@ export interface StoreTotals {
   readonly fileCount: number;
   /** When the first unlinking of an archive was announced; undefined: never. */
   readonly unlinkAnnouncedAtMs?: number;
+  /** When it was announced that a bound on count or size will take sessions; undefined: never. */
+  readonly boundsAnnouncedAtMs?: number;
+  /** A limit has taken a session of this store before. */
+  readonly removedBefore?: boolean;
   /** Files beside the store that may be other stores: what no row of this one names may be theirs. */
   readonly neighbours?: readonly string[];
   /** A row has the key that is to be spared; undefined: none was named. */

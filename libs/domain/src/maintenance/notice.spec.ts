@@ -1,3 +1,4 @@
+import { rowAction } from './actions';
 import type { FactRow } from './facts';
 import { holdUnannounced, NOTICE_KEYS_MAX, planAnnouncements } from './notice';
 import { planPrune } from './plan-prune';
@@ -5,7 +6,7 @@ import { planPrune } from './plan-prune';
 const DAY_MS = 86_400_000;
 const START_MS = Date.UTC(2026, 5, 1);
 const LIMIT_MS = 30 * DAY_MS;
-const NOTHING = { announceUnlink: undefined };
+const NOTHING = { announceUnlink: undefined, actions: [] };
 const row = (name: string, updatedAtMs: number, more: Partial<FactRow> = {}): FactRow => ({ key: `agent:main:${name}`, sessionId: name, updatedAtMs, protections: [], bytes: 1, ...more });
 
 describe('notice before the first removal', () => {
@@ -53,8 +54,28 @@ describe('notice before the first removal', () => {
     expect(holdUnannounced(planPrune(rows.slice(300), LIMIT_MS, nowMs), { rows, nowMs, noticeMs: DAY_MS }).held).toEqual([]);
   });
 
+  it('announces once that a bound will take conversations, holds the first of them, and none once one has gone', () => {
+    const nowMs = START_MS;
+    const rows = [row('telegram:direct:1', START_MS), row('telegram:direct:2', START_MS), row('subagent:1', START_MS)];
+    const actions = rows.map((each, index) => rowAction(index === 1 ? 'evict-budget' : 'cap-overflow', 'over-max-entries', each));
+    const request = { rows, pruneAfterMs: 0, noticeMs: DAY_MS, nowMs };
+    const looked = (more: { boundsAnnouncedAtMs?: number; removedBefore?: boolean; noticeMs?: number }) => [
+      planAnnouncements({ ...request, ...more }, { ...NOTHING, actions }).actions.map(({ kind, sessionsCount, notBeforeMs }) => [kind, sessionsCount, (notBeforeMs ?? 0) - nowMs]),
+      holdUnannounced(actions, { ...request, ...more }).held.map(({ key }) => key?.slice('agent:main:'.length)),
+    ];
+    const [announced, held] = [[['announce-bounds', 2, DAY_MS]], ['telegram:direct:1', 'telegram:direct:2']];
+    expect(looked({})).toEqual([announced, held]);
+    expect(looked({ boundsAnnouncedAtMs: nowMs - DAY_MS + 1 })).toEqual([[], held]);
+    expect(looked({ boundsAnnouncedAtMs: nowMs - DAY_MS })).toEqual([[], []]);
+    expect(looked({ removedBefore: true })).toEqual([[], []]);
+    expect(looked({ noticeMs: 0 })).toEqual([[], []]);
+    // A clock that was wrong: given again.
+    expect(looked({ boundsAnnouncedAtMs: nowMs + DAY_MS })).toEqual([announced, held]);
+    expect(planAnnouncements(request, { ...NOTHING, actions: actions.slice(2) }).actions).toEqual([]);
+  });
+
   it('announces the first unlinking of archives once', () => {
-    const plan = { announceUnlink: { filesCount: 3, bytes: 70 } };
+    const plan = { ...NOTHING, announceUnlink: { filesCount: 3, bytes: 70 } };
     const request = { rows: [], pruneAfterMs: LIMIT_MS, noticeMs: DAY_MS, nowMs: START_MS };
     expect(planAnnouncements(request, plan).actions).toEqual([{ kind: 'announce-unlink', reason: 'retention-over', filesCount: 3, bytes: 70, notBeforeMs: START_MS + DAY_MS }]);
     expect(planAnnouncements({ ...request, unlinkAnnouncedAtMs: START_MS - 1 }, plan).actions).toEqual([]);

@@ -4,9 +4,10 @@
  * row (`entry/removal-notice.ts`), or in the archive manifest, and tells of it once; the plan finds it
  * among the facts, whoever makes the plan by then.
  *
- * Age can be foreseen, so age waits for the notice. A bound on count or size is kept at once: those
- * sessions are named together with their removal, and the archive keeps them meanwhile. Rows that
- * programs made for themselves, and what a person asks for, need no notice.
+ * Age can be foreseen, so age waits for the notice of each session. Which session a bound on count or size
+ * takes next cannot: before the first one of a store the bound itself is announced, and kept at once from then
+ * on; those sessions are named together with their removal. Rows that programs made for themselves, and what
+ * a person asks for, need no notice.
  */
 import type { MaintenanceAction } from './actions';
 import { agedFromMs, isLimit, oldestRows, type FactRow, type StoreTotals } from './facts';
@@ -33,11 +34,32 @@ export interface Announcements {
 }
 
 /** What is to be announced now: sessions, oldest first, at most `NOTICE_KEYS_MAX`; and the first unlinking of archives. */
-export function planAnnouncements(request: NoticeRequest & Pick<StoreTotals, 'unlinkAnnouncedAtMs'>, { announceUnlink }: Pick<MaintenancePlan, 'announceUnlink'>): Announcements {
-  const { actions, moreCount } = planRemovalNotices(request);
+export function planAnnouncements(request: NoticeRequest & Pick<StoreTotals, 'unlinkAnnouncedAtMs' | BoundFacts>, { announceUnlink, actions: planned }: Pick<MaintenancePlan, 'announceUnlink' | 'actions'>): Announcements {
+  const { actions: removals, moreCount } = planRemovalNotices(request);
+  const actions = [...removals, ...planBoundNotice(request, planned)];
   if (announceUnlink === undefined || request.unlinkAnnouncedAtMs !== undefined) return { actions, moreCount };
   const { filesCount, bytes } = announceUnlink;
   return { actions: [...actions, { kind: 'announce-unlink', reason: 'retention-over', bytes, filesCount, notBeforeMs: request.nowMs + UNLINK_NOTICE_MS }], moreCount };
+}
+
+type BoundFacts = 'boundsAnnouncedAtMs' | 'removedBefore';
+type BoundNotice = Pick<NoticeRequest, 'nowMs' | 'noticeMs'> & Pick<StoreTotals, BoundFacts>;
+
+const isByBound = ({ kind, key }: MaintenanceAction): boolean => (kind === 'cap-overflow' || kind === 'evict-budget') && key !== undefined && needsNotice(key);
+
+/** A time that a wrong clock has put into the future is none. */
+const boundsToldAtMs = ({ boundsAnnouncedAtMs: atMs, nowMs }: BoundNotice): number | undefined => (atMs !== undefined && Number.isFinite(atMs) && atMs <= nowMs ? atMs : undefined);
+
+function planBoundNotice(request: BoundNotice, planned: readonly MaintenanceAction[]): MaintenanceAction[] {
+  const { removedBefore = false, nowMs, noticeMs } = request;
+  const sessionsCount = planned.filter(isByBound).length;
+  if (sessionsCount === 0 || removedBefore || !isLimit(noticeMs) || boundsToldAtMs(request) !== undefined) return [];
+  return [{ kind: 'announce-bounds', reason: 'over-max-entries', bytes: 0, sessionsCount, notBeforeMs: nowMs + noticeMs }];
+}
+
+function boundsMustWait(request: BoundNotice): boolean {
+  const atMs = boundsToldAtMs(request);
+  return request.removedBefore !== true && isLimit(request.noticeMs) && (atMs === undefined || request.nowMs - atMs < request.noticeMs);
 }
 
 function planRemovalNotices({ rows, pruneAfterMs, noticeMs, nowMs }: NoticeRequest): Announcements {
@@ -59,15 +81,19 @@ function planRemovalNotices({ rows, pruneAfterMs, noticeMs, nowMs }: NoticeReque
 }
 
 /**
- * The actions that an automatic run may carry out: removals for age wait until their notice is over.
+ * The actions that an automatic run may carry out: removals for age wait until their notice is over, the
+ * first ones for a bound until the store's is.
  * @param rows those that the actions were planned from.
  */
 export function holdUnannounced(
   actions: readonly MaintenanceAction[],
-  { rows, nowMs, noticeMs }: Pick<NoticeRequest, 'rows' | 'nowMs' | 'noticeMs'>,
+  { rows, ...request }: Pick<NoticeRequest, 'rows'> & BoundNotice,
 ): { readonly actions: readonly MaintenanceAction[]; readonly held: readonly MaintenanceAction[] } {
+  const { nowMs, noticeMs } = request;
+  const boundsWait = boundsMustWait(request);
   const byKey = new Map(rows.map((row) => [row.key, row]));
   const mustWait = (action: MaintenanceAction): boolean => {
+    if (isByBound(action)) return boundsWait;
     if (action.kind !== 'prune-stale' || action.key === undefined || !isLimit(noticeMs) || !needsNotice(action.key)) return false;
     const row = byKey.get(action.key);
     const atMs = row === undefined ? undefined : announcedAtMs(row, nowMs);

@@ -26,6 +26,7 @@ describe('automatic maintenance', () => {
   let asked: ReadFactsRequest[];
   let applied: ApplyMaintenanceRequest[];
   let told: Record<string, unknown>[];
+  let bounds: { boundsAnnouncedAtMs?: number; removedBefore: boolean };
   let warnings: string[];
   let lines: unknown[][];
   let metrics: Metrics;
@@ -34,13 +35,14 @@ describe('automatic maintenance', () => {
   beforeEach(async () => {
     clock = createManualClock(1_700_000_000_000 - (1_700_000_000_000 % TICK_MS));
     bus = createInProcessBus({ clock: { nowMs: clock.nowMs, startTimer: (delayMs, run) => { const timer = clock.setTimer(delayMs, run); return () => timer.cancel(); } } });
+    bounds = { removedBefore: false };
     [rows, asked, applied, told, warnings, lines] = [new Map<string, FactRow>(), [], [], [], [], []];
     const pool = { listAgents: () => Promise.resolve({ agents: [{ agentId: 'main', name: undefined, storePath: '/s', hasStore: true, configured: true, isDefault: true }] }) };
     await serveService(bus, StoreServiceService, pool, { subjectFor: (method) => subjects.storePool(method), queueGroup: 'pool' });
     const owner = {
       async *readFacts(request: ReadFactsRequest) {
         asked.push(request);
-        yield { item: { $case: 'totals' as const, value: StoreTotals.create({ epoch: 3, storePath: '/s', rowCount: rows.size, protectedRowCount: [...rows.values()].filter(({ protections }) => protections.length > 0).length, protectedRows: protectedRows(request) }) } };
+        yield { item: { $case: 'totals' as const, value: StoreTotals.create({ ...bounds, epoch: 3, storePath: '/s', rowCount: rows.size, protectedRowCount: [...rows.values()].filter(({ protections }) => protections.length > 0).length, protectedRows: protectedRows(request) }) } };
         await Promise.resolve();
         yield { item: { $case: 'rows' as const, value: FactRows.create({ rows: [...rows.values()] }) } };
       },
@@ -48,6 +50,12 @@ describe('automatic maintenance', () => {
         applied.push(request);
         const results = request.actions.map(({ kind, key, notBeforeMs }) => {
           const row = rows.get(key ?? '');
+          if (kind === 'announce-bounds') {
+            bounds = { ...bounds, boundsAnnouncedAtMs: clock.nowMs() };
+            told.push({ kind, notBeforeMs });
+            return ActionResult.create({ outcome: 'done' });
+          }
+          if (kind === 'cap-overflow' && row !== undefined) bounds = { ...bounds, removedBefore: true };
           if (kind !== 'announce-removal' || row === undefined) return removed(key);
           row.removalAnnouncedAtMs = clock.nowMs();
           told.push({ key, notBeforeMs });
@@ -126,6 +134,26 @@ describe('automatic maintenance', () => {
     const values = (await metrics.text()).split('\n').filter((line) => line.startsWith('sessions_maintenance_kept_rows{') && !line.endsWith(' 0'));
     expect(values.map((line) => line.replace(/,service="[^"]*"|service="[^"]*",/u, ''))).toEqual(['age', 'count', 'count'].map((bound, index) => `sessions_maintenance_kept_rows{bound="${bound}",protection="${index === 1 ? 'running' : 'pointer'}"} ${index === 1 ? '1' : '2'}`));
     expect(applied).toEqual([]);
+  });
+
+  it('gives notice before it first archives a conversation for a bound, over takers-over, and keeps the bound at once from then on', async () => {
+    const many = (from: number, count: number): void => { for (let one = from; one < from + count; one += 1) put(`agent:main:telegram:direct:${String(one)}`, HOUR_MS + one * 1_000); };
+    many(0, 5);
+    const config = configOf({ mode: 'enforce', maxEntries: 2 });
+    await start(config);
+    await pass(13 * HOUR_MS);
+    for (const service of services.splice(0)) await service.stop();
+    await start(config, false, 'two');
+    await pass(9 * HOUR_MS);
+    expect(rows.size).toBe(5);
+    expect(told).toEqual([{ kind: 'announce-bounds', notBeforeMs: expect.any(Number) as number }]);
+    expect(warnings.filter((message) => message.includes('too many'))).toHaveLength(1);
+    await pass(4 * HOUR_MS);
+    expect(rows.size).toBe(2);
+    many(10, 3);
+    await pass(2 * HOUR_MS);
+    expect(rows.size).toBe(2);
+    expect(told).toHaveLength(1);
   });
 
   it('neither repeats an announcement nor begins its time anew when another copy takes over', async () => {

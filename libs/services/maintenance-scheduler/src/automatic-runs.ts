@@ -18,6 +18,7 @@ import {
   type DueJob,
   type ScheduleState,
   type SessionConfig,
+  type StoreTotals,
 } from '@sessions/domain';
 import type { CleanupReport } from '@sessions/contracts';
 import type { Clock, Logger } from '@sessions/host';
@@ -136,7 +137,7 @@ export class AutomaticRuns {
       return this.#tell(planned, remembered);
     }
     await this.#announce(planned, occasion, signal);
-    const { actions, held } = holdUnannounced(planned.plan.actions, { rows: planned.facts.rows, nowMs: planNowMs, noticeMs });
+    const { actions, held } = holdUnannounced(planned.plan.actions, { ...boundFacts(planned.facts.totals), rows: planned.facts.rows, nowMs: planNowMs, noticeMs });
     const carried = await runs.carryOut({ agentId, actions, activeKey: choice.activeKey, rowCount: planned.facts.totals.rowCount, options: { signal } });
     remembered.lastReport = reportOf(planned, config, choice, { ...carried, skipped: [...carried.skipped, ...held.map(({ kind, key }) => ({ kind, key, file: undefined, reason: 'announced' }))] });
     if (actions.length === 0) return;
@@ -155,13 +156,15 @@ export class AutomaticRuns {
   async #announce({ agentId, facts, plan }: StorePlan, { config, choice, nowMs, noticeMs = 0 }: PlanOccasion, signal: AbortSignal): Promise<void> {
     const { pruneAfterMs } = config.session.maintenance;
     const { unlinkAnnouncedAtMs, rowCount } = facts.totals;
-    const announcements = planAnnouncements({ rows: facts.rows, pruneAfterMs, noticeMs, nowMs, ...(unlinkAnnouncedAtMs === undefined ? {} : { unlinkAnnouncedAtMs }) }, plan);
+    const announcements = planAnnouncements({ rows: facts.rows, pruneAfterMs, noticeMs, nowMs, ...boundFacts(facts.totals), ...(unlinkAnnouncedAtMs === undefined ? {} : { unlinkAnnouncedAtMs }) }, plan);
     if (announcements.actions.length === 0) return;
     const { skipped } = await this.#deps.runs.carryOut({ agentId, actions: announcements.actions, activeKey: choice.activeKey, rowCount, options: { signal } });
     const countOf = (kind: string): number => announcements.actions.filter((action) => action.kind === kind).length - skipped.filter((action) => action.kind === kind).length;
     const { logger } = this.#deps;
     const count = countOf('announce-removal');
     if (count > 0) logger.warn('sessions will be archived for their age unless they are used before', { agentId, count: count + announcements.moreCount });
+    const byBound = announcements.actions.find(({ kind }) => kind === 'announce-bounds');
+    if (byBound !== undefined && countOf('announce-bounds') > 0) logger.warn('sessions will be archived because there are too many, or they are too large', { agentId, count: byBound.sessionsCount ?? 0 });
     if (countOf('announce-unlink') > 0) logger.warn('archives past their retention will be removed in a day', { agentId, count: plan.announceUnlink?.filesCount ?? 0, bytes: plan.announceUnlink?.bytes ?? 0 });
   }
 
@@ -193,4 +196,8 @@ export class AutomaticRuns {
     const { clock } = this.#deps;
     return { nowMs: clock.nowMs(), steadyMs: clock.monotonicMs() };
   }
+}
+
+function boundFacts({ boundsAnnouncedAtMs, removedBefore = false }: StoreTotals): Pick<StoreTotals, 'boundsAnnouncedAtMs' | 'removedBefore'> {
+  return { removedBefore, ...(boundsAnnouncedAtMs === undefined ? {} : { boundsAnnouncedAtMs }) };
 }

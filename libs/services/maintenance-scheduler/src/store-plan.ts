@@ -98,9 +98,9 @@ export async function readStoreFacts(agentId: string, stream: AsyncIterable<Read
     if (item?.$case === 'rows') rows.push(...item.value.rows.map(toFactRow));
     else if (item?.$case === 'files') files.push(...item.value.files.map((file) => defined<FactFile>({ ...file, fileClass: file.fileClass as FileClass })));
     else if (item?.$case === 'totals') {
-      const { storePath, epoch, rowCount, protectedRowCount, totalBytes, fileCount, unlinkAnnouncedAtMs, refusal, neighbours, hasNamed } = item.value;
+      const { storePath, epoch, rowCount, protectedRowCount, totalBytes, fileCount, unlinkAnnouncedAtMs, refusal, neighbours, hasNamed, boundsAnnouncedAtMs, removedBefore } = item.value;
       const protectedRows = item.value.protectedRows.flatMap(({ protection: name, ...counts }): ProtectedRows[] => PROTECTIONS.filter((known) => known === name).map((protection) => ({ protection, ...counts })));
-      head = { storePath, epoch, totals: defined<StoreTotals>({ rowCount, protectedRowCount, protectedRows, totalBytes, fileCount, unlinkAnnouncedAtMs, refusal, neighbours, hasNamed }) };
+      head = { storePath, epoch, totals: defined<StoreTotals>({ rowCount, protectedRowCount, protectedRows, totalBytes, fileCount, unlinkAnnouncedAtMs, refusal, neighbours, hasNamed, boundsAnnouncedAtMs, removedBefore }) };
     }
   }
   if (head === undefined) throw new SessionError('INTERNAL', `the owner of the store of agent ${agentId} gave no totals`, { facts: { agentId } });
@@ -134,8 +134,8 @@ function defined<T extends object>(members: { readonly [Name in keyof T]: T[Name
   return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined)) as T;
 }
 
-export function toWireAction({ kind, key, file, expectedSessionId, expectedUpdatedAtMs, expectedSizeBytes, expectedMtimeMs, bytes, notBeforeMs, filesCount }: MaintenanceAction): WireAction {
-  return WireAction.create({ kind, key, file, expectedSessionId, expectedUpdatedAtMs, expectedSizeBytes, expectedMtimeMs, bytes, notBeforeMs, filesCount });
+export function toWireAction({ kind, key, file, expectedSessionId, expectedUpdatedAtMs, expectedSizeBytes, expectedMtimeMs, bytes, notBeforeMs, filesCount, sessionsCount }: MaintenanceAction): WireAction {
+  return WireAction.create({ kind, key, file, expectedSessionId, expectedUpdatedAtMs, expectedSizeBytes, expectedMtimeMs, bytes, notBeforeMs, filesCount, sessionsCount });
 }
 
 /** What became of a plan that was carried out. */

@@ -4,7 +4,7 @@
  */
 import { parseStoreFile, removalAnnouncedAtMs, maintenanceFacts, rowProtections, writeRemovalNotice, type JsonObject, type TranscriptState } from '@sessions/domain';
 import { readArchiveFile, type Decision, type HeldView, type MutationView } from '@sessions/store';
-import { ANNOUNCE_UNLINK } from '../maintenance/gather-facts';
+import { ANNOUNCE_BOUNDS, ANNOUNCE_UNLINK } from '../maintenance/gather-facts';
 import type { Planned, StoredAnswer } from './planned';
 import { entryTextOf, setAside } from './session-files';
 import { findSession, type PresentSession } from './session-of-key';
@@ -23,8 +23,8 @@ export interface ActionRequest {
   readonly isLocked: boolean;
   /** Of `prune-missing` and `repair-session-file`, as the files are now. */
   readonly transcriptState: TranscriptState | undefined;
-  /** When the first unlinking of an archive of this store was announced; undefined: never. */
-  readonly unlinkAnnouncedAtMs: number | undefined;
+  /** When the same was announced of this store first, of an announcement about all of it; undefined: never. */
+  readonly announcedAtMs: number | undefined;
   readonly actor: string;
 }
 
@@ -50,7 +50,7 @@ export function decideAction(request: ActionRequest, view: MutationView): Planne
   if (kind === 'unlink-archive') return unlinkArchive(request, view);
   if (kind === 'archive-orphan') return archiveOrphan(request, view);
   if (kind === 'announce-removal') return announceRemoval(request, view);
-  if (kind === ANNOUNCE_UNLINK) return announceUnlink(request, view);
+  if (kind === ANNOUNCE_UNLINK || kind === ANNOUNCE_BOUNDS) return announceOfStore(request, view);
   return skipped('unsupported');
 }
 
@@ -115,9 +115,9 @@ function announceRemoval(request: ActionRequest, view: MutationView): Planned<Ac
 }
 
 /** Noted in the manifest, where all archives of the store are. */
-function announceUnlink({ unlinkAnnouncedAtMs: before, actor }: ActionRequest, view: MutationView): Planned<ActionAnswer> {
+function announceOfStore({ kind, announcedAtMs: before, actor }: ActionRequest, view: MutationView): Planned<ActionAnswer> {
   if (before !== undefined && before <= view.nowMs) return skipped('announced');
-  return done([{ kind: 'recordArchive', reason: ANNOUNCE_UNLINK, key: null, sessionId: null, actor }], {});
+  return done([{ kind: 'recordArchive', reason: kind, key: null, sessionId: null, actor }], {});
 }
 
 /** The row that the plan saw, or why it is not. */

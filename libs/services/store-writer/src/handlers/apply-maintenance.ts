@@ -10,7 +10,7 @@ import { idempotencyKeyOf, type CallContext } from '@sessions/bus';
 import type { AgentStore, HoldRequest } from '@sessions/store';
 import { decideAction, type ActionAnswer, type ActionRequest } from '../decisions/decide-maintenance';
 import { sidecarsOf } from '../decisions/session-files';
-import { ANNOUNCE_UNLINK } from '../maintenance/gather-facts';
+import { ANNOUNCE_BOUNDS, ANNOUNCE_UNLINK } from '../maintenance/gather-facts';
 import { lookAtTranscript } from '../maintenance/look-at-transcript';
 import { commitHeld, type OpenAgentStore, type OwnedAgent } from '../owned-agent';
 import { requestHash } from './request-hash';
@@ -88,7 +88,7 @@ async function perform(open: OpenAgentStore, action: MaintenanceAction, { contex
       // It is read anew where the session got other files meanwhile.
       files: async (store) => holdsFor(action, (tries += 1) === 1 ? row : await rowOf(store, action)),
       request: async (held, store) => {
-        const decided: ActionRequest = { ...asked, held, isLocked: false, transcriptState: await stateFor(store, action), unlinkAnnouncedAtMs: kind === ANNOUNCE_UNLINK ? await unlinkAnnouncedAtMs(store) : undefined };
+        const decided: ActionRequest = { ...asked, held, isLocked: false, transcriptState: await stateFor(store, action), announcedAtMs: isOfStore(kind) ? await announcedAtMs(store, kind) : undefined };
         return { method: 'ApplyMaintenance', context: { ...context, idempotencyKey: actionKey(context, index) }, contentHash: requestHash('ApplyMaintenance', [kind, key ?? '', file ?? '']), plan: (view) => decideAction(decided, view) };
       },
     });
@@ -118,7 +118,7 @@ function holdsFor({ kind, file }: MaintenanceAction, row: Row): HoldRequest[] {
 }
 
 function isAnnouncement(action: MaintenanceAction | undefined): boolean {
-  return action?.kind === 'announce-removal' || action?.kind === ANNOUNCE_UNLINK;
+  return action?.kind === 'announce-removal' || isOfStore(action?.kind);
 }
 
 /** Once what was announced is durable: counts and times only, a key may name a person. */
@@ -126,12 +126,18 @@ function tellOf({ events }: OpenAgentStore, actions: readonly MaintenanceAction[
   const removals = actions.filter(({ kind }) => kind === 'announce-removal');
   const tell = (facts: Readonly<Record<string, string | number>>): void => events.publish({ kind: 'store', storeKind: 'maintenance', facts });
   if (removals.length > 0) tell({ notice: 'removal', sessions: removals.length, firstAtMs: Math.min(...removals.map(({ notBeforeMs }) => notBeforeMs ?? 0)) });
+  for (const { kind, sessionsCount, notBeforeMs } of actions) if (kind === ANNOUNCE_BOUNDS) tell({ notice: 'bounds', sessions: sessionsCount ?? 0, firstAtMs: notBeforeMs ?? 0 });
   for (const { kind, filesCount, bytes } of actions) if (kind === ANNOUNCE_UNLINK) tell({ notice: 'unlink', files: filesCount ?? 0, bytes: bytes ?? 0 });
 }
 
-async function unlinkAnnouncedAtMs(store: AgentStore): Promise<number | undefined> {
+/** Announcements that stand in the manifest. */
+function isOfStore(kind: string | undefined): boolean {
+  return kind === ANNOUNCE_UNLINK || kind === ANNOUNCE_BOUNDS;
+}
+
+async function announcedAtMs(store: AgentStore, kind: string): Promise<number | undefined> {
   let firstAtMs: number | undefined;
-  for await (const { reason, atMs } of store.facts.archiveRecords()) if (reason === ANNOUNCE_UNLINK) firstAtMs = Math.min(atMs, firstAtMs ?? atMs);
+  for await (const { reason, atMs } of store.facts.archiveRecords()) if (reason === kind) firstAtMs = Math.min(atMs, firstAtMs ?? atMs);
   return firstAtMs;
 }
 

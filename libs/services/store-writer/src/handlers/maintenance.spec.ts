@@ -221,6 +221,21 @@ describe('announcements', () => {
     expect(entries['agent:main:explicit:old']).toMatchObject({ removalNotice: { sessionId: 's-old' }, updatedAt: nowMs - 60 * DAY_MS });
   });
 
+  it('of a bound are told once a store, and no longer needed once a limit has taken one', async () => {
+    const made = await seeded(STORE);
+    const action: Partial<MaintenanceAction> = { kind: 'announce-bounds', sessionsCount: 3, notBeforeMs: nowMs + DAY_MS };
+    expect((await facts(made, { ...AGED, nowAtMs: Date.now() })).totals).toMatchObject({ boundsAnnouncedAtMs: undefined, removedBefore: false });
+    expect((await apply(made, [action])).results[0]?.outcome).toBe('done');
+    expect((await apply(made, [action])).results[0]).toMatchObject({ outcome: 'skipped', reason: 'announced' });
+    expect(told(made)).toEqual([{ notice: 'bounds', sessions: 3, firstAtMs: nowMs + DAY_MS }]);
+    const next = await restart(made);
+    const { rows, totals } = await facts(next, { ...AGED, nowAtMs: Date.now() });
+    expect(totals?.boundsAnnouncedAtMs).toBeGreaterThan(nowMs - 1);
+    const old = rows.find(({ key }) => key.endsWith(':old')) as FactRow;
+    expect((await apply(next, [of(old, 'prune-stale')])).results[0]?.outcome).toBe('done');
+    expect((await facts(next, { ...AGED, nowAtMs: Date.now() })).totals?.removedBefore).toBe(true);
+  });
+
   it('of the first unlinking are told once a store', async () => {
     const made = await seeded(STORE);
     const action: Partial<MaintenanceAction> = { kind: 'announce-unlink', filesCount: 3, bytes: 70 };

@@ -13,6 +13,10 @@ import { SortedRuns } from './sorted-runs';
 
 /** Reason of the manifest line that an announcement leaves. */
 export const ANNOUNCE_UNLINK = 'announce-unlink';
+/** The same of the announcement that a bound will take sessions. */
+export const ANNOUNCE_BOUNDS = 'announce-bounds';
+/** Reasons of lines about sessions that a limit took. */
+const BY_LIMIT: ReadonlySet<string> = new Set(['prune-stale', 'cap-overflow', 'evict-budget']);
 
 /** Longest stretch of work without giving way, milliseconds. */
 const SLICE_MS = 10;
@@ -60,6 +64,10 @@ export interface GatheredTotals {
   hasNamed?: boolean;
   /** When the first unlinking of an archive was announced. */
   unlinkAnnouncedAtMs?: number;
+  /** When it was announced that a bound will take sessions. */
+  boundsAnnouncedAtMs?: number;
+  /** A limit has taken a session before. */
+  removedBefore: boolean;
 }
 
 export interface CandidateRow {
@@ -92,7 +100,7 @@ export class FactGatherer {
   readonly #rows = new SortedRuns<KeptRow>(({ row: left }, { row: right }) => left.sortAt - right.sortAt || right.id - left.id);
   /** Transcripts whose lock file is there. */
   readonly #locked = new Set<string>();
-  readonly totals: GatheredTotals = { rowCount: 0, protectedRowCount: 0, protectedRows: [], transcriptBytes: 0, archiveBytes: 0, totalBytes: 0, fileCount: 0, neighbours: [] };
+  readonly totals: GatheredTotals = { rowCount: 0, protectedRowCount: 0, protectedRows: [], transcriptBytes: 0, archiveBytes: 0, totalBytes: 0, fileCount: 0, neighbours: [], removedBefore: false };
 
   constructor(store: FactSource, query: FactsQuery) {
     this.#store = store;
@@ -126,6 +134,8 @@ export class FactGatherer {
     if (isSweep) return this.totals;
     for await (const { sessionId, reason, atMs } of facts.archiveRecords()) {
       if (sessionId !== null) this.#referenced.add(sessionId);
+      if (BY_LIMIT.has(reason)) this.totals.removedBefore = true;
+      if (reason === ANNOUNCE_BOUNDS && atMs <= this.#query.nowMs) this.totals.boundsAnnouncedAtMs = atMs;
       // Of a clock that was wrong: it has not begun, and is given again.
       if (reason === ANNOUNCE_UNLINK && atMs <= this.#query.nowMs) this.totals.unlinkAnnouncedAtMs = atMs;
     }

@@ -32,7 +32,8 @@ export interface MaintenanceAction {
    * `retire-dm-scope`, `repair-session-file`, `prune-missing`, `prune-model-run`,
    * `prune-cron-run`, `prune-stale`, `cap-overflow`, `archive-subagent`, `evict-budget`,
    * `unlink-archive`, `archive-orphan`, `unlink-blob`, `unlink-temp`; and what is only noted and
-   * told: `announce-removal` of a session, `announce-unlink` of a store's first archives.
+   * told: `announce-removal` of a session, `announce-bounds` of the first that a bound on count
+   * or size will take, `announce-unlink` of a store's first archives.
    */
   kind: string;
   key?:
@@ -58,7 +59,11 @@ export interface MaintenanceAction {
     | number
     | undefined;
   /** Of `announce-unlink`: how many files. */
-  filesCount?: number | undefined;
+  filesCount?:
+    | number
+    | undefined;
+  /** Of `announce-bounds`. */
+  sessionsCount?: number | undefined;
 }
 
 /** What became of one action. */
@@ -387,6 +392,7 @@ function createBaseMaintenanceAction(): MaintenanceAction {
     bytes: undefined,
     notBeforeMs: undefined,
     filesCount: undefined,
+    sessionsCount: undefined,
   };
 }
 
@@ -421,6 +427,9 @@ export const MaintenanceAction: MessageFns<MaintenanceAction> = {
     }
     if (message.filesCount !== undefined) {
       writer.uint32(80).int64(message.filesCount);
+    }
+    if (message.sessionsCount !== undefined) {
+      writer.uint32(88).int64(message.sessionsCount);
     }
     return writer;
   },
@@ -518,6 +527,14 @@ export const MaintenanceAction: MessageFns<MaintenanceAction> = {
             message.filesCount = longToNumber(reader.int64());
             continue;
           }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.sessionsCount = longToNumber(reader.int64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -566,6 +583,11 @@ export const MaintenanceAction: MessageFns<MaintenanceAction> = {
         : isSet(object.files_count)
         ? globalThis.Number(object.files_count)
         : undefined,
+      sessionsCount: isSet(object.sessionsCount)
+        ? globalThis.Number(object.sessionsCount)
+        : isSet(object.sessions_count)
+        ? globalThis.Number(object.sessions_count)
+        : undefined,
     };
   },
 
@@ -601,6 +623,9 @@ export const MaintenanceAction: MessageFns<MaintenanceAction> = {
     if (message.filesCount !== undefined) {
       obj.filesCount = Math.round(message.filesCount);
     }
+    if (message.sessionsCount !== undefined) {
+      obj.sessionsCount = Math.round(message.sessionsCount);
+    }
     return obj;
   },
 
@@ -619,6 +644,7 @@ export const MaintenanceAction: MessageFns<MaintenanceAction> = {
     message.bytes = object.bytes ?? undefined;
     message.notBeforeMs = object.notBeforeMs ?? undefined;
     message.filesCount = object.filesCount ?? undefined;
+    message.sessionsCount = object.sessionsCount ?? undefined;
     return message;
   },
 };

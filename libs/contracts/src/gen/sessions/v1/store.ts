@@ -551,7 +551,15 @@ export interface StoreTotals {
    */
   neighbours: string[];
   /** Whether a row has the key that was named to be spared; absent: none was named. */
-  hasNamed?: boolean | undefined;
+  hasNamed?:
+    | boolean
+    | undefined;
+  /** When it was announced that a bound on count or size will take sessions; absent: never. */
+  boundsAnnouncedAtMs?:
+    | number
+    | undefined;
+  /** Whether a limit has taken a session of this store before. */
+  removedBefore: boolean;
 }
 
 export interface ProtectedRows {
@@ -7601,6 +7609,8 @@ function createBaseStoreTotals(): StoreTotals {
     protectedRows: [],
     neighbours: [],
     hasNamed: undefined,
+    boundsAnnouncedAtMs: undefined,
+    removedBefore: false,
   };
 }
 
@@ -7647,6 +7657,12 @@ export const StoreTotals: MessageFns<StoreTotals> = {
     }
     if (message.hasNamed !== undefined) {
       writer.uint32(112).bool(message.hasNamed);
+    }
+    if (message.boundsAnnouncedAtMs !== undefined) {
+      writer.uint32(120).int64(message.boundsAnnouncedAtMs);
+    }
+    if (message.removedBefore !== false) {
+      writer.uint32(128).bool(message.removedBefore);
     }
     return writer;
   },
@@ -7776,6 +7792,22 @@ export const StoreTotals: MessageFns<StoreTotals> = {
             message.hasNamed = reader.bool();
             continue;
           }
+          case 15: {
+            if (tag !== 120) {
+              break;
+            }
+
+            message.boundsAnnouncedAtMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 16: {
+            if (tag !== 128) {
+              break;
+            }
+
+            message.removedBefore = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -7850,6 +7882,16 @@ export const StoreTotals: MessageFns<StoreTotals> = {
         : isSet(object.has_named)
         ? globalThis.Boolean(object.has_named)
         : undefined,
+      boundsAnnouncedAtMs: isSet(object.boundsAnnouncedAtMs)
+        ? globalThis.Number(object.boundsAnnouncedAtMs)
+        : isSet(object.bounds_announced_at_ms)
+        ? globalThis.Number(object.bounds_announced_at_ms)
+        : undefined,
+      removedBefore: isSet(object.removedBefore)
+        ? globalThis.Boolean(object.removedBefore)
+        : isSet(object.removed_before)
+        ? globalThis.Boolean(object.removed_before)
+        : false,
     };
   },
 
@@ -7897,6 +7939,12 @@ export const StoreTotals: MessageFns<StoreTotals> = {
     if (message.hasNamed !== undefined) {
       obj.hasNamed = message.hasNamed;
     }
+    if (message.boundsAnnouncedAtMs !== undefined) {
+      obj.boundsAnnouncedAtMs = Math.round(message.boundsAnnouncedAtMs);
+    }
+    if (message.removedBefore !== false) {
+      obj.removedBefore = message.removedBefore;
+    }
     return obj;
   },
 
@@ -7919,6 +7967,8 @@ export const StoreTotals: MessageFns<StoreTotals> = {
     message.protectedRows = object.protectedRows?.map((e) => ProtectedRows.fromPartial(e)) || [];
     message.neighbours = object.neighbours?.map((e) => e) || [];
     message.hasNamed = object.hasNamed ?? undefined;
+    message.boundsAnnouncedAtMs = object.boundsAnnouncedAtMs ?? undefined;
+    message.removedBefore = object.removedBefore ?? false;
     return message;
   },
 };
