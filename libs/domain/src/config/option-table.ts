@@ -39,7 +39,7 @@ export const OPTIONS = {
   'session.threadBindings.defaultSpawnContext': choice(['fork', 'isolated'], 'fork', 'what a thread-bound session starts from'),
   'session.maintenance.mode': choice(['warn', 'enforce'], 'warn', 'whether automatic maintenance acts or reports'),
   'session.maintenance.pruneAfter': withUnit(duration('30d', 'd', 'age at which an unused session is archived; 0 off')),
-  'session.maintenance.removalNotice': withUnit(duration('24h', 'h', 'time between the announcement of a removal for age and the removal, in automatic runs; 0: none')),
+  'session.maintenance.removalNotice': withUnit(duration('24h', 'h', 'time between the announcement of a removal for age, or of the first for a bound, and the removal, in automatic runs; 0: none')),
   'session.maintenance.maxEntries': int(500, COUNT, 'rows of a store above which the oldest are archived; 0 off'),
   'session.maintenance.resetArchiveRetention': optional(withUnit(duration('0', 'd', 'age at which archives of resets are removed; 0 or false: never', { allowFalse: true })), 'pruneAfter'),
   'session.maintenance.maxDiskBytes': withUnit(bytes('0', 'disk budget of a store; 0 off')),
