@@ -75,7 +75,7 @@ export interface Delivery {
   readonly forkedSessionId?: string;
 }
 
-export interface AskedRun extends Pick<OpenRun, 'request' | 'route' | 'interSession' | 'inReplyTo'> {
+export interface AskedRun extends Pick<OpenRun, 'request' | 'route' | 'interSession' | 'inReplyTo' | 'senderId'> {
   /** Of the message, for the queue's settings. */
   readonly channel: string | undefined;
   /** Stop the active run and go first. */

@@ -22,7 +22,7 @@ export function settingsOf({ request, channel, config }: AskedRun, present: Pres
 }
 
 export function newRun(run: AskedRun, sessionId: string, nowMs: number, mode: QueueMode, messageId?: string): OpenRun {
-  const { request, route, interSession, inReplyTo } = run;
+  const { request, route, interSession, inReplyTo, senderId } = run;
   return {
     runId: request.runId,
     state: 'queued',
@@ -34,6 +34,7 @@ export function newRun(run: AskedRun, sessionId: string, nowMs: number, mode: Qu
     ...(route === undefined ? {} : { route }),
     ...(interSession === undefined ? {} : { interSession }),
     ...(inReplyTo === undefined ? {} : { inReplyTo }),
+    ...(senderId === undefined ? {} : { senderId }),
     ...(messageId === undefined ? {} : { messageId }),
   };
 }

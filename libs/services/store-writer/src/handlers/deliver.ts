@@ -148,7 +148,7 @@ async function forkedChild(agent: OwnedAgent, { child, route }: DeliverRequest, 
   if (child?.fork !== true || route === undefined || !(await agent.hasStore())) return undefined;
   const parent = await agent.use(({ store }) => entryOfKey(store, child.spawnedBy));
   if (parent === undefined) return undefined;
-  const idempotencyKey = `fork:${requestHash('Deliver', idempotencyKeyOf(context))}`;
+  const idempotencyKey = `child-fork:${requestHash('Deliver', idempotencyKeyOf(context))}`;
   const contextTokens = contextTokensFor(agent.deps.config(), agent.agentId);
   const forked = await forkSession(agent, ForkSessionRequest.create({ agentId: agent.agentId, sourceKey: parent.key, targetKey: route.sessionKey, contextTokens }), { ...context, idempotencyKey });
   return forked.sessionId;

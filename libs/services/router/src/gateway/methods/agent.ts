@@ -3,6 +3,7 @@ import type { WaitRunResponse } from '@sessions/contracts';
 import { SessionError, asAgentId, assertCreatableKey, isJsonObject, isUuid, mainSessionKey, parseModelRef, slugAgentId } from '@sessions/domain';
 import type { JsonObject } from '@sessions/domain';
 import { defaultAgentFor } from '../../auth/default-agent';
+import { chosenRunId } from '../../handlers/chosen-run-id';
 import { deliverTo } from '../../handlers/deliver-to';
 import { assertMaySend, findSession } from '../../handlers/existing-session';
 import { assertKnownAgent } from '../../handlers/known-agent';
@@ -42,6 +43,7 @@ export const agent: GatewayMethod = async (deps, call) => {
   await assertKnownAgent(deps, textOf(params, 'agentId'), context);
   const address = await addressOf(deps, call);
   assertCreatableKey(address.key);
+  chosenRunId(runId, address.agentId);
   const session = await findSession(deps, address, context);
   assertMaySend(deps, { key: address.key, row: session?.row });
   const answer = await deliverTo(
