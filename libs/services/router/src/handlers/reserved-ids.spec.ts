@@ -48,7 +48,7 @@ const overGrpc = (method: string, request: object): Door => (key) => {
   meta.set('authorization', `Bearer ${TOKEN}`);
   meta.set('sess-idempotency-key', key);
   return new Promise((resolve) => {
-    grpc[method]?.(request, meta, (error: ServiceError | null) => resolve(error === null ? 'taken' : `INVALID_REQUEST ${errorFromHeaders({ 'Grpc-Status': String(error.code), 'Grpc-Message': encodeURIComponent(error.details) }).message}`));
+    grpc[method]?.(request, meta, (error: ServiceError | null) => resolve(error === null ? 'taken' : `INVALID_REQUEST ${errorFromHeaders({ 'Grpc-Status': String(error.code), 'Grpc-Message': encodeURIComponent(error.details) })?.message ?? ''}`));
   });
 };
 const ENVELOPE = { channel: 'telegram', messageId: '1', chatType: 'direct', sender: { id: '5' }, text: 'x' };

@@ -203,7 +203,7 @@ export function createStoreCalls({ bus, subjects, instance, random, isConfigured
 
   return {
     read: (method, request, context) => unary(method, request, context, READ_DEADLINE_MS, {}),
-    mutate: async (method, request, context, options = {}) =>
+    mutate: (method, request, context, options = {}) =>
       unary(method, request, context, options.budgetMs ?? MUTATION_DEADLINE_MS, { idempotencyKey: keyOf(options, context) }, options.mayBegin),
     readHistory: (request, context) => stream(request.agentId, context, () => client.readHistory(request, { context })),
     verify: (request, context) => stream(request.agentId, context, () => client.verify(request, { context })),
