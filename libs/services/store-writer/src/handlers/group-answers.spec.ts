@@ -54,6 +54,20 @@ it('collects the messages of one person into his turn, and leaves those of anoth
   expect(await answered(made)).toEqual([['answer to ann-1', 'ann-1'], ['answer to bob-1', 'bob-1'], ['answer to ann-2', 'ann-2']]);
 });
 
+it('keeps with a message whose agent sent it, whether it waits or is written at once', async () => {
+  const made = await bench({ config: WITH_MODEL });
+  const interSession = InterSession.create({ sourceSessionKey: 'agent:main:other', sourceTool: 'sessions_send', hops: 2, runId: 'there' });
+  await says(made, 'ann', 'ann-1', 'queue', {}, { interSession });
+  await says(made, 'ann', 'ann-2', 'queue', {}, { interSession });
+  await begin(made, 'ann-1');
+  await finish(made, 'ann-1');
+  await begin(made, 'ann-2');
+  const { items } = await history(made, { by: { $case: 'key', value: KEY } });
+  const kept = items.flatMap(({ item }) => (item?.$case === 'records' ? item.value.records.map(({ lineJson }) => (JSON.parse(lineJson.toString('utf8')) as { message?: { provenance?: unknown } }).message?.provenance) : []));
+  const provenance = { kind: 'inter_session', sourceSessionKey: 'agent:main:other', sourceTool: 'sessions_send', runId: 'there', hops: 2 };
+  expect(kept).toEqual([provenance, provenance]);
+});
+
 it('answers with the result of a sub-agent whom it was for, though another one waits later', async () => {
   const made = await bench({ config: WITH_MODEL });
   const yields = async (runId: string): Promise<void> => {
