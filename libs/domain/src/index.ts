@@ -212,6 +212,7 @@ export { HOPS_MAX, INTER_SESSION_CHARS_MAX, RECALLED_CHARS_MAX, TURN_SENDS_MAX, 
 export type { ChainPlace } from './turns/inter-session';
 export { MARK_PROMPT, sourceMark, sourceOf, withOrigin } from './turns/message-origin';
 export type { MessageSource } from './turns/message-origin';
+export { reservedKey, reservedRunId } from './turns/reserved-ids';
 export { turnLane } from './turns/turn-lane';
 export type { TurnLane } from './turns/turn-lane';
 export { requestPrompt, startExchange } from './turns/exchange';

@@ -30,7 +30,7 @@ describe('openclaw mcp', () => {
     expect(tools.map(({ name }) => name)).toContain('sessions_list');
     expect(await client.callTool({ name: 'sessions_list', arguments: {} })).toMatchObject({ structuredContent: { count: 1 } });
     expect(await client.callTool({ name: 'sessions_list', arguments: { limit: 'x' } })).toMatchObject({ isError: true });
-    await expect(client.callTool({ name: 'rm', arguments: {} })).rejects.toMatchObject({ code: -32602 });
+    await expect(client.callTool({ name: 'rm', arguments: {} })).rejects.toMatchObject({ code: -32602, message: 'MCP error -32602: Tool not available: rm' });
     leave();
     expect(await code).toBe(0);
   });

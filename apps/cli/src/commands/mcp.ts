@@ -39,7 +39,8 @@ export async function runMcp(io: CliIo, flags: McpFlags, streams: McpStreams = p
       try {
         return (await upstream.callTool({ name: params.name, arguments: params.arguments }, signal)) as CallToolResult;
       } catch (error) {
-        if (error instanceof McpError || !(error instanceof SessionError)) throw error;
+        if (error instanceof McpError) throw passedOn(error);
+        if (!(error instanceof SessionError)) throw error;
         return { content: [{ type: 'text', text: error.message }], isError: true };
       }
     });
@@ -55,4 +56,9 @@ export async function runMcp(io: CliIo, flags: McpFlags, streams: McpStreams = p
   } finally {
     await upstream.close();
   }
+}
+
+/** The gateway's answer as it was, without the prefix that this program's client has put before it: its own client adds one. */
+function passedOn({ code, message, data }: McpError): Error {
+  return Object.assign(new Error(message.replace(/^(?:MCP error -?\d+: )+/, '')), { code, data });
 }

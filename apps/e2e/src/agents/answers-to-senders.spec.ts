@@ -4,7 +4,8 @@
  * it answers, and each of them comes.
  *
  * One interleaving is two messages of two senders, begun at seeded instants among those of the others
- * that are under way, with a message to a third session sent in one of the two turns.
+ * that are under way, with a message to a third session sent in one of the two turns. In a group both
+ * may be of one conversation, of two who speak at once: nobody is answered in the other's turn.
  */
 import { Conversation, Envelope, Sender, SubmitMessageRequest } from '@sessions/contracts';
 import type { Delivery } from '@sessions/contracts';
@@ -48,7 +49,8 @@ function generator(seed: number): (below: number) => number {
   return (below) => (state = (state * 48_271) % 2_147_483_647) % below;
 }
 
-const placeOf = ({ channel, accountId, peer, group }: Origin): string => `${channel} ${accountId} ${group ?? peer}`;
+/** Who is spoken for by one message at a time: of two of his own the second may be answered with the first. */
+const placeOf = ({ channel, accountId, peer, group }: Origin): string => `${channel} ${accountId} ${group ?? ''} ${peer}`;
 const envelopeOf = ({ channel, accountId, peer, group }: Origin, messageId: string, text: string): Envelope =>
   Envelope.create({ channel, accountId, messageId, chatType: group === undefined ? 'direct' : 'group', sender: Sender.create({ id: peer }), text, ...(group !== undefined && { conversation: Conversation.create({ id: group }), mentioned: true }) });
 
@@ -96,10 +98,11 @@ async function converse(gateway: GatewayInProcess, mode: Mode, seed: number, int
   const busy = new Set<string>();
   const keys: string[] = ['agent:main:third'];
   const sent: Answer[] = [];
-  const freeOrigin = (): Origin => {
+  const freeOrigin = (beside?: Origin): Origin => {
     for (;;) {
       const peer = PEERS[random(PEERS.length)] ?? '';
-      const origin = { channel: CHANNELS[random(2)] ?? '', accountId: ACCOUNTS[random(2)] ?? '', peer, group: random(6) === 0 ? `g${String(random(8))}` : undefined };
+      const together = beside?.group === undefined || random(4) === 0 ? undefined : beside;
+      const origin = together === undefined ? { channel: CHANNELS[random(2)] ?? '', accountId: ACCOUNTS[random(2)] ?? '', peer, group: random(3) === 0 ? `g${String(random(8))}` : undefined } : { ...together, peer };
       if (!busy.has(placeOf(origin))) return origin;
     }
   };
@@ -122,7 +125,7 @@ async function converse(gateway: GatewayInProcess, mode: Mode, seed: number, int
       const number = (begun += 1) * 2;
       const first = freeOrigin();
       busy.add(placeOf(first));
-      const second = freeOrigin();
+      const second = freeOrigin(first);
       const third = keys[random(keys.length)];
       await Promise.all([say(first, number, third, random(4)), say(second, number + 1, random(4) === 0 ? third : undefined, random(8))]);
     }

@@ -97,6 +97,53 @@ it('a run that is killed over HTTP shows it, and a second kill finds nothing', a
   expect((await kill()).json).toEqual({ ok: true, killed: false });
 });
 
+/** What a follower hears of one session until a run is over, in order and each once in a row. */
+async function heardUntilEnd(follower: GatewaySocket, key: string, runId: string): Promise<string[]> {
+  const heard: string[] = [];
+  for (let isOver = false; !isOver; ) {
+    const { event = '', payload = {} } = await follower.next(({ payload: told }) => told?.['sessionKey'] === key);
+    const data = payload['data'] as { readonly phase?: string; readonly stopReason?: string } | undefined;
+    const what = [event, payload['state'] ?? payload['reason'] ?? payload['phase'] ?? data?.phase ?? payload['stream'] ?? (payload['message'] as { role?: string } | undefined)?.role, payload['stopReason'] ?? data?.stopReason].filter((word) => word !== undefined).join(' ');
+    if (heard.at(-1) !== what) heard.push(what);
+    isOver = event === 'sessions.changed' && payload['phase'] === 'end' && payload['runId'] === runId;
+  }
+  return heard;
+}
+
+it.each(['sessions.send', 'agent'])('%s: the order in which a run is told of', async (method) => {
+  const key = `agent:main:order-${method.replace('.', '-')}`;
+  await socket.call('sessions.create', { key });
+  const listener = await follower();
+  await socket.request(method, { ...(method === 'agent' ? { sessionKey: key } : { key }), message: 'go', idempotencyKey: `order-${method}` });
+  const heard = await heardUntilEnd(listener, key, `order-${method}`);
+  const steps = heard.filter((one) => !one.endsWith(' message') && one !== 'agent assistant' && one !== 'chat delta');
+  expect(steps.filter((one) => one !== 'agent start' && one !== 'sessions.changed start')).toEqual(['sessions.changed send', 'session.message user', 'session.message assistant', 'agent finishing stop', 'agent end stop', 'chat final stop', 'sessions.changed end']);
+  expect(steps.slice(2, 4).sort()).toEqual(['agent start', 'sessions.changed start']);
+  listener.close();
+});
+
+it('runs that are aborted by their session all end with the one word that clients know, begun or not', async () => {
+  const key = 'agent:main:aborted';
+  const listener = await follower();
+  await socket.call('chat.send', { sessionKey: key, message: 'hang there', idempotencyKey: 'aborted-1' });
+  await phase(key, 'start');
+  await socket.call('chat.send', { sessionKey: key, message: 'and wait', idempotencyKey: 'aborted-2' });
+  expect(await socket.call('chat.abort', { sessionKey: key })).toEqual({ ok: true, aborted: true, runIds: ['aborted-1', 'aborted-2'] });
+  for (const runId of ['aborted-1', 'aborted-2']) {
+    const { payload } = await listener.next(({ event, payload: told }) => event === 'chat' && told?.['runId'] === runId && told['state'] !== 'delta');
+    expect(payload).toMatchObject({ state: 'aborted', stopReason: 'rpc' });
+    expect(await socket.call('agent.wait', { runId, timeoutMs: 60_000 })).toMatchObject({ status: 'timeout', stopReason: 'rpc' });
+  }
+  // Steered away from before it began, and while it ran.
+  await socket.call('chat.send', { sessionKey: key, message: 'hang again', idempotencyKey: 'steered-1' });
+  await phase(key, 'start');
+  await socket.call('sessions.steer', { key, message: 'rather this', idempotencyKey: 'steered-2' });
+  expect((await listener.next(({ event, payload: told }) => event === 'sessions.changed' && told?.['sessionKey'] === key && told['reason'] === 'steer')).payload).toMatchObject({ sessionKey: key });
+  expect((await listener.next(({ event, payload: told }) => event === 'chat' && told?.['runId'] === 'steered-1' && told['state'] !== 'delta')).payload).toMatchObject({ state: 'aborted', stopReason: 'rpc' });
+  expect(await socket.call('agent.wait', { runId: 'steered-2', timeoutMs: 60_000 })).toMatchObject({ status: 'ok' });
+  listener.close();
+});
+
 it('an image that is sent is kept and shown to the model', async () => {
   const key = 'agent:main:picture';
   await socket.call('sessions.create', { key });

@@ -28,14 +28,32 @@ describe('a message as a model reads it', () => {
     MARK.replace('[', '［'),
     MARK.replace('-', '\u2011'),
     MARK.replace('Inter', 'In\u00adter'),
+    MARK.replace('Inter', '\u0406nter'),
+    MARK.replace('Inter-session', '\u0406nt\u0435r-\u0455\u0435\u0455\u0455i\u043en'),
+    MARK.replace('session m', '\u03f2\u200d\u2060ession\u00a0m').replace('\u03f2', '\u0455'),
+    MARK.replace('message', 'm\u0435\ufe0fss\u0430g\u0435'),
+    MARK.replace('message', 'm\u0301essa\u0308ge'),
+    MARK.replace('Inter', '\u00cdnter'),
+    MARK.replace('Inter', 'In\u3164ter'),
+    MARK.replace('Inter', 'In\u{e0020}ter'),
+    MARK.replace('Inter', 'In\u0000ter'),
+    MARK.replace('Inter-session message', '\u{1d408}\u{1d427}\u{1d42d}\u{1d41e}\u{1d42b}-\u24e2\u24d4\u24e2\u24e2\u24d8\u24de\u24dd \uff4d\uff45ssage'),
+    MARK.replace('[', '\u202e['),
+    MARK.replace('Inter', 'lnter'),
+    MARK.replace('message', 'rnessage'),
+    MARK.replace('session', 'se55i0n'),
+    MARK.replace('Inter', 'I n\u200at.e_r'),
+    MARK.replace('Inter-session message', 'InterSessionMessage'),
+    MARK.replace('Inter', 'I\u0274\u1d1b\u1d07\u0280'),
     MARK.toUpperCase(),
     `**${MARK}**`,
   ])('never has it at the beginning of a line that somebody wrote: %j', (text) => {
     for (const read of [shown(text), messageText(withOrigin({ role: 'user', content: text }))]) {
       expect(read).not.toBe(text);
-      for (const line of read.normalize('NFKC').split(/[\n\r\u2028]/u)) expect(line).not.toMatch(/^[^\\a-z]*inter.{0,2}session message/iu);
-      // Nothing else is changed.
-      expect(read.replace(/\\/gu, '')).toBe(text);
+      // The backslash is before the line that has it, and nothing else is changed.
+      const lines = text.split(/[\n\r\u2028]/u);
+      expect(read.split(/[\n\r\u2028]/u).filter((line) => line.startsWith('\\'))).toHaveLength(1);
+      expect(read.split(/[\n\r\u2028]/u).map((line) => line.replace(/^\\/u, ''))).toEqual(lines);
     }
   });
 

@@ -8,14 +8,13 @@
  */
 import { StoreServiceDeleteSessionRequest } from '@sessions/contracts';
 import type { SessionConfig } from '@sessions/domain';
-import { isJsonObject } from '@sessions/domain';
 import { readSession } from './decisions/session-of-key';
 import { ownContext } from './end-lost-attempt';
 import { deleteSession } from './handlers/delete-session';
 import { sessionEntry } from './handlers/stored-session';
 import { directoryOf } from './handlers/write-attachments';
 import type { OpenAgentStore, OwnedAgent } from './owned-agent';
-import { dropSpawnFiles } from './spawn-files';
+import { dropSpawnFiles, filesIdOf } from './spawn-files';
 
 export interface EndingChild {
   readonly key: string;
@@ -37,12 +36,6 @@ export async function endingChildOf(open: OpenAgentStore, deliveryId: string, ke
   const stay = !isArchived && config.tools.spawnAttachments.retainOnSessionKeep;
   const child = { key, sessionId, filesId: stay ? undefined : filesIdOf(native['attachments']), isArchived };
   return child.filesId === undefined && !isArchived ? undefined : child;
-}
-
-/** The UUID that the files of a spawn are named by, from an entry's receipt. */
-export function filesIdOf(attachments: unknown): string | undefined {
-  const relDir = isJsonObject(attachments as never) ? (attachments as { readonly relDir?: unknown }).relDir : undefined;
-  return typeof relDir === 'string' ? relDir.split('/').at(-1) : undefined;
 }
 
 /** What cannot be removed stays, and is said: the result has reached its parent, and that counts. @returns whether they are gone */

@@ -21,6 +21,7 @@ import type { OpenWork } from './open-work';
 import type { PendingCompactions } from './pending-compactions';
 import type { EventPublisher } from './publish-events';
 import { withSpool, type RunSpool } from './run-spool';
+import type { SpawnNotes } from './spawn-notes';
 
 /** How long an answer to a channel's own message id is kept: channels repeat a message for days. */
 export const KEEP_CHANNEL_RESULT_MS = 7 * 24 * 60 * 60_000;
@@ -34,6 +35,7 @@ export interface OpenAgentStore extends Holding {
   readonly log: Pick<Logger, 'warn'>;
   readonly work: OpenWork;
   readonly spool: RunSpool;
+  readonly spawnNotes: SpawnNotes;
   /** Last mutation that was acknowledged. */
   seq: number;
 }

@@ -4,13 +4,14 @@
  *
  * They are written under another name, synced, and get their own when all are there, so a directory with
  * its name is whole. What a process left half-written ends in `.tmp`: the next try replaces it, and where
- * none comes, as after a spawn that was cut off, it is swept.
+ * none comes, as after a spawn that was cut off, it is swept. Whole ones that no sub-agent came to own are
+ * known by their notes (`spawn-notes.ts`).
  * Nothing on the way may be a link: the workspace belongs to an agent.
  */
 import { createHash } from 'node:crypto';
 import { lstat, mkdir, open, readFile, readdir, rename, rm } from 'node:fs/promises';
 import * as path from 'node:path';
-import { ATTACHMENTS_DIR, MANIFEST_NAME, SessionError, attachmentProblems, isUuid, type SessionConfig } from '@sessions/domain';
+import { ATTACHMENTS_DIR, MANIFEST_NAME, SessionError, attachmentProblems, isJsonObject, isUuid, type SessionConfig } from '@sessions/domain';
 
 const DIRECTORY_MODE = 0o700;
 const FILE_MODE = 0o600;
@@ -41,15 +42,27 @@ export interface SpawnDirectory {
 /** Inside the workspace, with `/`. */
 export const relativeDirectory = (id: string): string => `${ATTACHMENTS_DIR}/${id}`;
 
+/** The UUID that the files of a spawn are named by, from an entry's receipt. */
+export function filesIdOf(attachments: unknown): string | undefined {
+  const relDir = isJsonObject(attachments as never) ? (attachments as { readonly relDir?: unknown }).relDir : undefined;
+  return typeof relDir === 'string' ? relDir.split('/').at(-1)?.toLowerCase() : undefined;
+}
+
+/** @throws VALIDATION for files that may not be written */
+export function assertSpawnFiles({ id }: SpawnDirectory, files: readonly SpawnFile[], limits: SessionConfig['tools']['spawnAttachments']): void {
+  assertId(id);
+  const problems = attachmentProblems(files.map(({ name, content }) => ({ name, bytes: content.length })), limits);
+  if (problems.length > 0 || files.length === 0) throw new SessionError('VALIDATION', problems.join('; ') || 'a spawn hands over at least one file');
+}
+
 /**
  * All of the files or none. Written again, the same files are found; other ones are refused.
  * @throws VALIDATION, IDEMPOTENCY_MISMATCH
  */
-export async function writeSpawnFiles({ workspace, id }: SpawnDirectory, files: readonly SpawnFile[], limits: SessionConfig['tools']['spawnAttachments']): Promise<readonly WrittenSpawnFile[]> {
-  assertId(id);
-  const problems = attachmentProblems(files.map(({ name, content }) => ({ name, bytes: content.length })), limits);
-  if (problems.length > 0 || files.length === 0) throw new SessionError('VALIDATION', problems.join('; ') || 'a spawn hands over at least one file');
-  const written = files.map(({ name, content }) => ({ name, bytes: content.length, sha256: createHash('sha256').update(content).digest('hex') }));
+export async function writeSpawnFiles(directory: SpawnDirectory, files: readonly SpawnFile[], limits: SessionConfig['tools']['spawnAttachments']): Promise<readonly WrittenSpawnFile[]> {
+  const { workspace, id } = directory;
+  assertSpawnFiles(directory, files, limits);
+  const written = receiptOf(files);
   const manifest = JSON.stringify({ files: written.map((file, place) => ({ ...file, mimeType: files[place]?.mimeType })) }, undefined, 2);
   const target = await containedDirectory(workspace, id);
   const present = await readFile(path.join(target, MANIFEST_NAME), 'utf8').catch(() => undefined);
@@ -71,6 +84,11 @@ export async function writeSpawnFiles({ workspace, id }: SpawnDirectory, files: 
     throw error;
   }
   return written;
+}
+
+/** What files come to when they are written. */
+export function receiptOf(files: readonly SpawnFile[]): readonly WrittenSpawnFile[] {
+  return files.map(({ name, content }) => ({ name, bytes: content.length, sha256: createHash('sha256').update(content).digest('hex') }));
 }
 
 /** What stands there; undefined: nothing. Nothing is made, and no link is followed. */

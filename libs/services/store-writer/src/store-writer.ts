@@ -4,7 +4,7 @@
  */
 import { DEFAULT_TIMING, createSubjects, type Bus, type BusTiming } from '@sessions/bus';
 import { SessionError, agentSettings, configuredAgents, type AgentId, type Places, type PriceList, type SessionConfig } from '@sessions/domain';
-import type { Clock, Logger, Metrics, Service } from '@sessions/host';
+import type { Clock, Logger, Metrics, Service, Timer } from '@sessions/host';
 import { mayHoldOpenWork, openStore, type OpenStoreOptions, type StoreNotice } from '@sessions/store';
 import * as path from 'node:path';
 import { createCallMetrics } from './call-metrics';
@@ -20,6 +20,8 @@ import { carryOutExport, expireApproval, type ApprovalFacts } from './end-approv
 import { endLostAttempt } from './end-lost-attempt';
 import { EventPublisher } from './publish-events';
 import { RunSpool } from './run-spool';
+import { SpawnNotes, UNCLAIMED_MS } from './spawn-notes';
+import { sweepUnclaimed } from './sweep-spawns';
 import { createAgentHandlers } from './serve-agent';
 import { sessionsFileOf } from './store-places';
 import { Uploads } from './uploads';
@@ -104,6 +106,7 @@ export function createStoreWriter(deps: StoreWriterDeps): Service {
       const timeoutMs = (): number => agentSettings(config(), agentId as AgentId).compaction.timeoutSeconds * 1000;
       const compactions = new PendingCompactions({ bus, subjects, agentId, clock, logger, timeoutMs, ...(deps.tellAgainMs === undefined ? {} : { tellAgainMs: deps.tellAgainMs }) });
       const spool = new RunSpool(store.layout.ownDir);
+      const spawnNotes = new SpawnNotes(store.layout.ownDir);
       const approvalFacts = (): ApprovalFacts => {
         const { nativeBinding } = optionsOf(deps, agentId, sessionsFile(agentId as AgentId));
         return { agentId, config: config(), places, reader: { agentId, sessionsFile: sessionsFile(agentId as AgentId), ...(nativeBinding === undefined ? {} : { nativeBinding }) }, nowMs: () => clock.nowMs() };
@@ -124,6 +127,11 @@ export function createStoreWriter(deps: StoreWriterDeps): Service {
         ...(deps.tellAgainMs === undefined ? {} : { tellAgainMs: deps.tellAgainMs }),
         expire: (lost) => endLostAttempt(opened, { ...lost, agentId, config: config(), session: { cwd: workspaceIn(config(), agentId as AgentId, places) }, nowMs: clock.nowMs(), pathOf: (file) => path.join(store.layout.dir, file) }),
       });
+      let sweep: Timer | undefined;
+      const sweeps = (): void => {
+        void sweepUnclaimed(opened, workspaceIn(config(), agentId as AgentId, places), clock.nowMs()).catch((err: unknown) => logger.warn('files of spawns could not be looked through', { agentId, err }));
+        sweep = clock.setTimer(UNCLAIMED_MS, sweeps, { keepsAlive: false });
+      };
       const opened: OpenAgentStore = {
         store,
         events,
@@ -132,6 +140,7 @@ export function createStoreWriter(deps: StoreWriterDeps): Service {
         log: logger,
         work,
         spool,
+        spawnNotes,
         seq: (await store.info()).seq,
         get isBusy() {
           return work.isBusy || approvals.isBusy;
@@ -140,6 +149,7 @@ export function createStoreWriter(deps: StoreWriterDeps): Service {
           return store.failure;
         },
         close() {
+          sweep?.cancel();
           openGauge.dec();
           compactions.close();
           approvals.close();
@@ -148,6 +158,7 @@ export function createStoreWriter(deps: StoreWriterDeps): Service {
         },
       };
       work.find(store);
+      sweeps();
       return opened;
     },
   });

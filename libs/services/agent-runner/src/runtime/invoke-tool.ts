@@ -53,7 +53,7 @@ export function createToolInvoker({ bus, subjects, sessionKey, runId, chain, rep
     if (!names.has(call.name)) return refused(`Tool not available: ${call.name}`);
     const deadlineMs = waitMs(call.arguments) + TOOL_SLACK_MS;
     const deadlineAtMs = bus.clock.nowMs() + deadlineMs;
-    const idempotencyKey = `tool:${subjectToken(runId)}:${subjectToken(lineId)}:${String(index)}`;
+    const idempotencyKey = `run-tool:${subjectToken(runId)}:${subjectToken(lineId)}:${String(index)}`;
     const meta = { caller, scopes: [], requestId: randomUUID(), idempotencyKey: undefined, traceparent: undefined, tracestate: undefined, hops: chain.hops };
     const request = InvokeToolRequest.create({ name: call.name, argumentsJson: Buffer.from(JSON.stringify(call.arguments)), sessionKey, runId, ...chain, ...(replyRoute === undefined ? {} : { replyRoute }) });
     try {

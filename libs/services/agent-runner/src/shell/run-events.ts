@@ -72,7 +72,7 @@ export class RunEvents {
   /** The last words of the run, before its end is written down. */
   end({ startedAtMs, text, stopReason, aborted, errorMessage }: { readonly startedAtMs: number; readonly text: string; readonly stopReason: string; readonly aborted: boolean; readonly errorMessage: string | undefined }): void {
     this.#flush();
-    this.#run('lifecycle', { phase: 'finishing' });
+    this.#run('lifecycle', { phase: 'finishing', aborted, stopReason });
     const whole: JsonObject = Buffer.byteLength(text) <= TEXT_BYTES_MAX ? { text } : {};
     const times: JsonObject = { startedAt: startedAtMs, endedAt: this.#bus.clock.nowMs() };
     if (errorMessage === undefined) this.#run('lifecycle', { phase: 'end', ...times, ...whole, stopReason, ...(aborted ? { aborted } : {}) });

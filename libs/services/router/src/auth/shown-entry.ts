@@ -1,11 +1,13 @@
 /**
  * Rows and entries as a user meets them who is restricted to some agents: where a session works, and
- * where its files stand on the machine, is for administrators of all of it.
+ * where its files stand on the machine, is for administrators of all of it; and sessions of agents that
+ * the user does not see are not named.
  */
 import { SessionRow } from '@sessions/contracts';
 import type { Event } from '@sessions/contracts';
 import { isJsonObject, patchRawObject } from '@sessions/domain';
 import type { JsonValue } from '@sessions/domain';
+import { entryWithShownLinks, hiddenByScopes, withShownLinks } from './shown-links';
 
 /** Directories that a session works in. */
 const PLACES = ['spawnedWorkspaceDir', 'spawnedCwd'] as const;
@@ -17,14 +19,15 @@ export function withoutPlaces(row: SessionRow): SessionRow {
   return PLACES.some((name) => row[name] !== undefined) ? { ...row, spawnedWorkspaceDir: undefined, spawnedCwd: undefined } : row;
 }
 
-export function encodedWithoutPlaces(encoded: Buffer): Buffer {
+export function encodedForRestricted(encoded: Buffer, scopes: readonly string[]): Buffer {
   const row = SessionRow.decode(encoded);
-  const shown = withoutPlaces(row);
+  const shown = withShownLinks(withoutPlaces(row), hiddenByScopes(scopes));
   return shown === row ? encoded : Buffer.from(SessionRow.encode(shown).finish());
 }
 
 /** @param shown how a path is told; empty bytes, for an entry that is too long to be answered, stay empty */
-export function shownEntry(entryJson: Buffer, shown: (path: string) => string): Buffer {
+export function shownEntry(whole: Buffer, scopes: readonly string[], shown: (path: string) => string): Buffer {
+  const entryJson = entryWithShownLinks(whole, hiddenByScopes(scopes));
   if (entryJson.length === 0) return entryJson;
   const text = entryJson.toString('utf8');
   const entry = JSON.parse(text) as JsonValue;
@@ -36,10 +39,10 @@ export function shownEntry(entryJson: Buffer, shown: (path: string) => string): 
 }
 
 /** The event with its row shown so. */
-export function eventWithoutPlaces(event: Event): Event {
+export function eventForRestricted(event: Event, scopes: readonly string[]): Event {
   const { body } = event;
   if ((body?.$case !== 'message' && body?.$case !== 'changed') || body.value.encodedRow === undefined) return event;
-  const encodedRow = encodedWithoutPlaces(body.value.encodedRow);
+  const encodedRow = encodedForRestricted(body.value.encodedRow, scopes);
   if (encodedRow === body.value.encodedRow) return event;
   return body.$case === 'message' ? { ...event, body: { $case: 'message', value: { ...body.value, encodedRow } } } : { ...event, body: { $case: 'changed', value: { ...body.value, encodedRow } } };
 }

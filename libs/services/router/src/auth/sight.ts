@@ -8,6 +8,7 @@ import type { AgentId, Visibility } from '@sessions/domain';
 import type { CallContext } from '@sessions/bus';
 import type { HandlerDeps } from '../deps';
 import { seesAgent } from './scopes';
+import { agentOfKey } from './shown-links';
 
 type SightDeps = Pick<HandlerDeps, 'config' | 'stores' | 'agents'>;
 
@@ -28,6 +29,7 @@ export interface SeenAddress {
   readonly key: string;
 }
 
+/** For one call: what it has read of the tree of sub-agents stays as it was. */
 export interface Sight {
   readonly caller: SeenAddress;
   /** What holds, a sandbox's clamp included. */
@@ -39,6 +41,8 @@ export interface Sight {
   seesAllOf(agentId: string): boolean;
   /** The caller and what it spawned, also under other agents, nearest first; at most `TREE_SESSIONS_MAX`. */
   tree(): Promise<readonly SessionRow[]>;
+  /** Those of these keys of which it may not know. @param ownAgentId of whom the keys are that name no agent */
+  hiddenOf(keys: readonly string[], ownAgentId: string): Promise<ReadonlySet<string>>;
 }
 
 export function createSight(deps: SightDeps, caller: SeenAddress, context: CallContext): Sight {
@@ -49,6 +53,9 @@ export function createSight(deps: SightDeps, caller: SeenAddress, context: CallC
   const range = effectiveVisibility(sessions.visibility, { isSandboxed: isCallerSandboxed, sandboxRange });
   // A token that shows only some agents hides the others also from the session that its holder acts for.
   const judge = (address: SeenAddress, spawnedBy: readonly string[]): boolean => seesAgent(context.scopes, address.agentId) && canSee(range, agentToAgent, caller, { ...address, spawnedBy });
+  let known: Promise<readonly SessionRow[]> | undefined;
+  // One look for all that one call asks.
+  const tree = (): Promise<readonly SessionRow[]> => (known ??= treeOf(deps, caller, context));
   return {
     caller,
     range,
@@ -59,7 +66,12 @@ export function createSight(deps: SightDeps, caller: SeenAddress, context: CallC
       return judge(address, await spawnersOf(deps, address, row, context));
     },
     seesAllOf: (agentId) => (range === 'agent' || range === 'all') && judge({ agentId, key: '' }, []),
-    tree: () => treeOf(deps, caller, context),
+    tree,
+    async hiddenOf(keys, ownAgentId) {
+      const doubtful = [...new Set(keys)].filter((key) => !judge({ agentId: agentOfKey(key, ownAgentId), key }, []));
+      const spawned = doubtful.length === 0 || range === 'self' ? [] : (await tree()).filter(({ agentId }) => seesAgent(context.scopes, agentId));
+      return new Set(doubtful.filter((key) => !spawned.some((row) => row.agentId === agentOfKey(key, ownAgentId) && isSameKey(row.key, key))));
+    },
   };
 }
 

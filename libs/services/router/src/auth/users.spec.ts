@@ -151,6 +151,34 @@ describe('a user that is restricted to some agents', () => {
     }
   });
 
+  it('is named no session of another agent by theirs, at any door', async () => {
+    const key = 'agent:office:subagent:two';
+    const links = { spawnedBy: 'agent:main:main', parentSessionKey: 'agent:main:main', openRuns: [{ interSession: { sourceSessionKey: 'agent:main:main' } }], childClaims: { 'agent:main:subagent:x': 1 }, pluginNote: 'agent:office:main' };
+    running.stores.put('office', key, { sessionId: ID(3), updatedAt: 3, ...links }, [{ role: 'user', text: 'one' }]);
+    const [ann, bob, admin] = [await running.client(['operator.admin'], WORK), await running.client(['operator.read'], BOTH), await running.client()];
+    const stream = await get(`/sessions/${key}/history?follow=1`, WORK);
+    for (const client of [ann, bob, admin]) await client.request('sessions.subscribe');
+    const asked = [
+      ['sessions.list', { agentId: 'office' }], ['sessions.describe', { key }], ['sessions.get', { key }], ['tools.invoke', { tool: 'sessions_list', args: {}, sessionKey: 'agent:office:main' }],
+      ['sessions.patch', { key, label: 'L' }], ['sessions.create', { key }], ['chat.send', { sessionKey: key, message: 'two', idempotencyKey: 'two' }],
+    ] as const;
+    for (const [method, params] of asked) expect([method, JSON.stringify(await ann.request(method, params))]).toEqual([method, expect.not.stringContaining('agent:main:')]);
+    const { payload } = await ann.request('sessions.describe', { key });
+    expect(JSON.stringify(payload)).not.toContain('agent:main:');
+    for (const client of [bob, admin]) expect(JSON.stringify(await client.request('sessions.describe', { key }))).toContain('"spawnedBy":"agent:main:main"');
+    expect(await ann.request('sessions.list', { agentId: 'office', spawnedBy: 'agent:main:main' })).toMatchObject({ ok: false, error: { message: 'forbidden' } });
+    for (const client of [ann, bob, admin]) await client.until(() => client.events('session.message')[0]);
+    const heard = (client: TestClient): string => JSON.stringify(client.frames.filter(({ type }) => type === 'event'));
+    expect(heard(ann)).not.toContain('agent:main:');
+    for (const client of [bob, admin]) expect(heard(client)).toContain('"spawnedBy":"agent:main:main"');
+    let streamed = '';
+    for await (const chunk of stream.body ?? []) {
+      streamed += Buffer.from(chunk as Uint8Array).toString('utf8');
+      if (streamed.includes('event: sessions.changed')) break;
+    }
+    expect(streamed).not.toContain('agent:main:');
+  });
+
   it('hears of their sessions only', async () => {
     const ann = await running.client(['operator.admin'], WORK);
     const admin = await running.client();

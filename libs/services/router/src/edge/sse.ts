@@ -20,7 +20,7 @@ import { toSessionError } from '@sessions/bus';
 import type { CallContext } from '@sessions/bus';
 import { sleep } from '@sessions/host';
 import { isRestricted } from '../auth/scopes';
-import { eventWithoutPlaces } from '../auth/shown-entry';
+import { eventForRestricted } from '../auth/shown-entry';
 import type { HandlerDeps } from '../deps';
 import type { FanOut } from '../fan-out';
 import { changedPayloadOf } from '../gateway/events';
@@ -156,10 +156,10 @@ class LiveView {
   }
 
   #followChanges(key: string): void {
-    const hidesPlaces = isRestricted(this.#context.scopes);
+    const isNarrowed = isRestricted(this.#context.scopes);
     this.#endChanges ??= this.#deps.fanOut.add((event) => {
       if (event.sessionKey !== key || this.#stream.behindBytes > BEHIND_BYTES_MAX) return;
-      const payload = changedPayloadOf(hidesPlaces ? eventWithoutPlaces(event) : event, this.#deps.rows);
+      const payload = changedPayloadOf(isNarrowed ? eventForRestricted(event, this.#context.scopes) : event, this.#deps.rows);
       if (payload !== undefined) void this.#stream.send('sessions.changed', payload);
     }, (heard) => heard === key);
   }

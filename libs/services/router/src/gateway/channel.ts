@@ -84,6 +84,10 @@ export class Channel {
     return seesAgent(this.#hearing.scopes, agentId);
   }
 
+  get scopes(): readonly string[] {
+    return this.#hearing.scopes;
+  }
+
   /** True for users who see some agents only. */
   get isRestricted(): boolean {
     return isRestricted(this.#hearing.scopes);

@@ -6,7 +6,8 @@ import { SessionRow } from '@sessions/contracts';
 import type { ApprovalEvent, Event, RunState } from '@sessions/contracts';
 import type { JsonValue } from '@sessions/domain';
 import type { Clock } from '@sessions/host';
-import { eventWithoutPlaces } from '../auth/shown-entry';
+import { eventForRestricted } from '../auth/shown-entry';
+import { agentOfKey, linksOfEvent } from '../auth/shown-links';
 import type { Channel } from './channel';
 import { formatEvent } from './gateway-frames';
 import { toClientMessage } from './messages';
@@ -75,17 +76,32 @@ export function createGatewayEvents({ channels, rows, clock, readRun }: GatewayE
       if (channel.followsAll) all.push(channel);
       else if (sessionKey !== undefined && channel.follows(sessionKey)) followers.push(channel);
     }
-    for (const restricted of [false, true]) {
-      const alike = (channel: Channel): boolean => channel.isRestricted === restricted;
-      const [hearAll, hearOne] = [all.filter(alike), followers.filter(alike)];
-      if (hearAll.length === 0 && hearOne.length === 0) continue;
-      const frames = framesOf(restricted ? eventWithoutPlaces(event) : event, rows, hearAll.length > 0);
+    for (const alike of byWhatTheySee([...all, ...followers], event)) {
+      const [hearAll, hearOne] = [all.filter((channel) => alike.has(channel)), followers.filter((channel) => alike.has(channel))];
+      const [one] = alike;
+      const frames = framesOf(one?.isRestricted === true ? eventForRestricted(event, one.scopes) : event, rows, hearAll.length > 0);
       if (frames.message !== undefined) sendTo([...hearAll, ...hearOne], frames.message);
       if (frames.changed !== undefined) sendTo(hearAll, frames.changed);
       if (frames.operation !== undefined) sendTo(hearAll, frames.operation);
       if (frames.tool !== undefined) sendTo([...hearAll, ...hearOne], frames.tool);
     }
   };
+}
+
+/** Users who see all, and of those who see some agents those together to whom the event looks the same. */
+function byWhatTheySee(channels: readonly Channel[], event: Event): readonly ReadonlySet<Channel>[] {
+  const groups = new Map<string, Set<Channel>>();
+  let agentIds: readonly string[] | undefined;
+  for (const channel of channels) {
+    let seen = 'all';
+    if (channel.isRestricted) {
+      agentIds ??= [...new Set(linksOfEvent(event).map((key) => agentOfKey(key, event.agentId)))];
+      seen = agentIds.filter((agentId) => channel.seesAgent(agentId)).join(' ');
+    }
+    const group = groups.get(seen) ?? new Set();
+    groups.set(seen, group.add(channel));
+  }
+  return [...groups.values()];
 }
 
 /** None for one whose time is over: it is asked for no more. */

@@ -82,7 +82,7 @@ describe('agent', () => {
   it('answers with what the run said, and once for a key that was seen', async () => {
     client.send({ type: 'req', id: 'a', method: 'agent', params: { message: 'hi', idempotencyKey: 'k-1', sessionKey: 'lab' } });
     expect((await answersTo('a', 1))[0]).toMatchObject({ ok: true, payload: { runId: 'k-1', status: 'accepted' } });
-    expect(await payloadOf('agent', { message: 'hi', idempotencyKey: 'k-1', sessionKey: 'lab' })).toEqual({ runId: 'k-1', status: 'in_flight' });
+    expect(await payloadOf('agent', { message: 'hi', idempotencyKey: 'k-1', sessionKey: 'lab' })).toEqual({ runId: 'k-1', status: 'in_flight', sessionKey: LAB });
     running.stores.runs.end('main', 'k-1', { text: 'hello' });
     const end = { runId: 'k-1', status: 'ok', summary: 'completed', result: { payloads: [{ text: 'hello', mediaUrl: null }] } };
     expect((await answersTo('a'))[1]).toMatchObject({ ok: true, payload: end });

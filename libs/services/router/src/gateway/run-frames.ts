@@ -10,6 +10,7 @@ import { RunEvent } from '@sessions/contracts';
 import type { Event, RunState, ToolEvent } from '@sessions/contracts';
 import { isJsonObject } from '@sessions/domain';
 import type { JsonObject, JsonValue } from '@sessions/domain';
+import { stopWord } from './stop-word';
 
 export const DELTA_INTERVAL_MS = 150;
 export const RUNS_MAX = 4096;
@@ -59,13 +60,13 @@ export class RunFrames {
   endOf(event: Event, { runId, outcome, text, stopReason, errorMessage }: RunState): readonly RunFrame[] {
     if (this.isOver(runId)) return [];
     const isAborted = outcome !== 'ok' && outcome !== 'error';
-    const end = outcome === 'error' ? { phase: 'error', error: errorMessage ?? 'the run failed' } : { phase: 'end', stopReason: outcome === 'timeout' ? 'timeout' : (stopReason ?? (isAborted ? 'rpc' : 'stop')), ...(isAborted && { aborted: true }) };
+    const end = outcome === 'error' ? { phase: 'error', error: errorMessage ?? 'the run failed' } : { phase: 'end', stopReason: outcome === 'timeout' ? 'timeout' : (isAborted ? stopWord(stopReason) : (stopReason ?? 'stop')), ...(isAborted && { aborted: true }) };
     const dataJson = Buffer.from(JSON.stringify({ ...end, ...(text !== undefined && { text }) }));
     return this.#ofRun(event, RunEvent.create({ runId, stream: 'lifecycle', dataJson }));
   }
 
   #ofRun(event: Event, { runId, stream, dataJson }: RunEvent): readonly RunFrame[] {
-    const data = parseData(dataJson);
+    const data = withStopWord(parseData(dataJson));
     const isText = stream === 'assistant';
     const chat = isText ? this.#delta(event, runId, data) : this.#lifecycle(event, runId, data);
     const agent: RunFrame = { event: 'agent', payload: agentPayload(event, runId, stream, data), isStep: isText };
@@ -115,6 +116,9 @@ export class RunFrames {
     return told;
   }
 }
+
+/** The end of a run that was stopped, in the clients' word for why. */
+const withStopWord = (data: JsonObject): JsonObject => (data.aborted === true && typeof data.stopReason === 'string' ? { ...data, stopReason: stopWord(data.stopReason) } : data);
 
 /** `session.tool`, for operators that follow the session. */
 export function toolPayload(event: Event, tool: ToolEvent): JsonObject {

@@ -2,7 +2,7 @@
  * Messages between sessions on their last way: what the owner of one session has journalled for
  * another is given to the owner of that one, and acknowledged at the first.
  *
- * The delivery's id is the idempotency key at the target, so it counts there once however often it is
+ * The delivery's id makes the idempotency key at the target, one that no client may choose, so it counts there once however often it is
  * handed over: after a lost acknowledgement, by two routers at a time, over restarts of anybody. The
  * open delivery of the source is the truth; nothing here is kept.
  */
@@ -114,7 +114,7 @@ async function give(deps: HandOverDeps, { deliveryId, agentId, text, attachments
         ...(interSession !== undefined && { interSession }),
         ...(run !== undefined && { run }),
         requireExisting: !create,
-        idempotencyKey: deliveryId,
+        idempotencyKey: `hand-over:${deliveryId}`,
       },
       context,
     );

@@ -8,6 +8,7 @@ import { SessionError, isSameKey } from '@sessions/domain';
 import type { CallContext } from '@sessions/bus';
 import { agentCallerOf, createSight, notVisible, ownAddress } from '../auth/sight';
 import type { SeenAddress, Sight } from '../auth/sight';
+import { encodedWithShownLinks, entryWithShownLinks, eventWithShownLinks, linksOfEntry, linksOfEvent, linksOfRow } from '../auth/shown-links';
 import type { HandlerDeps } from '../deps';
 import { findRun } from './find-run';
 import { LIST_LIMIT_DEFAULT } from './list-sessions';
@@ -22,7 +23,7 @@ const SEARCH_LIMIT_MAX = 100;
 const SEARCH_PAGES_MAX = 50;
 
 /** What an agent's session calls as it is: it reads, and each address is judged where it is resolved. */
-const JUDGED_BELOW: ReadonlySet<string> = new Set<keyof RouterHandlers>(['describeSession', 'previewSessions', 'getHistory', 'listAgents', 'invokeTool']);
+const JUDGED_BELOW: ReadonlySet<string> = new Set<keyof RouterHandlers>(['previewSessions', 'getHistory', 'listAgents', 'invokeTool']);
 
 type Handler = (request: never, context: CallContext) => unknown;
 
@@ -54,14 +55,27 @@ function ownHandlers(deps: HandlerDeps, handlers: RouterHandlers): Partial<Route
   const sightOf = (context: CallContext): Sight => createSight(deps, ownAddress(agentCallerOf(context) ?? ''), context);
   return {
     async listSessions(request, context) {
-      const sees = await seenBy(sightOf(context));
+      const sight = sightOf(context);
+      // Whose children are asked for must be known, or the answer tells of it.
+      if (request.spawnedBy !== undefined && (await sight.hiddenOf([request.spawnedBy], sight.caller.agentId)).size > 0) throw notVisible();
+      const sees = await seenBy(sight);
       const { limit = LIST_LIMIT_DEFAULT, offset = 0 } = request;
       const all = await handlers.listSessions({ ...request, limit: ROWS_READ_MAX, offset: 0 }, asRouter(context));
       const visible = all.encodedRows.filter((bytes) => sees(SessionRow.decode(bytes)));
-      const encodedRows = visible.slice(offset, offset + limit);
+      const encodedRows = await shownRows(sight, visible.slice(offset, offset + limit));
       const nextOffset = offset + encodedRows.length;
       const hasMore = encodedRows.length > 0 && nextOffset < visible.length;
       return ListSessionsResponse.create({ ...all, encodedRows, totalCount: visible.length, limitApplied: limit, hasMore, nextOffset: hasMore ? nextOffset : undefined, path: undefined, stores: [], warnings: [] });
+    },
+    async describeSession(request, context) {
+      // Its address is judged where it is resolved.
+      const answer = await handlers.describeSession(request, context);
+      const { encodedRow, entryJson } = answer;
+      if (encodedRow === undefined) return answer;
+      const sight = sightOf(context);
+      const { agentId } = SessionRow.decode(encodedRow);
+      const hidden = entryJson === undefined ? new Set<string>() : await sight.hiddenOf(linksOfEntry(entryJson), agentId);
+      return { ...answer, encodedRow: (await shownRows(sight, [encodedRow]))[0], entryJson: entryJson === undefined ? undefined : entryWithShownLinks(entryJson, (key) => hidden.has(key)) };
     },
     async searchSessions(request, context) {
       const sees = await seenBy(sightOf(context));
@@ -79,6 +93,7 @@ function ownHandlers(deps: HandlerDeps, handlers: RouterHandlers): Partial<Route
     },
     async resolveSession(request, context) {
       const sight = sightOf(context);
+      if (request.spawnedBy !== undefined && (await sight.hiddenOf([request.spawnedBy], sight.caller.agentId)).size > 0) throw notVisible();
       if (request.by?.$case === 'key') {
         const address = addressOfKey(deps, { key: request.by.value, agentId: request.agentId }, context);
         if (!(await sight.sees(address))) throw notVisible();
@@ -105,9 +120,25 @@ function ownHandlers(deps: HandlerDeps, handlers: RouterHandlers): Partial<Route
       const sight = sightOf(context);
       if (request.all) throw notVisible();
       for (const key of request.keys) if (!(await sight.sees(addressOfKey(deps, { key }, context)))) throw notVisible();
-      yield* handlers.subscribe(request, asRouter(context));
+      for await (const { event } of handlers.subscribe(request, asRouter(context))) {
+        if (event === undefined) continue;
+        // Anew for each: what was spawned since is seen.
+        const hidden = await sightOf(context).hiddenOf(linksOfEvent(event), event.agentId);
+        yield { event: eventWithShownLinks(event, (key) => hidden.has(key)) };
+      }
     },
   };
+}
+
+/** Rows without the keys of which their reader may not know. */
+async function shownRows(sight: Sight, encodedRows: readonly Buffer[]): Promise<Buffer[]> {
+  const shown: Buffer[] = [];
+  for (const encoded of encodedRows) {
+    const row = SessionRow.decode(encoded);
+    const hidden = await sight.hiddenOf(linksOfRow(row), row.agentId);
+    shown.push(hidden.size === 0 ? encoded : encodedWithShownLinks(encoded, (key) => hidden.has(key)));
+  }
+  return shown;
 }
 
 /** What was judged here is read as the router itself; rights and time stay the caller's. */

@@ -10,6 +10,8 @@ import type { AgentInfo, ListEntriesResponse, ListSessionsRequest, ListSessionsR
 import { SessionError, parseSessionKey, slugAgentId, storePathFor } from '@sessions/domain';
 import { toSessionError } from '@sessions/bus';
 import type { CallContext } from '@sessions/bus';
+import { hiddenByScopes } from '../auth/shown-links';
+import { notVisible } from '../auth/sight';
 import { defaultAgentFor } from '../auth/default-agent';
 import type { HandlerDeps } from '../deps';
 import { agentsToRead } from './resolve-address';
@@ -44,6 +46,8 @@ export async function listSessions(
   context: CallContext,
   bytesMax: number,
 ): Promise<ListSessionsResponse> {
+  // Whose children are asked for must be known, or the answer tells of it.
+  if (request.spawnedBy !== undefined && hiddenByScopes(context.scopes)(request.spawnedBy)) throw notVisible();
   const limit = atLeast('limit', request.limit ?? LIST_LIMIT_DEFAULT, 1);
   const offset = atLeast('offset', request.offset ?? 0, 0);
   if (request.activeMinutes !== undefined) atLeast('active_minutes', request.activeMinutes, 1);

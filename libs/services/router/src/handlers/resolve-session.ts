@@ -3,6 +3,8 @@ import { ResolveKeyRequest, ResolveSessionResponse } from '@sessions/contracts';
 import type { ResolveSessionRequest } from '@sessions/contracts';
 import { SessionError } from '@sessions/domain';
 import type { CallContext } from '@sessions/bus';
+import { hiddenByScopes } from '../auth/shown-links';
+import { notVisible } from '../auth/sight';
 import type { HandlerDeps } from '../deps';
 import { addressOfKey, agentsToRead } from './resolve-address';
 
@@ -42,6 +44,7 @@ async function findMatches(
   by: NonNullable<ResolveSessionRequest['by']>,
   context: CallContext,
 ): Promise<readonly (Match & { readonly isFirst: boolean })[]> {
+  if (request.spawnedBy !== undefined && hiddenByScopes(context.scopes)(request.spawnedBy)) throw notVisible();
   const address = by.$case === 'key' ? addressOfKey(deps, { key: by.value, agentId: request.agentId }, context) : undefined;
   const agents = await agentsToRead(
     deps,

@@ -8,6 +8,7 @@ import { SessionError } from '@sessions/domain';
 import { idempotencyKeyOf } from '@sessions/bus';
 import type { CallContext } from '@sessions/bus';
 import type { HandlerDeps } from '../deps';
+import { chosenRunId } from './chosen-run-id';
 import { deliverTo } from './deliver-to';
 import { assertMaySend, existingSession } from './existing-session';
 import { repeatStatus } from './repeated-message';
@@ -51,7 +52,7 @@ async function send(deps: HandlerDeps, request: Sent, context: CallContext): Pro
       key: session.key,
       text: request.message,
       attachments: request.attachments,
-      run: RunRequest.create({ runId: idempotencyKeyOf(context), deliver, thinkingLevel, timeoutMs, source: 'sessions.send', queueMode: interrupt ? 'interrupt' : '' }),
+      run: RunRequest.create({ runId: chosenRunId(idempotencyKeyOf(context), session.agentId), deliver, thinkingLevel, timeoutMs, source: 'sessions.send', queueMode: interrupt ? 'interrupt' : '' }),
       requireExisting: true,
       interrupt,
     },

@@ -5,7 +5,7 @@ import { SessionError } from '@sessions/domain';
 import type { CallContext } from '@sessions/bus';
 import type { FanOut } from '../fan-out';
 import { assertSeesAgent, isRestricted, seesAgent } from '../auth/scopes';
-import { eventWithoutPlaces } from '../auth/shown-entry';
+import { eventForRestricted } from '../auth/shown-entry';
 import type { HandlerDeps } from '../deps';
 import { addressOfKey } from './resolve-address';
 
@@ -28,7 +28,7 @@ export async function* subscribe(
     assertSeesAgent(context.scopes, address.agentId);
     keys.add(address.key);
   }
-  const hidesPlaces = isRestricted(context.scopes);
+  const isNarrowed = isRestricted(context.scopes);
   const waiting: Event[] = [];
   let wake: () => void = () => undefined;
   let overrun = false;
@@ -36,7 +36,7 @@ export async function* subscribe(
     if (!seesAgent(context.scopes, event.agentId)) return;
     if (!request.all && (event.sessionKey === undefined || !keys.has(event.sessionKey))) return;
     if (waiting.length >= WAITING_MAX) overrun = true;
-    else waiting.push(hidesPlaces ? eventWithoutPlaces(event) : event);
+    else waiting.push(isNarrowed ? eventForRestricted(event, context.scopes) : event);
     wake();
   }, (key) => request.all || keys.has(key));
   const onLeave = (): void => wake();

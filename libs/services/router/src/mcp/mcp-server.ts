@@ -3,7 +3,7 @@
  * get here is the transport's business.
  */
 import { Server } from '@modelcontextprotocol/sdk/server/index.js';
-import { CallToolRequestSchema, ErrorCode, ListToolsRequestSchema, McpError } from '@modelcontextprotocol/sdk/types.js';
+import { CallToolRequestSchema, ErrorCode, ListToolsRequestSchema } from '@modelcontextprotocol/sdk/types.js';
 import type { CallToolResult } from '@modelcontextprotocol/sdk/types.js';
 import type { JsonObject } from '@sessions/domain';
 
@@ -69,7 +69,7 @@ export function createMcpServer({ version, sessionName, tools, onCall }: McpServ
     onCall?.(1);
     try {
       const outcome = await tools.call({ name: params.name, args: (params.arguments ?? {}) as JsonObject, signal, idempotencyKey, extra: authInfo?.extra });
-      if (outcome.kind === 'unavailable') throw new McpError(ErrorCode.InvalidParams, `Tool not available: ${params.name.slice(0, 100)}`);
+      if (outcome.kind === 'unavailable') throw rpcError(ErrorCode.InvalidParams, `Tool not available: ${params.name.slice(0, 100)}`);
       return resultOf(outcome);
     } finally {
       underWay -= 1;
@@ -87,5 +87,8 @@ function resultOf(outcome: McpOutcome): CallToolResult {
   const isError = details.status === 'error' || details.status === 'forbidden';
   return { content: [{ type: 'text', text: text ?? JSON.stringify(details, undefined, 2) }], structuredContent: details, ...(isError && { isError }) };
 }
+
+/** `McpError` is what a client makes of an answer: here it would say its prefix twice. */
+const rpcError = (code: ErrorCode, message: string): Error => Object.assign(new Error(message), { code });
 
 const asError = (text: string): CallToolResult => ({ content: [{ type: 'text', text }], isError: true });

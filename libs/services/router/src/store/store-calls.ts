@@ -17,7 +17,7 @@
  */
 import { createHash } from 'node:crypto';
 import { StoreServiceService, type ClaimStoreResponse } from '@sessions/contracts';
-import { SessionError } from '@sessions/domain';
+import { SessionError, reservedKey } from '@sessions/domain';
 import { MUTATION_DEADLINE_MS, READ_DEADLINE_MS, createClient, idempotencyKeyOf, retryDelayMs, sleep, withRetries } from '@sessions/bus';
 import { assertSeesAgent } from '../auth/scopes';
 import type { Bus, BusClock, CallContext, CallMeta, Client, ClientCallOptions, Subjects } from '@sessions/bus';
@@ -256,8 +256,11 @@ function withoutCaller({ caller, scopes, requestId, traceparent, tracestate, hop
 
 const PLAIN_KEY = /^[\x21-\x7e]{1,256}$/;
 
-/** Keys outside the grammar, which clients may choose too, travel as their hash. */
+/** Keys outside the grammar, which clients may choose too, travel as their hash. @throws VALIDATION for a client's that is reserved */
 function keyOf({ idempotencyKey, part }: MutateOptions, context: CallContext): string {
-  const whole = `${idempotencyKey ?? idempotencyKeyOf(context)}${part === undefined ? '' : `#${part}`}`;
+  const chosen = idempotencyKey ?? idempotencyKeyOf(context);
+  const reserved = context.caller.startsWith('client:') ? reservedKey(chosen) : undefined;
+  if (reserved !== undefined) throw new SessionError('VALIDATION', `idempotencyKey: ${reserved}; choose another`);
+  const whole = `${chosen}${part === undefined ? '' : `#${part}`}`;
   return PLAIN_KEY.test(whole) ? whole : `sha256/${createHash('sha256').update(whole, 'utf8').digest('hex')}`;
 }

@@ -121,6 +121,20 @@ describe('sessions_send', () => {
     expect(await call('sessions_send', { runId: 'nobody' })).toMatchObject({ status: 'error', error: 'No run found: nobody' });
   });
 
+  it('gives the answer to nobody who may not see the session that ran, nor to the session itself', async () => {
+    await begin({ tools: { sessions: { visibility: 'agent' }, agentToAgent: { enabled: false } } });
+    put(PEER, { sessionId: ID(2) });
+    put(OPS, { sessionId: ID(3) });
+    const sent = await call('sessions_send', { sessionKey: PEER, message: 'a secret', timeoutSeconds: 0 });
+    const asked = (key: string): Promise<Details> => call('sessions_send', { runId: sent.runId, timeoutSeconds: 0 }, key);
+    const nobody = { status: 'error', error: `No run found: ${String(sent.runId)}` };
+    for (const ended of [false, true]) {
+      if (ended) opened.running.stores.runs.end('main', String(sent.runId), { text: 'hush' });
+      expect([await asked(OPS), await asked(PEER)]).toEqual([nobody, nobody]);
+      expect(await asked(MAIN)).toMatchObject({ status: ended ? 'ok' : 'timeout', sessionKey: PEER });
+    }
+  });
+
   it('makes the session that it reaches, and sends once for one idempotency key', async () => {
     await begin();
     const meta = { idempotencyKey: 'call-1' };

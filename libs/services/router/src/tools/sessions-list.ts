@@ -4,6 +4,7 @@ import { EntryFilter, GetHistoryRequest, ListEntriesRequest, SessionRow } from '
 import type { ListEntriesResponse } from '@sessions/contracts';
 import { TOOL_KINDS, contextTokensFor, mainSessionKey, modelFor, parseListArguments, safeHistory, slugAgentId, toToolRow, toolRowKind } from '@sessions/domain';
 import type { AgentId, JsonObject, ListArguments, ToolRowKind } from '@sessions/domain';
+import { linksOfRow, withShownLinks } from '../auth/shown-links';
 import { shownPath } from '../auth/shown-path';
 import { readPage } from '../handlers/get-history';
 import { messagesOf } from './messages-of';
@@ -27,7 +28,8 @@ export async function sessionsList(call: ToolCall, raw: unknown): Promise<ToolAn
   const asked = argumentsOf(parseListArguments(raw));
   const { sight } = call.caller;
   const found = (await findRows(call, asked)).sort((a, b) => (b.row.updatedAtMs ?? -1) - (a.row.updatedAtMs ?? -1)).slice(0, asked.limit);
-  const shown = found.map((one) => shownRow(call, one));
+  const hidden = await hiddenLinks(call, found);
+  const shown = found.map((one) => shownRow(call, { ...one, row: withShownLinks(one.row, (key) => hidden.has(`${one.row.agentId} ${key}`)) }));
   const sessions = asked.messageLimit > 0 ? await withMessages(call, found, shown, asked.messageLimit) : shown;
   const isRestricted = sight.range !== 'all';
   return {
@@ -37,6 +39,14 @@ export async function sessionsList(call: ToolCall, raw: unknown): Promise<ToolAn
       ...(isRestricted && { visibility: { mode: sight.range, restricted: true, warning: `Only sessions within visibility "${sight.range}" are listed; there may be others (tools.sessions.visibility).` } }),
     },
   };
+}
+
+/** Keys that rows name of sessions which the caller may not know of, each after the agent of its row. */
+async function hiddenLinks({ caller: { sight } }: ToolCall, found: readonly Found[]): Promise<ReadonlySet<string>> {
+  const links = new Map<string, string[]>();
+  for (const { row } of found) links.set(row.agentId, [...(links.get(row.agentId) ?? []), ...linksOfRow(row)]);
+  const hidden = await Promise.all([...links].map(async ([agentId, keys]) => [...(await sight.hiddenOf(keys, agentId))].map((key) => `${agentId} ${key}`)));
+  return new Set(hidden.flat());
 }
 
 /** Newest rows of each store, `limit` of each at most. */

@@ -65,7 +65,7 @@ export async function sessionsSpawn(call: ToolCall, raw: unknown): Promise<ToolA
   let files: AttachmentReceipt | undefined;
   const timeoutSeconds = asked.runTimeoutSeconds ?? agentSettings(config, target).subagents.runTimeoutSeconds;
   try {
-    if (asked.attachments.length > 0) files = await writeAttachments(call, { agentId: target, spawnId: uuidOf(`${key}#attachments`), files: asked.attachments });
+    if (asked.attachments.length > 0) files = await writeAttachments(call, { agentId: target, childKey: key, spawnId: uuidOf(`${key}#attachments`), files: asked.attachments });
     const delivered = await deliverTo(
       deps,
       {

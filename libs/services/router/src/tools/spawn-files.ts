@@ -13,10 +13,10 @@ export interface AttachmentReceipt {
 }
 
 /** @throws what the owner refuses with; then nothing is there */
-export async function writeAttachments({ deps, context }: ToolCall, { agentId, spawnId, files }: { readonly agentId: string; readonly spawnId: string; readonly files: readonly SpawnAttachment[] }): Promise<AttachmentReceipt> {
+export async function writeAttachments({ deps, context }: ToolCall, { agentId, childKey, spawnId, files }: { readonly agentId: string; readonly childKey: string; readonly spawnId: string; readonly files: readonly SpawnAttachment[] }): Promise<AttachmentReceipt> {
   const attachments = files.map(({ name, content, encoding, mimeType = 'application/octet-stream' }) => Attachment.create({ name, mimeType, content: Buffer.from(content, encoding) }));
   const sent = await uploaded(deps, { agentId, attachments }, context);
-  const { relDir, files: written } = await deps.stores.mutate('writeAttachments', WriteAttachmentsRequest.create({ agentId, attachmentsId: spawnId, files: sent }), context, { part: 'attachments' });
+  const { relDir, files: written } = await deps.stores.mutate('writeAttachments', WriteAttachmentsRequest.create({ agentId, attachmentsId: spawnId, files: sent, childKey }), context, { part: 'attachments' });
   return { count: written.length, totalBytes: written.reduce((sum, { bytes }) => sum + bytes, 0), relDir, files: written.map(({ name, bytes, sha256 }) => ({ name, bytes, sha256 })) };
 }
 

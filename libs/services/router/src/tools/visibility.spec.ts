@@ -11,6 +11,9 @@ const GRANDCHILD = 'agent:main:subagent:c1:subagent:g1';
 const OWN = 'agent:main:telegram:direct:7';
 const STRANGER = 'agent:ops:main';
 const FAR_CHILD = 'agent:ops:subagent:x';
+/** Who spawned the caller, and what a person branched another session from: keys that rows name. */
+const SPAWNER = 'agent:ops:telegram:direct:9';
+const BRANCHED_FROM = 'agent:main:telegram:direct:8';
 
 /** Key, who spawned it, session id. */
 const SESSIONS: readonly (readonly [string, string | undefined, string])[] = [
@@ -70,7 +73,8 @@ async function open({ visibility, gate, sandbox }: Case): Promise<ToolDoors> {
   });
   const { stores } = opened.running;
   for (const [place, [key, spawnedBy, sessionId]] of SESSIONS.entries()) {
-    stores.put(agentOf(key), key, { sessionId, updatedAt: 1_000 - place, label: `label of ${key}`, ...(spawnedBy !== undefined && { spawnedBy, spawnDepth: 1 }) }, [{ role: 'user', text: `secret of ${key}` }]);
+    const named = key === CALLER ? { parentSessionKey: SPAWNER, openRuns: [{ request: { followUp: { spawn: { parentKey: SPAWNER } } } }] } : key === CHILD ? { parentSessionKey: BRANCHED_FROM } : {};
+    stores.put(agentOf(key), key, { sessionId, updatedAt: 1_000 - place, label: `label of ${key}`, ...named, ...(spawnedBy !== undefined && { spawnedBy, spawnDepth: 1 }) }, [{ role: 'user', text: `secret of ${key}` }]);
   }
   return opened;
 }
@@ -99,6 +103,38 @@ describe.each(CASES)('what a session sees with visibility $visibility, gate $gat
         expect(running.stores.texts(agentOf(key), key).length > 1).toBe(isSeen);
       }
     }
+  });
+});
+
+describe.each(CASES)('the keys that rows name, with visibility $visibility, gate $gate, sandbox $sandbox', ({ seen, ...one }) => {
+  const seesAll = seen.includes(STRANGER);
+  const seesAgent = seen.includes(OWN);
+
+  it('are told of sessions that the caller may know of, at every door', async () => {
+    const { doors } = await open({ seen, ...one });
+    for (const door of DOORS) {
+      const { sessions } = (await doors[door]('sessions_list', {}, CALLER)) as { sessions: { key: string; parentSessionKey?: string }[] };
+      const parents = Object.fromEntries(sessions.map(({ key, parentSessionKey }) => [key === 'main' ? CALLER : key, parentSessionKey]));
+      expect([door, parents[CALLER]]).toEqual([door, seesAll ? SPAWNER : undefined]);
+      if (seen.includes(CHILD)) expect([door, parents[CHILD]]).toEqual([door, seesAgent ? BRANCHED_FROM : CALLER]);
+      // Where one is hidden, and of what is seen, the key is that of who spawned it.
+      if (seen.includes(GRANDCHILD)) expect([door, parents[GRANDCHILD]]).toEqual([door, CHILD]);
+    }
+  });
+
+  it('are told so by the other methods too', async () => {
+    const { running } = await open({ seen, ...one });
+    const subjects = createSubjects();
+    const client = createClient(running.bus, RouterServiceService, { caller: `agent:${CALLER}`, scopes: ['operator.admin'], subject: (method) => subjects.router(method) });
+    const described = await client.describeSession({ key: CALLER } as never);
+    const listed = await client.listSessions({ allAgents: true, discover: true, limit: 50 } as never);
+    const rows = [...listed.encodedRows, described.encodedRow ?? Buffer.alloc(0)].map((bytes) => SessionRow.decode(bytes));
+    expect(JSON.stringify([rows, described.entryJson?.toString('utf8')]).includes(SPAWNER)).toBe(seesAll);
+    expect(JSON.stringify(rows).includes(BRANCHED_FROM)).toBe(seesAgent);
+    expect(JSON.parse(described.entryJson?.toString('utf8') ?? '')).toMatchObject({ label: `label of ${CALLER}`, openRuns: [{ request: { followUp: { spawn: seesAll ? { parentKey: SPAWNER } : {} } } }] });
+    const childrenOf = (spawnedBy: string): Promise<string> => client.listSessions({ allAgents: true, discover: true, spawnedBy, limit: 50 } as never).then(() => 'told', (error: { reason?: string }) => error.reason ?? '');
+    expect(await childrenOf(SPAWNER)).toBe(seesAll ? 'told' : 'NOT_VISIBLE');
+    expect(await childrenOf(CALLER)).toBe('told');
   });
 });
 

@@ -28,6 +28,7 @@ import { acceptInto, newRun, noticeOf, settingsOf } from './queue-message';
 import type { SpoolView } from './spool-view';
 import { firstMembers, headerLine, newEntryMembers, newTranscriptFile, type NewSession } from './new-session';
 import { membersAfter, rowOf, type Planned, type StoredAnswer } from './planned';
+import { sentReason } from './sent-reason';
 import { refuseOpenRuns } from './session-files';
 import { findSession, type PresentSession } from './session-of-key';
 import { mergeMembers } from './touch-entry';
@@ -75,7 +76,7 @@ export interface Delivery {
   readonly forkedSessionId?: string;
 }
 
-export interface AskedRun extends Pick<OpenRun, 'request' | 'route' | 'interSession' | 'inReplyTo'> {
+export interface AskedRun extends Pick<OpenRun, 'request' | 'route' | 'interSession' | 'inReplyTo' | 'senderId'> {
   /** Of the message, for the queue's settings. */
   readonly channel: string | undefined;
   /** Stop the active run and go first. */
@@ -344,9 +345,11 @@ function announcementsOf(delivery: Delivery, { place, present, reset, tail, answ
   const changed = (reason: string): Announcement => ({ kind: 'changed', key: place.key, sessionId: place.sessionId, reason, row });
   const lost = present !== undefined && !place.isNew && tail.kind === 'none' && present.native['lastInteractionAt'] !== undefined;
   const before = answer.reset?.previousSessionId;
+  const sent = sentReason(delivery);
   const began = reset === undefined ? (delivery.beginsSession ? 'cron-run' : undefined) : reset.reason;
   return [
     ...(present === undefined ? [changed('create')] : began === undefined ? [] : [{ ...changed(began), ...(before === undefined ? {} : { previousSessionId: before }) }]),
+    ...(sent === undefined ? [] : [changed(sent)]),
     ...(lost ? [{ kind: 'store', storeKind: 'damage', facts: { problem: 'transcript-missing', sessionId: place.sessionId } } as const] : []),
     { kind: 'message', key: place.key, sessionId: place.sessionId, messageId: answer.messageId ?? '', messageSeq: answer.messageSeq ?? 0, line, row },
   ];

@@ -43,6 +43,8 @@ export interface OpenRun {
   readonly route?: ResolvedRoute;
   readonly interSession?: InterSession;
   readonly inReplyTo?: { readonly channel: string; readonly accountId?: string; readonly messageId: string };
+  /** Who wrote its message, as the channel names him; undefined: the channel or client did not say. */
+  readonly senderId?: string;
   /** Line of its message; undefined: it waits. */
   readonly messageId?: string;
   readonly message?: WaitingMessage;
@@ -131,13 +133,13 @@ export function waitingContent(key: string, content: MessageContent, view: Spool
 }
 
 /**
- * Whether a message may belong to the turn of another one: only where the answer goes to the same
- * place, so that nobody is given the answer to somebody else's message, and where nobody waits for this
- * run's end in particular.
+ * Whether a message may belong to the turn of another one: only where the same person wrote it and the
+ * answer goes to the same place, so that nobody is given the answer to somebody else's message (in a
+ * group all are answered at one place), and where nobody waits for this run's end in particular.
  */
 export function mayJoin(run: OpenRun, other: OpenRun): boolean {
   const plain = (one: OpenRun): boolean => one.request.followUp === undefined && one.interSession === undefined;
   if (!plain(run) || !plain(other) || run.request.deliver !== other.request.deliver) return false;
   const place = ({ request: { replyRoute, model, modelProvider } }: OpenRun): string => JSON.stringify([replyRoute?.channel, replyRoute?.to, replyRoute?.accountId, replyRoute?.threadId, model, modelProvider]);
-  return place(run) === place(other);
+  return run.senderId === other.senderId && place(run) === place(other);
 }

@@ -13,6 +13,7 @@ import { runMembers, runsOf, waitingContent, type OpenRun, type QueueMode } from
 import { membersAfter, rowOf, type Planned } from './planned';
 import { QUEUE_FULL_TEXT, acceptRun, queueSettings, type QueueSettings } from './queue-run';
 import { endRuns, maySend } from './run-end';
+import { sentReason } from './sent-reason';
 import type { PresentSession } from './session-of-key';
 import { mergeMembers } from './touch-entry';
 import { writeWaiting } from './waiting-lines';
@@ -22,7 +23,7 @@ export function settingsOf({ request, channel, config }: AskedRun, present: Pres
 }
 
 export function newRun(run: AskedRun, sessionId: string, nowMs: number, mode: QueueMode, messageId?: string): OpenRun {
-  const { request, route, interSession, inReplyTo } = run;
+  const { request, route, interSession, inReplyTo, senderId } = run;
   return {
     runId: request.runId,
     state: 'queued',
@@ -34,6 +35,7 @@ export function newRun(run: AskedRun, sessionId: string, nowMs: number, mode: Qu
     ...(route === undefined ? {} : { route }),
     ...(interSession === undefined ? {} : { interSession }),
     ...(inReplyTo === undefined ? {} : { inReplyTo }),
+    ...(senderId === undefined ? {} : { senderId }),
     ...(messageId === undefined ? {} : { messageId }),
   };
 }
@@ -99,10 +101,11 @@ export function acceptInto(delivery: Delivery, run: AskedRun, present: PresentSe
     position: accepted.position,
     interruptedRunId: accepted.interruptedRunId,
   };
+  const sent = sentReason(delivery);
   const ended = cancelled.ended.map(({ runId, stopReason }): Announcement => ({ kind: 'run', key, sessionId, runId, data: { phase: 'end', aborted: true, outcome: 'cancelled', stopReason: stopReason ?? '', endedAt: view.nowMs } }));
   return {
     decision: { effects: [{ kind: 'putEntry', key, ...put }, ...(written?.append === undefined ? [] : [written.append])], result: answer, notes: cancelled.notes },
-    announcements: [...(written === undefined ? [{ kind: 'changed', key, sessionId, reason: 'send', row } as const] : written.announcements(row)), ...ended],
+    announcements: [...(written === undefined || sent !== undefined ? [{ kind: 'changed', key, sessionId, reason: sent ?? 'send', row } as const] : []), ...(written?.announcements(row) ?? []), ...ended],
   };
 }
 

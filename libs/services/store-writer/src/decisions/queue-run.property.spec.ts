@@ -12,13 +12,13 @@ const settings: fc.Arbitrary<QueueSettings> = fc.record({
 
 it('loses no message whatever the queue does: each run waits, has its line at once, or is over with a reason', () => {
   fc.assert(
-    fc.property(settings, fc.array(fc.record({ replyRoute: route, interrupts: fc.boolean(), begins: fc.boolean() }), { maxLength: 20 }), (queue, messages) => {
+    fc.property(settings, fc.array(fc.record({ replyRoute: route, senderId: fc.constantFrom('ann', 'bob', undefined), interrupts: fc.boolean(), begins: fc.boolean() }), { maxLength: 20 }), (queue, messages) => {
       let runs: readonly OpenRun[] = [];
       const written = new Set<string>();
       const ended = new Set<string>();
-      messages.forEach(({ replyRoute, interrupts, begins }, at) => {
+      messages.forEach(({ replyRoute, senderId, interrupts, begins }, at) => {
         const runId = `r${String(at)}`;
-        const run: OpenRun = { runId, state: 'queued', acceptedAtMs: at, sessionId: 's', attempt: 1, request: RunRequest.create({ runId, deliver: true, replyRoute }), mode: queue.mode, message: { recordId: runId, content: runId } };
+        const run: OpenRun = { runId, state: 'queued', acceptedAtMs: at, sessionId: 's', attempt: 1, request: RunRequest.create({ runId, deliver: true, replyRoute }), mode: queue.mode, ...(senderId === undefined ? {} : { senderId }), message: { recordId: runId, content: runId } };
         const accepted = acceptRun(runs, run, queue, interrupts, at);
         runs = accepted.runs;
         if (accepted.beginsNow) {
@@ -40,7 +40,12 @@ it('loses no message whatever the queue does: each run waits, has its line at on
         const runId = `r${String(at)}`;
         expect(ended.has(runId) || runs.some((one) => one.runId === runId && one.state !== 'over')).toBe(true);
       }
-      for (const { runId, joins } of runs) if (joins !== undefined) expect(runs.some((one) => one.runId === joins && one.runId !== runId)).toBe(true);
+      for (const { runId, joins, senderId, request } of runs) {
+        if (joins === undefined) continue;
+        const other = runs.find((one) => one.runId === joins && one.runId !== runId);
+        // Nobody is given the answer to somebody else's message.
+        expect({ senderId: other?.senderId, replyRoute: other?.request.replyRoute }).toEqual({ senderId, replyRoute: request.replyRoute });
+      }
     }),
   );
 });

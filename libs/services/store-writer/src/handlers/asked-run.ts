@@ -16,6 +16,7 @@ export function askedRunOf(agent: OwnedAgent, { run, route, message, interSessio
   if (run === undefined) return undefined;
   assertRunId(run.runId);
   const inReplyTo = inReplyToOf(message?.channelMessage);
+  const senderId = message?.sender?.id;
   return {
     request: run,
     channel: route?.channel?.toLowerCase(),
@@ -25,6 +26,7 @@ export function askedRunOf(agent: OwnedAgent, { run, route, message, interSessio
     ...(route === undefined ? {} : { route }),
     ...(interSession === undefined ? {} : { interSession }),
     ...(inReplyTo === undefined ? {} : { inReplyTo }),
+    ...(senderId === undefined || senderId === '' ? {} : { senderId }),
   };
 }
 

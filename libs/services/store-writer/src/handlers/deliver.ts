@@ -34,8 +34,10 @@ import type { ResetRules } from '../decisions/due-reset';
 import { newRecordId, uuidV7 } from '../new-ids';
 import { KEEP_CHANNEL_RESULT_MS, type OwnedAgent } from '../owned-agent';
 import { withSpool } from '../run-spool';
+import { filesIdOf } from '../spawn-files';
 import type { Uploads } from '../uploads';
 import { withoutRuns } from '../stop-runs';
+import { ownedFiles } from '../sweep-spawns';
 import { askCompactionOfSize } from './ask-compaction';
 import { askedRunOf, childMembersOf, inReplyToOf } from './asked-run';
 import { commandOf, decideBareReset, planEntryCommand } from './chat-command';
@@ -128,11 +130,14 @@ export async function deliver(agent: OwnedAgent, uploads: Uploads, request: Deli
     ...(forkedSessionId === undefined ? {} : { forkedSessionId }),
   };
   return agent.use(async (open) => {
-    const { spool, work } = open;
+    const { spool, work, spawnNotes } = open;
     const told = inline.asksStatus ? { status: statusFactsOf(agent), delivered: deliveredReply(agent, request) } : undefined;
     const answer = await withSpool(spool, (view) =>
       keep(asked, run === undefined ? delivery : { ...delivery, run: { ...run, spool: view } }, (planned, now) => (told === undefined ? planned : told.delivered(withStatusTold(planned, told.status, now), now, view))),
     );
+    const filesId = filesIdOf(child?.['attachments']);
+    // From here on they are the sub-agent's; of one that has ended before, a call that was made again wrote them for nobody.
+    if (filesId !== undefined && (await ownedFiles(open.store, key, filesId)) !== undefined) await spawnNotes.remove(filesId).catch((err: unknown) => agent.deps.logger.warn('the note of a spawn could not be removed', { agentId: agent.agentId, err }));
     if (answer.interruptedRunId !== undefined && answer.status !== 'duplicate') work.tellToStop(answer.interruptedRunId, 'steer');
     // With a turn its end looks at the size.
     if (run === undefined && answer.status === 'accepted') await askCompactionOfSize(agent, open, answer.sessionKey);
@@ -148,7 +153,7 @@ async function forkedChild(agent: OwnedAgent, { child, route }: DeliverRequest, 
   if (child?.fork !== true || route === undefined || !(await agent.hasStore())) return undefined;
   const parent = await agent.use(({ store }) => entryOfKey(store, child.spawnedBy));
   if (parent === undefined) return undefined;
-  const idempotencyKey = `fork:${requestHash('Deliver', idempotencyKeyOf(context))}`;
+  const idempotencyKey = `child-fork:${requestHash('Deliver', idempotencyKeyOf(context))}`;
   const contextTokens = contextTokensFor(agent.deps.config(), agent.agentId);
   const forked = await forkSession(agent, ForkSessionRequest.create({ agentId: agent.agentId, sourceKey: parent.key, targetKey: route.sessionKey, contextTokens }), { ...context, idempotencyKey });
   return forked.sessionId;

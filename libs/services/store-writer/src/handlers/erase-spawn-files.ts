@@ -5,9 +5,9 @@
  */
 import { isUuid } from '@sessions/domain';
 import { readSession } from '../decisions/session-of-key';
-import { filesIdOf } from '../end-child';
 import type { OwnedAgent } from '../owned-agent';
-import { dropSpawnFiles, measureSpawnFiles, sweepSpawnDrafts, type SpawnDirectory } from '../spawn-files';
+import { dropSpawnFiles, filesIdOf, measureSpawnFiles, sweepSpawnDrafts, type SpawnDirectory } from '../spawn-files';
+import { sweepUnclaimed } from '../sweep-spawns';
 import { sessionEntry } from './stored-session';
 import { workspaceOf } from '../workspace/agent-workspace';
 import { directoryOf } from './write-attachments';
@@ -25,6 +25,7 @@ export async function eraseSpawnFiles(agent: OwnedAgent, keys: readonly string[]
   let [files, bytes] = [0, 0];
   // Nothing says whose a half-written one was to be.
   if (!dryRun) await sweepSpawnDrafts(workspaceOf(agent), Date.now());
+  if (!dryRun) await agent.use((open) => sweepUnclaimed(open, workspaceOf(agent), agent.deps.clock.nowMs()));
   for (const directory of await directoriesOf(agent, keys)) {
     const found = await measureSpawnFiles(directory);
     if (found === undefined) continue;

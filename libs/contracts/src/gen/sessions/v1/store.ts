@@ -1809,6 +1809,11 @@ export interface WriteAttachmentsRequest {
   attachmentsId: string;
   /** At most 1000, names unique; contents in the message or uploaded. */
   files: Attachment[];
+  /**
+   * Key of the sub-agent that they are for. Files that no such session came to own within an hour are
+   * removed; absent: never.
+   */
+  childKey?: string | undefined;
 }
 
 export interface WriteAttachmentsResponse {
@@ -22778,7 +22783,7 @@ export const PutChunkResponse: MessageFns<PutChunkResponse> = {
 };
 
 function createBaseWriteAttachmentsRequest(): WriteAttachmentsRequest {
-  return { agentId: "", attachmentsId: "", files: [] };
+  return { agentId: "", attachmentsId: "", files: [], childKey: undefined };
 }
 
 export const WriteAttachmentsRequest: MessageFns<WriteAttachmentsRequest> = {
@@ -22791,6 +22796,9 @@ export const WriteAttachmentsRequest: MessageFns<WriteAttachmentsRequest> = {
     }
     for (const v of message.files) {
       Attachment.encode(v!, writer.uint32(26).fork()).join();
+    }
+    if (message.childKey !== undefined) {
+      writer.uint32(34).string(message.childKey);
     }
     return writer;
   },
@@ -22832,6 +22840,14 @@ export const WriteAttachmentsRequest: MessageFns<WriteAttachmentsRequest> = {
             message.files.push(Attachment.decode(reader, reader.uint32()));
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.childKey = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -22857,6 +22873,11 @@ export const WriteAttachmentsRequest: MessageFns<WriteAttachmentsRequest> = {
         ? globalThis.String(object.attachments_id)
         : "",
       files: globalThis.Array.isArray(object?.files) ? object.files.map((e: any) => Attachment.fromJSON(e)) : [],
+      childKey: isSet(object.childKey)
+        ? globalThis.String(object.childKey)
+        : isSet(object.child_key)
+        ? globalThis.String(object.child_key)
+        : undefined,
     };
   },
 
@@ -22871,6 +22892,9 @@ export const WriteAttachmentsRequest: MessageFns<WriteAttachmentsRequest> = {
     if (message.files?.length) {
       obj.files = message.files.map((e) => Attachment.toJSON(e));
     }
+    if (message.childKey !== undefined) {
+      obj.childKey = message.childKey;
+    }
     return obj;
   },
 
@@ -22882,6 +22906,7 @@ export const WriteAttachmentsRequest: MessageFns<WriteAttachmentsRequest> = {
     message.agentId = object.agentId ?? "";
     message.attachmentsId = object.attachmentsId ?? "";
     message.files = object.files?.map((e) => Attachment.fromPartial(e)) || [];
+    message.childKey = object.childKey ?? undefined;
     return message;
   },
 };

@@ -3,6 +3,7 @@ import type { WaitRunResponse } from '@sessions/contracts';
 import { SessionError, asAgentId, assertCreatableKey, isJsonObject, isUuid, mainSessionKey, parseModelRef, slugAgentId } from '@sessions/domain';
 import type { JsonObject } from '@sessions/domain';
 import { defaultAgentFor } from '../../auth/default-agent';
+import { chosenRunId } from '../../handlers/chosen-run-id';
 import { deliverTo } from '../../handlers/deliver-to';
 import { assertMaySend, findSession } from '../../handlers/existing-session';
 import { assertKnownAgent } from '../../handlers/known-agent';
@@ -13,6 +14,7 @@ import { FrameRefusal } from '../gateway-frames';
 import { flagOf, numberOf, textOf } from '../method';
 import type { GatewayDeps, GatewayMethod, MethodCall } from '../method';
 import { NO_RUN } from '../no-run';
+import { stopWord } from '../stop-word';
 import { withTime } from '../../handlers/with-time';
 import { toRequestContext } from '../request-context';
 import { sentContent } from '../sent-content';
@@ -39,9 +41,10 @@ export const agent: GatewayMethod = async (deps, call) => {
   const runId = textOf(params, 'idempotencyKey') ?? '';
   assertServedTurn(params);
   const content = sentContent(params);
-  await assertKnownAgent(deps, textOf(params, 'agentId'), context);
+  await assertKnownAgent(deps, textOf(params, 'agentId'), context).catch(inWordsOfAgent);
   const address = await addressOf(deps, call);
   assertCreatableKey(address.key);
+  chosenRunId(runId, address.agentId);
   const session = await findSession(deps, address, context);
   assertMaySend(deps, { key: address.key, row: session?.row });
   const answer = await deliverTo(
@@ -64,14 +67,20 @@ export const agent: GatewayMethod = async (deps, call) => {
   );
   const named = answer.runId ?? runId;
   if (answer.status === 'handled') return { payload: { runId: named, status: 'ok', summary: 'completed', result: resultOf(answer.reply) } };
-  if (answer.status === 'duplicate' && answer.runId !== undefined) return { payload: await repeated(deps, call, named, address.agentId) };
+  if (answer.status === 'duplicate' && answer.runId !== undefined) return { payload: await repeated(deps, call, { runId: named, agentId: address.agentId, sessionKey: answer.sessionKey }) };
   const accepted = { runId: named, status: 'accepted', acceptedAt: deps.clock.nowMs(), sessionKey: answer.sessionKey };
   return { payload: accepted, next: () => secondAnswer(deps, call, named, address.agentId, answer.runId !== undefined) };
 };
 
-async function repeated(deps: GatewayDeps, { context }: MethodCall, runId: string, agentId: string): Promise<unknown> {
+/** The original's own text, which this method alone has. */
+function inWordsOfAgent(error: unknown): never {
+  if (!(error instanceof SessionError) || error.reason !== 'AGENT_UNKNOWN') throw error;
+  throw new SessionError('AGENT_UNKNOWN', `invalid agent params: ${error.message.replace(/^U/, 'u')}`, { facts: error.facts });
+}
+
+async function repeated(deps: GatewayDeps, { context }: MethodCall, { runId, agentId, sessionKey }: { readonly runId: string; readonly agentId: string; readonly sessionKey: string }): Promise<unknown> {
   const run = await deps.handlers.waitRun(WaitRunRequest.create({ runId, agentId, timeoutMs: 0 }), context);
-  return run.state === 'ended' || run.state === 'unknown' ? toEnd(runId, run) : { runId, status: 'in_flight' };
+  return run.state === 'ended' || run.state === 'unknown' ? toEnd(runId, run) : { runId, status: 'in_flight', sessionKey };
 }
 
 /** As long as the run takes: one that goes on is waited for again. */
@@ -94,12 +103,10 @@ function toEnd(runId: string, { state, outcome, text, startedAtMs, endedAtMs, st
   const durationMs = startedAtMs === undefined || endedAtMs === undefined ? undefined : endedAtMs - startedAtMs;
   const result = resultOf(text, { ...(durationMs !== undefined && { durationMs }), stopReason: stopReason ?? null });
   if (outcome === 'ok') return { runId, status: 'ok', summary: 'completed', result };
-  const why = { stopReason: outcome === 'timeout' ? 'timeout' : whyStopped(stopReason), ...notStarted(startedAtMs) };
+  const why = { stopReason: outcome === 'timeout' ? 'timeout' : stopWord(stopReason), ...notStarted(startedAtMs) };
   return { runId, status: 'timeout', summary: 'aborted', ...why, result };
 }
 
-/** Clients know `rpc` for whatever was stopped by somebody. */
-const whyStopped = (stopReason: string | undefined): string => (stopReason === undefined || stopReason === 'aborted' || stopReason === 'cancelled' ? 'rpc' : stopReason);
 const notStarted = (startedAtMs: number | undefined): object => (startedAtMs === undefined ? { timeoutPhase: 'queue', providerStarted: false } : {});
 
 /** `provider/model` in one word, or as two. */
@@ -162,7 +169,7 @@ function waited({ state, outcome, text, startedAtMs, endedAtMs, stopReason, erro
   if (state !== 'ended') return { status: 'timeout', timeoutPhase: 'gateway_draining' };
   const end = { ...(startedAtMs !== undefined && { startedAt: startedAtMs }), endedAt: endedAtMs ?? null, ...(text !== undefined && { reply: text }) };
   if (outcome === 'ok') return { status: 'ok', ...end, stopReason: stopReason ?? null, livenessState: 'ended' };
-  if (outcome === 'aborted' || outcome === 'cancelled') return { status: 'timeout', stopReason: whyStopped(stopReason), ...end };
+  if (outcome === 'aborted' || outcome === 'cancelled') return { status: 'timeout', stopReason: stopWord(stopReason), ...end };
   const why = { ...(errorMessage !== undefined && { error: errorMessage }), ...(stopReason !== undefined && { stopReason }) };
   return { status: outcome === 'timeout' ? 'timeout' : 'error', ...end, ...why };
 }

@@ -2,6 +2,7 @@ import { ReplyRoute, RunRequest } from '@sessions/contracts';
 import { assertCreatableKey } from '@sessions/domain';
 import type { JsonObject } from '@sessions/domain';
 import { stopAll } from '../../handlers/abort-run';
+import { chosenRunId } from '../../handlers/chosen-run-id';
 import { deliverTo } from '../../handlers/deliver-to';
 import { assertMaySend, findSession } from '../../handlers/existing-session';
 import { runCommand } from '../../handlers/run-commands';
@@ -30,6 +31,7 @@ export const chatSend: GatewayMethod = async (deps, call) => {
   const content = sentContent(params);
   const address = await resolveAddress(deps, { key: textOf(params, 'sessionKey'), agentId: textOf(params, 'agentId') }, context);
   assertCreatableKey(address.key);
+  chosenRunId(idempotencyKey, address.agentId);
   if (STOP.test(content.text)) {
     const { runIds, children } = await stopAll(deps, address, 'stop', context);
     return { payload: { ok: true, aborted: runIds.length + children.length > 0, runIds } };

@@ -38,7 +38,7 @@ export const sessionsCompactionRestore: GatewayMethod = async (deps, call) => {
 };
 
 function entryFor({ stateDir }: GatewayDeps, { context: { scopes } }: MethodCall, json: Buffer): unknown {
-  const shown = isRestricted(scopes) ? shownEntry(json, (path) => shownPath(path, scopes, stateDir)) : json;
+  const shown = isRestricted(scopes) ? shownEntry(json, scopes, (path) => shownPath(path, scopes, stateDir)) : json;
   return JSON.parse(shown.toString('utf8')) as unknown;
 }
 
