@@ -7,5 +7,5 @@ import { ABOUT } from './config';
 runAppHere({
   ...ABOUT,
   connectBus: connectNatsBus,
-  createServices: ({ bus, tracer, ...parts }) => [createAgentRunner({ ...parts, bus: traceBus(bus, tracer) })],
+  createServices: ({ bus, tracer, ...parts }) => [createAgentRunner({ ...parts, trajectory: parts.environment.trajectory, bus: traceBus(bus, tracer) })],
 });

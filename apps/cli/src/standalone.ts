@@ -91,6 +91,7 @@ export const startStandalone: StartStandalone = async (options) => {
     const { subjectPrefix } = config().bus;
     const bus = await openBus(options, { service: 'gateway', instance, subjectPrefix }, { logger, metrics, health });
     closing.push(() => bus.close());
+    const { trajectory } = options.environment;
     const shared = { bus: traceBus(bus, tracing), clock: systemClock, logger, metrics, config, instance };
     const router = createRouter({
       ...shared,
@@ -116,10 +117,10 @@ export const startStandalone: StartStandalone = async (options) => {
     const isAlone = options.bus === undefined;
     const services: Service[] = [
       busService(bus),
-      createStoreWriter({ ...shared, subjectPrefix, prices: () => prices.prices(), places: options.places, transport: isAlone ? 'standalone' : 'split', holdsDefaultAgent: isAlone }),
+      createStoreWriter({ ...shared, trajectory, subjectPrefix, prices: () => prices.prices(), places: options.places, transport: isAlone ? 'standalone' : 'split', holdsDefaultAgent: isAlone }),
       createMaintenanceScheduler({ ...shared, isSuspended: () => watch.problems.length > 0 }),
       createCompactionWorker(shared),
-      createAgentRunner(shared),
+      createAgentRunner({ ...shared, trajectory }),
       router,
     ];
     return await runUntilSignal({

@@ -11,6 +11,6 @@ runAppHere({
   ...ABOUT,
   connectBus: connectNatsBus,
   createServices: ({ bus, tracer, ...parts }) => [
-    createStoreWriter({ ...parts, bus: traceBus(bus, tracer), transport: 'split', subjectPrefix: parts.config().bus.subjectPrefix }),
+    createStoreWriter({ ...parts, trajectory: parts.environment.trajectory, bus: traceBus(bus, tracer), transport: 'split', subjectPrefix: parts.config().bus.subjectPrefix }),
   ],
 });

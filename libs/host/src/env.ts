@@ -37,6 +37,8 @@ export interface HostEnvironment {
 }
 
 export const TRAJECTORY_FLUSH_TIMEOUT_MS = 10_000;
+/** Words that switch something off which is on by default. */
+const OFF: ReadonlySet<string> = new Set(['0', 'false', 'no', 'off']);
 
 /** Largest number of milliseconds that a variable may hold: 2^31 − 1, what a timer takes. */
 const PORT_MAX = 65_535;
@@ -96,7 +98,7 @@ export function readEnvironment(variables: EnvironmentVariables, accountHome: st
     natsCredsPath: inHome('SESS_NATS_CREDS'),
     instance: text('SESS_INSTANCE'),
     trajectory: {
-      enabled: text('OPENCLAW_TRAJECTORY') !== '0',
+      enabled: !OFF.has(text('OPENCLAW_TRAJECTORY')?.toLowerCase() ?? ''),
       dir: inHome('OPENCLAW_TRAJECTORY_DIR'),
       flushTimeoutMs: positiveMs('OPENCLAW_TRAJECTORY_FLUSH_TIMEOUT_MS') ?? TRAJECTORY_FLUSH_TIMEOUT_MS,
     },

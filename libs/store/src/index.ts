@@ -98,5 +98,7 @@ export type { Bundle } from './trajectory/export-bundle';
 export { exportName, exportTrajectory } from './trajectory/export-trajectory';
 export type { ExportedTrajectory, TrajectoryExport } from './trajectory/export-trajectory';
 export { createRedaction, redactJson } from './trajectory/redact';
+export { TrajectoryWriter } from './trajectory/trajectory-writer';
+export type { TrajectoryNote } from './trajectory/event-line';
 export { LINE_BYTES_MAX as TRAJECTORY_LINE_BYTES_MAX, readAppended, readLastEvents, trajectoryPath } from './trajectory/trajectory-file';
 export type { TrajectoryEvent, TrajectoryPlace } from './trajectory/trajectory-file';

@@ -54,8 +54,8 @@ export function previewOf({ type, line }: TrajectoryEvent): string {
 function resultStatus(data: JsonObject): string {
   const status = wordOf(data['status']);
   if (status !== undefined) return status;
-  if (data['isError'] === true || data['ok'] === false) return 'error';
-  return data['ok'] === true || data['isError'] === false ? 'ok' : 'done';
+  if (data['isError'] === true || data['ok'] === false || data['success'] === false) return 'error';
+  return data['ok'] === true || data['isError'] === false || data['success'] === true ? 'ok' : 'done';
 }
 
 function modelStatus(data: JsonObject): string {

@@ -18,6 +18,7 @@ import { createOwnerCalls } from './owner-calls';
 import { serveDefaultRuntime } from './runtime/default-runtime';
 import type { OfferTools } from './shell/offered-tools';
 import { runTurn } from './shell/run-turn';
+import type { TurnDeps } from './shell/turn-deps';
 
 const SERVICE_NAME = 'agent-runner';
 /** Turns get this long to end by themselves before the process does; the host allows ten seconds in all. */
@@ -41,6 +42,8 @@ export interface AgentRunnerDeps {
   readonly firstPauseMs?: number;
   /** Default: DRAIN_MS. */
   readonly drainMs?: number;
+  /** Whether what turns do is recorded in trajectories, and how long the end of one waits for it. */
+  readonly trajectory?: TurnDeps['trajectory'];
   /** Default: the session tools that configuration allows. */
   readonly offerTools?: OfferTools;
 }
@@ -70,7 +73,7 @@ function oncePerAttempt(handle: HandleJob<TurnJob>): HandleJob<TurnJob> {
 
 /** Builds the service and starts nothing. */
 export function createAgentRunner(deps: AgentRunnerDeps): AgentRunner {
-  const { bus, config, metrics, instance, heartbeatMs, firstPauseMs, retries, offerTools, drainMs = DRAIN_MS } = deps;
+  const { bus, config, metrics, instance, heartbeatMs, firstPauseMs, retries, offerTools, trajectory, drainMs = DRAIN_MS } = deps;
   const logger = deps.logger.child({ service: SERVICE_NAME });
   const jobMetrics = createJobMetrics(metrics, logger, 'turn');
   const subjects = createSubjects(config().bus.subjectPrefix);
@@ -78,7 +81,7 @@ export function createAgentRunner(deps: AgentRunnerDeps): AgentRunner {
   const caller = `service:${runnerId}`;
   const owner = createOwnerCalls({ bus, subjects, caller });
   let stopping = new AbortController();
-  const turnDeps = { bus, subjects, owner, config, logger, caller, runnerId, ...(heartbeatMs === undefined ? {} : { heartbeatMs }), ...(firstPauseMs === undefined ? {} : { firstPauseMs }), ...(offerTools === undefined ? {} : { offerTools }) };
+  const turnDeps = { bus, subjects, owner, config, logger, caller, runnerId, ...(heartbeatMs === undefined ? {} : { heartbeatMs }), ...(firstPauseMs === undefined ? {} : { firstPauseMs }), ...(offerTools === undefined ? {} : { offerTools }), ...(trajectory === undefined ? {} : { trajectory }) };
 
   const handle = oncePerAttempt(deps.handle ?? ((job: TurnJob) => runTurn(turnDeps, job, stopping.signal)));
   const createLane = (lane: TurnLane, concurrency: () => number): JobWorker =>

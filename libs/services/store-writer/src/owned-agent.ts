@@ -10,7 +10,7 @@ import * as path from 'node:path';
 import { SessionError, priceOf, type AgentId, type JsonValue, type ModelPrice, type ModelRef, type Places, type PriceList, type SessionConfig } from '@sessions/domain';
 import { idempotencyKeyOf, type CallContext } from '@sessions/bus';
 import type { Clock, Logger } from '@sessions/host';
-import type { AgentStore, HeldFiles, HoldRequest, MutationOutcome, MutationView, OpenStoreOptions } from '@sessions/store';
+import type { AgentStore, HeldFiles, HoldRequest, MutationOutcome, MutationView, OpenStoreOptions, TrajectoryWriter } from '@sessions/store';
 import { FilesMoved } from './decisions/session-files';
 import type { Planned } from './decisions/planned';
 import type { LiveFeed } from './live-feed';
@@ -36,6 +36,8 @@ export interface OpenAgentStore extends Holding {
   readonly work: OpenWork;
   readonly spool: RunSpool;
   readonly spawnNotes: SpawnNotes;
+  /** Undefined: none are recorded. */
+  readonly trajectories: TrajectoryWriter | undefined;
   /** Last mutation that was acknowledged. */
   seq: number;
 }

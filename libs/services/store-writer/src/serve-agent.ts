@@ -23,6 +23,7 @@ import { importSession } from './handlers/import-session';
 import { listArchives } from './handlers/list-archives';
 import { listEntries } from './handlers/list-entries';
 import { listPending } from './handlers/list-pending';
+import { noteTrajectory } from './handlers/note-trajectory';
 import { patchEntry } from './handlers/patch-entry';
 import { preview } from './handlers/preview';
 import { putChunk } from './handlers/put-chunk';
@@ -140,6 +141,7 @@ export function createAgentHandlers({ agent, uploads, metrics, checks }: AgentSe
     putChunk: unary('PutChunk', (request) => putChunk(agent, uploads, request)),
     resolveApproval: unary('ResolveApproval', (request, context) => resolveApproval(agent, request, context)),
     appendNotes: unary('AppendNotes', (request) => appendNotesOf(agent, request)),
+    noteTrajectory: unary('NoteTrajectory', (request) => noteTrajectory(agent, request)),
     writeAttachments: unary('WriteAttachments', (request) => writeAttachments(agent, uploads, request)),
     dropAttachments: unary('DropAttachments', (request) => dropAttachments(agent, request)),
   };

@@ -5,7 +5,7 @@
 import { DEFAULT_TIMING, createSubjects, type Bus, type BusTiming } from '@sessions/bus';
 import { SessionError, agentSettings, configuredAgents, type AgentId, type Places, type PriceList, type SessionConfig } from '@sessions/domain';
 import type { Clock, Logger, Metrics, Service, Timer } from '@sessions/host';
-import { mayHoldOpenWork, openStore, type OpenStoreOptions, type StoreNotice } from '@sessions/store';
+import { TrajectoryWriter, mayHoldOpenWork, openStore, type OpenStoreOptions, type StoreNotice } from '@sessions/store';
 import * as path from 'node:path';
 import { createCallMetrics } from './call-metrics';
 import { LiveFeed } from './live-feed';
@@ -60,6 +60,8 @@ export interface StoreWriterDeps {
   readonly claimMs?: number;
   /** How often overdue compactions and turns are told again. Milliseconds, default TELL_AGAIN_MS. */
   readonly tellAgainMs?: number;
+  /** Whether what runs do is recorded, and the absolute directory where it is kept in place of the stores. Default: beside the transcripts. */
+  readonly trajectory?: { readonly enabled: boolean; readonly dir: string | undefined };
   /** Default: the engine's. */
   readonly openStore?: typeof openStore;
 }
@@ -141,6 +143,7 @@ export function createStoreWriter(deps: StoreWriterDeps): Service {
         work,
         spool,
         spawnNotes,
+        trajectories: deps.trajectory?.enabled === false ? undefined : new TrajectoryWriter({ store, directory: deps.trajectory?.dir, nowMs: () => clock.nowMs() }),
         seq: (await store.info()).seq,
         get isBusy() {
           return work.isBusy || approvals.isBusy;

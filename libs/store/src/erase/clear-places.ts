@@ -17,6 +17,7 @@ import type { EraseSeeds, PlaceCount } from './erasure-order';
 import { CHUNK_BYTES, Needles } from './needles';
 import { probesOf, PROBES_MAX } from './probes';
 import { relocatedFile } from './relocated-file';
+import { RELOCATED_TEMP_SUFFIX } from '../trajectory/trajectory-writer';
 import { openRegular, storeTree, type TreeFile } from './store-tree';
 import { Counts, isNamedAfter, needlesOf } from './survey';
 
@@ -86,6 +87,7 @@ function clearFile({ layout, seeds }: ClearRequest, { file, place }: TreeFile, {
     if (outside !== undefined) {
       counts.add('trajectories', { files: 1, bytes: fs.lstatSync(outside).size });
       fs.rmSync(outside, { force: true });
+      fs.rmSync(`${outside}${RELOCATED_TEMP_SUFFIX}`, { force: true });
     }
     fs.rmSync(full, { force: true });
     // A lock says that bytes change; it is none of what was said.

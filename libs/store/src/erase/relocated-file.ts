@@ -15,6 +15,8 @@ export function relocatedFile(pointer: string, ids: ReadonlySet<string>): string
     if (!isJsonObject(value)) return undefined;
     const { sessionId, runtimeFile } = value;
     if (typeof sessionId !== 'string' || !ids.has(sessionId) || typeof runtimeFile !== 'string' || !path.isAbsolute(runtimeFile) || !runtimeFile.endsWith('.jsonl')) return undefined;
+    // Beside its pointer it is a file of the store, with a place of its own.
+    if (path.dirname(runtimeFile) === path.dirname(pointer)) return undefined;
     return fs.lstatSync(runtimeFile).isFile() ? runtimeFile : undefined;
   } catch {
     return undefined;

@@ -6,10 +6,12 @@
 import { randomUUID } from 'node:crypto';
 import { AgentRuntimeService, CancelTurnRequest, ConfirmRecordsRequest, ExecuteTurnRequest, SteerTurnRequest, type ExecuteTurnResponse, type TokenUsage, type TurnDone } from '@sessions/contracts';
 import { createClient, type Bus, type Client, type Subjects } from '@sessions/bus';
-import { parseTranscriptLine, resultCallId, toolCallsOf, type SessionError } from '@sessions/domain';
+import { parseTranscriptLine, resultCallId, toolCallsOf, type JsonObject, type SessionError } from '@sessions/domain';
 import { persist } from '../persist';
 import type { SteerMessage } from '../runtime/turn-control';
 import type { RunEvents } from './run-events';
+import { answeredData } from './trajectory-notes';
+import type { TurnTrajectory } from './turn-trajectory';
 
 /** A runtime that was told to stop gets this long to say its last words. Milliseconds. */
 export const LAST_WORDS_MS = 5_000;
@@ -23,6 +25,8 @@ export interface ExecutionDeps {
   readonly subjects: Subjects;
   readonly caller: string;
   readonly events: Pick<RunEvents, 'delta' | 'answerEnds' | 'tool'>;
+  /** What of it is recorded beside the transcript. */
+  readonly trajectory: Pick<TurnTrajectory, 'note' | 'use'>;
   /** Makes a line durable. @throws when the run is not this runner's any more */
   readonly append: (line: Uint8Array) => Promise<void>;
   /** A step is over: the model has nothing left to be answered by a tool. Messages may come in here. */
@@ -99,7 +103,7 @@ export class Execution {
   }
 
   async #take({ item }: ExecuteTurnResponse): Promise<TurnDone | undefined> {
-    const { events, append, onUsage } = this.#deps;
+    const { events, append, onUsage, trajectory } = this.#deps;
     switch (item?.$case) {
       case 'assistantDelta':
         if (item.value.kind !== 'text') return undefined;
@@ -112,19 +116,22 @@ export class Execution {
         await append(item.value);
         this.#recordsCount += 1;
         this.#unrecorded = '';
-        this.#noteCalls(item.value);
+        this.#noteLine(item.value);
         if (this.#openCallIds.size === 0) await this.#deps.onStep();
         this.#confirm();
         return undefined;
       case 'toolStart':
         this.#toolNames.set(item.value.toolCallId, item.value.name);
         events.tool('start', item.value.toolCallId, item.value.name, item.value.argumentsJson);
+        // Arguments and results are in the transcript.
+        trajectory.note('tool.call', { name: item.value.name, toolCallId: item.value.toolCallId });
         return undefined;
       case 'toolUpdate':
         events.tool('update', item.value.toolCallId, this.#toolNames.get(item.value.toolCallId) ?? '', item.value.dataJson);
         return undefined;
       case 'toolResult':
         events.tool('result', item.value.toolCallId, this.#toolNames.get(item.value.toolCallId) ?? '', item.value.resultJson, item.value.ok);
+        trajectory.note('tool.result', { name: this.#toolNames.get(item.value.toolCallId) ?? '', toolCallId: item.value.toolCallId, isError: !item.value.ok });
         return undefined;
       case 'usage':
         onUsage(item.value);
@@ -136,11 +143,19 @@ export class Execution {
     }
   }
 
-  #noteCalls(line: Uint8Array): void {
+  #noteLine(line: Uint8Array): void {
     const parsed = parseTranscriptLine(Buffer.from(line).toString('utf8'), 1);
     if (!parsed.ok) return;
+    if (parsed.role === 'assistant' && parsed.message !== undefined) this.#noteAnswer(parsed.message);
     for (const { id } of toolCallsOf(parsed.message)) this.#openCallIds.add(id);
     this.#openCallIds.delete(resultCallId(parsed.message) ?? '');
+  }
+
+  #noteAnswer(message: JsonObject): void {
+    const { provider, model, api } = message;
+    const name = (value: unknown): string | undefined => (typeof value === 'string' && value !== '' ? value : undefined);
+    this.#deps.trajectory.use({ provider: name(provider), model: name(model), api: name(api) });
+    this.#deps.trajectory.note('model.completed', answeredData(message));
   }
 
   /** A runtime need not want to know. */

@@ -8,6 +8,7 @@ import { sleep } from '@sessions/bus';
 import { SessionError } from '@sessions/domain';
 import { readBranch, type ReadBranch } from '../read-branch';
 import { MID_TURN_REASON } from '../runtime/chat-loop';
+import { modelsOf } from '../runtime/default-runtime';
 import { assistantLine, newLineId } from '../runtime/record-lines';
 import { appendRecord } from './append-record';
 import type { Claim } from './claim';
@@ -17,7 +18,9 @@ import { RequestRoom } from './request-room';
 import type { RunEvents } from './run-events';
 import { placeOf, type BegunTurn, type TurnDeps } from './turn-deps';
 import { turnRequest } from './turn-request';
+import { ALREADY_ANSWERED, compiledData, metadataData, submittedData } from './trajectory-notes';
 import type { TurnStop } from './turn-stop';
+import type { TurnTrajectory } from './turn-trajectory';
 import { RunUsage } from './usage';
 
 /** A runtime whose stream breaks is asked so often in all, earlier attempts at the run included. */
@@ -27,6 +30,14 @@ const PAUSE_FACTOR = 4;
 const OVERFLOW_TEXT = 'The conversation does not fit into the window of the model. Try again, shorten it with /compact, or begin anew with /new.';
 /** A turn that nobody watches. */
 const MUTED = { delta: () => undefined, answerEnds: () => undefined, tool: () => undefined };
+const UNRECORDED = { note: () => undefined, use: () => undefined };
+
+export interface ExecutionParts {
+  readonly claim: Claim;
+  readonly events: RunEvents;
+  readonly stop: TurnStop;
+  readonly trajectory: TurnTrajectory;
+}
 
 export class Executions {
   readonly #deps: TurnDeps;
@@ -34,6 +45,7 @@ export class Executions {
   readonly #claim: Claim;
   readonly #events: RunEvents;
   readonly #stop: TurnStop;
+  readonly #trajectory: TurnTrajectory;
   readonly #room: RequestRoom;
   readonly #usage = new RunUsage();
   #execution: Execution | undefined;
@@ -44,12 +56,13 @@ export class Executions {
   #hasFlushed = false;
   #branchBytes = 0;
 
-  constructor(deps: TurnDeps, turn: BegunTurn, { claim, events, stop }: { readonly claim: Claim; readonly events: RunEvents; readonly stop: TurnStop }) {
+  constructor(deps: TurnDeps, turn: BegunTurn, { claim, events, stop, trajectory }: ExecutionParts) {
     this.#deps = deps;
     this.#turn = turn;
     this.#claim = claim;
     this.#events = events;
     this.#stop = stop;
+    this.#trajectory = trajectory;
     this.#room = new RequestRoom(deps, turn, stop);
   }
 
@@ -82,7 +95,10 @@ export class Executions {
       this.#hasFlushed ||= hasFlushLineAfter(branch, this.#turn.begun.messageId);
       if (execution === this.#turn.job.attempt) this.#usage.addRecorded(own);
       const answer = this.#hasUnsteered ? undefined : recordedAnswer(own);
-      if (answer !== undefined) return TurnDone.create({ outcome: 'ok', text: answer, stopReason: 'stop' });
+      if (answer !== undefined) {
+        this.#trajectory.note('prompt.skipped', { reason: ALREADY_ANSWERED });
+        return TurnDone.create({ outcome: 'ok', text: answer, stopReason: 'stop' });
+      }
       this.#hasUnsteered = false;
       const end = await this.#once(branch);
       if (end.kind === 'done') {
@@ -151,16 +167,29 @@ export class Executions {
       subjects,
       caller,
       events: isMuted ? MUTED : this.#events,
+      trajectory: isMuted ? UNRECORDED : this.#trajectory,
       append: (line) => this.append(line),
       onStep: () => this.#claim.look(!isMuted),
       onUsage: (usage) => this.#usage.add(usage),
     });
     this.#execution = execution;
     const request = turnRequest({ config: config(), agentId, job: this.#turn.job, begun: this.#turn.begun, entry: this.#turn.entry, contextTokens: this.#room.contextTokens, offerTools: this.#deps.offerTools });
-    if (!isMuted) this.#toolsJson = request.toolsJson ?? [];
-    const end = await execution.run(ExecuteTurnRequest.create({ ...request, ...own, sessionId: branch.sessionId, branch: inlineBranch(branch), tipId: branch.tipId }));
-    // A message that came while it ended has not been answered.
-    return end;
+    const whole = ExecuteTurnRequest.create({ ...request, ...own, sessionId: branch.sessionId, branch: inlineBranch(branch), tipId: branch.tipId });
+    if (!isMuted) {
+      this.#noteRequest(whole, branch);
+      this.#toolsJson = request.toolsJson ?? [];
+    }
+    return execution.run(whole);
+  }
+
+  #noteRequest(request: ExecuteTurnRequest, branch: ReadBranch): void {
+    const trajectory = this.#trajectory;
+    if (!trajectory.isOn) return;
+    const [model] = modelsOf(this.#deps.config(), request);
+    trajectory.use(model ?? {});
+    if (this.#toolsJson === undefined) trajectory.note('trace.metadata', metadataData(this.#turn, request, model ?? {}, this.#deps.bus.clock.nowMs()));
+    trajectory.note('context.compiled', compiledData(request, branch));
+    trajectory.note('prompt.submitted', submittedData(request, branch));
   }
 
   /** A branch that holds every message which the owner has handed over. */

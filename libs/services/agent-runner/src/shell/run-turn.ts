@@ -18,7 +18,9 @@ import { runFlush } from './run-flush';
 import { serveRunDoor } from './run-door';
 import { placeOf, type BegunTurn, type TurnDeps } from './turn-deps';
 import { promptFacts, type TurnEntry } from './turn-request';
+import { LEFT, artifactsData, endedData, startedData, unansweredData } from './trajectory-notes';
 import { TurnStop } from './turn-stop';
+import { TurnTrajectory } from './turn-trajectory';
 
 /** When a notice comes again whose owner cannot be reached, or whose session has another run. Milliseconds. */
 const OWNER_AWAY_RETRY_MS = 5_000;
@@ -60,8 +62,11 @@ class TurnRun {
   readonly #claim: Claim;
   readonly #events: RunEvents;
   readonly #stop = new TurnStop();
+  readonly #trajectory: TurnTrajectory;
   readonly #executions: Executions;
   readonly #startedAtMs: number;
+  /** The end is noted. */
+  #hasEnded = false;
 
   constructor(deps: TurnDeps, job: TurnJob, claim: Claim, begun: BeginTurnResponse) {
     const { bus, subjects } = deps;
@@ -70,7 +75,8 @@ class TurnRun {
     this.#startedAtMs = bus.clock.nowMs();
     this.#turn = { job, begun, entry: entryOf(begun) };
     this.#events = new RunEvents(bus, subjects, { ...placeOf(this.#turn), sessionKey: begun.sessionKey, epoch: begun.epoch });
-    this.#executions = new Executions(deps, this.#turn, { claim, events: this.#events, stop: this.#stop });
+    this.#trajectory = new TurnTrajectory(deps, { ...placeOf(this.#turn), key: begun.sessionKey });
+    this.#executions = new Executions(deps, this.#turn, { claim, events: this.#events, stop: this.#stop, trajectory: this.#trajectory });
   }
 
   async run(stopping: AbortSignal): Promise<void> {
@@ -82,18 +88,21 @@ class TurnRun {
     this.#claim.keep({ onLost: leave, onNews: (news) => this.#executions.take(news) });
     try {
       this.#events.start(this.#startedAtMs);
+      this.#trajectory.note('session.started', startedData(this.#turn));
       const done = await this.#executions.run();
       if (this.#stop.isLeft) return;
       this.#tellEnd(done);
       const savesNotes = done.outcome === 'ok' && this.#stop.reason === undefined;
       const flushed = savesNotes ? await runFlush(this.#deps, this.#turn, this.#executions) : [];
+      this.#noteEnd(done);
       await this.#finish(done, [...this.#promptFields(), ...flushed]);
     } catch (error) {
       if (!isSuperseded(error)) throw error;
       this.#deps.logger.info('a turn is another attempt\'s by now', { agentId: job.agentId, attempt: job.attempt });
     } finally {
       stopping.removeEventListener('abort', leave);
-      await this.#claim.end();
+      if (!this.#hasEnded) this.#trajectory.note('session.ended', LEFT);
+      await Promise.all([this.#claim.end(), this.#trajectory.end()]);
     }
   }
 
@@ -108,6 +117,17 @@ class TurnRun {
   #tellEnd(done: TurnDone): void {
     const aborted = done.outcome === 'aborted';
     this.#events.end({ startedAtMs: this.#startedAtMs, text: done.text ?? '', stopReason: aborted ? 'rpc' : (done.stopReason ?? 'stop'), aborted, errorMessage: failureOf(done) });
+  }
+
+  /** On its way before the run is finished: once that is known, the session may be another one. */
+  #noteEnd(done: TurnDone): void {
+    const { last } = this.#trajectory;
+    const isToldOf = last?.type === 'model.completed' && last.data['stopReason'] !== 'stop';
+    if (done.outcome !== 'ok' && !isToldOf) this.#trajectory.note('model.completed', unansweredData(done));
+    this.#trajectory.note('trace.artifacts', artifactsData(done, this.#executions.usage.all(), this.#deps.bus.clock.nowMs()));
+    this.#trajectory.note('session.ended', endedData(done));
+    this.#hasEnded = true;
+    this.#trajectory.send();
   }
 
   #promptFields(): FinishTurnRequest['fields'] {

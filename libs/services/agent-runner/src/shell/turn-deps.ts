@@ -18,6 +18,8 @@ export interface TurnDeps {
   readonly runnerId: string;
   readonly heartbeatMs?: number;
   readonly firstPauseMs?: number;
+  /** Whether what turns do is recorded, and how long the end of one waits for it, milliseconds. Default: it is, FLUSH_MS. */
+  readonly trajectory?: { readonly enabled: boolean; readonly flushTimeoutMs: number };
   /** Default: the session tools that configuration allows. */
   readonly offerTools?: OfferTools;
 }

@@ -3,8 +3,8 @@
  * transcript that is a list of lines. Real calls over a real bus; nothing lasts.
  */
 import {
-  AppendRecordsResponse, BeginTurnResponse, BranchHead, FinishTurnResponse, HistoryRecords, RequestCompactionResponse, InboundMessage, PutChunkResponse, ReadBranchResponse, RunRequest, StoreServiceService, TranscriptRecord, TurnJob, TurnSettings,
-  type FinishTurnRequest,
+  AppendRecordsResponse, BeginTurnResponse, BranchHead, FinishTurnResponse, HistoryRecords, RequestCompactionResponse, InboundMessage, NoteTrajectoryResponse, PutChunkResponse, ReadBranchResponse, RunRequest, StoreServiceService, TranscriptRecord, TurnJob, TurnSettings,
+  type FinishTurnRequest, type TrajectoryNote,
 } from '@sessions/contracts';
 import { createSubjects, serveService, type Bus, type Served } from '@sessions/bus';
 import { SessionError, isJsonObject, missingResults, parseTranscriptLine, type JsonObject, type TranscriptLine } from '@sessions/domain';
@@ -24,6 +24,10 @@ export interface StandInRun {
 export interface StandInOwner {
   readonly lines: JsonObject[];
   readonly runs: ReadonlyMap<string, StandInRun>;
+  /** What runs noted for the trajectory, in order. */
+  readonly notes: TrajectoryNote[];
+  /** Answers a note; default: it is recorded. */
+  onNotes: (notes: readonly TrajectoryNote[]) => Promise<boolean>;
   /** Calls so far, by method. */
   readonly calls: string[];
   entry: JsonObject;
@@ -50,6 +54,7 @@ export async function serveStandInOwner(bus: Bus): Promise<StandInOwner> {
   const runs = new Map<string, StandInRun>();
   const steers = new Map<string, string[]>();
   const calls: string[] = [];
+  const notes: TrajectoryNote[] = [];
   const answers = new Map<string, unknown>();
   const uploads = new Map<string, Buffer[]>();
   const waiting = new Map<string, (end: FinishTurnRequest) => void>();
@@ -85,6 +90,8 @@ export async function serveStandInOwner(bus: Bus): Promise<StandInOwner> {
     lines,
     runs,
     calls,
+    notes,
+    onNotes: () => Promise.resolve(true),
     entry: {},
     async deliver(text, request = {}) {
       const runId = request.runId ?? `run-${String(runs.size + 1)}`;
@@ -157,6 +164,10 @@ export async function serveStandInOwner(bus: Bus): Promise<StandInOwner> {
       requestCompaction: async ({ reason }) => {
         calls.push(`requestCompaction ${reason}`);
         return RequestCompactionResponse.create({ operationId: 'operation-1' });
+      },
+      noteTrajectory: async ({ notes: given }) => {
+        notes.push(...given);
+        return NoteTrajectoryResponse.create({ isRecorded: await owner.onNotes(given) });
       },
       finishTurn: async (request, { idempotencyKey }) =>
         once(idempotencyKey, () => {

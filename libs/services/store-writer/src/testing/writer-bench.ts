@@ -51,7 +51,7 @@ function configOf(raw: unknown): SessionConfig {
 }
 
 /** Starts a service; it is stopped and its directory removed after the test. */
-export async function bench(options: { stateDir?: string; clock?: Clock; config?: unknown; openStoresMax?: number; logger?: Logger; openStore?: StoreWriterDeps['openStore']; claimMs?: number; tellAgainMs?: number } = {}): Promise<Bench> {
+export async function bench(options: { stateDir?: string; clock?: Clock; config?: unknown; openStoresMax?: number; logger?: Logger; openStore?: StoreWriterDeps['openStore']; claimMs?: number; tellAgainMs?: number; trajectory?: StoreWriterDeps['trajectory'] } = {}): Promise<Bench> {
   const stateDir = options.stateDir ?? newStateDir();
   const bus = createInProcessBus({ copy: true });
   const config = configOf(options.config ?? {});
@@ -68,6 +68,7 @@ export async function bench(options: { stateDir?: string; clock?: Clock; config?
     ...(options.openStore === undefined ? {} : { openStore: options.openStore }),
     ...(options.claimMs === undefined ? {} : { claimMs: options.claimMs }),
     ...(options.tellAgainMs === undefined ? {} : { tellAgainMs: options.tellAgainMs }),
+    ...(options.trajectory === undefined ? {} : { trajectory: options.trajectory }),
   });
   const events: Event[] = [];
   await bus.events.subscribe(subjects.events(), Event, (event) => void events.push(event));

@@ -1848,6 +1848,41 @@ export interface AppendNotesResponse {
   bytes: number;
 }
 
+export interface NoteTrajectoryRequest {
+  agentId: string;
+  key: string;
+  /** That the run began in; the session may have gone on in another one by a compaction. */
+  sessionId: string;
+  runId: string;
+  /** 1 to 256, in order. */
+  notes: TrajectoryNote[];
+}
+
+/** One event, as the runner saw it. */
+export interface TrajectoryNote {
+  /** `session.started`, `model.completed`, ... */
+  type: string;
+  atMs: number;
+  /** Ordinal among the notes of this attempt, from 1; one that was written is not written again. */
+  seq: number;
+  modelProvider?: string | undefined;
+  model?: string | undefined;
+  modelApi?:
+    | string
+    | undefined;
+  /** A JSON object of at most 256 KiB; empty: none. */
+  dataJson: Buffer;
+  /** Which attempt at the run, from 1. */
+  attempt: number;
+}
+
+export interface NoteTrajectoryResponse {
+  epoch: number;
+  storeSeq: number;
+  /** False: nothing of this run is recorded, because recording is off or the session is another one by now. */
+  isRecorded: boolean;
+}
+
 /** The parent's owner is the judge: spawns that are under way anywhere count too. */
 export interface ClaimChildRequest {
   agentId: string;
@@ -23367,6 +23402,468 @@ export const AppendNotesResponse: MessageFns<AppendNotesResponse> = {
   },
 };
 
+function createBaseNoteTrajectoryRequest(): NoteTrajectoryRequest {
+  return { agentId: "", key: "", sessionId: "", runId: "", notes: [] };
+}
+
+export const NoteTrajectoryRequest: MessageFns<NoteTrajectoryRequest> = {
+  encode(message: NoteTrajectoryRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.agentId !== "") {
+      writer.uint32(10).string(message.agentId);
+    }
+    if (message.key !== "") {
+      writer.uint32(18).string(message.key);
+    }
+    if (message.sessionId !== "") {
+      writer.uint32(26).string(message.sessionId);
+    }
+    if (message.runId !== "") {
+      writer.uint32(34).string(message.runId);
+    }
+    for (const v of message.notes) {
+      TrajectoryNote.encode(v!, writer.uint32(42).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): NoteTrajectoryRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseNoteTrajectoryRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.agentId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.sessionId = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.runId = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.notes.push(TrajectoryNote.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): NoteTrajectoryRequest {
+    return {
+      agentId: isSet(object.agentId)
+        ? globalThis.String(object.agentId)
+        : isSet(object.agent_id)
+        ? globalThis.String(object.agent_id)
+        : "",
+      key: isSet(object.key) ? globalThis.String(object.key) : "",
+      sessionId: isSet(object.sessionId)
+        ? globalThis.String(object.sessionId)
+        : isSet(object.session_id)
+        ? globalThis.String(object.session_id)
+        : "",
+      runId: isSet(object.runId)
+        ? globalThis.String(object.runId)
+        : isSet(object.run_id)
+        ? globalThis.String(object.run_id)
+        : "",
+      notes: globalThis.Array.isArray(object?.notes)
+        ? object.notes.map((e: any) => TrajectoryNote.fromJSON(e))
+        : [],
+    };
+  },
+
+  toJSON(message: NoteTrajectoryRequest): unknown {
+    const obj: any = {};
+    if (message.agentId !== "") {
+      obj.agentId = message.agentId;
+    }
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.sessionId !== "") {
+      obj.sessionId = message.sessionId;
+    }
+    if (message.runId !== "") {
+      obj.runId = message.runId;
+    }
+    if (message.notes?.length) {
+      obj.notes = message.notes.map((e) => TrajectoryNote.toJSON(e));
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<NoteTrajectoryRequest>, I>>(base?: I): NoteTrajectoryRequest {
+    return NoteTrajectoryRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<NoteTrajectoryRequest>, I>>(object: I): NoteTrajectoryRequest {
+    const message = createBaseNoteTrajectoryRequest();
+    message.agentId = object.agentId ?? "";
+    message.key = object.key ?? "";
+    message.sessionId = object.sessionId ?? "";
+    message.runId = object.runId ?? "";
+    message.notes = object.notes?.map((e) => TrajectoryNote.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseTrajectoryNote(): TrajectoryNote {
+  return {
+    type: "",
+    atMs: 0,
+    seq: 0,
+    modelProvider: undefined,
+    model: undefined,
+    modelApi: undefined,
+    dataJson: Buffer.alloc(0),
+    attempt: 0,
+  };
+}
+
+export const TrajectoryNote: MessageFns<TrajectoryNote> = {
+  encode(message: TrajectoryNote, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.type !== "") {
+      writer.uint32(10).string(message.type);
+    }
+    if (message.atMs !== 0) {
+      writer.uint32(16).int64(message.atMs);
+    }
+    if (message.seq !== 0) {
+      writer.uint32(24).int64(message.seq);
+    }
+    if (message.modelProvider !== undefined) {
+      writer.uint32(34).string(message.modelProvider);
+    }
+    if (message.model !== undefined) {
+      writer.uint32(42).string(message.model);
+    }
+    if (message.modelApi !== undefined) {
+      writer.uint32(50).string(message.modelApi);
+    }
+    if (message.dataJson.length !== 0) {
+      writer.uint32(58).bytes(message.dataJson);
+    }
+    if (message.attempt !== 0) {
+      writer.uint32(64).int32(message.attempt);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TrajectoryNote {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTrajectoryNote();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.type = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.atMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.seq = longToNumber(reader.int64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.modelProvider = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.model = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.modelApi = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.dataJson = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.attempt = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): TrajectoryNote {
+    return {
+      type: isSet(object.type) ? globalThis.String(object.type) : "",
+      atMs: isSet(object.atMs)
+        ? globalThis.Number(object.atMs)
+        : isSet(object.at_ms)
+        ? globalThis.Number(object.at_ms)
+        : 0,
+      seq: isSet(object.seq) ? globalThis.Number(object.seq) : 0,
+      modelProvider: isSet(object.modelProvider)
+        ? globalThis.String(object.modelProvider)
+        : isSet(object.model_provider)
+        ? globalThis.String(object.model_provider)
+        : undefined,
+      model: isSet(object.model) ? globalThis.String(object.model) : undefined,
+      modelApi: isSet(object.modelApi)
+        ? globalThis.String(object.modelApi)
+        : isSet(object.model_api)
+        ? globalThis.String(object.model_api)
+        : undefined,
+      dataJson: isSet(object.dataJson)
+        ? Buffer.from(bytesFromBase64(object.dataJson))
+        : isSet(object.data_json)
+        ? Buffer.from(bytesFromBase64(object.data_json))
+        : Buffer.alloc(0),
+      attempt: isSet(object.attempt) ? globalThis.Number(object.attempt) : 0,
+    };
+  },
+
+  toJSON(message: TrajectoryNote): unknown {
+    const obj: any = {};
+    if (message.type !== "") {
+      obj.type = message.type;
+    }
+    if (message.atMs !== 0) {
+      obj.atMs = Math.round(message.atMs);
+    }
+    if (message.seq !== 0) {
+      obj.seq = Math.round(message.seq);
+    }
+    if (message.modelProvider !== undefined) {
+      obj.modelProvider = message.modelProvider;
+    }
+    if (message.model !== undefined) {
+      obj.model = message.model;
+    }
+    if (message.modelApi !== undefined) {
+      obj.modelApi = message.modelApi;
+    }
+    if (message.dataJson.length !== 0) {
+      obj.dataJson = base64FromBytes(message.dataJson);
+    }
+    if (message.attempt !== 0) {
+      obj.attempt = Math.round(message.attempt);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<TrajectoryNote>, I>>(base?: I): TrajectoryNote {
+    return TrajectoryNote.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<TrajectoryNote>, I>>(object: I): TrajectoryNote {
+    const message = createBaseTrajectoryNote();
+    message.type = object.type ?? "";
+    message.atMs = object.atMs ?? 0;
+    message.seq = object.seq ?? 0;
+    message.modelProvider = object.modelProvider ?? undefined;
+    message.model = object.model ?? undefined;
+    message.modelApi = object.modelApi ?? undefined;
+    message.dataJson = object.dataJson ?? Buffer.alloc(0);
+    message.attempt = object.attempt ?? 0;
+    return message;
+  },
+};
+
+function createBaseNoteTrajectoryResponse(): NoteTrajectoryResponse {
+  return { epoch: 0, storeSeq: 0, isRecorded: false };
+}
+
+export const NoteTrajectoryResponse: MessageFns<NoteTrajectoryResponse> = {
+  encode(message: NoteTrajectoryResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.epoch !== 0) {
+      writer.uint32(8).int64(message.epoch);
+    }
+    if (message.storeSeq !== 0) {
+      writer.uint32(16).int64(message.storeSeq);
+    }
+    if (message.isRecorded !== false) {
+      writer.uint32(24).bool(message.isRecorded);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): NoteTrajectoryResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseNoteTrajectoryResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.epoch = longToNumber(reader.int64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.storeSeq = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.isRecorded = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): NoteTrajectoryResponse {
+    return {
+      epoch: isSet(object.epoch) ? globalThis.Number(object.epoch) : 0,
+      storeSeq: isSet(object.storeSeq)
+        ? globalThis.Number(object.storeSeq)
+        : isSet(object.store_seq)
+        ? globalThis.Number(object.store_seq)
+        : 0,
+      isRecorded: isSet(object.isRecorded)
+        ? globalThis.Boolean(object.isRecorded)
+        : isSet(object.is_recorded)
+        ? globalThis.Boolean(object.is_recorded)
+        : false,
+    };
+  },
+
+  toJSON(message: NoteTrajectoryResponse): unknown {
+    const obj: any = {};
+    if (message.epoch !== 0) {
+      obj.epoch = Math.round(message.epoch);
+    }
+    if (message.storeSeq !== 0) {
+      obj.storeSeq = Math.round(message.storeSeq);
+    }
+    if (message.isRecorded !== false) {
+      obj.isRecorded = message.isRecorded;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<NoteTrajectoryResponse>, I>>(base?: I): NoteTrajectoryResponse {
+    return NoteTrajectoryResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<NoteTrajectoryResponse>, I>>(object: I): NoteTrajectoryResponse {
+    const message = createBaseNoteTrajectoryResponse();
+    message.epoch = object.epoch ?? 0;
+    message.storeSeq = object.storeSeq ?? 0;
+    message.isRecorded = object.isRecorded ?? false;
+    return message;
+  },
+};
+
 function createBaseClaimChildRequest(): ClaimChildRequest {
   return { agentId: "", key: "", childKey: "", childrenMax: 0, activeKeys: [], endedKeys: [] };
 }
@@ -26244,6 +26741,18 @@ export const StoreServiceDefinition = {
       responseStream: false,
       options: {},
     },
+    /**
+     * What a run did, for the trajectory of its session. Best effort: what cannot be written is left out,
+     * and no turn waits for it.
+     */
+    noteTrajectory: {
+      name: "NoteTrajectory",
+      requestType: NoteTrajectoryRequest as typeof NoteTrajectoryRequest,
+      requestStream: false,
+      responseType: NoteTrajectoryResponse as typeof NoteTrajectoryResponse,
+      responseStream: false,
+      options: {},
+    },
     /** Mutation. One session of a portable archive that was uploaded; overwrites nothing. */
     importSession: {
       name: "ImportSession",
@@ -26795,6 +27304,21 @@ export const StoreServiceService = {
     responseSerialize: (value: AppendNotesResponse): Buffer => Buffer.from(AppendNotesResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): AppendNotesResponse => AppendNotesResponse.decode(value),
   },
+  /**
+   * What a run did, for the trajectory of its session. Best effort: what cannot be written is left out,
+   * and no turn waits for it.
+   */
+  noteTrajectory: {
+    path: "/sessions.v1.StoreService/NoteTrajectory" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: NoteTrajectoryRequest): Buffer =>
+      Buffer.from(NoteTrajectoryRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): NoteTrajectoryRequest => NoteTrajectoryRequest.decode(value),
+    responseSerialize: (value: NoteTrajectoryResponse): Buffer =>
+      Buffer.from(NoteTrajectoryResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): NoteTrajectoryResponse => NoteTrajectoryResponse.decode(value),
+  },
   /** Mutation. One session of a portable archive that was uploaded; overwrites nothing. */
   importSession: {
     path: "/sessions.v1.StoreService/ImportSession" as const,
@@ -26924,6 +27448,11 @@ export interface StoreServiceServer extends UntypedServiceImplementation {
    * not appended twice in a row.
    */
   appendNotes: handleUnaryCall<AppendNotesRequest, AppendNotesResponse>;
+  /**
+   * What a run did, for the trajectory of its session. Best effort: what cannot be written is left out,
+   * and no turn waits for it.
+   */
+  noteTrajectory: handleUnaryCall<NoteTrajectoryRequest, NoteTrajectoryResponse>;
   /** Mutation. One session of a portable archive that was uploaded; overwrites nothing. */
   importSession: handleUnaryCall<ImportSessionRequest, ImportSessionResponse>;
   /** Mutation. An operator's word on something that was asked for and may not be done without it. */
