@@ -77,6 +77,7 @@ export type { MemberChange } from './entry/simple-format';
 export { LABEL_LENGTH_MAX, PATCH_FIELDS, entryMembers, labelInUse, parseLabel, planEntryPatch } from './entry/patch-fields';
 export type { EntryPatch, PatchFacts } from './entry/patch-fields';
 export { importedEntryText } from './entry/import-entry';
+export type { TranscriptHere } from './entry/import-entry';
 export type { ImportedEntry } from './entry/import-entry';
 export { createEntryFields, firstMessageFields, inboundTouchFields } from './entry/touch';
 export type { NewEntry, OptionalMembers } from './entry/touch';
@@ -173,7 +174,7 @@ export type { PruneRequest, PrunedContext, PruningSettings } from './compaction/
 // Maintenance
 export { MEMORY_DIR, MEMORY_TOOL, MEMORY_TOOL_NAME, NOTES_FILE_BYTES_MAX, NOTE_BYTES_MAX, isDay, parseMemoryNote } from './turns/memory-notes';
 export type { MemoryNote } from './turns/memory-notes';
-export { ROW_FLAGS, familyIdsOf, maintenanceFacts, rowProtections } from './maintenance/maintenance-facts';
+export { ROW_FLAGS, familyFilesOf, familyIdsOf, maintenanceFacts, rowProtections } from './maintenance/maintenance-facts';
 export type { MaintenanceFacts, RowOccasion } from './maintenance/maintenance-facts';
 export { PROTECTIONS, isArchive, isOrphan } from './maintenance/facts';
 export type { FactFile, FactRow, FileClass, ProtectedRows, Protection, StoreFacts, StoreTotals, TranscriptState } from './maintenance/facts';

@@ -147,3 +147,62 @@ it('goes to the gateway where one listens, in pieces, and ends with its refusal'
     await gateway.close();
   }
 });
+
+it('carries the transcripts that a session went on from, and what its checkpoints name is true there', async () => {
+  const entry = rotatedStore('here');
+  const exported = await run('here', 'export', 'agent:main:main', '--output', 'family.tar', '--json');
+  expect(documentOf(exported)).toMatchObject({ ok: true, sessions: 1, earlierTranscripts: 2, earlierLeftOut: 0 });
+  expect(readFileSync(join(root, 'family.tar'), 'utf8')).toContain('"version": 2');
+  expect(documentOf(await run('there', 'import', 'family.tar', '--json'))).toMatchObject({ ok: true, imported: 1 });
+  const there = JSON.parse(read('there', 'sessions.json'))['agent:main:main'] as typeof entry;
+  expect(there).toMatchObject({ sessionId: ID(5), usageFamilyKey: 'agent:main:main', usageFamilySessionIds: [ID(3), ID(4), ID(5)] });
+  for (const [at, id] of [ID(3), ID(4)].entries()) {
+    const pre = there.compactionCheckpoints[at]?.preCompaction;
+    expect(pre).toMatchObject({ sessionId: id, sessionFile: `${id}.jsonl`, leafId: `leaf-${String(at)}` });
+    // Each line's hash, and so each message's.
+    expect(read('there', `${id}.jsonl`)).toBe(read('here', entry.compactionCheckpoints[at]?.preCompaction.sessionFile ?? ''));
+  }
+  expect(there.compactionCheckpoints[0]?.postCompaction).toMatchObject({ sessionId: ID(4), sessionFile: `${ID(4)}.jsonl` });
+  expect(there.compactionCheckpoints[1]?.postCompaction).toMatchObject({ sessionId: ID(5), sessionFile: `${ID(5)}.jsonl` });
+  expect(documentOf(await run('there', 'import', 'family.tar', '--json'))).toMatchObject({ imported: 0, alreadyThere: 1 });
+  // Once more under another key: nobody's transcript becomes somebody else's.
+  expect(documentOf(await run('there', 'import', 'family.tar', '--as', 'agent:main:dashboard:copy', '--json'))).toMatchObject({ imported: 1 });
+  const copy = JSON.parse(read('there', 'sessions.json'))['agent:main:dashboard:copy'] as typeof entry;
+  const ids = copy.usageFamilySessionIds;
+  expect(new Set([...ids, ...there.usageFamilySessionIds]).size).toBe(6);
+  expect(copy.compactionCheckpoints.map(({ preCompaction, postCompaction }) => [preCompaction.sessionId, postCompaction.sessionId])).toEqual([[ids[0], ids[1]], [ids[1], ids[2]]]);
+  for (const { preCompaction: { sessionFile } } of copy.compactionCheckpoints) expect(existsSync(join(sessions('there'), sessionFile))).toBe(true);
+  const findings = (documentOf(await run('there', 'verify', '--agent', 'main', '--json'))['stores'] as { findings: { kind: string }[] }[])[0]?.findings ?? [];
+  expect(findings.filter(({ kind }) => kind === 'unexplained-file')).toEqual([]);
+});
+
+it('says which earlier transcripts are not in an archive, and drops what would point to them', async () => {
+  rotatedStore('here');
+  rmSync(join(sessions('here'), `${ID(3)}.jsonl`));
+  const exported = await run('here', 'export', 'agent:main:main', '--output', 'family.tar');
+  expect(exported.stdout()).toContain('With 1 transcript from before compactions.\nNot in it: 1 transcript from before compactions, which is missing or beyond');
+  await run('there', 'import', 'family.tar');
+  expect(JSON.parse(read('there', 'sessions.json'))['agent:main:main']).toMatchObject({ usageFamilySessionIds: [ID(4), ID(5)], compactionCheckpoints: [{ preCompaction: { sessionId: ID(4) } }] });
+});
+
+it('writes what earlier releases read where no session has gone on from another transcript', async () => {
+  await run('here', 'export', '--agent', 'main', '--output', 'a.tar');
+  expect(readFileSync(join(root, 'a.tar'), 'utf8')).toContain('"version": 1');
+  expect(readFileSync(join(root, 'a.tar'), 'utf8')).not.toContain('"before"');
+});
+
+interface RotatedEntry {
+  readonly usageFamilySessionIds: readonly string[];
+  readonly compactionCheckpoints: readonly { readonly preCompaction: { readonly sessionId: string; readonly sessionFile: string }; readonly postCompaction: { readonly sessionId: string; readonly sessionFile: string } }[];
+}
+
+/** A session that went on twice: from 3 to 4 to 5. */
+function rotatedStore(host: string): RotatedEntry {
+  const files = [`${ID(3)}.jsonl`, `2026-06-01T09-00-00-000Z_${ID(4)}.jsonl`, `2026-06-02T09-00-00-000Z_${ID(5)}.jsonl`];
+  for (const [at, file] of files.entries()) writeFileSync(join(sessions(host), file), [`{"type":"session","version":3,"id":"${ID(3 + at)}","timestamp":"2026-06-01T09:00:00.000Z","cwd":"/a"}`, line(1, `aaaaaa${String(at)}1`, null), line(2, `aaaaaa${String(at)}2`, `aaaaaa${String(at)}1`)].map((each) => `${each}\n`).join(''));
+  const place = (at: number): object => ({ sessionId: ID(3 + at), sessionFile: files[at] });
+  const checkpoint = (at: number): object => ({ checkpointId: `c${String(at)}`, sessionKey: 'agent:main:main', sessionId: ID(4 + at), createdAt: at, reason: 'manual', preCompaction: { ...place(at), leafId: `leaf-${String(at)}` }, postCompaction: place(at + 1) });
+  const entry = { sessionId: ID(5), sessionFile: files[2], updatedAt: 9, usageFamilyKey: 'agent:main:main', usageFamilySessionIds: [ID(3), ID(4), ID(5)], compactionCheckpoints: [checkpoint(0), checkpoint(1)] };
+  writeFileSync(join(sessions(host), 'sessions.json'), JSON.stringify({ 'agent:main:main': entry }, null, 2));
+  return entry as unknown as RotatedEntry;
+}

@@ -59,7 +59,8 @@ export async function runSessionsExport(io: CliIo, flags: ExportArchiveFlags): P
 
 interface Chosen {
   readonly store: StoreChoice;
-  readonly entries: Iterable<ReadEntry>;
+  /** From the first, each time. */
+  readonly entries: () => Iterable<ReadEntry>;
   readonly close: () => void;
   /** For the archive's name. */
   readonly name: string;
@@ -71,7 +72,7 @@ async function chosen(flags: ExportArchiveFlags, context: ReturnType<typeof load
     const found = await readStore(store, (reader) => reader.firstExisting([key]));
     if (found === undefined) throw new SessionError('SESSION_NOT_FOUND', `No session found: ${flags.key}`);
     const id = entry['sessionId'] ?? entry['uuid'];
-    return { store, entries: [found], close: () => undefined, name: typeof id === 'string' ? id.slice(0, 8) : 'session' };
+    return { store, entries: () => [found], close: () => undefined, name: typeof id === 'string' ? id.slice(0, 8) : 'session' };
   }
   const [store] = selectStores(flags, context).stores;
   if (store === undefined) throw new SessionError('INTERNAL', 'a selection has at least one store');
@@ -82,10 +83,12 @@ async function chosen(flags: ExportArchiveFlags, context: ReturnType<typeof load
     reader.close();
     throw new SessionError('SESSION_NOT_FOUND', `Agent ${store.agentId} has no sessions to export.`);
   }
-  return { store, entries: reader.entries(), close: () => reader.close(), name: store.agentId };
+  return { store, entries: () => reader.entries(), close: () => reader.close(), name: store.agentId };
 }
 
-function textOf(output: string, { sessions, lines, bytes, sha256, leftOutBytes, withoutTranscript, earlierTranscripts }: ExportReport): string {
+const transcriptsOf = (count: number): string => `${String(count)} ${count === 1 ? 'transcript' : 'transcripts'}`;
+
+function textOf(output: string, { sessions, lines, bytes, sha256, leftOutBytes, withoutTranscript, earlierTranscripts, earlierLeftOut }: ExportReport): string {
   const named = withoutTranscript.slice(0, NAMED_MAX).map(keyText).join(', ');
   const out = [
     `Exported ${String(sessions)} ${sessions === 1 ? 'session' : 'sessions'}, ${String(lines)} lines of transcript.`,
@@ -93,7 +96,8 @@ function textOf(output: string, { sessions, lines, bytes, sha256, leftOutBytes, 
     `Hash over all hashes: ${sha256}`,
     ...(leftOutBytes === 0 ? [] : [`Left out: ${String(leftOutBytes)} bytes of unfinished lines.`]),
     ...(withoutTranscript.length === 0 ? [] : [`Without a transcript: ${String(withoutTranscript.length)} (${named}${withoutTranscript.length > NAMED_MAX ? ', …' : ''})`]),
-    ...(earlierTranscripts === 0 ? [] : [`Not in it: ${String(earlierTranscripts)} ${earlierTranscripts === 1 ? 'transcript' : 'transcripts'} from before compactions. What was said there goes on as a summary; keep this store.`]),
+    ...(earlierTranscripts === 0 ? [] : [`With ${transcriptsOf(earlierTranscripts)} from before compactions.`]),
+    ...(earlierLeftOut === 0 ? [] : [`Not in it: ${transcriptsOf(earlierLeftOut)} from before compactions, which ${earlierLeftOut === 1 ? 'is' : 'are'} missing or beyond what an archive carries. What was said there goes on as a summary; keep this store.`]),
     'What it holds is unredacted. Bring it in elsewhere with: openclaw sessions import <archive>',
   ];
   return out.map((line) => `${line}\n`).join('');

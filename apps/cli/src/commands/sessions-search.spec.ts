@@ -51,6 +51,24 @@ const json = async (...argv: string[]): Promise<{ hits: Record<string, unknown>[
   JSON.parse((await run(...argv, '--json')).out) as { hits: Record<string, unknown>[]; hasMore: boolean; count: number };
 
 describe('without a gateway', () => {
+  it('finds what was said in transcripts that a session went on from, what was kept once', async () => {
+    const place = (sessionId: string): object => ({ sessionId, sessionFile: `${sessionId}.jsonl` });
+    store('main', {
+      'agent:main:other': { entry: { sessionId: 's-before', updatedAt: T0 }, lines: [line(1, 'user', 'apple one'), line(2, 'user', 'apple two')] },
+      'agent:main:main': {
+        entry: { sessionId: 's-now', updatedAt: T0 + 9000, usageFamilySessionIds: ['s-before', 's-now'], compactionCheckpoints: [{ checkpointId: 'c', sessionId: 's-now', preCompaction: place('s-before'), postCompaction: place('s-now') }] },
+        lines: [line(2, 'user', 'apple two'), line(3, 'user', 'apple three')],
+      },
+    });
+    const texts = async (): Promise<unknown[]> => (await json('apple', '--in', 'text')).hits.map(({ key, sessionId, snippet }) => [key, sessionId, snippet]);
+    // It is another session's own while that has it.
+    expect(await texts()).toEqual([['agent:main:main', 's-now', 'apple three'], ['agent:main:main', 's-now', 'apple two'], ['agent:main:other', 's-before', 'apple two'], ['agent:main:other', 's-before', 'apple one']]);
+    const file = join(directory, 'agents', 'main', 'sessions', 'sessions.json');
+    const { 'agent:main:main': entry } = JSON.parse(readFileSync(file, 'utf8')) as Record<string, unknown>;
+    writeFileSync(file, JSON.stringify({ 'agent:main:main': entry }));
+    expect(await texts()).toEqual([['agent:main:main', 's-now', 'apple three'], ['agent:main:main', 's-now', 'apple two'], ['agent:main:main', 's-before', 'apple one']]);
+  });
+
   it('finds names and messages, newest first, marked and tame, and writes nothing', async () => {
     fill();
     const before = files();

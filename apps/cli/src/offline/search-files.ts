@@ -2,9 +2,10 @@
 import { readerOptions, readStore } from './read-store';
 import type { StoreChoice } from './select-stores';
 import { SessionRow } from '@sessions/contracts';
-import { SNIPPET_CHARS_MAX, channelOf, cutText, parseEntry, parseSearchQuery, searchTextOf } from '@sessions/domain';
-import { VISIBILITY, searchOffline } from '@sessions/store';
+import { SNIPPET_CHARS_MAX, channelOf, cutText, familyIdsOf, nativeView, parseEntry, parseSearchQuery, searchTextOf } from '@sessions/domain';
+import { VISIBILITY, searchOffline, transcriptsById } from '@sessions/store';
 import type { SearchedSession, StoreReader } from '@sessions/store';
+import { dirname } from 'node:path';
 
 export interface SearchFilter {
   readonly query: string;
@@ -58,13 +59,18 @@ export function searchRows(store: StoreChoice, { query, channel, sinceMs, untilM
 /** @throws STORE_UNREADABLE; VALIDATION for a query with nothing to search for */
 export async function searchTranscripts(store: StoreChoice, { query, channel, sinceMs, untilMs, limit }: SearchFilter): Promise<SearchPage> {
   const terms = parseSearchQuery(query);
+  let byId: ReturnType<typeof transcriptsById> | undefined;
+  const earlier = (id: string): readonly string[] => (byId ??= transcriptsById(dirname(store.path))).get(id) ?? [];
   const { sessions, warnings } = await readStore(store, (reader) => ({
     sessions: rowsOf(reader, [VISIBILITY.listed, VISIBILITY.global, VISIBILITY.unknown, VISIBILITY.cronRun])
       .filter((row) => channel === null || channelOf(row) === channel)
-      .flatMap((row) => sessionOf(reader, row)),
+      .flatMap((row) => transcriptsOf(reader, row, earlier)),
     warnings: warningsOf(reader),
   }));
-  const found = await searchOffline(readerOptions(store), sessions, { terms, limit, ...(sinceMs !== null && { sinceMs }), ...(untilMs !== null && { untilMs }) });
+  // What another row goes on with is its own, whoever went on from it besides.
+  const present = new Set(sessions.filter(({ isEarlier }) => !isEarlier).map(({ file }) => file));
+  const searched = sessions.filter(({ isEarlier, file }) => !isEarlier || !present.has(file));
+  const found = await searchOffline(readerOptions(store), searched, { terms, limit, ...(sinceMs !== null && { sinceMs }), ...(untilMs !== null && { untilMs }) });
   const unreadable = found.unreadableCount === 0 ? [] : [`${String(found.unreadableCount)} transcripts cannot be read and are left out; see: openclaw sessions verify`];
   return {
     hits: found.hits.map(({ messageSeq, atMs, highlights, ...hit }) => ({ agentId: store.agentId, ...hit, seq: messageSeq, at: atMs, highlights: highlights.map(({ start, end }) => [start, end] as const) })),
@@ -79,11 +85,14 @@ function rowsOf(reader: StoreReader, visibilities: readonly (typeof VISIBILITY)[
 
 const warningsOf = ({ warning }: StoreReader): string[] => (warning === undefined ? [] : [warning]);
 
-function sessionOf(reader: StoreReader, row: SessionRow): SearchedSession[] {
+/** Its transcript, and those that it went on from after compactions. */
+function transcriptsOf(reader: StoreReader, row: SessionRow, earlier: (id: string) => readonly string[]): (SearchedSession & { readonly isEarlier: boolean })[] {
   const text = reader.firstExisting([row.key])?.text;
   const entry = text === undefined ? undefined : parseEntry(JSON.parse(text));
   if (entry?.listed !== true || entry.file === null) return [];
-  return [{ key: row.key, sessionId: row.sessionId ?? '', file: entry.file, updatedAtMs: row.updatedAtMs ?? null }];
+  const { file, members } = entry;
+  const before = [...familyIdsOf(nativeView(members))].filter((id) => id !== entry.sessionId).flatMap((sessionId) => earlier(sessionId).map((name) => ({ sessionId, file: name, isEarlier: true })));
+  return [{ sessionId: row.sessionId ?? '', file, isEarlier: false }, ...before].map((one) => ({ key: row.key, ...one, updatedAtMs: row.updatedAtMs ?? null }));
 }
 
 function rowHit(agentId: string, row: SessionRow, needle: string): SearchHit {

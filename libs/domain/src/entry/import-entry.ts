@@ -17,6 +17,16 @@ export interface ImportedEntry {
   readonly sessionId: string | null;
   /** Transcript's name in the store's directory. */
   readonly file: string | null;
+  /** Transcripts before it that came along, oldest first: what they were called there, and are called here. */
+  readonly before?: readonly TranscriptHere[];
+  /** Its key here. */
+  readonly key?: string;
+}
+
+export interface TranscriptHere {
+  readonly idThere: string;
+  readonly sessionId: string;
+  readonly file: string;
 }
 
 /** Work under way on the other host, and what was announced there. */
@@ -35,7 +45,7 @@ const AUTHORITY_OF_THE_OTHER = [
   // Sessions of other programs that a run would resume.
   'acp', 'cliSessionBindings', 'cliSessionIds', 'claudeCliSessionId',
 ];
-/** Transcripts of the other host, which do not come along: a session here that has them would lose them with this one. */
+/** Name transcripts of the other host, also such that do not come along: a session here that has them would lose them with this one. */
 const TRANSCRIPTS_OF_THE_OTHER = ['previousSessionId', 'usageFamilyKey', 'usageFamilySessionIds'];
 const CHECKPOINTS = 'compactionCheckpoints';
 /** A checkpoint in a file of its own, as older programs made them: an archive carries it. */
@@ -45,7 +55,7 @@ const CHECKPOINT_FILE = /\.checkpoint\.[^/]+\.jsonl$/u;
 const KEPT_VALUES: ReadonlyMap<string, JsonValue> = new Map([['sendPolicy', 'deny'], ['elevatedLevel', 'off']]);
 
 /** @param text one JSON value; one that is no object stays as it is. */
-export function importedEntryText(text: string, { sessionId, file }: ImportedEntry): string {
+export function importedEntryText(text: string, { sessionId, file, before = [], key }: ImportedEntry): string {
   const value: unknown = JSON.parse(text);
   const entry = parseEntry(value);
   if (!isJsonObject(value)) return text;
@@ -58,22 +68,37 @@ export function importedEntryText(text: string, { sessionId, file }: ImportedEnt
   if (file !== null && named !== file && (named !== undefined || file !== transcriptFileName(sessionId))) set['sessionFile'] = file;
   if (value['status'] === 'running') Object.assign(set, { status: 'killed', abortedLastRun: true });
   const { [CHECKPOINTS]: checkpoints, [idMember]: idThere } = value;
-  const kept = Array.isArray(checkpoints) ? (checkpoints as readonly JsonValue[]).flatMap((one) => checkpointHere(one, idThere, { sessionId, file })) : [];
+  const own: readonly Place[] = typeof idThere === 'string' ? [{ idThere, sessionId, file }] : [];
+  const places = new Map<JsonValue, Place>([...before, ...own].map((place) => [place.idThere, place]));
+  const kept = Array.isArray(checkpoints) ? (checkpoints as readonly JsonValue[]).flatMap((one) => checkpointHere(one, places)) : [];
   const isChanged = JSON.stringify(kept) !== JSON.stringify(checkpoints ?? []);
   if (isChanged && kept.length > 0) set[CHECKPOINTS] = kept;
-  const dropped = [...TRANSCRIPTS_OF_THE_OTHER.filter((name) => name in value), ...(isChanged && kept.length === 0 ? [CHECKPOINTS] : [])];
+  const cameAlong = before.length > 0 && key !== undefined;
+  if (cameAlong) Object.assign(set, { usageFamilyKey: key, usageFamilySessionIds: [...before.map((one) => one.sessionId), sessionId] });
+  const dropped = [...TRANSCRIPTS_OF_THE_OTHER.filter((name) => name in value && !(name in set)), ...(isChanged && kept.length === 0 ? [CHECKPOINTS] : [])];
   const clear = [...OF_THE_OTHER.filter((name) => name in value), ...rights, ...dropped];
   return Object.keys(set).length + clear.length === 0 ? text : patchRawObject(text, { set, clear });
 }
 
-/** As it is true here: none of a transcript before this one, and the names that this one has here. */
-function checkpointHere(checkpoint: JsonValue, idThere: JsonValue | undefined, { sessionId, file }: ImportedEntry): JsonValue[] {
+interface Place {
+  readonly idThere: string;
+  readonly sessionId: string;
+  readonly file: string | null;
+}
+
+/** As it is true here: none of a transcript that did not come along, and the names that the others have here. */
+function checkpointHere(checkpoint: JsonValue, places: ReadonlyMap<JsonValue, Place>): JsonValue[] {
   const before = isJsonObject(checkpoint) ? checkpoint['preCompaction'] : undefined;
   if (!isJsonObject(checkpoint) || !isJsonObject(before)) return [checkpoint];
   if (typeof before['sessionFile'] === 'string' && CHECKPOINT_FILE.test(before['sessionFile'])) return [checkpoint];
-  if (before['sessionId'] !== undefined && before['sessionId'] !== idThere) return [];
-  const here = (part: JsonValue | undefined): JsonValue | undefined =>
-    !isJsonObject(part) || part['sessionId'] !== idThere ? part : { ...part, sessionId, ...(part['sessionFile'] === undefined || file === null ? {} : { sessionFile: file }) };
-  const ends = Object.fromEntries(['preCompaction', 'postCompaction'].flatMap((name) => (checkpoint[name] === undefined ? [] : [[name, here(checkpoint[name]) as JsonValue]])));
-  return [{ ...checkpoint, ...(checkpoint['sessionId'] === idThere ? { sessionId } : {}), ...ends }];
+  const placeOf = (part: JsonValue | undefined): Place | undefined => (isJsonObject(part) && part['sessionId'] !== undefined ? places.get(part['sessionId']) : undefined);
+  const isElsewhere = (part: JsonValue | undefined): boolean => isJsonObject(part) && part['sessionId'] !== undefined && placeOf(part) === undefined;
+  if ([before, checkpoint['postCompaction'], checkpoint].some(isElsewhere)) return [];
+  const here = (part: JsonValue): JsonValue => {
+    const place = placeOf(part);
+    if (!isJsonObject(part) || place === undefined) return part;
+    return { ...part, sessionId: place.sessionId, ...(part['sessionFile'] === undefined || place.file === null ? {} : { sessionFile: place.file }) };
+  };
+  const ends = Object.fromEntries(['preCompaction', 'postCompaction'].flatMap((name) => (checkpoint[name] === undefined ? [] : [[name, here(checkpoint[name])]])));
+  return [{ ...checkpoint, ...(checkpoint['sessionId'] === undefined ? {} : { sessionId: (placeOf(checkpoint) as Place).sessionId }), ...ends }];
 }

@@ -144,15 +144,19 @@ function otherIdsOf(native: JsonObject, sessionId: string | null): string | null
 
 /** Ids of the session's family, and of both ends of its compaction checkpoints. */
 export function familyIdsOf(native: JsonObject): ReadonlySet<string> {
-  const ids = new Set<string>();
   const family = native['usageFamilySessionIds'];
-  for (const id of Array.isArray(family) ? (family as readonly JsonValue[]) : []) if (typeof id === 'string') ids.add(id);
+  const listed = Array.isArray(family) ? (family as readonly JsonValue[]).filter((id) => typeof id === 'string') : [];
+  return new Set([...listed, ...checkpointEnds(native).flatMap(({ sessionId }) => (typeof sessionId === 'string' ? [sessionId] : []))]);
+}
+
+/** Names of the files at both ends of its compaction checkpoints, without their folders. */
+export function familyFilesOf(native: JsonObject): ReadonlySet<string> {
+  return new Set(checkpointEnds(native).flatMap(({ sessionFile }) => (typeof sessionFile === 'string' && sessionFile !== '' ? [sessionFile.slice(sessionFile.lastIndexOf('/') + 1)] : [])));
+}
+
+/** Each checkpoint, and its two ends. */
+function checkpointEnds(native: JsonObject): readonly JsonObject[] {
   const checkpoints = native['compactionCheckpoints'];
-  for (const checkpoint of Array.isArray(checkpoints) ? (checkpoints as readonly JsonValue[]) : []) {
-    if (!isJsonObject(checkpoint)) continue;
-    for (const end of [checkpoint, ...CHECKPOINT_ENDS.map((name) => checkpoint[name])]) {
-      if (isJsonObject(end) && typeof end['sessionId'] === 'string') ids.add(end['sessionId']);
-    }
-  }
-  return ids;
+  const listed = Array.isArray(checkpoints) ? (checkpoints as readonly JsonValue[]).filter((one) => isJsonObject(one)) : [];
+  return listed.flatMap((checkpoint) => [checkpoint, ...CHECKPOINT_ENDS.map((name) => checkpoint[name])].filter((end) => isJsonObject(end)));
 }

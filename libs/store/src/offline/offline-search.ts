@@ -41,7 +41,7 @@ export interface OfflineSearchReply {
   readonly unreadableCount: number;
 }
 
-/** @param sessions the newest first */
+/** @param sessions the newest first; of one with several transcripts the present one before those that it went on from */
 export async function searchOffline(options: ReaderOptions, sessions: Iterable<SearchedSession>, { terms, sinceMs = 0, untilMs = Number.MAX_SAFE_INTEGER, limit }: OfflineSearch): Promise<OfflineSearchReply> {
   const layout = storeLayout(options.agentId, options.sessionsFile);
   const appends = placeAppends(await journalOverlay(layout, 0));
@@ -61,6 +61,7 @@ export async function searchOffline(options: ReaderOptions, sessions: Iterable<S
     } catch {
       unreadableCount += 1;
     }
+    hits = withoutRepeats(hits);
     hits.sort((a, b) => b.atMs - a.atMs || b.messageSeq - a.messageSeq);
     hasMore ||= hits.length > limit;
     hits = hits.slice(0, limit);
@@ -94,4 +95,15 @@ export async function searchOffline(options: ReaderOptions, sessions: Iterable<S
     }
     return found;
   }
+}
+
+/** What a compaction kept stands in the transcript before it too, under one id: the first that was read counts. */
+function withoutRepeats(hits: readonly TextHit[]): TextHit[] {
+  const seen = new Map<string, string>();
+  return hits.filter(({ key, sessionId, messageId, atMs }) => {
+    const name = JSON.stringify([key, messageId, atMs]);
+    const first = seen.get(name);
+    if (first === undefined) seen.set(name, sessionId);
+    return first === undefined || first === sessionId;
+  });
 }

@@ -9,6 +9,8 @@
  *                       lines.sha256        hash of each line, in order     ┘ shares an earlier one's
  *                       trajectory.jsonl    if there is one
  *                       checkpoint-<n>.jsonl
+ *                       before-<n>.jsonl      transcripts that it went on from after compactions, oldest
+ *                       before-<n>.sha256     first, and the hash of each of their lines (version 2)
  *                       SHA256SUMS          of all the above, in the form of `sha256sum`
  *     sessions/00000002/…
  *     end.json                              counts, and the hash over archive.json and all SHA256SUMS
@@ -18,7 +20,10 @@
 import { SessionError, isJsonObject, isSessionId, type JsonObject } from '@sessions/domain';
 
 export const ARCHIVE_FORMAT = 'openclaw-sessions-archive';
+/** Written where no session has a transcript before its own: what earlier releases read. */
 export const ARCHIVE_VERSION = 1;
+/** The same with transcripts before. */
+export const ARCHIVE_VERSION_BEFORE = 2;
 
 export const ARCHIVE_MEMBER = 'archive.json';
 export const END_MEMBER = 'end.json';
@@ -32,6 +37,8 @@ export const SESSION_BYTES_MAX = 8 * 1024 ** 3;
 export const SESSIONS_MAX = 1_000_000;
 /** Compaction checkpoints that stand in files of their own. */
 export const CHECKPOINTS_MAX = 32;
+/** Transcripts that a session went on from: as many as an entry has checkpoints. */
+export const BEFORE_MAX = 25;
 /** 64 digits and a newline. */
 export const LINE_HASH_BYTES = 65;
 
@@ -42,6 +49,8 @@ const SHA256 = /^[0-9a-f]{64}$/;
 export interface ArchiveHead {
   readonly agentId: string;
   readonly exportedAtMs: number;
+  /** Sessions of it may have transcripts before their own. */
+  readonly hasBefore: boolean;
 }
 
 /** `session.json`. */
@@ -58,6 +67,14 @@ export interface SessionHead {
   readonly trajectory: { readonly bytes: number } | null;
   /** Ids of the checkpoints, and sizes. */
   readonly checkpoints: readonly { readonly id: string; readonly bytes: number }[];
+  /** Transcripts that it went on from, oldest first. */
+  readonly before: readonly TranscriptBefore[];
+}
+
+export interface TranscriptBefore {
+  readonly sessionId: string;
+  readonly bytes: number;
+  readonly lines: number;
 }
 
 export interface ArchiveEnd {
@@ -86,6 +103,7 @@ export function membersOf(head: SessionHead): { readonly name: string; readonly 
     ...(head.transcript === null ? [] : [{ name: 'transcript.jsonl', bytes: head.transcript.bytes }, { name: 'lines.sha256', bytes: head.transcript.lines * LINE_HASH_BYTES }]),
     ...(head.trajectory === null ? [] : [{ name: 'trajectory.jsonl', bytes: head.trajectory.bytes }]),
     ...head.checkpoints.map(({ bytes }, index) => ({ name: `checkpoint-${String(index + 1)}.jsonl`, bytes })),
+    ...head.before.flatMap(({ bytes, lines }, index) => [{ name: `before-${String(index + 1)}.jsonl`, bytes }, { name: `before-${String(index + 1)}.sha256`, bytes: lines * LINE_HASH_BYTES }]),
   ];
 }
 
@@ -116,20 +134,23 @@ export function parseJson(bytes: Buffer, what: string): JsonObject {
 export function parseArchiveHead(bytes: Buffer): ArchiveHead {
   const { format, version, agentId, exportedAt } = parseJson(bytes, ARCHIVE_MEMBER);
   if (format !== ARCHIVE_FORMAT) throw invalid(`${ARCHIVE_MEMBER} names another format`);
-  if (version !== ARCHIVE_VERSION) throw new SessionError('UNSUPPORTED', `the archive has version ${typeof version === 'number' ? String(version) : '?'}; this program reads version ${String(ARCHIVE_VERSION)}`);
+  if (version !== ARCHIVE_VERSION && version !== ARCHIVE_VERSION_BEFORE) throw new SessionError('UNSUPPORTED', `the archive has version ${typeof version === 'number' ? String(version) : '?'}; this program reads versions ${String(ARCHIVE_VERSION)} and ${String(ARCHIVE_VERSION_BEFORE)}`);
   if (typeof agentId !== 'string' || typeof exportedAt !== 'number') throw invalid(`${ARCHIVE_MEMBER} lacks the agent or the time`);
-  return { agentId, exportedAtMs: exportedAt };
+  return { agentId, exportedAtMs: exportedAt, hasBefore: version === ARCHIVE_VERSION_BEFORE };
 }
 
 /** @throws DAMAGED for sizes, ids and names that no session can have */
 export function parseSessionHead(bytes: Buffer): SessionHead {
-  const { key, sessionId, transcript, shared, topic, trajectory, checkpoints } = parseJson(bytes, 'session.json');
+  const { key, sessionId, transcript, shared, topic, trajectory, checkpoints, before } = parseJson(bytes, 'session.json');
   if (typeof key !== 'string' || key === '') throw invalid('session.json has no key');
   if (sessionId !== null && (typeof sessionId !== 'string' || !isSessionId(sessionId))) throw invalid('session.json has no usable session id');
   if (topic !== undefined && (typeof topic !== 'string' || !/^[A-Za-z0-9%._~!'()*-]{1,200}$/.test(topic))) throw invalid('session.json has no usable topic');
   const list = Array.isArray(checkpoints) ? checkpoints : [];
   if (list.length > CHECKPOINTS_MAX) throw invalid('session.json has too many checkpoints');
-  if (sessionId === null && (transcript !== null || shared !== undefined || trajectory !== null || list.length > 0)) throw invalid('session.json has files of no session');
+  const earlier = Array.isArray(before) ? before.map(transcriptBefore) : [];
+  if (earlier.length > BEFORE_MAX) throw invalid('session.json has too many transcripts before its own');
+  if (new Set([sessionId, ...earlier.map((one) => one.sessionId)]).size <= earlier.length) throw invalid('session.json names a transcript twice');
+  if (sessionId === null && (transcript !== null || shared !== undefined || trajectory !== null || list.length > 0 || earlier.length > 0)) throw invalid('session.json has files of no session');
   return {
     key,
     sessionId,
@@ -138,6 +159,7 @@ export function parseSessionHead(bytes: Buffer): SessionHead {
     ...(topic === undefined ? {} : { topic }),
     trajectory: trajectory === null ? null : { bytes: sizeOf(trajectory, 'bytes') },
     checkpoints: list.map((one) => ({ id: checkpointId(one), bytes: sizeOf(one, 'bytes') })),
+    before: earlier,
   };
 }
 
@@ -145,6 +167,12 @@ function sizeOf(value: unknown, name: string): number {
   const size = isJsonObject(value) ? value[name] : undefined;
   if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0) throw invalid(`${name} is no size`);
   return size;
+}
+
+function transcriptBefore(value: unknown): TranscriptBefore {
+  const id = isJsonObject(value) ? value['sessionId'] : undefined;
+  if (typeof id !== 'string' || !isSessionId(id)) throw invalid('a transcript before has no usable session id');
+  return { sessionId: id, bytes: sizeOf(value, 'bytes'), lines: sizeOf(value, 'lines') };
 }
 
 function sha256Of(value: unknown): string {

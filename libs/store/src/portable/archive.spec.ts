@@ -26,7 +26,7 @@ async function written(...sessions: readonly ExportedSession[]): Promise<Buffer>
   const handle = await open(name, 'wx');
   try {
     const writer = new ArchiveWriter(handle, 1_780_000_000_000);
-    await writer.begin({ agentId: 'main', exportedAtMs: 1_780_000_000_000 });
+    await writer.begin({ agentId: 'main', exportedAtMs: 1_780_000_000_000, hasBefore: sessions.some(({ before }) => before !== undefined) });
     for (const one of sessions) await writer.add(one);
     await writer.end();
   } finally {
@@ -62,7 +62,7 @@ it('is a tar whose hashes everybody can check', async () => {
   const name = path.join(dir, 'plain.tar');
   const handle = await open(name, 'wx');
   const writer = new ArchiveWriter(handle, 1_780_000_000_000);
-  await writer.begin({ agentId: 'main', exportedAtMs: 1 });
+  await writer.begin({ agentId: 'main', exportedAtMs: 1, hasBefore: false });
   await writer.add(session('{"a":1}\n\n{"b":2}\n'));
   await writer.end();
   await handle.close();
@@ -149,8 +149,8 @@ describe('a hostile archive', () => {
   it('of a later version says so', async () => {
     const bytes = await written();
     const later = Buffer.from(bytes);
-    later.write('"version": 2', later.indexOf('"version": 1'));
-    await expect(read(later)).rejects.toMatchObject({ reason: 'UNSUPPORTED', message: expect.stringContaining('version 2') as string });
+    later.write('"version": 3', later.indexOf('"version": 1'));
+    await expect(read(later)).rejects.toMatchObject({ reason: 'UNSUPPORTED', message: expect.stringContaining('version 3') as string });
   });
 });
 
@@ -159,4 +159,29 @@ it('says that a file was changed while it was exported', async () => {
   let reads = 0;
   const moving: ByteSource = { read: (buffer, offset, length, position) => ((reads += 1) > 3 && (text[2] = 0x7a), sourceOf(text).read(buffer, offset, length, position)) };
   await expect(written(session('', { transcript: { source: moving, bytes: text.length } }))).rejects.toMatchObject({ reason: 'DAMAGED' });
+});
+
+describe('transcripts that a session went on from', () => {
+  const EARLIER = ['0190aaaa-0000-7000-8000-00000000000a', '0190aaaa-0000-7000-8000-00000000000b'] as const;
+  const family = (): ExportedSession => session('now\n', { before: EARLIER.map((sessionId, at) => ({ sessionId, ...file(`one ${String(at)}\ntwo\ntorn`) })) });
+
+  it('come back line for line, in their order', async () => {
+    const bytes = await written(family());
+    const [found] = await read(bytes);
+    expect(found?.before.map(({ sessionId, lines, ...place }) => [sessionId, lines, cut(bytes, place)])).toEqual([[EARLIER[0], 2, 'one 0\ntwo\n'], [EARLIER[1], 2, 'one 1\ntwo\n']]);
+    expect(found?.lines).toBe(1);
+  });
+
+  it('are compared like the live one, in an archive that says that it carries them', async () => {
+    const bytes = await written(family());
+    const damagedAt = bytes.indexOf('one 1');
+    const damaged = Buffer.from(bytes);
+    damaged[damagedAt] = 0x21;
+    await expect(read(damaged)).rejects.toMatchObject({ reason: 'DAMAGED', message: expect.stringContaining('line 1') });
+    const older = Buffer.from(bytes);
+    older.write('"version": 1', older.indexOf('"version": 2'));
+    await expect(read(older)).rejects.toMatchObject({ reason: 'DAMAGED' });
+    await expect(written(session('now\n', { before: Array.from({ length: 26 }, (_, at) => ({ sessionId: `id-${String(at)}`, ...file('x\n') })) }))).rejects.toMatchObject({ reason: 'TOO_LARGE' });
+    await expect(read(await written(session('now\n', { before: [{ sessionId: ID, ...file('x\n') }] })))).rejects.toMatchObject({ reason: 'DAMAGED', message: expect.stringContaining('twice') });
+  });
 });

@@ -8,7 +8,7 @@ import { readExactly, type ByteSource } from '../transcript/byte-source';
 import { LINE_BYTES_MAX } from '../types';
 import {
   ARCHIVE_MEMBER, END_MEMBER, ENTRY_BYTES_MAX, LINE_HASH_BYTES, SESSIONS_MAX, SESSION_BYTES_MAX, SMALL_MEMBER_BYTES_MAX,
-  jsonMember, membersOf, parseArchiveHead, parseMemberName, parseSessionHead, type ArchiveEnd, type ArchiveHead, type SessionHead,
+  jsonMember, membersOf, parseArchiveHead, parseMemberName, parseSessionHead, type ArchiveEnd, type ArchiveHead, type SessionHead, type TranscriptBefore,
 } from './archive-format';
 import { LineHashes } from './line-hashes';
 import { BLOCK_BYTES, decodeTarHeader, paddedBytes } from './tar-header';
@@ -38,6 +38,9 @@ export interface PortableSession {
   readonly transcript: ArchivedBytes | undefined;
   readonly trajectory: ArchivedBytes | undefined;
   readonly checkpoints: readonly (ArchivedBytes & { readonly id: string })[];
+  /** Transcripts that it went on from, oldest first. */
+  readonly before: readonly (ArchivedBytes & { readonly sessionId: string; readonly lines: number })[];
+  /** Of its own transcript. */
   readonly lines: number;
   /** The bytes of all its members in the source: what `readPortableSession` reads. */
   readonly offset: number;
@@ -73,6 +76,7 @@ export async function readArchive(source: ByteSource, bytes: number, onSession: 
     counted.sessions += 1;
     if (counted.sessions > SESSIONS_MAX) throw new SessionError('TOO_LARGE', `an archive has at most ${String(SESSIONS_MAX)} sessions`);
     const session = await readPortableSession(source, { offset: at, end: bytes, ordinal: counted.sessions });
+    if (!head.hasBefore && session.before.length > 0) throw damaged('a session has transcripts that an archive of its version does not carry');
     sums.update(session.sums);
     counted.lines += session.lines;
     counted.bytes += session.transcript?.bytes ?? 0;
@@ -115,6 +119,7 @@ export async function readPortableSession(source: ByteSource, { offset, end, ord
   let transcript: ArchivedBytes | undefined;
   let trajectory: ArchivedBytes | undefined;
   const checkpoints: (ArchivedBytes & { id: string })[] = [];
+  const before: (ArchivedBytes & { sessionId: string; lines: number })[] = [];
   for (const { name, bytes } of membersOf(head)) {
     const member = await next(name, bytes, name === 'entry.json' ? ENTRY_BYTES_MAX : SESSION_BYTES_MAX);
     if (name === 'entry.json') {
@@ -122,19 +127,20 @@ export async function readPortableSession(source: ByteSource, { offset, end, ord
       entryText = entry.toString('utf8');
       if (!Buffer.from(entryText).equals(entry)) throw damaged('an entry is no UTF-8');
       noted(member, sha256Of(entry));
-    } else if (name === 'lines.sha256') {
-      noted(member, await compareLines(source, transcript as ArchivedBytes, member));
+    } else if (name.endsWith('.sha256')) {
+      noted(member, await compareLines(source, (name === 'lines.sha256' ? transcript : before.at(-1)) as ArchivedBytes, member));
     } else {
       const found = noted(member, await hashOf(source, member));
       if (name === 'transcript.jsonl') transcript = found;
       else if (name === 'trajectory.jsonl') trajectory = found;
+      else if (name.startsWith('before-')) before.push({ ...(head.before[before.length] as TranscriptBefore), ...found });
       else checkpoints.push({ id: head.checkpoints[checkpoints.length]?.id ?? '', ...found });
     }
   }
   const sumsMember = await next('SHA256SUMS', undefined, SMALL_MEMBER_BYTES_MAX);
   const said = await small(source, sumsMember, SMALL_MEMBER_BYTES_MAX);
   if (said.toString('utf8') !== sums.join('')) throw damaged(`the hashes of session ${String(folder)} are not those of its files`);
-  return { head, entryText, transcript, trajectory, checkpoints, lines: head.transcript?.lines ?? 0, offset, bytes: at - offset, sums: said };
+  return { head, entryText, transcript, trajectory, checkpoints, before, lines: head.transcript?.lines ?? 0, offset, bytes: at - offset, sums: said };
 }
 
 /** Undefined at the zeros of the end. */

@@ -8,7 +8,7 @@ import type { FileHandle } from 'node:fs/promises';
 import { SessionError } from '@sessions/domain';
 import type { ByteSource } from '../transcript/byte-source';
 import { readExactly } from '../transcript/byte-source';
-import { ARCHIVE_FORMAT, ARCHIVE_MEMBER, ARCHIVE_VERSION, CHECKPOINTS_MAX, END_MEMBER, ENTRY_BYTES_MAX, LINE_HASH_BYTES, SESSION_BYTES_MAX, jsonMember, memberName, type ArchiveHead, type SessionHead } from './archive-format';
+import { ARCHIVE_FORMAT, ARCHIVE_MEMBER, ARCHIVE_VERSION, ARCHIVE_VERSION_BEFORE, BEFORE_MAX, CHECKPOINTS_MAX, END_MEMBER, ENTRY_BYTES_MAX, LINE_HASH_BYTES, SESSION_BYTES_MAX, jsonMember, memberName, type ArchiveHead, type SessionHead } from './archive-format';
 import { LineHashes } from './line-hashes';
 import { BLOCK_BYTES, encodeTarHeader, paddedBytes } from './tar-header';
 
@@ -32,6 +32,8 @@ export interface ExportedSession {
   readonly shared?: { readonly bytes: number; readonly sha256: string };
   readonly trajectory?: SourceFile;
   readonly checkpoints: readonly (SourceFile & { readonly id: string })[];
+  /** Transcripts that it went on from after compactions, oldest first; only in an archive that says so. */
+  readonly before?: readonly (SourceFile & { readonly sessionId: string })[];
 }
 
 export interface WrittenSession {
@@ -58,24 +60,26 @@ export class ArchiveWriter {
     return this.#position;
   }
 
-  async begin({ agentId, exportedAtMs }: ArchiveHead): Promise<void> {
+  async begin({ agentId, exportedAtMs, hasBefore }: ArchiveHead): Promise<void> {
     const note = 'One folder a session. Each SHA256SUMS can be checked with: sha256sum -c';
-    const head = jsonMember({ format: ARCHIVE_FORMAT, version: ARCHIVE_VERSION, agentId, exportedAt: exportedAtMs, note });
+    const head = jsonMember({ format: ARCHIVE_FORMAT, version: hasBefore ? ARCHIVE_VERSION_BEFORE : ARCHIVE_VERSION, agentId, exportedAt: exportedAtMs, note });
     this.#sums.update(head);
     await this.#member(ARCHIVE_MEMBER, head);
   }
 
   /** @throws TOO_LARGE; DAMAGED when a file changes while it is read */
   async add(session: ExportedSession): Promise<WrittenSession> {
-    const { key, sessionId, topic, shared, checkpoints } = session;
+    const { key, sessionId, topic, shared, checkpoints, before = [] } = session;
     const entry = Buffer.from(session.entryText);
     if (entry.length > ENTRY_BYTES_MAX) throw tooLarge('an entry', entry.length, ENTRY_BYTES_MAX);
     if (checkpoints.length > CHECKPOINTS_MAX) throw tooLarge('checkpoints', checkpoints.length, CHECKPOINTS_MAX);
+    if (before.length > BEFORE_MAX) throw tooLarge('transcripts before', before.length, BEFORE_MAX);
     const transcript = await wholeLines(session.transcript);
     const trajectory = await wholeLines(session.trajectory);
     const marks = await Promise.all(checkpoints.map(async ({ id, ...file }) => ({ id, ...((await wholeLines(file)) as SourceFile) })));
     const lines = transcript === undefined ? 0 : await countLines(transcript);
-    const bytes = [entry.length, transcript?.bytes ?? 0, lines * LINE_HASH_BYTES, trajectory?.bytes ?? 0, ...marks.map((mark) => mark.bytes)].reduce((sum, each) => sum + paddedBytes(each) + BLOCK_BYTES, 0);
+    const earlier = await Promise.all(before.map(async ({ sessionId: id, ...file }) => withLines(id, (await wholeLines(file)) as SourceFile)));
+    const bytes = [entry.length, transcript?.bytes ?? 0, lines * LINE_HASH_BYTES, trajectory?.bytes ?? 0, ...marks.map((mark) => mark.bytes), ...earlier.flatMap((one) => [one.bytes, one.lines * LINE_HASH_BYTES])].reduce((sum, each) => sum + paddedBytes(each) + BLOCK_BYTES, 0);
     if (bytes > SESSION_BYTES_MAX) throw tooLarge('a session', bytes, SESSION_BYTES_MAX);
     this.#sessions += 1;
     const head: SessionHead = {
@@ -86,6 +90,7 @@ export class ArchiveWriter {
       ...(topic === undefined ? {} : { topic }),
       trajectory: trajectory === undefined ? null : { bytes: trajectory.bytes },
       checkpoints: marks.map(({ id, bytes: size }) => ({ id, bytes: size })),
+      before: earlier.map(({ sessionId: id, bytes: size, lines: count }) => ({ sessionId: id, bytes: size, lines: count })),
     };
     const sums: string[] = [];
     const put = async (name: string, content: Buffer | SourceFile): Promise<string> => {
@@ -94,15 +99,23 @@ export class ArchiveWriter {
       sums.push(`${sha256}  ${full}\n`);
       return sha256;
     };
-    await put('session.json', jsonMember(head));
+    const putLines = async (name: string, { lines: count, sha256: whole, ...file }: SourceFile & { readonly lines: number; readonly sha256: string }): Promise<void> => {
+      const full = memberName(this.#sessions, name);
+      sums.push(`${await this.#lineHashes(full, file, count, whole)}  ${full}\n`);
+    };
+    await put('session.json', jsonMember(before.length === 0 ? withoutBefore(head) : head));
     await put('entry.json', entry);
     let sha256 = '';
     if (transcript !== undefined) {
       sha256 = await put('transcript.jsonl', transcript);
-      sums.push(`${await this.#lineHashes(memberName(this.#sessions, 'lines.sha256'), transcript, lines, sha256)}  ${memberName(this.#sessions, 'lines.sha256')}\n`);
+      await putLines('lines.sha256', { ...transcript, lines, sha256 });
     }
     if (trajectory !== undefined) await put('trajectory.jsonl', trajectory);
     for (const [index, mark] of marks.entries()) await put(`checkpoint-${String(index + 1)}.jsonl`, mark);
+    for (const [index, one] of earlier.entries()) {
+      const name = `before-${String(index + 1)}`;
+      await putLines(`${name}.sha256`, { ...one, sha256: await put(`${name}.jsonl`, one) });
+    }
     const all = Buffer.from(sums.join(''));
     this.#sums.update(all);
     await this.#member(memberName(this.#sessions, 'SHA256SUMS'), all);
@@ -167,6 +180,15 @@ export class ArchiveWriter {
       this.#position += bytesWritten;
     }
   }
+}
+
+/** As earlier releases write it. */
+function withoutBefore({ before: _before, ...head }: SessionHead): Omit<SessionHead, 'before'> {
+  return head;
+}
+
+async function withLines(sessionId: string, file: SourceFile): Promise<SourceFile & { readonly sessionId: string; readonly lines: number }> {
+  return { sessionId, ...file, lines: await countLines(file) };
 }
 
 const digest = (hash: Hash): string => hash.digest('hex');

@@ -8,7 +8,7 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import type Database from 'better-sqlite3';
 import { SessionRow } from '@sessions/contracts';
-import { channelOf, matchExpression, snippetOf } from '@sessions/domain';
+import { channelOf, matchExpression, parseStoreFile, snippetOf } from '@sessions/domain';
 import { hasErrorCode } from '../files/file-system';
 import { readLineFacts, type LineFacts } from '../transcript/line-facts';
 import { VISIBILITY } from './schema';
@@ -28,11 +28,16 @@ interface Candidate {
   readonly line: number;
 }
 
-interface Owner {
+interface OwnerRow {
   readonly key: string;
   readonly session_id: string | null;
   readonly visibility: number;
   readonly row: Uint8Array | null;
+}
+
+interface Owner extends OwnerRow {
+  /** The file is one that the session went on from, not its present one; `session_id` is that of the file. */
+  readonly isEarlier: boolean;
 }
 
 export interface SearchTextsParts {
@@ -52,6 +57,7 @@ export async function searchTexts({ db, dir, onStale, breathe }: SearchTextsPart
      WHERE t.words MATCH ? AND t.rowid < ? AND t.rowid >= ? ORDER BY t.rowid DESC LIMIT ${CANDIDATES_PER_SLICE}`,
   );
   const ownerOf = ownersOf(db, request.channel);
+  const isRepeated = repeats(db, dir, ownerOf);
   const match = matchExpression(request.terms);
   const from = request.sinceMs === undefined ? 0 : Math.ceil(request.sinceMs) * TEXTS_PER_MS;
   let before = Math.min(request.beforeId ?? Number.MAX_SAFE_INTEGER, request.untilMs === undefined ? Number.MAX_SAFE_INTEGER : Math.ceil(request.untilMs) * TEXTS_PER_MS);
@@ -74,7 +80,7 @@ export async function searchTexts({ db, dir, onStale, breathe }: SearchTextsPart
       readBytes += candidate.bytes;
       const hit = readHit(dir, candidate, owner, request);
       if (hit === undefined) stale.add(candidate.file);
-      else hits.push(hit);
+      else if (!owner.isEarlier || !isRepeated(candidate, hit, owner)) hits.push(hit);
     }
     if (candidates.length < CANDIDATES_PER_SLICE) break;
     await breathe();
@@ -82,17 +88,51 @@ export async function searchTexts({ db, dir, onStale, breathe }: SearchTextsPart
   return end(undefined);
 }
 
-/** The entry whose transcript a file is, in the channel asked for; none for one that lists hide. */
+/** The entry whose transcript a file is or was before a compaction, in the channel asked for; none for one that lists hide. */
 function ownersOf(db: Database.Database, channel: string | undefined): (file: string) => Owner | undefined {
   const find = db.prepare('SELECT key, session_id, visibility, row FROM session WHERE file = ? AND visibility <> ? ORDER BY sort_at DESC, id LIMIT 1');
+  const findById = db.prepare('SELECT key, session_id, visibility, row FROM session WHERE id = ?');
   const known = new Map<string, Owner | undefined>();
+  let rowIds: ReadonlyMap<string, number> | undefined;
+  const earlierOwner = (file: string): Owner | undefined => {
+    rowIds ??= rowsByOtherId(db);
+    for (const id of parseStoreFile(file)?.sessionIds ?? []) {
+      const rowId = rowIds.get(id);
+      if (rowId !== undefined) return { ...(findById.get(rowId) as OwnerRow), session_id: id, isEarlier: true };
+    }
+    return undefined;
+  };
   return (file) => {
     if (known.has(file)) return known.get(file);
-    const owner = find.get(file, VISIBILITY.unlisted) as Owner | undefined;
+    const present = find.get(file, VISIBILITY.unlisted) as OwnerRow | undefined;
+    const owner = present === undefined ? earlierOwner(file) : { ...present, isEarlier: false };
     const isAsked = owner !== undefined && (channel === undefined || (owner.row !== null && channelOf(SessionRow.decode(owner.row)) === channel));
     known.set(file, isAsked ? owner : undefined);
     return known.get(file);
   };
+}
+
+/** Rows by the ids of their families beside their own; of several the newest. Looked for once a search, and only when a file has no row of its own. */
+function rowsByOtherId(db: Database.Database): ReadonlyMap<string, number> {
+  const rows = new Map<string, number>();
+  const all = db.prepare('SELECT id, other_ids AS otherIds FROM session WHERE other_ids IS NOT NULL AND visibility <> ? ORDER BY sort_at, id DESC').iterate(VISIBILITY.unlisted);
+  for (const { id, otherIds } of all as IterableIterator<{ readonly id: number; readonly otherIds: string }>) for (const other of otherIds.split('\n')) rows.set(other, id);
+  return rows;
+}
+
+/**
+ * What a compaction kept stands in both transcripts, at one time and under one id: of such lines the present
+ * transcript's is shown, else the last of them, so that a page never depends on the one before it.
+ */
+function repeats(db: Database.Database, dir: string, ownerOf: (file: string) => Owner | undefined): (candidate: Candidate, hit: TextHit, owner: Owner) => boolean {
+  const ofMoment = db.prepare('SELECT l.id, f.file, l.offset, l.bytes, l.message_seq, l.line FROM text_line l JOIN text_file f ON f.id = l.file_id WHERE l.id >= ? AND l.id < ?');
+  return ({ id, file }, { messageId, atMs }, { key }) =>
+    (ofMoment.all(atMs * TEXTS_PER_MS, (atMs + 1) * TEXTS_PER_MS) as Candidate[]).some((other) => {
+      if (other.file === file) return false;
+      const owner = ownerOf(other.file);
+      if (owner?.key !== key || (owner.isEarlier && other.id < id)) return false;
+      return readLine(path.join(dir, other.file), other)?.id === messageId;
+    });
 }
 
 function readHit(dir: string, candidate: Candidate, owner: Owner, { terms }: SearchTextsRequest): TextHit | undefined {

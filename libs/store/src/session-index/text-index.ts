@@ -18,6 +18,7 @@ import { indexedWords, isJsonObject, messageText, SEARCHED_CHARS_MAX, type JsonO
 import { hasErrorCode } from '../files/file-system';
 import type { LineFacts } from '../transcript/line-facts';
 import { TranscriptScanner } from '../transcript/scan-transcript';
+import { transcriptsById } from '../transcript/transcripts-by-id';
 import { META } from './schema';
 
 /** Messages of one millisecond that have rowids of their own; more of them get the next millisecond's. */
@@ -71,6 +72,8 @@ export class TextIndex {
   readonly #waiting = new Map<string, number>();
   /** Entries whose transcripts are being read: where to go on, once they are. */
   #backlogNoted: { readonly belowId: number; readonly isEnd: boolean } | undefined;
+  /** While the backlog is read and some entry went on from other transcripts: which there are. */
+  #byId: ReadonlyMap<string, readonly string[]> | undefined;
 
   /** @param dir where the transcripts are. */
   constructor(db: Database.Database, dir: string, inTransaction: InTransaction) {
@@ -150,12 +153,21 @@ export class TextIndex {
       const { belowId, isEnd } = this.#backlogNoted;
       this.#backlogNoted = undefined;
       this.#inTransaction(() => this.#statements.setMeta.run(META.textsMadeId, isEnd ? '' : String(belowId)));
+      if (isEnd) this.#byId = undefined;
       return !isEnd;
     }
-    const rows = this.#statements.entriesBefore.all(Number(this.#meta(META.textsMadeId)), BACKLOG_ENTRIES) as { id: number; file: string | null }[];
-    for (const { file } of rows) if (file !== null) this.#changed.add(file);
+    const rows = this.#statements.entriesBefore.all(Number(this.#meta(META.textsMadeId)), BACKLOG_ENTRIES) as { id: number; file: string | null; otherIds: string | null }[];
+    for (const { file, otherIds } of rows) for (const name of [...(file === null ? [] : [file]), ...this.#earlierFiles(otherIds)]) this.#changed.add(name);
     this.#backlogNoted = { belowId: rows[rows.length - 1]?.id ?? 0, isEnd: rows.length < BACKLOG_ENTRIES };
     return true;
+  }
+
+  /** Transcripts that an entry's other ids name. */
+  #earlierFiles(otherIds: string | null): readonly string[] {
+    if (otherIds === null) return [];
+    this.#byId ??= transcriptsById(this.#dir);
+    const byId = this.#byId;
+    return otherIds.split('\n').flatMap((id) => byId.get(id) ?? []);
   }
 
   /** Clears away words of transcripts that are gone. @returns false when nothing is left. */
@@ -338,7 +350,7 @@ export function prepareTexts(db: Database.Database): TextStatements {
     addText: db.prepare('INSERT INTO text (rowid, words) VALUES (?, ?)'),
     dropText: db.prepare('DELETE FROM text WHERE rowid = ?'),
     bytesOf: db.prepare('SELECT bytes FROM transcript WHERE file = ?').pluck(),
-    entriesBefore: db.prepare('SELECT id, file FROM session WHERE id < ? ORDER BY id DESC LIMIT ?'),
+    entriesBefore: db.prepare('SELECT id, file, other_ids AS otherIds FROM session WHERE id < ? ORDER BY id DESC LIMIT ?'),
     getMeta: db.prepare('SELECT value FROM meta WHERE name = ?').pluck(),
     setMeta: db.prepare('INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value'),
   };

@@ -1,7 +1,6 @@
 /** Checks one entry at a time, together with the transcript it names. Reads only. */
 import type { FileHandle } from 'node:fs/promises';
-import * as path from 'node:path';
-import { SessionError, isSessionId, transcriptFileOf } from '@sessions/domain';
+import { SessionError, familyFilesOf, familyIdsOf, isJsonObject, isSessionId, transcriptFileOf } from '@sessions/domain';
 import { errorCodeOf } from '../files/error-code';
 import type { StoreRoot } from '../files/safe-path';
 import { KeyFingerprints } from '../sessions-file/key-fingerprints';
@@ -185,9 +184,8 @@ function recordedFileOf({ sessionFile }: EntryFacts): string | undefined {
   return sessionFile === undefined ? undefined : (transcriptFileOf(noId, sessionFile) ?? undefined);
 }
 
-function readEntry(value: unknown): EntryFacts | undefined {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
-  const entry = value as Readonly<Record<string, unknown>>;
+function readEntry(entry: unknown): EntryFacts | undefined {
+  if (!isJsonObject(entry)) return undefined;
   const sessionId = textOf(entry['sessionId']) ?? textOf(entry['uuid']);
   if (sessionId === undefined) return undefined;
   const tokens = entry['totalTokens'];
@@ -196,29 +194,10 @@ function readEntry(value: unknown): EntryFacts | undefined {
     sessionId,
     sessionFile: textOf(entry['sessionFile']),
     used: entry['systemSent'] === true || (typeof tokens === 'number' && tokens > 0) || (typeof messages === 'number' && messages > 0),
-    alsoNames: [textOf(entry['previousSessionId']), ...listOf(entry['usageFamilySessionIds']).map(textOf), ...listOf(entry['compactionCheckpoints']).flatMap(checkpointNames)].filter(
-      (name) => name !== undefined,
-    ),
+    alsoNames: [...familyIdsOf(entry), ...familyFilesOf(entry), textOf(entry['previousSessionId']) ?? ''].filter((name) => name !== ''),
   };
-}
-
-/** Session ids and file names that a compaction checkpoint's record holds. */
-function checkpointNames(checkpoint: unknown): (string | undefined)[] {
-  if (typeof checkpoint !== 'object' || checkpoint === null) return [];
-  const { sessionId, preCompaction, postCompaction }: { sessionId?: unknown; preCompaction?: unknown; postCompaction?: unknown } = checkpoint;
-  const sides = [preCompaction, postCompaction].flatMap((side) => {
-    if (typeof side !== 'object' || side === null) return [];
-    const { sessionId: id, sessionFile }: { sessionId?: unknown; sessionFile?: unknown } = side;
-    const file = textOf(sessionFile);
-    return [textOf(id), file === undefined ? undefined : path.basename(file)];
-  });
-  return [textOf(sessionId), ...sides];
 }
 
 function textOf(value: unknown): string | undefined {
   return typeof value === 'string' && value !== '' ? value : undefined;
-}
-
-function listOf(value: unknown): readonly unknown[] {
-  return Array.isArray(value) ? value : [];
 }

@@ -1,5 +1,5 @@
 /** A session that comes from another host, under a key that has none. */
-import { SessionError, importedEntryText, isJsonObject, type JsonObject } from '@sessions/domain';
+import { SessionError, importedEntryText, isJsonObject, type JsonObject, type TranscriptHere } from '@sessions/domain';
 import type { Effect, HeldView, MutationView, StagedTranscript } from '@sessions/store';
 import { rowOf, type Planned, type StoredAnswer } from './planned';
 import { liveSpelling } from './session-of-key';
@@ -15,6 +15,8 @@ export interface ImportRequest {
   readonly entryText: string;
   readonly sessionId: string | null;
   readonly file: string | null;
+  /** Transcripts before it, under the names that they get. */
+  readonly before: readonly TranscriptHere[];
   /** The transcript belongs to another key too. */
   readonly isShared: boolean;
   /** What gets its name; nothing where the transcript is there. */
@@ -28,10 +30,10 @@ export type ImportAnswer = StoredAnswer<'ImportSession', { readonly key: string;
 
 /** @throws ENTRY_CHANGED where something else has the key, the session id or the name of a file */
 export function decideImport(request: ImportRequest, view: MutationView): Planned<ImportAnswer> {
-  const { agentId, entryText, sessionId, file, staged, isThere, isShared, held } = request;
+  const { agentId, entryText, sessionId, file, before, staged, isThere, isShared, held } = request;
   const present = liveSpelling(request.key, (key) => view.entry(key), () => 0);
   const key = present?.key ?? request.key;
-  const text = importedEntryText(entryText, { sessionId, file });
+  const text = importedEntryText(entryText, { sessionId, file, before, key });
   const value: unknown = JSON.parse(text);
   const members: JsonObject = isJsonObject(value) ? value : {};
   const answer = (imported: boolean, effects: readonly Effect[]): Planned<ImportAnswer>['decision'] => ({ effects, result: { method: 'ImportSession', key, sessionId, imported } });
@@ -41,8 +43,10 @@ export function decideImport(request: ImportRequest, view: MutationView): Planne
   }
   const owner = sessionId === null ? undefined : view.keyOfSession(sessionId);
   if (owner !== undefined && !(isShared && isThere)) throw taken('the session id belongs to another key');
-  const stands = [...(file === null ? [] : [file]), ...staged.map((one) => one.file)].find((name) => held.get(name).found !== undefined);
+  const stands = [...(file === null ? [] : [file]), ...before.map((one) => one.file), ...staged.map((one) => one.file)].find((name) => held.get(name).found !== undefined);
   if (stands !== undefined && !(isShared && isThere)) throw taken('a file of the session stands there already', stands);
+  const other = before.find((one) => view.keyOfSession(one.sessionId) !== undefined);
+  if (other !== undefined) throw taken('the session id of a transcript before belongs to another key', other.file);
   if (isShared && !isThere) throw taken('the transcript that the key shares with another is not there');
   const effects: Effect[] = [{ kind: 'putEntryText', key, text }, ...staged.map((one): Effect => ({ kind: 'replaceTranscript', ...one }))];
   const exchanges = staged.find((one) => one.file === file)?.staged.tail.exchanges ?? 0;

@@ -30,7 +30,7 @@ async function archived(...sessions: readonly Partial<ExportedSession>[]): Promi
     const name = path.join(dir, 'a.tar');
     const handle = await open(name, 'wx');
     const writer = new ArchiveWriter(handle, 0);
-    await writer.begin({ agentId: 'main', exportedAtMs: 0 });
+    await writer.begin({ agentId: 'main', exportedAtMs: 0, hasBefore: false });
     for (const one of sessions) await writer.add({ key: KEY, sessionId: ID, entryText: ENTRY, transcript: file(TRANSCRIPT), checkpoints: [], ...one });
     await writer.end();
     await handle.close();

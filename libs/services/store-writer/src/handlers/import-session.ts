@@ -5,7 +5,7 @@
  * the archive has counts as imported, so that an import which broke off is finished by repeating it.
  */
 import { ImportSessionResponse, type ImportSessionRequest } from '@sessions/contracts';
-import { assertCreatableKey, parseSessionKey, slugAgentId, SessionError, transcriptFileName } from '@sessions/domain';
+import { assertCreatableKey, parseSessionKey, slugAgentId, SessionError, transcriptFileName, type TranscriptHere } from '@sessions/domain';
 import type { CallContext } from '@sessions/bus';
 import { hasSameStart, readPortableSession, type AgentStore, type ArchivedBytes, type ByteSource, type HeldFiles, type HoldRequest, type PortableSession, type StagedTranscript } from '@sessions/store';
 import { decideImport, type ImportAnswer, type ImportedFile } from '../decisions/decide-import';
@@ -32,8 +32,8 @@ export async function importSession(agent: OwnedAgent, uploads: Uploads, request
         },
         request: async (held) => {
           const { staged, isThere } = await stage(held, source, session, place);
-          const { sessionId, file } = place;
-          const asked = { agentId: agent.agentId, key, entryText: session.entryText, sessionId, file, isShared: session.head.shared !== undefined, staged, isThere, held };
+          const { sessionId, file, before } = place;
+          const asked = { agentId: agent.agentId, key, entryText: session.entryText, sessionId, file, before, isShared: session.head.shared !== undefined, staged, isThere, held };
           return { method: 'ImportSession', context, contentHash, plan: (view) => decideImport(asked, view) };
         },
       },
@@ -58,10 +58,12 @@ interface Place {
   readonly trajectory: string | null;
   /** In the order of the archive. */
   readonly checkpoints: readonly string[];
+  /** Transcripts before it. */
+  readonly before: readonly TranscriptHere[];
 }
 
 function placeOf({ head }: PortableSession, sessionId: string | null): Place {
-  if (sessionId === null) return { sessionId, file: null, trajectory: null, checkpoints: [] };
+  if (sessionId === null) return { sessionId, file: null, trajectory: null, checkpoints: [], before: [] };
   const topic = head.topic === undefined ? undefined : decodeURIComponent(head.topic);
   const file = transcriptFileName(sessionId, topic);
   return {
@@ -69,23 +71,36 @@ function placeOf({ head }: PortableSession, sessionId: string | null): Place {
     file,
     trajectory: head.trajectory === null ? null : `${file.slice(0, -'.jsonl'.length)}.trajectory.jsonl`,
     checkpoints: head.checkpoints.map(({ id }) => `${sessionId}.checkpoint.${id}.jsonl`),
+    before: head.before.map(({ sessionId: id }) => ({ idThere: id, sessionId: id, file: transcriptFileName(id) })),
   };
 }
 
-/** Under a key of the caller's choice a session whose id is taken gets a new one. */
+/**
+ * Transcripts before get new ids where theirs are taken: two sessions that had one of them would both lose it
+ * with either. Under a key of the caller's choice a session whose id is taken gets a new one.
+ */
 async function choosePlace(agent: OwnedAgent, store: AgentStore, session: PortableSession, { key, isOwnKey }: { readonly key: string; readonly isOwnKey: boolean }): Promise<Place> {
   const { sessionId } = session.head;
   const place = placeOf(session, sessionId);
-  if (sessionId === null || isOwnKey || session.head.shared !== undefined) return place;
-  const [there, ofId] = [await entryOfKey(store, key), await store.entry({ sessionId })];
+  if (sessionId === null || session.head.shared !== undefined) return place;
+  const isTaken = async (id: string, file: string): Promise<boolean> => (await store.entry({ sessionId: id })) !== undefined || (await store.files.readTranscript(file, () => Promise.resolve(true))) === true;
+  const newId = (): string => uuidV7(agent.deps.clock.nowMs());
+  const before = await Promise.all(
+    place.before.map(async (one) => {
+      if (!(await isTaken(one.sessionId, one.file))) return one;
+      const id = newId();
+      return { ...one, sessionId: id, file: transcriptFileName(id) };
+    }),
+  );
+  if (isOwnKey) return { ...place, before };
+  const there = await entryOfKey(store, key);
   // An earlier try may have given it an id.
-  if (typeof there?.sessionId === 'string') return placeOf(session, there.sessionId);
-  const isTaken = ofId !== undefined || (await store.files.readTranscript(place.file ?? '', () => Promise.resolve(true))) === true;
-  return isTaken ? placeOf(session, uuidV7(agent.deps.clock.nowMs())) : place;
+  if (typeof there?.sessionId === 'string') return { ...placeOf(session, there.sessionId), before };
+  return (await isTaken(sessionId, place.file ?? '')) ? { ...placeOf(session, newId()), before } : { ...place, before };
 }
 
-function holdsOf({ file, trajectory, checkpoints }: Place): HoldRequest[] {
-  return [file, trajectory, ...checkpoints].flatMap((name) => (name === null ? [] : [{ file: name, kind: 'bak' as const }]));
+function holdsOf({ file, trajectory, checkpoints, before }: Place): HoldRequest[] {
+  return [file, trajectory, ...checkpoints, ...before.map((one) => one.file)].flatMap((name) => (name === null ? [] : [{ file: name, kind: 'bak' as const }]));
 }
 
 /** What is to get its name, written aside; or that the transcript there has all of it. */
@@ -95,7 +110,7 @@ async function stage(held: HeldFiles, source: ByteSource, session: PortableSessi
   const wanted = head.shared ?? transcript;
   const isThere = file !== null && wanted !== undefined && held.get(file).found !== undefined && (await held.read(file, (there, bytes) => hasSameStart(there, bytes, wanted)));
   if (isThere || file === null) return { staged: [], isThere };
-  const files: readonly (readonly [string, ArchivedBytes | undefined])[] = [[file, transcript], [place.trajectory ?? '', trajectory], ...place.checkpoints.map((name, index) => [name, checkpoints[index]] as const)];
+  const files: readonly (readonly [string, ArchivedBytes | undefined])[] = [[file, transcript], [place.trajectory ?? '', trajectory], ...place.checkpoints.map((name, index) => [name, checkpoints[index]] as const), ...place.before.map((one, index) => [one.file, session.before[index]] as const)];
   const staged: ImportedFile[] = [];
   for (const [name, bytes] of files) {
     // What has a name already refuses the import; nothing need be written for it.

@@ -1,8 +1,8 @@
 /** A compaction whose transcript goes on in another one: one record for the entry and the file, nothing lost, nobody left behind. */
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import * as path from 'node:path';
-import { AppendRecordsRequest, BeginTurnRequest, DeliverRequest, FinishTurnRequest, ForkSessionRequest, GetEntryRequest, InstallCompactionRequest, ListPendingRequest, ReadFactsRequest, ReadHistoryRequest, RequestCompactionRequest, RunRequest, StoreServiceDeleteSessionRequest, StoreServiceResetSessionRequest, StoreServiceRestoreSessionRequest } from '@sessions/contracts';
+import { AppendRecordsRequest, BeginTurnRequest, DeliverRequest, EraseRequest, FinishTurnRequest, ForkSessionRequest, GetEntryRequest, InstallCompactionRequest, ListPendingRequest, ReadFactsRequest, ReadHistoryRequest, RequestCompactionRequest, RunRequest, SearchRequest, StoreServiceDeleteSessionRequest, StoreServiceResetSessionRequest, StoreServiceRestoreSessionRequest } from '@sessions/contracts';
 import { activeBranch, contextLines, messageText, parseTranscriptLine, type JsonObject } from '@sessions/domain';
 import { verifyStore } from '@sessions/store';
 import { KEY, bench, cleanUpBenches, history, restart, sessionsDir, telegram, textOf, until, type Bench } from '../testing/writer-bench';
@@ -279,5 +279,53 @@ describe('the transcript before', () => {
     await made.client.restoreSession(StoreServiceRestoreSessionRequest.create({ agentId: 'main', key: KEY }));
     expect(textAt(made, `${before}.jsonl`)).toBe(old);
     expect(textAt(made, entry.sessionFile)).toBe(live);
+  });
+});
+
+describe('what was said before a session went on in another transcript', () => {
+  const found = async (made: Bench, query: string): Promise<string[]> => {
+    let answer = await made.client.search(SearchRequest.create({ agentId: 'main', query, in: 'text' }));
+    for (; answer.incomplete; answer = await made.client.search(SearchRequest.create({ agentId: 'main', query, in: 'text' }))) await new Promise((resolve) => setTimeout(resolve, 10));
+    return answer.hits.map(({ key, sessionId, snippet }) => `${key} ${sessionId} ${snippet}`);
+  };
+  const familyOf = async (made: Bench): Promise<{ ids: string[]; entry: Awaited<ReturnType<typeof entryOf>> }> => {
+    const ids: string[] = [];
+    for (let round = 0; round < 3; round += 1) {
+      for (const word of ['apple', 'pear']) ids[round] = (await made.client.deliver(telegram(`${word} number ${String(round)}`))).sessionId ?? '';
+      const asked = await ask(made);
+      const { sessionFile } = await entryOf(made);
+      await history(made);
+      const cutId = linesAt(made, sessionFile).filter(({ type }) => type === 'message').at(-1)?.['id'] as string;
+      await install(made, asked, { cutId });
+    }
+    return { ids, entry: await entryOf(made) };
+  };
+
+  it('is found as long as its row lives, each message once, and when the index is made anew', async () => {
+    const made = await rotating();
+    const { ids, entry } = await familyOf(made);
+    const apples = [2, 1, 0].map((round) => `${KEY} ${String(ids[round])} apple number ${String(round)}`);
+    // Kept over each compaction it stands in two transcripts, or in all that followed.
+    const pears = [`${KEY} ${entry.sessionId} pear number 2`, `${KEY} ${String(ids[2])} pear number 1`, `${KEY} ${String(ids[1])} pear number 0`];
+    expect(await found(made, 'apple')).toEqual(apples);
+    expect(await found(made, 'pear')).toEqual(pears);
+    await made.stop();
+    for (const name of readdirSync(path.join(sessionsDir(made.stateDir), '.store')).filter((one) => one.startsWith('index.sqlite'))) rmSync(path.join(sessionsDir(made.stateDir), '.store', name));
+    const next = await bench({ config: CONFIG, stateDir: made.stateDir });
+    expect(await found(next, 'apple')).toEqual(apples);
+    expect(await found(next, 'pear')).toEqual(pears);
+  });
+
+  it('is not found any more once the session is deleted, and is erased with it', async () => {
+    const made = await rotating();
+    await familyOf(made);
+    expect(await found(made, 'apple')).toHaveLength(3);
+    await made.client.deleteSession(StoreServiceDeleteSessionRequest.create({ agentId: 'main', key: KEY, deleteTranscript: true }));
+    expect(await found(made, 'apple')).toEqual([]);
+    await made.client.restoreSession(StoreServiceRestoreSessionRequest.create({ agentId: 'main', key: KEY }));
+    expect(await found(made, 'apple')).toHaveLength(3);
+    const { report } = await made.client.erase(EraseRequest.create({ agentId: 'main', key: KEY }));
+    expect(report?.left).toEqual([]);
+    expect(await found(made, 'apple')).toEqual([]);
   });
 });
