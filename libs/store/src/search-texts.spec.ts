@@ -3,6 +3,7 @@ import * as fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import * as path from 'node:path';
 import { parseSearchQuery } from '@sessions/domain';
+import Database from 'better-sqlite3';
 import type { AgentStore } from './agent-store';
 import { openStore } from './open-store';
 import type { SearchTextsReply, SearchTextsRequest } from './session-index/worker-protocol';
@@ -186,6 +187,17 @@ it('knows after a crash what was acknowledged before it', async () => {
   // A line of the journal may be on its way to its file; the answer says so.
   for (let look = 0; look < 500 && (await search('needle')).incomplete; look += 1) await new Promise((resolve) => setTimeout(resolve, 20));
   expect(await found('needle')).toEqual(['s1:2', 's1:1']);
+});
+
+it('reads what a process that died had counted and not read the words of', async () => {
+  await say('s1', 'needle before');
+  await search('needle');
+  await store.close();
+  const index = new Database(path.join(dir, '.store', 'index.sqlite'));
+  index.prepare('DELETE FROM text_file').run();
+  index.close();
+  store = await open();
+  expect(await found('needle')).toEqual(['s1:1']);
 });
 
 it('leaves out what somebody has changed in the file, and reads the file again', async () => {

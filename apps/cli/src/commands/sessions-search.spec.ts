@@ -62,7 +62,7 @@ describe('without a gateway', () => {
     });
     const texts = async (): Promise<unknown[]> => (await json('apple', '--in', 'text')).hits.map(({ key, sessionId, snippet }) => [key, sessionId, snippet]);
     // It is another session's own while that has it.
-    expect(await texts()).toEqual([['agent:main:main', 's-now', 'apple three'], ['agent:main:main', 's-now', 'apple two'], ['agent:main:other', 's-before', 'apple two'], ['agent:main:other', 's-before', 'apple one']]);
+    expect(await texts()).toEqual([['agent:main:main', 's-now', 'apple three'], ['agent:main:other', 's-before', 'apple two'], ['agent:main:main', 's-now', 'apple two'], ['agent:main:other', 's-before', 'apple one']]);
     const file = join(directory, 'agents', 'main', 'sessions', 'sessions.json');
     const { 'agent:main:main': entry } = JSON.parse(readFileSync(file, 'utf8')) as Record<string, unknown>;
     writeFileSync(file, JSON.stringify({ 'agent:main:main': entry }));

@@ -9,6 +9,7 @@ import { APPROVALS_MEMBER } from './open-work';
 import type { EntryPatch } from './patch-fields';
 import { REMOVAL_NOTICE_MEMBER } from './removal-notice';
 import { planModelChoice } from './patch-model';
+import { familyWith } from './session-family';
 import { createEntryFields } from './touch';
 
 export type ResetReason = 'new' | 'reset' | 'clear' | 'daily' | 'idle' | 'cron-run';
@@ -58,20 +59,17 @@ export function resetEntry(entry: JsonObject | undefined, request: ResetRequest)
 }
 
 /**
- * Where the session came from. The family lists every id of the key and is never shortened: a file
- * whose id stands in it counts as referenced (decision 30).
+ * Where the session came from. A file whose id stands in the family counts as referenced (decision 30).
  */
 function ancestry(entry: JsonObject | undefined, { key, reason, sessionId, nowMs }: ResetRequest): Record<string, JsonValue> {
   const before = typeof entry?.['sessionId'] === 'string' && entry['sessionId'] !== '' ? entry['sessionId'] : undefined;
   if (before === undefined) return { lastResetAt: nowMs, lastResetReason: reason };
-  const stored: unknown = entry?.['usageFamilySessionIds'];
-  const family = Array.isArray(stored) ? stored.filter((id): id is string => typeof id === 'string') : [];
   return {
     previousSessionId: before,
     lastResetAt: nowMs,
     lastResetReason: reason,
     ...(typeof entry?.['usageFamilyKey'] === 'string' ? {} : { usageFamilyKey: key }),
-    usageFamilySessionIds: [...new Set([...family, before, sessionId])],
+    usageFamilySessionIds: familyWith(entry, [before, sessionId]),
   };
 }
 

@@ -6,6 +6,7 @@ import type { JsonObject, JsonValue } from '../json';
 import type { ArchiveKind } from './entry-file';
 import type { EntryPatch } from './patch-fields';
 import { REMOVAL_NOTICE_MEMBER } from './removal-notice';
+import { familyWith } from './session-family';
 
 export interface RestoredSession {
   readonly kind: ArchiveKind;
@@ -30,8 +31,7 @@ export function restoredEntry({ kind, sessionId, sessionFile, nowMs, current, ar
   if (kind === 'bak') return patchOf({ updatedAt: nowMs, totalTokensFresh: false }, STALE, current);
   const base = kind === 'deleted' ? archived : current;
   const before = typeof current?.['sessionId'] === 'string' && current['sessionId'] !== sessionId ? current['sessionId'] : undefined;
-  const stored: unknown = base?.['usageFamilySessionIds'];
-  const family = Array.isArray(stored) ? stored.filter((id): id is string => typeof id === 'string') : [];
+  const hasFamily = Array.isArray(base?.['usageFamilySessionIds']) && base['usageFamilySessionIds'].length > 0;
   const taken = kind === 'deleted' ? Object.fromEntries(Object.entries(archived ?? {}).filter(([name, value]) => value !== undefined && !STALE.includes(name) && !OF_RESET.includes(name))) : {};
   const set = {
     ...(taken as Record<string, JsonValue>),
@@ -43,7 +43,7 @@ export function restoredEntry({ kind, sessionId, sessionFile, nowMs, current, ar
     totalTokensFresh: false,
     systemSent: false,
     ...(before === undefined ? {} : { previousSessionId: before }),
-    ...(before === undefined && family.length === 0 ? {} : { usageFamilySessionIds: [...new Set([...family, ...(before === undefined ? [] : [before]), sessionId])] }),
+    ...(before === undefined && !hasFamily ? {} : { usageFamilySessionIds: familyWith(base, [...(before === undefined ? [] : [before]), sessionId]) }),
   };
   return patchOf(set, [...STALE, ...OF_RESET], current);
 }

@@ -5,6 +5,7 @@
 import { isJsonObject, type JsonObject, type JsonValue } from '../json';
 import { insideSessionsDir } from './entry-file';
 import { APPROVALS_MEMBER, RUNS_MEMBER, YIELDED_MEMBER } from './open-work';
+import { familyWith } from './session-family';
 
 /** Open work that names the transcript it belongs to. */
 const NAMING_MEMBERS = [RUNS_MEMBER, APPROVALS_MEMBER, YIELDED_MEMBER];
@@ -23,13 +24,11 @@ export interface Rotation {
  * referenced (decision 30).
  */
 export function rotationOf(entry: JsonObject, { key, before, sessionId, sessionFile }: Rotation): Record<string, JsonValue> {
-  const stored: unknown = entry['usageFamilySessionIds'];
-  const family = Array.isArray(stored) ? stored.filter((id): id is string => typeof id === 'string') : [];
   return {
     sessionId,
     sessionFile,
     ...(typeof entry['usageFamilyKey'] === 'string' ? {} : { usageFamilyKey: key }),
-    usageFamilySessionIds: [...new Set([...family, before, sessionId])],
+    usageFamilySessionIds: familyWith(entry, [before, sessionId]),
     ...movedMembers(entry, before, sessionId),
   };
 }

@@ -26,6 +26,7 @@ export class TextFeed {
   #timer: NodeJS.Timeout | undefined;
   #running: Promise<void> | undefined;
   #stopped = false;
+  #hasLookedBehind = false;
 
   constructor(options: TextFeedOptions) {
     this.#options = options;
@@ -40,6 +41,7 @@ export class TextFeed {
   /** Reads what has changed. @returns false when not everything could be read in time. */
   async upToDate(): Promise<boolean> {
     const { texts, breathe } = this.#options;
+    this.#lookBehind();
     const until = performance.now() + CATCH_UP_MS;
     texts.retryWaiting();
     while (texts.hasChanges && this.#isOn && performance.now() < until) {
@@ -64,6 +66,12 @@ export class TextFeed {
     return !this.#stopped && this.#options.isOpen();
   }
 
+  #lookBehind(): void {
+    if (this.#hasLookedBehind || !this.#isOn) return;
+    this.#hasLookedBehind = true;
+    this.#options.texts.noteBehind();
+  }
+
   #schedule(): void {
     if (this.#stopped || this.#timer !== undefined || this.#running !== undefined) return;
     this.#timer = setTimeout(() => {
@@ -84,6 +92,7 @@ export class TextFeed {
 
   async #readAll(): Promise<void> {
     const { texts, breathe } = this.#options;
+    this.#lookBehind();
     while (this.#isOn && texts.hasChanges) {
       texts.step();
       await breathe();

@@ -94,6 +94,15 @@ export class TextIndex {
     this.noteChanged(file);
   }
 
+  /**
+   * Once, before anything is read: a process that died had lines in the index that it had not read the words
+   * of. Where the index was made anew the backlog has them all.
+   */
+  noteBehind(): void {
+    if (this.hasBacklog) return;
+    for (const file of this.#statements.behind.all() as string[]) this.#changed.add(file);
+  }
+
   /** Looks for lines again that were not in their files. */
   retryWaiting(): void {
     for (const file of this.#waiting.keys()) this.#changed.add(file);
@@ -328,6 +337,7 @@ type StatementName =
   | 'addText'
   | 'dropText'
   | 'bytesOf'
+  | 'behind'
   | 'entriesBefore'
   | 'getMeta'
   | 'setMeta';
@@ -350,6 +360,7 @@ export function prepareTexts(db: Database.Database): TextStatements {
     addText: db.prepare('INSERT INTO text (rowid, words) VALUES (?, ?)'),
     dropText: db.prepare('DELETE FROM text WHERE rowid = ?'),
     bytesOf: db.prepare('SELECT bytes FROM transcript WHERE file = ?').pluck(),
+    behind: db.prepare('SELECT t.file FROM transcript t LEFT JOIN text_file f ON f.file = t.file WHERE t.bytes > coalesce(f.bytes, 0)').pluck(),
     entriesBefore: db.prepare('SELECT id, file, other_ids AS otherIds FROM session WHERE id < ? ORDER BY id DESC LIMIT ?'),
     getMeta: db.prepare('SELECT value FROM meta WHERE name = ?').pluck(),
     setMeta: db.prepare('INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value'),

@@ -320,7 +320,10 @@ describe('what was said before a session went on in another transcript', () => {
     const made = await rotating();
     await familyOf(made);
     expect(await found(made, 'apple')).toHaveLength(3);
-    await made.client.deleteSession(StoreServiceDeleteSessionRequest.create({ agentId: 'main', key: KEY, deleteTranscript: true }));
+    const { archived } = await made.client.deleteSession(StoreServiceDeleteSessionRequest.create({ agentId: 'main', key: KEY, deleteTranscript: true }));
+    // All that were set aside are named, those before it too.
+    expect(archived.map((file) => path.basename(file)).sort()).toEqual(readdirSync(sessionsDir(made.stateDir)).filter((name) => name.includes('.jsonl.deleted.')).sort());
+    expect(archived).toHaveLength(4);
     expect(await found(made, 'apple')).toEqual([]);
     await made.client.restoreSession(StoreServiceRestoreSessionRequest.create({ agentId: 'main', key: KEY }));
     expect(await found(made, 'apple')).toHaveLength(3);
