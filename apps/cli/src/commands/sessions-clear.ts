@@ -37,7 +37,7 @@ export async function runSessionsClear(io: CliIo, flags: ChangeFlags): Promise<E
     },
   });
   if (flags.json === true) io.out(`${JSON.stringify({ ok: true, key, ...done }, null, 2)}\n`);
-  else io.out(`History of ${keyText(key)} cleared.\n${archiveLines(key, done.archived)}`);
+  else io.out(`History of ${keyText(key)} cleared.\n${archiveLines(key, done.archived === null ? [] : [done.archived])}`);
   return EXIT.ok;
 }
 
@@ -60,12 +60,13 @@ export async function runSessionsDelete(io: CliIo, flags: ChangeFlags): Promise<
     },
   });
   if (flags.json === true) io.out(`${JSON.stringify({ ok: true, key, ...done }, null, 2)}\n`);
-  else io.out(`${done.deleted ? `Session ${keyText(key)} deleted.` : `Session ${keyText(key)} was gone already.`}\n${archiveLines(key, done.archived[0] ?? null)}`);
+  else io.out(`${done.deleted ? `Session ${keyText(key)} deleted.` : `Session ${keyText(key)} was gone already.`}\n${archiveLines(key, done.archived)}`);
   return EXIT.ok;
 }
 
-function archiveLines(key: string, archived: string | null): string {
-  return archived === null ? '' : `Archived: ${visibleText(archived)}\nUndo with: openclaw sessions restore ${keyText(key)}\n`;
+/** Every file that was set aside: of a session that went on after compactions there are several transcripts. */
+function archiveLines(key: string, archived: readonly string[]): string {
+  return archived.length === 0 ? '' : `${archived.map((file) => `Archived: ${visibleText(file)}\n`).join('')}Undo with: openclaw sessions restore ${keyText(key)}\n`;
 }
 
 const isGiven = (text: string | undefined): boolean => text !== undefined && text !== '';
