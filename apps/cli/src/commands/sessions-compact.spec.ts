@@ -56,6 +56,7 @@ describe('sessions compact', () => {
     [{ ok: true, compacted: false, kept: 41, reason: 'below limit' }, `No compaction needed for session ${KEY} (below limit).\n`],
     [{ ok: true, compacted: false, pending: true }, `Compaction started for session ${KEY} and is still running.\n`],
     [{ ok: true, compacted: false, result: { pending: true } }, `Compaction started for session ${KEY} and is still running.\n`],
+    [{ ok: true, compacted: false, result: { details: { signal: 'thread/compact/start' } } }, `Compaction started for session ${KEY} and is still running.\n`],
     [{ ok: true, compacted: false, result: { details: { pending: true } } }, `Compaction started for session ${KEY} and is still running.\n`],
   ])('%j is a success', async (payload, text) => {
     answer = { ok: true, payload: { key: KEY, ...payload } };
@@ -94,6 +95,7 @@ describe('sessions compact', () => {
     await gateway.close();
     const away = await run('sessions', 'compact', KEY);
     expect(away).toMatchObject({ code: 1, stdout: '' });
+    expect(away.stderr).toMatch(/^Compaction failed: gateway closed \(1006 /u);
     expect(away.stderr).toContain('openclaw gateway run');
   });
 

@@ -53,7 +53,7 @@ export async function runSessionsCompact(io: CliIo, flags: CompactFlags): Promis
     }
   } catch (error) {
     if (!(error instanceof GatewayRequestError) && !(error instanceof GatewayTransportError)) throw error;
-    return failed(io, flags, {}, errorOf(error, context.environment.configPath));
+    return failed(io, flags, {}, errorOf(error, context.environment.configPath), error instanceof GatewayTransportError ? 'Compaction failed: ' : '');
   }
   return answered(io, flags, payload);
 }
@@ -92,10 +92,11 @@ function answered(io: CliIo, flags: CompactFlags, payload: unknown): ExitCode {
   return EXIT.ok;
 }
 
-function failed(io: CliIo, { key, json }: CompactFlags, payload: JsonObject, error: ErrorMember): ExitCode {
+function failed(io: CliIo, { key, json }: CompactFlags, payload: JsonObject, error: ErrorMember, prefix = ''): ExitCode {
   if (json === true) io.out(`${JSON.stringify({ ...payload, ok: false, key, error }, null, 2)}\n`);
   const hint = isJsonObject(error.details) && typeof error.details['hint'] === 'string' ? [error.details['hint']] : [];
-  io.err(visibleLines([error.message, ...hint]));
+  // With --json the sentence of the document, to the letter.
+  io.err(visibleLines([json === true ? error.message : `${prefix}${error.message}`, ...hint]));
   return EXIT.failed;
 }
 
@@ -117,5 +118,6 @@ function textOf(payload: JsonObject, key: string): string[] {
 function isPending({ pending, result }: JsonObject): boolean {
   if (pending === true) return true;
   if (!isJsonObject(result)) return false;
-  return result['pending'] === true || (isJsonObject(result['details']) && result['details']['pending'] === true);
+  const { details } = result;
+  return result['pending'] === true || (isJsonObject(details) && (details['pending'] === true || details['signal'] === 'thread/compact/start'));
 }

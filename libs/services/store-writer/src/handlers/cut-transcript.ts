@@ -3,7 +3,7 @@
  * only the lines around the cut a second time: memory and parsing grow with the lines that stay, not
  * with the transcript. What the plan needs to know of lines before those stands in for them.
  */
-import { isJsonObject, lineLinks, parseTranscriptLine, planTruncation, rewriteLine, type KeptLine, type LineLinks } from '@sessions/domain';
+import { SessionError, isJsonObject, lineLinks, parseTranscriptLine, planTruncation, rewriteLine, type KeptLine, type LineLinks } from '@sessions/domain';
 import type { BranchLine, ByteSource, HeldFiles, Piece } from '@sessions/store';
 import type { Cut } from '../decisions/decide-truncate';
 import { countLines, lastLines, textOf, type LineCount } from './transcript-lines';
@@ -11,11 +11,13 @@ import { countLines, lastLines, textOf, type LineCount } from './transcript-line
 /** Lines before the cut that are looked at too: a call that is brought in with its result. */
 const LINES_BEFORE = 64;
 
-export async function cutTranscript(held: HeldFiles, file: string, maxLines: number): Promise<Cut> {
+/** @param keptMax most lines that may stay of a transcript that has more. @throws VALIDATION */
+export async function cutTranscript(held: HeldFiles, file: string, maxLines: number, keptMax: number): Promise<Cut> {
   return held.read(file, async (source, bytes) => {
     const counted = await countLines(source, bytes);
     if (counted.lines === 0) return { ok: true, compacted: false, reason: 'no transcript', keptLines: 0 };
     if (counted.lines <= maxLines) return { ok: true, compacted: false, reason: 'below limit', keptLines: counted.lines };
+    if (maxLines > keptMax) throw new SessionError('VALIDATION', `a truncation keeps at most ${String(keptMax)} lines; the transcript has ${String(counted.lines)}`, { facts: { maxLines, lines: counted.lines } });
     for (let around = maxLines + LINES_BEFORE; ; around *= 2) {
       const window = await readWindow(source, bytes, counted, around);
       const plan = planTruncation(window.links, maxLines);

@@ -10,13 +10,13 @@ import { requestHash } from './request-hash';
 import { actorOf, holdsOf, pathsOf } from './session-holds';
 import { entryOfKey } from './stored-session';
 
-/** Lines that a truncation may leave; more of them are no truncation. */
+/** Lines that a truncation may leave: as many are looked at. Of a transcript with fewer lines than were asked for nothing need be. */
 export const MAX_LINES_MAX = 1_000_000;
 
 /** @throws VALIDATION, SESSION_NOT_FOUND, SESSION_LOCKED, DISK_FULL, IDEMPOTENCY_MISMATCH; RunsOpen */
 export async function truncateTranscript(agent: OwnedAgent, request: TruncateTranscriptRequest, context: CallContext): Promise<TruncateTranscriptResponse> {
   const { key, maxLines } = request;
-  if (!Number.isInteger(maxLines) || maxLines < 1 || maxLines > MAX_LINES_MAX) throw new SessionError('VALIDATION', `maxLines must be 1 to ${String(MAX_LINES_MAX)}`);
+  if (!Number.isSafeInteger(maxLines) || maxLines < 1) throw new SessionError('VALIDATION', 'maxLines must be at least 1');
   if (!(await agent.hasStore())) throw new SessionError('SESSION_NOT_FOUND', `No session found: ${key}`);
   const asked = { agentId: agent.agentId, key, actor: actorOf(context) };
   const contentHash = requestHash('TruncateTranscript', [key, maxLines]);
@@ -49,5 +49,5 @@ export async function truncateTranscript(agent: OwnedAgent, request: TruncateTra
 
 async function cutOf(held: HeldFiles, file: string | undefined, maxLines: number): Promise<Cut> {
   if (file === undefined || held.get(file).found === undefined) return { ok: true, compacted: false, reason: 'no transcript', keptLines: 0 };
-  return cutTranscript(held, file, maxLines);
+  return cutTranscript(held, file, maxLines, MAX_LINES_MAX);
 }

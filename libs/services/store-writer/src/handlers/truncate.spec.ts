@@ -83,4 +83,7 @@ it('says so when there is no such session or no transcript, and refuses numbers 
   await made.client.createSession({ agentId: 'main', key: KEY, fields: [], parentSessionKey: undefined, fork: false, forkContextTokens: undefined, sessionId: undefined });
   expect(await truncate(made, 5)).toMatchObject({ result: { ok: true, compacted: false, reason: 'no transcript' } });
   for (const wrong of [0, -1]) await expect(truncate(made, wrong)).rejects.toMatchObject({ reason: 'VALIDATION' });
+  await made.client.deliver(telegram('hello'));
+  // Any positive integer is a number of lines; nothing is to be done for a transcript that has fewer.
+  for (const many of [1_000_001, Number.MAX_SAFE_INTEGER]) expect((await truncate(made, many)).result).toMatchObject({ ok: true, compacted: false, reason: 'below limit' });
 });
