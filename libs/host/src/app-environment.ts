@@ -108,6 +108,8 @@ export function readAppEnvironment(variables: EnvironmentVariables, homeDir: str
 const SHARED: readonly (readonly [name: string, meaning: string, fallback: string])[] = [
   ['OPENCLAW_STATE_DIR', 'directory of the stores and the configuration', '~/.openclaw'],
   ['OPENCLAW_CONFIG_PATH', 'the configuration, openclaw.json', '<state directory>/openclaw.json'],
+  ['OPENCLAW_TRAJECTORY', 'record what runs do beside their transcripts; 0, false, no or off: do not', '1'],
+  ['OPENCLAW_TRAJECTORY_DIR', 'one directory for all of these records', 'beside the transcripts'],
   ['SESS_INSTANCE', 'name of this copy among its peers', 'host name and process id'],
   ['OTEL_EXPORTER_OTLP_ENDPOINT', 'send traces to this collector (the other OTEL_ variables count too)', 'no traces'],
 ];

@@ -44,6 +44,8 @@ describe('readEnvironment', () => {
     });
   });
 
+  it.each([['0', false], ['false', false], ['OFF', false], ['no', false], ['1', true], ['yes', true], ['', true]])('takes OPENCLAW_TRAJECTORY=%j for %j', (value, enabled) => expect(readEnvironment({ OPENCLAW_TRAJECTORY: value }, '/h').trajectory.enabled).toBe(enabled));
+
   it('hands on all variables, as they were when it read them', () => {
     const variables = { MY_TOKEN: 'x' };
     const read = readEnvironment(variables, '/h');

@@ -46,6 +46,18 @@ describe('a summary', () => {
     }
   });
 
+  it('stops after four passes however long the conversation is: what is left then is joined and fits', async () => {
+    const path = branch(talk(150));
+    const plan = planCompaction({ path, windowTokens: WINDOW, settings: SETTINGS, trigger: 'manual', count: estimateLineTokens });
+    if (plan.kind !== 'summarise') throw new Error(plan.reason);
+    let asked = 0;
+    const ask: AskModel = (_prompt, maxTokens) => ((asked += 1), Promise.resolve('w'.repeat(maxTokens * 4)));
+    const { text, passes } = await summarise({ path, chunks: plan.chunks, previousSummary: undefined, windowTokens: WINDOW, ask, signal });
+    expect(passes).toBe(PASSES_MAX);
+    expect(asked).toBeGreaterThan(plan.chunks.length);
+    expect(plan.keptTokens + estimateTextTokens(text)).toBeLessThan(0.6 * WINDOW);
+  });
+
   it('sees every line of the range', async () => {
     const path = branch(talk(3));
     const plan = planCompaction({ path, windowTokens: WINDOW, settings: SETTINGS, trigger: 'manual', count: estimateLineTokens });
