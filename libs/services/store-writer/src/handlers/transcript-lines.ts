@@ -22,13 +22,16 @@ export async function countLines(source: ByteSource, bytes: number): Promise<Lin
   let physicalLines = 0;
   let first: LineCount['first'];
   let hasCompaction = false;
+  /** The words may begin in the chunk before. */
+  let before: Buffer = Buffer.alloc(0);
   let lineStart = 0;
   let isBlank = true;
   for (let position = 0; position < bytes; ) {
     const { bytesRead } = await source.read(chunk, 0, Math.min(chunk.length, bytes - position), position);
     if (bytesRead === 0) break;
     const read = chunk.subarray(0, bytesRead);
-    hasCompaction ||= read.includes(COMPACTION);
+    hasCompaction ||= read.includes(COMPACTION) || Buffer.concat([before, read.subarray(0, COMPACTION.length)]).includes(COMPACTION);
+    before = Buffer.from(read.subarray(-COMPACTION.length));
     for (let start = 0; start < bytesRead; ) {
       const newline = read.indexOf(NEWLINE, start);
       const end = newline === -1 ? bytesRead : newline;
