@@ -214,7 +214,7 @@ function expectKept(key: string, before: string, after: string): void {
   }
 }
 
-/** Foreign files have every byte; transcripts have grown at their end only. */
+/** Foreign files have every byte; transcripts and trajectories have grown at their end only. */
 function expectFiles(stateDir: string, before: ReadonlyMap<string, string>, after: Store): void {
   const tree = readTree(stateDir, (path) => !/(^|\/)\.store$/u.test(path));
   const written = new Set([...after.entries].flatMap(([key, text]) => (key.startsWith('agent:main:') && text.startsWith('{') ? transcriptOf(text) : [])));
@@ -223,7 +223,9 @@ function expectFiles(stateDir: string, before: ReadonlyMap<string, string>, afte
     const name = path.replace('agents/main/sessions/', '');
     if (path === 'agents/main/sessions/sessions.json') continue;
     if (name.endsWith('.jsonl.lock')) continue;
-    if (written.has(name)) {
+    // A run of ours says where it recorded what it did.
+    if (name.endsWith('.trajectory-path.json') && written.has(name.replace('.trajectory-path.json', '.jsonl'))) continue;
+    if (written.has(name) || name.endsWith('.trajectory.jsonl')) {
       expect([path, now?.startsWith(bytes)]).toEqual([path, true]);
       const added = (now ?? '').slice(bytes.length);
       expect(added === '' || added.endsWith('\n')).toBe(true);
@@ -231,7 +233,9 @@ function expectFiles(stateDir: string, before: ReadonlyMap<string, string>, afte
     } else expect([path, now]).toEqual([path, bytes]);
   }
   const fresh = [...tree.keys()].filter((path) => !before.has(path));
-  expect(fresh.filter((path) => !written.has(path.replace('agents/main/sessions/', '')))).toEqual([]);
+  // What a session of ours did stands beside its transcript.
+  const transcriptBeside = (path: string): string => path.replace('agents/main/sessions/', '').replace(/\.trajectory(?:\.jsonl|-path\.json)$/u, '.jsonl');
+  expect(fresh.filter((path) => !written.has(transcriptBeside(path)))).toEqual([]);
 }
 
 function transcriptOf(text: string): string[] {
