@@ -24,7 +24,7 @@ import { endedClaim } from './child-claims';
 import { planReset, type PlannedReset } from './decide-reset';
 import { dueReset, headerTimeOf, type ResetRules } from './due-reset';
 import { liveRuns, runMembers, type OpenRun } from './open-run';
-import { acceptInto, newRun, noticeOf, settingsOf } from './queue-message';
+import { acceptInto, newRun, noticeOf, settingsOf, sentReason } from './queue-message';
 import type { SpoolView } from './spool-view';
 import { firstMembers, headerLine, newEntryMembers, newTranscriptFile, type NewSession } from './new-session';
 import { membersAfter, rowOf, type Planned, type StoredAnswer } from './planned';
@@ -344,10 +344,12 @@ function announcementsOf(delivery: Delivery, { place, present, reset, tail, answ
   const changed = (reason: string): Announcement => ({ kind: 'changed', key: place.key, sessionId: place.sessionId, reason, row });
   const lost = present !== undefined && !place.isNew && tail.kind === 'none' && present.native['lastInteractionAt'] !== undefined;
   const before = answer.reset?.previousSessionId;
+  const sent = sentReason(delivery.run);
   const began = reset === undefined ? (delivery.beginsSession ? 'cron-run' : undefined) : reset.reason;
   return [
     ...(present === undefined ? [changed('create')] : began === undefined ? [] : [{ ...changed(began), ...(before === undefined ? {} : { previousSessionId: before }) }]),
     ...(lost ? [{ kind: 'store', storeKind: 'damage', facts: { problem: 'transcript-missing', sessionId: place.sessionId } } as const] : []),
     { kind: 'message', key: place.key, sessionId: place.sessionId, messageId: answer.messageId ?? '', messageSeq: answer.messageSeq ?? 0, line, row },
+    ...(sent === undefined ? [] : [changed(sent)]),
   ];
 }

@@ -99,11 +99,21 @@ export function acceptInto(delivery: Delivery, run: AskedRun, present: PresentSe
     position: accepted.position,
     interruptedRunId: accepted.interruptedRunId,
   };
+  const sent = sentReason(run);
   const ended = cancelled.ended.map(({ runId, stopReason }): Announcement => ({ kind: 'run', key, sessionId, runId, data: { phase: 'end', aborted: true, outcome: 'cancelled', stopReason: stopReason ?? '', endedAt: view.nowMs } }));
   return {
     decision: { effects: [{ kind: 'putEntry', key, ...put }, ...(written?.append === undefined ? [] : [written.append])], result: answer, notes: cancelled.notes },
-    announcements: [...(written === undefined ? [{ kind: 'changed', key, sessionId, reason: 'send', row } as const] : written.announcements(row)), ...ended],
+    announcements: [...(written?.announcements(row) ?? []), ...(written === undefined || sent !== undefined ? [{ kind: 'changed', key, sessionId, reason: sent ?? 'send', row } as const] : []), ...ended],
   };
+}
+
+/** Methods that say of themselves that a message was sent, as the original's do. */
+const SENDING: ReadonlySet<string> = new Set(['sessions.send', 'sessions.create', 'agent']);
+
+/** @returns the reason of `sessions.changed`; undefined for messages that come otherwise */
+export function sentReason(run: AskedRun | undefined): 'send' | 'steer' | undefined {
+  if (run === undefined || !SENDING.has(run.request.source ?? '')) return undefined;
+  return run.interrupts ? 'steer' : 'send';
 }
 
 /** A reset that came by itself is told to the people of a channel, once (lifecycle §3). */

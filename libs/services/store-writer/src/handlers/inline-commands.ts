@@ -36,7 +36,7 @@ export function takeInlineCommands(request: DeliverRequest, text: string): Taken
 
 /** The other methods of operators answer with a run alone. */
 function hearsReplies({ route, run }: DeliverRequest): boolean {
-  return route?.originKind === 'channel' || run?.source === 'chat.send';
+  return route?.originKind === 'channel' || run?.source === 'chat.send' || run?.source === 'sessions.create';
 }
 
 function holdsForATurn(intent: ChatIntent): boolean {
