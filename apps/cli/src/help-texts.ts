@@ -77,7 +77,7 @@ Goes to a running gateway, else works on the files. An import that broke off is 
   mcp: {
     summary: 'serve the session tools to an MCP client over stdio',
     description: 'Serves the session tools of a running gateway over stdin and stdout, for MCP clients that start their servers as programs. Clients that speak HTTP use http://<gateway>/mcp instead, with the token as bearer.',
-    examples: ['openclaw mcp', 'openclaw mcp --url ws://gateway:18789 --token "$TOKEN" --session-key agent:work:main'],
+    examples: ['openclaw mcp', 'openclaw mcp --url wss://gateway:18789 --token "$TOKEN" --session-key agent:work:main'],
   },
   verify: {
     summary: 'check that the files of a store agree',

@@ -90,7 +90,7 @@ export function idempotencyKeyOf(meta: CallMeta): string {
 
 function checkedIdempotencyKey(key: string): string {
   if (!IDEMPOTENCY_KEY.test(key)) {
-    throw new SessionError('VALIDATION', 'an idempotency key has 1 to 256 visible ASCII characters');
+    throw new SessionError('VALIDATION', `idempotencyKey (${CALL_HEADER.IDEMPOTENCY_KEY}): must be 1 to 256 visible ASCII characters`, { facts: { parameter: 'idempotencyKey' } });
   }
   return key;
 }

@@ -144,6 +144,7 @@ export { blocksOf, completeTurns, isBrokenOff, pairTools, pendingFrom, resultCal
 export type { ToolCall, ToolPairs } from './transcript/structure';
 
 // Turns
+export { RUN_ATTEMPT_EVENTS_MAX, firstRunSeq } from './turns/run-event-seq';
 export { RUN_OUTCOMES, followUpsOf } from './turns/follow-ups';
 export type { RunEnd, RunOutcome } from './turns/follow-ups';
 export { OFFERED_FOR_MS, deliveryOffer } from './turns/delivery-schedule';

@@ -8,6 +8,7 @@ import { credentialHint } from '../gateway/credential-hint';
 import { CALL_TIMEOUT_MS, connectGateway } from '../gateway/gateway-client';
 import { GatewayRequestError, GatewayTransportError, toGatewayFailure } from '../gateway/gateway-errors';
 import { resolveGatewayTarget } from '../gateway/gateway-target';
+import { PLAINTEXT_VARIABLE } from '../gateway/plaintext-host';
 import type { GatewayFlags, GatewaySettings, GatewayTarget } from '../gateway/gateway-target';
 import { leastScopes } from '../gateway/method-scopes';
 import { VERSION } from '../version';
@@ -44,6 +45,7 @@ export function gatewaySettings({ config, environment }: CliContext): GatewaySet
     password: auth.password,
     ...(mode === 'remote' && { remote }),
     environment: { url, token: gatewayToken, password: gatewayPassword },
+    allowsPlaintext: environment.variables[PLAINTEXT_VARIABLE] === '1',
     configPath,
   };
 }

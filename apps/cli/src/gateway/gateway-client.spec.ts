@@ -81,22 +81,32 @@ describe('the target of a call', () => {
   it('is the local gateway with its configured credentials', () =>
     expect(resolveGatewayTarget({}, settings)).toEqual({ url: 'ws://127.0.0.1:18789', urlSource: 'local loopback', token: 'configured', password: undefined }));
   it('never takes configured credentials to another address', () => {
-    expect(() => resolveGatewayTarget({ url: 'ws://elsewhere:1' }, settings)).toThrow('explicit credentials');
-    expect(resolveGatewayTarget({ url: 'ws://elsewhere:1', token: 'own' }, settings).token).toBe('own');
+    expect(() => resolveGatewayTarget({ url: 'ws://elsewhere.local:1' }, settings)).toThrow('explicit credentials');
+    expect(resolveGatewayTarget({ url: 'ws://elsewhere.local:1', token: 'own' }, settings).token).toBe('own');
   });
   it('is another gateway where environment or configuration say so, with credentials that are meant for it', () => {
-    const environment = { url: 'ws://elsewhere:1', token: 'of the environment' };
+    const environment = { url: 'ws://elsewhere.local:1', token: 'of the environment' };
     const remote = { url: 'wss://remote:1', token: 'of the remote' };
-    expect(resolveGatewayTarget({}, { ...settings, environment, remote })).toMatchObject({ url: 'ws://elsewhere:1', urlSource: 'env OPENCLAW_GATEWAY_URL', token: 'of the environment' });
-    expect(() => resolveGatewayTarget({}, { ...settings, environment: { url: 'ws://elsewhere:1' }, remote })).toThrow('explicit credentials');
+    expect(resolveGatewayTarget({}, { ...settings, environment, remote })).toMatchObject({ url: 'ws://elsewhere.local:1', urlSource: 'env OPENCLAW_GATEWAY_URL', token: 'of the environment' });
+    expect(() => resolveGatewayTarget({}, { ...settings, environment: { url: 'ws://elsewhere.local:1' }, remote })).toThrow('explicit credentials');
     expect(resolveGatewayTarget({}, { ...settings, remote })).toMatchObject({ url: 'wss://remote:1', urlSource: 'config gateway.remote.url', token: 'of the remote' });
     // That of `gateway.auth` belongs to this machine's gateway.
     expect(resolveGatewayTarget({}, { ...settings, remote: { url: 'wss://remote:1' } }).token).toBeUndefined();
     expect(resolveGatewayTarget({ token: 'own' }, { ...settings, remote }).token).toBe('own');
-    expect(resolveGatewayTarget({ url: 'ws://third:1', token: 'own' }, { ...settings, environment, remote })).toMatchObject({ url: 'ws://third:1', token: 'own' });
+    expect(resolveGatewayTarget({ url: 'wss://third:1', token: 'own' }, { ...settings, environment, remote })).toMatchObject({ url: 'wss://third:1', token: 'own' });
     expect(() => resolveGatewayTarget({}, { ...settings, remote: {} })).toThrow('gateway.remote.url missing');
     expect(() => resolveGatewayTarget({}, { ...settings, remote: { url: 'http://x' } })).toThrow('gateway.remote.url must be');
     expect(localTarget({ ...settings, environment, remote })).toMatchObject({ url: 'ws://127.0.0.1:18789', token: 'configured' });
+  });
+
+  it('sends nothing in plain text beyond private networks, wherever the address comes from', () => {
+    const plain = 'ws://user:secret@example.com:1/?token=secret';
+    const refused = 'SECURITY ERROR: Gateway URL "ws://example.com:1" uses plaintext ws:// to a non-loopback address';
+    expect(() => resolveGatewayTarget({ url: plain, token: 'own' }, settings)).toThrow(refused);
+    expect(() => resolveGatewayTarget({}, { ...settings, environment: { url: plain, token: 'own' } })).toThrow(refused);
+    expect(() => resolveGatewayTarget({}, { ...settings, remote: { url: plain, token: 'own' } })).toThrow(refused);
+    expect(resolveGatewayTarget({ url: 'ws://gateway:1', token: 'own' }, { ...settings, allowsPlaintext: true }).url).toBe('ws://gateway:1');
+    expect(() => resolveGatewayTarget({ url: 'ws://192.0.2.1:1', token: 'own' }, { ...settings, allowsPlaintext: true })).toThrow('SECURITY ERROR');
   });
   it('refuses what is no WebSocket address', () => expect(() => resolveGatewayTarget({ url: 'http://x', token: 't' }, settings)).toThrow('--url'));
 });

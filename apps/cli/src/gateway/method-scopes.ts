@@ -9,7 +9,7 @@ const READ = new Set([
   'sessions.preview', 'sessions.search', 'sessions.describe', 'sessions.get', 'sessions.resolve', 'sessions.usage', 'sessions.usage.timeseries',
   'sessions.usage.logs', 'usage.cost', 'usage.status', 'sessions.files.list', 'sessions.files.get', 'sessions.compaction.list', 'sessions.compaction.get',
   'chat.history', 'chat.startup', 'chat.metadata', 'chat.message.get', 'agent.identity.get', 'agents.list', 'health', 'status', 'models.list',
-  'models.authStatus', 'commands.list',
+  'models.authStatus', 'commands.list', 'artifacts.list', 'sessions.archives.list',
 ]);
 const WRITE = new Set([
   'sessions.create', 'sessions.send', 'sessions.steer', 'sessions.abort', 'sessions.compaction.branch', 'chat.send', 'chat.abort',

@@ -10,7 +10,7 @@ import { READ_DEADLINE_MS, retryDelayMs } from '@sessions/bus';
 import type { Clock, Logger } from '@sessions/host';
 import { sleep } from '@sessions/host';
 import type { EventPlaces, Place } from './event-places';
-import { readMissed } from './read-missed';
+import { Told, readMissed } from './read-missed';
 import type { StoreCalls } from './store/store-calls';
 
 /** Sessions that are read at a time. */
@@ -86,28 +86,37 @@ export class CatchUp {
   /** Never rejects. */
   async #read(reading: Reading): Promise<void> {
     const { places, logger, deliver } = this.#deps;
-    const { key, agentId } = reading.place;
-    let from = reading.place;
+    const { place } = reading;
+    const { key, agentId } = place;
+    const told = new Told();
+    let from = place;
     try {
       do {
         reading.overrun = false;
-        const { events, sessionId, messageSeq } = await this.#tryOften(from);
-        for (const event of events) deliver(event);
-        places.noteRead(key, sessionId, messageSeq);
-        from = { ...from, sessionId, messageSeq };
+        from = await this.#tell(from, told);
+        places.noteRead(place, from, (sessionId) => told.wentThrough(sessionId));
       } while (reading.overrun && !this.#stopping.signal.aborted);
     } catch (err) {
       if (!this.#stopping.signal.aborted) logger.error('events were lost and could not be read from the store', { agentId, err });
     }
     this.#readings.delete(key);
-    for (const event of reading.held) if (!isTold(event, from)) deliver(event);
+    for (const event of reading.held) if (!told.has(event)) deliver(event);
   }
 
-  async #tryOften(place: Place): ReturnType<typeof readMissed> {
-    const { clock, stores } = this.#deps;
+  /** Tells what came after `place`. @returns how far that led */
+  async #tell(place: Place, told: Told): Promise<Place> {
+    const { clock, stores, deliver } = this.#deps;
+    let from = place;
     for (let tried = 1; ; tried += 1) {
       try {
-        return await readMissed(stores, place, this.#context(), clock.nowMs());
+        for await (const { events, place: reached } of readMissed(stores, from, told, this.#context(), clock.nowMs())) {
+          for (const event of events) {
+            told.note(event);
+            deliver(event);
+          }
+          from = reached;
+        }
+        return from;
       } catch (error) {
         if (tried >= TRIES_MAX || this.#stopping.signal.aborted) throw error;
         await sleep(clock, retryDelayMs(tried, 0.5));
@@ -129,9 +138,4 @@ export class CatchUp {
       deadlineAtMs: bus.clock.nowMs() + READ_DEADLINE_MS,
     };
   }
-}
-
-/** True when the reading has already told what this event tells. */
-function isTold({ body, sessionId }: Event, { sessionId: readId, messageSeq = 0 }: Place): boolean {
-  return body?.$case === 'message' && sessionId === readId && (body.value.messageSeq ?? Infinity) <= messageSeq;
 }

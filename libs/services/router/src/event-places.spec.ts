@@ -1,5 +1,6 @@
 import { Event } from '@sessions/contracts';
-import { EventPlaces } from './event-places';
+import { EventPlaces, hasOwnId } from './event-places';
+import type { Place } from './event-places';
 
 const KEY = 'agent:main:main';
 
@@ -49,6 +50,34 @@ describe('places in the events of sessions', () => {
     places.note(changed(2, { sessionId: 's2', messageSeq: 3 }));
     expect(places.recent()[0]).toMatchObject({ sessionId: 's2', messageSeq: 3 });
     expect(places.note(message(4, 5, { sessionId: 's2' }))).toMatchObject({ sessionId: 's2', messageSeq: 3 });
+  });
+
+  it('hold the id of the message heard last, where it has one of its own', () => {
+    const places = new EventPlaces();
+    places.note(message(1, 8));
+    places.note(changed(2));
+    expect(places.recent()[0]).toMatchObject({ messageSeq: 8, recordId: 'm8' });
+    places.note(changed(3, { messageSeq: 11 }));
+    expect(places.recent()[0]).toMatchObject({ messageSeq: 11, recordId: undefined });
+    expect([hasOwnId('L5'), hasOwnId(''), hasOwnId('9f0c11aa')]).toEqual([false, false, true]);
+  });
+
+  it('take what was read, unless later events led further', () => {
+    const places = new EventPlaces();
+    const read = (sessionId: string, messageSeq: number): void => {
+      const from = places.recent()[0] as Place;
+      places.noteRead(from, { ...from, sessionId, messageSeq, recordId: `m${messageSeq}` }, (id) => id === 's1');
+    };
+    places.note(message(1, 8));
+    // A cut gave other numbers.
+    read('s1', 3);
+    expect(places.recent()[0]).toMatchObject({ sessionId: 's1', messageSeq: 3, recordId: 'm3' });
+    const from = places.recent()[0] as Place;
+    places.note(message(2, 4));
+    places.noteRead(from, { ...from, messageSeq: 3, recordId: 'm3' }, () => true);
+    expect(places.recent()[0]).toMatchObject({ sessionId: 's1', messageSeq: 4 });
+    places.noteRead(from, { ...from, sessionId: 's2', messageSeq: 1, recordId: 'x' }, (id) => id === 's1');
+    expect(places.recent()[0]).toMatchObject({ sessionId: 's2', messageSeq: 1 });
   });
 
   it('do not know from where to read before a message was heard', () => {

@@ -15,6 +15,15 @@ export interface Place {
   readonly sessionId: string | undefined;
   /** Last message heard or read of that transcript; undefined: none yet, so nothing says from where to read. */
   readonly messageSeq: number | undefined;
+  /** Of that message, where it has one of its own: a cut gives messages other numbers. */
+  readonly recordId: string | undefined;
+  /** When the last event came about, by its owner's clock. */
+  readonly atMs: number;
+}
+
+/** Lines without ids are called by their number, which a cut changes. */
+export function hasOwnId(messageId: string | undefined): messageId is string {
+  return messageId !== undefined && messageId !== '' && !/^L\d+$/u.test(messageId);
 }
 
 export class EventPlaces {
@@ -27,7 +36,7 @@ export class EventPlaces {
 
   /** @returns the place before, when events between it and this one may be missing */
   note(event: Event): Place | undefined {
-    const { sessionKey: key, agentId, epoch, seq, body } = event;
+    const { sessionKey: key, agentId, epoch, seq, atMs, body } = event;
     // Events of a run count per run, those of a store concern no session.
     if (key === undefined || body === undefined || body.$case === 'run' || body.$case === 'tool') return undefined;
     const before = this.#places.get(key);
@@ -36,20 +45,28 @@ export class EventPlaces {
     const isGap = before !== undefined && (epoch !== before.epoch || seq !== before.seq + 1);
     const sessionId = event.sessionId ?? before?.sessionId;
     const isSame = before?.sessionId === sessionId;
-    // One that goes on with another after a compaction says how much of it was told.
+    // One that goes on after a compaction, or was brought back, says how much of it stands there already.
     const told = body.$case === 'message' || body.$case === 'changed' ? body.value.messageSeq : undefined;
     // A transcript that was seen to begin has no message before the first one that is told.
     const known = before === undefined ? undefined : isSame ? before.messageSeq : 0;
-    this.#set({ agentId, key, epoch, seq, sessionId, messageSeq: told ?? known });
+    const recordId = body.$case === 'message' ? body.value.messageId : isSame && told === undefined ? before?.recordId : undefined;
+    this.#set({ agentId, key, epoch, seq, sessionId, messageSeq: told ?? known, recordId: hasOwnId(recordId) ? recordId : undefined, atMs });
     return isGap ? before : undefined;
   }
 
-  /** Where reading again came to. */
-  noteRead(key: string, sessionId: string | undefined, messageSeq: number): void {
-    const place = this.#places.get(key);
+  /**
+   * Where reading again came to. Events that were heard meanwhile may have led further.
+   * @param from where it began
+   * @param wentThrough whether the reading has led from that transcript on
+   */
+  noteRead(from: Place, read: Place, wentThrough: (sessionId: string | undefined) => boolean): void {
+    const place = this.#places.get(read.key);
     if (place === undefined) return;
-    const isNewer = place.sessionId !== sessionId || messageSeq > (place.messageSeq ?? 0);
-    if (isNewer) this.#places.set(key, { ...place, sessionId, messageSeq });
+    const isUnmoved = place.sessionId === from.sessionId && place.messageSeq === from.messageSeq && place.recordId === from.recordId;
+    const isSame = place.sessionId === read.sessionId;
+    const isBehind = isSame ? (read.messageSeq ?? 0) > (place.messageSeq ?? 0) : wentThrough(place.sessionId);
+    const { sessionId, messageSeq, recordId } = read;
+    if (isUnmoved || isBehind) this.#places.set(read.key, { ...place, sessionId, messageSeq, recordId: hasOwnId(recordId) ? recordId : undefined });
   }
 
   /** The one heard last comes first. */

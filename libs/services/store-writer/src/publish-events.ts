@@ -44,7 +44,7 @@ export type Announcement =
       readonly row: Uint8Array | undefined;
       /** The session id that the key had, when it has another one now. */
       readonly previousSessionId?: string;
-      /** Messages of its transcript that were told under the id before: it goes on with that one. */
+      /** Messages that stand in its transcript already: it goes on with that one, or was brought back. */
       readonly messageSeq?: number;
     }
   | {
@@ -57,11 +57,13 @@ export type Announcement =
       readonly row: Uint8Array | undefined;
     }
   | {
-      /** Of a run that the owner ended itself: its runner tells of the others. */
+      /** That an attempt begins, or of a run that the owner ended itself: its runner tells all else. */
       readonly kind: 'run';
       readonly key: string;
       readonly sessionId: string;
       readonly runId: string;
+      /** Absent: above all of its runner's. */
+      readonly seq?: number;
       readonly data: Readonly<Record<string, string | number | boolean>>;
     }
   | {
@@ -176,9 +178,9 @@ export class EventPublisher {
     }
     const { key, sessionId } = announcement;
     if (announcement.kind === 'run') {
-      const { runId, data } = announcement;
-      // Its runner's numbers are not known here: a subscriber sees a gap, and asks for the run's state.
-      return Event.create({ ...head, sessionKey: key, sessionId, seq: OWNER_RUN_SEQ, body: { $case: 'run', value: { runId, stream: 'lifecycle', dataJson: Buffer.from(JSON.stringify(data)) } } });
+      const { runId, data, seq = OWNER_RUN_SEQ } = announcement;
+      // Its runner's last number is not known here: a subscriber sees a gap, and asks for the run's state.
+      return Event.create({ ...head, sessionKey: key, sessionId, seq, body: { $case: 'run', value: { runId, stream: 'lifecycle', dataJson: Buffer.from(JSON.stringify(data)) } } });
     }
     const keyed = { ...head, sessionKey: key === '' ? undefined : key, sessionId, seq: this.#seqs.next(key) };
     if (announcement.kind === 'delivery') {

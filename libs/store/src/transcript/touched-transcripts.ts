@@ -26,15 +26,14 @@ export class TouchedTranscripts {
   }
 }
 
-/** @param fdOf the open descriptor of a transcript, where there is one. @throws what a sync threw. */
-export async function syncTranscripts(place: { readonly fs: FileSystem; readonly dir: string }, files: readonly string[], fdOf: (file: string) => number | undefined): Promise<void> {
+/** @param syncOpen syncs a transcript that is open; undefined: it is not. @throws what a sync threw. */
+export async function syncTranscripts(place: { readonly fs: FileSystem; readonly dir: string }, files: readonly string[], syncOpen: (file: string) => Promise<void> | undefined): Promise<void> {
   for (let index = 0; index < files.length; index += SYNCS_AT_ONCE) {
-    await Promise.all(files.slice(index, index + SYNCS_AT_ONCE).map((file) => syncOne(place, file, fdOf(file))));
+    await Promise.all(files.slice(index, index + SYNCS_AT_ONCE).map((file) => syncOpen(file) ?? syncClosed(place, file)));
   }
 }
 
-async function syncOne({ fs, dir }: { readonly fs: FileSystem; readonly dir: string }, file: string, open: number | undefined): Promise<void> {
-  if (open !== undefined) return fs.fdatasync(open);
+async function syncClosed({ fs, dir }: { readonly fs: FileSystem; readonly dir: string }, file: string): Promise<void> {
   let fd: number;
   try {
     fd = await fs.open(path.join(dir, file), constants.O_RDWR | constants.O_NOFOLLOW);

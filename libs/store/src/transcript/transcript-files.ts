@@ -240,7 +240,7 @@ export class TranscriptFiles {
 
   /** Syncs transcripts. @throws what a sync threw: the store has ended then. */
   async sync(files: readonly string[]): Promise<void> {
-    await syncTranscripts(this.#options, files, (file) => this.#open.get(file)?.writer.fd);
+    await syncTranscripts(this.#options, files, (file) => this.#open.get(file)?.writer.sync());
   }
 
   /** The journal takes no more: appends on their way to it never come, and nobody waits for them or for a failing write. */
@@ -367,7 +367,7 @@ export class TranscriptFiles {
   }
 
   async #closeIdleFiles(): Promise<void> {
-    const withFile = [...this.#open.values()].filter(({ writer }) => writer.fd !== undefined);
+    const withFile = [...this.#open.values()].filter(({ writer }) => writer.isOpen);
     let excess = withFile.length + 1 - OPEN_TRANSCRIPTS_MAX;
     for (const transcript of withFile) {
       if (excess <= 0) return;
@@ -380,7 +380,7 @@ export class TranscriptFiles {
   #forgetIdle(): void {
     if (this.#open.size < KNOWN_TRANSCRIPTS_MAX) return;
     for (const transcript of this.#open.values()) {
-      if (!this.#isIdle(transcript) || transcript.writer.fd !== undefined) continue;
+      if (!this.#isIdle(transcript) || transcript.writer.isOpen) continue;
       this.#forgottenBytes += transcript.writer.writtenBytes;
       this.#open.delete(transcript.file);
       if (this.#open.size < KNOWN_TRANSCRIPTS_MAX) return;

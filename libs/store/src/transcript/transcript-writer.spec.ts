@@ -6,6 +6,36 @@ import { TranscriptWriter } from './transcript-writer';
 
 const LINE = Buffer.from('{"type":"message","id":"a"}\n');
 
+it('keeps its file open until a sync of it has ended', async () => {
+  const top = fs.mkdtempSync(path.join(tmpdir(), 'transcript-writer-'));
+  const order: string[] = [];
+  let release: () => void = () => undefined;
+  const disk: FileSystem = {
+    ...nodeFileSystem,
+    fdatasync: async (fd) => {
+      await new Promise<void>((resolve) => (release = resolve));
+      await nodeFileSystem.fdatasync(fd);
+      order.push('synced');
+    },
+    close: async (fd) => {
+      order.push('closed');
+      await nodeFileSystem.close(fd);
+    },
+  };
+  const one = new TranscriptWriter({ fs: disk, file: 's.jsonl', path: path.join(top, 's.jsonl'), relocate: () => Promise.resolve(), onTrouble: () => undefined, onForeignBytes: () => undefined, onIdle: () => undefined, beforeOpen: () => Promise.resolve() });
+  expect(one.sync()).toBeUndefined();
+  one.push(1, 0, LINE);
+  await one.settled();
+  const syncing = one.sync();
+  const closing = one.closeFile();
+  expect(one.isOpen).toBe(false);
+  await new Promise((resolve) => setImmediate(resolve));
+  release();
+  await Promise.all([syncing, closing]);
+  expect(order).toEqual(['synced', 'closed']);
+  fs.rmSync(top, { recursive: true });
+});
+
 describe('a transcript that cannot be written', () => {
   let top: string;
   let file: string;

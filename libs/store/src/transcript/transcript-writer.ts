@@ -61,6 +61,8 @@ export class TranscriptWriter {
   #queue: Pending[] = [];
   #writing: Promise<void> | undefined;
   #fd: number | undefined;
+  /** Under way; they never reject here. */
+  readonly #syncs = new Set<Promise<void>>();
   /** Bytes that foreign programs have added (or taken) since the file was opened. */
   #shift = 0;
   #queuedBytes = 0;
@@ -85,9 +87,17 @@ export class TranscriptWriter {
     return this.#claims.size > 0 || this.#writing !== undefined;
   }
 
-  /** The open descriptor; undefined while the file is closed. */
-  get fd(): number | undefined {
-    return this.#fd;
+  get isOpen(): boolean {
+    return this.#fd !== undefined;
+  }
+
+  /** Syncs the open file, which stays open until that is done. @returns undefined while the file is closed */
+  sync(): Promise<void> | undefined {
+    if (this.#fd === undefined) return undefined;
+    const syncing = this.#options.fs.fdatasync(this.#fd);
+    const ended = syncing.catch(() => undefined).finally(() => this.#syncs.delete(ended));
+    this.#syncs.add(ended);
+    return syncing;
   }
 
   get writtenBytes(): number {
@@ -140,6 +150,8 @@ export class TranscriptWriter {
   async closeFile(): Promise<void> {
     const fd = this.#fd;
     this.#fd = undefined;
+    // A sync of a closed descriptor fails, or is one of whatever was opened since.
+    await Promise.all(this.#syncs);
     if (fd !== undefined) await this.#options.fs.close(fd);
   }
 

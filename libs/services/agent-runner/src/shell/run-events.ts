@@ -1,12 +1,12 @@
 /**
- * What a run tells those who watch: `run` events of its life and its words, `tool` events of its
+ * What a run tells those who watch once its owner has told that it begins: `run` events of its life and its words, `tool` events of its
  * tools. Notices only, numbered per run; who misses one reads the transcript.
  * Bounds: DELTA_MS between two deltas, what comes between goes with the next; the whole text up to
  * TEXT_BYTES_MAX goes with each, beyond it the piece alone; TOOL_BYTES_MAX of a tool's data.
  */
 import { Event, RunEvent, ToolEvent } from '@sessions/contracts';
 import type { Bus, Subjects } from '@sessions/bus';
-import type { JsonObject } from '@sessions/domain';
+import { firstRunSeq, type JsonObject } from '@sessions/domain';
 
 export const DELTA_MS = 50;
 export const TEXT_BYTES_MAX = 128 * 1024;
@@ -22,9 +22,6 @@ export interface RunPlace {
   readonly attempt: number;
 }
 
-/** Numbers that an attempt may use. */
-const ATTEMPT_STRIDE = 1_000_000;
-
 export class RunEvents {
   readonly #bus: Bus;
   readonly #subjects: Subjects;
@@ -38,11 +35,8 @@ export class RunEvents {
     this.#bus = bus;
     this.#subjects = subjects;
     this.#place = place;
-    this.#seq = (place.attempt - 1) * ATTEMPT_STRIDE;
-  }
-
-  start(startedAtMs: number): void {
-    this.#run('lifecycle', { phase: 'start', startedAt: startedAtMs });
+    // The owner has told that the run begins.
+    this.#seq = firstRunSeq(place.attempt);
   }
 
   /** A piece of the answer; pieces of one answer after those of another begin a paragraph. */

@@ -87,7 +87,6 @@ class TurnRun {
     await this.#executions.take(begun);
     this.#claim.keep({ onLost: leave, onNews: (news) => this.#executions.take(news) });
     try {
-      this.#events.start(this.#startedAtMs);
       this.#trajectory.note('session.started', startedData(this.#turn));
       const done = await this.#executions.run();
       if (this.#stop.isLeft) return;

@@ -5,7 +5,9 @@ import { RouterServiceService } from '@sessions/contracts';
 import { methodOfPath } from '@sessions/bus';
 import type { MethodShape } from '@sessions/bus';
 import { KNOWN_METHODS } from '../gateway/methods';
-import { startRouter } from '../testing/router-harness';
+import { createHttpRoutes } from '../edge/http-routes';
+import type { HttpRoutesDeps } from '../edge/http-routes';
+import { configOf, startRouter } from '../testing/router-harness';
 import type { RunningRouter } from '../testing/router-harness';
 import { OPERATIONS, scopeOf, scopeOfRoute, scopeOfRpc } from './operations';
 import { holdsScope } from './scopes';
@@ -72,6 +74,13 @@ describe('the table of operations', () => {
     expect(KNOWN_METHODS.filter((method) => !methods.includes(method))).toEqual([]);
     expect([...names].sort()).toEqual(rpcs.map(({ name }) => name).sort());
     expect(new Set(ROUTES).size).toBe(ROUTES.length);
+  });
+
+  it('names every route that HTTP serves, but for those that judge their callers by themselves', () => {
+    const served = createHttpRoutes({ config: () => configOf({}) } as unknown as HttpRoutesDeps).map(({ method, path, isOwnGuard = false }) => ({ route: `${method} ${path}`, isOwnGuard }));
+    const own = served.filter(({ isOwnGuard }) => isOwnGuard).map(({ route }) => route);
+    expect(own.sort()).toEqual(['GET /openapi.json', 'POST /hooks/agent', 'POST /hooks/wake']);
+    expect(served.filter(({ isOwnGuard }) => !isOwnGuard).map(({ route }) => route).sort()).toEqual([...ROUTES].sort());
   });
 
   it('asks for the administrator where it is silent', () => {

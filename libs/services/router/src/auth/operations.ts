@@ -37,6 +37,7 @@ export const OPERATIONS: readonly Operation[] = [
   operation(read, ['sessions.compaction.list', 'sessions.compaction.get']),
   operation(read, ['sessions.archives.list']),
   operation(read, ['agents.list', 'agent.identity.get'], 'ListAgents'),
+  operation(read, ['artifacts.list']),
   operation(read, ['models.list', 'models.authStatus', 'commands.list']),
   operation(read, ['health', 'status']),
   operation(read, [], undefined, ['GET /metrics']),

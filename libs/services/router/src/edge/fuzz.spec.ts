@@ -6,49 +6,23 @@ import { connect } from 'node:net';
 import { Metadata, credentials, makeGenericClientConstructor } from '@grpc/grpc-js';
 import type { Client } from '@grpc/grpc-js';
 import { RouterServiceService } from '@sessions/contracts';
-import { createRecordingLogger } from '@sessions/host/testing';
 import { METHOD_PARAMS } from '../gateway/method-params';
 import { KNOWN_METHODS } from '../gateway/methods';
-import { FuzzValues, PLANTED } from '../testing/fuzz-values';
-import { TOKEN, TestClient, connectParams, startRouter } from '../testing/router-harness';
+import { HOOK_TOKEN, INPUTS, TIMEOUT_MS, oneLine, startFuzzRouter, times } from '../testing/fuzz-router';
+import type { FuzzRouter } from '../testing/fuzz-router';
+import type { FuzzValues } from '../testing/fuzz-values';
+import { TOKEN, TestClient, connectParams } from '../testing/router-harness';
 import type { RunningRouter } from '../testing/router-harness';
 
-const INPUTS = Number(process.env.SESS_FUZZ_INPUTS ?? 200);
-const SEED = Number(process.env.SESS_FUZZ_SEED ?? Date.now() % 2 ** 31);
-const TIMEOUT_MS = 20_000 + INPUTS * 100;
-const AT_A_TIME = 16;
-
+let house: FuzzRouter;
 let running: RunningRouter;
-let logged: ReturnType<typeof createRecordingLogger>;
 let values: FuzzValues;
 
 beforeEach(async () => {
-  logged = createRecordingLogger();
-  values = new FuzzValues(SEED);
-  const hooks = { enabled: true, token: 'for-hooks', allowRequestSessionKey: true };
-  running = await startRouter({ hooks }, { logger: logged, grpcListen: { host: '127.0.0.1', port: 0 } });
-  running.stores.put('main', 'agent:main:main', { sessionId: '0190aaaa-0000-7000-8000-000000000001', updatedAt: 1 }, [{ role: 'user', text: PLANTED }]);
+  house = await startFuzzRouter();
+  ({ running, values } = house);
 });
-afterEach(async () => {
-  const health = await fetch(`${running.url}/health`);
-  const calls = [...running.stores.calls];
-  await running.stop();
-  const told = `seed ${SEED}`;
-  expect([told, health.status]).toEqual([told, 200]);
-  expect([told, logged.lines.filter(({ level }) => level === 'error')]).toEqual([told, []]);
-  expect([told, logged.lines.filter((line) => JSON.stringify(line).includes(PLANTED))]).toEqual([told, []]);
-  const strange = calls.filter((call) => call !== 'listAgents' && !/^\w+ [a-z0-9][a-z0-9_-]{0,63}$/.test(call));
-  expect([told, strange]).toEqual([told, []]);
-});
-
-/** Several at a time, as many clients would. */
-async function times(count: number, work: (place: number) => Promise<void>): Promise<void> {
-  let place = 0;
-  const worker = async (): Promise<void> => {
-    while (place < count) await work((place += 1));
-  };
-  await Promise.all(Array.from({ length: AT_A_TIME }, worker));
-}
+afterEach(() => house.stop());
 
 /** Parameters of a method: some as declared, some not, some strange. */
 function paramsOf(method: string): unknown {
@@ -90,7 +64,7 @@ describe('the WebSocket', () => {
   }, TIMEOUT_MS);
 
   it('lets nobody in by a strange connect', async () => {
-    await times(Math.ceil(INPUTS / 4), async () => {
+    await times(INPUTS, async () => {
       const client = await TestClient.open(running.wsUrl);
       const params = connectParams({ auth: { token: values.text() } });
       params[values.pick(['client', 'role', 'scopes', 'auth', 'device', 'minProtocol', values.text().slice(0, 40)])] = values.value();
@@ -118,8 +92,6 @@ function rawRequest(request: Buffer): Promise<string> {
   });
 }
 
-const oneLine = (text: string): string => Buffer.from(text).toString('latin1').replace(/[\0\r\n]/g, '');
-
 describe('HTTP', () => {
   it('answers strange paths, headers and bodies', async () => {
     const paths = ['/v1/messages', '/sessions/KEY/history', '/sessions/KEY/kill', '/tools/invoke', '/hooks/agent', '/hooks/wake', '/v1/deliveries/KEY/ack', '/KEY'];
@@ -127,7 +99,7 @@ describe('HTTP', () => {
       const path = values.pick(paths).replace('KEY', () => (values.next() < 0.5 ? encodeURIComponent(Buffer.from(values.text()).toString()) : oneLine(values.text()).replace(/\s/g, '+')));
       const query = values.next() < 0.5 ? '' : `?${oneLine(values.pick(['limit', 'cursor', 'includeTools', 'wait', values.text()]))}=${oneLine(values.text()).replace(/\s/g, '+')}`;
       const body = values.next() < 0.3 ? values.bytes(500) : Buffer.from(JSON.stringify(values.value()) ?? '');
-      const token = path.startsWith('/hooks') ? 'for-hooks' : TOKEN;
+      const token = path.startsWith('/hooks') ? HOOK_TOKEN : TOKEN;
       const header = values.next() < 0.3 ? `${oneLine(values.text()).replace(/[^\w-]/g, '') || 'x'}: ${oneLine(values.text())}\r\n` : '';
       const head = `${values.pick(['GET', 'POST', 'PUT', 'HEAD', 'OPTIONS', oneLine(values.text()) || 'X'])} ${path}${query} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\n${header}Content-Length: ${body.length}\r\nConnection: close\r\n\r\n`;
       const answer = await rawRequest(Buffer.concat([Buffer.from(head, 'latin1'), body]));
@@ -136,7 +108,7 @@ describe('HTTP', () => {
   }, TIMEOUT_MS);
 
   it('takes bytes that are no request', async () => {
-    await times(Math.ceil(INPUTS / 8), async () => void (await rawRequest(values.bytes(400))));
+    await times(INPUTS, async () => void (await rawRequest(values.bytes(400))));
   }, TIMEOUT_MS);
 });
 

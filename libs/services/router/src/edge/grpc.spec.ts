@@ -218,7 +218,15 @@ describe('RouterService over gRPC', () => {
     stream.end();
     const names: string[] = [];
     for await (const answer of stream) names.push(...answer.listServicesResponse.service.map(({ name }) => name));
-    expect(names).toContain('sessions.v1.RouterService');
+    // All that the server serves, and a file for each.
+    expect(names.sort()).toEqual(['grpc.health.v1.Health', 'grpc.reflection.v1.ServerReflection', 'grpc.reflection.v1alpha.ServerReflection', 'sessions.v1.RouterService']);
+    const described = info?.call(reflectionClient) as { write(request: unknown): void; end(): void } & AsyncIterable<{ fileDescriptorResponse?: { fileDescriptorProto: unknown[] } }>;
+    for (const fileContainingSymbol of names) described.write({ fileContainingSymbol });
+    described.end();
+    const files: number[] = [];
+    for await (const answer of described) files.push(answer.fileDescriptorResponse?.fileDescriptorProto.length ?? 0);
+    expect(files.every((count) => count > 0)).toBe(true);
+    expect(files).toHaveLength(names.length);
     await own.stop();
   });
 });

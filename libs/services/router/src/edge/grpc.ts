@@ -11,7 +11,7 @@ import { SessionError } from '@sessions/domain';
 import { defaultDeadlineMs, errorToHeaders, metaFromClient, methodOfPath, toSessionError } from '@sessions/bus';
 import type { Bus, CallContext, Handlers, MethodShape } from '@sessions/bus';
 import type { Logger } from '@sessions/host';
-import { HealthImplementation } from 'grpc-health-check';
+import { HealthImplementation, protoPath as healthProto } from 'grpc-health-check';
 import { loadSync } from '@grpc/proto-loader';
 import type { PackageDefinition } from '@grpc/proto-loader';
 import type { Guard, Presented } from '../auth/guard';
@@ -23,7 +23,14 @@ import type { RouterHandlers } from '../handlers/router-service';
 /** Largest message in either direction, bytes. */
 export const GRPC_MESSAGE_BYTES_MAX = 25 * 1024 * 1024;
 const SERVICE_NAME = 'sessions.v1.RouterService';
-const PROTO_FILES = ['sessions/v1/router.proto'];
+/** What is served, and where each is described: `protoDir`, or the library that serves it. */
+const DESCRIBED: Readonly<Record<string, () => string>> = {
+  [SERVICE_NAME]: () => 'sessions/v1/router.proto',
+  'grpc.health.v1.Health': () => healthProto,
+  'grpc.reflection.v1.ServerReflection': () => reflectionProto('v1'),
+  'grpc.reflection.v1alpha.ServerReflection': () => reflectionProto('v1alpha'),
+};
+const reflectionProto = (version: string): string => require.resolve(`@grpc/reflection/build/proto/grpc/reflection/${version}/reflection.proto`);
 
 /** Time for a call that takes longer than others, milliseconds; the caller's own deadline holds too. */
 const LONG_CALLS: Readonly<Record<string, number>> = {
@@ -94,8 +101,9 @@ export function createGrpcEdge(deps: GrpcEdgeDeps): GrpcEdge {
   server.addService(RouterServiceService, implementation(deps));
   health.addToServer(server);
   if (deps.protoDir !== undefined) {
-    const definition = loadSync(PROTO_FILES, { includeDirs: [deps.protoDir] });
-    new ReflectionService(eachFileOnce(definition), { services: [SERVICE_NAME] }).addToServer(server);
+    const files = Object.values(DESCRIBED).map((fileOf) => fileOf());
+    const definition = loadSync(files, { includeDirs: [deps.protoDir] });
+    new ReflectionService(eachFileOnce(definition), { services: Object.keys(DESCRIBED) }).addToServer(server);
   }
   let bound: { host: string; port: number } | undefined;
   const announce = (state: 'SERVING' | 'NOT_SERVING'): void => {

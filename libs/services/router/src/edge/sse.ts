@@ -62,7 +62,7 @@ export async function streamHistory(deps: SseDeps, response: ServerResponse, req
   const stream = new EventStream(response, deps.clock, request.isAllowed);
   const live = new LiveView(deps, stream, read, isPaged, context);
   try {
-    for await (const { item } of getHistory(deps, read, context)) {
+    for await (const { item } of getHistory(deps, read, context, (key) => live.begin(key))) {
       if (item !== undefined) await live.show(item);
       if (stream.isOver) return;
     }
@@ -95,6 +95,12 @@ class LiveView {
     this.#context = context;
   }
 
+  /** The session is there: a client that goes on where it was has to hear so, though nothing has come since. */
+  begin(key: string): void {
+    this.#stream.open();
+    this.#followChanges(key);
+  }
+
   async show(item: NonNullable<GetHistoryResponse['item']>): Promise<void> {
     switch (item.$case) {
       case 'page': {
@@ -117,14 +123,12 @@ class LiveView {
   }
 
   async #showPage(page: WholePage): Promise<void> {
-    this.#followChanges(page.key);
     this.#pageShownAtMs = this.#deps.clock.monotonicMs();
     const last = page.records.at(-1);
     await this.#stream.send('history', toHistoryJson(page), page.sessionId === undefined ? undefined : eventId(page.sessionId, last?.messageSeq));
   }
 
   async #showMessage({ sessionKey, sessionId, record }: HistoryMessage): Promise<void> {
-    this.#followChanges(sessionKey);
     const whole = record === undefined ? undefined : this.#pages.addMessage(record);
     const message = whole === undefined ? undefined : toClientMessage(whole);
     if (whole === undefined || message === undefined) return;

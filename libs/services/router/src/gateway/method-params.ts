@@ -151,6 +151,7 @@ export const METHOD_PARAMS: Readonly<Record<string, ObjectSchema>> = {
   ),
   'chat.metadata': closed({ agentId: text }),
   'models.list': closed({ view: string, agentId: text, provider: text }),
+  'artifacts.list': closed({ sessionKey: text, runId: text, taskId: text, agentId: text }),
   'commands.list': closed({ agentId: text, provider: text, scope: wordOf('text', 'native', 'both'), includeArgs: boolean }),
   'chat.abort': closed({ sessionKey: text, agentId: text, runId: text }, ['sessionKey']),
   'chat.inject': closed({ sessionKey: text, agentId: text, message: text, label: { kind: 'string', maxLength: INJECT_LABEL_LENGTH_MAX } }, ['sessionKey', 'message']),

@@ -12,6 +12,7 @@ import type { GatewayDeps, GatewayMethod } from './method';
 import { checkedParams } from './method-params';
 import { agent, agentIdentityGet, agentWait } from './methods/agent';
 import { agentsList } from './methods/agents-list';
+import { artifactsList } from './methods/artifacts-list';
 import { chatAbort } from './methods/chat-abort';
 import { chatHistory, chatMetadata, chatStartup } from './methods/chat-history';
 import { chatInject } from './methods/chat-inject';
@@ -55,6 +56,7 @@ const METHODS: Readonly<Record<string, GatewayMethod>> = {
   'agent.identity.get': agentIdentityGet,
   'agent.wait': agentWait,
   'agents.list': agentsList,
+  'artifacts.list': artifactsList,
   'chat.abort': chatAbort,
   'chat.history': chatHistory,
   'chat.inject': chatInject,

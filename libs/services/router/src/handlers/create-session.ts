@@ -48,7 +48,7 @@ export async function createSession(deps: HandlerDeps, request: CreateSessionReq
             text: message ?? '',
             attachments: request.attachments,
             part: 'message',
-            run: RunRequest.create({ runId: runIdOfCall(context, address.agentId), source: 'chat.send' }),
+            run: RunRequest.create({ runId: runIdOfCall(context, address.agentId), source: 'sessions.create' }),
           },
           context,
         );

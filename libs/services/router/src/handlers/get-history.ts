@@ -23,6 +23,7 @@ const BROKEN: ReadonlySet<string> = new Set(['NO_OWNER', 'NOT_OWNER', 'EPOCH_SUP
 type Item = NonNullable<ReadHistoryResponse['item']>;
 
 /**
+ * @param onFound hears of the session before anything of it is given: a view that goes on may have nothing to give yet
  * @throws SESSION_NOT_FOUND for a key without a row; VALIDATION for a limit out of range or `after`
  * without `follow`
  */
@@ -30,6 +31,7 @@ export async function* getHistory(
   deps: HandlerDeps,
   request: GetHistoryRequest,
   context: CallContext,
+  onFound: (key: string) => void = () => undefined,
 ): AsyncIterable<GetHistoryResponse> {
   const { limit = HISTORY_LIMIT_MAX, beforeSeq, includeTools, follow, after } = request;
   if (!(Number.isSafeInteger(limit) && limit >= 1 && limit <= HISTORY_LIMIT_MAX)) {
@@ -45,6 +47,7 @@ export async function* getHistory(
     try {
       for await (const { item } of deps.stores.readHistory({ ...read, after: from }, context)) {
         if (item === undefined) continue;
+        if (item.$case === 'head' && item.value.found) onFound(item.value.key);
         for (const answer of reader.take(item)) yield { item: answer };
         if (item.$case === 'records') broken = 0;
       }

@@ -14,8 +14,13 @@ export async function* readHistory(found: [string, MemorySession] | undefined, r
   if (since === undefined) yield* firstPage(session, request);
   let seen = since ?? session.messages.length;
   if (since !== undefined) yield { item: { $case: 'pageEnd', value: HistoryPageEnd.create({}) } };
+  const behind = (): TranscriptRecord[] => recordsOf(session).slice(seen).filter((record) => request.includeTools || record.role !== 'toolResult');
+  if (!request.follow) {
+    if (since !== undefined && behind().length > 0) yield { item: { $case: 'records', value: HistoryRecords.create({ records: behind() }) } };
+    return;
+  }
   let sessionId = session.entry.sessionId;
-  while (request.follow && !signal.aborted) {
+  while (!signal.aborted) {
     if (session.entry.sessionId !== sessionId) {
       yield { item: { $case: 'reset', value: { previousSessionId: String(sessionId), sessionId: String(session.entry.sessionId), reason: 'reset' } } };
       sessionId = session.entry.sessionId;
@@ -23,7 +28,7 @@ export async function* readHistory(found: [string, MemorySession] | undefined, r
       yield* firstPage(session, request);
       seen = session.messages.length;
     }
-    const fresh = recordsOf(session).slice(seen).filter((record) => request.includeTools || record.role !== 'toolResult');
+    const fresh = behind();
     seen = session.messages.length;
     if (fresh.length > 0) yield { item: { $case: 'records', value: HistoryRecords.create({ records: fresh }) } };
     await new Promise((resolve) => setImmediate(resolve));

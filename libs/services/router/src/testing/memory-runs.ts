@@ -69,8 +69,8 @@ export class MemoryRuns {
 
   #begin(agentId: string, run: RunState): void {
     Object.assign(run, { state: 'running', startedAtMs: this.parts.nowMs, position: undefined });
-    this.parts.changed(agentId, run.sessionKey, { phase: 'start', runId: run.runId });
     this.say(agentId, run.runId, { phase: 'start' }, 'lifecycle');
+    this.parts.changed(agentId, run.sessionKey, { phase: 'start', runId: run.runId });
   }
 
   #openOf(agentId: string, key: string): RunState[] {

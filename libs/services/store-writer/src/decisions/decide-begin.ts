@@ -3,7 +3,7 @@
  * have an attempt as were begun. Also messages steered into a turn that runs. Pure; who holds a claim
  * is the owner's own knowledge and comes in.
  */
-import { SessionError, isJsonObject, nativeView, type JsonObject, type JsonValue } from '@sessions/domain';
+import { SessionError, firstRunSeq, isJsonObject, nativeView, type JsonObject, type JsonValue } from '@sessions/domain';
 import type { Effect, MutationView } from '@sessions/store';
 import type { Announcement } from '../publish-events';
 import type { NewSession } from './new-session';
@@ -88,7 +88,11 @@ export function decideBegin(request: BeginRequest, view: MutationView, spool: Sp
   else if (written.append !== undefined) effects.push(written.append);
   const messageId = next.find((one) => one.runId === runId)?.messageId ?? '';
   const tipId = closed?.leafId ?? written.leafId;
-  const began: Announcement[] = isFirst ? [{ kind: 'phase', key, sessionId, phase: 'start', runId, row }] : [];
+  // In one order for everybody: told here, and not by the runner, whose words travel by another way.
+  const began: Announcement[] = [
+    { kind: 'run', key, sessionId, runId, seq: firstRunSeq(attempt), data: { phase: 'start', startedAt: nowMs } },
+    ...(isFirst ? [{ kind: 'phase', key, sessionId, phase: 'start', runId, row } as const] : []),
+  ];
   return {
     decision: { effects, result: { method: 'BeginTurn', key, sessionId, tipId, messageId, steered: [] } },
     announcements: [...began, ...written.announcements(row)],

@@ -41,6 +41,6 @@ export function decideRestoreCheckpoint(request: RestoreCheckpointRequest, view:
       effects: [...aside.effects, { kind: 'replaceTranscript', file: sessionFile, staged }, ...record, { kind: 'putEntry', key, set, clear }],
       result: { method: 'RestoreCheckpoint', key, sessionId, previousSessionId, restored: sessionFile, archived: aside.archived, checkpointId: String(checkpoint['checkpointId']) },
     },
-    announcements: [{ kind: 'changed', key, sessionId, reason: 'checkpoint-restore', row: rowOf(agentId, key, membersAfter(present.members, { set, clear }), staged.tail.exchanges), previousSessionId }],
+    announcements: [{ kind: 'changed', key, sessionId, reason: 'checkpoint-restore', row: rowOf(agentId, key, membersAfter(present.members, { set, clear }), staged.tail.exchanges), previousSessionId, messageSeq: staged.tail.messages }],
   };
 }

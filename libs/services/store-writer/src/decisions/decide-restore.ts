@@ -28,6 +28,8 @@ export interface RestoreRequest {
   readonly held: HeldView;
   /** Of a truncation: the original and the lines since. */
   readonly staged: StagedTranscript | undefined;
+  /** That stand in what is brought back. */
+  readonly messages: number;
   readonly actor: string;
 }
 
@@ -78,6 +80,7 @@ export function decideRestore(request: RestoreRequest, view: MutationView): Plan
         reason: 'restore',
         row: rowOf(agentId, key, membersAfter(before, { set, clear })),
         ...(previousSessionId === null || previousSessionId === archive.sessionId ? {} : { previousSessionId }),
+        ...(main === undefined ? {} : { messageSeq: request.messages }),
       },
     ],
   };

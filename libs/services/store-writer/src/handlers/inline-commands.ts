@@ -37,7 +37,7 @@ export function takeInlineCommands(request: DeliverRequest, text: string): Taken
 
 /** The other methods of operators answer with a run alone. */
 function hearsReplies({ route, run }: DeliverRequest): boolean {
-  return route?.originKind === 'channel' || run?.source === 'chat.send';
+  return route?.originKind === 'channel' || run?.source === 'chat.send' || run?.source === 'sessions.create';
 }
 
 type Settings = Partial<Pick<RunRequest, 'thinkingLevel' | 'queueMode' | 'queueCap' | 'queueDrop'>> & { readonly toggles?: Partial<TurnToggles> };

@@ -81,16 +81,14 @@ describe('history', () => {
 
   describe('after another transcript', () => {
     type Told = (string | { readonly reset: string })[];
-    /** What a reader is told until the page of the live transcript is whole. */
+    /** What a reader is told that does not follow. */
     async function told(made: Bench, after: { sessionId: string; messageSeq: number; recordId?: string }, key = KEY): Promise<Told> {
-      const leaving = new AbortController();
       const heard: Told = [];
-      const request = ReadHistoryRequest.create({ agentId: 'main', by: { $case: 'key', value: key }, follow: true, includeTools: true, after });
-      for await (const { item } of made.client.readHistory(request, { signal: leaving.signal })) {
+      const request = ReadHistoryRequest.create({ agentId: 'main', by: { $case: 'key', value: key }, includeTools: true, after });
+      for await (const { item } of made.client.readHistory(request)) {
         if (item?.$case === 'head') heard.push(`head ${item.value.sessionId ?? ''}`);
         if (item?.$case === 'records') heard.push(...item.value.records.map(({ lineJson, messageSeq }) => `${String(messageSeq)} ${textOf(lineJson)}`));
         if (item?.$case === 'reset') heard.push({ reset: `${item.value.previousSessionId} ${item.value.sessionId} ${item.value.reason}` });
-        if (item?.$case === 'pageEnd') break;
       }
       return heard;
     }
@@ -107,6 +105,17 @@ describe('history', () => {
       expect(await told(made, { sessionId, messageSeq: 1 })).toEqual([`head ${sessionId}`, '2 m2', '3 m3', ...live]);
       expect(await told(made, { sessionId, messageSeq: 3 })).toEqual([`head ${sessionId}`, ...live]);
       expect(await told(made, { sessionId, messageSeq: 99 })).toEqual([`head ${sessionId}`, ...live]);
+    });
+
+    it('gives those that the key has had in between too, each behind its own change', async () => {
+      const made = await bench();
+      const { sessionId = '' } = await made.client.deliver(telegram('m1'));
+      const second = await resetBy(made);
+      for (const text of ['n1', 'n2']) await made.client.deliver(telegram(text));
+      const third = await resetBy(made);
+      await made.client.deliver(telegram('o1'));
+      const left = [{ reset: `${sessionId} ${second} reset` }, `head ${second}`, '1 n1', '2 n2', { reset: `${second} ${third} reset` }, `head ${third}`, '1 o1'];
+      expect(await told(made, { sessionId, messageSeq: 1 })).toEqual([`head ${sessionId}`, ...left]);
     });
 
     it('begins anew for a place whose number means another message since a cut', async () => {
@@ -129,7 +138,8 @@ describe('history', () => {
       expect(await told(made, { sessionId, messageSeq: 2, recordId: fourth })).toEqual([`head ${sessionId}`, '3 m5']);
       const next = await resetBy(made);
       const live = [{ reset: `${sessionId} ${next} reset` }, `head ${next}`];
-      expect(await told(made, { sessionId, messageSeq: 2, recordId: second })).toEqual([`head ${sessionId}`, ...live]);
+      // Cut meanwhile: what stands in it now is given whole to who can tell messages by their ids.
+      expect(await told(made, { sessionId, messageSeq: 2, recordId: second })).toEqual([`head ${sessionId}`, { reset: `${sessionId} ${sessionId} compact` }, `head ${sessionId}`, '1 m3', '2 m4', '3 m5', ...live]);
       expect(await told(made, { sessionId, messageSeq: 2, recordId: fourth })).toEqual([`head ${sessionId}`, '3 m5', ...live]);
     });
 

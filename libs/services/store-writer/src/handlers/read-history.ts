@@ -1,5 +1,6 @@
 /**
- * ReadHistory: a page of messages in ascending order; then, with `follow`, each that is appended.
+ * ReadHistory: a page of messages in ascending order, or with `after` what came behind that place; then,
+ * with `follow`, each that is appended.
  *
  * A followed stream is told that something changed and reads what it does not have yet, so a notice
  * may be late or missing without losing a message. After a reset, or a compaction that goes on in another
@@ -11,7 +12,6 @@ import {
   HistoryHead,
   HistoryPageEnd,
   HistoryRecords,
-  SessionRow,
   TranscriptRecord,
   TranscriptReset,
   type HistoryPosition,
@@ -22,13 +22,11 @@ import { SessionError, isJsonObject, parseTranscriptLine, type JsonValue } from 
 import { STREAM_ITEMS_BYTES, type CallContext } from '@sessions/bus';
 import { HISTORY_LIMIT_MAX, type AgentStore, type HistoryRecord, type StoredEntry } from '@sessions/store';
 import type { OwnedAgent } from '../owned-agent';
-import { leftTranscripts, messagesBehind, wasCut, type LeftTranscripts } from './left-transcript';
+import { COMPACTED, leftTranscripts, messagesBehind, wasCut, type LeftTranscript } from './left-transcript';
 import { entryOfKey, sessionEntry } from './stored-session';
 
 /** A followed stream that is silent for so long says so, which keeps it open. */
 export const KEEPALIVE_MS = 60_000;
-/** Why a stream goes on with another transcript after a compaction. */
-const ROTATION = 'compact';
 
 type Item = NonNullable<ReadHistoryResponse['item']>;
 
@@ -54,6 +52,8 @@ class HistoryReader {
   #sessionId: string | null = null;
   /** Of that session id: its page is read from it until the change to another one is told. */
   #file: string | undefined;
+  /** Why that is the key's. */
+  #whyReset = 'reset';
   /** Newest message that was looked at. */
   #lastSeq = 0;
   /** Newest message that was seen: while it stands where it stood, numbers mean what they meant. */
@@ -73,8 +73,7 @@ class HistoryReader {
       return;
     }
     this.#key = entry.key;
-    this.#sessionId = entry.sessionId;
-    this.#file = entry.file ?? undefined;
+    this.#present(entry);
     // Watched before the page is read: what comes in between is told afterwards.
     const watch = this.#request.follow ? this.#agent.deps.feed.watch(this.#agent.agentId, entry.key) : undefined;
     try {
@@ -91,6 +90,12 @@ class HistoryReader {
     }
   }
 
+  #present({ sessionId, file, text }: StoredEntry): void {
+    this.#sessionId = sessionId;
+    this.#file = file ?? undefined;
+    this.#whyReset = whyReset(JSON.parse(text) as JsonValue);
+  }
+
   #find(store: AgentStore): Promise<StoredEntry | undefined> {
     const { by } = this.#request;
     if (by?.$case === 'sessionId') return sessionEntry(store, { sessionId: by.value });
@@ -99,8 +104,8 @@ class HistoryReader {
 
   /** The first page, or what came after the place where an earlier stream ended. */
   async *#begin(): AsyncGenerator<Item> {
-    const { after, follow, beforeSeq, afterSeq } = this.#request;
-    const resumed = follow && after !== undefined && after.sessionId !== '' ? after : undefined;
+    const { after, beforeSeq, afterSeq } = this.#request;
+    const resumed = after !== undefined && after.sessionId !== '' ? after : undefined;
     if (resumed !== undefined && resumed.sessionId === this.#sessionId) {
       this.#lastSeq = resumed.messageSeq;
       if (resumed.recordId !== undefined && resumed.messageSeq > 0) this.#anchor = { seq: resumed.messageSeq, mark: resumed.recordId };
@@ -118,8 +123,11 @@ class HistoryReader {
     if (resumed !== undefined && left !== undefined) {
       yield await this.#head(resumed.sessionId);
       this.#lastSeq = resumed.messageSeq;
-      const previous = (await this.#standsIn(left, resumed)) ? yield* this.#restOf(left) : resumed.sessionId;
-      yield this.#reset(previous, left.isRotated ? ROTATION : 'reset');
+      const stands = await this.#standsIn(left, resumed);
+      // Cut meanwhile: all of it, under its new numbers, for who can tell messages by their ids.
+      if (!stands && resumed.recordId !== undefined) yield* this.#emptied(resumed.sessionId, COMPACTED, resumed.sessionId);
+      if (stands || resumed.recordId !== undefined) yield* this.#leave(left);
+      else yield this.#reset(resumed.sessionId, left.at(-1)?.leftBy ?? this.#whyReset);
       this.#lastSeq = 0;
     }
     yield await this.#head(this.#sessionId);
@@ -139,12 +147,12 @@ class HistoryReader {
     yield* this.#page(undefined, undefined);
   }
 
-  #left(sessionId: string): Promise<LeftTranscripts | undefined> {
+  #left(sessionId: string): Promise<readonly LeftTranscript[] | undefined> {
     return this.#agent.use(({ store }) => leftTranscripts(store, this.#key, sessionId));
   }
 
   /** False when that transcript was cut since its reader was there: what it misses of it cannot be told by numbers. */
-  async #standsIn({ steps: [left] }: LeftTranscripts, { sessionId, messageSeq, recordId }: HistoryPosition): Promise<boolean> {
+  async #standsIn([left]: readonly LeftTranscript[], { sessionId, messageSeq, recordId }: HistoryPosition): Promise<boolean> {
     if (messageSeq === 0) return true;
     if (recordId === undefined) return !(await this.#wasCut(sessionId));
     for await (const [record] of messagesBehind(this.#agent, left?.file ?? '', { afterSeq: messageSeq - 1, includeTools: true })) {
@@ -157,33 +165,31 @@ class HistoryReader {
     return this.#agent.use(({ store }) => wasCut(store, this.#key, sessionId));
   }
 
-  /**
-   * What was not given of a transcript that the key has left; then all of those that compactions led on
-   * through, each behind an empty page: what came and was summarised there stands nowhere else.
-   * @returns the id of the last of them
-   */
-  async *#restOf({ steps }: LeftTranscripts): AsyncGenerator<Item, string> {
-    let previous = '';
-    for (const { sessionId, file } of steps) {
-      if (previous !== '') {
-        this.#lastSeq = 0;
-        yield this.#reset(previous, ROTATION, sessionId);
-        yield await this.#head(sessionId);
-        yield this.#pageEnd(false, undefined);
-      }
-      for await (const records of messagesBehind(this.#agent, file, { afterSeq: this.#lastSeq, includeTools: this.#request.includeTools })) yield* batches(this.#visible(records));
-      previous = sessionId;
-    }
-    return previous;
+  /** All of `#restOf`, then the change to the present transcript. */
+  async *#leave(steps: readonly LeftTranscript[]): AsyncGenerator<Item> {
+    yield* this.#restOf(steps);
+    const last = steps.at(-1);
+    yield this.#reset(last?.sessionId ?? '', last?.leftBy ?? this.#whyReset);
   }
 
-  /** The same of the session that was followed until now. @returns the id it led to, and whether by compactions */
-  async *#restOfLeft(): AsyncGenerator<Item, { readonly sessionId: string; readonly isRotated: boolean }> {
-    const followed = this.#sessionId ?? '';
-    const left = followed === '' ? undefined : await this.#left(followed);
-    // What this reader has not seen of it may be summarised by now; the file is still there.
-    if (left === undefined) return { sessionId: followed, isRotated: false };
-    return { sessionId: yield* this.#restOf(left), isRotated: left.isRotated };
+  /** A transcript that is begun with an empty page. */
+  async *#emptied(previous: string, reason: string, sessionId: string): AsyncGenerator<Item> {
+    this.#lastSeq = 0;
+    yield this.#reset(previous, reason, sessionId);
+    yield await this.#head(sessionId);
+    yield this.#pageEnd(false, undefined);
+  }
+
+  /**
+   * What was not given of a transcript that the key has left; then all of those that it has had since, each
+   * behind an empty page: what came and was summarised or set aside there stands nowhere else.
+   */
+  async *#restOf(steps: readonly LeftTranscript[]): AsyncGenerator<Item> {
+    for (const [at, { sessionId, file }] of steps.entries()) {
+      const before = steps[at - 1];
+      if (before !== undefined) yield* this.#emptied(before.sessionId, before.leftBy ?? 'reset', sessionId);
+      for await (const records of messagesBehind(this.#agent, file, { afterSeq: this.#lastSeq, includeTools: this.#request.includeTools })) yield* batches(this.#visible(records));
+    }
   }
 
   #visible(records: readonly HistoryRecord[]): Visible[] {
@@ -277,25 +283,34 @@ class HistoryReader {
   /** @returns true when the session is gone and the stream ends. */
   async *#goOn(): AsyncGenerator<Item, boolean> {
     const entry = await this.#agent.read((store) => sessionEntry(store, { key: this.#key }), () => undefined);
+    const followed = this.#sessionId ?? '';
+    // What this reader has not seen of it may be summarised by now; the file is still there.
+    const left = followed === '' || followed === entry?.sessionId ? undefined : await this.#left(followed);
     if (entry === undefined) {
-      yield* this.#restOfLeft();
+      yield* this.#restOf(left ?? []);
       yield { $case: 'end', value: HistoryEnd.create({ reason: 'delete' }) };
       return true;
     }
-    if (entry.sessionId === this.#sessionId) {
+    if (entry.sessionId === followed) {
       const renumbered = yield* this.#since();
       if (renumbered !== undefined) yield* this.#anew(renumbered);
       return false;
     }
-    const rest = yield* this.#restOfLeft();
-    this.#sessionId = entry.sessionId;
-    this.#file = entry.file ?? undefined;
+    this.#present(entry);
+    if (left === undefined) yield this.#reset(followed, this.#whyReset);
+    else yield* this.#leave(left);
     this.#lastSeq = 0;
-    yield this.#reset(rest.sessionId, rest.isRotated ? ROTATION : (SessionRow.decode(entry.encodedRow).lastResetReason ?? 'reset'));
     yield await this.#head(this.#sessionId);
     yield* this.#page(undefined, undefined);
     return false;
   }
+}
+
+/** What brings a session back takes the reason of its reset away, and leaves the id that stood there before. */
+function whyReset(entry: JsonValue): string {
+  const { lastResetReason, previousSessionId } = isJsonObject(entry) ? entry : {};
+  if (typeof lastResetReason === 'string') return lastResetReason;
+  return typeof previousSessionId === 'string' ? 'restore' : 'reset';
 }
 
 /** Reason of a `reset` that leaves the session id. */

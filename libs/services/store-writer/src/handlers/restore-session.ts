@@ -2,7 +2,7 @@
 import { StoreServiceRestoreSessionResponse, type StoreServiceRestoreSessionRequest } from '@sessions/contracts';
 import { SessionError } from '@sessions/domain';
 import { idempotencyKeyOf, type CallContext } from '@sessions/bus';
-import type { AgentStore, HeldFiles, HoldRequest, StagedTranscript } from '@sessions/store';
+import { readHistoryPage, type AgentStore, type HeldFiles, type HoldRequest, type StagedTranscript } from '@sessions/store';
 import { decideRestore, type ChosenArchive, type RestoreAnswer } from '../decisions/decide-restore';
 import type { OwnedAgent } from '../owned-agent';
 import { chooseArchive } from './choose-archive';
@@ -29,9 +29,10 @@ export async function restoreSession(agent: OwnedAgent, request: StoreServiceRes
         archive = await choose(store, key, named);
         return archive === undefined ? [] : holdsFor(store, key, archive);
       },
-      request: async (held) => {
+      request: async (held, store) => {
         const staged = await stage(held, archive);
-        return { method: 'RestoreSession', context, contentHash, plan: (view) => decideRestore({ ...asked, archive, held, staged }, view) };
+        const messages = staged?.tail.messages ?? (await messagesIn(store, held, archive));
+        return { method: 'RestoreSession', context, contentHash, plan: (view) => decideRestore({ ...asked, archive, held, staged, messages }, view) };
       },
     },
     async ({ result, epoch, seq }, store) => {
@@ -65,6 +66,14 @@ async function stage(held: HeldFiles, archive: ChosenArchive | undefined): Promi
   const [main] = archive?.files ?? [];
   if (archive?.kind !== 'bak' || main === undefined || held.get(main.to).found === undefined) return undefined;
   return stageUndo(held, main);
+}
+
+/** Of an archive that comes back as it is: the number of its last message. */
+async function messagesIn(store: AgentStore, held: HeldFiles, archive: ChosenArchive | undefined): Promise<number> {
+  const [main] = archive?.files ?? [];
+  if (main === undefined || held.get(main.to).found === undefined) return 0;
+  const newest = await store.files.readTranscript(main.to, (source, bytes) => readHistoryPage(source, { endOffset: bytes, beforeSeq: Number.MAX_SAFE_INTEGER, limit: 1, includeTools: true }));
+  return newest?.items.at(-1)?.seq ?? 0;
 }
 
 async function preview(store: AgentStore, storeSeq: number, key: string, archive: ChosenArchive | undefined): Promise<StoreServiceRestoreSessionResponse> {

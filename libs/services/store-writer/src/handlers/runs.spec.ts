@@ -184,7 +184,7 @@ it('refuses a superseded attempt, closes its calls and ends after the third', as
   expect(transcriptLines(made.stateDir, sessionId).at(-1)).toMatchObject({ message: { role: 'toolResult', toolCallId: 'c1', isError: true } });
   await until(() => jobs.some(({ attempt }) => attempt === 3));
   await begin(made, 'r1', 3, 'runner/c');
-  await until(() => made.events.some(({ body }) => body?.$case === 'run'));
+  await until(() => made.events.some(({ body }) => body?.$case === 'run' && !body.value.dataJson.toString('utf8').includes('"start"')));
   expect(await runOf(made, 'r1')).toMatchObject({ state: 'ended', outcome: 'error', errorMessage: expect.stringContaining('lost') as string });
   expect(await entryOf(made)).toMatchObject({ status: 'failed' });
   expect(jobs.map(({ attempt }) => attempt)).toEqual([1, 2, 3]);

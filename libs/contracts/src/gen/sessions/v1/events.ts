@@ -74,13 +74,13 @@ export interface ChangedEvent {
   encodedRow?:
     | Buffer
     | undefined;
-  /** After a reset, and after a compaction whose transcript goes on in another one. */
+  /** After a reset or a restore, and after a compaction whose transcript goes on in another one. */
   previousSessionId?:
     | string
     | undefined;
   /**
-   * Messages that stand in that other one from the start: they were told under the id before. Only
-   * after such a compaction.
+   * Messages that stand in the transcript from the start, and are told no more. Only after such a
+   * compaction, and when a session was brought back.
    */
   messageSeq?: number | undefined;
 }

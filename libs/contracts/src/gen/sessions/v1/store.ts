@@ -357,8 +357,8 @@ export interface ReadHistoryRequest {
   /** False: tool rows and tool calls are left out. */
   includeTools: boolean;
   /**
-   * With `follow`: where an earlier stream ended. Records after it come first, of an archived
-   * session id too, then a reset.
+   * Where an earlier stream ended. Records after it come first, of an archived session id too, then
+   * a reset; without `follow` the stream ends at the newest message.
    */
   after?:
     | HistoryPosition
