@@ -5,32 +5,21 @@
  */
 import { Metadata, Server, ServerCredentials, status as GrpcStatus } from '@grpc/grpc-js';
 import type { ServerErrorResponse, ServerUnaryCall, ServerWritableStream, handleServerStreamingCall, handleUnaryCall } from '@grpc/grpc-js';
-import { ReflectionService } from '@grpc/reflection';
 import { CALL_HEADER, RouterServiceService } from '@sessions/contracts';
 import { SessionError } from '@sessions/domain';
 import { defaultDeadlineMs, errorToHeaders, metaFromClient, methodOfPath, toSessionError } from '@sessions/bus';
 import type { Bus, CallContext, Handlers, MethodShape } from '@sessions/bus';
 import type { Logger } from '@sessions/host';
-import { HealthImplementation, protoPath as healthProto } from 'grpc-health-check';
-import { loadSync } from '@grpc/proto-loader';
-import type { PackageDefinition } from '@grpc/proto-loader';
+import { HealthImplementation } from 'grpc-health-check';
 import type { Guard, Presented } from '../auth/guard';
 import { scopeOfRpc } from '../auth/operations';
 import { isRestrictedAlike } from '../auth/scopes';
 import type { Listen } from '../deps';
 import type { RouterHandlers } from '../handlers/router-service';
+import { SERVICE_NAME, reflectionOf } from './reflection';
 
 /** Largest message in either direction, bytes. */
 export const GRPC_MESSAGE_BYTES_MAX = 25 * 1024 * 1024;
-const SERVICE_NAME = 'sessions.v1.RouterService';
-/** What is served, and where each is described: `protoDir`, or the library that serves it. */
-const DESCRIBED: Readonly<Record<string, () => string>> = {
-  [SERVICE_NAME]: () => 'sessions/v1/router.proto',
-  'grpc.health.v1.Health': () => healthProto,
-  'grpc.reflection.v1.ServerReflection': () => reflectionProto('v1'),
-  'grpc.reflection.v1alpha.ServerReflection': () => reflectionProto('v1alpha'),
-};
-const reflectionProto = (version: string): string => require.resolve(`@grpc/reflection/build/proto/grpc/reflection/${version}/reflection.proto`);
 
 /** Time for a call that takes longer than others, milliseconds; the caller's own deadline holds too. */
 const LONG_CALLS: Readonly<Record<string, number>> = {
@@ -75,21 +64,6 @@ export interface GrpcEdge {
   stop(): void;
 }
 
-/**
- * Every message and service of a definition names all files of its package, and reflection decodes
- * whatever it is given: hundreds of times the same, nearly a second of a router's start.
- */
-function eachFileOnce(definition: PackageDefinition): PackageDefinition {
-  const seen = new Set<unknown>();
-  return Object.fromEntries(
-    Object.entries(definition).filter(([, { fileDescriptorProtos: files }]) => {
-      const isNew = !seen.has(files);
-      seen.add(files);
-      return isNew;
-    }),
-  );
-}
-
 type GrpcHandler = handleUnaryCall<unknown, unknown> | handleServerStreamingCall<unknown, unknown>;
 
 export function createGrpcEdge(deps: GrpcEdgeDeps): GrpcEdge {
@@ -100,11 +74,7 @@ export function createGrpcEdge(deps: GrpcEdgeDeps): GrpcEdge {
   const health = new HealthImplementation({ '': 'NOT_SERVING', [SERVICE_NAME]: 'NOT_SERVING' });
   server.addService(RouterServiceService, implementation(deps));
   health.addToServer(server);
-  if (deps.protoDir !== undefined) {
-    const files = Object.values(DESCRIBED).map((fileOf) => fileOf());
-    const definition = loadSync(files, { includeDirs: [deps.protoDir] });
-    new ReflectionService(eachFileOnce(definition), { services: Object.keys(DESCRIBED) }).addToServer(server);
-  }
+  if (deps.protoDir !== undefined) reflectionOf(deps.protoDir).addToServer(server);
   let bound: { host: string; port: number } | undefined;
   const announce = (state: 'SERVING' | 'NOT_SERVING'): void => {
     health.setStatus('', state);
