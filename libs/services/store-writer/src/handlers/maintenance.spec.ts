@@ -236,6 +236,15 @@ describe('announcements', () => {
     expect((await facts(next, { ...AGED, nowAtMs: Date.now() })).totals?.removedBefore).toBe(true);
   });
 
+  it('of a bound are still waited for after a limit has taken what programs made for themselves', async () => {
+    const made = await seeded({ 'agent:main:subagent:aa': { sessionId: 's-child', ageDays: 60 }, 'agent:main:cron:job:run:r1': { sessionId: 's-run', ageDays: 60 }, 'agent:main:explicit:old': { sessionId: 's-old', ageDays: 50 } });
+    const [child, run, old] = await aged(made);
+    expect((await apply(made, [of(child as FactRow, 'cap-overflow'), of(run as FactRow, 'prune-stale')])).results.map(({ outcome }) => outcome)).toEqual(['done', 'done']);
+    expect((await facts(made, { ...AGED, nowAtMs: Date.now() })).totals?.removedBefore).toBe(false);
+    expect((await apply(made, [of(old as FactRow, 'cap-overflow')])).results[0]?.outcome).toBe('done');
+    expect((await facts(made, { ...AGED, nowAtMs: Date.now() })).totals?.removedBefore).toBe(true);
+  });
+
   it('of the first unlinking are told once a store', async () => {
     const made = await seeded(STORE);
     const action: Partial<MaintenanceAction> = { kind: 'announce-unlink', filesCount: 3, bytes: 70 };
