@@ -169,6 +169,20 @@ describe('actions', () => {
     expect(names(made).some((name) => name.startsWith('s-empty.jsonl.deleted.'))).toBe(true);
   });
 
+  it('take rows that name no session which can be used, as planned, and each comes back as it was', async () => {
+    const ids: Record<string, unknown> = { none: undefined, nothing: null, empty: '', path: '../../x', number: 42 };
+    const made = await seeded(Object.fromEntries(Object.entries(ids).map(([name, sessionId]) => [`agent:main:explicit:${name}`, { sessionId: sessionId as string, ageDays: 60, text: '' }])));
+    const read = (): Record<string, Record<string, unknown>> => JSON.parse(readFileSync(path.join(sessionsDir(made.stateDir), 'sessions.json'), 'utf8')) as Record<string, Record<string, unknown>>;
+    const before = read();
+    const { rows } = await facts(made, { missingRows: true });
+    expect(rows).toHaveLength(5);
+    expect((await apply(made, rows.map((row) => of(row, 'prune-missing')))).results.map(({ outcome, reason }) => reason ?? outcome)).toEqual(['done', 'done', 'done', 'done', 'done']);
+    for (const key of Object.keys(before)) expect((await made.client.restoreSession(StoreServiceRestoreSessionRequest.create({ agentId: 'main', key }))).key).toBe(key);
+    await made.stop();
+    const after = read();
+    for (const [key, entry] of Object.entries(before)) expect(after[key]).toEqual({ ...entry, updatedAt: after[key]?.['updatedAt'] });
+  });
+
   it('archive orphans, and unlink archives that are old enough and nothing else', async () => {
     const young = `y.jsonl.deleted.${new Date(nowMs - 60_000).toISOString().replaceAll(':', '-')}`;
     const old = 'x.jsonl.deleted.2026-01-01T00-00-00.000Z';
