@@ -40,7 +40,7 @@ export { HELD_FILES_MAX } from './archive/held-files';
 export type { HeldFiles, HoldRequest } from './archive/held-files';
 export { isLiveTranscript, readArchiveFile } from './archive/archive-files';
 export type { ArchiveFile } from './archive/archive-files';
-export { ARCHIVES_LIMIT_MAX } from './archive/list-archives';
+export { ARCHIVES_LIMIT_MAX, isKeyAmong } from './archive/list-archives';
 export type { ArchivePage, ArchiveQuery, ListedArchive } from './archive/list-archives';
 export type { ArchivedFile } from './archive/manifest';
 export type { Piece } from './archive/stage-transcript';

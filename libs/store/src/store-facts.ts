@@ -37,6 +37,8 @@ export interface DirectoryFile {
 export interface ArchiveRecord {
   readonly atMs: number;
   readonly reason: string;
+  /** Null: it is about no row. */
+  readonly key: string | null;
   /** Null: it is about no session. */
   readonly sessionId: string | null;
 }
@@ -136,7 +138,7 @@ export class StoreFacts {
       for await (const batch of linesBackwards(byteSourceOf(disk, fd), await disk.size(fd))) {
         for (const { content } of batch) {
           const line = content === undefined ? undefined : parseManifestLine(content.toString('utf8'));
-          if (line !== undefined) yield { atMs: line.at, reason: line.reason, sessionId: line.sessionId };
+          if (line !== undefined) yield { atMs: line.at, reason: line.reason, key: line.key, sessionId: line.sessionId };
         }
       }
     } finally {

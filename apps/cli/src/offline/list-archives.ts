@@ -3,7 +3,7 @@ import { isOwned } from './local-owner';
 import { nativeBindingPath } from './native-binding';
 import type { StoreChoice } from './select-stores';
 import { storedSpellings } from '@sessions/domain';
-import { ARCHIVES_LIMIT_MAX, openFactsReader } from '@sessions/store';
+import { ARCHIVES_LIMIT_MAX, isKeyAmong, openFactsReader } from '@sessions/store';
 import type { FactsReader, ListedArchive } from '@sessions/store';
 import { existsSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
@@ -31,7 +31,7 @@ export async function listArchives(choice: StoreChoice, key: string | undefined,
   const keys: ReadonlySet<string> | undefined = key === undefined ? undefined : new Set(storedSpellings(key));
   const written = await allArchives(files, keys);
   const isNew = ({ key: of, main, atMs }: ListedArchive): boolean =>
-    (keys === undefined || (of !== null && keys.has(of))) && !written.some((one) => one.key === of && one.atMs === atMs && one.main?.to === main?.to);
+    (keys === undefined || (of !== null && isKeyAmong(of, keys))) && !written.some((one) => one.key === of && one.atMs === atMs && one.main?.to === main?.to);
   const archives = [...(isOwned(choice) ? [] : await pendingArchives()).filter(isNew), ...written];
   const listed = archives.map(({ key: of, sessionId, reason, atMs, main, isThere }): KnownArchive => ({ key: of, sessionId, reason, atMs, file: main?.to ?? '', bytes: main?.bytes ?? null, restorable: isThere }));
   if (key !== undefined) return listed;

@@ -1,7 +1,7 @@
 /** What can be brought back: the lines of the archive manifest, newest first, with what became of their files. Reads only. */
 import { constants } from 'node:fs';
 import * as path from 'node:path';
-import type { ArchiveKind, JsonValue } from '@sessions/domain';
+import { normaliseSessionKey, type ArchiveKind, type JsonValue } from '@sessions/domain';
 import { hasErrorCode, type FileSystem } from '../files/file-system';
 import type { StoreLayout } from '../files/layout';
 import { byteSourceOf } from '../transcript/byte-source';
@@ -14,7 +14,7 @@ export const ARCHIVES_LIMIT_MAX = 1000;
 const LINES_PER_PAGE_MAX = 10_000;
 
 export interface ArchiveQuery {
-  /** Only archives of these keys; absent: all. */
+  /** Only archives of these keys, in whatever case their rows had them; absent: all. */
   readonly keys?: ReadonlySet<string>;
   /** `nextBefore` of the page before. */
   readonly before?: number;
@@ -58,7 +58,7 @@ export async function listArchives(fs: FileSystem, layout: StoreLayout, query: A
       for (const { content, offset } of batch) {
         looked += 1;
         const line = content === undefined ? undefined : parseManifestLine(content.toString('utf8'));
-        const isAsked = query.keys === undefined || (line?.key !== null && line?.key !== undefined && query.keys.has(line.key));
+        const isAsked = query.keys === undefined || (line?.key !== null && line?.key !== undefined && isKeyAmong(line.key, query.keys));
         const archive = line === undefined || !isAsked ? undefined : await listed(fs, layout, line);
         if (archive !== undefined) archives.push(archive);
         if ((archives.length >= query.limit || looked >= LINES_PER_PAGE_MAX) && offset > 0) return { archives, nextBefore: offset };
@@ -68,6 +68,11 @@ export async function listArchives(fs: FileSystem, layout: StoreLayout, query: A
   } finally {
     await fs.close(fd);
   }
+}
+
+/** The row is gone: nothing but its line knows how the key was spelled. */
+export function isKeyAmong(key: string, keys: ReadonlySet<string>): boolean {
+  return keys.has(key) || keys.has(normaliseSessionKey(key));
 }
 
 function listed(fs: FileSystem, layout: StoreLayout, line: ManifestLine): Promise<ListedArchive | undefined> {

@@ -69,6 +69,26 @@ describe('a session index that is made again', () => {
     await second.close();
   });
 
+  it('beside a sessions file that cannot be read stays partial however often it is opened, until the file is mended', async () => {
+    const file = path.join(dir, 'sessions.json');
+    const id = '11111111-1111-4111-8111-111111111111';
+    fs.writeFileSync(path.join(dir, `${id}.jsonl`), `${JSON.stringify({ type: 'session', version: 3, id })}\n`);
+    const whole = JSON.stringify({ 'agent:main:telegram:group:1': { sessionId: id, updatedAt: 1 } });
+    fs.writeFileSync(file, whole.slice(0, -2));
+    for (let time = 0; time < 3; time += 1) {
+      const store = await open();
+      await expect(fill(store, 1)).rejects.toMatchObject({ reason: 'STORE_UNREADABLE' });
+      await store.close();
+      expect(fs.readFileSync(file, 'utf8')).toBe(whole.slice(0, -2));
+    }
+    fs.writeFileSync(file, whole);
+    const mended = await open();
+    await fill(mended, 1);
+    expect((await mended.list({ limit: 10 })).totalCount).toBe(2);
+    expect(await mended.entry({ key: 'agent:main:telegram:group:1' })).toBeDefined();
+    await mended.close();
+  });
+
   it('answers with rows before they are made, and finds them all by a search', async () => {
     const entries = Array.from({ length: 500 }, (_, n) => [`agent:main:k${String(n)}`, { sessionId: `s${String(n)}`, updatedAt: n }]);
     fs.writeFileSync(path.join(dir, 'sessions.json'), JSON.stringify(Object.fromEntries(entries), null, 2));

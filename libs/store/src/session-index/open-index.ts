@@ -12,8 +12,8 @@
  *     none      missing, empty           from transcripts if there are any, else a new store
  *     none      broken                   from transcripts, partial: nothing may be written
  *
- * "none" is also an index of another format, one that the journal does not connect to, or a file
- * that is no database: it is set aside and made again. A broken `sessions.json` is copied to the
+ * "none" is also an index of another format, one that the journal does not connect to, one that is
+ * partial, or a file that is no database: it is set aside and made again. A broken `sessions.json` is copied to the
  * quarantine once and never overwritten before that.
  */
 import * as fs from 'node:fs';
@@ -110,6 +110,8 @@ function whyUnusable(db: Database.Database): string | undefined {
 
 function whyStale(writer: IndexWriter, request: OpenIndexRequest): string | undefined {
   const { appliedSeq } = writer;
+  // Nobody may write what it has over the file that could not be read; that one may have been mended since.
+  if (writer.meta(META.partial) === '1') return 'it was made from transcripts beside a sessions file that cannot be read';
   if (appliedSeq < request.journalBaseSeq) return `it ends at ${appliedSeq}, before the journal begins`;
   return undefined;
 }
@@ -181,6 +183,7 @@ function rebuild(request: OpenIndexRequest, notices: StoreNotice[]): OpenedIndex
     base = importSources(builder, request, notices);
     builder.transaction(() => {
       builder.setMeta(META.format, INDEX_FORMAT);
+      if (!base.writable) builder.setMeta(META.partial, '1');
       builder.setMeta(META.appliedSeq, request.journalBaseSeq);
       builder.setMeta(META.checkpointSeq, request.journalBaseSeq);
       builder.setMeta(META.textsMadeId, Number.MAX_SAFE_INTEGER);

@@ -155,6 +155,8 @@ export type Visibility = (typeof VISIBILITY)[keyof typeof VISIBILITY];
 
 /** Names in `meta`. */
 export const META = {
+  /** `1`: made from transcripts beside a sessions file that cannot be read; no owner goes on with it. */
+  partial: 'partial',
   format: 'format',
   epoch: 'epoch',
   appliedSeq: 'applied_seq',

@@ -7,7 +7,7 @@ import { readArchiveFile, type Decision, type HeldView, type MutationView } from
 import { ANNOUNCE_BOUNDS, ANNOUNCE_UNLINK } from '../maintenance/gather-facts';
 import type { Planned, StoredAnswer } from './planned';
 import { entryTextOf, setAside } from './session-files';
-import { findSession, type PresentSession } from './session-of-key';
+import { findRow, findSession, type PresentSession } from './session-of-key';
 
 export interface ActionRequest {
   readonly kind: string;
@@ -56,7 +56,7 @@ export function decideAction(request: ActionRequest, view: MutationView): Planne
 
 function removeRow(request: ActionRequest, view: MutationView): Planned<ActionAnswer> {
   const { kind, held, actor } = request;
-  const present = presentRow(request, view);
+  const present = kind === 'prune-missing' ? presentRow(request, view, findRow) : presentRow(request, view);
   if (typeof present === 'string') return skipped(present);
   const why = protectedBy(request, present, view.nowMs).find((name) => BY_BOUND.has(kind) || ALWAYS.has(name));
   if (why !== undefined) return skipped(why === 'held' ? 'locked' : 'protected');
@@ -121,8 +121,8 @@ function announceOfStore({ kind, announcedAtMs: before, actor }: ActionRequest, 
 }
 
 /** The row that the plan saw, or why it is not. */
-function presentRow({ key, expectedSessionId, expectedUpdatedAtMs }: ActionRequest, view: MutationView): PresentSession | 'gone' | 'changed' {
-  const present = key === undefined || view.entry(key) === undefined ? undefined : findSession(view, key);
+function presentRow({ key, expectedSessionId, expectedUpdatedAtMs }: ActionRequest, view: MutationView, find = findSession): PresentSession | 'gone' | 'changed' {
+  const present = key === undefined || view.entry(key) === undefined ? undefined : find(view, key);
   if (present === undefined || present.key !== key) return 'gone';
   const isSame = (expectedSessionId ?? null) === present.sessionId && (expectedUpdatedAtMs ?? null) === present.updatedAtMs;
   return isSame ? present : 'changed';

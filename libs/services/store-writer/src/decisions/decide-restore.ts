@@ -147,6 +147,8 @@ function bringBack({ held }: RestoreRequest, archive: ChosenArchive, present: Pr
 /** A row whose files never left keeps the name that it had for them; one of the tutorial's format keeps its own names. */
 function membersBack(entry: JsonObject, restored: Readonly<Record<string, JsonValue>>, sessionFile: string | undefined, nowMs: number): Record<string, JsonValue> {
   const there = Object.entries(entry).filter((member): member is [string, JsonValue] => member[1] !== undefined);
+  // It named no session that can be used, and goes on naming none: the next message begins one.
+  if (restored['sessionId'] === '') return { ...Object.fromEntries(there), updatedAt: nowMs };
   if (entry['sessionId'] === undefined && typeof entry['uuid'] === 'string') return { ...Object.fromEntries(there), lastActive: new Date(nowMs).toISOString() };
   const { sessionFile: _, ...rest } = restored;
   const file = sessionFile ?? entry['sessionFile'];

@@ -53,6 +53,19 @@ export function findSession(view: MutationView, key: string): PresentSession | u
   return snapshot === undefined ? undefined : readSession(snapshot);
 }
 
+/** As `findSession`; an entry whose session id could be taken for a path counts as one without: it can go, and nothing else. */
+export function findRow(view: MutationView, key: string): PresentSession | undefined {
+  const snapshot = view.entry(key);
+  if (snapshot === undefined) return undefined;
+  const value: unknown = JSON.parse(snapshot.text);
+  const entry = parseEntry(value);
+  return entry.listed || entry.why !== 'unsafe-session-id' ? readSession(snapshot) : withoutSession(snapshot.key, value as JsonObject);
+}
+
+function withoutSession(key: string, members: JsonObject): PresentSession {
+  return { key, members, native: members, sessionId: null, file: null, updatedAtMs: null };
+}
+
 function updatedAtOf(snapshot: EntrySnapshot): number {
   const entry = parseEntry(JSON.parse(snapshot.text));
   return entry.listed ? (entry.updatedAtMs ?? 0) : 0;
@@ -72,6 +85,5 @@ export function readSession(snapshot: EntrySnapshot): PresentSession {
       hint: 'run: openclaw sessions verify',
     });
   }
-  const members = value as JsonObject;
-  return { key: snapshot.key, members, native: members, sessionId: null, file: null, updatedAtMs: null };
+  return withoutSession(snapshot.key, value as JsonObject);
 }

@@ -1,6 +1,6 @@
 /** Finds the archive that a restore means: the one named, else the newest of the key. */
 import { storedSpellings, SessionError, fileStamp } from '@sessions/domain';
-import { ARCHIVES_LIMIT_MAX, readArchiveFile, type AgentStore, type ArchiveFile, type ListedArchive, type StoredEntry } from '@sessions/store';
+import { ARCHIVES_LIMIT_MAX, isKeyAmong, readArchiveFile, type AgentStore, type ArchiveFile, type ListedArchive, type StoredEntry } from '@sessions/store';
 import type { ChosenArchive } from '../decisions/decide-restore';
 
 /** Pages of the manifest that are looked through for one archive. */
@@ -27,7 +27,7 @@ export async function chooseArchive(store: AgentStore, choice: ArchiveChoice): P
   const byName = await chooseByName(store, choice);
   const file = byName?.files[0]?.to;
   // One person's words are not brought back into another's conversation.
-  const isOfOther = await findLine(store, undefined, ({ key, files }) => key !== null && !keys.has(key) && files.some(({ to }) => to === file));
+  const isOfOther = await findLine(store, undefined, ({ key, files }) => key !== null && !isKeyAmong(key, keys) && files.some(({ to }) => to === file));
   return isOfOther === undefined ? byName : undefined;
 }
 

@@ -12,7 +12,7 @@ import {
   StoreServiceResetSessionRequest,
   StoreServiceRestoreSessionRequest,
 } from '@sessions/contracts';
-import { KEY, bench, cleanUpBenches, history, sessionsDir, telegram, type Bench } from '../testing/writer-bench';
+import { KEY, bench, cleanUpBenches, history, newStateDir, sessionsDir, telegram, type Bench } from '../testing/writer-bench';
 
 cleanUpBenches();
 
@@ -87,6 +87,23 @@ describe('reset', () => {
 });
 
 describe('delete and restore', () => {
+  it('finds the archive of a row whose key was stored in another case, with the key as it stood and as requests have it', async () => {
+    const stateDir = newStateDir();
+    const dir = sessionsDir(stateDir);
+    mkdirSync(dir, { recursive: true });
+    const stored = 'agent:main:telegram:direct:@Bob';
+    writeFileSync(path.join(dir, 'sessions.json'), JSON.stringify({ [stored]: { sessionId: 's-bob', updatedAt: Date.now() } }));
+    const transcript = `${JSON.stringify({ type: 'session', version: 3, id: 's-bob' })}\n${JSON.stringify({ type: 'message', id: 'aaaaaaaa', parentId: null, message: { role: 'user', content: 'x' } })}\n`;
+    writeFileSync(path.join(dir, 's-bob.jsonl'), transcript);
+    const made = await bench({ stateDir });
+    for (const key of [stored, stored.toLowerCase()]) {
+      expect(await remove(made, { key })).toMatchObject({ deleted: true });
+      expect((await archives(made, key)).some(({ restorable }) => restorable)).toBe(true);
+      expect(await restore(made, { key: stored.toLowerCase() })).toMatchObject({ sessionId: 's-bob' });
+      expect(readFileSync(path.join(dir, 's-bob.jsonl'), 'utf8')).toBe(transcript);
+    }
+  });
+
   it('takes transcript and trajectory away, and brings both back byte for byte with the entry', async () => {
     const made = await bench();
     const said = await made.client.deliver(telegram('hello'));

@@ -169,6 +169,20 @@ describe('actions', () => {
     expect(names(made).some((name) => name.startsWith('s-empty.jsonl.deleted.'))).toBe(true);
   });
 
+  it('take rows that name no session which can be used, as planned, and each comes back as it was', async () => {
+    const ids: Record<string, unknown> = { none: undefined, nothing: null, empty: '', path: '../../x', number: 42 };
+    const made = await seeded(Object.fromEntries(Object.entries(ids).map(([name, sessionId]) => [`agent:main:explicit:${name}`, { sessionId: sessionId as string, ageDays: 60, text: '' }])));
+    const read = (): Record<string, Record<string, unknown>> => JSON.parse(readFileSync(path.join(sessionsDir(made.stateDir), 'sessions.json'), 'utf8')) as Record<string, Record<string, unknown>>;
+    const before = read();
+    const { rows } = await facts(made, { missingRows: true });
+    expect(rows).toHaveLength(5);
+    expect((await apply(made, rows.map((row) => of(row, 'prune-missing')))).results.map(({ outcome, reason }) => reason ?? outcome)).toEqual(['done', 'done', 'done', 'done', 'done']);
+    for (const key of Object.keys(before)) expect((await made.client.restoreSession(StoreServiceRestoreSessionRequest.create({ agentId: 'main', key }))).key).toBe(key);
+    await made.stop();
+    const after = read();
+    for (const [key, entry] of Object.entries(before)) expect(after[key]).toEqual({ ...entry, updatedAt: after[key]?.['updatedAt'] });
+  });
+
   it('archive orphans, and unlink archives that are old enough and nothing else', async () => {
     const young = `y.jsonl.deleted.${new Date(nowMs - 60_000).toISOString().replaceAll(':', '-')}`;
     const old = 'x.jsonl.deleted.2026-01-01T00-00-00.000Z';
@@ -234,6 +248,15 @@ describe('announcements', () => {
     const old = rows.find(({ key }) => key.endsWith(':old')) as FactRow;
     expect((await apply(next, [of(old, 'prune-stale')])).results[0]?.outcome).toBe('done');
     expect((await facts(next, { ...AGED, nowAtMs: Date.now() })).totals?.removedBefore).toBe(true);
+  });
+
+  it('of a bound are still waited for after a limit has taken what programs made for themselves', async () => {
+    const made = await seeded({ 'agent:main:subagent:aa': { sessionId: 's-child', ageDays: 60 }, 'agent:main:cron:job:run:r1': { sessionId: 's-run', ageDays: 60 }, 'agent:main:explicit:old': { sessionId: 's-old', ageDays: 50 } });
+    const [child, run, old] = await aged(made);
+    expect((await apply(made, [of(child as FactRow, 'cap-overflow'), of(run as FactRow, 'prune-stale')])).results.map(({ outcome }) => outcome)).toEqual(['done', 'done']);
+    expect((await facts(made, { ...AGED, nowAtMs: Date.now() })).totals?.removedBefore).toBe(false);
+    expect((await apply(made, [of(old as FactRow, 'cap-overflow')])).results[0]?.outcome).toBe('done');
+    expect((await facts(made, { ...AGED, nowAtMs: Date.now() })).totals?.removedBefore).toBe(true);
   });
 
   it('of the first unlinking are told once a store', async () => {

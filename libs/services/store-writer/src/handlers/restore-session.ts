@@ -36,7 +36,8 @@ export async function restoreSession(agent: OwnedAgent, request: StoreServiceRes
       },
     },
     async ({ result, epoch, seq }, store) => {
-      const entry = await entryOfKey(store, result.key);
+      // What names no session that can be used is back all the same.
+      const entry = (await entryOfKey(store, result.key)) ?? (await store.entry({ key: result.key }));
       if (entry === undefined) throw goneSince(idempotencyKeyOf(context));
       return StoreServiceRestoreSessionResponse.create({
         epoch,

@@ -5,7 +5,7 @@
  * which are kept while facts are given. Of files the names are read; how large they are is looked up
  * for candidates only, unless a disk budget asks how large the store is.
  */
-import { EXCEPTION_KEYS_MAX, PROTECTIONS, ROW_FLAGS, parseStoreFile, rowProtections, unreferencedClass, type FileClass, type Protection, type ProtectedRows } from '@sessions/domain';
+import { EXCEPTION_KEYS_MAX, PROTECTIONS, ROW_FLAGS, isSyntheticKey, parseStoreFile, rowProtections, unreferencedClass, type FileClass, type Protection, type ProtectedRows } from '@sessions/domain';
 import type { DirectoryFile, OrderedRow, StoreFacts, StoreFiles } from '@sessions/store';
 import { sidecarsOf } from '../decisions/session-files';
 import { lookAtTranscript, type LookedAt } from './look-at-transcript';
@@ -15,7 +15,7 @@ import { SortedRuns } from './sorted-runs';
 export const ANNOUNCE_UNLINK = 'announce-unlink';
 /** The same of the announcement that a bound will take sessions. */
 export const ANNOUNCE_BOUNDS = 'announce-bounds';
-/** Reasons of lines about sessions that a limit took. */
+/** Reasons of lines about rows that a limit took. */
 const BY_LIMIT: ReadonlySet<string> = new Set(['prune-stale', 'cap-overflow', 'evict-budget']);
 
 /** Longest stretch of work without giving way, milliseconds. */
@@ -66,7 +66,7 @@ export interface GatheredTotals {
   unlinkAnnouncedAtMs?: number;
   /** When it was announced that a bound will take sessions. */
   boundsAnnouncedAtMs?: number;
-  /** A limit has taken a session before. */
+  /** A limit has taken a session before that needed notice. */
   removedBefore: boolean;
 }
 
@@ -132,9 +132,10 @@ export class FactGatherer {
       return found === undefined ? [] : [{ protection, rowCount: found.rowCount, overAgeCount: found.overAgeCount }];
     });
     if (isSweep) return this.totals;
-    for await (const { sessionId, reason, atMs } of facts.archiveRecords()) {
+    for await (const { key, sessionId, reason, atMs } of facts.archiveRecords()) {
       if (sessionId !== null) this.#referenced.add(sessionId);
-      if (BY_LIMIT.has(reason)) this.totals.removedBefore = true;
+      // What programs made for themselves goes without notice, so that it went is none either.
+      if (BY_LIMIT.has(reason) && key !== null && !isSyntheticKey(key)) this.totals.removedBefore = true;
       if (reason === ANNOUNCE_BOUNDS && atMs <= this.#query.nowMs) this.totals.boundsAnnouncedAtMs = atMs;
       // Of a clock that was wrong: it has not begun, and is given again.
       if (reason === ANNOUNCE_UNLINK && atMs <= this.#query.nowMs) this.totals.unlinkAnnouncedAtMs = atMs;

@@ -558,7 +558,7 @@ export interface StoreTotals {
   boundsAnnouncedAtMs?:
     | number
     | undefined;
-  /** Whether a limit has taken a session of this store before. */
+  /** Whether a limit has taken a session of this store before, other than those that programs make for themselves. */
   removedBefore: boolean;
 }
 
