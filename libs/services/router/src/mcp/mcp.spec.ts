@@ -101,6 +101,17 @@ describe('an MCP client over HTTP', () => {
     for (const client of [await connect(), await connect()]) await client.callTool(call);
     expect(running.stores.texts('main', 'agent:main:lab').filter((text) => text.includes('once'))).toHaveLength(1);
   });
+
+  it('gives a send and a spawn under one key runs of their own', async () => {
+    running.stores.runs.takes = true;
+    const client = await connect();
+    const named = { _meta: { 'openclaw/idempotencyKey': 'same' } };
+    const sent = await client.callTool({ name: 'sessions_send', arguments: { sessionKey: 'agent:main:lab', message: 'm', timeoutSeconds: 0 }, ...named });
+    const spawned = await client.callTool({ name: 'sessions_spawn', arguments: { task: 't' }, ...named });
+    const [one, other] = [sent, spawned].map(({ structuredContent }) => structuredContent as { status: string; runId: string });
+    expect([one?.status, other?.status]).toEqual(['accepted', 'accepted']);
+    expect(one?.runId).not.toBe(other?.runId);
+  });
 });
 
 describe('the door of /mcp', () => {
