@@ -57,6 +57,14 @@ describe('openclaw mcp', () => {
     expect(await code).toBe(0);
   });
 
+  it('says that a call is too large, and goes on', async () => {
+    const { client, code, leave } = await connect();
+    expect(await client.callTool({ name: 'sessions_list', arguments: { search: 'x'.repeat(9 * 1024 * 1024) } })).toMatchObject({ isError: true, content: [{ text: expect.stringContaining('larger than the gateway') }] });
+    expect(await client.callTool({ name: 'sessions_list', arguments: {} })).toMatchObject({ structuredContent: { count: 1 } });
+    leave();
+    expect(await code).toBe(0);
+  }, 60_000);
+
   it('says at once that nobody listens, or that the credentials are not good', async () => {
     const ask = (flags: object) => runMcp(recordingIo(), { url: running.wsUrl, token: TOKEN, ...flags }, { stdin: new PassThrough(), stdout: new PassThrough() });
     await expect(ask({ token: 'wrong' })).rejects.toMatchObject({ reason: 'UNAUTHENTICATED' });

@@ -44,7 +44,7 @@ class Lost extends Error {}
 interface Connection {
   readonly client: Client;
   /** The call under way; undefined: none. */
-  call: { readonly lose: (error: Lost) => void } | undefined;
+  call: { readonly lose: (error: Error) => void } | undefined;
 }
 
 export function createUpstream(options: UpstreamOptions): Upstream {
@@ -105,7 +105,8 @@ async function connect({ target, sessionKey, version }: UpstreamOptions): Promis
       return whenEnded(await fetch(input, init), () => call?.lose(new Lost('the gateway ended the connection before it answered')));
     },
   });
-  transport.onerror = (error) => connection.call?.lose(new Lost(error.message));
+  // An answer that refuses the request is an answer; all else means that none will come.
+  transport.onerror = (error) => connection.call?.lose(error instanceof StreamableHTTPError ? error : new Lost(error.message));
   await connection.client.connect(transport);
   return connection;
 }
@@ -130,6 +131,7 @@ function isPassing(error: unknown): boolean {
 function toRefusal(error: unknown, { url }: GatewayTarget): unknown {
   if (error instanceof StreamableHTTPError && error.code === 401) return new SessionError('UNAUTHENTICATED', `The gateway at ${url} does not take these credentials.`, { hint: 'Check --token or --password.' });
   if (error instanceof StreamableHTTPError && error.code === 403) return new SessionError('SCOPE_MISSING', `The credentials for the gateway at ${url} do not allow tools.`, { hint: 'They need operator.write.' });
+  if (error instanceof StreamableHTTPError && error.code === 413) return new SessionError('TOO_LARGE', `The call is larger than the gateway at ${url} takes. Hand over less at a time.`);
   if (isUnreached(error)) return new SessionError('NO_OWNER', `No gateway answers at ${url}.`, { hint: 'Start one with: openclaw gateway run', cause: error });
   return error;
 }

@@ -9,7 +9,7 @@ import { keyRest } from '../keys/key-kind';
 import { isSameKey } from '../routing/visibility';
 import { cutText } from '../transcript/preview';
 import type { RunEnd } from './follow-ups';
-import { RECALLED_CHARS_MAX, chainEnd, costSoFar, followUpRunId, interSessionText } from './inter-session';
+import { INTER_SESSION_CHARS_MAX, RECALLED_CHARS_MAX, chainEnd, costSoFar, followUpRunId, interSessionText } from './inter-session';
 import { isExactly, isSilentText } from './silent-words';
 import { SESSION_TOOL_NAMES } from './tool-definitions';
 
@@ -71,7 +71,7 @@ function replyOf({ outcome, text = '' }: RunEnd): string | undefined {
 function replyTurn(end: RunEnd, exchange: SendExchange, text: string, hops: number, costUsd: number | undefined): OutboundMessage {
   const { requesterKey, targetKey, turnsLeft } = exchange;
   const listener = isSameKey(end.sessionKey, requesterKey) ? targetKey : requesterKey;
-  return toSession(end, listener, { tool: 'sessions_send', text, hops, costUsd }, {
+  return toSession(end, listener, { tool: 'sessions_send', text: cutText(text, INTER_SESSION_CHARS_MAX), hops, costUsd }, {
     runId: followUpRunId(end.run.runId, 'reply'),
     source: 'sessions_send',
     extraSystemPrompt: `You are talking with the agent of another session (${end.sessionKey}); no person reads along. After this message ${String(turnsLeft - 1)} more turns are possible. Answer the other agent, or answer exactly REPLY_SKIP when nothing is left to say.`,

@@ -72,6 +72,12 @@ describe('an exchange', () => {
     expect(keys).toEqual([A, B, A, B, A]);
   });
 
+  it('cuts an answer that is too long for the other', () => {
+    const { text } = only(followUpsOf({ ...begun(), text: 'x'.repeat(70 * 1024) }, settings));
+    expect(text).toMatch(/x{60000,}\.\.\.$/);
+    expect(text.length).toBeLessThan(65 * 1024);
+  });
+
   it('marks what it sends, so that no model takes it for a person', () => {
     expect(only(followUpsOf(begun(), settings)).text).toBe('[Inter-session message sourceSession=agent:ops:main sourceTool=sessions_send isUser=false]\nfirst');
   });
@@ -171,6 +177,15 @@ describe('the end of a sub-agent', () => {
     const message = only(followUpsOf(childEnd({ outcome }), settings));
     expect(message.toSession).toMatchObject({ sessionKey: A, run: undefined });
     expect(message.text).toContain('Status: unknown');
+  });
+
+  it('cuts a result that is too long, and nothing of what stands behind it', () => {
+    const claim = SpawnClaim.create({ parentKey: A, task: 't', step: 'run', hops: 1 });
+    const end = endOf({ run: RunRequest.create({ runId: 'c1', followUp: FollowUp.create({ kind: { $case: 'spawn', value: claim } }) }), sessionKey: 'agent:main:subagent:x', text: 'x'.repeat(70 * 1024), startedAtMs: 1_000, transcriptPath: '/where/it/is/whole.jsonl' });
+    const { text } = only(followUpsOf(end, settings));
+    expect(text.length).toBeLessThan(70 * 1024);
+    expect(text).toContain('xxx...\nNotes: none\n');
+    expect(text).toContain('/where/it/is/whole.jsonl');
   });
 
   it('posts nothing where policy lets nothing out', () => {

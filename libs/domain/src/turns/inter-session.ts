@@ -8,7 +8,6 @@
  */
 import type { TokenUsage } from '@sessions/contracts';
 import type { SessionConfig } from '../config/parse-config';
-import { cutText } from '../transcript/preview';
 import { sourceMark, type MessageSource } from './message-origin';
 
 /** Distance from a person's message beyond which no message is sent. */
@@ -17,14 +16,14 @@ export const HOPS_MAX = 8;
 export const TURN_SENDS_MAX = 100;
 /** What a model reads instead of the answer to one more. */
 export const TURN_SENDS_TEXT = `this turn has sent and spawned ${String(TURN_SENDS_MAX)} times, which is the most one turn may: answer with what you have, and go on in a later turn`;
-/** Text of one message between sessions, UTF-16 units; longer answers are cut. */
+/** Of an answer or a result that is told to another session, UTF-16 units; longer ones are cut. */
 export const INTER_SESSION_CHARS_MAX = 64 * 1024;
 /** Text that is told again beside a message, UTF-16 units. */
 export const RECALLED_CHARS_MAX = 8 * 1024;
 
-/** As the target's model reads it: nobody should take it for what a person wrote. */
+/** As the target's model reads it: nobody should take it for what a person wrote. Whole: who passes an answer on cuts it. */
 export function interSessionText(source: MessageSource, text: string): string {
-  return `${sourceMark(source)}\n${cutText(text, INTER_SESSION_CHARS_MAX)}`;
+  return `${sourceMark(source)}\n${text}`;
 }
 
 /** Cost of runs as far as prices are known; undefined: none is. */

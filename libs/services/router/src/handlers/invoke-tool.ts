@@ -66,7 +66,7 @@ export async function runTool(deps: HandlerDeps, request: InvokeToolRequest, con
     const isFree = isNote ? ![...deps.config().tools.deny, ...denied].some((pattern) => matchesPattern(pattern, request.name)) : isAvailable(deps, caller, request.name, denied);
     if (!isFree) return { kind: 'unavailable' };
     const { runId, replyRoute, hops, traceId, traceAgentId, costUsd } = request;
-    const answer = await tool({ deps, caller, context: withKeyOfSession(context, caller), runId, replyRoute, hops, traceId, traceAgentId, costUsd }, readArguments(request.argumentsJson));
+    const answer = await tool({ deps, caller, context: withKeyOfSession(context, caller, request.name), runId, replyRoute, hops, traceId, traceAgentId, costUsd }, readArguments(request.argumentsJson));
     return { kind: 'answer', answer };
   } catch (thrown) {
     if (thrown instanceof InvalidArguments) return { kind: 'invalid', message: thrown.message };
@@ -79,11 +79,12 @@ export async function runTool(deps: HandlerDeps, request: InvokeToolRequest, con
 
 /**
  * What a client calls a call is its own affair and that of the session it acts for: two that count from
- * one must not be given each other's children and answers. The keys of a run name the run already.
+ * one must not be given each other's children and answers, and neither must a send and a spawn. The keys
+ * of a run name the run and the call already.
  */
-function withKeyOfSession(context: CallContext, caller: ToolCaller): CallContext {
+function withKeyOfSession(context: CallContext, caller: ToolCaller, tool: string): CallContext {
   if (agentCallerOf(context) !== undefined || context.idempotencyKey === undefined) return context;
-  return { ...context, idempotencyKey: uuidOf(`tool ${caller.agentId} ${caller.key} ${context.idempotencyKey}`) };
+  return { ...context, idempotencyKey: uuidOf(`tool ${caller.agentId} ${caller.key} ${tool} ${context.idempotencyKey}`) };
 }
 
 /** @throws InvalidArguments */

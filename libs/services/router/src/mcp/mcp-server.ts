@@ -5,6 +5,7 @@
 import { Server } from '@modelcontextprotocol/sdk/server/index.js';
 import { CallToolRequestSchema, ErrorCode, ListToolsRequestSchema } from '@modelcontextprotocol/sdk/types.js';
 import type { CallToolResult } from '@modelcontextprotocol/sdk/types.js';
+import { toSessionError } from '@sessions/bus';
 import type { JsonObject } from '@sessions/domain';
 
 /** Calls of one session under way at a time; one more is refused. */
@@ -58,7 +59,11 @@ export function createMcpServer({ version, sessionName, tools, onCall }: McpServ
   const server = new Server({ name: 'openclaw-sessions', title: 'OpenClaw sessions', version }, { capabilities: { tools: {} }, instructions: INSTRUCTIONS });
   let underWay = 0;
   server.setRequestHandler(ListToolsRequestSchema, async (_request, { authInfo }) => {
-    const listed = await tools.list(authInfo?.extra);
+    const listed = await tools.list(authInfo?.extra).catch((thrown: unknown) => {
+      // The codes of our own errors mean nothing to a client of this protocol.
+      const error = toSessionError(thrown);
+      throw error.reason === 'INTERNAL' ? rpcError(ErrorCode.InternalError, 'internal error') : rpcError(ErrorCode.InvalidParams, error.message);
+    });
     return { tools: listed.map(({ name, description, parameters, mutates }) => ({ name, description, inputSchema: { ...parameters, type: 'object' as const }, annotations: { readOnlyHint: !mutates, openWorldHint: false } })) };
   });
   server.setRequestHandler(CallToolRequestSchema, async ({ params }, { signal, requestId, authInfo }) => {

@@ -15,8 +15,8 @@ import type { McpTools } from './mcp-server';
 export const MCP_SESSIONS_MAX = 256;
 /** A session that was unused for so long ends. Milliseconds. */
 export const MCP_IDLE_MS = 30 * 60_000;
-/** Largest message of a client, bytes. */
-const MESSAGE_BYTES_MAX = 1024 * 1024;
+/** Largest message of a client, bytes: a spawn with all the files that it may hand over, in base64. */
+export const MESSAGE_BYTES_MAX = 8 * 1024 * 1024;
 
 /** What a session is bound to: another principal does not come in by its id. */
 export interface McpOwner {

@@ -6,7 +6,7 @@ import { systemClock } from '@sessions/host';
 import { TOKEN, startRouter } from '../testing/router-harness';
 import type { RunningRouter } from '../testing/router-harness';
 import { CALLS_MAX } from './mcp-server';
-import { McpSessions } from './mcp-sessions';
+import { MESSAGE_BYTES_MAX, McpSessions } from './mcp-sessions';
 
 const MAIN = 'agent:main:main';
 const CONFIG = {
@@ -85,10 +85,32 @@ describe('an MCP client over HTTP', () => {
     for (const other of await Promise.all(others)) expect(other).not.toHaveProperty('isError');
   });
 
+  it('may hand over as much as a spawn takes: of more the tool says so, and not the door', async () => {
+    const content = Buffer.alloc(1024 * 1024 + 1, 7).toString('base64');
+    const attachments = Array.from({ length: 5 }, (_, at) => ({ name: `${at}.bin`, content, encoding: 'base64' }));
+    expect(await (await connect()).callTool({ name: 'sessions_spawn', arguments: { task: 'look at these', attachments } })).toMatchObject({ isError: true, content: [{ text: expect.stringContaining('attachments[4].content: must have at most 1048576 bytes') }] });
+  });
+
+  it('is told in codes of its own protocol that the session it acts for is none', async () => {
+    const client = await connect({ query: '?sessionKey=unknown' });
+    await expect(client.listTools()).rejects.toMatchObject({ code: -32602, message: expect.stringContaining('not addressable') });
+  });
+
   it('makes a call once that it repeats under its key', async () => {
     const call = { name: 'sessions_send', arguments: { sessionKey: 'agent:main:lab', message: 'once', timeoutSeconds: 0 }, _meta: { 'openclaw/idempotencyKey': 'same' } };
     for (const client of [await connect(), await connect()]) await client.callTool(call);
     expect(running.stores.texts('main', 'agent:main:lab').filter((text) => text.includes('once'))).toHaveLength(1);
+  });
+
+  it('gives a send and a spawn under one key runs of their own', async () => {
+    running.stores.runs.takes = true;
+    const client = await connect();
+    const named = { _meta: { 'openclaw/idempotencyKey': 'same' } };
+    const sent = await client.callTool({ name: 'sessions_send', arguments: { sessionKey: 'agent:main:lab', message: 'm', timeoutSeconds: 0 }, ...named });
+    const spawned = await client.callTool({ name: 'sessions_spawn', arguments: { task: 't' }, ...named });
+    const [one, other] = [sent, spawned].map(({ structuredContent }) => structuredContent as { status: string; runId: string });
+    expect([one?.status, other?.status]).toEqual(['accepted', 'accepted']);
+    expect(one?.runId).not.toBe(other?.runId);
   });
 });
 
@@ -135,7 +157,7 @@ describe('the door of /mcp', () => {
   it('refuses what is no message, no beginning, or too much', async () => {
     expect((await post('{')).status).toBe(400);
     expect((await post({ jsonrpc: '2.0', id: 1, method: 'tools/list' })).status).toBe(400);
-    expect((await post({ ...INITIALIZE, params: { ...INITIALIZE.params, filler: 'x'.repeat(1024 * 1024) } })).status).toBe(413);
+    expect((await post({ ...INITIALIZE, params: { ...INITIALIZE.params, filler: 'x'.repeat(MESSAGE_BYTES_MAX) } })).status).toBe(413);
     const got = await fetch(`${running.url}/mcp`, { headers: { authorization: `Bearer ${TOKEN}` } });
     expect([got.status, got.headers.get('allow')]).toEqual([405, 'POST, DELETE']);
   });

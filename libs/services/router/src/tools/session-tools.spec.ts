@@ -1,6 +1,6 @@
 /** The session tools against stores in memory: parameters, clamps, row shapes, outcomes, texts. */
 import type { DeliverRequest } from '@sessions/contracts';
-import { REDACTED_CONTENT } from '@sessions/domain';
+import { REDACTED_CONTENT, TOOL_LIMITS } from '@sessions/domain';
 import { callAsAgent, openToolDoors } from '../testing/tool-doors';
 import type { Details, ToolDoors } from '../testing/tool-doors';
 
@@ -220,6 +220,17 @@ describe('the cost limit', () => {
   });
 });
 
+describe('what a tool hands over', () => {
+  it.each([['sessions_send', 'message', { sessionKey: OPS, timeoutSeconds: 0 }], ['sessions_spawn', 'task', {}]])('by %s arrives whole', async (tool, member, args) => {
+    await begin();
+    const text = `${'x'.repeat(TOOL_LIMITS.textLengthMax - 8)} the end`;
+    const answer = await call(tool, { ...args, [member]: text });
+    const key = String(answer.childSessionKey ?? answer.sessionKey);
+    expect(opened.running.stores.texts(agentOf(key), key).at(-1)).toMatch(/x the end$/);
+    expect(await call(tool, { ...args, [member]: `${text}!` })).toMatchObject({ status: 'error', error: expect.stringContaining('characters') as string });
+  });
+});
+
 describe('sessions_spawn', () => {
   const claimOf = ({ run }: DeliverRequest) => (run?.followUp?.kind?.$case === 'spawn' ? run.followUp.kind.value : undefined);
 
@@ -319,6 +330,26 @@ describe('subagents and sessions_yield', () => {
     expect(await call('subagents', { action: 'kill', target: '7' })).toMatchObject({ status: 'error', error: 'No sub-agent found: 7' });
     expect(await call('subagents', { action: 'kill', target: 'all' })).toEqual({ status: 'ok', killed: [child, grandchild] });
     expect(runsOf('main').every(({ state }) => state === 'ended')).toBe(true);
+  });
+
+  it('knows a sub-agent by the run that it was spawned with, by its key in any spelling, and by a label that is not its alone', async () => {
+    await begin();
+    const one = await call('sessions_spawn', { task: 't', label: 'twin' }, MAIN, {}, { idempotencyKey: 'one' });
+    const other = await call('sessions_spawn', { task: 't', label: 'twin' }, MAIN, {}, { idempotencyKey: 'other' });
+    // As the owner keeps the second of a name.
+    put(String(other.childSessionKey), { ...opened.running.stores.entry('main', String(other.childSessionKey)), label: undefined, displayName: 'twin' });
+    const { active } = (await call('subagents')) as { active: Details[] };
+    expect(active.map(({ label }) => label)).toEqual(['twin', 'twin']);
+    expect(await call('subagents', { action: 'kill', target: 'twin' })).toMatchObject({ status: 'error', error: 'several sub-agents match twin: name one by its session key' });
+    expect(await call('subagents', { action: 'kill', target: String(one.runId) })).toEqual({ status: 'ok', killed: [one.childSessionKey] });
+    expect(await call('subagents', { action: 'kill', target: String(other.childSessionKey).toUpperCase() })).toEqual({ status: 'ok', killed: [other.childSessionKey] });
+  });
+
+  it('finds no run that is none of its own sub-agents', async () => {
+    await begin();
+    const { runId } = await call('sessions_send', { sessionKey: OPS, message: 'm', timeoutSeconds: 0 });
+    expect(await call('subagents', { action: 'kill', target: String(runId) })).toEqual({ status: 'error', error: `No sub-agent found: ${String(runId)}` });
+    expect(runsOf('ops').map(({ state }) => state)).toEqual(['running']);
   });
 
   it('ends the turn', async () => {

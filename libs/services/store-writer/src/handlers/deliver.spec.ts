@@ -1,5 +1,5 @@
 /** Messages through the whole service. */
-import { Attachment, DeliverRequest, EntryFilter, GetEntryRequest, HandOverRequest, InboundMessage, ListEntriesRequest, PatchEntryRequest, PutChunkRequest, ReadHistoryRequest, ResolvedRoute, SessionRow } from '@sessions/contracts';
+import { Attachment, DeliverRequest, EntryFilter, GetEntryRequest, HandOverRequest, InboundMessage, InterSession, ListEntriesRequest, PatchEntryRequest, PutChunkRequest, ReadHistoryRequest, ResolvedRoute, SessionRow } from '@sessions/contracts';
 import { KEY, bench, cleanUpBenches, history, restart, telegram, transcriptLines, until } from '../testing/writer-bench';
 
 cleanUpBenches();
@@ -79,6 +79,22 @@ describe('deliver', () => {
     await expect(again.client.deliver(sent('agent:main:other', 'Hello'), { idempotencyKey: 'k1' })).rejects.toMatchObject(refused);
     expect(await again.client.deliver(sent('agent:main:other', 'Hello'), { idempotencyKey: 'k2' })).toMatchObject({ status: 'accepted' });
     expect((await history(again)).texts).toEqual(['Hello']);
+  });
+
+  it('refuses the key of a client’s tool for another session, and answers a call that a run makes again wherever its label leads by now', async () => {
+    const made = await bench();
+    const sent = (sessionKey: string, runId?: string) =>
+      DeliverRequest.create({
+        agentId: 'main',
+        route: ResolvedRoute.create({ agentId: 'main', sessionKey, matchedBy: 'explicit', originKind: 'webchat', channel: 'webchat', chatType: 'direct' }),
+        message: InboundMessage.create({ role: 'user', text: 'Hello' }),
+        interSession: InterSession.create({ sourceSessionKey: 'agent:main:main', sourceTool: 'sessions_send', hops: 1, runId }),
+      });
+    await made.client.deliver(sent(KEY), { idempotencyKey: 'k1' });
+    await expect(made.client.deliver(sent('agent:main:other'), { idempotencyKey: 'k1' })).rejects.toMatchObject({ reason: 'IDEMPOTENCY_MISMATCH' });
+    expect(await made.client.deliver(sent(KEY), { idempotencyKey: 'k1' })).toMatchObject({ status: 'duplicate' });
+    await made.client.deliver(sent(KEY, 'r'), { idempotencyKey: 'k2' });
+    expect(await made.client.deliver(sent('agent:main:other', 'r'), { idempotencyKey: 'k2' })).toMatchObject({ status: 'duplicate' });
   });
 
   it('finds the row under its older spelling and keeps that spelling', async () => {

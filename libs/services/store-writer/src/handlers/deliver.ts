@@ -273,8 +273,9 @@ function isMeasuredRepeat({ route, message }: DeliverRequest): boolean {
 
 function contentHashOf(request: DeliverRequest, text: string, images: readonly ContentBlock[]): { readonly contentHash?: string } {
   if (!isMeasuredRepeat(request)) return { contentHash: hashOf(request, text, images) };
-  // A tool's call that is made again is one call, also where a label means another session by now.
-  return request.interSession === undefined ? { contentHash: sessionHash(request.route?.sessionKey ?? '') } : {};
+  // A run's tool call that is made again is one call, also where a label means another session by now; the
+  // keys of clients, whose calls have no run, are their own choice.
+  return request.interSession?.runId === undefined ? { contentHash: sessionHash(request.route?.sessionKey ?? '') } : {};
 }
 
 /** The same in every spelling of the session's key. */
