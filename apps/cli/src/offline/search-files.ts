@@ -43,7 +43,8 @@ const ALL = Number.MAX_SAFE_INTEGER;
 
 /** @throws STORE_UNREADABLE */
 export function searchRows(store: StoreChoice, { query, channel, sinceMs, untilMs, limit }: SearchFilter): Promise<SearchPage> {
-  const needle = query.toLowerCase();
+  const sought = query.trim();
+  const needle = sought.toLowerCase();
   return readStore(store, (reader) => {
     const rows = rowsOf(reader, [VISIBILITY.listed]).filter(
       (row) =>
@@ -52,7 +53,7 @@ export function searchRows(store: StoreChoice, { query, channel, sinceMs, untilM
         (sinceMs === null || (row.updatedAtMs ?? -1) >= sinceMs) &&
         (untilMs === null || (row.updatedAtMs !== undefined && row.updatedAtMs < untilMs)),
     );
-    return { hits: rows.slice(0, limit).map((row) => rowHit(store.agentId, row, query)), hasMore: rows.length > limit, warnings: warningsOf(reader) };
+    return { hits: rows.slice(0, limit).map((row) => rowHit(store.agentId, row, sought)), hasMore: rows.length > limit, warnings: warningsOf(reader) };
   });
 }
 
