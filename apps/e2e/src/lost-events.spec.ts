@@ -12,6 +12,8 @@ import { waitUntil } from './support/wait-until';
 
 const SEEDS = Number(process.env.SESS_LOST_SEEDS ?? 12);
 const FIRST_SEED = Number(process.env.SESS_LOST_SEED ?? Date.now() % 2 ** 31);
+/** What is said and set aside in a transcript that was brought back and cut, before anything of it was heard. */
+const KNOWN_SEED = 459925880;
 const STEPS = 40;
 const KEY = 'agent:main:telegram:direct:123';
 /** Of a lost or a heard span. */
@@ -223,6 +225,7 @@ async function playSeed(seed: number): Promise<readonly Work[]> {
 
 it('leaves no message out and tells none twice', async () => {
   const done: Work[] = [];
+  if (process.env.SESS_LOST_SEED === undefined) done.push(...(await playSeed(KNOWN_SEED)));
   for (let at = 0; at < SEEDS; at += 1) done.push(...(await playSeed(FIRST_SEED + at)));
   for (const work of new Set(WORK)) expect([work, done.includes(work)]).toEqual([work, true]);
 }, 60_000 + SEEDS * 60_000);

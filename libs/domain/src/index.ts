@@ -104,7 +104,7 @@ export { cleansingOf, keyTest, looksLikeKey, peerTest, personOf } from './erasur
 export type { EntryCleansing, EraseSubject, PeerName } from './erasure/erase-subject';
 
 // Lists
-export { searchTextOf, toSessionRow } from './list/session-row';
+export { searchTextOf, searchedNamesOf, toSessionRow } from './list/session-row';
 export type { RowFacts } from './list/session-row';
 export { THINKING_LEVELS, thinkingMembers, toGatewayRow } from './list/gateway-row';
 export type { GatewayRowDefaults } from './list/gateway-row';
@@ -230,6 +230,7 @@ export { STALE_RUN_MS, childrenDenial, inheritedModel, knownModel, maySpawnAs, s
 export type { InheritedModel, SpawnFacts } from './turns/spawn-rules';
 export { ATTACHMENTS_DIR, MANIFEST_NAME, REDACTED_CONTENT, attachmentProblems, recordedArguments } from './turns/spawn-attachments';
 export { channelOf } from './search/channel-of';
+export { nameSnippetOf } from './search/name-snippet';
 export { QUERY_CHARS_MAX, matchExpression, parseSearchQuery } from './search/search-query';
 export type { SearchTerm } from './search/search-query';
 export { SNIPPET_CHARS_MAX, snippetOf } from './search/snippet';

@@ -119,6 +119,8 @@ describe('without a gateway', () => {
       [['release', '--in', 'everything'], '--in must be meta, text or all.'],
       [['release', '--limit', '101'], '--limit must be 1 to 100.'],
       [['release', '--since', 'yesterday'], '--since must be a date, a time or a span'],
+      [['release', '--since', '2026-02-31'], '--since must be a date, a time or a span'],
+      [['release', '--until', '2026-06-31T10:00Z'], '--until must be a date, a time or a span'],
       [[''], 'The query must have 1 to 512 characters.'],
       [['x'.repeat(10_240)], 'The query must have 1 to 512 characters.'],
       [['"*"', '--in', 'text'], 'a letter or a digit'],

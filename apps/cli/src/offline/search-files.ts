@@ -2,7 +2,7 @@
 import { readerOptions, readStore } from './read-store';
 import type { StoreChoice } from './select-stores';
 import { SessionRow } from '@sessions/contracts';
-import { SNIPPET_CHARS_MAX, channelOf, cutText, familyIdsOf, nativeView, parseEntry, parseSearchQuery, searchTextOf } from '@sessions/domain';
+import { channelOf, familyIdsOf, nameSnippetOf, nativeView, parseEntry, parseSearchQuery, searchTextOf } from '@sessions/domain';
 import { VISIBILITY, searchOffline, transcriptsById } from '@sessions/store';
 import type { SearchedSession, StoreReader } from '@sessions/store';
 import { dirname } from 'node:path';
@@ -43,7 +43,8 @@ const ALL = Number.MAX_SAFE_INTEGER;
 
 /** @throws STORE_UNREADABLE */
 export function searchRows(store: StoreChoice, { query, channel, sinceMs, untilMs, limit }: SearchFilter): Promise<SearchPage> {
-  const needle = query.toLowerCase();
+  const sought = query.trim();
+  const needle = sought.toLowerCase();
   return readStore(store, (reader) => {
     const rows = rowsOf(reader, [VISIBILITY.listed]).filter(
       (row) =>
@@ -52,7 +53,7 @@ export function searchRows(store: StoreChoice, { query, channel, sinceMs, untilM
         (sinceMs === null || (row.updatedAtMs ?? -1) >= sinceMs) &&
         (untilMs === null || (row.updatedAtMs !== undefined && row.updatedAtMs < untilMs)),
     );
-    return { hits: rows.slice(0, limit).map((row) => rowHit(store.agentId, row, needle)), hasMore: rows.length > limit, warnings: warningsOf(reader) };
+    return { hits: rows.slice(0, limit).map((row) => rowHit(store.agentId, row, sought)), hasMore: rows.length > limit, warnings: warningsOf(reader) };
   });
 }
 
@@ -95,9 +96,7 @@ function transcriptsOf(reader: StoreReader, row: SessionRow, earlier: (id: strin
   return [{ sessionId: row.sessionId ?? '', file, isEarlier: false }, ...before].map((one) => ({ key: row.key, ...one, updatedAtMs: row.updatedAtMs ?? null }));
 }
 
-function rowHit(agentId: string, row: SessionRow, needle: string): SearchHit {
-  const names = [row.displayName, row.label, row.subject, row.key, row.sessionId, row.model];
-  const snippet = cutText(names.find((name) => name?.toLowerCase().includes(needle)) ?? row.key, SNIPPET_CHARS_MAX);
-  const start = snippet.toLowerCase().indexOf(needle);
-  return { agentId, key: row.key, sessionId: row.sessionId ?? '', ...(row.updatedAtMs !== undefined && { at: row.updatedAtMs }), snippet, highlights: start === -1 ? [] : [[start, start + needle.length]] };
+function rowHit(agentId: string, row: SessionRow, query: string): SearchHit {
+  const { snippet, highlights } = nameSnippetOf(row, query);
+  return { agentId, key: row.key, sessionId: row.sessionId ?? '', ...(row.updatedAtMs !== undefined && { at: row.updatedAtMs }), snippet, highlights: highlights.map(({ start, end }) => [start, end] as const) };
 }

@@ -120,9 +120,14 @@ export function toSessionRow(key: string, entry: Listed, facts: RowFacts): Sessi
  * model both the chosen and the one used last count.
  */
 export function searchTextOf(row: SessionRow): string {
+  return searchedNamesOf(row).join('\n').toLowerCase();
+}
+
+/** The same one by one, as they are written; what a person knows a session by comes first. */
+export function searchedNamesOf(row: SessionRow): string[] {
   const models = [[row.providerOverride, row.modelOverride], [row.modelProvider, row.model]].filter(([, model]) => model !== undefined && model !== '').map(([provider, model]) => `${provider ?? ''}/${model ?? ''}`);
   const parts = [displayNameOf(row), row.label, row.subject, row.sessionId, row.key, ...models];
-  return parts.filter((part) => part !== undefined).join('\n').toLowerCase();
+  return parts.filter((part) => part !== undefined);
 }
 
 /** A turn is under way or waits; without one nothing is said, since others write stores too. */

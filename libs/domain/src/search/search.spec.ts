@@ -1,5 +1,7 @@
+import { SessionRow } from '@sessions/contracts';
 import fc from 'fast-check';
 import { SessionError } from '../errors';
+import { nameSnippetOf } from './name-snippet';
 import { QUERY_CHARS_MAX, matchExpression, parseSearchQuery } from './search-query';
 import { SNIPPET_CHARS_MAX, snippetOf } from './snippet';
 import { indexedWords, wordsOf } from './words';
@@ -95,6 +97,46 @@ describe('a snippet', () => {
         const found = snippetOf(text, [{ words: [word.text], isPrefix: false }]);
         expect(found?.snippet.length).toBeLessThanOrEqual(SNIPPET_CHARS_MAX);
         expect(found?.highlights.every(({ start, end }) => start < end && end <= (found?.snippet.length ?? 0))).toBe(true);
+      }),
+    );
+  });
+});
+
+describe('the snippet of a name', () => {
+  const row = (members: Partial<SessionRow>): SessionRow => SessionRow.create({ key: 'agent:main:main', ...members });
+  const marked = (found: SessionRow, query: string): string[] => {
+    const { snippet, highlights } = nameSnippetOf(found, query);
+    return highlights.map(({ start, end }) => snippet.slice(start, end));
+  };
+
+  it('is the first name in which the query stands, with its place', () => {
+    expect(nameSnippetOf(row({ label: 'Plans', subject: 'Release plans' }), 'REL')).toEqual({ snippet: 'Release plans', highlights: [{ start: 0, end: 3 }] });
+    expect(nameSnippetOf(row({ modelProvider: 'demo', model: 'echo' }), 'o/e')).toEqual({ snippet: 'demo/echo', highlights: [{ start: 3, end: 6 }] });
+    expect(nameSnippetOf(row({ label: 'a' }), 'a\nagent')).toEqual({ snippet: 'agent:main:main', highlights: [] });
+  });
+
+  it('has the place where lower case is longer than what was written', () => {
+    expect(marked(row({ label: 'İİİİ İstanbul office' }), 'stanbul off')).toEqual(['stanbul off']);
+    expect(marked(row({ label: 'İİİİ İstanbul office' }), 'İstanbul')).toEqual(['İstanbul']);
+    expect(marked(row({ label: 'İİİİ office' }), 'office')).toEqual(['office']);
+  });
+
+  it('shows the piece of a long name in which the query stands, of a long query its beginning', () => {
+    const long = nameSnippetOf(row({ label: `${'x'.repeat(300)} needle` }), 'needle');
+    expect(long.snippet).toMatch(/^….*needle$/);
+    expect(marked(row({ label: `${'x'.repeat(300)} needle` }), 'needle')).toEqual(['needle']);
+    const [{ start, end } = { start: 0, end: 0 }] = nameSnippetOf(row({ label: 'y'.repeat(400) }), 'y'.repeat(300)).highlights;
+    expect(end - start).toBeGreaterThan(100);
+    expect(end).toBeLessThanOrEqual(SNIPPET_CHARS_MAX);
+  });
+
+  it('has its bound, and its places in it, whatever the name is', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary', minLength: 1, maxLength: 500 }), fc.nat(), fc.nat({ max: 300 }), (label, pick, length) => {
+        const from = pick % label.length;
+        const { snippet, highlights } = nameSnippetOf(row({ label }), label.slice(from, from + Math.max(1, length)));
+        expect(snippet.length).toBeLessThanOrEqual(SNIPPET_CHARS_MAX);
+        expect(highlights.every(({ start, end }) => start < end && end <= snippet.length)).toBe(true);
       }),
     );
   });

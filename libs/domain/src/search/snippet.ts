@@ -34,7 +34,7 @@ export function snippetOf(text: string, terms: readonly SearchTerm[]): Snippet |
     places.push(...found);
   }
   places.sort((a, b) => a.start - b.start || b.end - a.end);
-  return cut(searched, places);
+  return cutAround(searched, places);
 }
 
 function placesOf(words: readonly Word[], { words: wanted, isPrefix }: SearchTerm): Highlight[] {
@@ -50,9 +50,10 @@ function placesOf(words: readonly Word[], { words: wanted, isPrefix }: SearchTer
   return places;
 }
 
-function cut(text: string, places: readonly Highlight[]): Snippet {
-  const first = places[0] as Highlight;
-  const from = first.start <= LEAD_CHARS ? 0 : wordStart(text, first.start - LEAD_CHARS, first.start);
+/** The whole text where it fits, else the piece around the first place. @param places in order */
+export function cutAround(text: string, places: readonly Highlight[]): Snippet {
+  const first = places[0]?.start ?? 0;
+  const from = text.length <= SNIPPET_CHARS_MAX || first <= LEAD_CHARS ? 0 : wordStart(text, first - LEAD_CHARS, first);
   const head = from > 0 ? DOTS : '';
   const room = SNIPPET_CHARS_MAX - head.length;
   const isCut = text.length - from > room;
@@ -62,9 +63,10 @@ function cut(text: string, places: readonly Highlight[]): Snippet {
   const highlights: Highlight[] = [];
   let end = from;
   for (const place of places) {
-    if (place.start < end || place.end > to || highlights.length >= HIGHLIGHTS_MAX) continue;
-    highlights.push({ start: place.start - from + head.length, end: place.end - from + head.length });
-    end = place.end;
+    if (place.start < end || place.start >= to || highlights.length >= HIGHLIGHTS_MAX) continue;
+    // Of one that is longer than there is room for, the part that is shown.
+    end = Math.min(place.end, to);
+    highlights.push({ start: place.start - from + head.length, end: end - from + head.length });
   }
   return { snippet: `${head}${shown}${isCut ? DOTS : ''}`, highlights };
 }

@@ -175,7 +175,18 @@ describe('reading one session', () => {
       'agent:disk:main', 'agent:main:cron:job:run:1', 'agent:main:main', 'agent:main:telegram:group:-5', 'agent:work:main',
     ]);
     expect(second).not.toHaveProperty('nextCursor');
-    expect(await messageOf('sessions.search', { query: 'x', cursor: 'bogus' })).toContain('cursor');
+    const ofNobody = Buffer.from('["nobody",null]').toString('base64url');
+    for (const cursor of ['bogus', ofNobody]) expect(await messageOf('sessions.search', { query: 'x', cursor })).toContain('cursor');
+    expect(await messageOf('sessions.search', { query: 'agent:', agentId: 'work', cursor: Buffer.from('["main",null]').toString('base64url') })).toContain('cursor');
+  });
+
+  it('takes a search and a label as people type them', async () => {
+    const whole = await payloadOf('sessions.list', { search: 'telegram' });
+    expect((whole.sessions as unknown[]).length).toBeGreaterThan(0);
+    expect((await payloadOf('sessions.list', { search: ' Telegram ' })).sessions).toEqual(whole.sessions);
+    expect((await payloadOf('sessions.list', { search: '  ' })).totalCount).toBe((await payloadOf('sessions.list')).totalCount);
+    expect((await payloadOf('sessions.list', { label: '  ' })).totalCount).toBe((await payloadOf('sessions.list')).totalCount);
+    expect((await payloadOf('sessions.search', { query: ' telegram ' })).hits).toEqual((await payloadOf('sessions.search', { query: 'telegram' })).hits);
   });
 
   it('passes a search for texts on with its filters, and says where the words stand', async () => {

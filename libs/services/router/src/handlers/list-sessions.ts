@@ -152,13 +152,16 @@ async function readStore(
 function filterOf(request: ListSessionsRequest): EntryFilter {
   return EntryFilter.create({
     activeWithinMs: request.activeMinutes === undefined ? undefined : request.activeMinutes * MINUTE_MS,
-    label: request.label,
+    label: trimmed(request.label),
     spawnedBy: request.spawnedBy,
-    search: request.search,
+    search: trimmed(request.search),
     includeGlobal: request.includeGlobal,
     includeUnknown: request.includeUnknown,
   });
 }
+
+/** As people type; blanks alone filter nothing. */
+const trimmed = (text: string | undefined): string | undefined => text?.trim() || undefined;
 
 interface Rows {
   readonly rows: readonly Uint8Array[];

@@ -22,7 +22,8 @@ export async function searchSessions(
   request: SearchSessionsRequest,
   context: CallContext,
 ): Promise<SearchSessionsResponse> {
-  if (request.query.trim() === '') throw new SessionError('VALIDATION', 'query must not be empty');
+  const query = request.query.trim();
+  if (query === '') throw new SessionError('VALIDATION', 'query must not be empty');
   if (!['', 'meta', 'text'].includes(request.in)) throw new SessionError('VALIDATION', 'in must be "meta" or "text"');
   const limit = request.limit ?? LIMIT_DEFAULT;
   if (!(limit >= 1 && limit <= LIMIT_MAX)) throw new SessionError('VALIDATION', `limit must be 1 to ${LIMIT_MAX}`);
@@ -30,11 +31,13 @@ export async function searchSessions(
   const from = request.cursor === undefined ? undefined : parseCursor(request.cursor);
   const first = from === undefined ? 0 : agents.findIndex((agent) => agent.agentId === from.agentId);
   const { channel, sinceAtMs, untilAtMs } = request;
-  if (request.in === 'text') parseSearchQuery(request.query);
+  if (request.in === 'text') parseSearchQuery(query);
   const hits: SearchHit[] = [];
   let incomplete = false;
   let calls = 0;
-  for (let place = Math.max(0, first); place < agents.length; place += 1) {
+  // Of an agent that is gone, or that this caller does not see: beginning anew would give the same hits twice.
+  if (first === -1) throw foreignCursor();
+  for (let place = first; place < agents.length; place += 1) {
     const agentId = agents[place]?.agentId ?? '';
     let cursor = place === first ? from?.inner : undefined;
     do {
@@ -42,7 +45,7 @@ export async function searchSessions(
       calls += 1;
       const page = await deps.stores.read(
         'search',
-        SearchRequest.create({ agentId, query: request.query, in: request.in, limit: limit - hits.length, cursor, channel, sinceAtMs, untilAtMs }),
+        SearchRequest.create({ agentId, query, in: request.in, limit: limit - hits.length, cursor, channel, sinceAtMs, untilAtMs }),
         context,
       );
       hits.push(...page.hits);
@@ -64,5 +67,7 @@ function parseCursor(text: string): Cursor {
   } catch {
     // Not one of ours: refused below like any other text.
   }
-  throw new SessionError('VALIDATION', 'cursor is not one that a search answered');
+  throw foreignCursor();
 }
+
+const foreignCursor = (): SessionError => new SessionError('VALIDATION', 'cursor is not one that a search answered');

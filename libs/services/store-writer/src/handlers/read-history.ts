@@ -123,11 +123,9 @@ class HistoryReader {
     if (resumed !== undefined && left !== undefined) {
       yield await this.#head(resumed.sessionId);
       this.#lastSeq = resumed.messageSeq;
-      const stands = await this.#standsIn(left, resumed);
-      // Cut meanwhile: all of it, under its new numbers, for who can tell messages by their ids.
-      if (!stands && resumed.recordId !== undefined) yield* this.#emptied(resumed.sessionId, COMPACTED, resumed.sessionId);
-      if (stands || resumed.recordId !== undefined) yield* this.#leave(left);
-      else yield this.#reset(resumed.sessionId, left.at(-1)?.leftBy ?? this.#whyReset);
+      // Cut meanwhile, or a number that may be one from before a cut: all of it, under its new numbers.
+      if (!(await this.#standsIn(left, resumed))) yield* this.#emptied(resumed.sessionId, COMPACTED, resumed.sessionId);
+      yield* this.#leave(left);
       this.#lastSeq = 0;
     }
     yield await this.#head(this.#sessionId);

@@ -3,7 +3,7 @@
  * Nothing of a query or a text is logged.
  */
 import { SearchHit, SearchResponse, SessionRow, type SearchRequest } from '@sessions/contracts';
-import { QUERY_CHARS_MAX, SNIPPET_CHARS_MAX, SessionError, cutText, parseSearchQuery } from '@sessions/domain';
+import { QUERY_CHARS_MAX, SessionError, nameSnippetOf, parseSearchQuery } from '@sessions/domain';
 import type { TextHit } from '@sessions/store';
 import type { OwnedAgent } from '../owned-agent';
 
@@ -83,12 +83,8 @@ function placeOf(cursor: string | undefined, form: RegExp): number | undefined {
 
 /** The snippet is the name in which the text was found. */
 function nameHit(agentId: string, row: SessionRow, query: string): SearchHit {
-  const needle = query.toLowerCase();
-  const names = [row.displayName, row.label, row.subject, row.key, row.sessionId, row.model];
-  const snippet = cutText(names.find((name) => name?.toLowerCase().includes(needle)) ?? row.key, SNIPPET_CHARS_MAX);
-  const start = snippet.toLowerCase().indexOf(needle);
-  const highlights = start === -1 ? [] : [{ start, end: start + needle.length }];
-  return SearchHit.create({ agentId, key: row.key, sessionId: row.sessionId ?? '', snippet, highlights, atMs: row.updatedAtMs });
+  const { snippet, highlights } = nameSnippetOf(row, query);
+  return SearchHit.create({ agentId, key: row.key, sessionId: row.sessionId ?? '', snippet, highlights: highlights.map((range) => ({ ...range })), atMs: row.updatedAtMs });
 }
 
 function textHit(agentId: string, { key, sessionId, messageId, messageSeq, snippet, highlights, atMs, role }: TextHit): SearchHit {
