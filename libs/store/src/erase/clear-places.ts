@@ -116,8 +116,8 @@ function clearUnnamed(layout: StoreLayout, tree: readonly TreeFile[], counts: Co
 }
 
 /** All that the journal held stands elsewhere by now; the name of an empty segment carries the sequence on. */
-function layNextSegment(layout: StoreLayout, { epoch, nativeBinding }: ClearRequest, needles: Needles, counts: Counts): void {
-  const { rows, appliedSeq } = eraseRows(layout.indexFile, needles, nativeBinding);
+function layNextSegment(layout: StoreLayout, { epoch, seeds, nativeBinding }: ClearRequest, needles: Needles, counts: Counts): void {
+  const { rows, appliedSeq } = eraseRows(layout, { needles, overwritten: seeds.transcripts }, nativeBinding);
   counts.add('index', { records: rows });
   if (appliedSeq === 0) return;
   fs.closeSync(fs.openSync(path.join(layout.ownDir, segmentFileName({ epoch, firstSeq: appliedSeq + 1 })), 'w', FILE_MODE));

@@ -6,6 +6,8 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import Database from 'better-sqlite3';
+import type { StoreLayout } from '../files/layout';
+import { META } from '../session-index/schema';
 import { ERASED_TABLES } from './places';
 import type { Needles } from './needles';
 
@@ -26,8 +28,14 @@ export function rowsOf(indexFile: string, needles: Needles, nativeBinding: strin
   }
 }
 
+export interface RowsToErase {
+  readonly needles: Needles;
+  /** Transcripts of others in which names were overwritten. */
+  readonly overwritten: readonly string[];
+}
+
 /** @returns rows that left, and the last mutation that the index has */
-export function eraseRows(indexFile: string, needles: Needles, nativeBinding: string | undefined): { readonly rows: number; readonly appliedSeq: number } {
+export function eraseRows({ dir, indexFile }: Pick<StoreLayout, 'dir' | 'indexFile'>, { needles, overwritten }: RowsToErase, nativeBinding: string | undefined): { readonly rows: number; readonly appliedSeq: number } {
   if (!fs.existsSync(indexFile)) return { rows: 0, appliedSeq: 0 };
   const erased = `${indexFile}.erased`;
   for (const suffix of ['', '-journal']) fs.rmSync(`${erased}${suffix}`, { force: true });
@@ -44,6 +52,7 @@ export function eraseRows(indexFile: string, needles: Needles, nativeBinding: st
         for (const rowid of rowids) remove.run(rowid);
         rows += rowids.length;
       }
+      eraseWordsBefore(db, dir, new Set(overwritten));
       rows += overwriteColumns(db, needles);
     })();
     for (const table of textIndexes(db)) db.prepare(`INSERT INTO ${table} (${table}) VALUES ('optimize')`).run();
@@ -71,6 +80,21 @@ function eraseWords(db: Database.Database, fileIds: readonly (number | string)[]
     dropLines.run(fileId);
   }
   db.exec('DELETE FROM text_gone');
+}
+
+/**
+ * The index has words cut into tokens, which no scan finds: of a transcript whose bytes have changed since
+ * it was read all of them leave, and it is read again when the store is open.
+ */
+function eraseWordsBefore(db: Database.Database, dir: string, overwritten: ReadonlySet<string>): void {
+  if (db.prepare("SELECT 1 FROM sqlite_master WHERE name = 'text_file'").get() === undefined) return;
+  const known = db.prepare('SELECT id, file, inode FROM text_file').all() as { id: number; file: string; inode: number }[];
+  const changed = known.filter(({ file, inode }) => overwritten.has(file) || fs.lstatSync(path.join(dir, file), { throwIfNoEntry: false })?.ino !== inode);
+  if (changed.length === 0) return;
+  eraseWords(db, changed.map(({ id }) => id));
+  const forget = db.prepare('DELETE FROM text_file WHERE id = ?');
+  for (const { id } of changed) forget.run(id);
+  db.prepare('INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value').run(META.textsMadeId, String(Number.MAX_SAFE_INTEGER));
 }
 
 function namedRows(db: Database.Database, needles: Needles): Named[] {

@@ -3,9 +3,11 @@ import { randomUUID } from 'node:crypto';
 import * as fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import * as path from 'node:path';
+import Database from 'better-sqlite3';
 import { personOf, type EraseSubject, type JsonObject } from '@sessions/domain';
 import type { AgentStore } from '../agent-store';
 import { eraseInStore, openStore, type OpenStoreOptions } from '../open-store';
+import type { SearchTextsRequest } from '../session-index/worker-protocol';
 import type { Effect, MutationView } from '../types';
 import { previewErasure, type EraseReport } from './erase-in-store';
 
@@ -117,6 +119,17 @@ function filesWith(...words: readonly string[]): string[] {
   });
 }
 
+/** Words of which the index knows, also where no row has them any more. */
+function indexedTokens(): string[] {
+  const db = new Database(path.join(dir, '.store', 'index.sqlite'), { readonly: true });
+  try {
+    db.exec("CREATE VIRTUAL TABLE temp.vocabulary USING fts5vocab (main, text, 'row')");
+    return db.prepare('SELECT term FROM temp.vocabulary').pluck().all() as string[];
+  } finally {
+    db.close();
+  }
+}
+
 const entries = (): JsonObject => JSON.parse(fs.readFileSync(path.join(dir, 'sessions.json'), 'utf8')) as JsonObject;
 
 it('erases a session with its archives, sidecars and sub-agents from every place, and nobody else', async () => {
@@ -183,6 +196,23 @@ it('erases a person: their direct sessions go, their name leaves the entries of 
   expect(filesWith('700700700', SECRET)).toEqual([]);
   expect(entries()[CREW]).toMatchObject({ origin: { label: 'Crew' } });
   expect(Object.keys(entries()).sort()).toEqual([BEN, CREW].sort());
+});
+
+it.each([session(ANN), personOf('telegram:700700700', [])])('erases the words of others that named the subject, also where their texts have been read (%j)', async (subject) => {
+  await livedIn();
+  const ask = (word: string): SearchTextsRequest => ({ terms: [{ words: [word], isPrefix: false }], limit: 10 });
+  let store = await openStore(options());
+  expect((await store.searchTexts(ask('heard'))).hits).toHaveLength(1);
+  await store.close();
+  expect(indexedTokens()).toContain('700700700');
+  const report = await erase(subject);
+  expect(report.left).toEqual([]);
+  expect(indexedTokens()).not.toContain('700700700');
+  store = await openStore(options());
+  let found = await store.searchTexts(ask('heard'));
+  for (; found.incomplete; found = await store.searchTexts(ask('heard'))) await new Promise((resolve) => setTimeout(resolve, 20));
+  expect(found.hits).toMatchObject([{ key: BEN }]);
+  await store.close();
 });
 
 it('erases what is left of a session whose entry has gone', async () => {

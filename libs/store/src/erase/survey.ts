@@ -101,6 +101,7 @@ export function surveyErasure(request: SurveyRequest): EraseSurvey {
   });
   const taken = new Set(own.map(({ file }) => file));
   const archives = new Set(seeds.archives);
+  const transcripts = new Set(seeds.transcripts);
   for (const { file, place } of tree) {
     if (taken.has(file) || place.clearing === 'entries') continue;
     const full = path.join(layout.dir, file);
@@ -115,12 +116,13 @@ export function surveyErasure(request: SurveyRequest): EraseSurvey {
     if (place.clearing === 'whole') counts.add(place.name, { files: 1, bytes: sizeOf(full) });
     else counts.add(place.name, { records: hits });
     if (place.name === 'archives') archives.add(file);
+    if (place.name === 'transcripts') transcripts.add(file);
   }
   const removed = entries.filter(({ key }) => keys.has(key)).length;
   counts.add('entries', { records: removed + patches.length });
   return {
     found: removed > 0 || own.length > 0 || counts.any(),
-    seeds: { keys: [...keys], sessionIds: [...ids], files: own.map(({ file }) => file), archives: [...archives] },
+    seeds: { keys: [...keys], sessionIds: [...ids], files: own.map(({ file }) => file), archives: [...archives], transcripts: [...transcripts] },
     patches,
     sharedKeys,
     places: counts.list(),
