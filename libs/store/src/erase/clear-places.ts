@@ -9,9 +9,10 @@
 import { createHash, randomUUID } from 'node:crypto';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { peerTest, type EraseSubject } from '@sessions/domain';
+import type { EraseSubject } from '@sessions/domain';
 import { parseManifestLine, type ManifestLine } from '../archive/manifest';
 import { segmentFileName, type StoreLayout } from '../files/layout';
+import { aboutSubject, lineNames } from './about-subject';
 import { eraseRows } from './erase-rows';
 import type { EraseSeeds, PlaceCount } from './erasure-order';
 import { CHUNK_BYTES, Needles } from './needles';
@@ -56,19 +57,12 @@ export function clearPlaces(request: ClearRequest): ClearedStore {
   const tree = storeTree(layout, leftOut);
   const probes = probesOf(tree.filter(({ file }) => own.has(file)).map(({ file }) => path.join(layout.dir, file)));
   for (const one of tree) clearFile(request, one, { own, about, needles, counts });
-  layNextSegment(layout, request, needles, counts);
+  layNextSegment(layout, request, { about, needles, counts });
   const manifest = tree.find(({ place }) => place.clearing === 'manifest');
   if (manifest !== undefined) clearManifest(layout, manifest.file, { about, needles, seeds, counts });
   clearUnnamed(layout, tree, counts);
   for (const folder of new Set(tree.map(({ file }) => path.dirname(path.join(layout.dir, file))))) syncFolder(folder);
   return { places: counts.list(), ...scanAgain(layout, leftOut, seeds, probes) };
-}
-
-/** Whether a text, as a whole value, is one of the subject's names. */
-function aboutSubject(subject: EraseSubject, seeds: EraseSeeds, needles: Needles): (text: string) => boolean {
-  const isPeer = peerTest(subject);
-  const exact = new Set([...seeds.keys, ...seeds.sessionIds]);
-  return (text) => exact.has(text) || isPeer(text) || needles.isInText(text);
 }
 
 interface Work {
@@ -116,8 +110,8 @@ function clearUnnamed(layout: StoreLayout, tree: readonly TreeFile[], counts: Co
 }
 
 /** All that the journal held stands elsewhere by now; the name of an empty segment carries the sequence on. */
-function layNextSegment(layout: StoreLayout, { epoch, seeds, nativeBinding }: ClearRequest, needles: Needles, counts: Counts): void {
-  const { rows, appliedSeq } = eraseRows(layout, { needles, overwritten: seeds.transcripts }, nativeBinding);
+function layNextSegment(layout: StoreLayout, { epoch, seeds, nativeBinding }: ClearRequest, { about, needles, counts }: Omit<Work, 'own'>): void {
+  const { rows, appliedSeq } = eraseRows(layout, { needles, isNamedIn: (json) => lineNames(json, about), overwritten: seeds.transcripts }, nativeBinding);
   counts.add('index', { records: rows });
   if (appliedSeq === 0) return;
   fs.closeSync(fs.openSync(path.join(layout.ownDir, segmentFileName({ epoch, firstSeq: appliedSeq + 1 })), 'w', FILE_MODE));
@@ -184,25 +178,6 @@ function dropLines(file: string, about: (text: string) => boolean): number {
   });
   if (dropped > 0) replaceWith(file, (out) => fs.writeSync(out, Buffer.from(kept.join('\n'), 'utf8')));
   return dropped;
-}
-
-/** A value of the line, or of JSON text inside of it. */
-function lineNames(line: string, about: (text: string) => boolean): boolean {
-  const visit = (value: unknown): boolean => {
-    if (typeof value === 'string') return about(value) || ((value.startsWith('{') || value.startsWith('[')) && visit(parsed(value)));
-    if (typeof value !== 'object' || value === null) return false;
-    return Object.entries(value).some(([member, inner]) => about(member) || visit(inner));
-  };
-  const value = parsed(line);
-  return value === undefined ? about(line) : visit(value);
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    return undefined;
-  }
 }
 
 interface ManifestWork extends Omit<Work, 'own'> {

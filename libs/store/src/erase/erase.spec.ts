@@ -215,6 +215,19 @@ it.each([session(ANN), personOf('telegram:700700700', [])])('erases the words of
   await store.close();
 });
 
+it('erases a person from the answers of others: in the index as in the ledger', async () => {
+  await livedIn();
+  let store = await openStore(options());
+  await store.mutate({ idempotencyKey: `${CREW}/an answer`, keepResultMs: 86_400_000, decide: () => ({ effects: [], result: { sessionKey: CREW, from: 'telegram:700700700' } }) });
+  await store.close();
+  expect(filesWith('telegram:700700700')).toContain('.store/index.sqlite');
+  const report = await erase(personOf('telegram:700700700', []));
+  expect(report.left).toEqual([]);
+  expect(filesWith('700700700', SECRET)).toEqual([]);
+  store = await openStore(options());
+  await store.close();
+});
+
 it('erases what is left of a session whose entry has gone', async () => {
   await livedIn();
   let store = await openStore(options());

@@ -11,6 +11,7 @@ import { cleansingOf, familyIdsOf, isJsonObject, isSessionId, keyTest, nativeVie
 import { parseManifestLine } from '../archive/manifest';
 import type { StoreLayout } from '../files/layout';
 import { scanSessionsFileSync } from '../sessions-file/scan-sessions-file';
+import { aboutSubject, lineNames } from './about-subject';
 import { rowsOf } from './erase-rows';
 import type { EraseSeeds, PlaceCount } from './erasure-order';
 import { Needles } from './needles';
@@ -100,6 +101,7 @@ export function surveyErasure(request: SurveyRequest): EraseSurvey {
     if (namesPeer(value, isPeer)) sharedKeys.push(key);
   });
   const taken = new Set(own.map(({ file }) => file));
+  const about = aboutSubject(subject, { keys: [...keys], sessionIds: [...ids] }, needles);
   const archives = new Set(seeds.archives);
   const transcripts = new Set(seeds.transcripts);
   for (const { file, place } of tree) {
@@ -107,7 +109,7 @@ export function surveyErasure(request: SurveyRequest): EraseSurvey {
     const full = path.join(layout.dir, file);
     if (place.clearing === 'always') continue;
     if (place.clearing === 'database') {
-      counts.add(place.name, { records: rowsOf(full, needles, nativeBinding) });
+      counts.add(place.name, { records: rowsOf(full, { needles, isNamedIn: (json) => lineNames(json, about) }, nativeBinding) });
       continue;
     }
     const isNamed = place.clearing === 'whole' && isNamedAfter(file, ids);
