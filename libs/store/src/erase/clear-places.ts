@@ -11,6 +11,7 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import type { EraseSubject } from '@sessions/domain';
 import { parseManifestLine, type ManifestLine } from '../archive/manifest';
+import { hasErrorCode } from '../files/file-system';
 import { segmentFileName, type StoreLayout } from '../files/layout';
 import { aboutSubject, lineNames } from './about-subject';
 import { eraseRows } from './erase-rows';
@@ -76,8 +77,10 @@ function clearFile({ layout, seeds }: ClearRequest, { file, place }: TreeFile, {
   const full = path.join(layout.dir, file);
   const bytes = fs.lstatSync(full, { throwIfNoEntry: false })?.size;
   if (bytes === undefined) return;
+  const ids = new Set(seeds.sessionIds);
+  const isSubjects = (id: string): boolean => ids.has(id);
   if (place.clearing === 'always' || own.has(file)) {
-    const outside = own.has(file) ? relocatedFile(full, new Set(seeds.sessionIds)) : undefined;
+    const outside = own.has(file) ? relocatedFile(full, isSubjects) : undefined;
     if (outside !== undefined) {
       counts.add('trajectories', { files: 1, bytes: fs.lstatSync(outside).size });
       fs.rmSync(outside, { force: true });
@@ -88,11 +91,14 @@ function clearFile({ layout, seeds }: ClearRequest, { file, place }: TreeFile, {
     counts.add(place.name, { files: 1, bytes });
     return;
   }
-  if (place.clearing === 'whole' && (isNamedAfter(file, new Set(seeds.sessionIds)) || standsIn(full, needles))) {
+  if (place.clearing === 'whole' && (isNamedAfter(file, ids) || standsIn(full, needles))) {
     fs.rmSync(full, { force: true });
     counts.add(place.name, { files: 1, bytes });
-  } else if (place.clearing === 'files' || place.clearing === 'overwrite') counts.add(place.name, { records: overwrite(full, needles) });
-  else if (place.clearing === 'lines') counts.add(place.name, { records: dropLines(full, about) });
+  } else if (place.clearing === 'files' || place.clearing === 'overwrite') {
+    counts.add(place.name, { records: overwrite(full, needles) });
+    const moved = relocatedFile(full, (id) => !isSubjects(id));
+    if (moved !== undefined) counts.add('trajectories', { records: overwriteWhereAllowed(moved, needles) });
+  } else if (place.clearing === 'lines') counts.add(place.name, { records: dropLines(full, about) });
 }
 
 /** Texts that wait for a run are named by its entry, and by its answer afterwards: the others belonged to what has left. */
@@ -144,6 +150,16 @@ function overwrite(file: string, needles: Needles): number {
     return found.length;
   } finally {
     fs.closeSync(fd);
+  }
+}
+
+/** Outside of the store, where its owner may not write: the scan says then that something is left. */
+function overwriteWhereAllowed(file: string, needles: Needles): number {
+  try {
+    return overwrite(file, needles);
+  } catch (error) {
+    if (hasErrorCode(error, 'EACCES', 'EPERM', 'EROFS')) return 0;
+    throw error;
   }
 }
 
@@ -259,6 +275,11 @@ function syncFolder(folder: string): void {
   }
 }
 
+/** Absolute names. */
+function movedTrajectories(layout: StoreLayout, tree: readonly TreeFile[]): string[] {
+  return tree.flatMap(({ file }) => relocatedFile(path.join(layout.dir, file), () => true) ?? []);
+}
+
 /**
  * Every byte of the store once more: for keys and ids, and for pieces of what was said. Words that
  * another session has too are its own, and are looked for nowhere else.
@@ -277,8 +298,8 @@ function scanAgain(layout: StoreLayout, leftOut: ReadonlySet<string>, seeds: Era
   const words = new Needles(probes.filter((probe) => !shared.has(probe)));
   const left: string[] = [];
   let scannedBytes = 0;
-  for (const { file } of tree) {
-    const full = path.join(layout.dir, file);
+  for (const file of [...tree.map((one) => one.file), ...movedTrajectories(layout, tree)]) {
+    const full = path.resolve(layout.dir, file);
     scannedBytes += fs.lstatSync(full, { throwIfNoEntry: false })?.size ?? 0;
     if (left.length < LEFT_NAMED_MAX && (names.isInText(file) || standsIn(full, names) || standsIn(full, words))) left.push(file);
   }

@@ -228,6 +228,35 @@ it('erases a person from the answers of others: in the index as in the ledger', 
   await store.close();
 });
 
+it('takes no file for a trajectory that was moved because a pointer says so', async () => {
+  await livedIn();
+  const outside = fs.mkdtempSync(path.join(tmpdir(), 'erase-outside-'));
+  try {
+    const other = path.join(outside, 'conversation-of-somebody.jsonl');
+    fs.writeFileSync(other, `{"type":"session","version":3,"id":"${randomUUID()}"}\n`);
+    fs.writeFileSync(path.join(dir, `${ids[ANN] ?? ''}.trajectory-path.json`), JSON.stringify({ traceSchema: 'openclaw-trajectory-pointer', schemaVersion: 1, sessionId: ids[ANN], runtimeFile: other }));
+    await erase(session(ANN));
+    expect(fs.existsSync(other)).toBe(true);
+  } finally {
+    fs.rmSync(outside, { recursive: true });
+  }
+});
+
+it('overwrites the subject in trajectories of others that were moved', async () => {
+  await livedIn();
+  const outside = fs.mkdtempSync(path.join(tmpdir(), 'erase-outside-'));
+  try {
+    const moved = path.join(outside, `${ids[BEN] ?? ''}.jsonl`);
+    fs.writeFileSync(moved, `{"traceSchema":"openclaw-trajectory","type":"tool.call","sessionId":"${ids[BEN] ?? ''}","data":{"to":"${ANN}"}}\n`);
+    fs.writeFileSync(path.join(dir, `${ids[BEN] ?? ''}.trajectory-path.json`), JSON.stringify({ traceSchema: 'openclaw-trajectory-pointer', schemaVersion: 1, sessionId: ids[BEN], runtimeFile: moved }));
+    await erase(session(ANN));
+    expect(fs.readFileSync(moved, 'utf8')).not.toContain(ANN);
+    expect(fs.readFileSync(moved, 'utf8')).toContain(ids[BEN]);
+  } finally {
+    fs.rmSync(outside, { recursive: true });
+  }
+});
+
 it('erases what is left of a session whose entry has gone', async () => {
   await livedIn();
   let store = await openStore(options());

@@ -86,7 +86,7 @@ export function surveyErasure(request: SurveyRequest): EraseSurvey {
   const own = ownFiles(layout, tree, { keys, ids, files, kept });
   for (const { file, place } of own) counts.add(place.name, { files: 1, bytes: sizeOf(path.join(layout.dir, file)) });
   for (const { file } of own) {
-    const outside = relocatedFile(path.join(layout.dir, file), ids);
+    const outside = relocatedFile(path.join(layout.dir, file), (id) => ids.has(id));
     if (outside !== undefined) counts.add('trajectories', { files: 1, bytes: sizeOf(outside) });
   }
   const needles = needlesOf(keys, ids);
@@ -114,6 +114,8 @@ export function surveyErasure(request: SurveyRequest): EraseSurvey {
     }
     const isNamed = place.clearing === 'whole' && isNamedAfter(file, ids);
     const hits = isNamed ? 1 : countIn(full, needles);
+    const moved = relocatedFile(full, (id) => !ids.has(id));
+    if (moved !== undefined) counts.add('trajectories', { records: countIn(moved, needles) });
     if (hits === 0) continue;
     if (place.clearing === 'whole') counts.add(place.name, { files: 1, bytes: sizeOf(full) });
     else counts.add(place.name, { records: hits });
