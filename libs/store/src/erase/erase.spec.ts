@@ -257,6 +257,20 @@ it('overwrites the subject in trajectories of others that were moved', async () 
   }
 });
 
+it('keeps what another session went on from, though it was begun under the key of the subject', async () => {
+  await livedIn();
+  const copy = randomUUID();
+  const words = 'what was imported under a key of its own, and told before a summary';
+  fs.writeFileSync(path.join(dir, `${copy}.jsonl`), `${JSON.stringify({ type: 'session', version: 3, id: ids[ANN], sessionKey: ANN })}\n${JSON.stringify({ type: 'message', id: 'a1', parentId: null, message: { role: 'user', content: words } })}\n`);
+  const store = await openStore(options());
+  await say(store, BEN, 'and so it goes on', { compactionCheckpoints: [{ checkpointId: 'c1', sessionId: ids[BEN] ?? '', preCompaction: { sessionId: copy, sessionFile: `${copy}.jsonl` }, postCompaction: { sessionId: ids[BEN] ?? '' } }] });
+  await store.close();
+  const report = await erase(session(ANN));
+  expect(report.left).toEqual([]);
+  expect(filesWith(words)).toEqual([`${copy}.jsonl`]);
+  expect(filesWith(ANN, ids[ANN] ?? '')).toEqual([]);
+});
+
 it('erases what is left of a session whose entry has gone', async () => {
   await livedIn();
   let store = await openStore(options());

@@ -81,9 +81,11 @@ export function surveyErasure(request: SurveyRequest): EraseSurvey {
     if (file !== undefined) files.delete(file);
   }
   const tree = storeTree(layout, new Set(request.leftOut));
-  const kept = new Set(entries.filter(({ key }) => !keys.has(key)).map(({ file }) => file));
+  const others = entries.filter(({ key }) => !keys.has(key));
+  const kept = new Set(others.map(({ file }) => file));
+  const keptBefore = new Set(others.flatMap(({ filesBefore }) => filesBefore));
   const counts = new Counts();
-  const own = ownFiles(layout, tree, { keys, ids, files, kept });
+  const own = ownFiles(layout, tree, { keys, ids, files, kept, keptBefore });
   for (const { file, place } of own) counts.add(place.name, { files: 1, bytes: sizeOf(path.join(layout.dir, file)) });
   for (const { file } of own) {
     const outside = relocatedFile(path.join(layout.dir, file), (id) => ids.has(id));
@@ -145,14 +147,15 @@ export function isNamedAfter(file: string, ids: ReadonlySet<string>): boolean {
 }
 
 /** Files named after the subject's sessions, and transcripts whose header says so. */
-function ownFiles(layout: StoreLayout, tree: readonly TreeFile[], known: { readonly keys: ReadonlySet<string>; readonly ids: Set<string>; readonly files: ReadonlySet<string>; readonly kept: ReadonlySet<string | undefined> }): TreeFile[] {
+function ownFiles(layout: StoreLayout, tree: readonly TreeFile[], known: { readonly keys: ReadonlySet<string>; readonly ids: Set<string>; readonly files: ReadonlySet<string>; readonly kept: ReadonlySet<string | undefined>; readonly keptBefore: ReadonlySet<string> }): TreeFile[] {
   const isOwn = ({ file, place }: TreeFile): boolean => {
     if (place.clearing !== 'files' || known.kept.has(file)) return false;
     const name = file.endsWith('.lock') ? file.slice(0, -'.lock'.length) : file;
     return known.files.has(name) || (parseStoreFile(name)?.sessionIds ?? []).some((id) => known.ids.has(id));
   };
   const own = tree.filter(isOwn);
-  const rest = tree.filter((one) => !own.includes(one) && one.place.clearing === 'files' && !known.kept.has(one.file));
+  // A copy that came in under another key names the one it was begun under.
+  const rest = tree.filter((one) => !own.includes(one) && one.place.clearing === 'files' && !known.kept.has(one.file) && !known.keptBefore.has(one.file));
   for (const one of rest) {
     const header = headerOf(path.join(layout.dir, one.file));
     if (header === undefined || !known.keys.has(header.key)) continue;
