@@ -176,6 +176,19 @@ describe('sessions tail', () => {
     expect(lines().map((line) => line.slice(0, 8))).toEqual(['08:00:01', '08:00:02', '08:00:03', '08:00:04', '08:00:05']);
   });
 
+  it('tells nothing that stood there before it began when the file is written anew without its oldest lines', async () => {
+    const all = Array.from({ length: 20 }, (_, number) => event('session.started', number + 1));
+    writeFileSync(trajectory(ids.one), all.join(''));
+    await following({ tail: '2' }, async () => {
+      await seen('08:00:20');
+      const renewed = `${trajectory(ids.one)}.new`;
+      writeFileSync(renewed, event('trace.truncated', 21) + all.slice(10).join('') + event('session.ended', 22));
+      renameSync(renewed, trajectory(ids.one));
+      await seen('08:00:22');
+    });
+    expect(lines().map((line) => line.slice(0, 8))).toEqual(['08:00:19', '08:00:20', '08:00:21', '08:00:22']);
+  });
+
   it('follows the key into a session that is begun anew, and waits for a first one', async () => {
     store({});
     await following({ tail: '0' }, async () => {

@@ -45,6 +45,8 @@ interface Watched {
   readonly key: string;
   readonly scope: ScopeFlags;
   place: TrajectoryPlace | undefined;
+  /** The newest that was read. */
+  newest: TrajectoryEvent | undefined;
 }
 
 interface Shown {
@@ -95,7 +97,7 @@ function parseTail(given: string | undefined): number {
 async function choose(context: CliContext, flags: TailFlags): Promise<Watched[]> {
   if (flags.sessionKey !== undefined) {
     const found = await findSession(context, flags, flags.sessionKey);
-    return [{ key: found.key, scope: { store: found.store.path }, place: undefined }];
+    return [{ key: found.key, scope: { store: found.store.path }, place: undefined, newest: undefined }];
   }
   const rows: { row: SessionRow; scope: ScopeFlags }[] = [];
   for (const store of selectStores(flags, context).stores) {
@@ -104,7 +106,7 @@ async function choose(context: CliContext, flags: TailFlags): Promise<Watched[]>
   }
   const newestFirst = rows.sort((one, other) => (other.row.updatedAtMs ?? 0) - (one.row.updatedAtMs ?? 0));
   const running = newestFirst.filter(({ row }) => row.status === 'running');
-  return (running.length > 0 ? running.slice(0, SESSIONS_MAX) : newestFirst.slice(0, 1)).map(({ row, scope }) => ({ key: row.key, scope, place: undefined }));
+  return (running.length > 0 ? running.slice(0, SESSIONS_MAX) : newestFirst.slice(0, 1)).map(({ row, scope }) => ({ key: row.key, scope, place: undefined, newest: undefined }));
 }
 
 async function readEnds(context: CliContext, watched: readonly Watched[], count: number): Promise<Shown[]> {
@@ -112,8 +114,10 @@ async function readEnds(context: CliContext, watched: readonly Watched[], count:
   for (const one of watched) {
     const path = pathOf(await found(context, one));
     if (path === undefined) continue;
-    const { events, place } = readLastEvents(path, count);
+    // One at least, shown or not: what comes later is told from it.
+    const { events, place } = readLastEvents(path, Math.max(1, count));
     one.place = place;
+    one.newest = newestOf(events);
     all.push(...events.map((event) => ({ event, key: one.key })));
   }
   return all.sort((one, other) => one.event.atMs - other.event.atMs);
@@ -126,11 +130,22 @@ async function readNew(context: CliContext, watched: readonly Watched[]): Promis
     if (path === undefined) continue;
     // What was still told in the file before, since it was looked at last.
     if (one.place !== undefined && one.place.path !== path && existsSync(one.place.path)) all.push(...readAppended(one.place.path, one.place).events.map((event) => ({ event, key: one.key })));
+    const { newest } = one;
     const { events, place } = readAppended(path, one.place);
     one.place = place;
-    all.push(...events.map((event) => ({ event, key: one.key })));
+    one.newest = newestOf(newest === undefined ? events : [newest, ...events]);
+    all.push(...events.filter((event) => newest === undefined || !isBefore(event, newest)).map((event) => ({ event, key: one.key })));
   }
   return all;
+}
+
+function newestOf(events: readonly TrajectoryEvent[]): TrajectoryEvent | undefined {
+  return events.reduce<TrajectoryEvent | undefined>((newest, event) => (newest === undefined || event.atMs >= newest.atMs ? event : newest), undefined);
+}
+
+/** In a file that was written anew: what stood there when the newest was read. Runs side by side are told a little out of their order. */
+function isBefore({ sessionId, atMs, seq }: TrajectoryEvent, newest: TrajectoryEvent): boolean {
+  return sessionId === newest.sessionId && atMs < newest.atMs && (seq === undefined || newest.seq === undefined || seq < newest.seq);
 }
 
 /** Undefined: the session is gone for now. */

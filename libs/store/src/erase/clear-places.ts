@@ -9,9 +9,11 @@
 import { createHash, randomUUID } from 'node:crypto';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { peerTest, type EraseSubject } from '@sessions/domain';
+import type { EraseSubject } from '@sessions/domain';
 import { parseManifestLine, type ManifestLine } from '../archive/manifest';
+import { hasErrorCode } from '../files/file-system';
 import { segmentFileName, type StoreLayout } from '../files/layout';
+import { aboutSubject, lineNames } from './about-subject';
 import { eraseRows } from './erase-rows';
 import type { EraseSeeds, PlaceCount } from './erasure-order';
 import { CHUNK_BYTES, Needles } from './needles';
@@ -56,19 +58,12 @@ export function clearPlaces(request: ClearRequest): ClearedStore {
   const tree = storeTree(layout, leftOut);
   const probes = probesOf(tree.filter(({ file }) => own.has(file)).map(({ file }) => path.join(layout.dir, file)));
   for (const one of tree) clearFile(request, one, { own, about, needles, counts });
-  layNextSegment(layout, request, needles, counts);
+  layNextSegment(layout, request, { about, needles, counts });
   const manifest = tree.find(({ place }) => place.clearing === 'manifest');
   if (manifest !== undefined) clearManifest(layout, manifest.file, { about, needles, seeds, counts });
   clearUnnamed(layout, tree, counts);
   for (const folder of new Set(tree.map(({ file }) => path.dirname(path.join(layout.dir, file))))) syncFolder(folder);
   return { places: counts.list(), ...scanAgain(layout, leftOut, seeds, probes) };
-}
-
-/** Whether a text, as a whole value, is one of the subject's names. */
-function aboutSubject(subject: EraseSubject, seeds: EraseSeeds, needles: Needles): (text: string) => boolean {
-  const isPeer = peerTest(subject);
-  const exact = new Set([...seeds.keys, ...seeds.sessionIds]);
-  return (text) => exact.has(text) || isPeer(text) || needles.isInText(text);
 }
 
 interface Work {
@@ -82,8 +77,10 @@ function clearFile({ layout, seeds }: ClearRequest, { file, place }: TreeFile, {
   const full = path.join(layout.dir, file);
   const bytes = fs.lstatSync(full, { throwIfNoEntry: false })?.size;
   if (bytes === undefined) return;
+  const ids = new Set(seeds.sessionIds);
+  const isSubjects = (id: string): boolean => ids.has(id);
   if (place.clearing === 'always' || own.has(file)) {
-    const outside = own.has(file) ? relocatedFile(full, new Set(seeds.sessionIds)) : undefined;
+    const outside = own.has(file) ? relocatedFile(full, isSubjects) : undefined;
     if (outside !== undefined) {
       counts.add('trajectories', { files: 1, bytes: fs.lstatSync(outside).size });
       fs.rmSync(outside, { force: true });
@@ -94,11 +91,14 @@ function clearFile({ layout, seeds }: ClearRequest, { file, place }: TreeFile, {
     counts.add(place.name, { files: 1, bytes });
     return;
   }
-  if (place.clearing === 'whole' && (isNamedAfter(file, new Set(seeds.sessionIds)) || standsIn(full, needles))) {
+  if (place.clearing === 'whole' && (isNamedAfter(file, ids) || standsIn(full, needles))) {
     fs.rmSync(full, { force: true });
     counts.add(place.name, { files: 1, bytes });
-  } else if (place.clearing === 'files' || place.clearing === 'overwrite') counts.add(place.name, { records: overwrite(full, needles) });
-  else if (place.clearing === 'lines') counts.add(place.name, { records: dropLines(full, about) });
+  } else if (place.clearing === 'files' || place.clearing === 'overwrite') {
+    counts.add(place.name, { records: overwrite(full, needles) });
+    const moved = relocatedFile(full, (id) => !isSubjects(id));
+    if (moved !== undefined) counts.add('trajectories', { records: overwriteWhereAllowed(moved, needles) });
+  } else if (place.clearing === 'lines') counts.add(place.name, { records: dropLines(full, about) });
 }
 
 /** Texts that wait for a run are named by its entry, and by its answer afterwards: the others belonged to what has left. */
@@ -116,8 +116,8 @@ function clearUnnamed(layout: StoreLayout, tree: readonly TreeFile[], counts: Co
 }
 
 /** All that the journal held stands elsewhere by now; the name of an empty segment carries the sequence on. */
-function layNextSegment(layout: StoreLayout, { epoch, nativeBinding }: ClearRequest, needles: Needles, counts: Counts): void {
-  const { rows, appliedSeq } = eraseRows(layout.indexFile, needles, nativeBinding);
+function layNextSegment(layout: StoreLayout, { epoch, seeds, nativeBinding }: ClearRequest, { about, needles, counts }: Omit<Work, 'own'>): void {
+  const { rows, appliedSeq } = eraseRows(layout, { needles, isNamedIn: (json) => lineNames(json, about), overwritten: seeds.transcripts }, nativeBinding);
   counts.add('index', { records: rows });
   if (appliedSeq === 0) return;
   fs.closeSync(fs.openSync(path.join(layout.ownDir, segmentFileName({ epoch, firstSeq: appliedSeq + 1 })), 'w', FILE_MODE));
@@ -153,6 +153,16 @@ function overwrite(file: string, needles: Needles): number {
   }
 }
 
+/** Outside of the store, where its owner may not write: the scan says then that something is left. */
+function overwriteWhereAllowed(file: string, needles: Needles): number {
+  try {
+    return overwrite(file, needles);
+  } catch (error) {
+    if (hasErrorCode(error, 'EACCES', 'EPERM', 'EROFS')) return 0;
+    throw error;
+  }
+}
+
 /** Pieces that overlap by the longest name: `keep` bytes of each are final, the rest comes again. */
 function* chunksOf(fd: number, longest: number): Generator<[position: number, chunk: { bytes: Buffer; keep: number }]> {
   const { size } = fs.fstatSync(fd);
@@ -184,25 +194,6 @@ function dropLines(file: string, about: (text: string) => boolean): number {
   });
   if (dropped > 0) replaceWith(file, (out) => fs.writeSync(out, Buffer.from(kept.join('\n'), 'utf8')));
   return dropped;
-}
-
-/** A value of the line, or of JSON text inside of it. */
-function lineNames(line: string, about: (text: string) => boolean): boolean {
-  const visit = (value: unknown): boolean => {
-    if (typeof value === 'string') return about(value) || ((value.startsWith('{') || value.startsWith('[')) && visit(parsed(value)));
-    if (typeof value !== 'object' || value === null) return false;
-    return Object.entries(value).some(([member, inner]) => about(member) || visit(inner));
-  };
-  const value = parsed(line);
-  return value === undefined ? about(line) : visit(value);
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    return undefined;
-  }
 }
 
 interface ManifestWork extends Omit<Work, 'own'> {
@@ -284,6 +275,11 @@ function syncFolder(folder: string): void {
   }
 }
 
+/** Absolute names. */
+function movedTrajectories(layout: StoreLayout, tree: readonly TreeFile[]): string[] {
+  return tree.flatMap(({ file }) => relocatedFile(path.join(layout.dir, file), () => true) ?? []);
+}
+
 /**
  * Every byte of the store once more: for keys and ids, and for pieces of what was said. Words that
  * another session has too are its own, and are looked for nowhere else.
@@ -302,8 +298,8 @@ function scanAgain(layout: StoreLayout, leftOut: ReadonlySet<string>, seeds: Era
   const words = new Needles(probes.filter((probe) => !shared.has(probe)));
   const left: string[] = [];
   let scannedBytes = 0;
-  for (const { file } of tree) {
-    const full = path.join(layout.dir, file);
+  for (const file of [...tree.map((one) => one.file), ...movedTrajectories(layout, tree)]) {
+    const full = path.resolve(layout.dir, file);
     scannedBytes += fs.lstatSync(full, { throwIfNoEntry: false })?.size ?? 0;
     if (left.length < LEFT_NAMED_MAX && (names.isInText(file) || standsIn(full, names) || standsIn(full, words))) left.push(file);
   }

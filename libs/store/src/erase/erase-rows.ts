@@ -6,6 +6,8 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import Database from 'better-sqlite3';
+import type { StoreLayout } from '../files/layout';
+import { META } from '../session-index/schema';
 import { ERASED_TABLES } from './places';
 import type { Needles } from './needles';
 
@@ -16,18 +18,26 @@ interface Named {
 }
 
 /** Rows that would leave. */
-export function rowsOf(indexFile: string, needles: Needles, nativeBinding: string | undefined): number {
+export function rowsOf(indexFile: string, { needles, isNamedIn }: Pick<RowsToErase, 'needles' | 'isNamedIn'>, nativeBinding: string | undefined): number {
   if (!fs.existsSync(indexFile)) return 0;
   const db = new Database(indexFile, { readonly: true, ...(nativeBinding === undefined ? {} : { nativeBinding }) });
   try {
-    return namedRows(db, needles).reduce((sum, { rowids }) => sum + rowids.length, 0) + namedValues(db, needles).reduce((sum, { rows }) => sum + rows, 0);
+    return namedRows(db, needles, isNamedIn).reduce((sum, { rowids }) => sum + rowids.length, 0) + namedValues(db, needles).reduce((sum, { rows }) => sum + rows, 0);
   } finally {
     db.close();
   }
 }
 
+export interface RowsToErase {
+  readonly needles: Needles;
+  /** Whether a text of JSON names the subject, also by names too short to be looked for in bytes. */
+  readonly isNamedIn: (json: string) => boolean;
+  /** Transcripts of others in which names were overwritten. */
+  readonly overwritten: readonly string[];
+}
+
 /** @returns rows that left, and the last mutation that the index has */
-export function eraseRows(indexFile: string, needles: Needles, nativeBinding: string | undefined): { readonly rows: number; readonly appliedSeq: number } {
+export function eraseRows({ dir, indexFile }: Pick<StoreLayout, 'dir' | 'indexFile'>, { needles, isNamedIn, overwritten }: RowsToErase, nativeBinding: string | undefined): { readonly rows: number; readonly appliedSeq: number } {
   if (!fs.existsSync(indexFile)) return { rows: 0, appliedSeq: 0 };
   const erased = `${indexFile}.erased`;
   for (const suffix of ['', '-journal']) fs.rmSync(`${erased}${suffix}`, { force: true });
@@ -37,13 +47,14 @@ export function eraseRows(indexFile: string, needles: Needles, nativeBinding: st
   try {
     db.pragma('journal_mode = DELETE');
     db.transaction(() => {
-      const named = namedRows(db, needles);
+      const named = namedRows(db, needles, isNamedIn);
       eraseWords(db, named.find(({ table }) => table === 'text_file')?.rowids ?? []);
       for (const { table, rowids, keyColumn } of named) {
         const remove = db.prepare(`DELETE FROM ${table} WHERE ${keyColumn} = ?`);
         for (const rowid of rowids) remove.run(rowid);
         rows += rowids.length;
       }
+      eraseWordsBefore(db, dir, new Set(overwritten));
       rows += overwriteColumns(db, needles);
     })();
     for (const table of textIndexes(db)) db.prepare(`INSERT INTO ${table} (${table}) VALUES ('optimize')`).run();
@@ -73,17 +84,31 @@ function eraseWords(db: Database.Database, fileIds: readonly (number | string)[]
   db.exec('DELETE FROM text_gone');
 }
 
-function namedRows(db: Database.Database, needles: Needles): Named[] {
-  if (needles.isEmpty) return [];
+/**
+ * The index has words cut into tokens, which no scan finds: of a transcript whose bytes have changed since
+ * it was read all of them leave, and it is read again when the store is open.
+ */
+function eraseWordsBefore(db: Database.Database, dir: string, overwritten: ReadonlySet<string>): void {
+  if (db.prepare("SELECT 1 FROM sqlite_master WHERE name = 'text_file'").get() === undefined) return;
+  const known = db.prepare('SELECT id, file, inode FROM text_file').all() as { id: number; file: string; inode: number }[];
+  const changed = known.filter(({ file, inode }) => overwritten.has(file) || fs.lstatSync(path.join(dir, file), { throwIfNoEntry: false })?.ino !== inode);
+  if (changed.length === 0) return;
+  eraseWords(db, changed.map(({ id }) => id));
+  const forget = db.prepare('DELETE FROM text_file WHERE id = ?');
+  for (const { id } of changed) forget.run(id);
+  db.prepare('INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value').run(META.textsMadeId, String(Number.MAX_SAFE_INTEGER));
+}
+
+function namedRows(db: Database.Database, needles: Needles, isNamedIn: (json: string) => boolean): Named[] {
   const tables = new Map((db.prepare("SELECT name, sql FROM sqlite_master WHERE type = 'table'").all() as { name: string; sql: string }[]).map(({ name, sql }) => [name, sql]));
-  return ERASED_TABLES.filter(({ table, stays }) => tables.has(table) && stays !== true).map(({ table, columns }) => {
+  return ERASED_TABLES.filter(({ table, stays }) => tables.has(table) && stays !== true).map(({ table, columns, json }) => {
     // A table without row ids is known by its first column, which is its key.
     const keyColumn = /WITHOUT ROWID/i.test(tables.get(table) ?? '') ? (columns[0] as string) : 'rowid';
     const rowids: (number | string)[] = [];
     for (const row of db.prepare(`SELECT ${keyColumn} AS id, ${columns.join(', ')} FROM ${table}`).iterate() as IterableIterator<Record<string, unknown>>) {
       const isNamed = columns.some((column) => {
         const value = row[column];
-        return typeof value === 'string' ? needles.isInText(value) : Buffer.isBuffer(value) && needles.isIn(value);
+        return typeof value === 'string' ? needles.isInText(value) || (column === json && isNamedIn(value)) : Buffer.isBuffer(value) && needles.isIn(value);
       });
       if (isNamed) rowids.push(row['id'] as number | string);
     }

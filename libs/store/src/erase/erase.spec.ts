@@ -3,9 +3,11 @@ import { randomUUID } from 'node:crypto';
 import * as fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import * as path from 'node:path';
+import Database from 'better-sqlite3';
 import { personOf, type EraseSubject, type JsonObject } from '@sessions/domain';
 import type { AgentStore } from '../agent-store';
 import { eraseInStore, openStore, type OpenStoreOptions } from '../open-store';
+import type { SearchTextsRequest } from '../session-index/worker-protocol';
 import type { Effect, MutationView } from '../types';
 import { previewErasure, type EraseReport } from './erase-in-store';
 
@@ -117,6 +119,17 @@ function filesWith(...words: readonly string[]): string[] {
   });
 }
 
+/** Words of which the index knows, also where no row has them any more. */
+function indexedTokens(): string[] {
+  const db = new Database(path.join(dir, '.store', 'index.sqlite'), { readonly: true });
+  try {
+    db.exec("CREATE VIRTUAL TABLE temp.vocabulary USING fts5vocab (main, text, 'row')");
+    return db.prepare('SELECT term FROM temp.vocabulary').pluck().all() as string[];
+  } finally {
+    db.close();
+  }
+}
+
 const entries = (): JsonObject => JSON.parse(fs.readFileSync(path.join(dir, 'sessions.json'), 'utf8')) as JsonObject;
 
 it('erases a session with its archives, sidecars and sub-agents from every place, and nobody else', async () => {
@@ -183,6 +196,79 @@ it('erases a person: their direct sessions go, their name leaves the entries of 
   expect(filesWith('700700700', SECRET)).toEqual([]);
   expect(entries()[CREW]).toMatchObject({ origin: { label: 'Crew' } });
   expect(Object.keys(entries()).sort()).toEqual([BEN, CREW].sort());
+});
+
+it.each([session(ANN), personOf('telegram:700700700', [])])('erases the words of others that named the subject, also where their texts have been read (%j)', async (subject) => {
+  await livedIn();
+  const ask = (word: string): SearchTextsRequest => ({ terms: [{ words: [word], isPrefix: false }], limit: 10 });
+  let store = await openStore(options());
+  expect((await store.searchTexts(ask('heard'))).hits).toHaveLength(1);
+  await store.close();
+  expect(indexedTokens()).toContain('700700700');
+  const report = await erase(subject);
+  expect(report.left).toEqual([]);
+  expect(indexedTokens()).not.toContain('700700700');
+  store = await openStore(options());
+  let found = await store.searchTexts(ask('heard'));
+  for (; found.incomplete; found = await store.searchTexts(ask('heard'))) await new Promise((resolve) => setTimeout(resolve, 20));
+  expect(found.hits).toMatchObject([{ key: BEN }]);
+  await store.close();
+});
+
+it('erases a person from the answers of others: in the index as in the ledger', async () => {
+  await livedIn();
+  let store = await openStore(options());
+  await store.mutate({ idempotencyKey: `${CREW}/an answer`, keepResultMs: 86_400_000, decide: () => ({ effects: [], result: { sessionKey: CREW, from: 'telegram:700700700' } }) });
+  await store.close();
+  expect(filesWith('telegram:700700700')).toContain('.store/index.sqlite');
+  const report = await erase(personOf('telegram:700700700', []));
+  expect(report.left).toEqual([]);
+  expect(filesWith('700700700', SECRET)).toEqual([]);
+  store = await openStore(options());
+  await store.close();
+});
+
+it('takes no file for a trajectory that was moved because a pointer says so', async () => {
+  await livedIn();
+  const outside = fs.mkdtempSync(path.join(tmpdir(), 'erase-outside-'));
+  try {
+    const other = path.join(outside, 'conversation-of-somebody.jsonl');
+    fs.writeFileSync(other, `{"type":"session","version":3,"id":"${randomUUID()}"}\n`);
+    fs.writeFileSync(path.join(dir, `${ids[ANN] ?? ''}.trajectory-path.json`), JSON.stringify({ traceSchema: 'openclaw-trajectory-pointer', schemaVersion: 1, sessionId: ids[ANN], runtimeFile: other }));
+    await erase(session(ANN));
+    expect(fs.existsSync(other)).toBe(true);
+  } finally {
+    fs.rmSync(outside, { recursive: true });
+  }
+});
+
+it('overwrites the subject in trajectories of others that were moved', async () => {
+  await livedIn();
+  const outside = fs.mkdtempSync(path.join(tmpdir(), 'erase-outside-'));
+  try {
+    const moved = path.join(outside, `${ids[BEN] ?? ''}.jsonl`);
+    fs.writeFileSync(moved, `{"traceSchema":"openclaw-trajectory","type":"tool.call","sessionId":"${ids[BEN] ?? ''}","data":{"to":"${ANN}"}}\n`);
+    fs.writeFileSync(path.join(dir, `${ids[BEN] ?? ''}.trajectory-path.json`), JSON.stringify({ traceSchema: 'openclaw-trajectory-pointer', schemaVersion: 1, sessionId: ids[BEN], runtimeFile: moved }));
+    await erase(session(ANN));
+    expect(fs.readFileSync(moved, 'utf8')).not.toContain(ANN);
+    expect(fs.readFileSync(moved, 'utf8')).toContain(ids[BEN]);
+  } finally {
+    fs.rmSync(outside, { recursive: true });
+  }
+});
+
+it('keeps what another session went on from, though it was begun under the key of the subject', async () => {
+  await livedIn();
+  const copy = randomUUID();
+  const words = 'what was imported under a key of its own, and told before a summary';
+  fs.writeFileSync(path.join(dir, `${copy}.jsonl`), `${JSON.stringify({ type: 'session', version: 3, id: ids[ANN], sessionKey: ANN })}\n${JSON.stringify({ type: 'message', id: 'a1', parentId: null, message: { role: 'user', content: words } })}\n`);
+  const store = await openStore(options());
+  await say(store, BEN, 'and so it goes on', { compactionCheckpoints: [{ checkpointId: 'c1', sessionId: ids[BEN] ?? '', preCompaction: { sessionId: copy, sessionFile: `${copy}.jsonl` }, postCompaction: { sessionId: ids[BEN] ?? '' } }] });
+  await store.close();
+  const report = await erase(session(ANN));
+  expect(report.left).toEqual([]);
+  expect(filesWith(words)).toEqual([`${copy}.jsonl`]);
+  expect(filesWith(ANN, ids[ANN] ?? '')).toEqual([]);
 });
 
 it('erases what is left of a session whose entry has gone', async () => {

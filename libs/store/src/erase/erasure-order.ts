@@ -30,9 +30,11 @@ export interface EraseSeeds {
   readonly files: readonly string[];
   /** Archives of others whose bytes change: their hashes in the manifest follow. */
   readonly archives: readonly string[];
+  /** Transcripts of others whose bytes change: the index forgets their words, and reads them again. */
+  readonly transcripts: readonly string[];
 }
 
-export const NO_SEEDS: EraseSeeds = { keys: [], sessionIds: [], files: [], archives: [] };
+export const NO_SEEDS: EraseSeeds = { keys: [], sessionIds: [], files: [], archives: [], transcripts: [] };
 
 export interface ErasureOrder {
   readonly id: string;

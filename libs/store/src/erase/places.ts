@@ -69,6 +69,8 @@ export interface ErasedTable {
   readonly table: string;
   /** Columns that are looked at; a row leaves when one of them holds a name of the subject. */
   readonly columns: readonly string[];
+  /** That of them which is JSON in text: judged value by value too, as lines of the ledger are. */
+  readonly json?: string;
   /** The row stays, for what is counted in it: names in these columns are overwritten by as many bytes. */
   readonly stays?: true;
 }
@@ -78,7 +80,7 @@ export interface ErasedTable {
  * tables the text index itself is put in order afterwards, so that no deleted words stay in it.
  */
 export const ERASED_TABLES: readonly ErasedTable[] = [
-  { table: 'result', columns: ['key', 'json'] },
+  { table: 'result', columns: ['key', 'json'], json: 'json' },
   { table: 'base', columns: ['key', 'json'] },
   { table: 'transcript', columns: ['file'] },
   { table: 'usage', columns: ['key', 'session_id', 'run_id'], stays: true },

@@ -11,6 +11,7 @@ import { cleansingOf, familyIdsOf, isJsonObject, isSessionId, keyTest, nativeVie
 import { parseManifestLine } from '../archive/manifest';
 import type { StoreLayout } from '../files/layout';
 import { scanSessionsFileSync } from '../sessions-file/scan-sessions-file';
+import { aboutSubject, lineNames } from './about-subject';
 import { rowsOf } from './erase-rows';
 import type { EraseSeeds, PlaceCount } from './erasure-order';
 import { Needles } from './needles';
@@ -80,12 +81,14 @@ export function surveyErasure(request: SurveyRequest): EraseSurvey {
     if (file !== undefined) files.delete(file);
   }
   const tree = storeTree(layout, new Set(request.leftOut));
-  const kept = new Set(entries.filter(({ key }) => !keys.has(key)).map(({ file }) => file));
+  const others = entries.filter(({ key }) => !keys.has(key));
+  const kept = new Set(others.map(({ file }) => file));
+  const keptBefore = new Set(others.flatMap(({ filesBefore }) => filesBefore));
   const counts = new Counts();
-  const own = ownFiles(layout, tree, { keys, ids, files, kept });
+  const own = ownFiles(layout, tree, { keys, ids, files, kept, keptBefore });
   for (const { file, place } of own) counts.add(place.name, { files: 1, bytes: sizeOf(path.join(layout.dir, file)) });
   for (const { file } of own) {
-    const outside = relocatedFile(path.join(layout.dir, file), ids);
+    const outside = relocatedFile(path.join(layout.dir, file), (id) => ids.has(id));
     if (outside !== undefined) counts.add('trajectories', { files: 1, bytes: sizeOf(outside) });
   }
   const needles = needlesOf(keys, ids);
@@ -100,27 +103,32 @@ export function surveyErasure(request: SurveyRequest): EraseSurvey {
     if (namesPeer(value, isPeer)) sharedKeys.push(key);
   });
   const taken = new Set(own.map(({ file }) => file));
+  const about = aboutSubject(subject, { keys: [...keys], sessionIds: [...ids] }, needles);
   const archives = new Set(seeds.archives);
+  const transcripts = new Set(seeds.transcripts);
   for (const { file, place } of tree) {
     if (taken.has(file) || place.clearing === 'entries') continue;
     const full = path.join(layout.dir, file);
     if (place.clearing === 'always') continue;
     if (place.clearing === 'database') {
-      counts.add(place.name, { records: rowsOf(full, needles, nativeBinding) });
+      counts.add(place.name, { records: rowsOf(full, { needles, isNamedIn: (json) => lineNames(json, about) }, nativeBinding) });
       continue;
     }
     const isNamed = place.clearing === 'whole' && isNamedAfter(file, ids);
     const hits = isNamed ? 1 : countIn(full, needles);
+    const moved = relocatedFile(full, (id) => !ids.has(id));
+    if (moved !== undefined) counts.add('trajectories', { records: countIn(moved, needles) });
     if (hits === 0) continue;
     if (place.clearing === 'whole') counts.add(place.name, { files: 1, bytes: sizeOf(full) });
     else counts.add(place.name, { records: hits });
     if (place.name === 'archives') archives.add(file);
+    if (place.name === 'transcripts') transcripts.add(file);
   }
   const removed = entries.filter(({ key }) => keys.has(key)).length;
   counts.add('entries', { records: removed + patches.length });
   return {
     found: removed > 0 || own.length > 0 || counts.any(),
-    seeds: { keys: [...keys], sessionIds: [...ids], files: own.map(({ file }) => file), archives: [...archives] },
+    seeds: { keys: [...keys], sessionIds: [...ids], files: own.map(({ file }) => file), archives: [...archives], transcripts: [...transcripts] },
     patches,
     sharedKeys,
     places: counts.list(),
@@ -139,14 +147,15 @@ export function isNamedAfter(file: string, ids: ReadonlySet<string>): boolean {
 }
 
 /** Files named after the subject's sessions, and transcripts whose header says so. */
-function ownFiles(layout: StoreLayout, tree: readonly TreeFile[], known: { readonly keys: ReadonlySet<string>; readonly ids: Set<string>; readonly files: ReadonlySet<string>; readonly kept: ReadonlySet<string | undefined> }): TreeFile[] {
+function ownFiles(layout: StoreLayout, tree: readonly TreeFile[], known: { readonly keys: ReadonlySet<string>; readonly ids: Set<string>; readonly files: ReadonlySet<string>; readonly kept: ReadonlySet<string | undefined>; readonly keptBefore: ReadonlySet<string> }): TreeFile[] {
   const isOwn = ({ file, place }: TreeFile): boolean => {
     if (place.clearing !== 'files' || known.kept.has(file)) return false;
     const name = file.endsWith('.lock') ? file.slice(0, -'.lock'.length) : file;
     return known.files.has(name) || (parseStoreFile(name)?.sessionIds ?? []).some((id) => known.ids.has(id));
   };
   const own = tree.filter(isOwn);
-  const rest = tree.filter((one) => !own.includes(one) && one.place.clearing === 'files' && !known.kept.has(one.file));
+  // A copy that came in under another key names the one it was begun under.
+  const rest = tree.filter((one) => !own.includes(one) && one.place.clearing === 'files' && !known.kept.has(one.file) && !known.keptBefore.has(one.file));
   for (const one of rest) {
     const header = headerOf(path.join(layout.dir, one.file));
     if (header === undefined || !known.keys.has(header.key)) continue;

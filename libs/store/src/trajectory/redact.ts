@@ -32,6 +32,7 @@ export function redactJson(value: JsonValue, redaction: Redaction): JsonValue {
   return Object.fromEntries(
     Object.entries(value as JsonObject).flatMap(([name, member]): [string, JsonValue][] => {
       if (member === undefined) return [];
+      if (SECRET_NAME.test(name) && Array.isArray(member)) return [[redactText(name, redaction), (member as readonly JsonValue[]).map((item) => (typeof item === 'string' ? REDACTED : redactJson(item, redaction)))]];
       if (typeof member === 'string' && (SECRET_NAME.test(name) || (isImage && name === 'data'))) return [[redactText(name, redaction), isImage && name === 'data' ? '[image data left out]' : REDACTED]];
       return [[redactText(name, redaction), redactJson(member, redaction)]];
     }),
