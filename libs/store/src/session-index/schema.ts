@@ -5,7 +5,7 @@
  */
 
 /** Grows with every change of the tables, or of the rules by which a column is made; an index of another format is rebuilt. */
-export const INDEX_FORMAT = 3;
+export const INDEX_FORMAT = 4;
 
 /** Rows of a list are stored ready-made, so a wide page keeps one entry of 2 KB from filling it. */
 export const PAGE_BYTES = 8192;

@@ -23,6 +23,7 @@ import { FrameRefusal, formatAnswer, formatEvent, formatRefusal, parseFrame, toF
 import type { FrameError } from './gateway-frames';
 import { CLOSE, decideConnect, scopesByNow } from './handshake';
 import type { Accepted, HandshakeFacts } from './handshake';
+import { HeldEvents } from './held-events';
 import { Outbox } from './outbox';
 import { PacedSocket } from './paced-socket';
 import { fitReason, rawText } from './socket-text';
@@ -78,6 +79,7 @@ export class Connection implements Hearing, Member {
   #followsAll = false;
   readonly #followedKeys = new Set<string>();
   readonly #outbox = new Outbox();
+  readonly #held: HeldEvents;
   readonly #paced: PacedSocket;
   /** What is due at a tick. */
   #tickFrames: readonly Buffer[] = [];
@@ -88,6 +90,7 @@ export class Connection implements Hearing, Member {
     this.#request = request;
     this.#deps = deps;
     this.#paced = new PacedSocket(request.socket, (wasSlow) => this.#onTaken(wasSlow));
+    this.#held = new HeldEvents(deps.clock, () => this.flush());
     this.address = plainAddress(request.socket.remoteAddress);
     this.#failureKey = failureKeyOf(this.address, request.headers);
   }
@@ -219,6 +222,7 @@ export class Connection implements Hearing, Member {
       if (this.#isTooMuch(0)) return;
     }
     if (this.#paced.isBusy) return;
+    if (this.#held.isHolding) return this.#paced.write(this.#outbox.takeFirst());
     // Frames are whole, so they may go beside the WebSocket's own: it keeps none back.
     const parts = this.#outbox.take() ?? [];
     // Before what waits: it has no place among events.
@@ -251,6 +255,13 @@ export class Connection implements Hearing, Member {
   #write(text: string): void {
     if (!this.#isOpen || this.#isTooMuch(text.length)) return;
     this.#outbox.push(textFrame(text));
+    this.flush();
+  }
+
+  /** Before the events that wait. */
+  #writeFirst(text: string): void {
+    if (!this.#isOpen || this.#isTooMuch(text.length)) return;
+    this.#outbox.pushFirst(textFrame(text));
     this.flush();
   }
 
@@ -343,17 +354,25 @@ export class Connection implements Hearing, Member {
       return this.#write(formatRefusal(frame.id, toFrameError(busy)));
     }
     this.#inFlight += 1;
+    let release = this.#held.begin(frame.method);
+    const answer = (answerText: string): void => {
+      if (release === undefined) return this.#write(answerText);
+      this.#writeFirst(answerText);
+      release();
+      release = undefined;
+    };
     try {
       const { payload, after, next } = await this.#deps.serve(this, frame);
-      this.#write(formatAnswer(frame.id, payload));
+      answer(formatAnswer(frame.id, payload));
       after?.();
       if (next !== undefined) this.#write(formatAnswer(frame.id, await next()));
     } catch (thrown) {
-      if (thrown instanceof FrameRefusal) return this.#write(formatRefusal(frame.id, thrown.error, thrown.payload));
+      if (thrown instanceof FrameRefusal) return answer(formatRefusal(frame.id, thrown.error, thrown.payload));
       const error = toSessionError(thrown);
       if (error.reason === 'INTERNAL') this.#deps.logger.error('request failed', { err: error });
-      this.#write(formatRefusal(frame.id, toFrameError(error)));
+      answer(formatRefusal(frame.id, toFrameError(error)));
     } finally {
+      release?.();
       this.#inFlight -= 1;
     }
   }

@@ -41,6 +41,18 @@ describe('chat.send', () => {
     expect(phases).toEqual(['agent start', 'agent text', 'chat delta', 'agent end', 'chat final']);
   });
 
+  it.each(['chat.send', 'sessions.send', 'sessions.steer', 'agent'])('is answered before anything of its turn is told: %s', async (method) => {
+    await payloadOf('sessions.subscribe', {});
+    const { runId } = await payloadOf(method, { [method === 'chat.send' || method === 'agent' ? 'sessionKey' : 'key']: LAB, message: 'hello', idempotencyKey: 'k-1' });
+    expect(runId).toBe('k-1');
+    running.stores.runs.end('main', 'k-1', { text: 'Hi' });
+    await chatEnds('k-1');
+    const asked = client.frames.findLastIndex((frame) => frame.type === 'res' && frame.ok && frame.payload.runId === 'k-1' && frame.payload.status !== 'ok');
+    const told = client.frames.findIndex((frame) => frame.type === 'event' && ['session.message', 'sessions.changed', 'agent', 'chat'].includes(frame.event));
+    expect(asked).toBeGreaterThan(-1);
+    expect(told).toBeGreaterThan(asked);
+  });
+
   it('knows a key, and the words of an active run, again', async () => {
     await say('hello', 'k-1');
     expect(await say('hello', 'k-1')).toMatchObject({ runId: 'k-1', status: 'in_flight' });

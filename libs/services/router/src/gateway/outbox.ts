@@ -1,6 +1,6 @@
 /**
  * What waits for one client: frames of its own, and the events of the channel that it hears. All of
- * it leaves in the order in which it was given, whole frames at a time.
+ * it leaves in the order in which it was given, but for what has to come first, whole frames at a time.
  */
 import type { Channel, Piece } from './channel';
 import { PIECE_BYTES_MAX } from './channel';
@@ -11,6 +11,8 @@ export class Outbox {
   /** Frames, or several whole ones together. All come before what the channel has from `#place` on. */
   #own: (readonly Buffer[])[] = [];
   #ownBytes = 0;
+  /** How many of them were pushed to come first. */
+  #firstCount = 0;
   #channel: Channel | undefined;
   #place = 0;
   /** The last number given to a broadcast. */
@@ -39,6 +41,13 @@ export class Outbox {
     this.#add([frame]);
   }
 
+  /** The same, before all that waits but others of its kind. */
+  pushFirst(frame: Buffer): void {
+    this.#own.splice(this.#firstCount, 0, [frame]);
+    this.#firstCount += 1;
+    this.#ownBytes += frame.length;
+  }
+
   /** A broadcast for this client alone. @param isLeftOut only its number is taken */
   pushNumbered(frame: NumberedFrame, isLeftOut: boolean): void {
     this.#gather(true);
@@ -65,18 +74,28 @@ export class Outbox {
     return this.#moved((this.#channel as Channel).piece(this.#place, this.#seq));
   }
 
+  /** @returns what was pushed to come first */
+  takeFirst(): readonly Buffer[] {
+    const parts = this.#own.splice(0, this.#firstCount).flat();
+    this.#firstCount = 0;
+    this.#ownBytes -= bytesOf(parts);
+    return parts;
+  }
+
   /** @returns all that waits */
   takeAll(): readonly Buffer[] {
     this.#gather(true);
     const parts = this.#own.flat();
     this.#own = [];
     this.#ownBytes = 0;
+    this.#firstCount = 0;
     return parts;
   }
 
   clear(): void {
     this.#own = [];
     this.#ownBytes = 0;
+    this.#firstCount = 0;
     this.#place = this.#channel?.endPlace ?? 0;
   }
 
@@ -90,6 +109,7 @@ export class Outbox {
       count += 1;
     }
     this.#ownBytes -= bytes;
+    this.#firstCount = Math.max(0, this.#firstCount - count);
     return this.#own.splice(0, count).flat();
   }
 
