@@ -2,7 +2,7 @@
 import { mainSessionKey } from '@sessions/domain';
 import { defaultAgentFor } from './auth/default-agent';
 import { SCOPE, holdsScope, isRestricted } from './auth/scopes';
-import { BUFFERED_BYTES_MAX, FRAME_BYTES_MAX, TICK_INTERVAL_MS } from './gateway/connection';
+import { BUFFERED_BYTES_MAX, FRAME_BYTES_MAX, TICK_INTERVAL_MS } from './gateway/connection-bounds';
 import type { Connection } from './gateway/connection';
 import type { GatewayDeps } from './gateway/method';
 import { ANNOUNCED_EVENTS, ANNOUNCED_METHODS } from './gateway/methods';

@@ -5,7 +5,8 @@ import { WebSocketServer } from 'ws';
 import { Channels } from '../gateway/channel';
 import type { Channel } from '../gateway/channel';
 import { CLOSE } from '../gateway/handshake';
-import { Connection, FRAME_BYTES_MAX } from '../gateway/connection';
+import { Connection } from '../gateway/connection';
+import { FRAME_BYTES_MAX } from '../gateway/connection-bounds';
 import type { ConnectionDeps } from '../gateway/connection-deps';
 import { SendTurns } from '../gateway/send-turns';
 

@@ -5,7 +5,7 @@ import { SessionError } from '@sessions/domain';
 import { createManualClock, createRecordingLogger } from '@sessions/host/testing';
 import type { Connection } from './connection';
 import type { ConnectionDeps } from './connection-deps';
-import { FRAME_BYTES_MAX, HANDSHAKE_TIMEOUT_MS, REQUESTS_IN_FLIGHT_MAX, TICK_INTERVAL_MS } from './connection';
+import { FRAME_BYTES_MAX, HANDSHAKE_TIMEOUT_MS, REQUESTS_IN_FLIGHT_MAX, TICK_INTERVAL_MS } from './connection-bounds';
 import { numberedFrame, textFrame } from './shared-frame';
 import { createGatewaySockets } from '../edge/websocket';
 import { TestClient, connectParams } from '../testing/router-harness';

@@ -16,6 +16,7 @@ import type { Timer } from '@sessions/host';
 import type { RawData, WebSocket } from 'ws';
 import { guardBytes } from './byte-guard';
 import type { Channel, Hearing, Member } from './channel';
+import { BUFFERED_BYTES_MAX, CLOSE_GRACE_MS, HANDSHAKE_BYTES_MAX, HANDSHAKE_TIMEOUT_MS, REQUESTS_IN_FLIGHT_MAX, STEPS_SHARE, TICK_INTERVAL_MS } from './connection-bounds';
 import { parseConnectParams } from './connect-params';
 import type { ConnectParams } from './connect-params';
 import type { ConnectionDeps } from './connection-deps';
@@ -31,25 +32,6 @@ import { PING_FRAME, numberedFrame, textFrame } from './shared-frame';
 import type { NumberedFrame } from './shared-frame';
 import { plainAddress } from '../auth/credentials';
 import { failureKeyOf } from '../auth/failure-limit';
-
-/** Time for a `connect` request. */
-export const HANDSHAKE_TIMEOUT_MS = 15_000;
-/** Bytes that may arrive before `connect` is accepted. */
-export const HANDSHAKE_BYTES_MAX = 64 * 1024;
-/** Largest frame afterwards. */
-export const FRAME_BYTES_MAX = 25 * 1024 * 1024;
-/** What may wait for a client that does not read. */
-export const BUFFERED_BYTES_MAX = 50 * 1024 * 1024;
-/** Of that, where steps of a running turn begin to be left out. */
-const STEPS_SHARE = 0.5;
-/** How often a connected client hears a `tick` and is asked for a sign of life. */
-export const TICK_INTERVAL_MS = 30_000;
-/** Requests of one connection that are worked on at a time; one more is refused. */
-export const REQUESTS_IN_FLIGHT_MAX = 128;
-/** Sessions that one connection may follow by key. */
-export const FOLLOWED_KEYS_MAX = 1000;
-/** Time for a client to answer a close before its socket is cut. */
-const CLOSE_GRACE_MS = 2_000;
 
 export class Connection implements Hearing, Member {
   readonly connId = randomUUID();

@@ -1,7 +1,7 @@
 import { SessionError } from '@sessions/domain';
 import { assertSeesAgent } from '../../auth/scopes';
 import { addressOfKey } from '../../handlers/resolve-address';
-import { FOLLOWED_KEYS_MAX } from '../connection';
+import { FOLLOWED_KEYS_MAX } from '../connection-bounds';
 import type { Connection } from '../connection';
 import { textOf } from '../method';
 import type { GatewayDeps, GatewayMethod, MethodCall } from '../method';
