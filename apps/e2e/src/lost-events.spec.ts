@@ -1,8 +1,9 @@
 /**
  * Events of the bus get lost while a session is written to, cut, compacted into another transcript,
- * reset and brought back: who follows it hears each message once and in order all the same, and of
- * every change. Only what was said and cut away within one lost span is not there to be told.
- * SESS_LOST_SEEDS widens it, SESS_LOST_SEED repeats one.
+ * reset and brought back: who follows it hears each message once all the same, in order (after a lost
+ * span with a restore, in that of each conversation), and of every change. Only what was said within
+ * one lost span and cut away or set aside by a restore there is not there to be told.
+ * SESS_LOST_SEEDS=n plays n more seeds, from SESS_LOST_SEED or a random one on; SESS_LOST_SEED leaves the recorded ones out.
  */
 import { AppendRecordsRequest, DeliverRequest, InboundMessage, InstallCompactionRequest, PeerRef, ReadHistoryRequest, ReplyRoute, RequestCompactionRequest, ResolvedRoute, Sender, StoreServiceResetSessionRequest, StoreServiceRestoreSessionRequest, SubscribeRequest, TruncateTranscriptRequest } from '@sessions/contracts';
 import type { Event } from '@sessions/contracts';
@@ -10,10 +11,12 @@ import type { Bus, Events } from '@sessions/bus';
 import { openInProcess, type GatewayInProcess } from './agents/gateway-in-process';
 import { waitUntil } from './support/wait-until';
 
-const SEEDS = Number(process.env.SESS_LOST_SEEDS ?? 12);
+/** Played every time; among them those that found something once. */
+const RECORDED_SEEDS: readonly number[] = [460498089, 459925880, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10];
+/** Further ones, from this one on. */
+const FURTHER_SEEDS = Number(process.env.SESS_LOST_SEEDS ?? 0);
 const FIRST_SEED = Number(process.env.SESS_LOST_SEED ?? Date.now() % 2 ** 31);
-/** What is said and set aside in a transcript that was brought back and cut, before anything of it was heard. */
-const KNOWN_SEED = 459925880;
+const SEEDS: readonly number[] = [...(process.env.SESS_LOST_SEED === undefined ? RECORDED_SEEDS : []), ...Array.from({ length: FURTHER_SEEDS }, (_, at) => FIRST_SEED + at)];
 const STEPS = 40;
 const KEY = 'agent:main:telegram:direct:123';
 /** Of a lost or a heard span. */
@@ -72,6 +75,13 @@ class Scene {
   /** Reasons that a span's changes may have, one a span in which there was any. */
   readonly changes: string[][] = [];
   #spanChanges: string[] = [];
+  /** Spans lost and heard, counted; those lost ones in which something was brought back. */
+  #span = 0;
+  readonly #mixed = new Set<number>();
+  #spanBegins = '';
+  /** A reset begins another conversation, a compaction leaves it. */
+  readonly #conversations = new Map<string, number>();
+  readonly #saidAt = new Map<string, { readonly span: number; readonly conversation: number }>();
 
   constructor(gateway: GatewayInProcess, lossy: LossyBus, below: (bound: number) => number) {
     this.#gateway = gateway;
@@ -92,18 +102,28 @@ class Scene {
     await waitUntil('its event was published', async () => (this.#lossy.published > before ? true : undefined));
   }
 
-  /** A transcript that a restore takes away again within a lost span is not on the way from the one before to the one after. */
-  allowed(work: Work): Work {
-    const isLost = this.#lossy.isLosing;
-    const hasRestored = this.#spanChanges.includes('restore');
-    const hasMoved = this.#spanChanges.some((reason) => reason !== 'restore');
-    return isLost && ((work === 'restore' && hasMoved) || (hasRestored && work !== 'append')) ? 'append' : work;
+  async beginSpan(): Promise<void> {
+    this.#spanBegins = await this.#sessionId();
+    this.#span += 1;
   }
 
-  endSpan(): void {
-    if (this.#spanChanges.length > 0) this.changes.push(this.#spanChanges);
+  async endSpan(): Promise<void> {
+    const hasMoved = this.#spanChanges.some((reason) => reason !== 'compact') && this.#lossy.isLosing;
+    // There and back is no change to who heard of neither.
+    if (this.#spanChanges.length > 0 && !(hasMoved && (await this.#sessionId()) === this.#spanBegins)) this.changes.push(this.#spanChanges);
+    if (this.#lossy.isLosing && this.#spanChanges.includes('restore')) this.#mixed.add(this.#span);
     this.#spanChanges = [];
     this.#inSpan = [];
+    this.#span += 1;
+  }
+
+  /** Where a text stands in the order: of a span with a restore, the order of each conversation alone holds. */
+  ordered(texts: readonly string[]): string[] {
+    const order = (text: string): readonly [number, number] => {
+      const { span = 0, conversation = 0 } = this.#saidAt.get(text) ?? {};
+      return [span, this.#mixed.has(span) ? conversation : 0];
+    };
+    return texts.map((text) => [text, order(text)] as const).sort(([, a], [, b]) => (a[0] === b[0] && this.#mixed.has(a[0]) ? a[1] - b[1] : 0)).map(([text]) => text);
   }
 
   /** What is taken away before it was read cannot be told: a further event, and what it leads to. */
@@ -132,7 +152,9 @@ class Scene {
         const asked = await store.requestCompaction(RequestCompactionRequest.create({ ...at, reason: 'manual' }));
         if (asked.operationId === undefined) return false;
         if (this.#below(2) === 0) await this.#append();
+        const before = await this.#conversation();
         const { result } = await store.installCompaction(InstallCompactionRequest.create({ agentId: 'main', operationId: asked.operationId, snapshotTipId: asked.snapshotTipId, summary: 'what was said', tokensBefore: 900, tokensAfter: 90 }));
+        this.#conversations.set(await this.#sessionId(), before);
         return result?.compacted === true;
       }
       case 'reset':
@@ -143,13 +165,33 @@ class Scene {
     }
   }
 
-  /** What was said in this lost span and does not stand there any more cannot be told. */
+  /** What was said in this lost span, in the conversation that is cut or left, and does not stand there any more cannot be told. */
   async #takingAway(work: () => Promise<boolean>): Promise<boolean> {
-    const before = this.#lossy.isLosing ? await this.#live() : [];
+    const left = await this.#conversation();
     if (!(await work())) return false;
     const after = this.#lossy.isLosing ? await this.#live() : [];
-    for (const text of before) if (this.#inSpan.includes(text) && !after.includes(text)) this.mayMiss.add(text);
+    for (const text of this.#inSpan) if (this.#saidAt.get(text)?.conversation === left && !after.includes(text)) this.mayMiss.add(text);
     return true;
+  }
+
+  async #sessionId(): Promise<string> {
+    const stream = this.#gateway.store.readHistory(ReadHistoryRequest.create({ agentId: 'main', by: { $case: 'key', value: KEY }, limit: 1 }));
+    let sessionId = '';
+    for await (const { item } of stream) if (item?.$case === 'head') sessionId = item.value.sessionId ?? '';
+    return sessionId;
+  }
+
+  async #conversation(sessionId?: string): Promise<number> {
+    const of = sessionId ?? (await this.#sessionId());
+    const known = this.#conversations.get(of) ?? this.#conversations.size;
+    this.#conversations.set(of, known);
+    return known;
+  }
+
+  #say(text: string, conversation: number): void {
+    this.said.push(text);
+    this.#saidAt.set(text, { span: this.#span, conversation });
+    if (this.#lossy.isLosing) this.#inSpan.push(text);
   }
 
   async #live(): Promise<string[]> {
@@ -162,14 +204,13 @@ class Scene {
   async #append(): Promise<void> {
     const { store } = this.#gateway;
     const text = `m${String(this.said.length + 1)}`;
-    this.said.push(text);
-    if (this.#lossy.isLosing) this.#inSpan.push(text);
     const route = ResolvedRoute.create({ agentId: 'main', sessionKey: KEY, matchedBy: 'default', originKind: 'channel', channel: 'telegram', accountId: 'default', chatType: 'direct', peer: PeerRef.create({ kind: 'direct', id: '123' }), replyRoute: ReplyRoute.create({ channel: 'telegram', to: '123' }) });
     const { sessionId } = await store.deliver(DeliverRequest.create({ agentId: 'main', route, message: InboundMessage.create({ role: 'user', text, sender: Sender.create({ id: '123', name: 'Ann' }) }) }));
+    const conversation = await this.#conversation(sessionId);
+    this.#say(text, conversation);
     if (this.#below(3) !== 0) return;
     const answer = `m${String(this.said.length + 1)}`;
-    this.said.push(answer);
-    if (this.#lossy.isLosing) this.#inSpan.push(answer);
+    this.#say(answer, conversation);
     const line = { type: 'message', message: { role: 'assistant', content: [{ type: 'text', text: answer }], timestamp: Date.now() } };
     await store.appendRecords(AppendRecordsRequest.create({ agentId: 'main', key: KEY, sessionId, lines: [Buffer.from(JSON.stringify(line))] }));
   }
@@ -196,9 +237,10 @@ async function playSeed(seed: number): Promise<readonly Work[]> {
     scene.said.splice(0, scene.said.length - scene.heard().length);
     scene.said.splice(0, scene.said.length, ...scene.heard());
     for (let done = 0; done < STEPS; ) {
+      await scene.beginSpan();
       lossy.isLosing = below(2) === 0;
-      for (let left = 1 + below(SPAN_MAX); left > 0; left -= 1, done += 1) await scene.step(scene.allowed(WORK[below(WORK.length)] ?? 'append'));
-      scene.endSpan();
+      for (let left = 1 + below(SPAN_MAX); left > 0; left -= 1, done += 1) await scene.step(WORK[below(WORK.length)] ?? 'append');
+      await scene.endSpan();
       if (!lossy.isLosing) continue;
       lossy.isLosing = false;
       if (below(2) === 0) lossy.reconnect();
@@ -209,7 +251,7 @@ async function playSeed(seed: number): Promise<readonly Work[]> {
     const told = `seed ${String(seed)}: ${scene.told.join(' ')}`;
     expect([told, heard.filter((text, at) => heard.indexOf(text) !== at)]).toEqual([told, []]);
     expect([told, scene.said.filter((text) => !heard.includes(text) && !scene.mayMiss.has(text))]).toEqual([told, []]);
-    expect([told, heard]).toEqual([told, scene.said.filter((text) => heard.includes(text))]);
+    expect([told, scene.ordered(heard)]).toEqual([told, scene.ordered(scene.said.filter((text) => heard.includes(text)))]);
     // A span in which the transcript changed is told of with one of its reasons.
     const reasons = scene.events.flatMap(({ body }) => (body?.$case === 'changed' && body.value.reason !== undefined && body.value.reason !== 'patch' ? [body.value.reason] : []));
     expect([told, reasons.length >= scene.changes.length]).toEqual([told, true]);
@@ -225,7 +267,7 @@ async function playSeed(seed: number): Promise<readonly Work[]> {
 
 it('leaves no message out and tells none twice', async () => {
   const done: Work[] = [];
-  if (process.env.SESS_LOST_SEED === undefined) done.push(...(await playSeed(KNOWN_SEED)));
-  for (let at = 0; at < SEEDS; at += 1) done.push(...(await playSeed(FIRST_SEED + at)));
-  for (const work of new Set(WORK)) expect([work, done.includes(work)]).toEqual([work, true]);
-}, 60_000 + SEEDS * 60_000);
+  for (const seed of SEEDS) done.push(...(await playSeed(seed)));
+  // One seed alone need not have come to all of it.
+  if (SEEDS.length >= RECORDED_SEEDS.length) for (const work of new Set(WORK)) expect([work, done.includes(work)]).toEqual([work, true]);
+}, 60_000 + SEEDS.length * 60_000);

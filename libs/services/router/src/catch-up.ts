@@ -33,7 +33,7 @@ export interface CatchUpDeps {
 interface Reading {
   readonly place: Place;
   readonly held: Event[];
-  /** More came than could be held. */
+  /** More came than could be held, or some of it was lost. */
   overrun: boolean;
 }
 
@@ -57,9 +57,14 @@ export class CatchUp {
     return true;
   }
 
-  /** Reads what came after `place`. */
+  /** Reads what came after `place`; what is read already is read once more from where that leads to, as it may be past what was lost now. */
   begin(place: Place): void {
-    if (this.#readings.has(place.key) || this.#stopping.signal.aborted) return;
+    if (this.#stopping.signal.aborted) return;
+    const under = this.#readings.get(place.key);
+    if (under !== undefined) {
+      under.overrun = true;
+      return;
+    }
     const reading: Reading = { place, held: [], overrun: false };
     this.#readings.set(place.key, reading);
     this.#queue.push(reading);
@@ -100,7 +105,14 @@ export class CatchUp {
       if (!this.#stopping.signal.aborted) logger.error('events were lost and could not be read from the store', { agentId, err });
     }
     this.#readings.delete(key);
-    for (const event of reading.held) if (!told.has(event)) deliver(event);
+    // Behind a change that the reading did not see, the same change comes again.
+    let isPast = false;
+    for (const event of reading.held) {
+      const isChange = event.body?.$case === 'changed' && event.body.value.previousSessionId !== undefined;
+      if (told.has(event) && !(isChange && isPast)) continue;
+      isPast ||= isChange;
+      deliver(event);
+    }
   }
 
   /** Tells what came after `place`. @returns how far that led */

@@ -19,6 +19,8 @@ export interface ArchiveQuery {
   /** `nextBefore` of the page before. */
   readonly before?: number;
   readonly limit: number;
+  /** Lines too that tell only that a key went on to what was brought back: no archives of their own. */
+  readonly withMoves?: boolean;
 }
 
 export interface ListedArchive {
@@ -59,7 +61,7 @@ export async function listArchives(fs: FileSystem, layout: StoreLayout, query: A
         looked += 1;
         const line = content === undefined ? undefined : parseManifestLine(content.toString('utf8'));
         const isAsked = query.keys === undefined || (line?.key !== null && line?.key !== undefined && isKeyAmong(line.key, query.keys));
-        const archive = line === undefined || !isAsked ? undefined : await listed(fs, layout, line);
+        const archive = line === undefined || !isAsked ? undefined : ((await listed(fs, layout, line)) ?? (query.withMoves === true ? moveOf(line) : undefined));
         if (archive !== undefined) archives.push(archive);
         if ((archives.length >= query.limit || looked >= LINES_PER_PAGE_MAX) && offset > 0) return { archives, nextBefore: offset };
       }
@@ -77,6 +79,11 @@ export function isKeyAmong(key: string, keys: ReadonlySet<string>): boolean {
 
 function listed(fs: FileSystem, layout: StoreLayout, line: ManifestLine): Promise<ListedArchive | undefined> {
   return toListed(line, async ({ to, bytes }) => (await fs.identify(path.join(layout.dir, to)).catch(() => undefined))?.size === bytes);
+}
+
+/** A line about a row from which nothing was set aside: its key went on to what was brought back. */
+function moveOf({ at, reason, key, sessionId, entry, files }: ManifestLine): ListedArchive | undefined {
+  return files.length > 0 || entry === undefined ? undefined : { kind: 'deleted', main: undefined, files, atMs: at, reason, key, sessionId, entry, isThere: false };
 }
 
 /** @returns undefined for a line that is of no archive. */

@@ -2,7 +2,7 @@
  * What a reader has not had of a transcript that its key has left since, and of those that the key had
  * in between: of archives of this key, of those from which compactions led on, or of a run of this cron job. Of no other session, whatever id a client names.
  */
-import { isJsonObject, storedSpellings, successorOf, transcriptsBefore, type JsonValue } from '@sessions/domain';
+import { isJsonObject, storedSpellings, successorOf, transcriptsBefore, type JsonObject, type JsonValue } from '@sessions/domain';
 import { ARCHIVES_LIMIT_MAX, HISTORY_LIMIT_MAX, readHistoryPage, type AgentStore, type HistoryPosition, type HistoryRecord } from '@sessions/store';
 import type { OwnedAgent } from '../owned-agent';
 import { sessionEntry } from './stored-session';
@@ -28,26 +28,60 @@ export async function leftTranscripts(store: AgentStore, key: string, sessionId:
   const members = present === undefined ? undefined : (JSON.parse(present.text) as JsonValue);
   const through = stepsWithin(members, sessionId);
   if (through !== undefined) return through;
-  // What a cut left behind is a state of a session, not its end.
-  const archives = await archivesSince(store, key, (archive) => isUsable(archive) && (archive.sessionId === sessionId || stepsWithin(archive.entry, sessionId) !== undefined));
-  const since = archives?.filter(isUsable) ?? [];
+  // What a cut left behind is a state of a session, not its end. A line whose archive was brought back, or that had none, tells that the key was there all the same.
+  const since = (await archivesSince(store, key, (archive) => isLeaving(archive) && leavesFrom(archive, sessionId)))?.filter(isLeaving);
+  if (since === undefined) return undefined;
   const steps: LeftTranscript[] = [];
-  const isNew = (step: LeftTranscript): boolean => step.sessionId !== present?.sessionId && !steps.some((other) => other.sessionId === step.sessionId);
-  // What was brought back had its compactions before.
-  const begun = (entry: JsonValue | undefined, why: string | undefined): LeftTranscript[] => (why !== undefined && BROUGHT_BACK.has(why) ? [] : compactedBefore(entry));
-  since.forEach(({ main, sessionId: id, entry, reason }, at) => {
-    const before = at === 0 ? (stepsWithin(entry, sessionId) ?? []) : begun(entry, since[at - 1]?.reason);
-    const all = [...before, { sessionId: id ?? '', file: main?.to ?? '', leftBy: RESETS.has(reason) || BROUGHT_BACK.has(reason) ? reason : undefined }];
-    steps.push(...all.filter(isNew));
+  since.forEach((archive, at) => {
+    const before = at === 0 ? (stepsWithin(archive.entry, sessionId) ?? []) : begunSince(archive.entry, since[at - 1]);
+    const { main, sessionId: id, isThere, reason } = archive;
+    const leftBy = RESETS.has(reason) || BROUGHT_BACK.has(reason) ? reason : undefined;
+    steps.push(...before);
+    if (isThere && main !== undefined) steps.push({ sessionId: id ?? '', file: main.to, leftBy });
+    // It is read where it stands by now; what came before it went on by what ended it.
+    else steps.push({ sessionId: leftIdOf(archive), file: '', leftBy });
   });
-  if (steps.length === 0) return undefined;
-  return [...steps, ...begun(members, since.at(-1)?.reason).filter(isNew)];
+  steps.push(...begunSince(members, since.at(-1)));
+  return readable(steps, sessionId, present?.sessionId);
 }
 
 const RESETS: ReadonlySet<string> = new Set(['new', 'reset', 'clear', 'daily', 'idle', 'cron-run']);
 const BROUGHT_BACK: ReadonlySet<string> = new Set(['restore', 'checkpoint-restore']);
 
-const isUsable = ({ kind, main, isThere }: Archive): boolean => kind !== 'bak' && isThere && main !== undefined;
+/** A line that tells that the key went on from one transcript to another. */
+const isLeaving = ({ kind, main }: Archive): boolean => main === undefined || kind !== 'bak';
+
+/** The session that the key left: of a restore without anything to set aside, the line names what was brought back, and its entry what was left. */
+function leftIdOf({ main, sessionId, entry }: Archive): string {
+  const named = isJsonObject(entry) ? entry['sessionId'] : undefined;
+  return (main === undefined && typeof named === 'string' ? named : sessionId) ?? '';
+}
+
+const leavesFrom = (archive: Archive, sessionId: string): boolean => leftIdOf(archive) === sessionId || stepsWithin(archive.entry, sessionId) !== undefined;
+
+/**
+ * Each once, where the key left it last, and without those that are no file of their own any more, but
+ * the first, which a reader comes from.
+ */
+function readable(steps: readonly LeftTranscript[], from: string, present: string | null | undefined): LeftTranscript[] {
+  const kept: LeftTranscript[] = [];
+  steps.forEach((step, at) => {
+    const isAgain = step.sessionId === present || steps.slice(at + 1).some(({ sessionId }) => sessionId === step.sessionId);
+    if (at === 0 ? step.sessionId === from && step.sessionId !== present : step.file !== '' && !isAgain) kept.push(step);
+    // It went on by whatever led on from what is passed over.
+    else if (kept.length > 0) kept.push({ ...(kept.pop() as LeftTranscript), leftBy: step.leftBy });
+  });
+  return kept;
+}
+
+/** Compactions that led to the one that the entry names, since that one began; of what was brought back, since it was. */
+function begunSince(entry: JsonValue | undefined, before: Archive | undefined): LeftTranscript[] {
+  if (!isJsonObject(entry)) return [];
+  if (before === undefined || !BROUGHT_BACK.has(before.reason)) return compactedBefore(entry);
+  const listed = entry['compactionCheckpoints'];
+  const isSince = (checkpoint: JsonValue): boolean => isJsonObject(checkpoint) && typeof checkpoint['createdAt'] === 'number' && checkpoint['createdAt'] >= before.atMs;
+  return compactedBefore({ ...entry, compactionCheckpoints: Array.isArray(listed) ? (listed as readonly JsonValue[]).filter(isSince) : [] });
+}
 
 /** From this transcript to the one that the entry names, where compactions alone led there. */
 function stepsWithin(entry: JsonValue | undefined, sessionId: string): LeftTranscript[] | undefined {
@@ -57,8 +91,7 @@ function stepsWithin(entry: JsonValue | undefined, sessionId: string): LeftTrans
 }
 
 /** All that led by compactions to the one that the entry names. */
-function compactedBefore(entry: JsonValue | undefined): LeftTranscript[] {
-  if (!isJsonObject(entry)) return [];
+function compactedBefore(entry: JsonObject): LeftTranscript[] {
   const first = transcriptsBefore(entry).find(({ sessionId }) => stepsWithin(entry, sessionId) !== undefined);
   return first === undefined ? [] : (stepsWithin(entry, first.sessionId) ?? []);
 }
@@ -81,7 +114,7 @@ async function archivesSince(store: AgentStore, key: string, isMeant: (archive: 
   const since: Archive[] = [];
   let before: number | undefined;
   for (let page = 0; page < PAGES_MAX; page += 1) {
-    const { archives, nextBefore } = await store.files.archives({ keys, limit: ARCHIVES_LIMIT_MAX, ...(before === undefined ? {} : { before }) });
+    const { archives, nextBefore } = await store.files.archives({ keys, withMoves: true, limit: ARCHIVES_LIMIT_MAX, ...(before === undefined ? {} : { before }) });
     const at = archives.findIndex(isMeant);
     since.push(...(at === -1 ? archives : archives.slice(0, at + 1)));
     if (at !== -1) return since.reverse();
@@ -108,6 +141,8 @@ export async function* messagesBehind(agent: OwnedAgent, file: string, asked: { 
         return { records, older: isWhole ? undefined : older };
       }),
     );
+  // Of one that has no file left.
+  if (file === '') return;
   const newest = await read(undefined);
   const places: HistoryPosition[] = [];
   for (let page = newest; page?.older !== undefined; page = await read(page.older)) places.push(page.older);
