@@ -12,7 +12,7 @@ import { openInProcess, type GatewayInProcess } from './agents/gateway-in-proces
 import { waitUntil } from './support/wait-until';
 
 /** Played every time; among them those that found something once. */
-const RECORDED_SEEDS: readonly number[] = [460498089, 459925880, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10];
+const RECORDED_SEEDS: readonly number[] = [460498089, 459925880, 220, 1, 2, 3, 4, 5, 6, 7, 8, 9];
 /** Further ones, from this one on. */
 const FURTHER_SEEDS = Number(process.env.SESS_LOST_SEEDS ?? 0);
 const FIRST_SEED = Number(process.env.SESS_LOST_SEED ?? Date.now() % 2 ** 31);

@@ -43,6 +43,30 @@ describe('a follower whose events were lost', () => {
     expect(seqsOf(client)).toEqual([2, 3, 4, 5, 6]);
   });
 
+  it('gets what is lost behind the end of a reading that lasts', async () => {
+    await client.request('sessions.messages.subscribe', { key: 'main' });
+    await say('two');
+    await client.until(() => (seqsOf(client).length === 1 ? true : undefined));
+    losesEvents = true;
+    await say('three');
+    losesEvents = false;
+    let release = (): void => undefined;
+    running.stores.held.set('listEntries', new Promise((resolve) => (release = resolve)));
+    const rowsAsked = (): number => running.stores.calls.filter((call) => call.startsWith('listEntries')).length;
+    const before = rowsAsked();
+    running.bus.noteGap();
+    // Its messages are told, and the row is still to come.
+    await client.until(() => (seqsOf(client).length >= 2 && rowsAsked() > before ? true : undefined));
+    losesEvents = true;
+    await say('four');
+    losesEvents = false;
+    await say('five');
+    running.stores.held.clear();
+    release();
+    await client.until(() => (seqsOf(client).includes(5) ? true : undefined));
+    expect(seqsOf(client)).toEqual([2, 3, 4, 5]);
+  });
+
   it('gets them after a reconnect, without a further event, and hears that the row changed', async () => {
     await client.request('sessions.subscribe');
     await say('two');

@@ -37,6 +37,8 @@ export interface MemoryStores {
   plant(agentId: string, findings: readonly Finding[]): void;
   /** Methods that the owners do not serve, by their member names. */
   readonly unserved: Set<string>;
+  /** Calls of these methods are answered when this resolves. */
+  readonly held: Map<string, Promise<void>>;
   /** Turns that messages ask for: taken when the test says so. */
   readonly runs: MemoryRuns;
   /** Archives, runs and deliveries of a store. */
@@ -57,6 +59,7 @@ export async function serveMemoryStores(bus: Bus, subjectPrefix?: string): Promi
   const calls: string[] = [];
   const delivered: DeliverRequest[] = [];
   const unserved = new Set<string>();
+  const held = new Map<string, Promise<void>>();
   const agentOf = (agentId: string): MemoryAgent => {
     const agent = agents.get(agentId) ?? { sessions: new Map(), results: new Map(), findings: [], served: undefined, seqs: new Map(), aside: newAside() };
     agents.set(agentId, agent);
@@ -72,7 +75,9 @@ export async function serveMemoryStores(bus: Bus, subjectPrefix?: string): Promi
         const refusal = refusals.get(request.agentId);
         if (refusal !== undefined) throw refusal;
         if (unserved.has(name)) throw new SessionError('UNSUPPORTED', `${name} is not served here`);
-        return (handler as (request: unknown, context: CallContext) => unknown)(request, context);
+        const answer = (): unknown => (handler as (request: unknown, context: CallContext) => unknown)(request, context);
+        const until = held.get(name);
+        return until === undefined ? answer() : until.then(answer);
       },
     ]),
   ) as unknown as typeof handlers;
@@ -104,6 +109,7 @@ export async function serveMemoryStores(bus: Bus, subjectPrefix?: string): Promi
     calls,
     delivered,
     unserved,
+    held,
     runs,
     aside: (agentId) => agentOf(agentId).aside,
     put(agentId, key, entry, texts = []) {

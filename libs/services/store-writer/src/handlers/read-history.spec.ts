@@ -118,6 +118,24 @@ describe('history', () => {
       expect(await told(made, { sessionId, messageSeq: 1 })).toEqual([`head ${sessionId}`, ...left]);
     });
 
+    it('gives what came and went around a restore, and what was brought back where it stands', async () => {
+      const made = await bench();
+      const restore = () => made.client.restoreSession(StoreServiceRestoreSessionRequest.create({ agentId: 'main', key: KEY }));
+      const { sessionId = '' } = await made.client.deliver(telegram('m1'));
+      const empty = await resetBy(made);
+      // Nothing was said in that one: it is no archive, and yet a place that somebody may have.
+      await restore();
+      await made.client.deliver(telegram('m2'));
+      const third = await resetBy(made);
+      await made.client.deliver(telegram('o1'));
+      const back = [{ reset: `${sessionId} ${third} reset` }, `head ${third}`, '1 o1'];
+      expect(await told(made, { sessionId: empty, messageSeq: 0 })).toEqual([`head ${empty}`, { reset: `${empty} ${sessionId} restore` }, `head ${sessionId}`, '1 m1', '2 m2', ...back]);
+      await resetBy(made);
+      await restore();
+      // The one that was left and brought back again is read as the present one alone.
+      expect(await told(made, { sessionId, messageSeq: 1 })).toEqual([`head ${sessionId}`, '2 m2', { reset: `${sessionId} ${third} restore` }, ...back.slice(1)]);
+    });
+
     it('begins anew for a place whose number means another message since a cut', async () => {
       const made = await bench();
       const { sessionId = '' } = await made.client.deliver(telegram('m1'));
