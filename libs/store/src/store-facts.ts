@@ -41,6 +41,8 @@ export interface ArchiveRecord {
   readonly key: string | null;
   /** Null: it is about no session. */
   readonly sessionId: string | null;
+  /** Who asked for it, as a call names its caller. */
+  readonly actor: string;
 }
 
 export interface StoreFactsParts {
@@ -138,7 +140,7 @@ export class StoreFacts {
       for await (const batch of linesBackwards(byteSourceOf(disk, fd), await disk.size(fd))) {
         for (const { content } of batch) {
           const line = content === undefined ? undefined : parseManifestLine(content.toString('utf8'));
-          if (line !== undefined) yield { atMs: line.at, reason: line.reason, key: line.key, sessionId: line.sessionId };
+          if (line !== undefined) yield { atMs: line.at, reason: line.reason, key: line.key, sessionId: line.sessionId, actor: line.actor };
         }
       }
     } finally {
