@@ -2,7 +2,8 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { runCommand } from './support/command';
-import { configWith, sessionsDir, useScene } from './support/scene';
+import { freePort } from './support/free-port';
+import { TOKEN, configWith, sessionsDir, useScene } from './support/scene';
 import { readTree } from './support/tree';
 
 const scene = useScene();
@@ -35,14 +36,15 @@ describe('lifecycle beside a running gateway', () => {
   });
 
   it('clears, removes and brings back rows whose keys other programs wrote in capitals, with and without the gateway', async () => {
-    const stateDir = scene.stateDir(configWith({ session: { dmScope: 'per-channel-peer' } }));
+    const port = await freePort();
+    const stateDir = scene.stateDir({ gateway: { port, auth: { mode: 'token', token: TOKEN } }, session: { dmScope: 'per-channel-peer' } });
     const dir = sessionsDir(stateDir);
     mkdirSync(dir, { recursive: true });
     const [bob, cy, dee] = ['@Bob', '@Cy', '@Dee'].map((name) => `agent:main:telegram:direct:${name}`) as [string, string, string];
     const ids = new Map([bob, cy, dee].map((key, index) => [key, `0000000${index}-0000-4000-8000-000000000000`]));
     for (const [key, id] of ids) writeFileSync(join(dir, `${id}.jsonl`), `${JSON.stringify({ type: 'session', version: 3, id })}\n${JSON.stringify({ type: 'message', id: 'aaaaaaaa', parentId: null, message: { role: 'user', content: key } })}\n`);
     writeFileSync(join(dir, 'sessions.json'), JSON.stringify(Object.fromEntries([...ids].map(([key, sessionId]) => [key, { sessionId, updatedAt: Date.now() - 1_000 }]))));
-    const gateway = await scene.gateway(stateDir);
+    const gateway = await scene.gateway(stateDir, { args: ['--port', String(port)] });
     const asked = async (...words: string[]): Promise<Record<string, unknown>> => {
       const { exitCode, stdout } = await runCommand(stateDir, ['sessions', ...words, '--json']);
       expect([words, exitCode]).toEqual([words, 0]);
