@@ -113,8 +113,13 @@ describe('sessions cleanup', () => {
   it('does nothing under warn but says how; flags act, and enforce applies', async () => {
     configure({});
     seed(ROWS);
+    const before = tree();
     const { stdout } = await run('sessions', 'cleanup');
     expect(stdout).toContain('Nothing applied (mode warn); use --enforce');
+    expect(await json('sessions', 'cleanup')).toMatchObject({ mode: 'warn', dryRun: false, applied: false, beforeCount: 6 });
+    // Not a byte, nor a directory of ours.
+    expect(tree()).toEqual(before);
+    expect(readdirSync(sessionsDir())).not.toContain('.store');
     expect(keys()).toHaveLength(6);
     expect(await json('sessions', 'cleanup', '--fix-missing')).toMatchObject({ mode: 'warn', applied: true, missing: 1, pruned: 0, appliedCount: 5 });
     expect(keys()).not.toContain('agent:main:telegram:direct:3');
