@@ -1,8 +1,9 @@
 /** Chat commands at the gateway's door, and `sessions cleanup` of stores that a running gateway holds. */
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { runCommand } from './support/command';
-import { configWith, sessionsDir, useScene } from './support/scene';
+import { freePort } from './support/free-port';
+import { TOKEN, configWith, sessionsDir, useScene } from './support/scene';
 import { readTree } from './support/tree';
 
 const scene = useScene();
@@ -32,6 +33,34 @@ describe('lifecycle beside a running gateway', () => {
     expect(restored).toMatchObject({ exitCode: 0 });
     expect(JSON.parse(restored.stdout)).toMatchObject({ ok: true, key: KEY, sessionId: first });
     expect((await runCommand(stateDir, ['sessions', 'history', KEY])).stdout).toMatch(/user: one\n$/u);
+  });
+
+  it('clears, removes and brings back rows whose keys other programs wrote in capitals, with and without the gateway', async () => {
+    const port = await freePort();
+    const stateDir = scene.stateDir({ gateway: { port, auth: { mode: 'token', token: TOKEN } }, session: { dmScope: 'per-channel-peer' } });
+    const dir = sessionsDir(stateDir);
+    mkdirSync(dir, { recursive: true });
+    const [bob, cy, dee] = ['@Bob', '@Cy', '@Dee'].map((name) => `agent:main:telegram:direct:${name}`) as [string, string, string];
+    const ids = new Map([bob, cy, dee].map((key, index) => [key, `0000000${index}-0000-4000-8000-000000000000`]));
+    for (const [key, id] of ids) writeFileSync(join(dir, `${id}.jsonl`), `${JSON.stringify({ type: 'session', version: 3, id })}\n${JSON.stringify({ type: 'message', id: 'aaaaaaaa', parentId: null, message: { role: 'user', content: key } })}\n`);
+    writeFileSync(join(dir, 'sessions.json'), JSON.stringify(Object.fromEntries([...ids].map(([key, sessionId]) => [key, { sessionId, updatedAt: Date.now() - 1_000 }]))));
+    const gateway = await scene.gateway(stateDir, { args: ['--port', String(port)] });
+    const asked = async (...words: string[]): Promise<Record<string, unknown>> => {
+      const { exitCode, stdout } = await runCommand(stateDir, ['sessions', ...words, '--json']);
+      expect([words, exitCode]).toEqual([words, 0]);
+      return JSON.parse(stdout) as Record<string, unknown>;
+    };
+    const keys = async (): Promise<string[]> => ((await asked('list')).sessions as { key: string }[]).map(({ key }) => key).sort();
+    expect(await asked('clear', bob)).toMatchObject({ ok: true, key: bob, previousSessionId: ids.get(bob), archived: expect.stringContaining('.reset.') });
+    expect(await asked('delete', cy)).toMatchObject({ ok: true, key: cy, deleted: true, archived: [expect.stringContaining('.deleted.')] });
+    expect(await keys()).toEqual([bob, dee]);
+    expect(await asked('restore', cy)).toMatchObject({ ok: true, key: cy, sessionId: ids.get(cy) });
+    expect(await keys()).toEqual([bob, cy, dee]);
+    expect(await gateway.stop()).toBe(0);
+    expect(await asked('delete', dee)).toMatchObject({ key: dee, deleted: true });
+    expect(await asked('restore', bob)).toMatchObject({ key: bob, sessionId: ids.get(bob) });
+    expect(await asked('restore', dee)).toMatchObject({ key: dee, sessionId: ids.get(dee) });
+    expect(await keys()).toEqual([bob, cy, dee]);
   });
 
   it('previews beside the owner without writing, and applies a store named by its file only without it', async () => {

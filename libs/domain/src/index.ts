@@ -175,7 +175,7 @@ export type { PruneRequest, PrunedContext, PruningSettings } from './compaction/
 // Maintenance
 export { MEMORY_DIR, MEMORY_TOOL, MEMORY_TOOL_NAME, NOTES_FILE_BYTES_MAX, NOTE_BYTES_MAX, isDay, parseMemoryNote } from './turns/memory-notes';
 export type { MemoryNote } from './turns/memory-notes';
-export { ROW_FLAGS, familyFilesOf, familyIdsOf, maintenanceFacts, rowProtections } from './maintenance/maintenance-facts';
+export { KEY_LOST_MEMBER, ROW_FLAGS, familyFilesOf, familyIdsOf, maintenanceFacts, rowProtections } from './maintenance/maintenance-facts';
 export type { MaintenanceFacts, RowOccasion } from './maintenance/maintenance-facts';
 export { PROTECTIONS, isArchive, isOrphan } from './maintenance/facts';
 export type { FactFile, FactRow, FileClass, ProtectedRows, Protection, StoreFacts, StoreTotals, TranscriptState } from './maintenance/facts';
@@ -201,7 +201,7 @@ export { planSubagentArchives, subagentArchiveAtMs } from './maintenance/plan-su
 export type { ChildFacts } from './maintenance/plan-subagents';
 export { ARCHIVE_INTERVAL_MS, IDLE_INTERVAL_MS, JUMP_MS_MIN, SETTLE_MS, TOUCHED_INTERVAL_MS, nextDueAtMs, noteTouched, startSchedule, takeDue } from './maintenance/schedule';
 export type { Clock, DueJob, DueRequest, ScheduleState } from './maintenance/schedule';
-export { NOTICE_KEYS_MAX, holdUnannounced, planAnnouncements } from './maintenance/notice';
+export { AUTOMATIC_ACTOR_PREFIX, NOTICE_KEYS_MAX, holdUnannounced, isAutomaticActor, planAnnouncements } from './maintenance/notice';
 export type { Announcements, NoticeRequest } from './maintenance/notice';
 
 // Session tools

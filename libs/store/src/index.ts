@@ -33,7 +33,8 @@ export type {
   TranscriptTail,
   UsageLine,
 } from './types';
-export type { ArchiveRecord, DirectoryFile, StoreFacts } from './store-facts';
+export type { ArchiveRecord } from './archive/manifest-records';
+export type { DirectoryFile, StoreFacts } from './store-facts';
 export type { OrderedRow } from './session-index/index-reader';
 export type { StoreFiles } from './store-files';
 export { HELD_FILES_MAX } from './archive/held-files';

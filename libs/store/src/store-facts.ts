@@ -9,9 +9,7 @@ import { isTempFileName, type StoreLayout } from './files/layout';
 import { hasErrorCode, type FileSystem } from './files/file-system';
 import { mayBeStoreName, storesAmong } from './files/neighbour-stores';
 import { inspectTranscriptLock } from './files/transcript-lock';
-import { parseManifestLine } from './archive/manifest';
-import { linesBackwards } from './transcript/backward-reader';
-import { byteSourceOf } from './transcript/byte-source';
+import { ManifestRecords, type ArchiveRecord } from './archive/manifest-records';
 import type { IndexReader, OrderedRow } from './session-index/index-reader';
 
 /** Longest stretch of work without giving way, milliseconds. */
@@ -33,16 +31,6 @@ export interface DirectoryFile {
   readonly mtimeMs: number;
 }
 
-/** What a plan needs of a manifest line. */
-export interface ArchiveRecord {
-  readonly atMs: number;
-  readonly reason: string;
-  /** Null: it is about no row. */
-  readonly key: string | null;
-  /** Null: it is about no session. */
-  readonly sessionId: string | null;
-}
-
 export interface StoreFactsParts {
   readonly fs: FileSystem;
   readonly layout: StoreLayout;
@@ -54,9 +42,11 @@ export interface StoreFactsParts {
 
 export class StoreFacts {
   readonly #parts: StoreFactsParts;
+  readonly #manifest: ManifestRecords;
 
   constructor(parts: StoreFactsParts) {
     this.#parts = parts;
+    this.#manifest = new ManifestRecords(parts.fs, parts.layout);
   }
 
   /** All rows, those that no list shows too, in the order in which they lie: each is read once, some at a time. */
@@ -124,26 +114,9 @@ export class StoreFacts {
     return found;
   }
 
-  /** Lines of the manifest, newest first. */
-  async *archiveRecords(): AsyncGenerator<ArchiveRecord> {
-    const { fs: disk, layout } = this.#parts;
-    let fd: number;
-    try {
-      fd = await disk.open(layout.manifestFile, fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW);
-    } catch (error) {
-      if (hasErrorCode(error, 'ENOENT')) return;
-      throw error;
-    }
-    try {
-      for await (const batch of linesBackwards(byteSourceOf(disk, fd), await disk.size(fd))) {
-        for (const { content } of batch) {
-          const line = content === undefined ? undefined : parseManifestLine(content.toString('utf8'));
-          if (line !== undefined) yield { atMs: line.at, reason: line.reason, key: line.key, sessionId: line.sessionId };
-        }
-      }
-    } finally {
-      await disk.close(fd);
-    }
+  /** Lines of the manifest, newest first; those that were read before are not read again. */
+  archiveRecords(): AsyncGenerator<ArchiveRecord> {
+    return this.#manifest.newestFirst();
   }
 
   /** True while a living process of somebody else holds the transcript. */

@@ -129,6 +129,23 @@ describe('a store whose owner closed it', () => {
   });
 });
 
+describe('a store that somebody has', () => {
+  it.each([
+    ['another command', 'command-other', 'wait until it is done, then run: openclaw sessions clear agent:main:mid', 'through the gateway'],
+    ['a gateway that does not answer', 'gateway-1', 'Run it through the gateway: openclaw sessions clear agent:main:mid', 'Another command'],
+  ])('is not changed beside %s, and what to do is said', async (_, instance, hint, other) => {
+    const store = await openStore({ agentId: 'main', sessionsFile, instance, transport: 'standalone', clock: { nowMs: () => Date.now() } });
+    try {
+      const { code, stderr } = runChanging('sessions', 'clear', 'agent:main:mid');
+      expect([code, stderr]).toEqual([1, expect.stringContaining(hint)]);
+      expect(stderr).toContain('Nothing was changed');
+      expect(stderr).not.toContain(other);
+    } finally {
+      await store.close();
+    }
+  });
+});
+
 describe('a store whose owner was killed', () => {
   beforeEach(ownedAndKilled);
 

@@ -10,6 +10,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runProgram } from '../program';
+import { keyText } from '../render/key-text';
 import { HELLO, recordingIo, reply, serveGateway } from '../testing';
 
 const DAY_MS = 24 * 60 * 60_000;
@@ -112,8 +113,13 @@ describe('sessions cleanup', () => {
   it('does nothing under warn but says how; flags act, and enforce applies', async () => {
     configure({});
     seed(ROWS);
+    const before = tree();
     const { stdout } = await run('sessions', 'cleanup');
     expect(stdout).toContain('Nothing applied (mode warn); use --enforce');
+    expect(await json('sessions', 'cleanup')).toMatchObject({ mode: 'warn', dryRun: false, applied: false, beforeCount: 6 });
+    // Not a byte, nor a directory of ours.
+    expect(tree()).toEqual(before);
+    expect(readdirSync(sessionsDir())).not.toContain('.store');
     expect(keys()).toHaveLength(6);
     expect(await json('sessions', 'cleanup', '--fix-missing')).toMatchObject({ mode: 'warn', applied: true, missing: 1, pruned: 0, appliedCount: 5 });
     expect(keys()).not.toContain('agent:main:telegram:direct:3');
@@ -345,6 +351,26 @@ describe('sessions clear, delete and restore', () => {
     expect(await json('sessions', 'restore', (archived as string[])[0] ?? '')).toMatchObject({ key: KEY, sessionId: idOf(0) });
     expect(readFileSync(join(sessionsDir(), `${idOf(0)}.jsonl`), 'utf8')).toBe(bytes);
     expect(keys()).toContain(KEY);
+  });
+
+  it('brings keys back as other programs stored them, and by what the list prints of them', async () => {
+    configure({});
+    const stored = ['__proto__', 'Ada Bot', ' edges ', 'agent:main:odd\u0007key', 'agent:main:telegram:direct:@Cy'];
+    seed([...stored, 'agent:main:stays'].map((key) => ({ key, ageDays: 1 })));
+    // An object literal has no member of this name.
+    const text = readFileSync(join(sessionsDir(), 'sessions.json'), 'utf8');
+    if (!text.includes('"__proto__"')) writeFileSync(join(sessionsDir(), 'sessions.json'), `{"__proto__":${JSON.stringify({ sessionId: idOf(0), updatedAt: NOW_MS - DAY_MS })},${text.trimStart().slice(1)}`);
+    for (const [index, key] of stored.entries()) expect(await json('sessions', 'delete', idOf(index))).toMatchObject({ key, deleted: true });
+    expect(keys()).toEqual(['agent:main:stays']);
+    const printed = (await run('sessions', 'restore', '--list')).stdout;
+    for (const [index, key] of stored.entries()) {
+      const named = keyText(key);
+      expect(printed).toContain(named);
+      expect(await json('sessions', 'restore', named)).toMatchObject({ key, sessionId: idOf(index) });
+    }
+    expect(readFileSync(join(sessionsDir(), 'sessions.json'), 'utf8')).toContain('"__proto__"');
+    expect(keys()).toEqual([...stored, 'agent:main:stays'].sort());
+    expect(await run('sessions', 'restore', 'agent:main:nobody')).toMatchObject({ code: 1, stderr: expect.stringContaining('openclaw sessions restore --list') as string });
   });
 
   it('fails for what is not there, with the document of failures', async () => {

@@ -89,10 +89,12 @@ async function cleanFiles(io: CliIo, context: CliContext, { stores, choice, byPa
   for (const store of stores) {
     try {
       cleaned.push(await whileWorking(io, `cleaning up agent ${store.agentId}`, async () => {
-        if (choice.dryRun) {
+        // Under `warn` nothing acts but the flags: then nobody has to own the store, which would leave files of ours.
+        const changesNothing = choice.dryRun || (context.config.session.maintenance.mode === 'warn' && !choice.enforce && !choice.fixMissing && !choice.fixDmScope);
+        if (changesNothing) {
           const { report, table } = await planCleanup(context.config, store, choice, io.nowMs());
           warn(io, report.warnings);
-          return { document: cleanupDocument(report), table };
+          return { document: cleanupDocument(report), ...(choice.dryRun && { table }) };
         }
         refuseBesideOwner(store, byPath ? 'a store named by --store is cleaned up by nobody else' : 'no gateway answers', command);
         return { document: await applyLocally(io, context, store, choice) };

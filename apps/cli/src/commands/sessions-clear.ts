@@ -8,6 +8,7 @@ import { findSession } from '../offline/find-session';
 import { keyText } from '../render/key-text';
 import { visibleText } from '../render/visible-text';
 import { StoreServiceDeleteSessionRequest, StoreServiceResetSessionRequest } from '@sessions/contracts';
+import { SessionError } from '@sessions/domain';
 import type { JsonValue } from '@sessions/domain';
 
 export interface ChangeFlags extends ScopeFlags {
@@ -59,8 +60,9 @@ export async function runSessionsDelete(io: CliIo, flags: ChangeFlags): Promise<
       return { deleted, archived };
     },
   });
+  if (!done.deleted) throw new SessionError('SESSION_NOT_FOUND', `The session ${keyText(key)} was listed a moment ago, and whoever serves the store did not find it. Nothing was deleted.`, { facts: { key }, hint: 'Look what is there now: openclaw sessions list' });
   if (flags.json === true) io.out(`${JSON.stringify({ ok: true, key, ...done }, null, 2)}\n`);
-  else io.out(`${done.deleted ? `Session ${keyText(key)} deleted.` : `Session ${keyText(key)} was gone already.`}\n${archiveLines(key, done.archived)}`);
+  else io.out(`Session ${keyText(key)} deleted.\n${archiveLines(key, done.archived)}`);
   return EXIT.ok;
 }
 

@@ -12,7 +12,7 @@ import type { KnownArchive } from '../offline/list-archives';
 import { selectStores } from '../offline/select-stores';
 import type { StoreChoice } from '../offline/select-stores';
 import { formatShortAge } from '../render/age';
-import { keyText } from '../render/key-text';
+import { keyOfText, keyText } from '../render/key-text';
 import { renderTable } from '../render/table';
 import { visibleText } from '../render/visible-text';
 import { StoreServiceRestoreSessionRequest } from '@sessions/contracts';
@@ -29,6 +29,8 @@ export interface RestoreFlags extends ScopeFlags {
   readonly yes?: boolean | undefined;
 }
 
+const LIST_HINT = 'See what there is: openclaw sessions restore --list';
+
 interface Wanted {
   readonly store: StoreChoice;
   readonly key: string;
@@ -37,7 +39,9 @@ interface Wanted {
 }
 
 /** @throws ARCHIVE_NOT_FOUND, VALIDATION, DAMAGED, SESSION_LOCKED, STORE_UNREADABLE */
-export async function runSessionsRestore(io: CliIo, flags: RestoreFlags): Promise<ExitCode> {
+export async function runSessionsRestore(io: CliIo, asked: RestoreFlags): Promise<ExitCode> {
+  // `--list` quotes keys with something in them that cannot be seen.
+  const flags: RestoreFlags = { ...asked, ...(asked.key !== undefined && { key: keyOfText(asked.key) }) };
   refuseContradictions(flags);
   const context = loadCliContext(io);
   const store = storeOf(flags, context);
@@ -53,15 +57,17 @@ export async function runSessionsRestore(io: CliIo, flags: RestoreFlags): Promis
     command: `openclaw sessions restore ${key} --agent ${agentId}`,
     method: 'sessions.restore',
     params: { key, agentId, ...(archive !== undefined && { archive }) },
-    ofGateway: (payload) => ({ sessionId: typeof payload['sessionId'] === 'string' ? payload['sessionId'] : '', restored: pathsIn(payload['restored']), archived: pathsIn(payload['archived']) }),
+    ofGateway: (payload) => ({ key: typeof payload['key'] === 'string' ? payload['key'] : key, sessionId: typeof payload['sessionId'] === 'string' ? payload['sessionId'] : '', restored: pathsIn(payload['restored']), archived: pathsIn(payload['archived']) }),
     locally: async (owner) => {
-      const { sessionId, restored, archived } = await owner.store.restoreSession(StoreServiceRestoreSessionRequest.create({ agentId, key, archive }), owner.mutation());
-      return { sessionId, restored, archived };
+      const { key: back, sessionId, restored, archived } = await owner.store.restoreSession(StoreServiceRestoreSessionRequest.create({ agentId, key, archive }), owner.mutation());
+      return { key: back, sessionId, restored, archived };
     },
+  }).catch((error: unknown) => {
+    throw error instanceof SessionError && error.reason === 'ARCHIVE_NOT_FOUND' && error.hint === undefined ? new SessionError('ARCHIVE_NOT_FOUND', error.message, { hint: LIST_HINT, cause: error }) : error;
   });
-  if (flags.json === true) io.out(`${JSON.stringify({ ok: true, key, ...done }, null, 2)}\n`);
+  if (flags.json === true) io.out(`${JSON.stringify({ ok: true, ...done }, null, 2)}\n`);
   else {
-    const lines = [`Restored ${keyText(key)}, session ${done.sessionId}.`, ...done.restored.map((path) => `Back: ${visibleText(path)}`), ...done.archived.map((path) => `Archived: ${visibleText(path)}`)];
+    const lines = [`Restored ${keyText(done.key)}, session ${done.sessionId}.`, ...done.restored.map((path) => `Back: ${visibleText(path)}`), ...done.archived.map((path) => `Archived: ${visibleText(path)}`)];
     io.out(`${lines.join('\n')}\n`);
   }
   return EXIT.ok;
@@ -90,11 +96,26 @@ function storeOf(flags: RestoreFlags, context: ReturnType<typeof loadCliContext>
 async function wantedOf({ key: given, archive }: RestoreFlags, store: StoreChoice, nowMs: number): Promise<Wanted> {
   if (given === undefined || given === '') throw new SessionError('VALIDATION', 'Name a session key or an archive, or pass --list to see what there is.');
   const file = basename(given);
-  if (parseArchiveName(file) === undefined) return { store, key: toRequestKey({ key: given, defaultAgentId: store.agentId }).key, archive };
+  if (parseArchiveName(file) === undefined) {
+    const named = await keyOf(given, store, nowMs);
+    return { store, key: named.key, archive: archive ?? named.archive };
+  }
   const found = (await listArchives(store, undefined, nowMs)).find((one) => basename(one.file) === file);
-  if (found === undefined) throw new SessionError('ARCHIVE_NOT_FOUND', `No archive found: ${given}`, { hint: 'See what there is: openclaw sessions restore --list' });
+  if (found === undefined) throw new SessionError('ARCHIVE_NOT_FOUND', `No archive found: ${given}`, { hint: LIST_HINT });
   if (found.key === null) throw new SessionError('VALIDATION', `Nothing says which session ${file} belongs to.`, { hint: `Name the key: openclaw sessions restore <key> --archive ${file}` });
   return { store, key: found.key, archive: found.file };
+}
+
+/**
+ * The key as its row was stored, where an archive has it in these letters. One that no request can spell, for
+ * blanks at its ends, is named together with its newest archive.
+ */
+async function keyOf(given: string, store: StoreChoice, nowMs: number): Promise<Pick<Wanted, 'key'> & { readonly archive?: string }> {
+  const { key } = toRequestKey({ key: given, defaultAgentId: store.agentId });
+  const ofKey = await listArchives(store, key, nowMs);
+  const exact = ofKey.filter((one) => one.key === given);
+  const newest = exact.find(({ restorable, file }) => restorable && file !== '');
+  return { key: exact.length > 0 ? given : key, ...(given !== given.trim() && newest !== undefined && { archive: newest.file }) };
 }
 
 async function list(io: CliIo, flags: RestoreFlags, store: StoreChoice): Promise<ExitCode> {
@@ -118,7 +139,7 @@ async function list(io: CliIo, flags: RestoreFlags, store: StoreChoice): Promise
 async function preview(io: CliIo, flags: RestoreFlags, { store, key, archive }: Wanted): Promise<ExitCode> {
   const isMeant = (one: KnownArchive): boolean => one.restorable && (archive === undefined || [one.file, basename(one.file), one.sessionId, fileStamp(one.atMs)].includes(archive));
   const found = (await listArchives(store, key, io.nowMs())).find(isMeant);
-  if (found === undefined) throw new SessionError('ARCHIVE_NOT_FOUND', `No archive found: ${key}`, { hint: 'See what there is: openclaw sessions restore --list' });
+  if (found === undefined) throw new SessionError('ARCHIVE_NOT_FOUND', `No archive found: ${key}`, { hint: LIST_HINT });
   const { sessionId, file, reason, bytes } = found;
   if (flags.json === true) io.out(`${JSON.stringify({ ok: true, dryRun: true, key, sessionId, archive: file, reason, bytes }, null, 2)}\n`);
   else io.out(`Would restore ${keyText(key)} from ${visibleText(file)} (${reason}).\n`);

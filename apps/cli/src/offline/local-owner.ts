@@ -21,6 +21,9 @@ import { randomUUID } from 'node:crypto';
 /** A clean-up of a large store; nobody else waits for it. */
 const TIMEOUT_MS = 3_600_000;
 
+/** How a command's owner is called, whatever it does; of a repair too. */
+export const COMMAND_INSTANCE = 'command-';
+
 export interface LocalOwner {
   readonly store: Client<typeof StoreServiceService>;
   readonly maintenance: Client<typeof MaintenanceServiceService>;
@@ -41,7 +44,8 @@ export function refuseBesideOwner(choice: StoreChoice, why: string, command: str
   const who = owner === undefined ? 'another process' : `process ${owner.pid} on ${owner.host} (${owner.instance})`;
   throw new SessionError('SESSION_LOCKED', `The session store ${path} belongs to ${who}; ${why}. Nothing was changed.`, {
     facts: { agentId, path, pid: owner?.pid ?? null, host: owner?.host ?? null },
-    hint: `Run it through the gateway: ${command}`,
+    // A command has the store for as long as it works, and nobody can ask it anything.
+    hint: owner?.instance.startsWith(COMMAND_INSTANCE) === true ? `Another command is at work on this store; wait until it is done, then run: ${command}` : `Run it through the gateway: ${command}`,
   });
 }
 
@@ -51,7 +55,7 @@ export async function withLocalOwner<T>(context: CliContext, { agentId, path }: 
   const metrics = createMetrics({ service: 'command' });
   // One store of one agent, wherever the configuration has the others: none of them may open this one as its own.
   const config: SessionConfig = { ...context.config, session: { ...context.config.session, store: path }, storeWriter: { ...context.config.storeWriter, agents: [agentId] } };
-  const shared = { bus, clock: { ...systemClock, nowMs }, logger: silentLogger, metrics, config: () => config, instance: `command-${randomUUID().slice(0, 8)}` };
+  const shared = { bus, clock: { ...systemClock, nowMs }, logger: silentLogger, metrics, config: () => config, instance: `${COMMAND_INSTANCE}${randomUUID().slice(0, 8)}` };
   const services: Service[] = [
     createStoreWriter({ ...shared, places: context.places, transport: 'standalone', ...bindingOf(nativeBindingPath()) }),
     // Nothing is due by itself: the command is over before anything could be.

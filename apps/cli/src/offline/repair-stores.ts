@@ -8,6 +8,7 @@ import { connectGateway } from '../gateway/gateway-client';
 import { GatewayRequestError, GatewayTransportError } from '../gateway/gateway-errors';
 import { localTarget } from '../gateway/gateway-target';
 import { VERSION } from '../version';
+import { COMMAND_INSTANCE } from './local-owner';
 import { nativeBindingPath } from './native-binding';
 import type { StoreChoice } from './select-stores';
 import { SessionError, isJsonObject } from '@sessions/domain';
@@ -47,7 +48,7 @@ export async function repairOneStore(context: CliContext, choice: StoreChoice, {
     const { after, done } = await repairStore({
       agentId,
       sessionsFile: path,
-      instance: `command-${randomUUID()}`,
+      instance: `${COMMAND_INSTANCE}${randomUUID()}`,
       transport: 'standalone',
       clock: { nowMs },
       nativeBinding: nativeBindingPath(),
@@ -65,7 +66,7 @@ function ownerInTheWay({ agentId, path }: StoreChoice, owner: OwnerRecord | unde
   const who = owner === undefined ? 'another process' : `process ${owner.pid} on ${owner.host} (${owner.instance})`;
   return new SessionError('SESSION_LOCKED', `The session store ${path} belongs to ${who}, so it cannot be repaired from here; ${why}. Nothing was changed.`, {
     facts: { agentId, path, pid: owner?.pid ?? null, host: owner?.host ?? null, epoch: owner?.epoch ?? null },
-    hint: `Stop that process and run again: openclaw sessions verify --agent ${agentId} --repair`,
+    hint: `${owner?.instance.startsWith(COMMAND_INSTANCE) === true ? 'Another command is at work on this store; wait until it is done, then run' : 'Stop that process and run again'}: openclaw sessions verify --agent ${agentId} --repair`,
     cause,
   });
 }

@@ -15,3 +15,14 @@ export function keyText(key: string): string {
   const plain = key !== '' && !UNSEEN.test(key) && !key.startsWith(' ') && !key.endsWith(' ');
   return plain ? key : JSON.stringify(key).replace(UNSEEN_EACH, written);
 }
+
+/** The key that `keyText` prints like this; text that it prints of none is a key as it is. */
+export function keyOfText(text: string): string {
+  if (!text.startsWith('"')) return text;
+  try {
+    const key: unknown = JSON.parse(text);
+    return typeof key === 'string' ? key : text;
+  } catch {
+    return text;
+  }
+}

@@ -216,13 +216,14 @@ export function lookupCandidates(key: string): readonly SessionKey[] {
 
 /**
  * Spellings under which a row for `key` may stand in the store of its own agent: as `lookupCandidates`,
- * then all of them without their agent, as older releases wrote them. Only a store says whose such a
+ * with the blanks at its ends that some program may have stored, then all of them without their agent, as
+ * older releases wrote them. Only a store says whose such a
  * key is: two agents' keys may have one.
  */
 export function storedSpellings(key: string): readonly SessionKey[] {
   const whole = lookupCandidates(key);
   const bare = whole.map(withoutAgent).filter((spelling) => spelling !== undefined);
-  return [...new Set([...whole, ...bare])] as SessionKey[];
+  return [...new Set([key, ...whole, ...bare])] as SessionKey[];
 }
 
 /** Undefined for a key that names no agent, and where the rest would mean one of the shared keys. */

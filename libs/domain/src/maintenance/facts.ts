@@ -70,7 +70,7 @@ export interface StoreTotals {
   readonly unlinkAnnouncedAtMs?: number;
   /** When it was announced that a bound on count or size will take sessions; undefined: never. */
   readonly boundsAnnouncedAtMs?: number;
-  /** A limit has taken a session of this store before, other than those that programs make for themselves. */
+  /** An automatic run has taken a session of this store for a limit before, other than those that programs make for themselves. */
   readonly removedBefore?: boolean;
   /** Files beside the store that may be other stores: what no row of this one names may be theirs. */
   readonly neighbours?: readonly string[];

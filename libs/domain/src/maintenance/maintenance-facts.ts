@@ -32,6 +32,12 @@ export const ROW_FLAGS = {
   persistentChild: 128,
 } as const;
 
+/**
+ * Of an entry that was made from a transcript which names no session key: `true`. No limit takes such a row,
+ * as it takes no group: its own key might have been one of those.
+ */
+export const KEY_LOST_MEMBER = 'keyLost';
+
 export interface MaintenanceFacts {
   readonly flags: number;
   /** The later of change and use, epoch milliseconds; null: no usable time, which counts as now. */
@@ -98,7 +104,8 @@ function flagsOf(key: string, native: JsonObject): number {
   const origin = isJsonObject(native['origin']) ? native['origin'] : {};
   const chatType = typeof native['chatType'] === 'string' ? native['chatType'] : undefined;
   const originChatType = typeof origin['chatType'] === 'string' ? origin['chatType'] : undefined;
-  const pointer = isDurablePointer({ key, ...(chatType === undefined ? {} : { chatType }), ...(originChatType === undefined ? {} : { originChatType }) });
+  // Whose conversation it was nobody can say; it may have been a group's.
+  const pointer = native[KEY_LOST_MEMBER] === true || isDurablePointer({ key, ...(chatType === undefined ? {} : { chatType }), ...(originChatType === undefined ? {} : { originChatType }) });
   return (
     (isRunning(native) ? ROW_FLAGS.running : 0) |
     (native['pendingFinalDelivery'] === true || holdsSome(native[DELIVERIES_MEMBER]) ? ROW_FLAGS.undelivered : 0) |

@@ -19,6 +19,12 @@ import { isSyntheticKey } from './protection';
 /** Sessions named in one announcement; the others are counted and named next time. */
 export const NOTICE_KEYS_MAX = 200;
 
+/** Caller of what the maintenance service does by itself; its instance follows. What a person asks it for is done in that person's name. */
+export const AUTOMATIC_ACTOR_PREFIX = 'service:maintenance-scheduler/';
+
+/** Whether nobody asked for what this caller did. */
+export const isAutomaticActor = (actor: string): boolean => actor.startsWith(AUTOMATIC_ACTOR_PREFIX);
+
 export interface NoticeRequest {
   readonly rows: readonly FactRow[];
   readonly pruneAfterMs: number;

@@ -216,6 +216,11 @@ describe('automatic maintenance', () => {
     expect(plans().length - before).toBeGreaterThanOrEqual(1);
     expect(plans().length - before).toBeLessThanOrEqual(2);
     expect(plans().at(-1)?.activeKey).toBe(PEER);
+    // For that once: nobody wrote to it again.
+    const count = plans().length;
+    await pass(3 * HOUR_MS);
+    expect(plans().length).toBeGreaterThan(count);
+    expect(plans().at(-1)?.activeKey).toBeUndefined();
   });
 
   it('begins nothing while the configuration is suspended, and each job on one copy only', async () => {

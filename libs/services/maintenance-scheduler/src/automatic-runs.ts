@@ -127,10 +127,13 @@ export class AutomaticRuns {
     const isEnforced = config.session.maintenance.mode === 'enforce';
     // Under `warn` the plan is made as if it were enforced, and only told.
     const choice: CleanupChoice = { enforce: !isEnforced, dryRun: !isEnforced, fixMissing: false, fixDmScope: false, activeKey: remembered.touchedKey };
+    const spared = remembered.touchedKey;
     const occasion: PlanOccasion = { agentId, config, choice, nowMs: planNowMs, asker: 'automatic', noticeMs };
     const startedAtMs = clock.monotonicMs();
     const planned = await planStore(occasion, calls.facts(factsRequest(occasion), { signal }));
     remembered.lastRunAtMs = clock.nowMs();
+    // Once: what is not written again is judged like every other session next time.
+    if (remembered.touchedKey === spared) remembered.touchedKey = undefined;
     this.#deps.keptRows.note(agentId, planned.plan.exceptions, clock.nowMs());
     if (!isEnforced) {
       remembered.lastReport = reportOf(planned, config, choice, undefined);

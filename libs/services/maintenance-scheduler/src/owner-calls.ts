@@ -1,7 +1,7 @@
 /** Calls to the owners of stores: facts in, actions out. A store that nobody serves is claimed first, once. */
 import { ClaimStoreRequest, StoreServiceService, type AgentInfo, type ApplyMaintenanceRequest, type ApplyMaintenanceResponse, type ReadFactsRequest, type ReadFactsResponse } from '@sessions/contracts';
 import { STREAM_DEADLINE_MS, createClient, type Bus, type ClientCallOptions, type Subjects } from '@sessions/bus';
-import { SessionError } from '@sessions/domain';
+import { AUTOMATIC_ACTOR_PREFIX, SessionError } from '@sessions/domain';
 
 /** A store whose index is gone is rebuilt while it opens. */
 const CLAIM_TIMEOUT_MS = 60_000;
@@ -20,7 +20,7 @@ export interface OwnerCalls {
 
 export function createOwnerCalls(bus: Bus, subjects: Subjects, instance: string): OwnerCalls {
   const client = createClient(bus, StoreServiceService, {
-    caller: `service:maintenance-scheduler/${instance}`,
+    caller: `${AUTOMATIC_ACTOR_PREFIX}${instance}`,
     subject: (method, request) => (POOL_METHODS.has(method) ? subjects.storePool(method) : subjects.store((request as { agentId: string }).agentId, method)),
   });
   const claim = (agentId: string, options: ClientCallOptions): Promise<unknown> => client.claimStore(ClaimStoreRequest.create({ agentId }), { ...options, timeoutMs: CLAIM_TIMEOUT_MS });

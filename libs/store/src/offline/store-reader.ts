@@ -126,7 +126,8 @@ export function openIndexIfReadable(layout: StoreLayout, nativeBinding: string |
     const inWalMode = readByte(layout.indexFile, WAL_FORMAT_OFFSET) === WAL_FORMAT;
     if (inWalMode && !(fs.existsSync(`${layout.indexFile}-wal`) && fs.existsSync(`${layout.indexFile}-shm`))) return undefined;
     const index = new IndexReader(layout.indexFile, layout.agentId, nativeBinding);
-    if (index.meta(META.format) === String(INDEX_FORMAT)) return index;
+    // One made from transcripts beside a sessions file that cannot be read knows less than was there, and keys that nobody wrote.
+    if (index.meta(META.format) === String(INDEX_FORMAT) && index.meta(META.partial) !== '1') return index;
     index.close();
   } catch {
     // A damaged index is no reason to fail: the files hold everything, and its owner rebuilds it.

@@ -5,7 +5,7 @@
  */
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { formatEntry, isJsonObject, isSessionId, type JsonValue } from '@sessions/domain';
+import { KEY_LOST_MEMBER, formatEntry, isJsonObject, isSessionId, type JsonValue } from '@sessions/domain';
 import { hasErrorCode } from '../files/file-system';
 import type { IndexWriter } from './index-writer';
 
@@ -13,10 +13,10 @@ import type { IndexWriter } from './index-writer';
 const HEADER_BYTES_MAX = 64 * 1024;
 const SUFFIX = '.jsonl';
 
-/** @returns how many entries were made. */
+/** @returns how many entries were made of transcripts that name no key; those are marked, and no limit takes them. */
 export function importTranscripts(writer: IndexWriter, dir: string, agentId: string): number {
   return writer.transaction(() => {
-    let made = 0;
+    let keysLost = 0;
     for (const name of transcriptNames(dir)) {
       const found = readHeader(path.join(dir, name));
       if (found === undefined) continue;
@@ -26,10 +26,13 @@ export function importTranscripts(writer: IndexWriter, dir: string, agentId: str
       if (writer.entryText(key) !== undefined && !isNewer(writer, key, found.modifiedAtMs)) continue;
       const entry: Record<string, JsonValue> = { sessionId, sessionFile: name, updatedAt: found.modifiedAtMs };
       if (found.startedAtMs !== undefined) entry['sessionStartedAt'] = found.startedAtMs;
+      if (found.sessionKey === undefined) {
+        entry[KEY_LOST_MEMBER] = true;
+        keysLost += 1;
+      }
       writer.putEntry(key, formatEntry(entry), 'file');
-      made += 1;
     }
-    return made;
+    return keysLost;
   });
 }
 

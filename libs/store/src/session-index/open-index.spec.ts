@@ -3,7 +3,11 @@ import * as fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import * as path from 'node:path';
 import type { AgentStore } from '../agent-store';
+import { rowProtections } from '@sessions/domain';
+import { openStoreReader } from '../offline/store-reader';
 import { openStore } from '../open-store';
+import { repairStore } from '../verify/repair-store';
+import type { StoreNotice } from './worker-protocol';
 
 describe('a session index that is made again', () => {
   let dir: string;
@@ -80,6 +84,8 @@ describe('a session index that is made again', () => {
       await expect(fill(store, 1)).rejects.toMatchObject({ reason: 'STORE_UNREADABLE' });
       await store.close();
       expect(fs.readFileSync(file, 'utf8')).toBe(whole.slice(0, -2));
+      // Nor are its guesses shown by whoever reads the files.
+      await expect(openStoreReader({ agentId: 'main', sessionsFile: file })).rejects.toMatchObject({ reason: 'STORE_UNREADABLE' });
     }
     fs.writeFileSync(file, whole);
     const mended = await open();
@@ -87,6 +93,22 @@ describe('a session index that is made again', () => {
     expect((await mended.list({ limit: 10 })).totalCount).toBe(2);
     expect(await mended.entry({ key: 'agent:main:telegram:group:1' })).toBeDefined();
     await mended.close();
+  });
+
+  it('keeps from every limit what a repair made of transcripts that name no key; those that do get it back', async () => {
+    const file = path.join(dir, 'sessions.json');
+    const [lost, known] = ['11111111-1111-4111-8111-111111111111', '22222222-2222-4222-8222-222222222222'];
+    fs.writeFileSync(path.join(dir, `${lost}.jsonl`), `${JSON.stringify({ type: 'session', version: 3, id: lost })}\n`);
+    fs.writeFileSync(path.join(dir, `${known}.jsonl`), `${JSON.stringify({ type: 'session', version: 3, id: known, sessionKey: 'agent:main:telegram:direct:1' })}\n`);
+    for (const id of [lost, known]) fs.utimesSync(path.join(dir, `${id}.jsonl`), 1, 1);
+    fs.writeFileSync(file, '{"agent:main:');
+    const notices: StoreNotice[] = [];
+    await repairStore({ agentId: 'main', sessionsFile: file, instance: 'test', transport: 'standalone', clock: { nowMs: Date.now }, writeLock: { acquireTimeoutMs: 1_000, staleMs: 60_000, maxHoldMs: 60_000 }, onNotice: (notice) => notices.push(notice) });
+    expect(notices).toContainEqual(expect.objectContaining({ message: expect.stringContaining('no session key') as string, count: 1 }));
+    const reader = await openStoreReader({ agentId: 'main', sessionsFile: file });
+    const protections = [...reader.factRows()].map((row) => [row.key, rowProtections(row.key, row, { nowMs: Date.now(), isHeld: false, named: [] })]);
+    reader.close();
+    expect(Object.fromEntries(protections)).toEqual({ [`agent:main:explicit:${lost}`]: ['pointer'], 'agent:main:telegram:direct:1': [] });
   });
 
   it('answers with rows before they are made, and finds them all by a search', async () => {

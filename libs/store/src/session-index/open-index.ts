@@ -226,12 +226,13 @@ function importSources(
       if (!(error instanceof SessionError) || error.reason !== 'STORE_UNREADABLE') throw error;
       const copy = quarantineCopy(request.sessionsFile, quarantineDir(request), request.nowMs);
       notices.push(damageNotice(request, `cannot be read (${error.message})`, copy));
-      return { origin: 'imported-transcripts', ...fromTranscripts(writer, request), rewriteDue: false, writable: false };
+      fromTranscripts(writer, request, notices);
+      return { origin: 'imported-transcripts', rewriteDue: false, writable: false };
     }
   }
   if (found === 'not-a-file') {
     notices.push(damageNotice(request, 'is not a regular file'));
-    fromTranscripts(writer, request);
+    fromTranscripts(writer, request, notices);
     return { origin: 'imported-transcripts', rewriteDue: false, writable: false };
   }
   if (found === undefined && request.journalLastSeq > 0 && request.journalBaseSeq === 0) {
@@ -240,7 +241,7 @@ function importSources(
   }
   // Missing or empty beside conversations: something was lost, and they are what is left of it.
   if (request.journalLastSeq > 0 || (hasTranscripts(request.dir) && neighbourStoresSync(request).length === 0)) {
-    fromTranscripts(writer, request);
+    fromTranscripts(writer, request, notices);
     notices.push(damageNotice(request, found === undefined ? 'is missing' : 'has 0 bytes'));
     writer.setIdentity(found);
     return { origin: 'imported-transcripts', rewriteDue: true, writable: true };
@@ -249,10 +250,12 @@ function importSources(
   return { origin: 'new', rewriteDue: false, writable: true };
 }
 
-function fromTranscripts(writer: IndexWriter, request: OpenIndexRequest): Record<string, never> {
+function fromTranscripts(writer: IndexWriter, request: OpenIndexRequest, notices: StoreNotice[]): void {
   // Beside another store nobody can say whose they are.
-  if (neighbourStoresSync(request).length === 0) importTranscripts(writer, request.dir, request.agentId);
-  return {};
+  if (neighbourStoresSync(request).length > 0) return;
+  const count = importTranscripts(writer, request.dir, request.agentId);
+  if (count === 0) return;
+  notices.push({ kind: 'damage', message: 'transcripts that name no session key stand under their session ids now; no limit takes them', path: request.dir, count });
 }
 
 function damageNotice(request: OpenIndexRequest, what: string, copy?: string): StoreNotice {

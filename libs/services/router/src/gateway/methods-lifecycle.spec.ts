@@ -71,6 +71,51 @@ describe('sessions.delete and sessions.restore', () => {
   });
 });
 
+describe('keys in capitals, as other programs store them', () => {
+  const BOB = 'agent:main:telegram:direct:@Bob';
+  const CANONICAL = 'agent:main:telegram:direct:@bob';
+  const rowAt = (key: string) => running.stores.entry('main', key);
+
+  beforeEach(() => running.stores.put('main', BOB, { sessionId: ID(5), updatedAt: 300 }, [{ role: 'user', text: 'one' }, { role: 'assistant', text: 'two' }, { role: 'user', text: 'three' }]));
+
+  it('are found, changed, cleared and removed where they stand, and no row is made beside them', async () => {
+    expect(await payloadOf('sessions.describe', { key: BOB })).toMatchObject({ session: { key: BOB, sessionId: ID(5) } });
+    expect(await payloadOf('sessions.resolve', { key: BOB })).toMatchObject({ ok: true, key: BOB });
+    expect((await payloadOf('chat.history', { sessionKey: BOB })).messages).toHaveLength(3);
+    expect(await payloadOf('sessions.patch', { key: BOB, label: 'Bob' })).toMatchObject({ ok: true, key: BOB });
+    expect(await payloadOf('sessions.create', { key: BOB })).toMatchObject({ key: BOB, sessionId: ID(5) });
+    expect(await payloadOf('sessions.compact', { key: BOB, maxLines: 3 })).toMatchObject({ ok: true, key: BOB, compacted: true });
+    await payloadOf('sessions.messages.subscribe', { key: BOB });
+    await payloadOf('sessions.send', { key: BOB, message: 'four' });
+    expect(running.stores.texts('main', BOB)).toContain('four');
+    expect((await client.until(() => client.events('session.message')[0])).payload).toMatchObject({ sessionKey: BOB });
+    expect(await payloadOf('sessions.reset', { key: BOB, reason: 'clear' })).toMatchObject({ key: BOB, previousSessionId: ID(5), archived: [expect.any(String)] });
+    expect(await payloadOf('sessions.delete', { key: BOB })).toMatchObject({ key: BOB, deleted: true });
+    expect(rowAt(BOB)).toBeUndefined();
+    expect(rowAt(CANONICAL)).toBeUndefined();
+  });
+
+  it('win over the canonical spelling only where they are asked for', async () => {
+    running.stores.put('main', CANONICAL, { sessionId: ID(6), updatedAt: 900 });
+    expect(await payloadOf('sessions.describe', { key: BOB })).toMatchObject({ session: { sessionId: ID(5) } });
+    expect(await payloadOf('sessions.describe', { key: CANONICAL })).toMatchObject({ session: { sessionId: ID(6) } });
+    // No row has these letters: the canonical one is meant.
+    expect(await payloadOf('sessions.delete', { key: 'agent:main:telegram:direct:@BOB' })).toMatchObject({ key: CANONICAL, deleted: true });
+    expect(rowAt(BOB)).toMatchObject({ sessionId: ID(5) });
+  });
+
+  it('are found without their agent too', async () => {
+    running.stores.put('main', 'Ada Bot', { sessionId: ID(7), updatedAt: 300 });
+    expect(await payloadOf('sessions.delete', { key: 'Ada Bot' })).toMatchObject({ key: 'Ada Bot', deleted: true });
+    expect(await payloadOf('sessions.delete', { key: 'telegram:direct:@Bob' })).toMatchObject({ key: BOB, deleted: true });
+  });
+
+  it('do not open a way to the main session', async () => {
+    running.stores.put('main', 'agent:main:MAIN', { sessionId: ID(8), updatedAt: 300 });
+    expect(await errorOf('sessions.delete', { key: 'agent:main:MAIN' })).toMatchObject({ details: { reason: 'MAIN_PROTECTED' } });
+  });
+});
+
 describe('sessions.compact', () => {
   it('cuts a transcript to its last lines', async () => {
     expect(await payloadOf('sessions.compact', { key: 'lab', maxLines: 3 })).toEqual({ ok: true, key: LAB, compacted: true, archived: expect.stringContaining('.bak.'), kept: 3 });

@@ -9,7 +9,7 @@ import type { HandlerDeps } from '../deps';
 import { deliverTo } from './deliver-to';
 import { readEntry } from './describe-session';
 import { runIdOfCall, uuidOfCall } from './minted-id';
-import { addressOfKey, resolveAddress } from './resolve-address';
+import { resolveAddress, storedAddressOfKey } from './resolve-address';
 import type { Address } from './resolve-address';
 
 /**
@@ -77,7 +77,7 @@ async function addressOf(deps: HandlerDeps, request: CreateSessionRequest, conte
   if (keyAgent !== undefined && request.agentId !== undefined && keyAgent !== slugAgentId(request.agentId)) {
     throw new SessionError('VALIDATION', `sessions.create key agent (${keyAgent}) does not match agentId (${slugAgentId(request.agentId)})`);
   }
-  const address = addressOfKey(deps, { key, agentId: request.agentId }, context);
+  const address = await storedAddressOfKey(deps, { key, agentId: request.agentId }, context);
   assertCreatableKey(address.key);
   return address;
 }

@@ -1,7 +1,7 @@
 /** DeleteSession: the row goes, its files are set aside. A key without a row is no error. */
 import { DeleteSessionResponse, StoreServiceDeleteSessionRequest } from '@sessions/contracts';
 import type { DeleteSessionRequest } from '@sessions/contracts';
-import { SessionError, asAgentId, mainSessionKey } from '@sessions/domain';
+import { SessionError, asAgentId, mainSessionKey, normaliseSessionKey } from '@sessions/domain';
 import type { CallContext } from '@sessions/bus';
 import type { HandlerDeps } from '../deps';
 import { assertKnownAgent } from './known-agent';
@@ -12,7 +12,8 @@ import { resolveAddress } from './resolve-address';
 export async function deleteSession(deps: HandlerDeps, request: DeleteSessionRequest, context: CallContext): Promise<DeleteSessionResponse> {
   await assertKnownAgent(deps, request.agentId, context);
   const { agentId, key } = await resolveAddress(deps, request, context);
-  if (key === mainSessionKey(asAgentId(agentId), deps.config().session.scope)) {
+  const mainKey = mainSessionKey(asAgentId(agentId), deps.config().session.scope);
+  if (key === mainKey || normaliseSessionKey(key) === mainKey) {
     throw new SessionError('MAIN_PROTECTED', `Cannot delete the main session (${key}).`);
   }
   if (!(await deps.agents.hasStore(agentId, context))) return DeleteSessionResponse.create({ key, deleted: false });

@@ -1,13 +1,13 @@
 /** EraseSession: one session of one agent, or one person in the stores of all agents that the caller may see. */
 import { EraseReport, EraseRequest, EraseSessionResponse } from '@sessions/contracts';
 import type { EraseSessionRequest } from '@sessions/contracts';
-import { SessionError, looksLikeKey } from '@sessions/domain';
+import { SessionError, looksLikeKey, normaliseSessionKey } from '@sessions/domain';
 import { STREAM_DEADLINE_MS, toSessionError } from '@sessions/bus';
 import type { CallContext } from '@sessions/bus';
 import type { HandlerDeps } from '../deps';
 import { assertSeesAgent } from '../auth/scopes';
 import { assertKnownAgent } from './known-agent';
-import { addressOfKey, agentsToRead } from './resolve-address';
+import { addressOfKey, agentsToRead, spelledOut } from './resolve-address';
 
 /** An erasure reads the whole store twice. */
 export const ERASE_BUDGET_MS = STREAM_DEADLINE_MS;
@@ -39,5 +39,8 @@ export async function eraseSession(deps: HandlerDeps, request: EraseSessionReque
 /** Sessions ids are no keys here: what is erased for good is named in full. */
 function keyAsked(deps: HandlerDeps, key: string, agentId: string | undefined, context: CallContext): { readonly agentId: string; readonly key: string } {
   if (!looksLikeKey(key)) throw new SessionError('VALIDATION', `"${key.slice(0, 64)}" is no session key; name it in full, agent:<agent>:…, or a person as peer`);
-  return addressOfKey(deps, { key, agentId }, context);
+  const address = addressOfKey(deps, { key, agentId }, context);
+  // In its own letters: the canonical spelling is among those that the store takes it for, not the other way round.
+  const asked = spelledOut({ key }, address);
+  return normaliseSessionKey(asked) === address.key ? { agentId: address.agentId, key: asked } : address;
 }

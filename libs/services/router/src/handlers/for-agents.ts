@@ -12,7 +12,7 @@ import { encodedWithShownLinks, entryWithShownLinks, eventWithShownLinks, linksO
 import type { HandlerDeps } from '../deps';
 import { findRun } from './find-run';
 import { LIST_LIMIT_DEFAULT } from './list-sessions';
-import { addressOfKey } from './resolve-address';
+import { storedAddressOfKey } from './resolve-address';
 import type { RouterHandlers } from './router-service';
 
 /** Rows that are looked through for one list. */
@@ -95,7 +95,7 @@ function ownHandlers(deps: HandlerDeps, handlers: RouterHandlers): Partial<Route
       const sight = sightOf(context);
       if (request.spawnedBy !== undefined && (await sight.hiddenOf([request.spawnedBy], sight.caller.agentId)).size > 0) throw notVisible();
       if (request.by?.$case === 'key') {
-        const address = addressOfKey(deps, { key: request.by.value, agentId: request.agentId }, context);
+        const address = await storedAddressOfKey(deps, { key: request.by.value, agentId: request.agentId }, context);
         if (!(await sight.sees(address))) throw notVisible();
       }
       // Its own agent first, so that a stranger's session of the same name changes nothing.
@@ -119,7 +119,7 @@ function ownHandlers(deps: HandlerDeps, handlers: RouterHandlers): Partial<Route
     async *subscribe(request, context) {
       const sight = sightOf(context);
       if (request.all) throw notVisible();
-      for (const key of request.keys) if (!(await sight.sees(addressOfKey(deps, { key }, context)))) throw notVisible();
+      for (const key of request.keys) if (!(await sight.sees(await storedAddressOfKey(deps, { key }, context)))) throw notVisible();
       for await (const { event } of handlers.subscribe(request, asRouter(context))) {
         if (event === undefined) continue;
         // Anew for each: what was spawned since is seen.

@@ -1,6 +1,6 @@
 /** Which session a request means: every form of a key, and session ids, to agent and key. */
 import type { AgentInfo } from '@sessions/contracts';
-import { SessionError, isUuid, slugAgentId, toRequestKey } from '@sessions/domain';
+import { SessionError, isUuid, normaliseSessionKey, parseSessionKey, slugAgentId, toRequestKey } from '@sessions/domain';
 import type { CallContext } from '@sessions/bus';
 import { defaultAgentFor } from '../auth/default-agent';
 import { assertSeesAgent } from '../auth/scopes';
@@ -9,7 +9,7 @@ import type { HandlerDeps } from '../deps';
 
 export interface Address {
   readonly agentId: string;
-  /** Canonical. */
+  /** Canonical, or as the row is stored that was named in exactly this spelling. */
   readonly key: string;
 }
 
@@ -36,6 +36,26 @@ export function addressOfKey(deps: Pick<HandlerDeps, 'config'>, { key, agentId }
 }
 
 /**
+ * As `addressOfKey`, but a row that stands in the store in exactly the spelling asked for keeps it: other
+ * writers' keys are in any case, and a row is never renamed. Only a spelling that is not canonical is looked up.
+ * @throws NOT_VISIBLE for an agent that the caller may not see; else as `addressOfKey`
+ */
+export async function storedAddressOfKey(deps: HandlerDeps, request: AddressRequest, context: CallContext): Promise<Address> {
+  const address = addressOfKey(deps, request, context);
+  assertSeesAgent(context.scopes, address.agentId);
+  const asked = spelledOut(request, address);
+  if (asked === address.key || normaliseSessionKey(asked) !== address.key) return address;
+  const stored = await storedKey(deps, address.agentId, { $case: 'key', value: asked }, context);
+  return stored === undefined ? address : { agentId: address.agentId, key: stored };
+}
+
+/** The key as it was asked for, in its own letters, with its agent. */
+export function spelledOut({ key = '' }: AddressRequest, { agentId }: Pick<Address, 'agentId'>): string {
+  const text = key.trim();
+  return text.toLowerCase().startsWith('agent:') || parseSessionKey(text).form === 'global' ? text : `agent:${agentId}:${text}`;
+}
+
+/**
  * The address of a key or a session id. A session id is looked for in the agent named beside it,
  * else in the default agent, then in all others.
  * @throws SESSION_NOT_FOUND for a session id that no row has, KEY_AMBIGUOUS when several agents
@@ -56,11 +76,7 @@ const notFound = (id: string): SessionError => new SessionError('SESSION_NOT_FOU
 
 async function findAddress(deps: HandlerDeps, request: AddressRequest, context: CallContext): Promise<Address> {
   const text = (request.key ?? '').trim();
-  if (!isUuid(text)) {
-    const address = addressOfKey(deps, request, context);
-    assertSeesAgent(context.scopes, address.agentId);
-    return address;
-  }
+  if (!isUuid(text)) return storedAddressOfKey(deps, request, context);
   const asKey = addressOfKey(deps, request, context);
   const own = await keyOfId(deps, asKey.agentId, text, asKey.key, context);
   if (own !== undefined) return { agentId: asKey.agentId, key: own };
@@ -83,17 +99,15 @@ async function keyOfId(
   asKey: string | undefined,
   context: CallContext,
 ): Promise<string | undefined> {
+  const byKey = asKey === undefined ? undefined : await storedKey(deps, agentId, { $case: 'key', value: asKey }, context);
+  return byKey ?? storedKey(deps, agentId, { $case: 'sessionId', value: sessionId }, context);
+}
+
+/** The key of the row, as it is stored; undefined without one. */
+async function storedKey(deps: HandlerDeps, agentId: string, by: { $case: 'key' | 'sessionId'; value: string }, context: CallContext): Promise<string | undefined> {
   if (!(await deps.agents.hasStore(agentId, context))) return undefined;
-  const lookups = [...(asKey === undefined ? [] : [{ $case: 'key' as const, value: asKey }]), { $case: 'sessionId' as const, value: sessionId }];
-  for (const by of lookups) {
-    const { keys } = await deps.stores.read(
-      'resolveKey',
-      { agentId, by, spawnedBy: undefined, includeGlobal: true, includeUnknown: false },
-      context,
-    );
-    if (keys[0] !== undefined) return keys[0];
-  }
-  return undefined;
+  const { keys } = await deps.stores.read('resolveKey', { agentId, by, spawnedBy: undefined, includeGlobal: true, includeUnknown: false }, context);
+  return keys[0];
 }
 
 /** Agents with a store beside `agentId`. */

@@ -6,7 +6,7 @@ import type { CallContext } from '@sessions/bus';
 import { hiddenByScopes } from '../auth/shown-links';
 import { notVisible } from '../auth/sight';
 import type { HandlerDeps } from '../deps';
-import { addressOfKey, agentsToRead } from './resolve-address';
+import { addressOfKey, agentsToRead, spelledOut } from './resolve-address';
 
 interface Match {
   readonly agentId: string;
@@ -51,7 +51,11 @@ async function findMatches(
     { agentId: address?.agentId ?? request.agentId, all: true, discover: true },
     context,
   );
-  const lookups = address === undefined ? [by] : [{ $case: 'key' as const, value: address.key }, { $case: 'sessionId' as const, value: by.value.trim() }];
+  const lookups = address === undefined ? [by] : [
+    // In its own letters first: a row keeps those in which it was written.
+    { $case: 'key' as const, value: spelledOut({ key: by.value }, address) },
+    { $case: 'key' as const, value: address.key }, { $case: 'sessionId' as const, value: by.value.trim() },
+  ];
   for (const lookup of lookups) {
     const answers = await Promise.all(agents.map(({ agentId }) => ask(deps, agentId, request, lookup, context)));
     const matches = answers.flatMap((match, place) => (match === undefined ? [] : [{ ...match, isFirst: agents[place]?.isDefault ?? false }]));

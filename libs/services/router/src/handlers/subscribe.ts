@@ -4,10 +4,10 @@ import type { Event, SubscribeRequest } from '@sessions/contracts';
 import { SessionError } from '@sessions/domain';
 import type { CallContext } from '@sessions/bus';
 import type { FanOut } from '../fan-out';
-import { assertSeesAgent, isRestricted, seesAgent } from '../auth/scopes';
+import { isRestricted, seesAgent } from '../auth/scopes';
 import { eventForRestricted } from '../auth/shown-entry';
 import type { HandlerDeps } from '../deps';
-import { addressOfKey } from './resolve-address';
+import { storedAddressOfKey } from './resolve-address';
 
 /** Events that wait for one reader; one more ends its stream. */
 const WAITING_MAX = 4096;
@@ -23,11 +23,7 @@ export async function* subscribe(
   if (!request.all && request.keys.length === 0) throw new SessionError('VALIDATION', 'subscribe to all sessions or name keys');
   if (request.keys.length > KEYS_MAX) throw new SessionError('VALIDATION', `a subscription names at most ${KEYS_MAX} keys`);
   const keys = new Set<string>();
-  for (const key of request.keys) {
-    const address = addressOfKey(deps, { key }, context);
-    assertSeesAgent(context.scopes, address.agentId);
-    keys.add(address.key);
-  }
+  for (const key of request.keys) keys.add((await storedAddressOfKey(deps, { key }, context)).key);
   const isNarrowed = isRestricted(context.scopes);
   const waiting: Event[] = [];
   let wake: () => void = () => undefined;

@@ -11,6 +11,8 @@ import { findSession, type PresentSession } from './session-of-key';
 
 /** The archive that was chosen, as the manifest or its name tells. */
 export interface ChosenArchive {
+  /** As its row was stored; null: nothing tells. */
+  readonly key: string | null;
   readonly kind: ArchiveKind;
   /** The transcript's archive first, then those of its sidecars; none: only the entry was removed. Hash empty: no line of the manifest names it. */
   readonly files: readonly ArchivedFile[];
@@ -44,17 +46,23 @@ export type RestoreAnswer = StoredAnswer<
   }
 >;
 
+/** For a key that has nothing to bring back. */
+export function noArchive(key: string): SessionError {
+  return new SessionError('ARCHIVE_NOT_FOUND', `No archive found: ${key}`, { hint: 'See what there is: openclaw sessions restore --list' });
+}
+
 /** @throws ARCHIVE_NOT_FOUND, DAMAGED for an archive that is not what was set aside, ENTRY_CHANGED; FilesMoved, RunsOpen */
 export function decideRestore(request: RestoreRequest, view: MutationView): Planned<RestoreAnswer> {
   const { archive, held, agentId } = request;
   const present = findSession(view, request.key);
-  const key = present?.key ?? request.key;
+  // Whatever spelling was asked for: the row comes back as it stood.
+  const key = present?.key ?? archive?.key ?? request.key;
   if (archive?.kind === 'bak') refuseRunning(present);
   else refuseOpenRuns(present);
-  if (archive === undefined) throw new SessionError('ARCHIVE_NOT_FOUND', `No archive found: ${request.key}`);
+  if (archive === undefined) throw noArchive(request.key);
   const [main] = archive.files;
   const isThere = main === undefined ? isJsonObject(archive.entry) && present === undefined : held.get(main.to).found !== undefined;
-  if (!isThere) throw new SessionError('ARCHIVE_NOT_FOUND', `No archive found: ${request.key}`);
+  if (!isThere) throw noArchive(request.key);
   for (const file of archive.files) refuseDamaged(held, file);
   const restored = archive.kind === 'bak' ? undoTruncation(request, archive, present, view.nowMs) : bringBack(request, archive, present, view);
   const previousSessionId = present?.sessionId ?? null;

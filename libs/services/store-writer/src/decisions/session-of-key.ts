@@ -1,9 +1,9 @@
 /** Which stored session a key means, and what it is while a mutation is decided. */
 import {
   SessionError,
+  formatSessionKey,
   storedSpellings,
   nativeView,
-  normaliseSessionKey,
   parseEntry,
   parseSessionKey,
   type JsonObject,
@@ -41,10 +41,11 @@ export function liveSpelling<E extends { readonly key: string }>(key: string, fi
   return same.reduce((live, entry) => (updatedAtOf(entry) > updatedAtOf(live) ? entry : live), first);
 }
 
+/** In the letters of the key: rows that differ in case are different conversations of whoever wrote them, and the exact one is meant. */
 function directWordless(key: string): string {
   const parsed = parseSessionKey(key);
   if (parsed.form !== 'direct') return key;
-  return normaliseSessionKey([parsed.agentId, parsed.channel, parsed.accountId, parsed.peerId].map((part) => part ?? '').join('/'));
+  return formatSessionKey({ ...parsed, word: 'direct' });
 }
 
 /** @throws DAMAGED for a value that is no entry: it is kept as it is and nothing is written to it. */

@@ -18,7 +18,10 @@ export interface ArchiveChoice {
 /** @returns undefined when there is none, or the one named is another key's. @throws VALIDATION when a name means several sessions' archives. */
 export async function chooseArchive(store: AgentStore, choice: ArchiveChoice): Promise<ChosenArchive | undefined> {
   const keys = new Set([...storedSpellings(choice.key), ...(choice.entry === undefined ? [] : [choice.entry.key])]);
-  const found = await findLine(store, keys, (archive) => archive.isThere && isMeant(archive, choice));
+  const isThereAndMeant = (archive: ListedArchive): boolean => archive.isThere && isMeant(archive, choice);
+  // Two rows may have differed in case alone: the one that was named exactly is meant.
+  const exact = new Set([choice.key, choice.key.replace(/^agent:[^:]*:/, '')]);
+  const found = (await findLine(store, keys, (archive) => archive.key !== null && exact.has(archive.key) && isThereAndMeant(archive))) ?? (await findLine(store, keys, isThereAndMeant));
   if (found !== undefined) return chosen(found);
   // One that stands there with another length is no archive that is missing: the restore says what is wrong with it.
   const names = new Set((await store.files.archiveNames()).map(({ file }) => file));
@@ -56,9 +59,9 @@ function stampsOf({ main }: ListedArchive): string[] {
   return name === undefined ? [] : [fileStamp(name.atMs), fileStamp(name.atMs).replace('.000Z', 'Z')];
 }
 
-function chosen({ kind, main, files, sessionId, atMs, entry }: ListedArchive): ChosenArchive {
-  if (main === undefined) return { kind, files: [], sessionId: sessionId ?? '', atMs, entry };
-  return { kind, files: [main, ...files.filter((file) => file !== main)], sessionId: sessionId ?? sessionOf(main.from), atMs, entry };
+function chosen({ kind, key, main, files, sessionId, atMs, entry }: ListedArchive): ChosenArchive {
+  if (main === undefined) return { kind, key, files: [], sessionId: sessionId ?? '', atMs, entry };
+  return { kind, key, files: [main, ...files.filter((file) => file !== main)], sessionId: sessionId ?? sessionOf(main.from), atMs, entry };
 }
 
 /** Archives that other programs made have no line: they are known by their names. */
@@ -75,7 +78,7 @@ async function chooseByName(store: AgentStore, { named, entry }: ArchiveChoice):
   const newest = meant.reduce<(ArchiveFile & { file: string }) | undefined>((best, archive) => (best === undefined || archive.atMs > best.atMs ? archive : best), undefined);
   if (newest === undefined) return undefined;
   const files = [{ from: newest.original, to: newest.file, bytes: 0, sha256: '' }];
-  return { kind: newest.kind, files, sessionId: sessionOf(newest.original), atMs: newest.atMs, entry: undefined };
+  return { kind: newest.kind, key: null, files, sessionId: sessionOf(newest.original), atMs: newest.atMs, entry: undefined };
 }
 
 function sessionOf(original: string): string {

@@ -1,7 +1,9 @@
 /** Facts for plans, and actions of plans, through the whole service. */
 import { existsSync, mkdirSync, readFileSync, readdirSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import * as path from 'node:path';
-import { ApplyMaintenanceRequest, MaintenanceAction, ReadFactsRequest, StoreServiceRestoreSessionRequest, type FactFile, type FactRow, type StoreTotals } from '@sessions/contracts';
+import { createClient, createSubjects } from '@sessions/bus';
+import { ApplyMaintenanceRequest, MaintenanceAction, ReadFactsRequest, StoreServiceRestoreSessionRequest, StoreServiceService, type FactFile, type FactRow, type StoreTotals } from '@sessions/contracts';
+import { AUTOMATIC_ACTOR_PREFIX } from '@sessions/domain';
 import { bench, cleanUpBenches, newStateDir, restart, sessionsDir, type Bench } from '../testing/writer-bench';
 
 cleanUpBenches();
@@ -47,6 +49,12 @@ const apply = (made: Bench, actions: Partial<MaintenanceAction>[], idempotencyKe
     ApplyMaintenanceRequest.create({ agentId: 'main', planId: 'p', batch: 1, actions: actions.map((action) => MaintenanceAction.create(action)) }),
     ...(idempotencyKey === undefined ? [] : [{ idempotencyKey }]),
   );
+
+/** The same of a run that nobody asked for. */
+const applyUnasked = (made: Bench, actions: Partial<MaintenanceAction>[]) => {
+  const client = createClient(made.bus, StoreServiceService, { caller: `${AUTOMATIC_ACTOR_PREFIX}one`, subject: (method) => createSubjects().store('main', method) });
+  return apply({ ...made, client }, actions);
+};
 
 const of = ({ key, sessionId, updatedAtMs }: FactRow, kind: string): Partial<MaintenanceAction> => ({ kind, key, expectedSessionId: sessionId, expectedUpdatedAtMs: updatedAtMs });
 const names = (made: Bench): string[] => readdirSync(sessionsDir(made.stateDir)).sort();
@@ -246,16 +254,25 @@ describe('announcements', () => {
     const { rows, totals } = await facts(next, { ...AGED, nowAtMs: Date.now() });
     expect(totals?.boundsAnnouncedAtMs).toBeGreaterThan(nowMs - 1);
     const old = rows.find(({ key }) => key.endsWith(':old')) as FactRow;
-    expect((await apply(next, [of(old, 'prune-stale')])).results[0]?.outcome).toBe('done');
+    expect((await applyUnasked(next, [of(old, 'prune-stale')])).results[0]?.outcome).toBe('done');
     expect((await facts(next, { ...AGED, nowAtMs: Date.now() })).totals?.removedBefore).toBe(true);
   });
 
   it('of a bound are still waited for after a limit has taken what programs made for themselves', async () => {
     const made = await seeded({ 'agent:main:subagent:aa': { sessionId: 's-child', ageDays: 60 }, 'agent:main:cron:job:run:r1': { sessionId: 's-run', ageDays: 60 }, 'agent:main:explicit:old': { sessionId: 's-old', ageDays: 50 } });
     const [child, run, old] = await aged(made);
-    expect((await apply(made, [of(child as FactRow, 'cap-overflow'), of(run as FactRow, 'prune-stale')])).results.map(({ outcome }) => outcome)).toEqual(['done', 'done']);
+    expect((await applyUnasked(made, [of(child as FactRow, 'cap-overflow'), of(run as FactRow, 'prune-stale')])).results.map(({ outcome }) => outcome)).toEqual(['done', 'done']);
     expect((await facts(made, { ...AGED, nowAtMs: Date.now() })).totals?.removedBefore).toBe(false);
-    expect((await apply(made, [of(old as FactRow, 'cap-overflow')])).results[0]?.outcome).toBe('done');
+    expect((await applyUnasked(made, [of(old as FactRow, 'cap-overflow')])).results[0]?.outcome).toBe('done');
+    expect((await facts(made, { ...AGED, nowAtMs: Date.now() })).totals?.removedBefore).toBe(true);
+  });
+
+  it('of a bound are still waited for after a person had sessions removed', async () => {
+    const made = await seeded({ 'agent:main:explicit:old': { sessionId: 's-old', ageDays: 50 }, 'agent:main:explicit:older': { sessionId: 's-older', ageDays: 60 } });
+    const rows = await aged(made);
+    expect((await apply(made, [of(rows[0] as FactRow, 'cap-overflow')])).results[0]?.outcome).toBe('done');
+    expect((await facts(made, { ...AGED, nowAtMs: Date.now() })).totals?.removedBefore).toBe(false);
+    expect((await applyUnasked(made, [of(rows[1] as FactRow, 'cap-overflow')])).results[0]?.outcome).toBe('done');
     expect((await facts(made, { ...AGED, nowAtMs: Date.now() })).totals?.removedBefore).toBe(true);
   });
 

@@ -1,9 +1,8 @@
 /** RestoreSession: an archive back in its place, byte for byte; what is live becomes an archive first. */
 import { StoreServiceRestoreSessionResponse, type StoreServiceRestoreSessionRequest } from '@sessions/contracts';
-import { SessionError } from '@sessions/domain';
 import { idempotencyKeyOf, type CallContext } from '@sessions/bus';
 import { readHistoryPage, type AgentStore, type HeldFiles, type HoldRequest, type StagedTranscript } from '@sessions/store';
-import { decideRestore, type ChosenArchive, type RestoreAnswer } from '../decisions/decide-restore';
+import { decideRestore, noArchive, type ChosenArchive, type RestoreAnswer } from '../decisions/decide-restore';
 import type { OwnedAgent } from '../owned-agent';
 import { chooseArchive } from './choose-archive';
 import { goneSince } from './gone-since';
@@ -17,7 +16,7 @@ import { entryOfKey } from './stored-session';
 /** @throws ARCHIVE_NOT_FOUND, DAMAGED, ENTRY_CHANGED, STRUCTURE_REFUSED, SESSION_LOCKED, IDEMPOTENCY_MISMATCH; RunsOpen */
 export async function restoreSession(agent: OwnedAgent, request: StoreServiceRestoreSessionRequest, context: CallContext): Promise<StoreServiceRestoreSessionResponse> {
   const { key, archive: named, checkpointId, dryRun } = request;
-  if (!(await agent.hasStore())) throw new SessionError('ARCHIVE_NOT_FOUND', `No archive found: ${key}`);
+  if (!(await agent.hasStore())) throw noArchive(key);
   if (checkpointId !== undefined) return restoreCheckpoint(agent, request, checkpointId, context);
   if (dryRun) return agent.use(async ({ store, seq }) => preview(store, seq, key, await choose(store, key, named)));
   let archive: ChosenArchive | undefined;
@@ -78,12 +77,12 @@ async function messagesIn(store: AgentStore, held: HeldFiles, archive: ChosenArc
 }
 
 async function preview(store: AgentStore, storeSeq: number, key: string, archive: ChosenArchive | undefined): Promise<StoreServiceRestoreSessionResponse> {
-  if (archive === undefined) throw new SessionError('ARCHIVE_NOT_FOUND', `No archive found: ${key}`);
+  if (archive === undefined) throw noArchive(key);
   const entry = await entryOfKey(store, key);
   return StoreServiceRestoreSessionResponse.create({
     epoch: store.epoch,
     storeSeq,
-    key: entry?.key ?? key,
+    key: entry?.key ?? archive.key ?? key,
     sessionId: archive.sessionId,
     restored: pathsOf(store, archive.files.map(({ from }) => from)),
     previousSessionId: entry?.sessionId ?? undefined,

@@ -5,7 +5,7 @@
  * which are kept while facts are given. Of files the names are read; how large they are is looked up
  * for candidates only, unless a disk budget asks how large the store is.
  */
-import { EXCEPTION_KEYS_MAX, PROTECTIONS, ROW_FLAGS, isSyntheticKey, parseStoreFile, rowProtections, unreferencedClass, type FileClass, type Protection, type ProtectedRows } from '@sessions/domain';
+import { EXCEPTION_KEYS_MAX, PROTECTIONS, ROW_FLAGS, isAutomaticActor, isSyntheticKey, parseStoreFile, rowProtections, unreferencedClass, type FileClass, type Protection, type ProtectedRows } from '@sessions/domain';
 import type { DirectoryFile, OrderedRow, StoreFacts, StoreFiles } from '@sessions/store';
 import { sidecarsOf } from '../decisions/session-files';
 import { lookAtTranscript, type LookedAt } from './look-at-transcript';
@@ -66,7 +66,7 @@ export interface GatheredTotals {
   unlinkAnnouncedAtMs?: number;
   /** When it was announced that a bound will take sessions. */
   boundsAnnouncedAtMs?: number;
-  /** A limit has taken a session before that needed notice. */
+  /** An automatic run has taken a session for a limit before that needed notice. */
   removedBefore: boolean;
 }
 
@@ -132,10 +132,11 @@ export class FactGatherer {
       return found === undefined ? [] : [{ protection, rowCount: found.rowCount, overAgeCount: found.overAgeCount }];
     });
     if (isSweep) return this.totals;
-    for await (const { key, sessionId, reason, atMs } of facts.archiveRecords()) {
+    for await (const { key, sessionId, reason, atMs, actor } of facts.archiveRecords()) {
       if (sessionId !== null) this.#referenced.add(sessionId);
-      // What programs made for themselves goes without notice, so that it went is none either.
-      if (BY_LIMIT.has(reason) && key !== null && !isSyntheticKey(key)) this.totals.removedBefore = true;
+      // What programs made for themselves goes without notice, so that it went is none either; what a person
+      // asked to have cleaned up tells nobody that it will be done unasked.
+      if (BY_LIMIT.has(reason) && isAutomaticActor(actor) && key !== null && !isSyntheticKey(key)) this.totals.removedBefore = true;
       if (reason === ANNOUNCE_BOUNDS && atMs <= this.#query.nowMs) this.totals.boundsAnnouncedAtMs = atMs;
       // Of a clock that was wrong: it has not begun, and is given again.
       if (reason === ANNOUNCE_UNLINK && atMs <= this.#query.nowMs) this.totals.unlinkAnnouncedAtMs = atMs;

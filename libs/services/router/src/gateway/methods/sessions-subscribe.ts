@@ -1,6 +1,5 @@
 import { SessionError } from '@sessions/domain';
-import { assertSeesAgent } from '../../auth/scopes';
-import { addressOfKey } from '../../handlers/resolve-address';
+import { storedAddressOfKey } from '../../handlers/resolve-address';
 import { FOLLOWED_KEYS_MAX } from '../connection-bounds';
 import type { Connection } from '../connection';
 import { textOf } from '../method';
@@ -23,7 +22,7 @@ export const sessionsUnsubscribe: GatewayMethod = async (_deps, { connection }) 
 
 /** `sessions.messages.subscribe`: messages of one session, also of one that is yet to appear. */
 export const sessionsMessagesSubscribe: GatewayMethod = async (deps, call) => {
-  const key = keyOf(deps, call);
+  const key = await keyOf(deps, call);
   const { followedKeys } = call.connection;
   if (!followedKeys.has(key) && followedKeys.size >= FOLLOWED_KEYS_MAX) {
     throw new SessionError('OVERLOADED', `a connection follows at most ${FOLLOWED_KEYS_MAX} sessions`);
@@ -35,13 +34,11 @@ export const sessionsMessagesSubscribe: GatewayMethod = async (deps, call) => {
 
 /** `sessions.messages.unsubscribe`. */
 export const sessionsMessagesUnsubscribe: GatewayMethod = async (deps, call) => {
-  const key = keyOf(deps, call);
+  const key = await keyOf(deps, call);
   call.connection.followKey(key, false);
   return { payload: { subscribed: false, key } };
 };
 
-function keyOf(deps: GatewayDeps, { params, context }: MethodCall): string {
-  const { agentId, key } = addressOfKey(deps, { key: textOf(params, 'key'), agentId: textOf(params, 'agentId') }, context);
-  assertSeesAgent(context.scopes, agentId);
-  return key;
+async function keyOf(deps: GatewayDeps, { params, context }: MethodCall): Promise<string> {
+  return (await storedAddressOfKey(deps, { key: textOf(params, 'key'), agentId: textOf(params, 'agentId') }, context)).key;
 }
