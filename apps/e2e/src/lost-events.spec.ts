@@ -3,7 +3,8 @@
  * reset and brought back: who follows it hears each message once all the same, in order (after a lost
  * span with a restore, in that of each conversation), and of every change. Only what was said within
  * one lost span and cut away or set aside by a restore there is not there to be told.
- * SESS_LOST_SEEDS=n plays n more seeds, from SESS_LOST_SEED or a random one on; SESS_LOST_SEED leaves the recorded ones out.
+ * SESS_LOST_SEEDS=n plays n more seeds, from SESS_LOST_SEED or a random one on; SESS_LOST_SEED leaves the recorded ones out
+ * and is played alone without a number.
  */
 import { AppendRecordsRequest, DeliverRequest, InboundMessage, InstallCompactionRequest, PeerRef, ReadHistoryRequest, ReplyRoute, RequestCompactionRequest, ResolvedRoute, Sender, StoreServiceResetSessionRequest, StoreServiceRestoreSessionRequest, SubscribeRequest, TruncateTranscriptRequest } from '@sessions/contracts';
 import type { Event } from '@sessions/contracts';
@@ -14,7 +15,7 @@ import { waitUntil } from './support/wait-until';
 /** Played every time; among them those that found something once. */
 const RECORDED_SEEDS: readonly number[] = [460498089, 459925880, 220, 1, 2, 3, 4, 5, 6, 7, 8, 9];
 /** Further ones, from this one on. */
-const FURTHER_SEEDS = Number(process.env.SESS_LOST_SEEDS ?? 0);
+const FURTHER_SEEDS = Number(process.env.SESS_LOST_SEEDS ?? (process.env.SESS_LOST_SEED === undefined ? 0 : 1));
 const FIRST_SEED = Number(process.env.SESS_LOST_SEED ?? Date.now() % 2 ** 31);
 const SEEDS: readonly number[] = [...(process.env.SESS_LOST_SEED === undefined ? RECORDED_SEEDS : []), ...Array.from({ length: FURTHER_SEEDS }, (_, at) => FIRST_SEED + at)];
 const STEPS = 40;
