@@ -1,7 +1,9 @@
 /**
  * Sessions whose events may be missing, each read again from its store before its further events
  * are passed on, so that listeners get every message once and in order. At most `READS_MAX` are read
- * at a time; events held back for one session are bounded, and read again when there are more.
+ * at a time; events held back for one session are bounded, and read again when there are more. A store
+ * that cannot be read is asked again as long as somebody listens: until then nothing of that session is
+ * passed on, since what came later would hide what is missing.
  */
 import { randomUUID } from 'node:crypto';
 import type { Event } from '@sessions/contracts';
@@ -17,8 +19,10 @@ import type { StoreCalls } from './store/store-calls';
 const READS_MAX = 8;
 /** Events that wait for one session's reading; more are left to another reading. */
 const HELD_MAX = 256;
-/** A store may be changing hands: how often its reading is tried. */
+/** A store may be changing hands: how often its reading is tried before others have their turn. */
 const TRIES_MAX = 4;
+/** Then it is read again after this long. */
+const READ_LATER_MS = 5_000;
 
 export interface CatchUpDeps {
   readonly bus: Pick<Bus, 'clock'>;
@@ -28,10 +32,13 @@ export interface CatchUpDeps {
   readonly places: EventPlaces;
   readonly instance: string;
   readonly deliver: (event: Event) => void;
+  /** Whether anybody listens to a session. */
+  readonly isHeard: (place: Place) => boolean;
 }
 
 interface Reading {
   readonly place: Place;
+  readonly told: Told;
   readonly held: Event[];
   /** More came than could be held, or some of it was lost. */
   overrun: boolean;
@@ -65,7 +72,7 @@ export class CatchUp {
       under.overrun = true;
       return;
     }
-    const reading: Reading = { place, held: [], overrun: false };
+    const reading: Reading = { place, told: new Told(), held: [], overrun: false };
     this.#readings.set(place.key, reading);
     this.#queue.push(reading);
     this.#next();
@@ -91,9 +98,8 @@ export class CatchUp {
   /** Never rejects. */
   async #read(reading: Reading): Promise<void> {
     const { places, logger, deliver } = this.#deps;
-    const { place } = reading;
-    const { key, agentId } = place;
-    const told = new Told();
+    const { place, told } = reading;
+    const { key } = place;
     let from = place;
     try {
       do {
@@ -102,7 +108,10 @@ export class CatchUp {
         places.noteRead(place, from, (sessionId) => told.wentThrough(sessionId));
       } while (reading.overrun && !this.#stopping.signal.aborted);
     } catch (err) {
-      if (!this.#stopping.signal.aborted) logger.error('events were lost and could not be read from the store', { agentId, err });
+      if (this.#stopping.signal.aborted) return;
+      logger.error('events were lost and cannot be read from the store yet', { agentId: place.agentId, err });
+      this.#readLater(reading);
+      return;
     }
     this.#readings.delete(key);
     // Behind a change that the reading did not see, the same change comes again.
@@ -113,6 +122,22 @@ export class CatchUp {
       isPast ||= isChange;
       deliver(event);
     }
+  }
+
+  #readLater(reading: Reading): void {
+    // It is among what will be read.
+    reading.held.length = 0;
+    this.#deps.clock.setTimer(
+      READ_LATER_MS,
+      () => {
+        if (this.#stopping.signal.aborted) return;
+        if (this.#deps.isHeard(reading.place)) {
+          this.#queue.push(reading);
+          this.#next();
+        } else this.#readings.delete(reading.place.key);
+      },
+      { keepsAlive: false },
+    );
   }
 
   /** Tells what came after `place`. @returns how far that led */

@@ -1,4 +1,7 @@
 /** Events that got lost on their way: what followers are given instead. */
+import { SessionError } from '@sessions/domain';
+import { createRecordingLogger } from '@sessions/host/testing';
+import type { RecordingLogger } from '@sessions/host/testing';
 import { startRouter } from './testing/router-harness';
 import type { RunningRouter, TestClient } from './testing/router-harness';
 
@@ -6,6 +9,7 @@ const KEY = 'agent:main:main';
 const ID = '0190aaaa-0000-7000-8000-000000000001';
 
 let running: RunningRouter;
+let logger: RecordingLogger;
 let client: TestClient;
 let losesEvents = false;
 let losesSeq: number | undefined;
@@ -14,7 +18,8 @@ let sent = 0;
 beforeEach(async () => {
   losesEvents = false;
   losesSeq = undefined;
-  running = await startRouter({}, {}, {
+  logger = createRecordingLogger();
+  running = await startRouter({}, { logger }, {
     losesEvent: () => losesEvents,
     losesStreamMessage: (subject, seq) => subject.endsWith('ReadHistory') && seq === losesSeq,
   });
@@ -88,6 +93,22 @@ describe('a follower whose events were lost', () => {
     running.bus.noteGap();
     await client.until(() => (seqsOf(client).length >= 2 ? true : undefined));
     expect(seqsOf(client)).toEqual([2, 1]);
+  });
+
+  it('gets them when a store that could not be read can be read again, before what came meanwhile', async () => {
+    await client.request('sessions.messages.subscribe', { key: 'main' });
+    await say('two');
+    await client.until(() => (seqsOf(client).length === 1 ? true : undefined));
+    losesEvents = true;
+    await say('three');
+    losesEvents = false;
+    running.stores.refuse('main', new SessionError('STORE_UNREADABLE', 'for now'));
+    running.bus.noteGap();
+    while (!logger.lines.some(({ msg }) => msg.includes('cannot be read from the store yet'))) await new Promise((resolve) => setTimeout(resolve, 20));
+    running.stores.refuse('main', undefined);
+    await say('four');
+    await client.until(() => (seqsOf(client).length >= 3 ? true : undefined));
+    expect(seqsOf(client)).toEqual([2, 3, 4]);
   });
 
   it('is not read for when nobody follows', async () => {

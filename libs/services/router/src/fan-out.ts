@@ -57,8 +57,8 @@ export function createFanOut({ bus, subjects, clock, logger, stores, instance }:
       }
     }
   };
-  const catchUp = new CatchUp({ bus, clock, logger, stores, places, instance, deliver });
   const isHeard = ({ key }: Place): boolean => [...listeners.values()].some((hears) => hears(key));
+  const catchUp = new CatchUp({ bus, clock, logger, stores, places, instance, deliver, isHeard });
 
   const onEvent = (event: Event): void => {
     const gapAfter = places.note(event);
