@@ -34,7 +34,7 @@ describe('the usual deadline', () => {
     'ClaimStore', 'Repair', 'Deliver', 'BeginTurn', 'AppendRecords', 'FinishTurn', 'CancelRun', 'PatchEntry', 'Erase', 'ForkSession', 'TruncateTranscript',
     'RequestCompaction', 'InstallCompaction', 'FailCompaction', 'ApplyMaintenance', 'RecordUsage', 'ClaimChild', 'ReleaseChild', 'PutChunk',
     'WriteAttachments', 'DropAttachments', 'AppendNotes', 'ImportSession', 'ResolveApproval', 'HandOver',
-    'Compact', 'Cancel', 'SteerTurn', 'CancelTurn', 'ConfirmRecords', 'NoteTraceAgent',
+    'Compact', 'Cancel', 'SteerTurn', 'CancelTurn', 'ConfirmRecords', 'NoteTraceAgent', 'NoteTrajectory',
   ]);
 
   it('is that of a read or of a mutation for every unary method, as somebody decided for each', () => {

@@ -48,5 +48,5 @@ export async function times(count: number, work: (place: number) => Promise<void
   await Promise.all(Array.from({ length: AT_A_TIME }, worker));
 }
 
-/** What may stand in a header or an address. */
-export const oneLine = (text: string): string => Buffer.from(text).toString('latin1').replace(/[\0\r\n]/g, '');
+/** What a client lets stand in a header or an address; others send what is not in it over sockets of their own. */
+export const oneLine = (text: string): string => Buffer.from(text).toString('latin1').replace(/[^\t\x20-\x7e\x80-\xff]/g, '');
