@@ -96,10 +96,11 @@ describe('delete and restore', () => {
     const transcript = `${JSON.stringify({ type: 'session', version: 3, id: 's-bob' })}\n${JSON.stringify({ type: 'message', id: 'aaaaaaaa', parentId: null, message: { role: 'user', content: 'x' } })}\n`;
     writeFileSync(path.join(dir, 's-bob.jsonl'), transcript);
     const made = await bench({ stateDir });
-    for (const key of [stored, stored.toLowerCase()]) {
-      expect(await remove(made, { key })).toMatchObject({ deleted: true });
-      expect((await archives(made, key)).some(({ restorable }) => restorable)).toBe(true);
-      expect(await restore(made, { key: stored.toLowerCase() })).toMatchObject({ sessionId: 's-bob' });
+    for (const asked of [stored, stored.toLowerCase()]) {
+      // It comes back under the key that it had.
+      expect(await remove(made, { key: stored })).toMatchObject({ deleted: true });
+      expect((await archives(made, asked)).some(({ restorable }) => restorable)).toBe(true);
+      expect(await restore(made, { key: asked })).toMatchObject({ sessionId: 's-bob' });
       expect(readFileSync(path.join(dir, 's-bob.jsonl'), 'utf8')).toBe(transcript);
     }
   });
