@@ -109,7 +109,7 @@ describe('bad HTTP requests', () => {
     ['a key that climbs', '/sessions/..%2f..%2f..%2fetc%2fpasswd/history', {}, 404, 'Session not found'],
     ['NUL for a key', '/sessions/%00/history', {}, 404, 'Session not found'],
     ['a scope that is not held', '/v1/messages', { method: 'POST', body: changed({}), headers: { 'x-openclaw-scopes': 'operator.read' } }, 403, 'missing scope: operator.write'],
-    ['an idempotency key that is too long', '/v1/messages', { method: 'POST', body: changed({}), headers: { 'idempotency-key': 'x'.repeat(300) } }, 400, 'idempotency key'],
+    ['an idempotency key that is too long', '/v1/messages', { method: 'POST', body: changed({}), headers: { 'idempotency-key': 'x'.repeat(300) } }, 400, 'idempotencyKey'],
   ])('%s: %s', async (_what, path, request, status, part) => {
     const answer = await gateway.http(path, request);
     expect(answer.status).toBe(status);
