@@ -22,9 +22,11 @@ describe('arguments of session tools', () => {
 
   it('holds page sizes to their bounds and refuses what is below', () => {
     expect(valueOf(parseListArguments({ limit: 5_000, messageLimit: 99 }))).toMatchObject({ limit: 200, messageLimit: 20 });
+    for (const limit of [0, -5]) expect(valueOf(parseListArguments({ limit }))).toMatchObject({ limit: 1 });
+    expect(problemsOf(parseListArguments({ label: 'a\ud800' }))).toEqual(['label: must not hold half of a surrogate pair: it would arrive as another character']);
     expect(valueOf(parseHistoryArguments({ sessionKey: 'main', limit: 5_000 }))).toMatchObject({ limit: 1_000 });
-    expect(problemsOf(parseListArguments({ limit: 0, activeMinutes: 0, messageLimit: -1 }))).toEqual(['limit: must be a whole number of at least 1', 'activeMinutes: must be a whole number of at least 1', 'messageLimit: must be a whole number of at least 0']);
-    expect(problemsOf(parseListArguments({ limit: '5' }))).toEqual(['limit: must be a whole number of at least 1']);
+    expect(problemsOf(parseListArguments({ limit: 1.5, activeMinutes: 0, messageLimit: -1 }))).toEqual(['limit: must be a whole number', 'activeMinutes: must be a whole number of at least 1', 'messageLimit: must be a whole number of at least 0']);
+    expect(problemsOf(parseListArguments({ limit: '5' }))).toEqual(['limit: must be a whole number']);
     expect(problemsOf(parseSendArguments({ sessionKey: 'a', message: 'm', timeoutSeconds: 601 }))).toEqual(['timeoutSeconds: must be a whole number from 0 to 600']);
   });
 

@@ -10,6 +10,8 @@ import { TOOL_LIMITS } from './tool-definitions';
 
 export type Parsed<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly problems: readonly string[] };
 
+const LONE_SURROGATE = /\p{Surrogate}/u;
+
 /** Reads one document; `undefined` and null stand for no arguments. */
 function read<T>(raw: unknown, take: (members: ToolMembers) => T): Parsed<T> {
   const problems = new Problems();
@@ -43,6 +45,7 @@ class ToolMembers extends MemberReader {
     if (typeof value !== 'string') this.problem(name, 'must be a string');
     else if (value.trim() === '') this.problem(name, 'must not be empty');
     else if (value.length > lengthMax) this.problem(name, `must have at most ${String(lengthMax)} characters`);
+    else if (LONE_SURROGATE.test(value)) this.problem(name, 'must not hold half of a surrogate pair: it would arrive as another character');
     else return value;
     return undefined;
   }
@@ -51,10 +54,16 @@ class ToolMembers extends MemberReader {
   whole(name: string, min: number, max = Number.MAX_SAFE_INTEGER): number | undefined {
     const value = this.raw(name);
     if (value === undefined) return undefined;
-    const range = max === Number.MAX_SAFE_INTEGER ? `of at least ${String(min)}` : `from ${String(min)} to ${String(max)}`;
+    const range = min === Number.MIN_SAFE_INTEGER ? '' : max === Number.MAX_SAFE_INTEGER ? `of at least ${String(min)}` : `from ${String(min)} to ${String(max)}`;
     if (typeof value === 'number' && Number.isSafeInteger(value) && value >= min && value <= max) return value;
-    this.problem(name, `must be a whole number ${range}`);
+    this.problem(name, `must be a whole number ${range}`.trimEnd());
     return undefined;
+  }
+
+  /** A whole number; one outside `min` to `max` is held to the nearer of them. */
+  clamped(name: string, min: number, max: number): number | undefined {
+    const value = this.whole(name, Number.MIN_SAFE_INTEGER);
+    return value === undefined ? undefined : Math.min(Math.max(value, min), max);
   }
 
   key(name: string): string | undefined {
@@ -86,7 +95,7 @@ export interface ListArguments {
 export const parseListArguments = (raw: unknown): Parsed<ListArguments> =>
   read(raw, (members) => ({
     kinds: readKinds(members),
-    limit: Math.min(members.whole('limit', 1) ?? TOOL_LIMITS.listLimitDefault, TOOL_LIMITS.listLimitMax),
+    limit: members.clamped('limit', 1, TOOL_LIMITS.listLimitMax) ?? TOOL_LIMITS.listLimitDefault,
     activeMinutes: members.whole('activeMinutes', 1),
     messageLimit: Math.min(members.whole('messageLimit', 0) ?? 0, TOOL_LIMITS.listMessagesMax),
     label: members.prose('label', TOOL_LIMITS.labelLengthMax),

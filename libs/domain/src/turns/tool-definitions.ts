@@ -40,7 +40,7 @@ export const TOOL_LIMITS = {
 
 const text = (description: string): JsonObject => ({ type: 'string', description });
 const flag = (description: string): JsonObject => ({ type: 'boolean', description });
-const whole = (description: string, minimum: number, maximum?: number): JsonObject => ({ type: 'integer', minimum, ...(maximum !== undefined && { maximum }), description });
+const whole = (description: string, minimum?: number, maximum?: number): JsonObject => ({ type: 'integer', ...(minimum !== undefined && { minimum }), ...(maximum !== undefined && { maximum }), description });
 const word = (description: string, words: readonly string[]): JsonObject => ({ type: 'string', enum: [...words], description });
 const closed = (properties: Readonly<Record<string, JsonObject>>, required: readonly string[] = []): JsonObject => ({
   type: 'object',
@@ -67,7 +67,7 @@ export const SESSION_TOOLS: readonly ToolDefinition[] = [
     description: 'List the sessions you may see, newest first, to find a session key. Text of conversations is only included with messageLimit, includeLastMessage or includeDerivedTitles.',
     parameters: closed({
       kinds: { type: 'array', items: { type: 'string', enum: [...TOOL_KINDS] }, description: 'Only these kinds. Default: all.' },
-      limit: whole(`Rows at most. Default ${L.listLimitDefault}; larger numbers are held to ${L.listLimitMax}.`, 1),
+      limit: whole(`Rows at most. Default ${L.listLimitDefault}; numbers outside 1 to ${L.listLimitMax} are held to them.`),
       activeMinutes: whole('Only sessions active within the last so many minutes.', 1),
       messageLimit: whole(`Last messages to show per row, without tool results. Default 0; larger numbers are held to ${L.listMessagesMax}.`, 0),
       label: text('Only the session with exactly this label.'),
