@@ -14,7 +14,7 @@ import { parseManifestLine } from './manifest';
 /** Lines whose records are kept, some 200 bytes each. */
 export const RECORDS_KEPT_MAX = 100_000;
 /** Longest stretch of work without giving way, milliseconds. */
-const SLICE_MS = 10;
+const SLICE_MS = 2;
 /** Records between two looks at the clock. */
 const RECORDS_PER_LOOK = 500;
 

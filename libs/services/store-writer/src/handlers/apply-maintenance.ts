@@ -19,7 +19,7 @@ import { actorOf } from './session-holds';
 /** Actions of one request (contracts). */
 export const ACTIONS_MAX = 200;
 /** Actions under way at a time: what each of them waits for is a sync, and those that wait share one. */
-const AT_ONCE_MAX = 16;
+const AT_ONCE_MAX = 8;
 
 /** @throws VALIDATION; STORE_UNREADABLE, DISK_FULL or READ_ONLY with what was done so far done */
 export async function applyMaintenance(agent: OwnedAgent, request: ApplyMaintenanceRequest, context: CallContext): Promise<ApplyMaintenanceResponse> {

@@ -18,8 +18,8 @@ export const ANNOUNCE_BOUNDS = 'announce-bounds';
 /** Reasons of lines about rows that a limit took. */
 const BY_LIMIT: ReadonlySet<string> = new Set(['prune-stale', 'cap-overflow', 'evict-budget']);
 
-/** Longest stretch of work without giving way, milliseconds. */
-const SLICE_MS = 10;
+/** Longest stretch of work without giving way, milliseconds. A message takes several turns of the loop, and waits as long for each. */
+const SLICE_MS = 2;
 /** Other stores of the directory that are named. */
 const NEIGHBOURS_MAX = 10;
 /** Rows whose files are looked at together. */
