@@ -4,18 +4,16 @@
  * before the mutation that names it and never changed. What a mutation that did not come about left behind, and what nobody names any
  * more, is removed when it is two days old.
  */
-import { randomUUID } from 'node:crypto';
-import { mkdir, open, readFile, readdir, rename, stat, unlink } from 'node:fs/promises';
+import { readFile, readdir, stat, unlink } from 'node:fs/promises';
 import * as path from 'node:path';
 import { SpoolUnread, SpoolUnwritten, SpoolView } from './decisions/spool-view';
+import { writeWholeFile } from './whole-file';
 
 /** Answers of ended runs are asked for this long at least, and twice as long they stay. */
 const KEPT_MS = 2 * 24 * 60 * 60_000;
 /** Files that one request writes and reads. */
 const FILES_MAX = 1_000;
 const NAME = /^[0-9a-f]{64}$/;
-const FILE_MODE = 0o600;
-const DIRECTORY_MODE = 0o700;
 
 export class RunSpool {
   readonly #dir: string;
@@ -26,13 +24,8 @@ export class RunSpool {
   }
 
   /** Resolves when the text is on disk under its name. */
-  async write(name: string, text: string): Promise<void> {
-    const file = path.join(this.#dir, name);
-    await mkdir(this.#dir, { recursive: true, mode: DIRECTORY_MODE });
-    const temp = `${file}.${randomUUID()}.tmp`;
-    await synced(temp, 'wx', (handle) => handle.writeFile(text));
-    await rename(temp, file);
-    await synced(this.#dir, 'r', () => Promise.resolve());
+  write(name: string, text: string): Promise<void> {
+    return writeWholeFile(this.#dir, name, text);
   }
 
   /** The text alone; undefined: there is no such file. */
@@ -61,16 +54,6 @@ export class RunSpool {
       if (named.has(name) || nowMs - (await stat(file)).mtimeMs < KEPT_MS) continue;
       await unlink(file);
     }
-  }
-}
-
-async function synced(file: string, flags: string, work: (handle: Awaited<ReturnType<typeof open>>) => Promise<unknown>): Promise<void> {
-  const handle = await open(file, flags, FILE_MODE);
-  try {
-    await work(handle);
-    await handle.sync();
-  } finally {
-    await handle.close();
   }
 }
 

@@ -3,15 +3,13 @@
  * sub-agent will have. It is on disk before the files are and goes when the sub-agent's entry names them,
  * so what a spawn left behind that was cut off in between is known for certain: ours, and nobody's.
  */
-import { mkdir, open, readFile, readdir, rename, unlink } from 'node:fs/promises';
+import { readFile, readdir, unlink } from 'node:fs/promises';
 import * as path from 'node:path';
 import { isJsonObject, isUuid, type JsonValue } from '@sessions/domain';
+import { writeWholeFile } from './whole-file';
 
 /** Longer than the call that spawns can live, with all that retries it; milliseconds. */
 export const UNCLAIMED_MS = 60 * 60_000;
-const FILE_MODE = 0o600;
-const DIRECTORY_MODE = 0o700;
-const TEMP = '.tmp';
 
 export interface SpawnNote {
   /** UUID that the files are named by. */
@@ -38,18 +36,8 @@ export class SpawnNotes {
   }
 
   /** Resolves when the note is on disk. */
-  async write({ id, childKey, atMs }: SpawnNote): Promise<void> {
-    await mkdir(this.#dir, { recursive: true, mode: DIRECTORY_MODE });
-    const file = path.join(this.#dir, id);
-    const handle = await open(`${file}${TEMP}`, 'w', FILE_MODE);
-    try {
-      await handle.writeFile(JSON.stringify({ childKey, atMs }));
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    await rename(`${file}${TEMP}`, file);
-    await this.#sync();
+  write({ id, childKey, atMs }: SpawnNote): Promise<void> {
+    return writeWholeFile(this.#dir, id, JSON.stringify({ childKey, atMs }));
   }
 
   /** The files are a sub-agent's now, or are gone. */
@@ -72,15 +60,6 @@ export class SpawnNotes {
       if (note !== undefined && nowMs - note.atMs >= UNCLAIMED_MS) notes.push(note);
     }
     return notes;
-  }
-
-  async #sync(): Promise<void> {
-    const handle = await open(this.#dir, 'r');
-    try {
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
   }
 }
 
