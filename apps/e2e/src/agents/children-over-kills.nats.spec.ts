@@ -70,8 +70,9 @@ describe.each([
     expect((await resultsIn()).sort()).toEqual(all);
     expect(announced().sort()).toEqual(all);
     for (const { childSessionKey } of spawned) {
-      const answers = (await house.messages(String(childSessionKey))).filter(({ role, text }) => role === 'user' && text.includes('sourceTool=sessions_spawn'));
-      expect(answers).toHaveLength(1);
+      const told = await house.messages(String(childSessionKey));
+      const answers = told.filter(({ role, text }) => role === 'user' && text.includes('sourceTool=sessions_spawn'));
+      expect({ childSessionKey, told, answers: answers.length }).toMatchObject({ answers: 1 });
     }
     expect(reachedMs).toBeLessThan(REACHED_WITHIN_MS);
   }, LONG_MS * 2);

@@ -91,7 +91,13 @@ export async function openHouse(scene: Scene, create: CreateDeployment, { otherw
         return end?.['endedAt'] === undefined ? undefined : end;
       }, LONG_MS),
     async messages(key, at) {
-      const { json } = await door(at).http(`/sessions/${encodeURIComponent(key)}/history?includeTools=1`);
+      const answer = await waitUntil(`the history of ${key} is read`, async () => {
+        const read = await door(at).http(`/sessions/${encodeURIComponent(key)}/history?includeTools=1`);
+        return read.status === 503 ? undefined : read;
+      });
+      // A session that is not there has no messages; a door that cannot say is no such answer.
+      if (answer.status !== 200 && answer.status !== 404) throw new Error(`the history of ${key} was not read: ${String(answer.status)} ${answer.text}`);
+      const { json } = answer;
       return ((json?.['messages'] as Record<string, unknown>[] | undefined) ?? []).map((line) => ({ role: String(line['role']), text: textOf(line['content']), ...(line['provenance'] !== undefined && { provenance: line['provenance'] as Record<string, unknown> }) }));
     },
     results: async (key) => (await house.messages(key)).filter(({ role }) => role === 'toolResult').map(({ text }) => JSON.parse(text) as Record<string, unknown>),
