@@ -60,6 +60,8 @@ interface Claim {
   readonly runnerId: string;
   /** On the monotonic clock. */
   endsAtMs: number;
+  /** Found when the store was opened: nobody has given a sign of life since. */
+  isFound: boolean;
 }
 
 /** What one entry holds. */
@@ -158,16 +160,18 @@ export class OpenWork {
   }
 
   /** A runner has the run, from now for a whole claim. @returns its end, epoch milliseconds. */
-  claimed(runId: string, attempt: number, runnerId: string): number {
+  claimed(runId: string, attempt: number, runnerId: string, { isFound = false } = {}): number {
     const claimMs = this.#deps.claimMs ?? CLAIM_MS;
-    if (this.#keyOfRun.has(runId)) this.#claims.set(runId, { attempt, runnerId, endsAtMs: this.#deps.clock.monotonicMs() + claimMs });
+    if (this.#keyOfRun.has(runId)) this.#claims.set(runId, { attempt, runnerId, endsAtMs: this.#deps.clock.monotonicMs() + claimMs, isFound });
     return this.#deps.clock.nowMs() + claimMs;
   }
 
   /** Its runner gave a sign of life. */
   renew(runId: string, attempt: number): void {
     const claim = this.#claims.get(runId);
-    if (claim?.attempt === attempt) claim.endsAtMs = this.#deps.clock.monotonicMs() + (this.#deps.claimMs ?? CLAIM_MS);
+    if (claim?.attempt !== attempt) return;
+    claim.endsAtMs = this.#deps.clock.monotonicMs() + (this.#deps.claimMs ?? CLAIM_MS);
+    claim.isFound = false;
   }
 
   /** Resolves to true when the run is not open any more, to false after `limitMs`. */
@@ -239,6 +243,8 @@ export class OpenWork {
       this.#take(key, entry.members, sessionId ?? '');
     }
     this.#isFound = true;
+    // Whoever worked on them may have died with the last owner: looked for at once, not after a silence.
+    for (const [key, held] of this.#held) this.#lookForRunner(key, held);
   }
 
   /** An entry as it was found: whoever works on its run has a whole claim from now. */
@@ -246,7 +252,7 @@ export class OpenWork {
     const held = { seq: 0, sessionId, runs: runsOf(members), deliveries: deliveriesOf(members) };
     for (const { runId, state, runnerId, attempt, joins } of held.runs) {
       this.#keyOfRun.set(runId, key);
-      if (state === 'running' && joins === undefined && runnerId !== undefined) this.claimed(runId, attempt, runnerId);
+      if (state === 'running' && joins === undefined && runnerId !== undefined) this.claimed(runId, attempt, runnerId, { isFound: true });
     }
     this.#put(key, held);
   }
@@ -298,7 +304,7 @@ export class OpenWork {
       () => {
         this.#timer = undefined;
         for (const [key, held] of this.#held) {
-          this.#lookForRunner(held);
+          this.#lookForRunner(key, held);
           this.#expireDue(key, held);
           this.#tellDue(key, held);
           this.#offerDue(key, held);
@@ -311,18 +317,20 @@ export class OpenWork {
   }
 
   /** A runner that is gone holds no claim. */
-  #lookForRunner({ runs }: Held): void {
+  #lookForRunner(key: string, { runs }: Held): void {
     const active = activeRun(runs);
     const claim = active === undefined ? undefined : this.#claims.get(active.runId);
     if (active === undefined || claim === undefined) return;
     const { runId } = active;
     const claimMs = this.#deps.claimMs ?? CLAIM_MS;
     const silentMs = this.#deps.clock.monotonicMs() - (claim.endsAtMs - claimMs);
-    if (silentMs < LOOK_FOR_RUNNER_MS) return;
+    if (!claim.isFound && silentMs < LOOK_FOR_RUNNER_MS) return;
     void this.#presence.isGone(runId).then((isGone) => {
       const now = this.#claims.get(runId);
       if (now !== claim || isGone !== true) return;
       claim.endsAtMs = this.#deps.clock.monotonicMs();
+      const held = this.#held.get(key);
+      if (held !== undefined) this.#expireDue(key, held);
     });
   }
 

@@ -1,10 +1,11 @@
 /** Several writers on one state directory: who owns, until when, and what a change of owner costs. */
 import { spawnSync } from 'node:child_process';
 import { hostname } from 'node:os';
-import { HandOverRequest, ListEntriesRequest, type DeliverRequest } from '@sessions/contracts';
+import { AgentRuntimeService, BeginTurnRequest, DescribeResponse, HandOverRequest, ListEntriesRequest, RunRequest, TurnJob, type DeliverRequest } from '@sessions/contracts';
+import { serveService } from '@sessions/bus';
 import { rendezvousOwner } from '@sessions/domain';
 import { createRecordingLogger } from '@sessions/host/testing';
-import { telegram } from '../testing/writer-bench';
+import { subjects, telegram } from '../testing/writer-bench';
 import { House, cleanUpHouses, eventually } from '../testing/writers-house';
 
 cleanUpHouses();
@@ -234,6 +235,61 @@ describe('a lease that is in doubt', () => {
     expect(await house.texts('x')).toEqual(['one', 'two']);
     await house.clock.advance(20_000);
     expect((await house.bus.leases.read('store.x'))?.holder.epoch).toBe(first.epoch + 1);
+  });
+});
+
+describe('a turn whose owner ended in the middle of it', () => {
+  const WITH_MODEL = { agents: { defaults: { model: 'demo/echo' } } };
+  const STEP_MS = 50;
+
+  /** A turn under way at a writer that leaves it, and one that has just started. @returns the notices that come from there on */
+  async function left(house: House): Promise<TurnJob[]> {
+    const a = await house.start('a', { config: WITH_MODEL });
+    await house.claimAt(a, 'x');
+    await house.client.deliver({ ...messageFor('x', 'one'), run: RunRequest.create({ runId: 'r1', deliver: false, source: 'channel' }) }, { idempotencyKey: 'one' });
+    await house.client.beginTurn(BeginTurnRequest.create({ agentId: 'x', runId: 'r1', runnerId: 'agent-runner/one', attempt: 1 }));
+    const jobs: TurnJob[] = [];
+    await house.bus.jobs.consume(subjects.jobs('turn'), TurnJob, async (job) => {
+      jobs.push(job.value);
+      await job.ack();
+    });
+    await house.stop(a);
+    jobs.length = 0;
+    await house.start('b', { config: WITH_MODEL });
+    return jobs;
+  }
+  /** Time passes by little until it is so. @returns how much has passed */
+  const passUntil = async (house: House, holds: () => Promise<boolean> | boolean): Promise<number> => {
+    const beganAtMs = house.clock.nowMs();
+    await eventually(async () => {
+      if (await holds()) return true;
+      await house.clock.advance(STEP_MS);
+      // Disks take their own time, in which little of the clock's may pass.
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      return false;
+    });
+    return house.clock.nowMs() - beganAtMs;
+  };
+
+  it('is taken up soon, though nobody asks for its session and its claim has a minute left', async () => {
+    const house = new House();
+    const jobs = await left(house);
+    const openedAfterMs = await passUntil(house, async () => (await house.owner('x')) === 'b');
+    expect(openedAfterMs).toBeLessThan(5_000);
+    const toldAfterMs = await passUntil(house, () => jobs.length > 0);
+    expect(jobs).toMatchObject([{ agentId: 'x', runId: 'r1', attempt: 2 }]);
+    // Looked for at once and a second later; without that, after a silence of two.
+    expect(toldAfterMs).toBeLessThan(3_000);
+  });
+
+  it('stays with its runner where that is there', async () => {
+    const house = new House();
+    let asked = 0;
+    await serveService(house.bus, AgentRuntimeService, { describe: () => Promise.resolve(DescribeResponse.create({ runtimeId: `asked ${String((asked += 1))} times` })) } as never, { subjectFor: (method) => (method === 'Describe' ? subjects.run('r1', method) : undefined) });
+    const jobs = await left(house);
+    await passUntil(house, () => asked >= 5);
+    expect(jobs).toEqual([]);
+    expect(await house.client.beginTurn(BeginTurnRequest.create({ agentId: 'x', runId: 'r1', runnerId: 'agent-runner/one', attempt: 1 }))).toMatchObject({ cancelled: false });
   });
 });
 

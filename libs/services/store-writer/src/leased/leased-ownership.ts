@@ -30,6 +30,8 @@ import { WriterMembers } from './writer-members';
 
 /** How often this writer looks around: who is there, what is idle, what should be elsewhere. */
 export const LOOK_AROUND_MS = 10_000;
+/** The first time: what the last owners left when everything ended waits for nobody to ask for it. */
+const FIRST_LOOK_MS = 250;
 
 export interface LeasedOwnershipDeps extends OwnershipDeps {
   readonly clock: Clock;
@@ -80,7 +82,7 @@ export class LeasedOwnership {
     this.#served.push(
       await serveService(bus, StoreServiceService, pool, { subjectFor: (method) => (POOL_METHODS.has(method) ? subjects.storePool(method) : undefined), queueGroup: POOL_QUEUE_GROUP }),
     );
-    this.#lookLater();
+    this.#lookLater(FIRST_LOOK_MS, () => this.#waiting.look(() => !this.#draining));
   }
 
   /** Makes sure that the agent has an owner, here or elsewhere, and says who it is. */
@@ -173,12 +175,12 @@ export class LeasedOwnership {
     return response(this.#isShared ? own : await mergeAgents(own, this.#members, await this.#peers()));
   }
 
-  #lookLater(): void {
+  #lookLater(afterMs = LOOK_AROUND_MS, look = (): Promise<void> => this.#lookAround()): void {
     if (this.#draining) return;
     this.#timer = this.#deps.clock.setTimer(
-      LOOK_AROUND_MS,
+      afterMs,
       () => {
-        void this.#lookAround().finally(() => this.#lookLater());
+        void look().finally(() => this.#lookLater());
       },
       { keepsAlive: false },
     );
