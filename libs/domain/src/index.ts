@@ -7,7 +7,7 @@ export { isJsonObject } from './json';
 export type { JsonObject, JsonValue } from './json';
 
 // Keys
-export { KEY_LENGTH_MAX, assertCreatableKey, cronRunKey, formatSessionKey, holdsSuffixMarker, isReservedChannel, lookupCandidates, mainSessionKey, normaliseSessionKey, parentKey, parseSessionKey, storedSpellings, toRequestKey, withSuffix } from './keys/session-key';
+export { KEY_LENGTH_MAX, assertCreatableKey, cronRunKey, formatSessionKey, holdsSuffixMarker, isReservedChannel, lookupCandidates, mainSessionKey, namedKey, normaliseSessionKey, parentKey, parseSessionKey, storedSpellings, toRequestKey, withSuffix } from './keys/session-key';
 export type { KeyAddress, KeyForm, KeyRequest, KeySuffix, ParsedKey, RequestKey } from './keys/session-key';
 export { TOOL_KINDS, asChatType, chatTypeOf, cliRowKind, gatewayRowKind, isCronRunKey, keyRest, toolChannel, toolRowKind } from './keys/key-kind';
 export type { ChatType, CliRowKind, GatewayRowKind, KindFacts, ToolRowKind } from './keys/key-kind';

@@ -254,6 +254,11 @@ export function mainSessionKey(agentId: AgentId, scope: 'per-sender' | 'global' 
   return (scope === 'global' ? 'global' : `agent:${agentId}:main`) as SessionKey;
 }
 
+/** How others name a session: `global` alone does not say whose it is, and every agent's tools take `main` for it. */
+export function namedKey(agentId: string, key: string): string {
+  return key === 'global' ? `agent:${agentId}:main` : key;
+}
+
 /** The key of one isolated cron run: the job's key with the run's session id. */
 export function cronRunKey(agentId: AgentId, jobId: string, runId: string): SessionKey {
   return normaliseSessionKey(`agent:${agentId}:cron:${jobId}:run:${runId}`);

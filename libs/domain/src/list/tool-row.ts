@@ -1,6 +1,7 @@
 /** A row as the agents' tool `sessions_list` shows it (tools §3). Absent values are omitted. */
 import type { SessionRow } from '@sessions/contracts';
 import type { JsonObject, JsonValue } from '../json';
+import { namedKey } from '../keys/session-key';
 import { toolChannel, toolRowKind } from '../keys/key-kind';
 import { displayNameOf } from './display-name';
 
@@ -19,7 +20,7 @@ export interface ToolRowFacts {
 export function toToolRow(row: SessionRow, facts: ToolRowFacts): JsonObject {
   const kindFacts = { ...(row.channel !== undefined && { channel: row.channel }), ...(row.lastChannel !== undefined && { lastChannel: row.lastChannel }) };
   return {
-    key: facts.isOwnMain ? 'main' : row.key,
+    key: facts.isOwnMain ? 'main' : namedKey(row.agentId, row.key),
     agentId: row.agentId,
     kind: toolRowKind(row.key, facts.mainKey),
     channel: toolChannel(row.key, kindFacts),

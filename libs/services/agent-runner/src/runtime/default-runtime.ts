@@ -8,7 +8,7 @@
  */
 import { AgentRuntimeService, CancelTurnResponse, ConfirmRecordsResponse, DescribeResponse, ExecuteTurnResponse, SteerTurnResponse, type ExecuteTurnRequest } from '@sessions/contracts';
 import { serveService, type Bus, type CallContext, type Served, type Subjects } from '@sessions/bus';
-import { SessionError, agentSettings, asAgentId, isJsonObject, modelFor, parseModelRef, type ModelRef, type SessionConfig, type TranscriptLine, parseTranscriptLine } from '@sessions/domain';
+import { SessionError, agentSettings, asAgentId, isJsonObject, modelFor, namedKey, parseModelRef, type ModelRef, type SessionConfig, type TranscriptLine, parseTranscriptLine } from '@sessions/domain';
 import { THINKING_TOKENS, type ChatTool, type RetryLimits, type ThinkingEffort } from '@sessions/llm';
 import type { Logger } from '@sessions/host';
 import { createOwnerCalls } from '../owner-calls';
@@ -72,7 +72,7 @@ async function* executeTurn(deps: RuntimeDeps, request: ExecuteTurnRequest, cont
       systemPrompt: request.systemPrompt ?? OWN_PROMPT,
       thinking: readThinking(request.thinkingLevel),
       control,
-      invokeTool: createToolInvoker({ bus, subjects: deps.subjects, sessionKey: request.sessionKey, runId: request.runId, chain: { hops: request.hops, traceId: request.traceId, traceAgentId: request.traceAgentId, costUsd: request.costUsd }, replyRoute: request.replyRoute, names: new Set(tools.map(({ name }) => name)) }),
+      invokeTool: createToolInvoker({ bus, subjects: deps.subjects, sessionKey: namedKey(request.agentId, request.sessionKey), runId: request.runId, chain: { hops: request.hops, traceId: request.traceId, traceAgentId: request.traceAgentId, costUsd: request.costUsd }, replyRoute: request.replyRoute, names: new Set(tools.map(({ name }) => name)) }),
       nowMs: () => bus.clock.nowMs(),
       ...(deps.retries === undefined ? {} : { retries: deps.retries }),
       onRetry: (failure) => deps.logger.warn('a model is asked again', { agentId: request.agentId, reason: failure.kind }),

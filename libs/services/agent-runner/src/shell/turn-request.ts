@@ -1,6 +1,6 @@
 /** What a runtime is asked: the run's own choices first, then the session's, then the agent's. Pure. */
 import { TurnLimits, TurnToggles, type BeginTurnResponse, type ExecuteTurnRequest, type TurnJob } from '@sessions/contracts';
-import { parseSessionKey, type JsonObject, type JsonValue, type SessionConfig } from '@sessions/domain';
+import { namedKey, parseSessionKey, type JsonObject, type JsonValue, type SessionConfig } from '@sessions/domain';
 import { offeredTools, type OfferTools } from './offered-tools';
 import { systemPrompt, type PromptFacts } from './system-prompt';
 
@@ -56,7 +56,7 @@ const TOGGLES = ['verboseLevel', 'reasoningLevel', 'elevatedLevel', 'execHost', 
 
 /** @param hasTools whether any are offered. */
 export function promptFacts(agentId: string, { sessionKey, settings }: Pick<BeginTurnResponse, 'sessionKey' | 'settings'>, hasTools: boolean): PromptFacts {
-  return { agentId, sessionKey, isSubagent: parseSessionKey(sessionKey).form === 'subagent', hasTools, extra: settings?.run?.extraSystemPrompt };
+  return { agentId, sessionKey: namedKey(agentId, sessionKey), isSubagent: parseSessionKey(sessionKey).form === 'subagent', hasTools, extra: settings?.run?.extraSystemPrompt };
 }
 
 function textOf(value: JsonValue | undefined): string | undefined {

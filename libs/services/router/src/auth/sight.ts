@@ -3,7 +3,7 @@
  * anything that a session holds, at every door; what it hides looks like what does not exist.
  */
 import { EntryFilter, GetEntryRequest, ListEntriesRequest, SessionRow } from '@sessions/contracts';
-import { SPAWN_CHAIN_MAX, SessionError, agentSettings, canSee, effectiveVisibility, isSandboxed, isSameKey, parseSessionKey, slugAgentId } from '@sessions/domain';
+import { SPAWN_CHAIN_MAX, SessionError, agentSettings, canSee, effectiveVisibility, isSandboxed, isSameKey, namedKey, parseSessionKey, slugAgentId, toRequestKey } from '@sessions/domain';
 import type { AgentId, Visibility } from '@sessions/domain';
 import type { CallContext } from '@sessions/bus';
 import type { HandlerDeps } from '../deps';
@@ -52,7 +52,7 @@ export function createSight(deps: SightDeps, caller: SeenAddress, context: CallC
   const sandboxRange = agentSettings(config, caller.agentId as AgentId).sandbox.sessionToolsVisibility;
   const range = effectiveVisibility(sessions.visibility, { isSandboxed: isCallerSandboxed, sandboxRange });
   // A token that shows only some agents hides the others also from the session that its holder acts for.
-  const judge = (address: SeenAddress, spawnedBy: readonly string[]): boolean => seesAgent(context.scopes, address.agentId) && canSee(range, agentToAgent, caller, { ...address, spawnedBy });
+  const judge = (address: SeenAddress, spawnedBy: readonly string[]): boolean => seesAgent(context.scopes, address.agentId) && canSee(range, agentToAgent, named(caller), { ...named(address), spawnedBy });
   let known: Promise<readonly SessionRow[]> | undefined;
   // One look for all that one call asks.
   const tree = (): Promise<readonly SessionRow[]> => (known ??= treeOf(deps, caller, context));
@@ -79,24 +79,33 @@ export function createSight(deps: SightDeps, caller: SeenAddress, context: CallC
 export async function assertSees(deps: SightDeps, address: SeenAddress, context: CallContext): Promise<void> {
   const callerKey = agentCallerOf(context);
   if (callerKey === undefined) return;
-  if (!(await createSight(deps, ownAddress(callerKey), context).sees(address))) throw notVisible();
+  if (!(await createSight(deps, ownAddress(deps, callerKey), context).sees(address))) throw notVisible();
 }
 
 /** The same sentence for what is hidden and for what does not exist. */
 export const notVisible = (): SessionError => new SessionError('NOT_VISIBLE', 'forbidden');
 
-/** Of a canonical key. */
-export function ownAddress(key: string): SeenAddress {
-  return { agentId: slugAgentId(parseSessionKey(key).agentId ?? ''), key };
+/** Of a canonical key that names its agent: where its row is. */
+export function ownAddress({ config }: Pick<SightDeps, 'config'>, key: string): SeenAddress {
+  const { scope, mainKey } = config().session;
+  const agentId = slugAgentId(parseSessionKey(key).agentId ?? '');
+  return { agentId, key: scope === 'global' ? toRequestKey({ key, agentId, defaultAgentId: agentId, scope, mainKey }).key : key };
 }
+
+const named = ({ agentId, key }: SeenAddress): SeenAddress => ({ agentId, key: namedKey(agentId, key) });
 
 /** Who spawned it, who spawned that one, and so on. */
 async function spawnersOf(deps: SightDeps, address: SeenAddress, row: Pick<SessionRow, 'spawnedBy'> | undefined, context: CallContext): Promise<readonly string[]> {
   const chain: string[] = [];
+  let { agentId } = address;
   let next = row === undefined ? (await readRow(deps, address, context))?.spawnedBy : row.spawnedBy;
-  while (next !== undefined && next !== '' && chain.length < SPAWN_CHAIN_MAX && !chain.includes(next)) {
-    chain.push(next);
-    next = (await readRow(deps, ownAddress(next), context))?.spawnedBy;
+  while (next !== undefined && next !== '' && chain.length < SPAWN_CHAIN_MAX) {
+    const spawner = namedKey(agentId, next);
+    if (chain.includes(spawner)) break;
+    chain.push(spawner);
+    const place = ownAddress(deps, spawner);
+    agentId = place.agentId;
+    next = (await readRow(deps, place, context))?.spawnedBy;
   }
   return chain;
 }
@@ -108,17 +117,22 @@ export async function readRow(deps: Pick<HandlerDeps, 'stores' | 'agents'>, { ag
   return found && encodedRow !== undefined ? SessionRow.decode(encodedRow) : undefined;
 }
 
+/** How a sub-agent's row names who spawned it: another agent's store does not say whose `global` it is. */
+export function spawnerName({ agentId, key }: SeenAddress, childAgentId: string): string {
+  return childAgentId === agentId ? key : namedKey(agentId, key);
+}
+
 /** Rows that were spawned by one session, in the stores of these agents. */
-export async function childrenOf(deps: Pick<HandlerDeps, 'stores'>, agentIds: readonly string[], key: string, context: CallContext): Promise<readonly SessionRow[]> {
+export async function childrenOf(deps: Pick<HandlerDeps, 'stores'>, agentIds: readonly string[], spawner: SeenAddress, context: CallContext): Promise<readonly SessionRow[]> {
   const rows: SessionRow[] = [];
   for (let from = 0; from < agentIds.length; from += STORES_AT_ONCE) {
     const answers = await Promise.all(
       agentIds.slice(from, from + STORES_AT_ONCE).map((agentId) =>
-        deps.stores.read('listEntries', ListEntriesRequest.create({ agentId, filter: EntryFilter.create({ spawnedBy: key, includeCronRuns: true }), limit: TREE_SESSIONS_MAX }), context),
+        deps.stores.read('listEntries', ListEntriesRequest.create({ agentId, filter: EntryFilter.create({ spawnedBy: spawnerName(spawner, agentId), includeCronRuns: true }), limit: TREE_SESSIONS_MAX }), context),
       ),
     );
     // The filter of a list takes parents of another kind for spawners too.
-    rows.push(...answers.flatMap(({ encodedRows }) => encodedRows.map((row) => SessionRow.decode(row)).filter(({ spawnedBy }) => spawnedBy !== undefined && isSameKey(spawnedBy, key))));
+    rows.push(...answers.flatMap(({ encodedRows }) => encodedRows.map((row) => SessionRow.decode(row)).filter(({ agentId, spawnedBy }) => spawnedBy !== undefined && isSameKey(spawnedBy, spawnerName(spawner, agentId)))));
   }
   return rows;
 }
@@ -128,12 +142,13 @@ async function treeOf(deps: SightDeps, caller: SeenAddress, context: CallContext
   const rows = own === undefined ? [] : [own];
   const agentIds = await agentsOfChildren(deps, caller.agentId as AgentId, context);
   const seen = new Set([caller.key]);
-  for (const waiting = [caller.key]; waiting.length > 0 && rows.length < TREE_SESSIONS_MAX; ) {
-    for (const child of await childrenOf(deps, agentIds, waiting.shift() ?? '', context)) {
+  const waiting = [caller];
+  for (let spawner = waiting.shift(); spawner !== undefined && rows.length < TREE_SESSIONS_MAX; spawner = waiting.shift()) {
+    for (const child of await childrenOf(deps, agentIds, spawner, context)) {
       if (seen.has(child.key)) continue;
       seen.add(child.key);
       rows.push(child);
-      waiting.push(child.key);
+      waiting.push(child);
     }
   }
   return rows.slice(0, TREE_SESSIONS_MAX);

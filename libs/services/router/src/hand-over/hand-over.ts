@@ -8,7 +8,7 @@
  */
 import { InboundMessage, ListPendingRequest, StoreServiceAckDeliveryRequest } from '@sessions/contracts';
 import type { Delivery, DeliveryResult, InterSession, SessionDelivery } from '@sessions/contracts';
-import { SessionError, chainEnd, parseSessionKey, slugAgentId } from '@sessions/domain';
+import { SessionError, chainEnd, parseSessionKey, slugAgentId, toRequestKey } from '@sessions/domain';
 import { toSessionError } from '@sessions/bus';
 import type { CallContext } from '@sessions/bus';
 import type { HandlerDeps } from '../deps';
@@ -107,7 +107,7 @@ async function give(deps: HandOverDeps, { deliveryId, agentId, text, attachments
       deps,
       {
         agentId: target,
-        key: sessionKey,
+        key: storedKey(deps, target, sessionKey),
         text,
         attachments,
         message: InboundMessage.create({ role: 'user', text, attachments }),
@@ -126,6 +126,13 @@ async function give(deps: HandOverDeps, { deliveryId, agentId, text, attachments
     if (!FOR_GOOD.has(error.reason)) throw error;
     return error.reason;
   }
+}
+
+/** Where all senders share one session, it is stored under another key than others name it by. */
+function storedKey({ config }: HandOverDeps, agentId: string, key: string): string {
+  const { scope, mainKey } = config().session;
+  const asked = slugAgentId(agentId);
+  return scope === 'global' ? toRequestKey({ key, agentId: asked, defaultAgentId: asked, scope, mainKey }).key : key;
 }
 
 /** Turns of an exchange cost on; results and announces are what was paid for, and always arrive. */

@@ -52,7 +52,7 @@ function refuse(name: string): unknown {
 }
 
 function ownHandlers(deps: HandlerDeps, handlers: RouterHandlers): Partial<RouterHandlers> {
-  const sightOf = (context: CallContext): Sight => createSight(deps, ownAddress(agentCallerOf(context) ?? ''), context);
+  const sightOf = (context: CallContext): Sight => createSight(deps, ownAddress(deps, agentCallerOf(context) ?? ''), context);
   return {
     async listSessions(request, context) {
       const sight = sightOf(context);

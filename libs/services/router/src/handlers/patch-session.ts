@@ -4,12 +4,13 @@
  */
 import { FieldChange, PatchEntryRequest, PatchSessionResponse } from '@sessions/contracts';
 import type { PatchSessionRequest } from '@sessions/contracts';
-import { PATCH_FIELDS, SessionError, asAgentId, assertCreatableKey, isJsonObject, modelFor, storePathFor } from '@sessions/domain';
+import { PATCH_FIELDS, SessionError, asAgentId, assertCreatableKey, isJsonObject, modelFor, slugAgentId, storePathFor } from '@sessions/domain';
 import type { AgentId, JsonObject, JsonValue } from '@sessions/domain';
 import type { CallContext } from '@sessions/bus';
 import type { HandlerDeps } from '../deps';
 import { assertSeesAgent, isRestricted } from '../auth/scopes';
-import { notVisible, ownAddress } from '../auth/sight';
+import { agentOfKey } from '../auth/shown-links';
+import { notVisible } from '../auth/sight';
 import { assertKnownAgent } from './known-agent';
 import { resolveAddress } from './resolve-address';
 
@@ -73,7 +74,7 @@ const PLACES: readonly string[] = ['spawnedWorkspaceDir', 'spawnedCwd'];
 function assertWithinSight(patch: JsonObject, { scopes }: CallContext): void {
   if (isRestricted(scopes) && PLACES.some((name) => typeof patch[name] === 'string')) throw notVisible();
   const { spawnedBy } = patch;
-  if (typeof spawnedBy === 'string') assertSeesAgent(scopes, ownAddress(spawnedBy).agentId);
+  if (typeof spawnedBy === 'string') assertSeesAgent(scopes, agentOfKey(spawnedBy, slugAgentId('')));
 }
 
 function parseObject(bytes: Uint8Array): JsonObject {

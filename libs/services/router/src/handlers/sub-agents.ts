@@ -20,7 +20,7 @@ interface CallOf {
 
 /** Newest first, so that an index of the list names the same one in the next call unless one was added. */
 export async function ownChildren({ deps, caller, context }: CallOf & { readonly caller: { readonly agentId: AgentId; readonly key: string } }): Promise<readonly SessionRow[]> {
-  const rows = await childrenOf(deps, await agentsOfChildren(deps, caller.agentId, context), caller.key, context);
+  const rows = await childrenOf(deps, await agentsOfChildren(deps, caller.agentId, context), caller, context);
   return [...rows].sort((a, b) => (b.startedAtMs ?? b.updatedAtMs ?? 0) - (a.startedAtMs ?? a.updatedAtMs ?? 0) || (a.key < b.key ? -1 : 1));
 }
 
@@ -44,7 +44,7 @@ export async function kill({ deps, context }: CallOf, rows: readonly SessionRow[
     const { state, stoppedChildren } = await deps.stores.mutate('cancelRun', request, context, { part: `kill.${key}`, budgetMs: ENDING_RUN_BUDGET_MS });
     if (state !== 'idle') killed.push(key);
     killed.push(...stoppedChildren.filter((child) => !killed.includes(child)));
-    waiting.push(...(await childrenOf(deps, await agentsOfChildren(deps, agentId as AgentId, context), key, context)));
+    waiting.push(...(await childrenOf(deps, await agentsOfChildren(deps, agentId as AgentId, context), row, context)));
   }
   return killed;
 }

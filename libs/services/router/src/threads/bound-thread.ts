@@ -33,7 +33,7 @@ export async function boundSession(deps: HandlerDeps, { address, channel, place,
   if (!isThread(address.key, channel) || place === undefined || !threadSettings(deps.config()).enabled) return undefined;
   const bound = await readBinding(deps, address, context);
   if (bound === undefined) return undefined;
-  const target = ownAddress(bound.sessionKey);
+  const target = ownAddress(deps, bound.sessionKey);
   const entry = await readMembers(deps, target, context);
   const holds = entry !== undefined && isBoundTo(entry, place) && bindingHolds(bound, sessionTimes(entry).lastInteractionAtMs, deps.clock.nowMs());
   const [chosen, other] = holds ? [target, address] : [address, target];

@@ -1,6 +1,6 @@
 /** The place of a message in the graph that began with a person's: how far it is, and what all of that cost. */
 import { InterSession } from '@sessions/contracts';
-import { HOPS_MAX, SessionError, TURN_SENDS_MAX, TURN_SENDS_TEXT, chainEnd } from '@sessions/domain';
+import { HOPS_MAX, SessionError, TURN_SENDS_MAX, TURN_SENDS_TEXT, chainEnd, namedKey } from '@sessions/domain';
 import { idempotencyKeyOf } from '@sessions/bus';
 import { noteReached, traceSoFar } from '../handlers/trace-cost';
 import type { ToolCall } from './tool-call';
@@ -19,7 +19,7 @@ export async function nextInterSession(call: ToolCall, sourceTool: string, targe
     throw new SessionError('SEND_DENIED', 'this chain of messages between sessions has reached its cost limit (tools.agentToAgent.maxCostUsd): answer with what you have');
   }
   if (!soFar.agentIds.includes(targetAgentId)) await noteReached(deps, { traceId, traceAgentId }, targetAgentId, context);
-  return InterSession.create({ sourceSessionKey: caller.key, sourceTool, runId, hops, traceId, traceAgentId, costUsd });
+  return InterSession.create({ sourceSessionKey: namedKey(caller.agentId, caller.key), sourceTool, runId, hops, traceId, traceAgentId, costUsd });
 }
 
 /** The run that a person's message started names what it leads to; a client without a run its request. */

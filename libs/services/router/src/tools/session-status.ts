@@ -4,7 +4,7 @@ import { SessionError, contextTokensFor, formatRuntime, knownModel, modelFor, mo
 import type { AgentId, JsonObject, JsonValue } from '@sessions/domain';
 import { patchSession } from '../handlers/patch-session';
 import { SCOPE, holdsScope } from '../auth/scopes';
-import { resolveTarget } from './target';
+import { resolveTarget, shownKey } from './target';
 import type { Target } from './target';
 import { argumentsOf } from './tool-call';
 import type { ToolAnswer, ToolCall } from './tool-call';
@@ -48,7 +48,7 @@ async function cardOf({ deps, context }: ToolCall, target: Target, changedModel:
   const own = modelFor(config, agentId as AgentId);
   const model = modelOf(row) ?? (own === undefined ? 'unknown' : [own.provider, own.model].filter((part) => part !== undefined).join('/'));
   const card = {
-    key: row.key,
+    key: shownKey(target),
     messageCount: answer.facts?.messageCount ?? row.messageCount ?? 0,
     model,
     tokensUsed: tokensOf(row) ?? 0,
@@ -64,7 +64,7 @@ async function cardOf({ deps, context }: ToolCall, target: Target, changedModel:
     active: row.status === 'running' || row.hasActiveRun === true,
     deliveryContext: parsed(row.deliveryContextJson),
     ok: true,
-    sessionKey: row.key,
+    sessionKey: shownKey(target),
     changedModel,
   };
   return { ...card, statusText: textOf(card, row) };

@@ -4,7 +4,7 @@ import { SessionError, parseHistoryArguments, safeHistory } from '@sessions/doma
 import type { JsonObject } from '@sessions/domain';
 import { readPage } from '../handlers/get-history';
 import { messagesOf } from './messages-of';
-import { resolveTarget } from './target';
+import { resolveTarget, shownKey } from './target';
 import { argumentsOf } from './tool-call';
 import type { ToolAnswer, ToolCall } from './tool-call';
 
@@ -13,7 +13,7 @@ export async function sessionsHistory(call: ToolCall, raw: unknown): Promise<Too
   const target = await resolveTarget(call, sessionKey);
   const { rawHistory } = call.deps.config().tools.sessions;
   const messages = target.row === undefined ? [] : await readMessages(call, target, limit, includeTools);
-  return { details: { sessionKey: target.key, ...safeHistory(messages, { isRaw: rawHistory, includeTools }) } };
+  return { details: { sessionKey: shownKey(target), ...safeHistory(messages, { isRaw: rawHistory, includeTools }) } };
 }
 
 async function readMessages({ deps, context }: ToolCall, { agentId, key }: { agentId: string; key: string }, limit: number, includeTools: boolean): Promise<readonly JsonObject[]> {

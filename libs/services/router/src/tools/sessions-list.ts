@@ -71,8 +71,8 @@ async function findRows(call: ToolCall, asked: ListArguments): Promise<Found[]> 
 
 /** @param keys only these; empty: all of the store */
 async function readRows({ deps, context }: ToolCall, { agentId, keys }: { readonly agentId: string; readonly keys: string[] }, asked: ListArguments): Promise<Found[]> {
-  const { mainKey } = deps.config().session;
-  const filter = EntryFilter.create({ keys, label: asked.label, search: asked.search, activeWithinMs: asked.activeMinutes === undefined ? undefined : asked.activeMinutes * MINUTE_MS });
+  const { mainKey, scope } = deps.config().session;
+  const filter = EntryFilter.create({ keys, includeGlobal: scope === 'global', label: asked.label, search: asked.search, activeWithinMs: asked.activeMinutes === undefined ? undefined : asked.activeMinutes * MINUTE_MS });
   const found: Found[] = [];
   for (let offset: number | undefined = 0; offset !== undefined && found.length < asked.limit; ) {
     const page: ListEntriesResponse = await deps.stores.read(

@@ -6,7 +6,7 @@
  */
 import { RunRequest, WaitRunRequest } from '@sessions/contracts';
 import type { RunState } from '@sessions/contracts';
-import { SessionError, assertCreatableKey, interSessionText, isSameKey, parseSendArguments, parseSessionKey, requestPrompt, startExchange } from '@sessions/domain';
+import { SessionError, assertCreatableKey, interSessionText, isSameKey, namedKey, parseSendArguments, parseSessionKey, requestPrompt, startExchange } from '@sessions/domain';
 import type { JsonObject, SendArguments } from '@sessions/domain';
 import { deliverTo } from '../handlers/deliver-to';
 import { assertMaySend } from '../handlers/existing-session';
@@ -15,7 +15,7 @@ import { runIdOfCall } from '../handlers/minted-id';
 import { waitRun } from '../handlers/wait-run';
 import { channelRouteOf } from './announce-route';
 import { nextInterSession } from './chain';
-import { byLabel, isOwn, resolveTarget } from './target';
+import { byLabel, isOwn, resolveTarget, shownKey } from './target';
 import type { Target } from './target';
 import { argumentsOf, failed } from './tool-call';
 import type { ToolAnswer, ToolCall } from './tool-call';
@@ -34,9 +34,9 @@ async function send(call: ToolCall, asked: Extract<SendArguments, { kind: 'send'
   await assertMayReceive(call, target);
   const interSession = await nextInterSession(call, 'sessions_send', target.agentId);
   const announceRoute = channelRouteOf(target.row);
-  const isToParent = caller.row?.spawnedBy !== undefined && isSameKey(caller.row.spawnedBy, target.key);
+  const isToParent = caller.row?.spawnedBy !== undefined && isSameKey(namedKey(caller.agentId, caller.row.spawnedBy), namedKey(target.agentId, target.key));
   const text = interSessionText(interSession, asked.message);
-  const followUp = startExchange({ requesterKey: caller.key, targetKey: target.key, text: asked.message, hops: interSession.hops, announceRoute, isToParent, hasTurns: caller.row !== undefined }, deps.config());
+  const followUp = startExchange({ requesterKey: namedKey(caller.agentId, caller.key), targetKey: shownKey(target), text: asked.message, hops: interSession.hops, announceRoute, isToParent, hasTurns: caller.row !== undefined }, deps.config());
   const minted = runIdOfCall(context, target.agentId);
   const delivered = await deliverTo(
     deps,
@@ -46,13 +46,13 @@ async function send(call: ToolCall, asked: Extract<SendArguments, { kind: 'send'
       text,
       attachments: [],
       interSession,
-      run: RunRequest.create({ runId: minted, deliver: false, source: 'sessions_send', queueMode: 'queue', extraSystemPrompt: requestPrompt(caller.key), followUp }),
+      run: RunRequest.create({ runId: minted, deliver: false, source: 'sessions_send', queueMode: 'queue', extraSystemPrompt: requestPrompt(namedKey(caller.agentId, caller.key)), followUp }),
       part: 'send',
     },
     context,
   );
-  if (delivered.runId === undefined) return failed('the message is kept in the session; nothing answers it, because no turns run here', { sessionKey: target.key });
-  const head = { runId: delivered.runId, sessionKey: target.key, delivery: followUp === undefined || announceRoute === undefined ? { status: 'skipped', mode: 'none' } : { status: 'pending', mode: 'announce' } };
+  if (delivered.runId === undefined) return failed('the message is kept in the session; nothing answers it, because no turns run here', { sessionKey: shownKey(target) });
+  const head = { runId: delivered.runId, sessionKey: shownKey(target), delivery: followUp === undefined || announceRoute === undefined ? { status: 'skipped', mode: 'none' } : { status: 'pending', mode: 'announce' } };
   if (asked.timeoutSeconds === 0) return { details: { ...head, status: 'accepted' } };
   return { details: await outcomeOf(call, target.agentId, head, asked.timeoutSeconds) };
 }
@@ -71,7 +71,7 @@ async function collect(call: ToolCall, { runId, timeoutSeconds }: Extract<SendAr
   const { deps, caller, context } = call;
   const found = await findRun(deps, { runId, nearAgentId: caller.agentId, sees: async (address) => !isOwn(call, address) && (await caller.sight.sees(address)) }, context);
   if (found === undefined) return failed(`No run found: ${runId}`);
-  return { details: await outcomeOf(call, found.agentId, { runId, sessionKey: found.run.sessionKey }, timeoutSeconds) };
+  return { details: await outcomeOf(call, found.agentId, { runId, sessionKey: namedKey(found.agentId, found.run.sessionKey) }, timeoutSeconds) };
 }
 
 interface Ticket {

@@ -10,7 +10,7 @@ import {
 } from '@sessions/domain';
 import type { AgentId, JsonObject, ModelRef, SpawnArguments } from '@sessions/domain';
 import { seesAgent } from '../auth/scopes';
-import { readRow } from '../auth/sight';
+import { readRow, spawnerName } from '../auth/sight';
 import { deliverTo } from '../handlers/deliver-to';
 import { runIdOfCall, uuidOf, uuidOfCall } from '../handlers/minted-id';
 import { depthOf } from '../auth/spawn-depth';
@@ -57,7 +57,7 @@ export async function sessionsSpawn(call: ToolCall, raw: unknown): Promise<ToolA
   if (context0 === 'fork' && target !== caller.agentId) return failed('context "fork" needs a sub-agent of your own agent');
   const claimRoute = binding?.route;
   const interSession = await nextInterSession(call, 'sessions_spawn', target);
-  const followUp = spawnClaim({ ...call, replyRoute: claimRoute ?? call.replyRoute }, { task: asked.task, label: asked.label, hops: interSession.hops });
+  const followUp = spawnClaim({ ...call, replyRoute: claimRoute ?? call.replyRoute }, { childAgentId: target, task: asked.task, label: asked.label, hops: interSession.hops });
   // The result needs a session to come to; a client may act for one that has not said a word yet.
   if (caller.row === undefined) await deps.stores.mutate('createSession', StoreServiceCreateSessionRequest.create({ agentId: caller.agentId, key: caller.key }), context, { part: 'parent' });
   // The rows above say nothing of spawns that are under way elsewhere: the parent's owner does.
@@ -75,7 +75,7 @@ export async function sessionsSpawn(call: ToolCall, raw: unknown): Promise<ToolA
         attachments: [],
         interSession,
         child: ChildSession.create({
-          spawnedBy: caller.key,
+          spawnedBy: spawnerName(caller, target),
           spawnDepth: depthOf(call) + 1,
           label: asked.label,
           cleanup: asked.cleanup,
@@ -128,7 +128,7 @@ async function repeated({ deps, caller, context }: ToolCall, asked: SpawnArgumen
   const agentId = asked.agentId === undefined ? caller.agentId : slugAgentId(asked.agentId);
   const key = childKey(agentId, context);
   const row = await readRow(deps, { agentId, key }, context);
-  if (row?.spawnedBy === undefined || !isSameKey(row.spawnedBy, caller.key)) return failed('the call was interrupted before it spawned anything, and its files are not kept: make it again with their contents');
+  if (row?.spawnedBy === undefined || !isSameKey(row.spawnedBy, spawnerName(caller, agentId))) return failed('the call was interrupted before it spawned anything, and its files are not kept: make it again with their contents');
   return { details: { status: 'accepted', runId: runIdOfCall(context, agentId), childSessionKey: row.key, mode: asked.mode, note: NOTE } };
 }
 

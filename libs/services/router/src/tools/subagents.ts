@@ -64,7 +64,7 @@ async function steer(call: ToolCall, child: SessionRow, message: string): Promis
   const { deps, context } = call;
   if (!isActive(child, deps.clock.nowMs())) throw new SessionError('VALIDATION', 'the sub-agent has ended; sessions_send reaches its session, sessions_spawn starts another');
   const interSession = await nextInterSession(call, 'subagents', child.agentId);
-  const followUp = spawnClaim(call, { task: message, label: labelOf(child), hops: interSession.hops });
+  const followUp = spawnClaim(call, { childAgentId: child.agentId, task: message, label: labelOf(child), hops: interSession.hops });
   const run = RunRequest.create({ runId: runIdOfCall(context, child.agentId), deliver: false, source: 'spawn', queueMode: 'interrupt', followUp });
   const answer = await deliverTo(deps, { agentId: child.agentId, key: child.key, text: interSessionText(interSession, message), attachments: [], interSession, run, requireExisting: true, interrupt: true, part: 'steer' }, context);
   return { details: { status: 'accepted', runId: answer.runId, sessionKey: child.key, interrupted: answer.interruptedRunId !== undefined } };

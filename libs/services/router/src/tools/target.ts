@@ -1,7 +1,7 @@
 /** Which session a tool's `sessionKey` or `label` means, as far as its caller may know of it. */
 import { ResolveKeyRequest } from '@sessions/contracts';
 import type { SessionRow } from '@sessions/contracts';
-import { SessionError, isSameKey, isSessionId, isUuid, toRequestKey } from '@sessions/domain';
+import { SessionError, isSameKey, isSessionId, isUuid, namedKey, toRequestKey } from '@sessions/domain';
 import { readRow } from '../auth/sight';
 import type { SeenAddress } from '../auth/sight';
 import type { ToolCall } from './tool-call';
@@ -40,6 +40,10 @@ function keyAddress({ deps, caller }: ToolCall, text: string): SeenAddress {
   const { scope, mainKey } = deps.config().session;
   const request = toRequestKey({ key: text, agentId: caller.agentId, defaultAgentId: caller.agentId, scope, mainKey });
   if (request.key === 'unknown') throw new SessionError('KEY_INVALID', 'the session key "unknown" is not addressable');
+  // No tool lists such a row: what is sent to it would be seen by nobody.
+  if (request.key === 'global' && scope !== 'global') {
+    throw new SessionError('KEY_INVALID', 'the session key "global" is not addressable: it is the shared session of session.scope "global", and the scope here is "per-sender"; "main" is this agent\'s main session');
+  }
   return { agentId: request.agentId ?? caller.agentId, key: request.key };
 }
 
@@ -75,5 +79,8 @@ function ignoreMissing(error: unknown): undefined {
   if (error instanceof SessionError && error.reason === 'SESSION_NOT_FOUND') return undefined;
   throw error;
 }
+
+/** How its caller and other agents name it. */
+export const shownKey = ({ agentId, key }: SeenAddress): string => namedKey(agentId, key);
 
 export const isOwn = ({ caller }: ToolCall, { agentId, key }: SeenAddress): boolean => agentId === caller.agentId && isSameKey(key, caller.key);

@@ -3,7 +3,7 @@
  * that follows from it opened in the same mutation. Pure.
  */
 import { TokenUsage, type OutboundMessage } from '@sessions/contracts';
-import { contextTokensFor, costSoFar, enforceSendPolicy, followUpsOf, isJsonObject, subagentArchiveAtMs, type AgentId, type JsonObject, type JsonValue, type RunOutcome, type SessionConfig } from '@sessions/domain';
+import { contextTokensFor, costSoFar, enforceSendPolicy, followUpsOf, isJsonObject, namedKey, subagentArchiveAtMs, type AgentId, type JsonObject, type JsonValue, type RunOutcome, type SessionConfig } from '@sessions/domain';
 import type { ResultNote } from '@sessions/store';
 import type { Announcement } from '../publish-events';
 import { openDeliveries, type OpenDelivery } from './open-delivery';
@@ -138,7 +138,7 @@ function runEnd(run: OpenRun, { outcome, text, errorMessage, usage = [], lastToo
   const { native, key, sessionId, config, nowMs, transcriptPath } = session;
   return {
     run: run.request,
-    sessionKey: key,
+    sessionKey: namedKey(session.agentId, key),
     sessionId,
     outcome,
     endedAtMs: nowMs,
