@@ -18,6 +18,7 @@ import type { Clock } from '@sessions/host';
 import { startModelServer } from '@sessions/llm/testing';
 import type { ModelServer } from '@sessions/llm/testing';
 import { createRouter } from '@sessions/router';
+import { createMaintenanceScheduler } from '@sessions/maintenance-scheduler';
 import { createStoreWriter } from '@sessions/store-writer';
 import { waitUntil } from '../support/wait-until';
 
@@ -53,6 +54,7 @@ interface Place {
   readonly config: SessionConfig;
   readonly routers: number;
   readonly compacts: boolean;
+  readonly maintains: boolean;
   readonly clock: Clock;
   readonly busOf: (bus: Bus) => Bus;
 }
@@ -62,6 +64,8 @@ export interface InProcessOptions {
   readonly routers?: number;
   /** With a worker that summarises. */
   readonly compacts?: boolean;
+  /** With a scheduler of maintenance. */
+  readonly maintains?: boolean;
   /** What the services see of the bus; the test's own clients are on the bus itself. */
   readonly busOf?: (bus: Bus) => Bus;
   /** US dollars for a million tokens of the model; absent: nobody knows its price. */
@@ -71,13 +75,13 @@ export interface InProcessOptions {
 }
 
 /** @param settings of `openclaw.json`; the model is `local/small` */
-export async function openInProcess(settings: Readonly<Record<string, unknown>>, { routers = 1, compacts = false, cost, clock = systemClock, busOf = (bus) => bus }: InProcessOptions = {}): Promise<GatewayInProcess> {
+export async function openInProcess(settings: Readonly<Record<string, unknown>>, { routers = 1, compacts = false, maintains = false, cost, clock = systemClock, busOf = (bus) => bus }: InProcessOptions = {}): Promise<GatewayInProcess> {
   const stateDir = mkdtempSync(path.join(tmpdir(), 'gateway-'));
   const model = await startModelServer();
   const provider = { baseUrl: model.baseUrl, api: 'openai-completions', apiKey: 'k', models: [{ id: 'small', ...(cost !== undefined && { cost }) }] };
   const parsed = parseConfig({ models: { providers: { local: provider } }, agents: { defaults: { model: { primary: 'local/small' } } }, ...settings });
   if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
-  const place: Place = { stateDir, config: parsed.config, routers, compacts, clock, busOf };
+  const place: Place = { stateDir, config: parsed.config, routers, compacts, maintains, clock, busOf };
   let running = await startServices(place);
   const tool = async (sessionKey: string, name: string, args: object): Promise<Readonly<Record<string, unknown>>> => {
     const agent = createClient(running.bus, RouterServiceService, { caller: `agent:${sessionKey}`, subject: (method) => subjects.router(method), deadlineMs: DEADLINE_MS });
@@ -128,12 +132,13 @@ export async function openInProcess(settings: Readonly<Record<string, unknown>>,
 
 const subjects = createSubjects();
 
-async function startServices({ stateDir, config, routers, compacts, clock, busOf }: Place): Promise<Running> {
+async function startServices({ stateDir, config, routers, compacts, maintains, clock, busOf }: Place): Promise<Running> {
   const bus = createInProcessBus({ copy: true, clock: busClock(clock) });
   const metrics = createMetrics({ service: 'gateway' });
   // Each router counts for itself.
   const routerMetrics = Array.from({ length: routers }, () => createMetrics({ service: 'router' }));
   const workerMetrics = createMetrics({ service: 'compaction-worker' });
+  const schedulerMetrics = createMetrics({ service: 'maintenance-scheduler' });
   const shared = { bus: busOf(bus), clock, logger: silentLogger, metrics, config: () => config, instance: 'test' };
   const health = createHealth();
   health.setPhase('serving');
@@ -141,6 +146,7 @@ async function startServices({ stateDir, config, routers, compacts, clock, busOf
     createStoreWriter({ ...shared, places: { stateDir, homeDir: stateDir } }),
     createAgentRunner(shared),
     ...(compacts ? [createCompactionWorker({ ...shared, metrics: workerMetrics, retries: { attemptsMax: 1, firstWaitMs: 1, waitMaxMs: 1 } })] : []),
+    ...(maintains ? [createMaintenanceScheduler({ ...shared, metrics: schedulerMetrics })] : []),
     ...routerMetrics.map((own, at) => createRouter({ ...shared, metrics: own, instance: `router-${String(at + 1)}`, health, stateDir, homeDir: stateDir, configPath: path.join(stateDir, 'openclaw.json'), version: 'test', listen: { host: '127.0.0.1', port: 0 }, auth: { token: 'test' } })),
   ];
   for (const service of services) await service.start();
@@ -154,7 +160,7 @@ async function startServices({ stateDir, config, routers, compacts, clock, busOf
     async stop() {
       for (const service of [...services].reverse()) await service.stop();
       await bus.close();
-      for (const one of [metrics, workerMetrics, ...routerMetrics]) one.close();
+      for (const one of [metrics, workerMetrics, schedulerMetrics, ...routerMetrics]) one.close();
     },
   };
 }
