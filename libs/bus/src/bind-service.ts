@@ -67,21 +67,21 @@ export async function serveService<S extends ServiceShape>(
   handlers: Partial<Handlers<S>>,
   options: ServeServiceOptions,
 ): Promise<Served> {
-  const served: Served[] = [];
-  const stop = async () => {
+  const methods = Object.entries(definition).flatMap(([name, method]) => {
+    const subject = options.subjectFor(methodOfPath(method.path));
+    return subject === undefined ? [] : [{ subject, method, handler: (handlers[name] as RawHandler | undefined) ?? unsupported(method) }];
+  });
+  const group = options.queueGroup === undefined ? {} : { queueGroup: options.queueGroup };
+  // All at once: whoever finds the first of them served must find the others too, and not be told that there is no such method.
+  const begun = await Promise.allSettled(methods.map(({ subject, method, handler }) => bus.rpc.serve(subject, method, handler, group)));
+  const served = begun.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+  const stop = async (): Promise<void> => {
     await Promise.all(served.map((one) => one.stop()));
   };
-  try {
-    for (const [name, method] of Object.entries(definition)) {
-      const subject = options.subjectFor(methodOfPath(method.path));
-      if (subject === undefined) continue;
-      const handler = (handlers[name] as RawHandler | undefined) ?? unsupported(method);
-      const group = options.queueGroup === undefined ? {} : { queueGroup: options.queueGroup };
-      served.push(await bus.rpc.serve(subject, method, handler, group));
-    }
-  } catch (error) {
+  const failed = begun.find((one) => one.status === 'rejected');
+  if (failed !== undefined) {
     await stop();
-    throw error;
+    throw failed.reason;
   }
   return { stop };
 }

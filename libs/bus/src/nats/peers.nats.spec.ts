@@ -30,6 +30,32 @@ describe('peers', () => {
     expect((counts[0] ?? 0) + (counts[1] ?? 0)).toBe(100);
   });
 
+  it('are found whole or not at all: no method of a service that begins is called unknown', async () => {
+    const [writer, router] = [await bench.connect('store-writer'), await bench.connect('router')];
+    const client = clientOf(router);
+    const outcomes = new Map<string, number>();
+    let isServed = false;
+    const calling = (async (): Promise<void> => {
+      const open: Promise<unknown>[] = [];
+      while (!isServed) {
+        const outcome = reasonOf(client.putChunk({ agentId: 'main', uploadId: 'u', index: 0, data: Buffer.alloc(0), last: true })).catch(() => 'answered');
+        open.push(outcome.then((reason) => outcomes.set(reason, (outcomes.get(reason) ?? 0) + 1)));
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      await Promise.all(open);
+    })();
+    await until(() => (outcomes.get('NO_OWNER') ?? 0) > 0);
+    for (let round = 0; round < 20; round += 1) {
+      const served = await serve(writer, { ...answering('k'), putChunk: async () => ({ epoch: 1, storeSeq: 1, receivedBytes: 0 }) });
+      await client.putChunk({ agentId: 'main', uploadId: 'u', index: 0, data: Buffer.alloc(0), last: true });
+      await served.stop();
+    }
+    isServed = true;
+    await calling;
+    expect(outcomes.get('answered')).toBeGreaterThan(0);
+    expect([...outcomes.keys()].filter((outcome) => !['answered', 'NO_OWNER', 'SHUTTING_DOWN'].includes(outcome))).toEqual([]);
+  });
+
   it('free a stream whose reader died', async () => {
     const [writer, router] = [await bench.connect('store-writer'), await bench.connect('router')];
     let context: CallContext | undefined;
