@@ -13,15 +13,18 @@ let logger: RecordingLogger;
 let client: TestClient;
 let losesEvents = false;
 let losesSeq: number | undefined;
+/** How often that is lost. */
+let losesLeft = Number.POSITIVE_INFINITY;
 let sent = 0;
 
 beforeEach(async () => {
   losesEvents = false;
   losesSeq = undefined;
+  losesLeft = Number.POSITIVE_INFINITY;
   logger = createRecordingLogger();
   running = await startRouter({}, { logger }, {
     losesEvent: () => losesEvents,
-    losesStreamMessage: (subject, seq) => subject.endsWith('ReadHistory') && seq === losesSeq,
+    losesStreamMessage: (subject, seq) => subject.endsWith('ReadHistory') && seq === losesSeq && (losesLeft -= 1) >= 0,
   });
   running.stores.put('main', KEY, { sessionId: ID, updatedAt: 1 }, [{ role: 'user', text: 'one' }]);
   client = await running.client();
@@ -119,6 +122,29 @@ describe('a follower whose events were lost', () => {
     await say('four');
     running.bus.noteGap();
     expect(running.stores.calls.filter((call) => call.startsWith('readHistory'))).toEqual([]);
+  });
+});
+
+describe('a page whose stream breaks', () => {
+  const read = (): Promise<Response> => fetch(`${running.url}/sessions/main/history`, { headers: { authorization: 'Bearer a-test-token' } });
+
+  it.each([1, 2, 3])('is read anew, and whole: message %i of its stream lost', async (seq) => {
+    await say('two');
+    losesSeq = seq;
+    losesLeft = 1;
+    const answer = await read();
+    expect(answer.status).toBe(200);
+    const { messages, sessionKey } = (await answer.json()) as { messages: unknown[]; sessionKey: string };
+    expect([sessionKey, messages.length]).toEqual([KEY, 2]);
+    expect(losesLeft).toBeLessThanOrEqual(0);
+    expect(running.stores.calls.filter((call) => call === 'readHistory main').length).toBeGreaterThan(1);
+  });
+
+  it('is no empty one where it breaks again and again', async () => {
+    losesSeq = 2;
+    const answer = await read();
+    expect(answer.status).toBe(503);
+    expect(await answer.json()).not.toHaveProperty('messages');
   });
 });
 

@@ -193,12 +193,32 @@ export class PageBuilder {
   }
 }
 
-/** The whole page at once. @throws as `getHistory` */
+/** A page whose owner changes before it is whole is read so often in all. */
+const PAGE_TRIES_MAX = 4;
+
+/**
+ * The whole page at once. Nothing of it has been given to anybody before, so where its owner leaves in the
+ * middle it is read anew from the next one.
+ * @throws as `getHistory`
+ */
 export async function readPage(deps: HandlerDeps, request: GetHistoryRequest, context: CallContext): Promise<WholePage> {
+  for (let tried = 1; ; tried += 1) {
+    try {
+      return await pageOf(deps, request, context);
+    } catch (error) {
+      const isPassing = error instanceof SessionError && BROKEN.has(error.reason) && !context.signal.aborted;
+      if (!isPassing || tried >= PAGE_TRIES_MAX) throw error;
+    }
+    await sleep(deps.clock, Math.min(RESUME_WAIT_MS_MAX, retryDelayMs(tried, Math.random())));
+  }
+}
+
+async function pageOf(deps: HandlerDeps, request: GetHistoryRequest, context: CallContext): Promise<WholePage> {
   const builder = new PageBuilder();
   for await (const { item } of getHistory(deps, { ...request, follow: false, after: undefined }, context)) {
     const whole = item?.$case === 'page' ? builder.add(item.value) : undefined;
     if (whole !== undefined) return whole;
   }
-  return { key: '', sessionId: undefined, records: [], hasMore: false, nextBeforeSeq: undefined };
+  // Half a page is none, and none is not an empty one.
+  throw new SessionError('NO_OWNER', 'the owner of the store left while it was read', { retryAfterMs: RESUME_WAIT_MS_MAX });
 }
