@@ -3,8 +3,6 @@
  * what is overdue. Entries are the truth; they are found by an index when the store is opened, and every
  * mutation after that is noted here. Jobs are notices: a turn is told when it becomes due, when its
  * attempt was lost, after a take-over, and every half minute while nobody has begun it.
- *
- * Claims live in this memory only: after a restart whoever ran has a whole claim's time again.
  */
 import { AgentRuntimeService, CancelTurnRequest, DeliveryJob, TurnJob } from '@sessions/contracts';
 import { createClient, type Bus, type Client, type Subjects } from '@sessions/bus';
@@ -18,10 +16,9 @@ import type { OpenApprovals } from './open-approvals';
 import type { PendingCompactions } from './pending-compactions';
 import type { EventPublisher } from './publish-events';
 import type { RunSpool } from './run-spool';
+import { RunClaims } from './run-claims';
 import { LOOK_FOR_RUNNER_MS, RunnerPresence } from './runner-presence';
 
-/** A claim that nobody renews ends after this. */
-export const CLAIM_MS = 60_000;
 /** How often a turn that nobody has begun is told again. */
 export const TELL_TURN_AGAIN_MS = 30_000;
 /** How often this looks around while there is open work. */
@@ -41,7 +38,7 @@ export interface OpenWorkDeps {
   readonly approvals: Pick<OpenApprovals, 'found'>;
   readonly events: Pick<EventPublisher, 'publish'>;
   readonly spool: RunSpool;
-  /** Milliseconds, default CLAIM_MS. */
+  /** Milliseconds. */
   readonly claimMs?: number;
   /** Milliseconds, default TELL_TURN_AGAIN_MS. */
   readonly tellAgainMs?: number;
@@ -53,15 +50,6 @@ export interface LostAttempt {
   readonly key: string;
   readonly runId: string;
   readonly attempt: number;
-}
-
-interface Claim {
-  readonly attempt: number;
-  readonly runnerId: string;
-  /** On the monotonic clock. */
-  endsAtMs: number;
-  /** Found when the store was opened: nobody has given a sign of life since. */
-  isFound: boolean;
 }
 
 /** What one entry holds. */
@@ -77,7 +65,7 @@ export class OpenWork {
   readonly #held = new Map<string, Held>();
   readonly #keyOfRun = new Map<string, string>();
   readonly #keyOfDelivery = new Map<string, string>();
-  readonly #claims = new Map<string, Claim>();
+  readonly #claims: RunClaims;
   /** When a run's attempt was last told, on the monotonic clock. */
   readonly #told = new Map<string, { readonly attempt: number; readonly atMs: number; readonly times: number }>();
   /** Attempts that were offered of a delivery. */
@@ -95,6 +83,7 @@ export class OpenWork {
   constructor(deps: OpenWorkDeps) {
     this.#deps = deps;
     const { bus, subjects, owner } = deps;
+    this.#claims = new RunClaims(deps.clock, deps.claimMs);
     this.#presence = new RunnerPresence(bus, subjects, owner);
     this.#runtime = createClient(bus, AgentRuntimeService, { caller: `service:${owner}`, subject: (method, request) => subjects.run((request as { runId: string }).runId, method) });
   }
@@ -154,24 +143,18 @@ export class OpenWork {
 
   /** The claim on a run that is not over yet, by its end as epoch milliseconds. */
   claimOf(runId: string): { readonly attempt: number; readonly runnerId: string; readonly endsAtMs: number } | undefined {
-    const claim = this.#claims.get(runId);
-    const leftMs = (claim?.endsAtMs ?? 0) - this.#deps.clock.monotonicMs();
-    return claim === undefined || leftMs <= 0 ? undefined : { ...claim, endsAtMs: Math.round(this.#deps.clock.nowMs() + leftMs) };
+    return this.#claims.valid(runId);
   }
 
   /** A runner has the run, from now for a whole claim. @returns its end, epoch milliseconds. */
   claimed(runId: string, attempt: number, runnerId: string, { isFound = false } = {}): number {
-    const claimMs = this.#deps.claimMs ?? CLAIM_MS;
-    if (this.#keyOfRun.has(runId)) this.#claims.set(runId, { attempt, runnerId, endsAtMs: this.#deps.clock.monotonicMs() + claimMs, isFound });
-    return this.#deps.clock.nowMs() + claimMs;
+    if (this.#keyOfRun.has(runId)) this.#claims.take(runId, { attempt, runnerId, isFound });
+    return this.#claims.endsAtMs;
   }
 
   /** Its runner gave a sign of life. */
   renew(runId: string, attempt: number): void {
-    const claim = this.#claims.get(runId);
-    if (claim?.attempt !== attempt) return;
-    claim.endsAtMs = this.#deps.clock.monotonicMs() + (this.#deps.claimMs ?? CLAIM_MS);
-    claim.isFound = false;
+    this.#claims.renew(runId, attempt);
   }
 
   /** Resolves to true when the run is not open any more, to false after `limitMs`. */
@@ -322,13 +305,11 @@ export class OpenWork {
     const claim = active === undefined ? undefined : this.#claims.get(active.runId);
     if (active === undefined || claim === undefined) return;
     const { runId } = active;
-    const claimMs = this.#deps.claimMs ?? CLAIM_MS;
-    const silentMs = this.#deps.clock.monotonicMs() - (claim.endsAtMs - claimMs);
-    if (!claim.isFound && silentMs < LOOK_FOR_RUNNER_MS) return;
+    if (!claim.isFound && this.#claims.silentMs(claim) < LOOK_FOR_RUNNER_MS) return;
     void this.#presence.isGone(runId).then((isGone) => {
       const now = this.#claims.get(runId);
       if (now !== claim || isGone !== true) return;
-      claim.endsAtMs = this.#deps.clock.monotonicMs();
+      this.#claims.end(claim);
       const held = this.#held.get(key);
       if (held !== undefined) this.#expireDue(key, held);
     });

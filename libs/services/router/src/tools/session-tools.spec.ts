@@ -158,37 +158,6 @@ describe('sessions_send', () => {
   });
 });
 
-describe('the keys that are reserved', () => {
-  const ALL = [['sessions_send', { message: 'm', timeoutSeconds: 0 }], ['sessions_history', {}], ['session_status', { model: 'fake/fake-2' }]] as const;
-
-  it.each(['global', 'GLOBAL', 'unknown'])('name no session where each sender has one: %s', async (sessionKey) => {
-    await begin();
-    if (sessionKey !== 'unknown') opened.running.stores.put('main', 'global', { sessionId: ID(4), updatedAt: 950 }, [{ role: 'user', text: 'of another time' }]);
-    for (const [tool, args] of ALL) {
-      const answer = await call(tool, { sessionKey, ...args });
-      expect([tool, answer]).toEqual([tool, { status: 'error', error: expect.stringContaining(`the session key "${sessionKey.toLowerCase()}" is not addressable`) as string }]);
-    }
-    expect(opened.running.stores.delivered).toEqual([]);
-    expect(opened.running.stores.entry('main', 'global')).toEqual(sessionKey === 'unknown' ? undefined : expect.not.objectContaining({ modelOverride: 'fake-2' }));
-  });
-
-  it('name the shared session where there is one, which is listed as main', async () => {
-    await begin({ session: { scope: 'global' } });
-    const group = 'agent:main:telegram:group:g';
-    opened.running.stores.put('main', 'global', { sessionId: ID(4), updatedAt: 950 }, [{ role: 'user', text: 'to all' }]);
-    opened.running.stores.put('ops', 'global', { sessionId: ID(6), updatedAt: 300 });
-    put(group, { sessionId: ID(5) });
-    const keys = ((await call('sessions_list', {}, group)).sessions as Details[]).map(({ key }) => key);
-    expect(keys).toEqual(expect.arrayContaining(['main', group, OPS]));
-    expect(keys).not.toContain('global');
-    for (const sessionKey of ['global', 'main']) {
-      expect(JSON.stringify(await call('sessions_history', { sessionKey }, group))).toContain('to all');
-      expect(await call('sessions_send', { sessionKey, message: 'm', timeoutSeconds: 0 }, group)).toMatchObject({ status: 'accepted' });
-      expect(lastDelivered()).toMatchObject({ agentId: 'main', route: { sessionKey: 'global' } });
-    }
-  });
-});
-
 describe('the width of a turn', () => {
   it('is bounded for each run, whatever its runtime is', async () => {
     await begin();
