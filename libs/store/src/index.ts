@@ -34,6 +34,7 @@ export type {
   UsageLine,
 } from './types';
 export type { ArchiveRecord } from './archive/manifest-records';
+export { LoopSlice } from './loop-slice';
 export type { DirectoryFile, StoreFacts } from './store-facts';
 export type { OrderedRow } from './session-index/index-reader';
 export type { StoreFiles } from './store-files';

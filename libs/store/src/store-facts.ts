@@ -10,10 +10,9 @@ import { hasErrorCode, type FileSystem } from './files/file-system';
 import { mayBeStoreName, storesAmong } from './files/neighbour-stores';
 import { inspectTranscriptLock } from './files/transcript-lock';
 import { ManifestRecords, type ArchiveRecord } from './archive/manifest-records';
+import { LoopSlice } from './loop-slice';
 import type { IndexReader, OrderedRow } from './session-index/index-reader';
 
-/** Longest stretch of work without giving way, milliseconds. */
-const SLICE_MS = 10;
 /** Rows read at a time. */
 const ROWS_PER_QUERY = 100;
 /** Files looked at in one go. */
@@ -61,16 +60,14 @@ export class StoreFacts {
 
   async *#some(read: (after: number) => readonly OrderedRow[]): AsyncGenerator<readonly OrderedRow[]> {
     await this.#parts.upToDate();
-    let sliceEndsAt = performance.now() + SLICE_MS;
+    const slice = new LoopSlice();
     for (let after = Number.MIN_SAFE_INTEGER; ; ) {
       const rows = read(after);
       const last = rows.at(-1);
       if (last === undefined) return;
       yield rows;
       after = last.id;
-      if (performance.now() < sliceEndsAt) continue;
-      await new Promise((resolve) => setImmediate(resolve));
-      sliceEndsAt = performance.now() + SLICE_MS;
+      if (slice.isOver()) await slice.rest();
     }
   }
 

@@ -132,7 +132,7 @@ const WORD = String.raw`[a-z0-9_-]+(?=\s|$)`;
 const INLINE = new RegExp(
   [
     String.raw`(^|\s)\/(?:(status|think|verbose|reasoning|elevated)${AFTER_NAME}(${WORD})?`,
-    String.raw`(queue)${AFTER_NAME}(${WORD}(?:[ \t]+(?:debounce|cap|drop):\S+)*)?`,
+    String.raw`(queue)${AFTER_NAME}(${WORD}(?:[ \t]+(?:debounce|cap|drop)[:=]\S+)*)?`,
     String.raw`(exec)${AFTER_NAME}([a-z]+=\S+(?:[ \t]+[a-z]+=\S+)*)?)`,
   ].join('|'),
   'gi',

@@ -170,7 +170,7 @@ export const OPTIONS = {
   'commands.text': bool(true, 'read commands in messages'),
   'commands.useAccessGroups': bool(true, 'senders of access groups may use commands'),
   'messages.queue.mode': choice(QUEUE_MODES, 'steer', 'what a message during a run does'),
-  'messages.queue.debounceMs': int(500, { min: 0, unit: 'ms' }, 'wait for further messages before a turn'),
+  'messages.queue.debounceMs': int(500, { min: 0, unit: 'ms' }, 'quiet that a message behind another run waits for before its turn begins; at most 10 min'),
   'messages.queue.cap': int(20, { min: 1 }, 'queued messages above which drop applies'),
   'messages.queue.drop': choice(['old', 'new', 'summarize'], 'summarize', 'what happens to queued messages above the cap'),
   'bus.transport': optional(choice(['inproc', 'nats'], 'inproc', 'how services reach each other'), 'inproc; nats when SESS_NATS_URL is set'),
@@ -194,6 +194,7 @@ const STRUCTURES = [
   { key: 'session.resetByChannel.*', type: 'reset policy', defaultText: 'session.reset', meaning: 'reset policy of one channel' },
   { key: 'commands.allowFrom', type: 'string[] | map of channel to string[]', defaultText: '–', meaning: 'senders who may use commands' },
   { key: 'messages.queue.byChannel.*', type: '"steer" | "followup" | "collect" | "interrupt"', defaultText: 'messages.queue.mode', meaning: 'queue mode of one channel' },
+  { key: 'messages.queue.debounceMsByChannel.*', type: 'integer >= 0 (ms)', defaultText: 'messages.queue.debounceMs', meaning: 'quiet that messages of one channel wait for' },
   { key: 'channels.discord.threadBindings.*', type: 'as session.threadBindings', defaultText: 'session.threadBindings', meaning: 'thread bindings of Discord' },
 ] as const;
 

@@ -57,7 +57,7 @@ describe('parseConfig without a file', () => {
     expect(config.tools).toMatchObject({ sessions: { visibility: 'tree' }, spawnAttachments: { enabled: true, maxFiles: 50 } });
     expect(config.gateway).toMatchObject({ port: 18_789, bind: 'loopback', auth: { mode: undefined, scopes: undefined } });
     expect(config).toMatchObject({ cron: { sessionRetentionMs: 86_400_000 }, bus: { transport: 'inproc', subjectPrefix: 'sess' }, storeWriter: { agents: ['*'], volume: 'shared', writers: [], checkpointDelayMs: 250 }, agentRunner: { maxConcurrent: 16, runtime: 'builtin' }, compactionWorker: { maxConcurrent: 2 } });
-    expect(config.messages.queue).toEqual({ mode: 'steer', debounceMs: 500, cap: 20, drop: 'summarize', byChannel: {} });
+    expect(config.messages.queue).toEqual({ mode: 'steer', debounceMs: 500, cap: 20, drop: 'summarize', byChannel: {}, debounceMsByChannel: {} });
     expect(configuredAgents(config)).toEqual({ ids: ['main'], defaultAgentId: 'main' });
   });
 
@@ -191,9 +191,9 @@ describe('parseConfig', () => {
   });
 
   it('finds nothing under names that every object inherits', () => {
-    const config = parsed({ session: { resetByChannel: { slack: {} } }, messages: { queue: { byChannel: { slack: 'collect' } } } });
+    const config = parsed({ session: { resetByChannel: { slack: {} } }, messages: { queue: { byChannel: { slack: 'collect' }, debounceMsByChannel: { Slack: 2_000 } } } });
     expect([config.session.resetByChannel.constructor, config.messages.queue.byChannel.toString, config.models.providers.valueOf]).toEqual([undefined, undefined, undefined]);
-    expect(config.messages.queue.byChannel.slack).toBe('collect');
+    expect([config.messages.queue.byChannel.slack, config.messages.queue.debounceMsByChannel.slack]).toEqual(['collect', 2_000]);
   });
 
   it('warns of a peer that two people claim', () => {

@@ -229,10 +229,12 @@ export function parseCommands(section: Section) {
 
 export function parseQueue(section: Section) {
   const byChannel = section.section('byChannel', 'ignore');
+  const debounceByChannel = section.section('debounceMsByChannel', 'ignore');
   const mode = section.take('messages.queue.mode');
+  const debounceMs = section.take('messages.queue.debounceMs');
   return {
     mode,
-    debounceMs: section.take('messages.queue.debounceMs'),
+    debounceMs,
     cap: section.take('messages.queue.cap'),
     drop: section.take('messages.queue.drop'),
     byChannel: record(
@@ -240,6 +242,13 @@ export function parseQueue(section: Section) {
         const verdict = OPTIONS['messages.queue.mode'].parse(byChannel.raw(channel));
         if (!verdict.ok) byChannel.refuse(channel, verdict.message);
         return [channel.toLowerCase(), verdict.ok ? verdict.value : mode] as const;
+      }),
+    ),
+    debounceMsByChannel: record(
+      debounceByChannel.names.map((channel) => {
+        const verdict = OPTIONS['messages.queue.debounceMs'].parse(debounceByChannel.raw(channel));
+        if (!verdict.ok) debounceByChannel.refuse(channel, verdict.message);
+        return [channel.toLowerCase(), verdict.ok ? verdict.value : debounceMs] as const;
       }),
     ),
   };

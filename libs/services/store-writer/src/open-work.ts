@@ -1,12 +1,12 @@
 /**
  * The open runs and deliveries of a store while it is open: which entry holds which, who has a claim,
  * what is overdue. Entries are the truth; they are found by an index when the store is opened, and every
- * mutation after that is noted here. Jobs are notices: a turn is told when it becomes due, when its
- * attempt was lost, after a take-over, and every half minute while nobody has begun it.
+ * mutation after that is noted here. Jobs are notices, of turns (`turn-notices.ts`) and of messages to other
+ * sessions.
  */
-import { AgentRuntimeService, CancelTurnRequest, DeliveryJob, TurnJob } from '@sessions/contracts';
+import { AgentRuntimeService, CancelTurnRequest, DeliveryJob } from '@sessions/contracts';
 import { createClient, type Bus, type Client, type Subjects } from '@sessions/bus';
-import { APPROVALS_MEMBER, deliveryOffer, parseEntry, turnLane, type JsonObject } from '@sessions/domain';
+import { APPROVALS_MEMBER, deliveryOffer, parseEntry, type JsonObject } from '@sessions/domain';
 import type { Clock, Logger, Timer } from '@sessions/host';
 import type { AgentStore, Effect } from '@sessions/store';
 import { deliveriesOf, type OpenDelivery } from './decisions/open-delivery';
@@ -18,9 +18,8 @@ import type { EventPublisher } from './publish-events';
 import type { RunSpool } from './run-spool';
 import { RunClaims } from './run-claims';
 import { LOOK_FOR_RUNNER_MS, RunnerPresence } from './runner-presence';
+import { TurnNotices } from './turn-notices';
 
-/** How often a turn that nobody has begun is told again. */
-export const TELL_TURN_AGAIN_MS = 30_000;
 /** How often this looks around while there is open work. */
 const LOOK_MS = 1_000;
 /** Files that nobody names any more are looked for this often. */
@@ -66,14 +65,13 @@ export class OpenWork {
   readonly #keyOfRun = new Map<string, string>();
   readonly #keyOfDelivery = new Map<string, string>();
   readonly #claims: RunClaims;
-  /** When a run's attempt was last told, on the monotonic clock. */
-  readonly #told = new Map<string, { readonly attempt: number; readonly atMs: number; readonly times: number }>();
   /** Attempts that were offered of a delivery. */
   readonly #offered = new Map<string, number>();
   readonly #expiring = new Set<string>();
   readonly #waiting = new Map<string, Set<() => void>>();
   readonly #runtime: Client<typeof AgentRuntimeService>;
   readonly #presence: RunnerPresence;
+  readonly #turns: TurnNotices;
   #timer: Timer | undefined;
   #closed = false;
   #isFound = false;
@@ -85,6 +83,7 @@ export class OpenWork {
     const { bus, subjects, owner } = deps;
     this.#claims = new RunClaims(deps.clock, deps.claimMs);
     this.#presence = new RunnerPresence(bus, subjects, owner);
+    this.#turns = new TurnNotices(deps);
     this.#runtime = createClient(bus, AgentRuntimeService, { caller: `service:${owner}`, subject: (method, request) => subjects.run((request as { runId: string }).runId, method) });
   }
 
@@ -204,6 +203,7 @@ export class OpenWork {
   close(): void {
     this.#closed = true;
     this.#timer?.cancel();
+    this.#turns.close();
     for (const waiting of this.#waiting.values()) for (const over of waiting) over();
     this.#waiting.clear();
     this.#held.clear();
@@ -257,7 +257,7 @@ export class OpenWork {
     const active = activeRun(now.runs);
     const claim = active === undefined ? undefined : this.#claims.get(active.runId);
     if (active !== undefined && claim !== undefined && claim.attempt !== active.attempt) this.#claims.delete(active.runId);
-    this.#tellDue(key, now);
+    this.#tellDue(key);
     this.#offerDue(key, now);
     this.#startTimer();
   }
@@ -266,7 +266,7 @@ export class OpenWork {
     this.#presence.forget(runId);
     this.#keyOfRun.delete(runId);
     this.#claims.delete(runId);
-    this.#told.delete(runId);
+    this.#turns.forget(runId);
     for (const over of this.#waiting.get(runId) ?? []) over();
     this.#waiting.delete(runId);
   }
@@ -289,7 +289,7 @@ export class OpenWork {
         for (const [key, held] of this.#held) {
           this.#lookForRunner(key, held);
           this.#expireDue(key, held);
-          this.#tellDue(key, held);
+          this.#tellDue(key);
           this.#offerDue(key, held);
         }
         this.#sweepDue();
@@ -330,22 +330,8 @@ export class OpenWork {
       .finally(() => this.#expiring.delete(runId));
   }
 
-  /** The active run waits for somebody who begins it. */
-  #tellDue(key: string, { runs }: Held): void {
-    const active = activeRun(runs);
-    if (active === undefined || this.#closed || (active.state === 'running' && active.runnerId !== undefined)) return;
-    const { runId, attempt } = active;
-    const told = this.#told.get(runId);
-    const atMs = this.#deps.clock.monotonicMs();
-    if (told?.attempt === attempt && atMs - told.atMs < (this.#deps.tellAgainMs ?? TELL_TURN_AGAIN_MS)) return;
-    const times = told?.attempt === attempt ? told.times + 1 : 0;
-    this.#told.set(runId, { attempt, atMs, times });
-    const { bus, subjects, agentId, logger, clock } = this.#deps;
-    // The queue takes no second message of an id for some time: a repeat has one of its own.
-    const again = times === 0 ? '' : `:${String(clock.nowMs())}`;
-    bus.jobs
-      .publish(subjects.job(turnLane(key), agentId), TurnJob, TurnJob.create({ agentId, runId, attempt, sessionKey: key }), `turn:${agentId}:${runId}:${String(attempt)}${again}`)
-      .catch((err: unknown) => logger.warn('a turn could not be put on the queue; it is tried again', { agentId, err }));
+  #tellDue(key: string): void {
+    this.#turns.tellDue(key, () => this.#held.get(key)?.runs ?? []);
   }
 
   #offerDue(key: string, { deliveries, sessionId }: Held): void {

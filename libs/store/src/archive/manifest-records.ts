@@ -7,14 +7,13 @@ import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
 import { hasErrorCode, type FileSystem } from '../files/file-system';
 import type { StoreLayout } from '../files/layout';
+import { LoopSlice } from '../loop-slice';
 import { linesBackwards, type RawLine } from '../transcript/backward-reader';
 import { byteSourceOf } from '../transcript/byte-source';
 import { parseManifestLine } from './manifest';
 
 /** Lines whose records are kept, some 200 bytes each. */
 export const RECORDS_KEPT_MAX = 100_000;
-/** Longest stretch of work without giving way, milliseconds. */
-const SLICE_MS = 2;
 /** Records between two looks at the clock. */
 const RECORDS_PER_LOOK = 500;
 
@@ -99,12 +98,10 @@ export class ManifestRecords {
 }
 
 async function* backwards(records: readonly ArchiveRecord[]): AsyncGenerator<ArchiveRecord> {
-  let sliceEndsAt = performance.now() + SLICE_MS;
+  const slice = new LoopSlice();
   for (let at = records.length - 1; at >= 0; at -= 1) {
     yield records[at] as ArchiveRecord;
-    if (at % RECORDS_PER_LOOK !== 0 || performance.now() < sliceEndsAt) continue;
-    await new Promise((resolve) => setImmediate(resolve));
-    sliceEndsAt = performance.now() + SLICE_MS;
+    if (at % RECORDS_PER_LOOK === 0 && slice.isOver()) await slice.rest();
   }
 }
 

@@ -12,7 +12,8 @@ import { fieldChange, type FieldPatch } from './field-patch';
 import { newEntryMembers, type NewSession } from './new-session';
 import { membersAfter, rowOf, type Planned } from './planned';
 import { findSession, type PresentSession } from './session-of-key';
-import { EXEC_USAGE, QUEUE_USAGE, execReply, queueReply, readExecWords, readQueueWords } from './setting-words';
+import type { QueueSettings } from './queue-run';
+import { EXEC_USAGE, QUEUE_USAGE, execReply, hasOwnQueue, queueReply, readExecWords, readQueueWords } from './setting-words';
 
 /** `compact` and `export-trajectory` are requests of their own; here they stand for those that may not be made. */
 export type EntryIntent = Exclude<ChatIntent, { kind: 'reset' | 'clear' }> | { readonly kind: 'answered'; readonly reply: string };
@@ -21,6 +22,8 @@ export interface CommandRequest extends Omit<ReplyFacts, 'native'> {
   readonly agentId: string;
   readonly key: string;
   readonly intent: EntryIntent;
+  /** What holds for the queue of a session with these members. */
+  readonly queueOf: (native: JsonObject) => QueueSettings;
   /** Of `/stop`: runs that were stopped before this is decided. */
   readonly stoppedRuns?: number;
   /** False: the sender may not; nothing happens. */
@@ -110,7 +113,7 @@ function outcomeOf(request: CommandRequest, key: string, present: PresentSession
     case 'context':
       return { reply: contextReply(facts, intent.view) };
     case 'toggle':
-      return toggled(intent, present);
+      return toggled(intent, present, request.queueOf);
     case 'answered':
       return { reply: intent.reply };
     case 'stop':
@@ -135,25 +138,27 @@ function stopReply(count: number): string {
   return count === 1 ? 'Stopped 1 run.' : `Stopped ${String(count)} runs.`;
 }
 
-function toggled({ name, value }: Extract<ChatIntent, { kind: 'toggle' }>, present: PresentSession | undefined): Outcome {
-  if (name === 'queue') return settingOutcome(value, present, { read: readQueueWords, replyOf: queueReply, usage: QUEUE_USAGE });
-  if (name === 'exec') return settingOutcome(value, present, { read: readExecWords, replyOf: execReply, usage: EXEC_USAGE });
+function toggled({ name, value }: Extract<ChatIntent, { kind: 'toggle' }>, present: PresentSession | undefined, queueOf: CommandRequest['queueOf']): Outcome {
+  const native = present?.native ?? {};
+  if (name === 'queue') return settingOutcome(value, native, { read: readQueueWords, replyOf: (now) => queueReply(queueOf(now), hasOwnQueue(now)), usage: QUEUE_USAGE });
+  if (name === 'exec') return settingOutcome(value, native, { read: readExecWords, replyOf: execReply, usage: EXEC_USAGE });
   const field = TOGGLE_FIELDS[name];
-  const stored = present?.native[field];
+  const stored = native[field];
   if (value === undefined) return { reply: `${name}: ${typeof stored === 'string' ? stored : 'default'}` };
   return { reply: `${name}: ${value}.`, fields: { [field]: value === 'default' || value === 'inherit' ? null : value } };
 }
 
 interface Setting {
   readonly read: (words: string) => FieldPatch | undefined;
+  /** From the members as they are afterwards. */
   readonly replyOf: (native: JsonObject) => string;
   readonly usage: string;
 }
 
-function settingOutcome(words: string | undefined, present: PresentSession | undefined, { read, replyOf, usage }: Setting): Outcome {
-  if (words === undefined) return { reply: replyOf(present?.native ?? {}) };
+function settingOutcome(words: string | undefined, native: JsonObject, { read, replyOf, usage }: Setting): Outcome {
+  if (words === undefined) return { reply: replyOf(native) };
   const fields = read(words);
-  return fields === undefined ? { reply: `Usage: ${usage}` } : { reply: replyOf(fields), fields };
+  return fields === undefined ? { reply: `Usage: ${usage}` } : { reply: replyOf({ ...native, ...(fields as JsonObject) }), fields };
 }
 
 /** By its key, or by what its messages said. */

@@ -13,6 +13,7 @@ import { deliveriesOf, deliveryMembers } from './open-delivery';
 import { ATTEMPTS_MAX, activeRun, runMembers, runsOf, type OpenRun } from './open-run';
 import { membersAfter, rowOf, type Planned, type StoredAnswer } from './planned';
 import { endRuns, endedMembers, type EndedRun, type RunEnding } from './run-end';
+import { freeFrom } from './quiet-time';
 import { findSession, readSession, type PresentSession } from './session-of-key';
 import type { SpoolView } from './spool-view';
 import { writeWaiting } from './waiting-lines';
@@ -55,7 +56,7 @@ function planEnds(present: PresentSession, others: readonly OpenRun[], endings: 
   const dueNow = isRunning || file === null ? [] : left.slice(0, firstLive === -1 ? left.length : firstLive);
   const tail = file === null ? undefined : view.transcript(file);
   const written = file === null || tail === undefined ? undefined : writeWaiting(dueNow, { key, sessionId, file, tail, session, nowMs: view.nowMs }, spool);
-  const runs = left.filter((run) => !dueNow.includes(run));
+  const runs = freeFrom(left.filter((run) => !dueNow.includes(run)), nowMs);
   const closed = endRuns(
     endings.map(({ run, ending }) => ({ run, ending, messageId: written?.ids.get(run.runId) ?? run.messageId ?? run.message?.recordId })),
     { agentId, key, sessionId, native, deliveries: deliveriesOf(members), config, nowMs, transcriptPath: file === null ? undefined : pathOf(file) },

@@ -48,6 +48,10 @@ export interface OpenRun {
   /** Line of its message; undefined: it waits. */
   readonly messageId?: string;
   readonly message?: WaitingMessage;
+  /** It begins when the session has been quiet for so long, milliseconds; absent: as soon as it is active. */
+  readonly quietMs?: number;
+  /** Since when nothing but that keeps it from beginning. */
+  readonly freeAtMs?: number;
   readonly startedAtMs?: number;
   readonly runnerId?: string;
   /** US dollars of what its models have answered so far; absent: nothing that has a known price, or nothing limits the cost. */
@@ -132,14 +136,18 @@ export function waitingContent(key: string, content: MessageContent, view: Spool
   return spool === undefined ? { content } : { spool };
 }
 
+/** Nobody waits for the end of this run in particular. */
+export function isPlain({ request, interSession }: Pick<OpenRun, 'request' | 'interSession'>): boolean {
+  return request.followUp === undefined && interSession === undefined;
+}
+
 /**
  * Whether a message may belong to the turn of another one: only where the same person wrote it and the
  * answer goes to the same place, so that nobody is given the answer to somebody else's message (in a
  * group all are answered at one place), and where nobody waits for this run's end in particular.
  */
 export function mayJoin(run: OpenRun, other: OpenRun): boolean {
-  const plain = (one: OpenRun): boolean => one.request.followUp === undefined && one.interSession === undefined;
-  if (!plain(run) || !plain(other) || run.request.deliver !== other.request.deliver) return false;
+  if (!isPlain(run) || !isPlain(other) || run.request.deliver !== other.request.deliver) return false;
   const place = ({ request: { replyRoute, model, modelProvider } }: OpenRun): string => JSON.stringify([replyRoute?.channel, replyRoute?.to, replyRoute?.accountId, replyRoute?.threadId, model, modelProvider]);
   return run.senderId === other.senderId && place(run) === place(other);
 }

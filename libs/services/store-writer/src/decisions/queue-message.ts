@@ -11,6 +11,7 @@ import type { AskedRun, Delivery, KeptMessage } from './decide-deliver';
 import { deliveriesOf, deliveryMembers, openDeliveries, type OpenDelivery } from './open-delivery';
 import { runMembers, runsOf, waitingContent, type OpenRun, type QueueMode } from './open-run';
 import { membersAfter, rowOf, type Planned } from './planned';
+import { quietFor } from './quiet-time';
 import { QUEUE_FULL_TEXT, acceptRun, queueSettings, type QueueSettings } from './queue-run';
 import { endRuns, maySend } from './run-end';
 import { sentReason } from './sent-reason';
@@ -59,7 +60,7 @@ export function acceptInto(delivery: Delivery, run: AskedRun, present: PresentSe
     ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
     ...(provenance === undefined ? {} : { provenance }),
   };
-  const waiting: OpenRun = { ...newRun(run, sessionId, view.nowMs, settings.mode), message };
+  const waiting: OpenRun = { ...newRun(run, sessionId, view.nowMs, settings.mode), ...quietFor(run, settings), message };
   const accepted = acceptRun(before, waiting, settings, run.interrupts, view.nowMs);
   const cancelled = endRuns(
     accepted.cancelled.map(({ run: one, why }) => ({ run: one, ending: { outcome: 'cancelled', stopReason: why, ...(why === 'queue full' ? { errorMessage: QUEUE_FULL_TEXT } : {}) }, messageId: one.messageId ?? one.message?.recordId })),

@@ -8,6 +8,7 @@ const settings: fc.Arbitrary<QueueSettings> = fc.record({
   mode: fc.constantFrom<QueueMode>('steer', 'followup', 'collect', 'interrupt'),
   cap: fc.integer({ min: 1, max: 4 }),
   drop: fc.constantFrom('old' as const, 'new' as const, 'summarize' as const),
+  debounceMs: fc.constantFrom(0, 500),
 });
 
 it('loses no message whatever the queue does: each run waits, has its line at once, or is over with a reason', () => {

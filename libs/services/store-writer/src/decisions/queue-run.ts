@@ -8,27 +8,37 @@
 import type { RunRequest } from '@sessions/contracts';
 import { SessionError, type JsonObject, type SessionConfig } from '@sessions/domain';
 import { OPEN_RUNS_MAX, activeRun, mayJoin, type OpenRun, type QueueMode } from './open-run';
+import { DEBOUNCE_MS_MAX } from './quiet-time';
 
 export interface QueueSettings {
   readonly mode: QueueMode;
   readonly cap: number;
   readonly drop: 'old' | 'new' | 'summarize';
+  /** How long the session is to be quiet before a run that waited begins; 0: it does not wait. */
+  readonly debounceMs: number;
 }
 
 const MODES: ReadonlySet<unknown> = new Set<QueueMode>(['steer', 'followup', 'collect', 'interrupt']);
 
 /** The run's own, else the session's, else the channel's, else the configured one. */
-export function queueSettings(queue: SessionConfig['messages']['queue'], native: JsonObject, asked: Pick<RunRequest, 'queueMode' | 'queueCap' | 'queueDrop'>, channel: string | undefined): QueueSettings {
+export function queueSettings(queue: SessionConfig['messages']['queue'], native: JsonObject, asked: Partial<Pick<RunRequest, 'queueMode' | 'queueCap' | 'queueDrop' | 'queueDebounceMs'>>, channel: string | undefined): QueueSettings {
   const { queueMode } = native;
   const queueCap = asked.queueCap ?? native['queueCap'];
   const queueDrop = asked.queueDrop ?? native['queueDrop'];
+  const ofChannel = channel === undefined ? undefined : queue.debounceMsByChannel[channel];
+  const debounceMs = [asked.queueDebounceMs, native['queueDebounceMs'], ofChannel].find(isDebounce) ?? queue.debounceMs;
   const own = asked.queueMode === 'queue' ? 'followup' : asked.queueMode;
   const chosen = [own, queueMode, channel === undefined ? undefined : queue.byChannel[channel]].find((one) => MODES.has(one));
   return {
     mode: (chosen as QueueMode | undefined) ?? queue.mode,
     cap: typeof queueCap === 'number' && queueCap >= 1 ? queueCap : queue.cap,
     drop: queueDrop === 'old' || queueDrop === 'new' || queueDrop === 'summarize' ? queueDrop : queue.drop,
+    debounceMs: Math.min(debounceMs, DEBOUNCE_MS_MAX),
   };
+}
+
+function isDebounce(value: unknown): value is number {
+  return typeof value === 'number' && Number.isFinite(value) && value >= 0;
 }
 
 /** Why a message that was left out got no answer. */

@@ -3,7 +3,7 @@
  * the owner in one mutation. Messages of other sessions, hooks and cron jobs are never commands.
  */
 import type { DeliverRequest } from '@sessions/contracts';
-import { SessionError, chooseNewModel, commandVerdict, contextTokensFor, modelFor, parseChatCommand, type ChatIntent, type CommandSender, type KnownModel, type ModelRef } from '@sessions/domain';
+import { SessionError, chooseNewModel, commandVerdict, contextTokensFor, modelFor, parseChatCommand, type ChatIntent, type CommandSender, type JsonObject, type KnownModel, type ModelRef } from '@sessions/domain';
 import type { MutationView } from '@sessions/store';
 import { RESET_REPLIES } from '../decisions/command-replies';
 import { decideCommand, type EntryIntent } from '../decisions/decide-command';
@@ -11,6 +11,7 @@ import type { DeliverAnswer } from '../decisions/decide-deliver';
 import { decideReset, type ResetSessionRequest } from '../decisions/decide-reset';
 import type { NewSession } from '../decisions/new-session';
 import type { Planned } from '../decisions/planned';
+import { queueSettings } from '../decisions/queue-run';
 import type { OwnedAgent } from '../owned-agent';
 
 export type Command =
@@ -76,8 +77,12 @@ export function planEntryCommand(agent: OwnedAgent, key: string, command: Extrac
   const config = agent.deps.config();
   const { agentId } = agent;
   const { intent, mayRun } = command;
-  const request = { agentId, key, intent, stoppedRuns, mayRun, session, defaultModel: modelFor(config, agentId), contextTokensOf: (model: ModelRef | undefined) => contextTokensFor(config, agentId, model) };
+  const request = { agentId, key, intent, stoppedRuns, mayRun, session, defaultModel: modelFor(config, agentId), contextTokensOf: (model: ModelRef | undefined) => contextTokensFor(config, agentId, model), queueOf: (native: JsonObject) => queueSettings(config.messages.queue, native, {}, lastChannelOf(native)) };
   return (view) => decideCommand(request, view);
+}
+
+function lastChannelOf({ lastChannel }: JsonObject): string | undefined {
+  return typeof lastChannel === 'string' ? lastChannel : undefined;
 }
 
 /** The decision of a reset that no message follows. */

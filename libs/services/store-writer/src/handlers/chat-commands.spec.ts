@@ -113,7 +113,7 @@ describe('chat commands', () => {
     expect(await ask('show /verbose full /reasoning: on /elevated ask how', 'r5')).toMatchObject({ toggles: { verboseLevel: 'full', reasoningLevel: 'on', elevatedLevel: 'ask' } });
     expect(await ask('run /exec host=gateway security=allowlist it /exec ask=always', 'r6')).toMatchObject({ toggles: { execHost: 'gateway', execSecurity: 'allowlist', execAsk: 'always' } });
     expect(await ask('no /exec host=moon /verbose perhaps /elevated default', 'r7')).not.toHaveProperty('toggles');
-    expect(await ask('wait /queue collect cap:30 drop:old', 'r8')).toMatchObject({ queueMode: 'collect', queueCap: 30, queueDrop: 'old' });
+    expect(await ask('wait /queue collect debounce:3s cap:30 drop:old', 'r8')).toMatchObject({ queueMode: 'collect', queueDebounceMs: 3000, queueCap: 30, queueDrop: 'old' });
     for (const [at, text] of ['/verbose on', '/reasoning on', '/elevated on', '/exec host=node'].entries()) expect(await ask(`mine ${text} too`, `o${String(at)}`, 'other')).not.toHaveProperty('toggles');
     // Who may ask for turns alone says of a turn what its request could say.
     expect(await ask('of a writer /think minimal /elevated full', 'w1', 'turns')).toEqual(expect.objectContaining({ thinkingLevel: 'minimal' }));
@@ -141,6 +141,8 @@ describe('chat commands', () => {
 
   it.each([
     ['/queue collect debounce:2s cap:10 drop:old', 'queue: collect, debounce 2000 ms, cap 10, drop old', { queueMode: 'collect', queueDebounceMs: 2000, queueCap: 10, queueDrop: 'old' }],
+    ['/queue coalesce debounce=0.5s', 'queue: collect, debounce 500 ms, cap 20, drop summarize', { queueMode: 'collect', queueDebounceMs: 500 }],
+    ['/queue cap:3', 'queue: steer, debounce 500 ms, cap 3, drop summarize', { queueCap: 3 }],
     ['/exec host=gateway security=allowlist', 'exec: host gateway, security allowlist', { execHost: 'gateway', execSecurity: 'allowlist' }],
   ])('%s sets what it names, default takes it back', async (text, reply, members) => {
     const made = await bench({ config });
@@ -149,18 +151,18 @@ describe('chat commands', () => {
     expect(await entry(made)).toMatchObject(members);
     const name = text.split(' ')[0] ?? '';
     expect((await made.client.deliver(owner(name))).reply).toBe(reply);
-    expect((await made.client.deliver(owner(`${name} default`))).reply).toMatch(/: default$/);
+    expect((await made.client.deliver(owner(`${name} default`))).reply).toMatch(/^exec: default$|^queue: steer, debounce 500 ms, cap 20, drop summarize \(default\)$/);
     for (const member of Object.keys(members)) expect(await entry(made)).not.toHaveProperty(member);
   });
 
-  it.each(['/queue bogus', '/queue collect cap:0', '/queue collect cap:ten', '/queue collect drop:all', '/exec shell=yes', '/exec host=moon', '/think bogus', '/verbose bogus', '/elevated banana'])('%s changes nothing and says why', async (text) => {
+  it.each(['/queue bogus', '/queue collect cap:0', '/queue collect cap:ten', '/queue collect drop:all', '/queue collect debounce:11m', '/queue collect debounce:soon', '/queue debounce', '/exec shell=yes', '/exec host=moon', '/think bogus', '/verbose bogus', '/elevated banana'])('%s changes nothing and says why', async (text) => {
     const made = await bench({ config });
     await made.client.deliver(telegram('hi'));
     const { updatedAt, ...before } = await entry(made);
     expect(await made.client.deliver(owner(text))).toMatchObject({ status: 'handled', reply: expect.stringMatching(/^(Usage: |Nothing was changed: )/) as string });
     const after = await entry(made);
     expect(after['updatedAt']).toBe(updatedAt);
-    for (const name of ['queueMode', 'queueCap', 'queueDrop', 'execHost', 'thinkingLevel', 'verboseLevel', 'elevatedLevel']) expect(after[name]).toBe(before[name as keyof typeof before]);
+    for (const name of ['queueMode', 'queueDebounceMs', 'queueCap', 'queueDrop', 'execHost', 'thinkingLevel', 'verboseLevel', 'elevatedLevel']) expect(after[name]).toBe(before[name as keyof typeof before]);
   });
 
   it('takes no command from the command line, whoever it says it is, and changes nothing for one', async () => {

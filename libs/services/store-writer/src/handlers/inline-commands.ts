@@ -40,7 +40,7 @@ function hearsReplies({ route, run }: DeliverRequest): boolean {
   return route?.originKind === 'channel' || run?.source === 'chat.send' || run?.source === 'sessions.create';
 }
 
-type Settings = Partial<Pick<RunRequest, 'thinkingLevel' | 'queueMode' | 'queueCap' | 'queueDrop'>> & { readonly toggles?: Partial<TurnToggles> };
+type Settings = Partial<Pick<RunRequest, 'thinkingLevel' | 'queueMode' | 'queueDebounceMs' | 'queueCap' | 'queueDrop'>> & { readonly toggles?: Partial<TurnToggles> };
 
 /** What the command sets for its turn, in the words that are stored; undefined: nothing that it could. */
 function settingsOf(intent: ChatIntent): Settings | undefined {
@@ -64,11 +64,10 @@ function settingsOf(intent: ChatIntent): Settings | undefined {
   }
 }
 
-/** How long a queue waits for more is not this message's to say. */
 function queueSettingsOf(words: string): Settings | undefined {
-  const { queueMode: mode, queueCap: cap, queueDrop: drop } = readQueueWords(words) ?? {};
+  const { queueMode: mode, queueDebounceMs: debounce, queueCap: cap, queueDrop: drop } = readQueueWords(words) ?? {};
   if (typeof mode !== 'string') return undefined;
-  return { queueMode: mode, ...(typeof cap === 'number' ? { queueCap: cap } : {}), ...(typeof drop === 'string' ? { queueDrop: drop } : {}) };
+  return { queueMode: mode, ...(typeof debounce === 'number' ? { queueDebounceMs: debounce } : {}), ...(typeof cap === 'number' ? { queueCap: cap } : {}), ...(typeof drop === 'string' ? { queueDrop: drop } : {}) };
 }
 
 function execSettingsOf(words: string): Settings | undefined {

@@ -3,7 +3,8 @@ import { FactFile, FactFiles, FactRow, FactRows, StoreTotals, type ReadFactsRequ
 import { ROW_FLAGS, SessionError } from '@sessions/domain';
 import type { CallContext } from '@sessions/bus';
 import type { AgentStore } from '@sessions/store';
-import { FactGatherer, type CandidateFile, type CandidateRow, type FactSource, type FactsQuery } from '../maintenance/gather-facts';
+import type { CandidateFile } from '../maintenance/directory-facts';
+import { FactGatherer, type CandidateRow, type FactSource, type FactsQuery } from '../maintenance/gather-facts';
 import type { OwnedAgent } from '../owned-agent';
 
 /** Rows or files of one item; some hundred bytes each. */

@@ -1,13 +1,13 @@
 /**
- * The facts of one store, gathered in one pass over its rows and one over its directory: they count and
- * learn what refers to what; then the candidates are given in the order of their age. No entry is read:
- * what a plan or its table may want to know of it stands beside it in the index, some hundred bytes,
- * which are kept while facts are given. Of files the names are read; how large they are is looked up
- * for candidates only, unless a disk budget asks how large the store is.
+ * The facts of one store, gathered in one pass over its rows and one over its directory
+ * (`directory-facts.ts`): they count and learn what refers to what; then the candidates are given in the
+ * order of their age. No entry is read: what a plan or its table may want to know of it stands beside it
+ * in the index, some hundred bytes, which are kept while facts are given.
  */
-import { EXCEPTION_KEYS_MAX, PROTECTIONS, ROW_FLAGS, isAutomaticActor, isSyntheticKey, parseStoreFile, rowProtections, unreferencedClass, type FileClass, type Protection, type ProtectedRows } from '@sessions/domain';
-import type { DirectoryFile, OrderedRow, StoreFacts, StoreFiles } from '@sessions/store';
+import { EXCEPTION_KEYS_MAX, PROTECTIONS, ROW_FLAGS, isAutomaticActor, isSyntheticKey, rowProtections, type Protection, type ProtectedRows } from '@sessions/domain';
+import { LoopSlice, type OrderedRow, type StoreFacts, type StoreFiles } from '@sessions/store';
 import { sidecarsOf } from '../decisions/session-files';
+import { DirectoryFacts, type CandidateFile } from './directory-facts';
 import { lookAtTranscript, type LookedAt } from './look-at-transcript';
 import { SortedRuns } from './sorted-runs';
 
@@ -18,10 +18,6 @@ export const ANNOUNCE_BOUNDS = 'announce-bounds';
 /** Reasons of lines about rows that a limit took. */
 const BY_LIMIT: ReadonlySet<string> = new Set(['prune-stale', 'cap-overflow', 'evict-budget']);
 
-/** Longest stretch of work without giving way, milliseconds. A message takes several turns of the loop, and waits as long for each. */
-const SLICE_MS = 2;
-/** Other stores of the directory that are named. */
-const NEIGHBOURS_MAX = 10;
 /** Rows whose files are looked at together. */
 const ROWS_AT_ONCE = 64;
 
@@ -78,18 +74,11 @@ export interface CandidateRow {
   readonly lookedAt: LookedAt | undefined;
 }
 
-export interface CandidateFile extends DirectoryFile {
-  readonly fileClass: FileClass;
-  readonly stampAtMs: number | undefined;
-}
-
 export class FactGatherer {
   readonly #store: FactSource;
   readonly #query: FactsQuery;
   readonly #named: readonly string[];
-  readonly #names = new Set<string>();
-  /** Those that were looked at. */
-  readonly #looked = new Map<string, DirectoryFile>();
+  readonly #directory: DirectoryFacts;
   readonly #protected = new Map<Protection, { rowCount: number; overAgeCount: number; named: number; namedUpTo: number }>();
   /** Session ids and file names that something refers to. */
   readonly #referenced = new Set<string>();
@@ -98,13 +87,12 @@ export class FactGatherer {
   readonly #shared = new Set<string>();
   /** Oldest first; of equal ages the newest entry. */
   readonly #rows = new SortedRuns<KeptRow>(({ row: left }, { row: right }) => left.sortAt - right.sortAt || right.id - left.id);
-  /** Transcripts whose lock file is there. */
-  readonly #locked = new Set<string>();
   readonly totals: GatheredTotals = { rowCount: 0, protectedRowCount: 0, protectedRows: [], transcriptBytes: 0, archiveBytes: 0, totalBytes: 0, fileCount: 0, neighbours: [], removedBefore: false };
 
   constructor(store: FactSource, query: FactsQuery) {
     this.#store = store;
     this.#query = query;
+    this.#directory = new DirectoryFacts(store.facts);
     this.#named = query.activeKey === undefined ? [] : [query.activeKey];
     if (query.activeKey !== undefined) this.totals.hasNamed = false;
   }
@@ -113,13 +101,13 @@ export class FactGatherer {
   async count(): Promise<GatheredTotals> {
     // Looked for every minute in every store: that is no occasion to look at every row and file.
     const isSweep = isSweepOnly(this.#query);
-    if (!isSweep) await this.#readDirectory();
+    if (!isSweep) await this.#directory.read(this.#query, this.totals);
     const { facts } = this.#store;
     for await (const rows of isSweep ? facts.dueRows(this.#query.nowMs) : facts.rows()) {
       for (const row of rows) {
         this.#refer(row);
         // Few have a lock file: the others are not waited for.
-        const mayBeHeld = row.file !== null && (isSweep || this.#locked.has(row.file));
+        const mayBeHeld = row.file !== null && (isSweep || this.#directory.isLocked(row.file));
         const isHeld = mayBeHeld && (await facts.isLockedByOthers(row.file as string).catch(() => true));
         const protections = rowProtections(row.key, row, { nowMs: this.#query.nowMs, isHeld, named: this.#named });
         if (protections.includes('named')) this.totals.hasNamed = true;
@@ -173,7 +161,7 @@ export class FactGatherer {
     let unprotected = 0;
     let capEndsAt: number | undefined;
     let evicted = 0;
-    const slice = new Slice();
+    const slice = new LoopSlice();
     for (const { row, protections } of this.#rows.inOrder()) {
       if (slice.isOver()) await slice.rest();
       const agedMs = this.#agedMs(row);
@@ -203,79 +191,13 @@ export class FactGatherer {
   }
 
   /** Candidate files of the classes asked for, by name. */
-  async *candidateFiles(): AsyncGenerator<CandidateFile> {
-    const { fileClasses, filesBeforeMs } = this.#query;
-    if (fileClasses.size === 0) return;
-    const slice = new Slice();
-    let some: Omit<CandidateFile, 'sizeBytes' | 'mtimeMs'>[] = [];
-    for (const name of this.#names) {
-      if (slice.isOver()) await slice.rest();
-      // Most are: what these are need not be found out.
-      if (name.endsWith('.jsonl') && this.#referenced.has(name)) continue;
-      const parsed = parseStoreFile(name);
-      if (parsed === undefined) continue;
-      const isArchive = parsed.kind === 'archive' || parsed.kind === 'index-backup';
-      // Another store's files are its own to judge: of a directory with several, only archives of sessions that this one knows.
-      if (this.totals.neighbours.length > 0 && !(isArchive && parsed.sessionIds.some((id) => this.#referenced.has(id)))) continue;
-      const fileClass = isArchive ? parsed.fileClass : unreferencedClass(name, (idOrName) => this.#referenced.has(idOrName));
-      if (fileClass === undefined || !fileClasses.has(fileClass)) continue;
-      some.push({ name, fileClass, stampAtMs: parsed.stampAtMs });
-      if (some.length < ROWS_AT_ONCE) continue;
-      yield* await this.#lookedAt(some, filesBeforeMs);
-      some = [];
-    }
-    yield* await this.#lookedAt(some, filesBeforeMs);
-  }
-
-  async #lookedAt(files: readonly Omit<CandidateFile, 'sizeBytes' | 'mtimeMs'>[], beforeMs: number | undefined): Promise<CandidateFile[]> {
-    await this.#look(files.map(({ name }) => name));
-    return files.flatMap((file) => {
-      const found = this.#looked.get(file.name);
-      if (found === undefined || (beforeMs !== undefined && (file.stampAtMs ?? found.mtimeMs) >= beforeMs)) return [];
-      return [{ ...file, ...found }];
-    });
+  candidateFiles(): AsyncGenerator<CandidateFile> {
+    return this.#directory.candidates(this.#query, this.#referenced, this.totals.neighbours.length > 0);
   }
 
   async #withBytes(some: readonly Chosen[]): Promise<CandidateRow[]> {
-    await this.#look(some.flatMap(({ row }) => this.#filesOf(row)));
+    await this.#directory.look(some.flatMap(({ row }) => this.#filesOf(row)));
     return some.map((chosen) => ({ ...chosen, bytes: this.#bytesOf(chosen.row) }));
-  }
-
-  async #look(names: readonly string[]): Promise<void> {
-    const unknown = names.filter((name) => this.#names.has(name) && !this.#looked.has(name));
-    for (const file of await this.#store.facts.look(unknown)) this.#looked.set(file.name, file);
-  }
-
-  async #readDirectory(): Promise<void> {
-    const slice = new Slice();
-    for await (const names of this.#store.facts.fileNames()) {
-      if (slice.isOver()) await slice.rest();
-      this.totals.fileCount += names.length;
-      for (const name of names) {
-        if (name.endsWith('.lock')) this.#locked.add(name.slice(0, -'.lock'.length));
-        else this.#names.add(name);
-      }
-    }
-    if (this.#query.fileClasses.size > 0) this.totals.neighbours.push(...(await this.#store.facts.neighbours(this.#names)).slice(0, NEIGHBOURS_MAX));
-    if (this.#query.evictBytes !== undefined) await this.#sumUp();
-  }
-
-  /** Every file is looked at. */
-  async #sumUp(): Promise<void> {
-    const slice = new Slice();
-    const names = [...this.#names];
-    for (let at = 0; at < names.length; at += ROWS_AT_ONCE) {
-      const some = names.slice(at, at + ROWS_AT_ONCE);
-      await this.#look(some);
-      if (slice.isOver()) await slice.rest();
-      for (const name of some) {
-        const sizeBytes = this.#looked.get(name)?.sizeBytes ?? 0;
-        this.totals.totalBytes += sizeBytes;
-        const kind = parseStoreFile(name)?.kind;
-        if (kind === 'archive') this.totals.archiveBytes += sizeBytes;
-        if (kind === 'transcript') this.totals.transcriptBytes += sizeBytes;
-      }
-    }
   }
 
   #countProtected([strongest]: readonly Protection[], row: OrderedRow): void {
@@ -334,21 +256,7 @@ export class FactGatherer {
   }
 
   #bytesOf(row: OrderedRow): number {
-    return this.#filesOf(row).reduce((sum, name) => sum + (this.#looked.get(name)?.sizeBytes ?? 0), 0);
-  }
-}
-
-/** A stretch of SLICE_MS, after which other work of the loop has its turn. */
-class Slice {
-  #endsAt = performance.now() + SLICE_MS;
-
-  isOver(): boolean {
-    return performance.now() >= this.#endsAt;
-  }
-
-  async rest(): Promise<void> {
-    await new Promise((resolve) => setImmediate(resolve));
-    this.#endsAt = performance.now() + SLICE_MS;
+    return this.#filesOf(row).reduce((sum, name) => sum + this.#directory.sizeOf(name), 0);
   }
 }
 

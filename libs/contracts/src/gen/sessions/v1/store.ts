@@ -1182,7 +1182,11 @@ export interface RunRequest {
     | number
     | undefined;
   /** `old`, `new`, `summarize`. */
-  queueDrop?: string | undefined;
+  queueDrop?:
+    | string
+    | undefined;
+  /** How long its session is to be quiet before it begins behind another run; absent: the session's. */
+  queueDebounceMs?: number | undefined;
 }
 
 /**
@@ -14418,6 +14422,7 @@ function createBaseRunRequest(): RunRequest {
     toggles: undefined,
     queueCap: undefined,
     queueDrop: undefined,
+    queueDebounceMs: undefined,
   };
 }
 
@@ -14467,6 +14472,9 @@ export const RunRequest: MessageFns<RunRequest> = {
     }
     if (message.queueDrop !== undefined) {
       writer.uint32(122).string(message.queueDrop);
+    }
+    if (message.queueDebounceMs !== undefined) {
+      writer.uint32(128).int64(message.queueDebounceMs);
     }
     return writer;
   },
@@ -14604,6 +14612,14 @@ export const RunRequest: MessageFns<RunRequest> = {
             message.queueDrop = reader.string();
             continue;
           }
+          case 16: {
+            if (tag !== 128) {
+              break;
+            }
+
+            message.queueDebounceMs = longToNumber(reader.int64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -14677,6 +14693,11 @@ export const RunRequest: MessageFns<RunRequest> = {
         : isSet(object.queue_drop)
         ? globalThis.String(object.queue_drop)
         : undefined,
+      queueDebounceMs: isSet(object.queueDebounceMs)
+        ? globalThis.Number(object.queueDebounceMs)
+        : isSet(object.queue_debounce_ms)
+        ? globalThis.Number(object.queue_debounce_ms)
+        : undefined,
     };
   },
 
@@ -14727,6 +14748,9 @@ export const RunRequest: MessageFns<RunRequest> = {
     if (message.queueDrop !== undefined) {
       obj.queueDrop = message.queueDrop;
     }
+    if (message.queueDebounceMs !== undefined) {
+      obj.queueDebounceMs = Math.round(message.queueDebounceMs);
+    }
     return obj;
   },
 
@@ -14756,6 +14780,7 @@ export const RunRequest: MessageFns<RunRequest> = {
       : undefined;
     message.queueCap = object.queueCap ?? undefined;
     message.queueDrop = object.queueDrop ?? undefined;
+    message.queueDebounceMs = object.queueDebounceMs ?? undefined;
     return message;
   },
 };
