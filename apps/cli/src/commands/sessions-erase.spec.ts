@@ -56,7 +56,7 @@ it('shows what it would take, wants to be told, takes it, and gives the same rec
   expect(dry).toMatchObject({ code: 0 });
   expect(dry.stdout).toContain(`Would erase 1 session:\n  ${ANN}\n`);
   expect(dry.stdout).toMatch(/PLACE +FILES +BYTES +RECORDS\n/);
-  expect(dry.stdout).toMatch(/Nothing was changed\.\n$/);
+  expect(dry.stdout).toMatch(/Nothing was changed\.\n\nNot looked for: archives that `sessions export` wrote, .*\n$/);
   const unasked = await run('sessions', 'erase', ANN);
   expect(unasked).toMatchObject({ code: 1, stdout: '' });
   expect(unasked.stderr).toContain(`openclaw sessions erase ${ANN} --yes`);
@@ -65,7 +65,8 @@ it('shows what it would take, wants to be told, takes it, and gives the same rec
   expect(filesWith(idOf(1)).length).toBeGreaterThan(0);
   const done = await run('sessions', 'erase', ANN, '--yes', '--json');
   expect(done.code).toBe(0);
-  const { stores } = JSON.parse(done.stdout) as { stores: { receipt: { id: string; scannedBytes: number } }[] };
+  const { stores, notErased } = JSON.parse(done.stdout) as { stores: { receipt: { id: string; scannedBytes: number } }[]; notErased: string };
+  expect(notErased).toContain('sessions export');
   expect(stores).toMatchObject([{ agentId: 'main', ok: true, found: true, keys: [ANN], left: [] }]);
   expect(stores[0]?.receipt.scannedBytes).toBeGreaterThan(0);
   expect(filesWith(ANN)).toEqual([]);
@@ -97,6 +98,19 @@ it('takes a person, by any of their names, out of the stores of all agents', asy
   expect(JSON.parse(done.stdout)).toMatchObject({ ok: true, stores: [{ agentId: 'main', keys: [ANN] }, { agentId: 'work', keys: [WORK] }] });
   expect(filesWith('700700700')).toEqual([]);
   expect(filesWith(BEN).length).toBeGreaterThan(0);
+});
+
+it('names each spelling before it takes it, and leaves the one in other letters where the named one stands', async () => {
+  const [capital, small] = ['agent:main:matrix:direct:@Cleo:example.org', 'agent:main:matrix:direct:@cleo:example.org'];
+  seed('main', { [small]: idOf(5) });
+  expect((await run('sessions', 'erase', '@Cleo:example.org', '--dry-run')).stdout).toContain(`  ${small}  (in other letters than named)\n`);
+  seed('main', { [small]: idOf(5), [capital]: idOf(6) });
+  const dry = await run('sessions', 'erase', '@Cleo:example.org', '--dry-run');
+  expect(dry.stdout).toContain(`Would erase 1 session:\n  ${capital}\n`);
+  expect(dry.stdout).toContain(`In other letters than named, stays until it is named so: ${small}\n`);
+  expect((await run('sessions', 'erase', capital, '--yes')).stdout).toContain(`Erased 1 session:\n  ${capital}\n`);
+  expect(filesWith(idOf(6))).toEqual([]);
+  expect(filesWith(idOf(5)).length).toBeGreaterThan(0);
 });
 
 it('fails for a name that nobody has', async () => {

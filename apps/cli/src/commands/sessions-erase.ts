@@ -14,12 +14,12 @@ import { refuseBesideOwner, withLocalOwner } from '../offline/local-owner';
 import { selectStores } from '../offline/select-stores';
 import type { StoreChoice } from '../offline/select-stores';
 import { whileWorking } from '../progress';
-import { eraseReport, renderErased } from '../render/erase-text';
+import { NOT_ERASED, eraseReport, renderErased } from '../render/erase-text';
 import type { EraseDocument } from '../render/erase-text';
 import { keyText } from '../render/key-text';
 import { visibleText } from '../render/visible-text';
 import { EraseRequest } from '@sessions/contracts';
-import { SessionError, configuredAgents, isJsonObject, looksLikeKey, parseSessionKey, toRequestKey } from '@sessions/domain';
+import { SessionError, configuredAgents, isJsonObject, looksLikeKey, normaliseSessionKey, parseSessionKey, toRequestKey } from '@sessions/domain';
 import type { JsonObject } from '@sessions/domain';
 
 export interface EraseFlags extends ScopeFlags {
@@ -50,7 +50,7 @@ export async function runSessionsErase(io: CliIo, flags: EraseFlags): Promise<Ex
   const shown = await ask(io, context, erasure, true);
   if (flags.dryRun === true || !shown.some(({ found }) => found)) return answer(io, flags, flags.dryRun === true ? shown : await ask(io, context, erasure, false), flags.dryRun === true);
   if (flags.yes !== true) {
-    io.err(renderErased(shown, true));
+    io.err(renderErased(shown, true, flags.subject));
     if (io.confirm === undefined) throw new SessionError('VALIDATION', 'Nothing was changed: an erasure cannot be undone, so it has to be confirmed.', { hint: `Look with --dry-run, then confirm with: ${erasure.command}${isGiven(flags.store) ? ` --store ${flags.store}` : ''} --yes` });
     if (!(await io.confirm(`Erase ${keyText(flags.subject)} for good? Nothing brings it back.`))) {
       io.err('Nothing was changed.\n');
@@ -85,7 +85,10 @@ function erasureOf(flags: EraseFlags, context: CliContext): Erasure {
   if (store === undefined) throw new SessionError('INTERNAL', 'a selection has at least one store');
   const { agentId } = store;
   const { scope, mainKey } = context.config.session;
-  return { subject: { key: toRequestKey({ key: word, defaultAgentId: agentId, scope, mainKey }).key }, stores, byPath, agentId, command };
+  const { key } = toRequestKey({ key: word, defaultAgentId: agentId, scope, mainKey });
+  // In its own letters: a store may have another's session in small ones.
+  const spelled = named === undefined ? `agent:${agentId}:${word}` : word;
+  return { subject: { key: normaliseSessionKey(spelled) === key ? spelled : key }, stores, byPath, agentId, command };
 }
 
 /** The gateway where one listens, else each store under its lock. */
@@ -124,7 +127,7 @@ function documentsIn(payload: JsonObject): EraseDocument[] {
 
 function refusedDocument({ agentId, path }: StoreChoice, error: SessionError): EraseDocument {
   const { reason } = error;
-  return { agentId, storePath: path, ok: false, found: false, keys: [], sharedKeys: [], copies: [], left: [], places: [], receipt: null, error: { reason, message: toFailureDocument(error).error.message } };
+  return { agentId, storePath: path, ok: false, found: false, keys: [], sharedKeys: [], otherSpellings: [], copies: [], left: [], places: [], receipt: null, error: { reason, message: toFailureDocument(error).error.message } };
 }
 
 /** @returns 1 where something is left, a store could not be asked, or nobody of that name was ever there. */
@@ -132,8 +135,8 @@ function answer(io: CliIo, flags: EraseFlags, stores: readonly EraseDocument[], 
   const isKnown = stores.some(({ found, receipt }) => found || receipt !== null);
   if (!isKnown && stores.every(({ ok }) => ok)) throw new SessionError('SESSION_NOT_FOUND', `Nothing is stored about ${keyText(flags.subject)}.`);
   const ok = stores.every((store) => store.ok);
-  if (flags.json === true) io.out(`${JSON.stringify({ ok, dryRun, stores }, null, 2)}\n`);
-  else io.out(renderErased(stores, dryRun));
+  if (flags.json === true) io.out(`${JSON.stringify({ ok, dryRun, stores, notErased: NOT_ERASED }, null, 2)}\n`);
+  else io.out(renderErased(stores, dryRun, flags.subject));
   for (const { error } of stores) if (error !== undefined) io.err(visibleText(`${error.message}\n`));
   return ok ? EXIT.ok : EXIT.failed;
 }

@@ -6,14 +6,19 @@ import type { SessionConfig } from '../config/parse-config';
 import { isJsonObject, type JsonObject, type JsonValue } from '../json';
 import { parseSessionKey, storedSpellings } from '../keys/session-key';
 
-/** One account of a person: `<channel>:<id>`, or an id on whatever channel. Lower case. */
+/** One account of a person: `<channel>:<id>`, or an id on whatever channel. Channel and id in lower case. */
 export interface PeerName {
   readonly channel?: string;
   readonly peerId: string;
+  /** The id as it was named, where that has other letters. */
+  readonly spelling?: string;
+  /** Only this spelling is meant: ids in other letters are other people's. */
+  readonly exact?: true;
 }
 
 export type EraseSubject =
-  | { readonly kind: 'session'; readonly key: string }
+  /** `exact`: keys in other letters are other sessions. */
+  | { readonly kind: 'session'; readonly key: string; readonly exact?: true }
   | { readonly kind: 'person'; readonly peers: readonly PeerName[] };
 
 /** Whether a word that was given without saying what it is means a session: it has the form of a key. */
@@ -28,22 +33,58 @@ export function looksLikeKey(text: string): boolean {
  * @param text `<channel>:<id>`, a bare id, or a name of the links.
  */
 export function personOf(text: string, links: SessionConfig['session']['identityLinks']): Extract<EraseSubject, { kind: 'person' }> {
-  const wanted = text.trim().toLowerCase();
+  const named = text.trim();
+  const wanted = named.toLowerCase();
   const linked = links.filter(({ name, peers }) => name.toLowerCase() === wanted || peers.some((peer) => peer.toLowerCase() === wanted));
-  const words = [wanted, ...linked.flatMap(({ name, peers }) => [name.toLowerCase(), ...peers.map((peer) => peer.toLowerCase())])];
-  return { kind: 'person', peers: [...new Set(words)].map(peerOf) };
+  const words = new Map<string, string>();
+  for (const word of [named, ...linked.flatMap(({ name, peers }) => [name, ...peers])]) if (!words.has(word.toLowerCase())) words.set(word.toLowerCase(), word);
+  return { kind: 'person', peers: [...words.values()].map(peerOf) };
 }
 
 function peerOf(word: string): PeerName {
   const colon = word.indexOf(':');
   // What follows may hold colons itself (Matrix); a channel is one short word.
-  return colon > 0 && /^[a-z][a-z0-9_-]*$/.test(word.slice(0, colon)) ? { channel: word.slice(0, colon), peerId: word.slice(colon + 1) } : { peerId: word };
+  const isOfChannel = colon > 0 && /^[a-z][a-z0-9_-]*$/i.test(word.slice(0, colon));
+  const spelling = isOfChannel ? word.slice(colon + 1) : word;
+  const peerId = spelling.toLowerCase();
+  return { ...(isOfChannel ? { channel: word.slice(0, colon).toLowerCase() } : {}), peerId, ...(spelling === peerId ? {} : { spelling }) };
+}
+
+/** The subject by this very spelling alone. */
+export function exactly(subject: EraseSubject): EraseSubject {
+  return subject.kind === 'session' ? { ...subject, exact: true } : { ...subject, peers: subject.peers.map((peer) => ({ ...peer, exact: true })) };
+}
+
+/** The subject in letters of whatever size. */
+export function anyhow(subject: EraseSubject): EraseSubject {
+  if (subject.kind === 'session') return { kind: 'session', key: subject.key };
+  return { ...subject, peers: subject.peers.map(({ exact: _, ...peer }) => peer) };
+}
+
+/**
+ * The subject as a store has it. Keys are written in lower case, so whoever is named in capitals is found
+ * in small letters; but where a key stands in just the letters that were named, one in other letters is
+ * another's (the exact key comes first, as with every look-up).
+ */
+export function asStored(subject: EraseSubject, keys: Iterable<string>): EraseSubject {
+  const stored = [...keys];
+  const isThere = (one: EraseSubject): boolean => stored.some(keyTest(exactly(one)));
+  if (subject.kind === 'session') return isThere(subject) ? { ...subject, exact: true } : subject;
+  return { ...subject, peers: subject.peers.map((peer) => (isThere({ kind: 'person', peers: [peer] }) ? { ...peer, exact: true } : peer)) };
+}
+
+/** What a receipt is about: with no more than was named, and that one spelling was meant where it was. */
+export function receiptSubject(subject: EraseSubject): EraseSubject {
+  if (subject.kind === 'session') return subject;
+  if (subject.peers.some(({ exact }) => exact === true)) return exactly(subject);
+  return { kind: 'person', peers: subject.peers.map(({ channel, peerId }) => ({ ...(channel === undefined ? {} : { channel }), peerId })) };
 }
 
 /** @returns a test of keys: the session in every spelling and the runs of its job, or the direct sessions of the person. */
 export function keyTest(subject: EraseSubject): (key: string) => boolean {
   if (subject.kind === 'session') {
-    const spellings = new Set<string>(storedSpellings(subject.key));
+    const isSpelledSo = (spelling: string): boolean => subject.exact !== true || inLettersOf(subject.key, spelling);
+    const spellings = new Set<string>([...storedSpellings(subject.key)].filter(isSpelledSo));
     const runs = [...spellings].map((key) => `${key}:run:`);
     return (key) => spellings.has(key) || runs.some((prefix) => key.startsWith(prefix));
   }
@@ -52,20 +93,35 @@ export function keyTest(subject: EraseSubject): (key: string) => boolean {
     const id = parsed.form === 'direct' ? parsed.peerId : parsed.form === 'slash' ? parsed.userId : undefined;
     if (id === undefined || (parsed.form !== 'direct' && parsed.form !== 'slash')) return false;
     const channel = parsed.channel?.toLowerCase();
-    return subject.peers.some((peer) => peer.peerId === id.toLowerCase() && (peer.channel === undefined || channel === undefined || peer.channel === channel));
+    return subject.peers.some((peer) => isId(peer, id) && (peer.channel === undefined || channel === undefined || peer.channel === channel));
   };
+}
+
+function isId({ peerId, spelling = peerId, exact }: PeerName, id: string): boolean {
+  return exact === true ? id === spelling : id.toLowerCase() === peerId;
+}
+
+/** A spelling differs by the type word or the missing agent, not by the size of its letters. */
+function inLettersOf(key: string, spelling: string): boolean {
+  const [whole, other] = [parseSessionKey(key), parseSessionKey(spelling)];
+  if (whole.form === 'direct' && other.form === 'direct') return whole.peerId === other.peerId;
+  return key.endsWith(spelling);
 }
 
 /** @returns a test of a whole string: is it one of the person's names as entries spell them? */
 export function peerTest(subject: EraseSubject): (text: string) => boolean {
   if (subject.kind === 'session') return () => false;
-  const exact = new Set(subject.peers.flatMap(({ channel, peerId }) => (channel === undefined ? [peerId] : [peerId, `${channel}:${peerId}`])));
-  const ends = [...exact].flatMap((name) => [`:${name}`, ` id:${name}`]);
+  const namesOf = (peers: readonly PeerName[], idOf: (peer: PeerName) => string): ((text: string) => boolean) => {
+    const names = new Set(peers.flatMap((peer) => (peer.channel === undefined ? [idOf(peer)] : [idOf(peer), `${peer.channel}:${idOf(peer)}`])));
+    const ends = [...names].flatMap((name) => [`:${name}`, ` id:${name}`]);
+    return (text) => names.has(text) || ends.some((end) => text.endsWith(end));
+  };
+  const isExact = namesOf(subject.peers.filter(({ exact }) => exact === true), ({ peerId, spelling = peerId }) => spelling);
+  const isAny = namesOf(subject.peers.filter(({ exact }) => exact !== true), ({ peerId }) => peerId);
   return (text) => {
     const lower = text.toLowerCase();
     // Keys are judged as keys.
-    if (lower.startsWith('agent:')) return false;
-    return exact.has(lower) || ends.some((end) => lower.endsWith(end));
+    return !lower.startsWith('agent:') && (isExact(text) || isAny(lower));
   };
 }
 

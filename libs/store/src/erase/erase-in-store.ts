@@ -9,7 +9,7 @@
  * serves. Every step can be done again, so a process may die at any of them.
  */
 import * as path from 'node:path';
-import { SessionError, type EraseSubject } from '@sessions/domain';
+import { SessionError, exactly, type EraseSubject } from '@sessions/domain';
 import type { AgentStore } from '../agent-store';
 import { nodeFileSystem, type FileSystem } from '../files/file-system';
 import { storeLayout, type StoreLayout } from '../files/layout';
@@ -27,9 +27,13 @@ const ENTRIES_PER_MUTATION = 200;
 export interface EraseReport {
   /** Something of the store was the subject's. */
   readonly found: boolean;
+  /** As the store spells it. */
+  readonly subject: EraseSubject;
   readonly keys: readonly string[];
   /** Sessions that a person shares with others, and that therefore stay. */
   readonly sharedKeys: readonly string[];
+  /** Keys that differ by the size of letters alone, and stay: they are another's. */
+  readonly otherSpellings: readonly string[];
   /** Transcripts of other sessions with the same words, such as forks. */
   readonly copies: readonly string[];
   /** Files in which the subject still stands; not empty: the erasure is not complete. */
@@ -55,7 +59,7 @@ const sceneOf = (options: OpenStoreOptions, open: OpenForErasure): Scene => ({ o
 export async function previewErasure(store: AgentStore, { subject, nativeBinding }: { readonly subject: EraseSubject; readonly nativeBinding?: string | undefined }): Promise<EraseReport> {
   const worker = newWorker();
   try {
-    const survey = await surveyOf(store, worker, { subject, seeds: NO_SEEDS, ...(nativeBinding === undefined ? {} : { nativeBinding }) });
+    const survey = await surveyOf(store, worker, nodeFileSystem, { subject, seeds: NO_SEEDS, ...(nativeBinding === undefined ? {} : { nativeBinding }) });
     return reportOf(survey, { places: survey.places, left: [], copies: [] }, undefined);
   } finally {
     await worker.close();
@@ -86,9 +90,9 @@ async function run(scene: Scene, subject: EraseSubject, before: ErasureOrder | u
     let survey: EraseSurvey;
     const store = await open(options);
     try {
-      survey = await surveyOf(store, worker, { subject, seeds: before?.seeds ?? NO_SEEDS, ...bindingOf(options) });
-      if (before === undefined && !survey.found) return reportOf(survey, { places: [], left: [], copies: [] }, await receiptOf(disk, layout, subject));
-      order = before === undefined ? newOrder(subject, survey.seeds, options.clock.nowMs()) : { ...before, seeds: survey.seeds };
+      survey = await surveyOf(store, worker, disk, { subject, seeds: before?.seeds ?? NO_SEEDS, ...bindingOf(options) });
+      if (before === undefined && !survey.found) return reportOf(survey, { places: [], left: [], copies: [] }, await receiptOf(disk, layout, survey.subject));
+      order = before === undefined ? newOrder(survey.subject, survey.seeds, options.clock.nowMs()) : { ...before, seeds: survey.seeds };
       await writeOrder(disk, layout, order);
       await takeEntries(store, survey);
     } finally {
@@ -111,7 +115,7 @@ function newWorker(): IndexWorkerClient {
 }
 
 /** The sessions file is up to date first: it is where entries are read from. */
-async function surveyOf(store: AgentStore, worker: IndexWorkerClient, request: Pick<SurveyRequest, 'subject' | 'seeds' | 'nativeBinding'>): Promise<EraseSurvey> {
+async function surveyOf(store: AgentStore, worker: IndexWorkerClient, disk: FileSystem, request: Pick<SurveyRequest, 'subject' | 'seeds' | 'nativeBinding'>): Promise<EraseSurvey> {
   const { layout } = store;
   if (!store.writable) {
     throw new SessionError('STORE_UNREADABLE', `${layout.sessionsFile} cannot be read; nothing is erased from it`, {
@@ -120,7 +124,10 @@ async function surveyOf(store: AgentStore, worker: IndexWorkerClient, request: P
     });
   }
   if (store.isCheckpointDue) await store.checkpoint();
-  return worker.call('surveyErasure', { layout, leftOut: ownFiles(layout), ...request });
+  // Once one spelling alone was erased, the same words mean it alone again: nobody else goes because they are repeated.
+  const exact = exactly(request.subject);
+  const subject = (await receiptOf(disk, layout, exact)) === undefined ? request.subject : exact;
+  return worker.call('surveyErasure', { layout, leftOut: ownFiles(layout), ...request, subject });
 }
 
 /** What names the subject until the end, and what names nobody. */
@@ -161,8 +168,8 @@ function receiptFor({ id, subject, seeds }: ErasureOrder, { places, scannedFiles
   return { id, atMs, subject: subjectHash(subject), sessions: seeds.keys.length, places, scannedFiles, scannedBytes, needles };
 }
 
-function reportOf({ found, seeds, sharedKeys }: EraseSurvey, { places, left, copies }: Pick<ClearedStore, 'places' | 'left' | 'copies'>, receipt: EraseReceipt | undefined): EraseReport {
-  return { found, keys: found ? seeds.keys : [], sharedKeys, copies, left, places, receipt };
+function reportOf({ found, subject, seeds, sharedKeys, otherSpellings }: EraseSurvey, { places, left, copies }: Pick<ClearedStore, 'places' | 'left' | 'copies'>, receipt: EraseReceipt | undefined): EraseReport {
+  return { found, subject, keys: found ? seeds.keys : [], sharedKeys, otherSpellings, copies, left, places, receipt };
 }
 
 function bindingOf({ nativeBinding }: OpenStoreOptions): { readonly nativeBinding?: string } {

@@ -345,3 +345,43 @@ it('changes not a byte of the sessions in a dry run', async () => {
   await preview(session(ANN));
   expect(tree()).toEqual(before);
 });
+
+describe('ids in letters of other size', () => {
+  const [CAPITAL, SMALL] = ['agent:main:matrix:direct:@Bob:example.org', 'agent:main:matrix:direct:@bob:example.org'];
+  const stored = (): Record<string, unknown> => JSON.parse(fs.readFileSync(path.join(dir, 'sessions.json'), 'utf8')) as Record<string, unknown>;
+  const people = async (...keys: string[]): Promise<void> => {
+    const store = await openStore(options());
+    for (const key of keys) {
+      ids[key] = randomUUID();
+      await say(store, key, `said under ${key} and nowhere else`, { origin: { from: key.replace('agent:main:', '').replace(':direct', '') } });
+    }
+    await store.close();
+  };
+
+  it.each([personOf('@Bob:example.org', []), personOf('matrix:@Bob:example.org', []), session(CAPITAL)])('are another\'s where the named spelling stands as it is, over a repetition too (%j)', async (subject) => {
+    await people(CAPITAL, SMALL);
+    expect(await preview(subject)).toMatchObject({ found: true, keys: [CAPITAL], otherSpellings: [SMALL] });
+    const { keys, left, receipt } = await erase(subject);
+    expect([keys, left]).toEqual([[CAPITAL], []]);
+    expect(Object.keys(stored())).toEqual([SMALL]);
+    expect(JSON.stringify(stored())).toContain('matrix:@bob');
+    expect(await preview(subject)).toMatchObject({ found: false, keys: [], otherSpellings: [SMALL] });
+    expect((await erase(subject)).receipt?.id).toBe(receipt?.id);
+    expect(Object.keys(stored())).toEqual([SMALL]);
+  });
+
+  it('are the same person\'s where the named spelling does not stand: keys are written in small letters', async () => {
+    await people(SMALL);
+    expect(await preview(personOf('@BOB:example.org', []))).toMatchObject({ found: true, keys: [SMALL] });
+    expect(await erase(personOf('@BOB:example.org', []))).toMatchObject({ keys: [SMALL], left: [] });
+    expect(Object.keys(stored())).toEqual([]);
+    expect((await erase(personOf('@bob:example.org', []))).receipt).toBeDefined();
+  });
+
+  it('are told by a person of the links, each account by its own spelling', async () => {
+    await people(CAPITAL, SMALL, ANN);
+    const links = [{ name: 'bob', peers: ['matrix:@Bob:example.org', 'telegram:700700700'] }];
+    expect([...(await erase(personOf('Bob', links))).keys].sort()).toEqual([CAPITAL, ANN].sort());
+    expect(Object.keys(stored())).toEqual([SMALL]);
+  });
+});

@@ -12,7 +12,7 @@
 import { createHash, randomBytes, randomUUID, timingSafeEqual } from 'node:crypto';
 import { constants } from 'node:fs';
 import * as path from 'node:path';
-import { isJsonObject, type EraseSubject } from '@sessions/domain';
+import { isJsonObject, receiptSubject, type EraseSubject } from '@sessions/domain';
 import { replaceFile } from '../files/atomic-write';
 import { hasErrorCode, type FileSystem } from '../files/file-system';
 import type { StoreLayout } from '../files/layout';
@@ -120,7 +120,7 @@ export async function receiptOf(fs: FileSystem, layout: StoreLayout, subject: Er
 
 /** Neither can be told from the other without the name. */
 export function subjectHash(subject: EraseSubject, salt = randomBytes(16).toString('hex')): string {
-  return `sha256:${salt}:${createHash('sha256').update(`${salt}\n${JSON.stringify(subject)}`).digest('hex')}`;
+  return `sha256:${salt}:${createHash('sha256').update(`${salt}\n${JSON.stringify(receiptSubject(subject))}`).digest('hex')}`;
 }
 
 function isAbout({ subject: hash }: EraseReceipt, subject: EraseSubject): boolean {

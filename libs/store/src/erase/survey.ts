@@ -7,7 +7,7 @@
  */
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { cleansingOf, familyIdsOf, isJsonObject, isSessionId, keyTest, nativeView, parseEntry, parseSessionKey, parseStoreFile, peerTest, sessionOfSuccessor, transcriptFileOf, transcriptsBefore, type EntryCleansing, type EraseSubject, type JsonObject, type JsonValue } from '@sessions/domain';
+import { anyhow, asStored, cleansingOf, familyIdsOf, isJsonObject, isSessionId, keyTest, nativeView, parseEntry, parseSessionKey, parseStoreFile, peerTest, sessionOfSuccessor, transcriptFileOf, transcriptsBefore, type EntryCleansing, type EraseSubject, type JsonObject, type JsonValue } from '@sessions/domain';
 import { parseManifestLine } from '../archive/manifest';
 import type { StoreLayout } from '../files/layout';
 import { scanSessionsFileSync } from '../sessions-file/scan-sessions-file';
@@ -36,11 +36,15 @@ export interface EntryPatch extends EntryCleansing {
 export interface EraseSurvey {
   /** Something of the store is the subject's. */
   readonly found: boolean;
+  /** As this store spells it. */
+  readonly subject: EraseSubject;
   readonly seeds: EraseSeeds;
   /** Entries of others that name the subject. */
   readonly patches: readonly EntryPatch[];
   /** Sessions that a person shares with others: what they said there carries no name and stays. */
   readonly sharedKeys: readonly string[];
+  /** Keys that differ by the size of letters alone, and are another's. */
+  readonly otherSpellings: readonly string[];
   readonly places: readonly PlaceCount[];
 }
 
@@ -55,12 +59,15 @@ interface SurveyedEntry {
 }
 
 export function surveyErasure(request: SurveyRequest): EraseSurvey {
-  const { layout, subject, seeds, nativeBinding } = request;
-  const isMeant = keyTest(subject);
-  const keys = new Set([...seeds.keys, ...(subject.kind === 'session' ? [subject.key] : [])]);
+  const { layout, seeds, nativeBinding } = request;
   const entries = readEntries(layout);
   const manifest = readManifest(layout);
-  for (const key of [...entries, ...manifest].map((one) => one.key)) if (key !== null && isMeant(key)) keys.add(key);
+  const stored = [...entries, ...manifest].map((one) => one.key).filter((key) => key !== null);
+  const subject = asStored(request.subject, stored);
+  const isMeant = keyTest(subject);
+  const keys = new Set([...seeds.keys, ...(subject.kind === 'session' ? [subject.key] : []), ...stored.filter(isMeant)]);
+  const isSpelledAnyhow = keyTest(anyhow(subject));
+  const otherSpellings = [...new Set(stored)].filter((key) => !keys.has(key) && isSpelledAnyhow(key));
   withChildren(entries, keys);
   const ids = new Set(seeds.sessionIds);
   const files = new Set(seeds.files);
@@ -127,10 +134,12 @@ export function surveyErasure(request: SurveyRequest): EraseSurvey {
   const removed = entries.filter(({ key }) => keys.has(key)).length;
   counts.add('entries', { records: removed + patches.length });
   return {
+    subject,
     found: removed > 0 || own.length > 0 || counts.any(),
     seeds: { keys: [...keys], sessionIds: [...ids], files: own.map(({ file }) => file), archives: [...archives], transcripts: [...transcripts] },
     patches,
     sharedKeys,
+    otherSpellings,
     places: counts.list(),
   };
 }

@@ -18,15 +18,15 @@ export async function erase(agent: OwnedAgent, uploads: Pick<Uploads, 'drop'>, r
     const { nativeBinding } = agent.deps.openOptions();
     return agent.use(async ({ store, seq }) => {
       const preview = await previewErasure(store, { subject, nativeBinding });
-      return EraseResponse.create({ epoch: store.epoch, storeSeq: seq, report: toReport(head, preview, await eraseBesideStore(agent, subject, preview.keys, true)) });
+      return EraseResponse.create({ epoch: store.epoch, storeSeq: seq, report: toReport(head, preview, await eraseBesideStore(agent, preview, true)) });
     });
   }
   // Nothing goes on that would write what is being erased.
   const { nativeBinding } = agent.deps.openOptions();
-  const { keys } = await agent.use(({ store }) => previewErasure(store, { subject, nativeBinding }));
-  for (const key of keys) await interruptRuns(agent, { key, reason: 'delete', queuedToo: true });
+  const preview = await agent.use(({ store }) => previewErasure(store, { subject, nativeBinding }));
+  for (const key of preview.keys) await interruptRuns(agent, { key, reason: 'delete', queuedToo: true });
   await uploads.drop(agentId);
-  const besides = await eraseBesideStore(agent, subject, keys, false);
+  const besides = await eraseBesideStore(agent, preview, false);
   // The engine works on the closed store: what an owner holds open would be written again.
   const report = await agent.deps.stores.whileClosed(agentId, () => eraseInStore(agent.deps.openOptions(), subject));
   return agent.use(({ store, events, seq }) => {
@@ -40,7 +40,7 @@ interface PlaceBeside extends Omit<SpawnFilesPlace, 'place'> {
 }
 
 /** What the workspace has of them: files of spawns, and bundles that were exported. */
-async function eraseBesideStore(agent: OwnedAgent, subject: EraseSubject, keys: readonly string[], dryRun: boolean): Promise<PlaceBeside[]> {
+async function eraseBesideStore(agent: OwnedAgent, { subject, keys }: Pick<Report, 'subject' | 'keys'>, dryRun: boolean): Promise<PlaceBeside[]> {
   const spawnFiles = await eraseSpawnFiles(agent, keys, dryRun);
   const isMeant = keyTest(subject);
   const known = new Set(keys);
@@ -54,6 +54,6 @@ function subjectOf({ key, peer }: EraseRequest, config: SessionConfig): EraseSub
   return key === undefined || key.trim() === '' ? personOf(only, config.session.identityLinks) : { kind: 'session', key: only };
 }
 
-function toReport(head: Pick<EraseReport, 'agentId' | 'storePath' | 'dryRun'>, { found, keys, sharedKeys, copies, left, places, receipt }: Report, besides: readonly PlaceBeside[]): EraseReport {
-  return EraseReport.create({ ...head, found: found || besides.length > 0, keys: [...keys], sharedKeys: [...sharedKeys], copies: [...copies], left: [...left], places: [...places, ...besides].map((place) => ({ ...place })), receipt });
+function toReport(head: Pick<EraseReport, 'agentId' | 'storePath' | 'dryRun'>, { found, keys, sharedKeys, otherSpellings, copies, left, places, receipt }: Report, besides: readonly PlaceBeside[]): EraseReport {
+  return EraseReport.create({ ...head, found: found || besides.length > 0, keys: [...keys], sharedKeys: [...sharedKeys], otherSpellings: [...otherSpellings], copies: [...copies], left: [...left], places: [...places, ...besides].map((place) => ({ ...place })), receipt });
 }

@@ -991,7 +991,14 @@ export interface EraseReport {
     | undefined;
   /** Set when this store could not be looked at or changed. */
   errorReason?: string | undefined;
-  errorMessage?: string | undefined;
+  errorMessage?:
+    | string
+    | undefined;
+  /**
+   * Keys that differ from the subject by the size of letters alone, and stay: a key stands in just the
+   * letters that were named, so these are another's.
+   */
+  otherSpellings: string[];
 }
 
 export interface ErasedPlace {
@@ -12713,6 +12720,7 @@ function createBaseEraseReport(): EraseReport {
     receipt: undefined,
     errorReason: undefined,
     errorMessage: undefined,
+    otherSpellings: [],
   };
 }
 
@@ -12753,6 +12761,9 @@ export const EraseReport: MessageFns<EraseReport> = {
     }
     if (message.errorMessage !== undefined) {
       writer.uint32(98).string(message.errorMessage);
+    }
+    for (const v of message.otherSpellings) {
+      writer.uint32(106).string(v!);
     }
     return writer;
   },
@@ -12866,6 +12877,14 @@ export const EraseReport: MessageFns<EraseReport> = {
             message.errorMessage = reader.string();
             continue;
           }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.otherSpellings.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -12918,6 +12937,11 @@ export const EraseReport: MessageFns<EraseReport> = {
         : isSet(object.error_message)
         ? globalThis.String(object.error_message)
         : undefined,
+      otherSpellings: globalThis.Array.isArray(object?.otherSpellings)
+        ? object.otherSpellings.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.other_spellings)
+        ? object.other_spellings.map((e: any) => globalThis.String(e))
+        : [],
     };
   },
 
@@ -12959,6 +12983,9 @@ export const EraseReport: MessageFns<EraseReport> = {
     if (message.errorMessage !== undefined) {
       obj.errorMessage = message.errorMessage;
     }
+    if (message.otherSpellings?.length) {
+      obj.otherSpellings = message.otherSpellings;
+    }
     return obj;
   },
 
@@ -12981,6 +13008,7 @@ export const EraseReport: MessageFns<EraseReport> = {
       : undefined;
     message.errorReason = object.errorReason ?? undefined;
     message.errorMessage = object.errorMessage ?? undefined;
+    message.otherSpellings = object.otherSpellings?.map((e) => e) || [];
     return message;
   },
 };

@@ -15,7 +15,7 @@ export const sessionsErase: GatewayMethod = async (deps, { params, context }) =>
   return { payload: { ok: stores.every(({ ok }) => ok), dryRun: flagOf(params, 'dryRun'), stores } };
 };
 
-function toDocument({ agentId, storePath, found, keys, sharedKeys, copies, left, places, receipt, errorReason, errorMessage }: EraseReport) {
+function toDocument({ agentId, storePath, found, keys, sharedKeys, otherSpellings, copies, left, places, receipt, errorReason, errorMessage }: EraseReport) {
   return {
     agentId,
     storePath,
@@ -23,6 +23,7 @@ function toDocument({ agentId, storePath, found, keys, sharedKeys, copies, left,
     found,
     keys,
     sharedKeys,
+    otherSpellings,
     copies,
     left,
     places,
