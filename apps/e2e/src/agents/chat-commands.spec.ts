@@ -33,7 +33,7 @@ const CASES: readonly Case[] = [
   { text: '/activation mention', may: 'owner', reply: /^Activation: mention\.$/u, members: { groupActivation: 'mention' } },
   { text: '/send on', may: 'owner', reply: /^Send policy: allow\.$/u, members: { sendPolicy: 'allow' } },
   { text: '/send inherit', may: 'owner', reply: /^Send policy: inherit\.$/u, members: { sendPolicy: undefined } },
-  { text: '/queue collect', may: 'allowed', reply: /^queue: collect$/u, members: { queueMode: 'collect' } },
+  { text: '/queue collect', may: 'allowed', reply: /^queue: collect, debounce 500 ms, cap 20, drop summarize$/u, members: { queueMode: 'collect' } },
   { text: '/think high', may: 'allowed', reply: /^think: high\.$/u, members: { thinkingLevel: 'high' } },
   { text: '/verbose full', may: 'allowed', reply: /^verbose: full\.$/u, members: { verboseLevel: 'full' } },
   { text: '/reasoning stream', may: 'allowed', reply: /^reasoning: stream\.$/u, members: { reasoningLevel: 'stream' } },
