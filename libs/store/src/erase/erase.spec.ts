@@ -370,6 +370,16 @@ describe('ids in letters of other size', () => {
     expect(Object.keys(stored())).toEqual([SMALL]);
   });
 
+  it('stay in the index when the one in small letters goes', async () => {
+    await people(CAPITAL, SMALL);
+    const report = await erase(session(SMALL));
+    expect([report.keys, report.left]).toEqual([[SMALL], []]);
+    expect(report.receipt).toBeDefined();
+    const store = await openStore(options());
+    expect((await store.entry({ key: CAPITAL }))?.sessionId).toBe(ids[CAPITAL]);
+    await store.close();
+  });
+
   it('are the same person\'s where the named spelling does not stand: keys are written in small letters', async () => {
     await people(SMALL);
     expect(await preview(personOf('@BOB:example.org', []))).toMatchObject({ found: true, keys: [SMALL] });

@@ -84,6 +84,8 @@ export const ERASED_TABLES: readonly ErasedTable[] = [
   { table: 'base', columns: ['key', 'json'] },
   { table: 'transcript', columns: ['file'] },
   { table: 'usage', columns: ['key', 'session_id', 'run_id'], stays: true },
+  // Rows of others, whose search text has a key in small letters that is the subject's as it stands.
+  { table: 'session', columns: ['search'], stays: true },
   // With the words that the index has of its transcript.
   { table: 'text_file', columns: ['file'] },
 ];
