@@ -1,8 +1,9 @@
 import { AppendRecordsRequest, DeliverRequest, ErrorDetails, SessionRow } from '@sessions/contracts';
 import fc from 'fast-check';
+import { anyCharacters } from '@sessions/domain/testing';
 import { fits } from './payload-size';
 
-const text = fc.string({ unit: 'binary', maxLength: 60 });
+const text = fc.string({ unit: anyCharacters, maxLength: 60 });
 const optional = <T>(value: fc.Arbitrary<T>) => fc.option(value, { nil: undefined });
 const bytes = fc.uint8Array({ maxLength: 200 }).map((array) => Buffer.from(array));
 

@@ -1,9 +1,10 @@
 import fc from 'fast-check';
+import { anyCharacters } from '@sessions/domain/testing';
 import { EVENT_TYPES, JOB_TYPES, createSubjects, methodOfPath, subjectMatches, subjectToken } from './subjects';
 
 const agentId = fc.stringMatching(/^[a-z0-9][a-z0-9_-]{0,63}$/);
 const method = fc.stringMatching(/^[A-Z][A-Za-z0-9]{0,30}$/);
-const anyText = fc.string({ unit: 'binary', maxLength: 300 });
+const anyText = fc.string({ unit: anyCharacters, maxLength: 300 });
 const subjects = createSubjects('sess');
 
 describe('subject tokens', () => {

@@ -1,4 +1,5 @@
 /** The second door of the domain, for tests: builders and generators. */
+export { anyCharacters } from './testing/text-arbitraries';
 export { agentIds, carelessIds, channels, conversationIds, keyParts } from './testing/key-arbitraries';
 export { conversationEnvelopes, directEnvelopes, dmScopes, envelopes, rawConfigs, syntheticEnvelopes } from './testing/inbound-arbitraries';
 export { chatMessages, nativeTranscripts, oddLines, simpleTranscripts } from './testing/transcript-arbitraries';

@@ -1,5 +1,6 @@
 import { SessionRow } from '@sessions/contracts';
 import fc from 'fast-check';
+import { anyCharacters } from '../testing/text-arbitraries';
 import { SessionError } from '../errors';
 import { nameSnippetOf } from './name-snippet';
 import { QUERY_CHARS_MAX, matchExpression, parseSearchQuery } from './search-query';
@@ -53,7 +54,7 @@ describe('a query', () => {
 
   it('becomes an expression without anything that could be an operator, whatever it is', () => {
     fc.assert(
-      fc.property(fc.string({ unit: 'binary', maxLength: QUERY_CHARS_MAX }), (query) => {
+      fc.property(fc.string({ unit: anyCharacters, maxLength: QUERY_CHARS_MAX }), (query) => {
         if (refusal(query) !== '') return;
         expect(matchExpression(parseSearchQuery(query))).toMatch(/^"[\p{L}\p{N} ]+"( \*)?( AND "[\p{L}\p{N} ]+"( \*)?)*$/u);
       }),
@@ -90,7 +91,7 @@ describe('a snippet', () => {
 
   it('has its bound, and its places in it, whatever the text is', () => {
     fc.assert(
-      fc.property(fc.string({ unit: 'binary', maxLength: 1000 }), fc.nat(), (text, pick) => {
+      fc.property(fc.string({ unit: anyCharacters, maxLength: 1000 }), fc.nat(), (text, pick) => {
         const words = [...wordsOf(text)];
         const word = words[pick % Math.max(1, words.length)];
         if (word === undefined) return;
@@ -132,7 +133,7 @@ describe('the snippet of a name', () => {
 
   it('has its bound, and its places in it, whatever the name is', () => {
     fc.assert(
-      fc.property(fc.string({ unit: 'binary', minLength: 1, maxLength: 500 }), fc.nat(), fc.nat({ max: 300 }), (label, pick, length) => {
+      fc.property(fc.string({ unit: anyCharacters, minLength: 1, maxLength: 500 }), fc.nat(), fc.nat({ max: 300 }), (label, pick, length) => {
         const from = pick % label.length;
         const { snippet, highlights } = nameSnippetOf(row({ label }), label.slice(from, from + Math.max(1, length)));
         expect(snippet.length).toBeLessThanOrEqual(SNIPPET_CHARS_MAX);

@@ -1,12 +1,13 @@
 /** Generators of entries: as texts with every spelling that JSON allows, and as values, odd and hostile ones included. */
 import fc from 'fast-check';
+import { anyCharacters } from './text-arbitraries';
 import type { JsonObject, JsonValue } from '../json';
 
 /** Names of members: known ones, legacy ones, such as would hurt a careless reader, any text. */
 export const memberNames: fc.Arbitrary<string> = fc.oneof(
   { weight: 3, arbitrary: fc.constantFrom('sessionId', 'updatedAt', 'label', 'uuid', 'lastActive', 'state', 'origin', 'modelOverride', 'skillsSnapshot', 'provider', 'room', 'x') },
   { weight: 1, arbitrary: fc.constantFrom('__proto__', 'constructor', 'toString', 'hasOwnProperty', '', '0', '17', 'ä', '"', '\\', '\u0000', '😀') },
-  { weight: 1, arbitrary: fc.string({ unit: 'binary', maxLength: 8 }).filter((name) => !/[\ud800-\udfff]/u.test(name)) },
+  { weight: 1, arbitrary: fc.string({ unit: anyCharacters, maxLength: 8 }).filter((name) => !/[\ud800-\udfff]/u.test(name)) },
 );
 
 const spaces = fc.constantFrom('', ' ', '\n', '\n    ', '\t', '\r\n  ');

@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { anyCharacters } from '../testing/text-arbitraries';
 import { headerOf, parseTranscriptLine } from './parse-line';
 import { TRANSCRIPT_VERSION, injectedMessageLine, sessionHeaderLine, simpleMessageLine, userMessageLine } from './record';
 
@@ -28,7 +29,7 @@ describe('a line that is built', () => {
   });
 
   it('is one line and is read back, whatever the text', () => {
-    const texts = fc.string({ unit: 'binary' });
+    const texts = fc.string({ unit: anyCharacters });
     fc.assert(
       fc.property(texts, (content) => {
         for (const line of [userMessageLine({ id: 'a', parentId: 'b', nowMs: AT, content }), simpleMessageLine('assistant', content, AT)]) {

@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { anyCharacters } from '../testing/text-arbitraries';
 import { chatMessages, nativeTranscripts, oddLines, simpleTranscripts } from '../testing/transcript-arbitraries';
 import { activeBranch } from './active-branch';
 import { displayMessage } from './display';
@@ -56,7 +57,7 @@ describe('texts for people', () => {
 
   it('never leave their bound and never hold half a character', () => {
     fc.assert(
-      fc.property(fc.string({ unit: 'binary', maxLength: 60 }), fc.integer({ min: 3, max: 40 }), (text, charsMax) => {
+      fc.property(fc.string({ unit: anyCharacters, maxLength: 60 }), fc.integer({ min: 3, max: 40 }), (text, charsMax) => {
         const cut = cutText(text, charsMax);
         expect(cut.length).toBeLessThanOrEqual(Math.max(charsMax, text.length <= charsMax ? text.length : 0));
         expect(() => encodeURIComponent(previewOf({ role: 'user', content: text }, charsMax) ?? '')).not.toThrow();

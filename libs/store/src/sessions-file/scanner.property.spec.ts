@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import fc from 'fast-check';
+import { anyCharacters } from '@sessions/domain/testing';
 import { SessionError } from '@sessions/domain';
 import { firstInvalidUtf8, locateJsonFault } from './json-fault';
 import { SessionsFileScanner, type ScannedEntry } from './scanner';
@@ -33,7 +34,7 @@ function toStore(entries: readonly ScannedEntry[], valueOf: (entry: ScannedEntry
 }
 
 const keys = fc.oneof(
-  fc.string({ unit: 'binary', maxLength: 12 }),
+  fc.string({ unit: anyCharacters, maxLength: 12 }),
   fc.constantFrom('__proto__', 'constructor', '', '0', 'agent:main:main', '"', '\\', '{', '\u2028'),
 );
 const stores = fc.array(fc.tuple(keys, fc.jsonValue({ maxDepth: 4 })), { maxLength: 12 });

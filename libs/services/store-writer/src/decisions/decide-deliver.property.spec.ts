@@ -1,10 +1,11 @@
 import fc from 'fast-check';
+import { anyCharacters } from '@sessions/domain/testing';
 import { parseEntry, type JsonObject } from '@sessions/domain';
 import { MemoryStore } from '../testing/memory-store';
 import { decideDeliver } from './decide-deliver';
 
 const keys = fc.constantFrom('agent:main:main', 'agent:main:telegram:direct:1', 'agent:main:telegram:dm:1', 'agent:main:discord:channel:9', 'agent:main:cron:job');
-const step = fc.record({ key: keys, text: fc.string({ maxLength: 40, unit: 'binary' }), bookkeeping: fc.boolean(), elapsedMs: fc.nat(1000), isCron: fc.boolean() });
+const step = fc.record({ key: keys, text: fc.string({ maxLength: 40, unit: anyCharacters }), bookkeeping: fc.boolean(), elapsedMs: fc.nat(1000), isCron: fc.boolean() });
 
 describe('any sequence of messages', () => {
   it('leaves each transcript a chain from its header, and each entry with what others put into it', () => {
