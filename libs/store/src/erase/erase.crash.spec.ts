@@ -34,12 +34,14 @@ if (whyNot !== undefined) sayWhyNot('erase', whyNot);
   let build: PrivateBuild;
   let template: string;
   let bensLines: string;
+  let counts: ReadonlyMap<string, number>;
 
   beforeAll(async () => {
     build = await PrivateBuild.make();
     template = fs.mkdtempSync(path.join(tmpdir(), 'erase-crash-'));
     await liveIn(template);
     bensLines = fs.readFileSync(path.join(template, `${BEN_ID}.jsonl`), 'utf8').replaceAll(ANN, '');
+    counts = countCalls();
   }, 60_000);
 
   afterAll(() => {
@@ -50,7 +52,7 @@ if (whyNot !== undefined) sayWhyNot('erase', whyNot);
   it.each(CALLS)(
     'is finished by whoever opens the store, when it dies at any %s',
     async (call) => {
-      const points = pointsOf(countOf(call));
+      const points = pointsOf(counts.get(call) ?? 0);
       let kills = 0;
       for (const when of points) {
         const dir = copyOf(template);
@@ -89,17 +91,22 @@ if (whyNot !== undefined) sayWhyNot('erase', whyNot);
     return true;
   }
 
-  /** How often the busiest thread of an undisturbed erasure makes a call. */
-  function countOf(call: string): number {
+  /** How often the busiest thread of an undisturbed erasure makes each call: all of them from one run. */
+  function countCalls(): Map<string, number> {
     const dir = copyOf(template);
+    const output = `${dir}.trace`;
     try {
-      const output = path.join(dir, '..', `${path.basename(dir)}.trace`);
-      expect(erase(dir, ['-e', `trace=${call}`], output)).toBe(false);
+      expect(erase(dir, ['-e', `trace=${CALLS.join(',')}`], output)).toBe(false);
       const perThread = new Map<string, number>();
-      for (const [, thread = ''] of fs.readFileSync(output, 'utf8').matchAll(/^(\d+)\s+\w+\(/gm)) perThread.set(thread, (perThread.get(thread) ?? 0) + 1);
-      fs.rmSync(output);
-      return Math.max(0, ...perThread.values());
+      const most = new Map<string, number>();
+      for (const [, thread = '', call = ''] of fs.readFileSync(output, 'utf8').matchAll(/^(\d+)\s+(\w+)\(/gm)) {
+        const count = (perThread.get(`${thread} ${call}`) ?? 0) + 1;
+        perThread.set(`${thread} ${call}`, count);
+        most.set(call, Math.max(count, most.get(call) ?? 0));
+      }
+      return most;
     } finally {
+      fs.rmSync(output, { force: true });
       fs.rmSync(dir, { recursive: true });
     }
   }
