@@ -2,6 +2,7 @@
 // "@sessions/source" condition, so a test never sees a stale build of its neighbour.
 module.exports = {
   testEnvironment: 'node',
+  runtime: require.resolve('./jest.runtime.cjs'),
   passWithNoTests: true,
   // For what hangs, not for what is slow: a loaded machine takes its time, and nothing here asserts how long.
   testTimeout: 60_000,
