@@ -1,44 +1,40 @@
 /**
- * A conversation of 1 508 tool calls whose process is killed between a call and its result, at each of
- * them: the next prompt is one that a provider takes, nothing in it is missing or twice, and the bytes
- * that the transcript had are the bytes that it has, with lines behind them. Every life is a process of its
+ * Conversations of up to 1 508 tool calls whose process is killed between a call and its result, at each
+ * of them: the next prompt is one that a provider takes, nothing in it is missing or twice, and the bytes
+ * that a transcript had are the bytes that it has, with lines behind them. Every life is a process of its
  * own over the same files, every prompt what the model's server received, in both protocols by turns.
  *
- * By itself it tries deaths at some places of such a conversation; `KILLED_CALLS=1508` kills at each.
+ * A dozen conversations die together, each at its own part of the 1 508 calls. By themselves they die at
+ * some calls of each part; `KILLED_CALLS=1508` kills at every one, with `KILLED_CONVERSATIONS=1` in one
+ * conversation that only ever grew by dying.
  */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { rmSync } from 'node:fs';
 import * as path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { startModelServer, type AskedModel, type ModelServer } from '@sessions/llm/testing';
-import type { AgentTask } from './agent-process';
-import { KEY, SESSION_ID, TOOL } from './names';
+import { ALL_CALLED, TOOL, type AgentTask, type Conversation } from './names';
+import { OnlyGrow, callId, plant, planted, type Planted } from './planted-conversations';
 import { readPrompt } from './read-prompt';
 
 const CALLS = 1_508;
-const WHOLE = process.env['KILLED_CALLS'];
 const SEED = Number(process.env['KILLED_CALLS_SEED'] ?? 20_261_127);
+const CONVERSATIONS = Number(process.env['KILLED_CONVERSATIONS'] ?? 13);
+const PART = Math.ceil(CALLS / CONVERSATIONS);
 /** A run is tried three times and then given up: four deaths have each kind of next prompt. */
-const DEATHS_AT_A_PLACE = 4;
-const LIFE_MS_MAX = 60_000;
+const DEATHS = process.env['KILLED_CALLS'] === undefined ? 4 : Math.ceil(Number(process.env['KILLED_CALLS']) / CONVERSATIONS);
+const LIFE_MS_MAX = 120_000;
 const BUNDLES = path.resolve(__dirname, '../../dist/killed-calls');
 const ROOT = path.resolve(__dirname, '../../../..');
 
 /** A whole number below `limit`, of the seed and nothing else. */
 function pick(step: number, limit: number): number {
-  let state = Math.imul(SEED + 1, 2_654_435_761) ^ Math.imul(step + 1, 40_503);
+  let state = Math.imul(SEED + 1, 2_654_435_761) ^ Math.imul(step + 1, 2_246_822_519);
   state = Math.imul(state ^ (state >>> 15), 2_246_822_519);
-  return ((state ^ (state >>> 13)) >>> 0) % limit;
+  state = Math.imul(state ^ (state >>> 13), 3_266_489_917);
+  return ((state ^ (state >>> 16)) >>> 0) % limit;
 }
-
-/** While the tool works, at once or some time after it began; or while its result is on its way into the transcript. */
-function momentOf(death: number): { readonly answers: boolean; readonly afterMs: number } {
-  return { answers: pick(death, 4) === 0, afterMs: pick(death + CALLS, 2) * pick(death + 2 * CALLS, 15) };
-}
-
-const callId = (number: number): string => `call_${String(number)}`;
 
 /** One file that starts fast, with the store's threads beside it. */
 function bundleAgent(): string {
@@ -52,135 +48,97 @@ function bundleAgent(): string {
   return path.join(BUNDLES, 'agent-process.js');
 }
 
-/** A transcript with so many answered calls. */
-function plant(callsCount: number): string {
-  const stateDir = mkdtempSync(path.join(tmpdir(), 'killed-'));
-  const dir = path.join(stateDir, 'agents', 'main', 'sessions');
-  mkdirSync(dir, { recursive: true });
-  if (callsCount === 0) return stateDir;
-  const messages = [
-    { role: 'user', content: [{ type: 'text', text: 'planted' }] },
-    ...Array.from({ length: callsCount }, (_, number) => [
-      { role: 'assistant', content: [{ type: 'toolCall', id: callId(number), name: TOOL, arguments: { number } }], stopReason: 'toolUse' },
-      { role: 'toolResult', toolCallId: callId(number), toolName: TOOL, isError: false, content: [{ type: 'text', text: JSON.stringify({ status: 'ok', number }) }] },
-    ]).flat(),
-  ];
-  const id = (at: number): string => (at + 1).toString(16).padStart(8, '0');
-  const nowMs = Date.now();
-  const timestamp = new Date(nowMs).toISOString();
-  const lines = messages.map((message, at) => ({ type: 'message', id: id(at), parentId: at === 0 ? null : id(at - 1), timestamp, message }));
-  writeFileSync(path.join(dir, `${SESSION_ID}.jsonl`), [{ type: 'session', version: 3, id: SESSION_ID, timestamp, cwd: '/' }, ...lines].map((line) => `${JSON.stringify(line)}\n`).join(''));
-  writeFileSync(path.join(dir, 'sessions.json'), JSON.stringify({ [KEY]: { sessionId: SESSION_ID, updatedAt: nowMs, sessionStartedAt: nowMs, lastInteractionAt: nowMs } }, null, 2));
-  return stateDir;
-}
+/** What is known of a conversation from its prompts. */
+class Followed {
+  readonly planted: Planted;
+  diesAt: number;
+  message = '';
+  promptsCount = 0;
+  /** Calls whose result says that there is none. */
+  interrupted: readonly number[] = [];
+  readonly said: string[];
+  #callsSeen: number;
 
-/** Looks at the one transcript of a store again and again: it only ever grows at its end. */
-class OnlyGrows {
-  readonly #dir: string;
-  #before = Buffer.alloc(0);
-
-  constructor(stateDir: string) {
-    this.#dir = path.join(stateDir, 'agents', 'main', 'sessions');
+  constructor(one: Planted) {
+    this.planted = one;
+    this.diesAt = one.callsCount;
+    this.#callsSeen = one.callsCount;
+    this.said = [planted(one)];
   }
 
-  look(): Buffer {
-    const files = existsSync(this.#dir) ? readdirSync(this.#dir).filter((name) => name.includes('.jsonl') && !name.endsWith('.lock') && !name.includes('.trajectory')) : [];
-    expect(files.length).toBeLessThanOrEqual(1);
-    const now = files[0] === undefined ? Buffer.alloc(0) : readFileSync(path.join(this.#dir, files[0]));
-    expect(now.length).toBeGreaterThanOrEqual(this.#before.length);
-    expect(now.subarray(0, this.#before.length).equals(this.#before)).toBe(true);
-    return (this.#before = now);
+  /** @returns what is wrong with the next prompt: every call that was ever made is in it, once and in order, and so is all that was said */
+  prompted({ calls, interrupted, said, problems }: ReturnType<typeof readPrompt>): string[] {
+    this.promptsCount += 1;
+    if (said.length === this.said.length + 1 && said.at(-1) === this.message) this.said.push(this.message);
+    const faults = [
+      ...problems,
+      ...(calls.every((number, at) => number === at) ? [] : [`calls out of order: ${calls.join(' ')}`]),
+      ...(calls.length === this.diesAt || (calls.length === this.diesAt + 1 && this.promptsCount > 1) ? [] : [`${String(calls.length)} calls, and it dies at call ${String(this.diesAt)}`]),
+      ...(calls.length < this.#callsSeen ? [`${String(calls.length)} calls after ${String(this.#callsSeen)}`] : []),
+      ...(JSON.stringify(said) === JSON.stringify(this.said) ? [] : [`other words of the user: ${said.slice(-3).join(' | ')}`]),
+      ...(this.interrupted.every((number, at) => number === interrupted[at]) ? [] : ['a result that came from nowhere']),
+    ];
+    this.#callsSeen = calls.length;
+    this.interrupted = interrupted;
+    return faults.map((fault) => `prompt ${String(this.promptsCount)} of ${this.planted.name}: ${fault}`);
   }
 }
 
-interface Died {
-  readonly deaths: number;
-  readonly prompts: number;
-  /** Calls whose result says that there is none; of the others the death came behind it. */
-  readonly interrupted: number;
-  /** Messages that were sent because the run before had been given up. */
-  readonly messages: number;
-  readonly bytes: number;
-}
+class Trial {
+  readonly faults: string[] = [];
+  readonly followed: readonly Followed[];
+  readonly files: OnlyGrow;
+  readonly stateDir: string;
+  onFault = (): void => undefined;
 
-/** Lives and dies `deaths` times, each time at the next call. */
-async function dieAtEach(program: string, place: number, deaths: number): Promise<Died> {
-  const stateDir = plant(place);
-  const grows = new OnlyGrows(stateDir);
-  const faults: string[] = [];
-  const said: string[] = place === 0 ? [] : ['planted'];
-  let prompts = 0;
-  let message = '';
-  let hangFrom = place;
-  let callsSeen = place;
-  let interrupted: readonly number[] = [];
-  const answer = (asked: AskedModel): ReturnType<ModelServer['answer']> => {
+  constructor() {
+    const { stateDir, conversations } = plant(Array.from({ length: CONVERSATIONS }, (_, at) => at * PART));
+    this.stateDir = stateDir;
+    this.files = new OnlyGrow(stateDir, conversations);
+    this.followed = conversations.map((one) => new Followed(one));
+  }
+
+  /** The model: reads the prompt with suspicion, and makes the next call. */
+  answer(asked: AskedModel): ReturnType<ModelServer['answer']> {
     const prompt = readPrompt(asked);
-    prompts += 1;
-    faults.push(...prompt.problems.map((problem) => `prompt ${String(prompts)}: ${problem}`));
-    // Every call that was ever made is in it, once and in order, and so is all that the user said.
-    const wanted = Array.from({ length: prompt.calls.length }, (_, number) => number);
-    if (JSON.stringify(prompt.calls) !== JSON.stringify(wanted) || prompt.calls.length < callsSeen) faults.push(`prompt ${String(prompts)} has ${String(prompt.calls.length)} calls of ${String(callsSeen)}: ${prompt.calls.slice(-5).join(' ')}`);
-    if (prompt.said.length === said.length + 1 && prompt.said.at(-1) === message) said.push(message);
-    if (JSON.stringify(prompt.said) !== JSON.stringify(said)) faults.push(`prompt ${String(prompts)} has other words of the user: ${prompt.said.slice(-3).join(' | ')}`);
-    if (interrupted.some((number, at) => prompt.interrupted[at] !== number)) faults.push(`prompt ${String(prompts)} has a result that came from nowhere`);
-    interrupted = prompt.interrupted;
-    grows.look();
-    callsSeen = prompt.calls.length;
-    if (faults.length > 0) return { status: 400 };
+    const followed = this.followed.find((one) => prompt.said[0] === planted(one.planted));
+    if (followed === undefined) this.#blame([`a prompt of nobody: ${prompt.said.join(' | ')}`]);
+    else this.#blame([...followed.prompted(prompt), ...this.files.look([followed.planted])]);
+    if (this.faults.length > 0 || followed === undefined) return { status: 400 };
     // The call of this life has been made: it dies before it hears more.
-    if (callsSeen > hangFrom) return { hangs: 'before' };
-    return { toolCalls: [{ id: callId(callsSeen), name: TOOL, arguments: { number: callsSeen } }] };
-  };
-  const model = await startModelServer((asked) => {
-    try {
-      return answer(asked);
-    } catch (error) {
-      faults.push(error instanceof Error ? error.message : String(error));
-      return { status: 400 };
-    } finally {
-      if (faults.length > 0) child?.kill('SIGKILL');
-      model.forget();
-    }
-  });
-  const load = (): ChildProcess => spawn(process.execPath, [program], { stdio: ['pipe', 'pipe', 'pipe'] });
-  let child: ChildProcess | undefined;
-  let next = load();
-  try {
-    for (let death = 0; death < deaths; death += 1) {
-      child = next;
-      // The next one is loaded meanwhile, and touches nothing before it is told to.
-      next = load();
-      hangFrom = place + death;
-      const { answers, afterMs } = momentOf(death);
-      const task: AgentTask = { stateDir, baseUrl: model.baseUrl, api: death % 2 === 0 ? 'openai-completions' : 'anthropic-messages', hangFrom: hangFrom + (answers ? 1 : 0), message: `go on ${String(death)}` };
+    if (prompt.calls.length > followed.diesAt) return { hangs: 'before' };
+    return { toolCalls: [{ id: callId(prompt.calls.length), name: TOOL, arguments: { number: prompt.calls.length } }] };
+  }
+
+  /** The task of a life. */
+  taskOf(death: number): readonly Conversation[] {
+    return this.followed.map((one, at) => {
+      one.diesAt = one.planted.callsCount + death;
       // Sent when no turn is open: the first prompt that shows it tells, and it must be there from then on.
-      message = task.message;
-      const promptsBefore = prompts;
-      const output = await liveUntil(child, task, `${answers ? 'answered' : 'called'} ${String(hangFrom)}`, afterMs);
-      if (output !== undefined) faults.push(`it ended before its call: ${output}`);
-      if (prompts === promptsBefore) faults.push(`death ${String(death)}: no prompt before it`);
-      grows.look();
-      if (faults.length > 0) throw new Error(`death ${String(death)} of ${String(deaths)} from call ${String(place)} on: ${faults.slice(0, 5).join('\n')}`);
-    }
-    return { deaths, prompts, interrupted: interrupted.length, messages: said.length - (place === 0 ? 0 : 1), bytes: grows.look().length };
-  } finally {
-    next.kill('SIGKILL');
-    await once(next, 'close');
-    await model.close();
-    rmSync(stateDir, { recursive: true, force: true });
+      one.message = `${one.planted.name} goes on ${String(death)}`;
+      return { key: one.planted.key, diesAt: one.diesAt, isAnswered: pick(death * CONVERSATIONS + at, 4) === 0, message: one.message };
+    });
+  }
+
+  checkFiles(): void {
+    this.#blame(this.files.look());
+  }
+
+  #blame(faults: readonly string[]): void {
+    this.faults.push(...faults);
+    if (faults.length > 0) this.onFault();
   }
 }
 
-/** Gives the process its task, and kills it `afterMs` after it said `last`. @returns what it said instead, when it ended without that */
-async function liveUntil(child: ChildProcess, task: AgentTask, last: string, afterMs: number): Promise<string | undefined> {
+/** Gives the process its task, and kills it `afterMs` after every conversation made its call. @returns what it said instead, when it ended without that */
+async function liveUntilCalled(child: ChildProcess, task: AgentTask, afterMs: number): Promise<string | undefined> {
   let output = '';
   let isDoomed = false;
   const tooLate = setTimeout(() => child.kill('SIGKILL'), LIFE_MS_MAX);
   for (const stream of [child.stdout, child.stderr]) {
     stream?.setEncoding('utf8').on('data', (text: string) => {
       output += text;
-      if (isDoomed || !output.includes(`${last}\n`)) return;
+      if (isDoomed || !output.includes(ALL_CALLED)) return;
       isDoomed = true;
       if (afterMs === 0) child.kill('SIGKILL');
       else setTimeout(() => child.kill('SIGKILL'), afterMs);
@@ -192,18 +150,40 @@ async function liveUntil(child: ChildProcess, task: AgentTask, last: string, aft
   return isDoomed ? undefined : output;
 }
 
-const PLACES = WHOLE === undefined ? [0, 1 + pick(1, CALLS - DEATHS_AT_A_PLACE - 1), CALLS - DEATHS_AT_A_PLACE] : [0];
-const DEATHS = WHOLE === undefined ? DEATHS_AT_A_PLACE : Number(WHOLE);
-
-it(`has a valid next prompt and only new lines after ${String(PLACES.length * DEATHS)} deaths between a call and its result, of calls ${PLACES.map((place) => `${String(place)}–${String(place + DEATHS - 1)}`).join(', ')}`, async () => {
+it(`has valid next prompts and only new lines after ${String(DEATHS)} deaths of ${String(CONVERSATIONS)} conversations between calls and their results: ${String(DEATHS * CONVERSATIONS)} of ${String(CALLS)} calls`, async () => {
   const program = bundleAgent();
-  for (const place of PLACES) {
-    const { deaths, prompts, interrupted, messages, bytes } = await dieAtEach(program, place, DEATHS);
-    process.stderr.write(`${String(deaths)} deaths from call ${String(place)} on: ${String(prompts)} prompts, ${String(interrupted)} calls without a result, ${String(messages)} messages, ${String(bytes)} bytes of transcript\n`);
-    expect(prompts).toBeGreaterThanOrEqual(deaths);
-    expect(interrupted).toBeGreaterThan(0);
-    // Both ways of going on were taken: the next attempt at the run, and the next message.
-    expect(messages).toBeGreaterThan(1);
-    expect(messages).toBeLessThan(deaths);
+  const trial = new Trial();
+  const model = await startModelServer((asked) => {
+    model.forget();
+    return trial.answer(asked);
+  });
+  const load = (): ChildProcess => spawn(process.execPath, [program], { stdio: ['pipe', 'pipe', 'pipe'] });
+  let next = load();
+  try {
+    for (let death = 0; death < DEATHS; death += 1) {
+      const child = next;
+      trial.onFault = () => void child.kill('SIGKILL');
+      // The next one is loaded meanwhile, and touches nothing before it is told to.
+      next = load();
+      const before = trial.followed.map(({ promptsCount }) => promptsCount);
+      const task: AgentTask = { stateDir: trial.stateDir, baseUrl: model.baseUrl, api: death % 2 === 0 ? 'openai-completions' : 'anthropic-messages', conversations: trial.taskOf(death) };
+      const instead = await liveUntilCalled(child, task, pick(death, 2) * pick(death + CALLS, 30));
+      trial.checkFiles();
+      const unheard = trial.followed.filter(({ promptsCount }, at) => promptsCount === before[at]).map((one) => one.planted.name);
+      expect({ death, faults: trial.faults, instead, unheard }).toEqual({ death, faults: [], instead: undefined, unheard: [] });
+    }
+  } finally {
+    next.kill('SIGKILL');
+    await once(next, 'close');
+    await model.close();
+    rmSync(trial.stateDir, { recursive: true, force: true });
   }
-}, PLACES.length * DEATHS * LIFE_MS_MAX);
+  const sum = (of: (one: Followed) => number): number => trial.followed.reduce((total, one) => total + of(one), 0);
+  const figures = { prompts: sum((one) => one.promptsCount), interrupted: sum((one) => one.interrupted.length), messages: sum((one) => one.said.length - 1) };
+  process.stderr.write(`${String(DEATHS)} deaths of ${String(CONVERSATIONS)} conversations: ${String(figures.prompts)} prompts, ${String(figures.interrupted)} calls without a result, ${String(figures.messages)} messages, ${String(trial.files.bytesCount)} bytes of transcripts\n`);
+  // Both ways of going on were taken, by the next attempt at a run and by the next message, and deaths on both sides of a result.
+  expect(figures.messages).toBeGreaterThan(CONVERSATIONS);
+  expect(figures.messages).toBeLessThan(CONVERSATIONS * DEATHS);
+  expect(figures.interrupted).toBeGreaterThan(0);
+  expect(figures.interrupted).toBeLessThan(CONVERSATIONS * (DEATHS - 1));
+}, DEATHS * LIFE_MS_MAX);
