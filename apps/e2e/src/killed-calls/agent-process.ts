@@ -19,6 +19,8 @@ const HURRY = 20;
 /** A runner that lives keeps its claim, however slow the machine. */
 const CLAIM_MS = 60 * 60_000 * HURRY;
 const LOOK_MS = 20;
+/** Of this process's own calls. */
+const DEADLINE_MS = 600_000;
 /** The conversations never come near it. */
 const WINDOW_TOKENS = 50_000_000;
 
@@ -29,7 +31,7 @@ const hurried: Clock = {
 };
 
 async function live({ stateDir, baseUrl, api, conversations }: AgentTask): Promise<void> {
-  const config = configOf(baseUrl, api);
+  const config = configOf(baseUrl, api, conversations.length);
   const bus = createInProcessBus();
   const subjects = createSubjects();
   const shared = { bus, logger: silentLogger, metrics: createMetrics({ service: 'test' }), config: () => config, instance: `victim-${String(process.pid)}` };
@@ -37,7 +39,7 @@ async function live({ stateDir, baseUrl, api, conversations }: AgentTask): Promi
   await serveService(bus, RouterServiceService, { invokeTool: (request) => tool.invoke(request) }, { subjectFor: (method) => (method === 'InvokeTool' ? subjects.router(method) : undefined), queueGroup: 'router' });
   await createStoreWriter({ ...shared, clock: hurried, places: { stateDir, homeDir: stateDir }, holdsDefaultAgent: true, claimMs: CLAIM_MS }).start();
   await createAgentRunner({ ...shared, retries: { attemptsMax: 1, firstWaitMs: 1, waitMaxMs: 1 } }).start();
-  const store = createClient(bus, StoreServiceService, { caller: 'client:test', subject: (method) => subjects.store('main', method) });
+  const store = createClient(bus, StoreServiceService, { caller: 'client:test', subject: (method) => subjects.store('main', method), deadlineMs: DEADLINE_MS });
   const silent = new Set(conversations);
   while (silent.size > 0) {
     const { turns } = await store.listPending(ListPendingRequest.create({ agentId: 'main' }));
@@ -51,9 +53,9 @@ async function live({ stateDir, baseUrl, api, conversations }: AgentTask): Promi
   }
 }
 
-function configOf(baseUrl: string, api: string): SessionConfig {
+function configOf(baseUrl: string, api: string, turnsAtOnce: number): SessionConfig {
   const provider = { baseUrl, api, apiKey: 'k', models: [{ id: 'small', contextWindow: WINDOW_TOKENS, maxTokens: 4_000 }] };
-  const parsed = parseConfig({ models: { providers: { local: provider } }, agents: { defaults: { model: { primary: 'local/small' }, compaction: { memoryFlush: { enabled: false } } } } });
+  const parsed = parseConfig({ models: { providers: { local: provider } }, agents: { defaults: { model: { primary: 'local/small' }, compaction: { memoryFlush: { enabled: false } } } }, agentRunner: { maxConcurrent: turnsAtOnce } });
   if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
   return parsed.config;
 }
