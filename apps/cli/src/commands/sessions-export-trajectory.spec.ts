@@ -34,7 +34,7 @@ describe('sessions export-trajectory', () => {
         line('a1', null, 1, { role: 'user', content: [{ type: 'text', text: `look at ${workspace}/notes with ${TOKEN}` }, { type: 'image', data: 'QUJD', mimeType: 'image/png' }] }),
         line('b1', 'a1', 2, { role: 'assistant', content: [{ type: 'text', text: 'left branch' }] }),
         line('c1', 'a1', 3, { role: 'assistant', content: [{ type: 'toolCall', id: 't1', name: 'read', arguments: { path: 'notes', api_key: 'sk-abcdefghijkl' } }] }),
-        line('d1', 'c1', 4, { role: 'toolResult', toolCallId: 't1', toolName: 'read', content: [{ type: 'text', text: 'Authorization: Bearer abcdefghijklmnop' }] }),
+        line('d1', 'c1', 4, { role: 'toolResult', toolCallId: 't1', toolName: 'read', content: [{ type: 'text', text: 'Authorization: Bearer abcdefghijklmnop\nDB_PASSWORD=hunter2-a\ncurl -u bob:hunter2-b https://host/?api_key=hunter2-c' }] }),
         JSON.stringify({ type: 'compaction', id: 'e1', parentId: 'd1', timestamp: at(6), summary: 's', firstKeptEntryId: 'd1', tokensBefore: 5 }),
       ].join('\n')}\n`,
     );
@@ -67,7 +67,7 @@ describe('sessions export-trajectory', () => {
   it('leaves out credentials, image data and the places of this machine', async () => {
     await run({ output: 'o' });
     const all = readdirSync(join(exports(), 'o')).map((file) => readFileSync(join(exports(), 'o', file), 'utf8')).join('\n');
-    for (const secret of [TOKEN, 'sk-abcdefghijkl', 'abcdefghijklmnop', 'QUJD', workspace, directory]) expect(all).not.toContain(secret);
+    for (const secret of [TOKEN, 'sk-abcdefghijkl', 'abcdefghijklmnop', 'hunter2', 'QUJD', workspace, directory]) expect(all).not.toContain(secret);
     expect(all).toContain('$WORKSPACE_DIR/notes');
     expect(redactJson({ inputTokens: 5, token: 'x', nested: { password: 'y' } }, createRedaction({ workspace: '/w', stateDir: '/s', homeDir: '/h' }, []))).toEqual({ inputTokens: 5, token: '[redacted]', nested: { password: '[redacted]' } });
   });
