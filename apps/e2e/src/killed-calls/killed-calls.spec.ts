@@ -4,9 +4,9 @@
  * that a transcript had are the bytes that it has, with lines behind them. Every life is a process of its
  * own over the same files, every prompt what the model's server received, in both protocols by turns.
  *
- * A dozen conversations die together, each at its own part of the 1 508 calls. By themselves they die at
- * some calls of each part; `KILLED_CALLS=1508` kills at every one, with `KILLED_CONVERSATIONS=1` in one
- * conversation that only ever grew by dying.
+ * Some conversations die together, each at other places of the 1 508: by itself at some seeded ones;
+ * `KILLED_CALLS=1508` kills at every one, each conversation in a part of its own, and with
+ * `KILLED_CONVERSATIONS=1` in one conversation that only ever grew by dying.
  */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -20,10 +20,10 @@ import { readPrompt } from './read-prompt';
 
 const CALLS = 1_508;
 const SEED = Number(process.env['KILLED_CALLS_SEED'] ?? 20_261_127);
-const CONVERSATIONS = Number(process.env['KILLED_CONVERSATIONS'] ?? 13);
-const PART = Math.ceil(CALLS / CONVERSATIONS);
+const WHOLE = process.env['KILLED_CALLS'];
+const CONVERSATIONS = Number(process.env['KILLED_CONVERSATIONS'] ?? (WHOLE === undefined ? 6 : 13));
 /** A run is tried three times and then given up: four deaths have each kind of next prompt. */
-const DEATHS = process.env['KILLED_CALLS'] === undefined ? 4 : Math.ceil(Number(process.env['KILLED_CALLS']) / CONVERSATIONS);
+const DEATHS = WHOLE === undefined ? 4 : Math.ceil(Number(WHOLE) / CONVERSATIONS);
 /** For what hangs, not for what is slow. */
 const LIFE_MS_MAX = 600_000;
 /** The longest that a timer takes. */
@@ -37,6 +37,15 @@ function pick(step: number, limit: number): number {
   state = Math.imul(state ^ (state >>> 15), 2_246_822_519);
   state = Math.imul(state ^ (state >>> 13), 3_266_489_917);
   return ((state ^ (state >>> 16)) >>> 0) % limit;
+}
+
+/** In every fourth life one result is in its transcript when the others' calls have none. */
+const isBehindResult = (death: number): boolean => death % 4 === 1;
+
+/** Calls that conversation number `at` begins with: the whole is cut into equal parts, else the first, the last and seeded places are tried. */
+function placeOf(at: number): number {
+  if (WHOLE !== undefined) return at * DEATHS;
+  return at === 0 ? 0 : at === CONVERSATIONS - 1 ? CALLS - DEATHS : pick(at, CALLS - DEATHS);
 }
 
 /** One file that starts fast, with the store's threads beside it. */
@@ -93,9 +102,11 @@ class Trial {
   readonly files: OnlyGrow;
   readonly stateDir: string;
   onFault = (): void => undefined;
+  /** A result came into a transcript, and the model is asked what is next. */
+  onHeld = (): void => undefined;
 
   constructor() {
-    const { stateDir, conversations } = plant(Array.from({ length: CONVERSATIONS }, (_, at) => at * PART));
+    const { stateDir, conversations } = plant(Array.from({ length: CONVERSATIONS }, (_, at) => placeOf(at)));
     this.stateDir = stateDir;
     this.files = new OnlyGrow(stateDir, conversations);
     this.followed = conversations.map((one) => new Followed(one));
@@ -109,7 +120,10 @@ class Trial {
     else this.#blame([...followed.prompted(prompt), ...this.files.look([followed.planted])]);
     if (this.faults.length > 0 || followed === undefined) return { status: 400 };
     // The call of this life has been made: it dies before it hears more.
-    if (prompt.calls.length > followed.diesAt) return { hangs: 'before' };
+    if (prompt.calls.length > followed.diesAt) {
+      this.onHeld();
+      return { hangs: 'before' };
+    }
     return { toolCalls: [{ id: callId(prompt.calls.length), name: TOOL, arguments: { number: prompt.calls.length } }] };
   }
 
@@ -119,7 +133,7 @@ class Trial {
       one.diesAt = one.planted.callsCount + death;
       // Sent when no turn is open: the first prompt that shows it tells, and it must be there from then on.
       one.message = `${one.planted.name} goes on ${String(death)}`;
-      return { key: one.planted.key, diesAt: one.diesAt, isAnswered: pick(death * CONVERSATIONS + at, 4) === 0, message: one.message };
+      return { key: one.planted.key, diesAt: one.diesAt, isAnswered: pick(death * CONVERSATIONS + at, 4) === 0 || (isBehindResult(death) && at === 0), message: one.message };
     });
   }
 
@@ -133,18 +147,30 @@ class Trial {
   }
 }
 
-/** Gives the process its task, and kills it `afterMs` after every conversation made its call. @returns what it said instead, when it ended without that */
-async function liveUntilCalled(child: ChildProcess, task: AgentTask, afterMs: number): Promise<string | undefined> {
+/**
+ * Gives the process its task, and kills it `afterMs` after every conversation made its call, or when the
+ * first result was followed by a prompt. @returns what it said instead, when it ended without that
+ */
+async function liveUntilCalled(child: ChildProcess, task: AgentTask, trial: Trial, afterMs: number | 'prompt'): Promise<string | undefined> {
   let output = '';
   let isDoomed = false;
   const tooLate = setTimeout(() => child.kill('SIGKILL'), LIFE_MS_MAX);
+  const doom = (ms: number): void => {
+    if (isDoomed || !output.includes(ALL_CALLED)) return;
+    isDoomed = true;
+    if (ms === 0) child.kill('SIGKILL');
+    else setTimeout(() => child.kill('SIGKILL'), ms);
+  };
+  let isHeld = false;
+  trial.onHeld = () => {
+    isHeld = true;
+    if (afterMs === 'prompt') doom(0);
+  };
   for (const stream of [child.stdout, child.stderr]) {
     stream?.setEncoding('utf8').on('data', (text: string) => {
       output += text;
-      if (isDoomed || !output.includes(ALL_CALLED)) return;
-      isDoomed = true;
-      if (afterMs === 0) child.kill('SIGKILL');
-      else setTimeout(() => child.kill('SIGKILL'), afterMs);
+      if (afterMs !== 'prompt') doom(afterMs);
+      else if (isHeld) doom(0);
     });
   }
   child.stdin?.write(`${JSON.stringify(task)}\n`);
@@ -170,7 +196,7 @@ it(`has valid next prompts and only new lines after ${String(DEATHS)} deaths of 
       next = load();
       const before = trial.followed.map(({ promptsCount }) => promptsCount);
       const task: AgentTask = { stateDir: trial.stateDir, baseUrl: model.baseUrl, api: death % 2 === 0 ? 'openai-completions' : 'anthropic-messages', conversations: trial.taskOf(death) };
-      const instead = await liveUntilCalled(child, task, pick(death, 2) * pick(death + CALLS, 30));
+      const instead = await liveUntilCalled(child, task, trial, isBehindResult(death) ? 'prompt' : pick(death, 2) * pick(death + CALLS, 30));
       trial.checkFiles();
       const unheard = trial.followed.filter(({ promptsCount }, at) => promptsCount === before[at]).map((one) => one.planted.name);
       expect({ death, faults: trial.faults, instead, unheard }).toEqual({ death, faults: [], instead: undefined, unheard: [] });
