@@ -24,6 +24,8 @@ const WHOLE = process.env['KILLED_CALLS'];
 const CONVERSATIONS = Number(process.env['KILLED_CONVERSATIONS'] ?? (WHOLE === undefined ? 6 : 13));
 /** A run is tried three times and then given up: four deaths have each kind of next prompt. */
 const DEATHS = WHOLE === undefined ? 4 : Math.ceil(Number(WHOLE) / CONVERSATIONS);
+/** A runner waits so long for the tool: longer than the slowest life. The most that one may ask for. */
+const TOOL_SECONDS = 600;
 /** For what hangs, not for what is slow. */
 const LIFE_MS_MAX = 600_000;
 /** The longest that a timer takes. */
@@ -124,7 +126,7 @@ class Trial {
       this.onHeld();
       return { hangs: 'before' };
     }
-    return { toolCalls: [{ id: callId(prompt.calls.length), name: TOOL, arguments: { number: prompt.calls.length } }] };
+    return { toolCalls: [{ id: callId(prompt.calls.length), name: TOOL, arguments: { number: prompt.calls.length, timeoutSeconds: TOOL_SECONDS } }] };
   }
 
   /** The task of a life. */
