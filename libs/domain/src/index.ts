@@ -76,6 +76,7 @@ export { nativeView, newSimpleEntry, syncSimpleMembers, syncedPatch } from './en
 export type { MemberChange } from './entry/simple-format';
 export { LABEL_LENGTH_MAX, PATCH_FIELDS, entryMembers, labelInUse, parseLabel, planEntryPatch } from './entry/patch-fields';
 export type { EntryPatch, PatchFacts } from './entry/patch-fields';
+export { headerIdOf } from './entry/imported-transcript';
 export { importedEntryText } from './entry/import-entry';
 export type { TranscriptHere } from './entry/import-entry';
 export type { ImportedEntry } from './entry/import-entry';

@@ -47,6 +47,8 @@ export interface ModelServer {
   readonly asked: readonly AskedModel[];
   /** What every further request is answered with. */
   answer: (asked: AskedModel) => ScriptedAnswer;
+  /** Lets go of what was asked so far: for a test of so many requests that they do not fit into memory. */
+  forget(): void;
   /** Requests whose client is still there. */
   readonly open: number;
   close(): Promise<void>;
@@ -57,6 +59,7 @@ const BODY_BYTES_MAX = 64 * 1024 * 1024;
 export async function startModelServer(answer: ModelServer['answer'] = () => ({ chunks: ['a summary'] })): Promise<ModelServer> {
   const asked: AskedModel[] = [];
   const responses = new Set<ServerResponse>();
+  let forgottenCount = 0;
   const server = createServer((request, response) => {
     responses.add(response);
     response.on('close', () => responses.delete(response));
@@ -65,7 +68,7 @@ export async function startModelServer(answer: ModelServer['answer'] = () => ({ 
   const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const body = JSON.parse(await textOf(request)) as Record<string, unknown>;
     const api = request.url?.endsWith('/messages') === true ? 'anthropic-messages' : 'openai-completions';
-    const one: AskedModel = { api, model: String(body['model']), text: textsOf([body['system'], body['messages']]).join('\n'), body, headers: request.headers, number: asked.length + 1 };
+    const one: AskedModel = { api, model: String(body['model']), text: textsOf([body['system'], body['messages']]).join('\n'), body, headers: request.headers, number: forgottenCount + asked.length + 1 };
     asked.push(one);
     await respond(response, api, made.answer(one), one.model);
   };
@@ -74,6 +77,7 @@ export async function startModelServer(answer: ModelServer['answer'] = () => ({ 
     baseUrl: `http://127.0.0.1:${String((server.address() as AddressInfo).port)}/v1`,
     asked,
     answer,
+    forget: () => void (forgottenCount += asked.splice(0).length),
     get open() {
       return responses.size;
     },

@@ -105,7 +105,23 @@ describe('sessions compact', () => {
   });
 
   it('refuses before anything is sent', async () => {
-    for (const argv of [['sessions', '--store', 's', 'compact', KEY], ['sessions', 'compact', KEY, '--max-lines', '0'], ['sessions', 'compact', 'global'], ['agent', '--message', '/compact']]) expect((await run(...argv)).code).toBe(1);
+    const numbers = ['0', '-1', '1.5', '10x', '1e3', '', ' ', '0x10', '9007199254740992'];
+    const refused = [
+      ...['--max-lines', '--timeout'].flatMap((option) => numbers.map((value) => ['sessions', 'compact', KEY, `${option}=${value}`])),
+      ...[['--store', 's'], ['--all-agents'], ['--active', '5'], ['--limit', '5'], ['--verbose']].map((parent) => ['sessions', ...parent, 'compact', KEY]),
+      ['sessions', 'compact', 'global'],
+      ['sessions', 'compact'],
+      ['sessions', 'compact', KEY, '--unknown'],
+      ['agent', '--message', '/compact'],
+      ['agent', '--local', '--message', '/compact'],
+    ];
+    for (const argv of refused) {
+      const { code, stdout, stderr } = await run(...argv);
+      expect([argv, code, stdout, stderr === '']).toEqual([argv, 1, '', false]);
+    }
+    expect((await run('agent', '--message', '/compact')).stderr).toContain('openclaw sessions compact');
+    // Nothing was read or written either: no file came to be.
+    expect(readdirSync(directory)).toEqual(['openclaw.json']);
     expect(gateway.frames).toEqual([]);
   });
 

@@ -2,7 +2,7 @@ import { runExportTrajectory } from './sessions-export-trajectory';
 import { recordingIo } from '../testing';
 import type { RecordingIo } from '../testing';
 import { createRedaction, redactJson } from '@sessions/store';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -34,7 +34,7 @@ describe('sessions export-trajectory', () => {
         line('a1', null, 1, { role: 'user', content: [{ type: 'text', text: `look at ${workspace}/notes with ${TOKEN}` }, { type: 'image', data: 'QUJD', mimeType: 'image/png' }] }),
         line('b1', 'a1', 2, { role: 'assistant', content: [{ type: 'text', text: 'left branch' }] }),
         line('c1', 'a1', 3, { role: 'assistant', content: [{ type: 'toolCall', id: 't1', name: 'read', arguments: { path: 'notes', api_key: 'sk-abcdefghijkl' } }] }),
-        line('d1', 'c1', 4, { role: 'toolResult', toolCallId: 't1', toolName: 'read', content: [{ type: 'text', text: 'Authorization: Bearer abcdefghijklmnop' }] }),
+        line('d1', 'c1', 4, { role: 'toolResult', toolCallId: 't1', toolName: 'read', content: [{ type: 'text', text: 'Authorization: Bearer abcdefghijklmnop\nDB_PASSWORD=hunter2-a\ncurl -u bob:hunter2-b https://host/?api_key=hunter2-c' }] }),
         JSON.stringify({ type: 'compaction', id: 'e1', parentId: 'd1', timestamp: at(6), summary: 's', firstKeptEntryId: 'd1', tokensBefore: 5 }),
       ].join('\n')}\n`,
     );
@@ -67,9 +67,25 @@ describe('sessions export-trajectory', () => {
   it('leaves out credentials, image data and the places of this machine', async () => {
     await run({ output: 'o' });
     const all = readdirSync(join(exports(), 'o')).map((file) => readFileSync(join(exports(), 'o', file), 'utf8')).join('\n');
-    for (const secret of [TOKEN, 'sk-abcdefghijkl', 'abcdefghijklmnop', 'QUJD', workspace, directory]) expect(all).not.toContain(secret);
+    for (const secret of [TOKEN, 'sk-abcdefghijkl', 'abcdefghijklmnop', 'hunter2', 'QUJD', workspace, directory]) expect(all).not.toContain(secret);
     expect(all).toContain('$WORKSPACE_DIR/notes');
     expect(redactJson({ inputTokens: 5, token: 'x', nested: { password: 'y' } }, createRedaction({ workspace: '/w', stateDir: '/s', homeDir: '/h' }, []))).toEqual({ inputTokens: 5, token: '[redacted]', nested: { password: '[redacted]' } });
+  });
+
+  it('streams more than 50 MiB, tells how far it is on a terminal, and leaves nothing out', async () => {
+    const EVENTS = 10_500;
+    const file = openSync(join(sessions, `${ID}.trajectory.jsonl`), 'w');
+    for (let from = 1; from <= EVENTS; from += 500) {
+      const lines = Array.from({ length: 500 }, (_, index) => JSON.stringify({ traceSchema: 'openclaw-trajectory', schemaVersion: 1, traceId: ID, source: 'runtime', type: 'tool.result', ts: at(1), seq: from + index, sourceSeq: from + index, sessionId: ID, sessionKey: KEY, data: { result: 'x'.repeat(5_000) } }));
+      writeSync(file, `${lines.join('\n')}\n`);
+    }
+    closeSync(file);
+    expect(statSync(join(sessions, `${ID}.trajectory.jsonl`)).size).toBeGreaterThan(50 * 2 ** 20);
+    io = recordingIo({ env: { HOME: directory, OPENCLAW_STATE_DIR: join(directory, 'state') }, nowMs: NOW_MS, columns: 100 });
+    expect(await run({ output: 'large' })).toBe(0);
+    expect(io.stdout()).toContain(`(${String(EVENTS)} of the runtime, 5 of the transcript)`);
+    expect(io.stderr()).toMatch(/^\d+ events\n/u);
+    expect(statSync(join(exports(), 'large', 'events.jsonl')).size).toBeGreaterThan(50 * 2 ** 20);
   });
 
   it.each(['../x', '/tmp/x', '~/x', '~', '', '.', '..', 'a/../../x', 'a//b', 'a\\b', 'a\0b'])('writes nothing for --output %j', async (output) => {

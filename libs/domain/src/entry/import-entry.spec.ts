@@ -1,4 +1,6 @@
+import type { JsonObject } from '../json';
 import { importedEntryText } from './import-entry';
+import { headerIdOf } from './imported-transcript';
 
 const ID = '0190aaaa-0000-7000-8000-000000000001';
 const here = { sessionId: ID, file: `${ID}.jsonl` };
@@ -15,8 +17,19 @@ it('changes the members that would be untrue, and no other byte', () => {
 });
 
 it('gives an id that was taken another one, in either format', () => {
-  expect(JSON.parse(importedEntryText(`{"sessionId":"a","updatedAt":1}`, here))).toEqual({ sessionId: ID, updatedAt: 1 });
-  expect(JSON.parse(importedEntryText(`{"uuid":"a","n":1.50}`, { sessionId: 'b', file: 'b-topic-7.jsonl' }))).toEqual({ uuid: 'b', n: 1.5, sessionFile: 'b-topic-7.jsonl' });
+  expect(JSON.parse(importedEntryText(`{"sessionId":"a","updatedAt":1}`, here))).toEqual({ sessionId: ID, updatedAt: 1, importedTranscript: { sessionId: ID, headerId: 'a' } });
+  expect(JSON.parse(importedEntryText(`{"uuid":"a","n":1.50}`, { sessionId: 'b', file: 'b-topic-7.jsonl' }))).toEqual({ uuid: 'b', n: 1.5, sessionFile: 'b-topic-7.jsonl', importedTranscript: { sessionId: 'b', headerId: 'a' } });
+  expect(JSON.parse(importedEntryText(`{"sessionId":"a"}`, { sessionId: 'b', file: null }))).toEqual({ sessionId: 'b' });
+});
+
+it('says what the header of a transcript calls it, over further hosts too, and not of the next transcript', () => {
+  const once = importedEntryText(`{"sessionId":"a"}`, { sessionId: 'b', file: 'b.jsonl' });
+  expect(importedEntryText(once, { sessionId: 'b', file: 'b.jsonl' })).toBe(once);
+  const twice = JSON.parse(importedEntryText(once, { sessionId: 'c', file: 'c.jsonl' })) as JsonObject;
+  expect(headerIdOf(twice, 'c')).toBe('a');
+  expect(headerIdOf(twice, 'd')).toBeUndefined();
+  const afterReset = JSON.stringify({ ...twice, sessionId: 'd' });
+  expect(headerIdOf(JSON.parse(importedEntryText(afterReset, { sessionId: 'e', file: 'e.jsonl' })) as JsonObject, 'e')).toBe('d');
 });
 
 it('brings no rights and no pointers of the other host', () => {
@@ -43,7 +56,7 @@ it('names no transcript before its own, and its own by the names that it has her
   };
   const mine = { sessionId: ID, sessionFile: `${ID}.jsonl`, leafId: 'l' };
   expect(JSON.parse(importedEntryText(JSON.stringify(entry), here))).toEqual({
-    sessionId: ID, updatedAt: 1, sessionFile: `${ID}.jsonl`,
+    sessionId: ID, updatedAt: 1, importedTranscript: { sessionId: ID, headerId: 'b' }, sessionFile: `${ID}.jsonl`,
     compactionCheckpoints: [{ ...checkpoint('grown', mine, mine) }, checkpoint('old', { sessionId: 'x', sessionFile: 'b.checkpoint.1.jsonl' }, own)],
   });
   expect(JSON.parse(importedEntryText(JSON.stringify({ ...entry, compactionCheckpoints: entry.compactionCheckpoints.slice(0, 1) }), here))).not.toHaveProperty('compactionCheckpoints');

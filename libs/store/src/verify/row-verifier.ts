@@ -1,6 +1,6 @@
 /** Checks one entry at a time, together with the transcript it names. Reads only. */
 import type { FileHandle } from 'node:fs/promises';
-import { SessionError, familyFilesOf, familyIdsOf, isJsonObject, isSessionId, transcriptFileOf } from '@sessions/domain';
+import { SessionError, familyFilesOf, familyIdsOf, headerIdOf, isJsonObject, isSessionId, transcriptFileOf } from '@sessions/domain';
 import { errorCodeOf } from '../files/error-code';
 import type { StoreRoot } from '../files/safe-path';
 import { KeyFingerprints } from '../sessions-file/key-fingerprints';
@@ -26,6 +26,8 @@ const ID_LENGTH_MAX = 255;
 interface EntryFacts {
   readonly sessionId: string;
   readonly sessionFile: string | undefined;
+  /** What the header of its transcript calls it. */
+  readonly headerId: string;
   /** A turn has run: there must be a transcript. */
   readonly used: boolean;
   /** Further session ids whose files this entry explains. */
@@ -136,7 +138,7 @@ export class RowVerifier {
     totals.messages += check.scan.messageCount;
     totals.malformedLines += check.scan.malformedLines;
     this.#report(key, file, check);
-    if (check.scan.headerId !== null && check.scan.headerId !== facts.sessionId) {
+    if (check.scan.headerId !== null && check.scan.headerId !== facts.sessionId && check.scan.headerId !== facts.headerId) {
       this.#parts.list.add('header-names-other-session', 'the header of the transcript names another session id than the entry', { key, file });
     }
     this.#compareWithIndex(key, file, check);
@@ -193,6 +195,7 @@ function readEntry(entry: unknown): EntryFacts | undefined {
   return {
     sessionId,
     sessionFile: textOf(entry['sessionFile']),
+    headerId: headerIdOf(entry, sessionId) ?? sessionId,
     used: entry['systemSent'] === true || (typeof tokens === 'number' && tokens > 0) || (typeof messages === 'number' && messages > 0),
     alsoNames: [...familyIdsOf(entry), ...familyFilesOf(entry), textOf(entry['previousSessionId']) ?? ''].filter((name) => name !== ''),
   };
