@@ -175,9 +175,40 @@ describe('reading one session', () => {
       'agent:disk:main', 'agent:main:cron:job:run:1', 'agent:main:main', 'agent:main:telegram:group:-5', 'agent:work:main',
     ]);
     expect(second).not.toHaveProperty('nextCursor');
-    const ofNobody = Buffer.from('["nobody",null]').toString('base64url');
-    for (const cursor of ['bogus', ofNobody]) expect(await messageOf('sessions.search', { query: 'x', cursor })).toContain('cursor');
-    expect(await messageOf('sessions.search', { query: 'agent:', agentId: 'work', cursor: Buffer.from('["main",null]').toString('base64url') })).toContain('cursor');
+    const cursorOf = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url');
+    for (const cursor of ['bogus', '', cursorOf({}), cursorOf([]), cursorOf(null), cursorOf({ nobody: null }), cursorOf({ main: 5 }), cursorOf({ __proto__: null, main: {} })]) {
+      expect([cursor, await messageOf('sessions.search', { query: 'x', cursor })]).toEqual([cursor, expect.stringContaining('cursor')]);
+    }
+    expect(await messageOf('sessions.search', { query: 'agent:', agentId: 'work', cursor: cursorOf({ main: null }) })).toContain('cursor');
+  });
+
+  it('searches all agents as one list, the newest first, whatever the pages', async () => {
+    for (let n = 0; n < 40; n += 1) {
+      const agentId = ['main', 'work', 'disk'][n % 3] ?? '';
+      // Equal times stand in the order of the agents.
+      running.stores.put(agentId, `agent:${agentId}:needle-${String(n)}`, { sessionId: ID(100 + n), updatedAt: 10_000 - Math.floor(n / 6) });
+    }
+    running.stores.put('work', 'agent:work:needle-undated', { sessionId: ID(99) });
+    const pages = async (limit: number): Promise<{ key: string; at?: number }[]> => {
+      const found: { key: string; at?: number }[] = [];
+      let cursor: unknown;
+      for (let page = 0; page < 60; page += 1) {
+        const { hits, nextCursor } = await payloadOf('sessions.search', { query: 'needle', limit, ...(cursor !== undefined && { cursor }) });
+        expect((hits as unknown[]).length).toBeLessThanOrEqual(limit);
+        expect(JSON.stringify(hits)).not.toContain('cursor');
+        found.push(...(hits as { key: string; at?: number }[]));
+        if (nextCursor === undefined) return found;
+        cursor = nextCursor;
+      }
+      throw new Error('a search has no end');
+    };
+    const whole = await pages(100);
+    expect(whole).toHaveLength(41);
+    expect(new Set(whole.map(({ key }) => key)).size).toBe(41);
+    const order = ['main', 'work', 'disk'];
+    const placeOf = ({ key, at = 0 }: { key: string; at?: number }): number => -at * 10 + order.indexOf(key.split(':')[1] ?? '');
+    expect(whole.map(placeOf)).toEqual(whole.map(placeOf).toSorted((a, b) => a - b));
+    for (const limit of [1, 2, 7, 20]) expect(await pages(limit)).toEqual(whole);
   });
 
   it('takes a search and a label as people type them', async () => {

@@ -83,7 +83,7 @@ describe('reads', () => {
     expect(texts).toMatchObject({ incomplete: false, nextCursor: undefined, hits: [{ key, role: 'user', messageSeq: 2, snippet: 'the needle, at last', highlights: [{ start: 4, end: 10 }] }] });
     expect((await made.client.search(SearchRequest.create({ agentId: 'main', query: 'needle', in: 'text', channel: 'discord' }))).hits).toEqual([]);
     expect((await made.client.search(SearchRequest.create({ agentId: 'main', query: 'telegram', channel: 'telegram', untilAtMs: 1 }))).hits).toEqual([]);
-    expect((await made.client.search(SearchRequest.create({ agentId: 'main', query: 'telegram', channel: 'telegram', sinceAtMs: 1 }))).hits).toHaveLength(5);
+    expect((await made.client.search(SearchRequest.create({ agentId: 'main', query: 'telegram', channel: 'Telegram', sinceAtMs: 1 }))).hits).toHaveLength(5);
   });
 
   it.each([
