@@ -83,7 +83,7 @@ it('is found at once, newest first, with its place and its piece of text', async
   await say('s2', 'something else');
   const { hits, incomplete } = await search('plan release');
   expect(incomplete).toBe(false);
-  expect(hits[0]).toEqual({ key: keyOf('s1'), sessionId: 's1', messageId: id, messageSeq: 2, role: 'assistant', atMs: T0 + 1000, snippet: 'The RELEASE plan is ready.', highlights: [{ start: 4, end: 11 }, { start: 12, end: 16 }] });
+  expect(hits[0]).toEqual({ id: expect.any(Number) as unknown, key: keyOf('s1'), sessionId: 's1', messageId: id, messageSeq: 2, role: 'assistant', atMs: T0 + 1000, snippet: 'The RELEASE plan is ready.', highlights: [{ start: 4, end: 11 }, { start: 12, end: 16 }] });
   expect(hits.map(({ messageSeq }) => messageSeq)).toEqual([2, 1]);
   expect(await found('"plan release"')).toEqual([]);
   expect(await found('rele*')).toEqual(['s1:2', 's1:1']);

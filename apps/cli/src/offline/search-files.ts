@@ -64,7 +64,7 @@ export async function searchTranscripts(store: StoreChoice, { query, channel, si
   const earlier = (id: string): readonly string[] => (byId ??= transcriptsById(dirname(store.path))).get(id) ?? [];
   const { sessions, warnings } = await readStore(store, (reader) => ({
     sessions: rowsOf(reader, [VISIBILITY.listed, VISIBILITY.global, VISIBILITY.unknown, VISIBILITY.cronRun])
-      .filter((row) => channel === null || channelOf(row) === channel)
+      .filter((row) => channel === null || isInChannel(row, channel))
       .flatMap((row) => transcriptsOf(reader, row, earlier)),
     warnings: warningsOf(reader),
   }));
