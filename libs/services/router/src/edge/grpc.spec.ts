@@ -214,6 +214,9 @@ describe('RouterService over gRPC', () => {
     // The widest that fits is taken.
     const most = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x0f];
     expect((await wide(searchSessions, [0x0a, 1, 0x78, 0x12, 1, 0x78, 0x22, 1, 0x78, 0x38, ...most]).catch(() => undefined))?.details ?? '').not.toContain(bounds);
+    // Beyond what is looked at it is refused without a name; however many fields there are.
+    const many = await wide(searchSessions, [...Array.from({ length: 40_000 }, (_, at) => (at % 2 === 0 ? 0x48 : 1)), 0x38, ...beyond]);
+    expect([many.code, many.details]).toEqual([3, 'the request is no message of this method: it cannot be decoded']);
     const broken = await wide(searchSessions, [0x0a, 0x7f, 0x78]);
     expect([broken.code, broken.details]).toEqual([3, 'the request is no message of this method: it cannot be decoded']);
   });

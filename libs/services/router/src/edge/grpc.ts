@@ -122,7 +122,7 @@ function implementation(deps: GrpcEdgeDeps): Record<string, GrpcHandler> {
       const begin = (call: Call): Promise<unknown> & AsyncIterable<unknown> => {
         const context = contextOf(deps, method, call);
         if (handler === undefined) throw new SessionError('UNSUPPORTED', `${methodOfPath(method.path)} is not served here`);
-        if (call.request instanceof Undecodable) throw call.request.error;
+        if (call.request instanceof Undecodable) throw call.request.refusal();
         return handler(call.request, context);
       };
       const unary: handleUnaryCall<unknown, unknown> = (call, callback) => {

@@ -6,9 +6,22 @@
  */
 import { SessionError } from '@sessions/domain';
 
-/** In the place of a request: why there is none. */
+/** In the place of a request that there is none of. */
 export class Undecodable {
-  constructor(readonly error: SessionError) {}
+  readonly #decode: Decode;
+  readonly #bytes: Buffer;
+
+  constructor(decode: Decode, bytes: Buffer) {
+    this.#decode = decode;
+    this.#bytes = bytes;
+  }
+
+  /** Why; looked for when somebody who may call is to be told. */
+  refusal(): SessionError {
+    const field = tooWideField(this.#decode, this.#bytes, [], { fieldsLeft: FIELDS_MAX });
+    if (field === undefined) return new SessionError('VALIDATION', 'the request is no message of this method: it cannot be decoded');
+    return new SessionError('VALIDATION', `${field} must be a whole number from ${Number.MIN_SAFE_INTEGER} to ${Number.MAX_SAFE_INTEGER}`, { facts: { field } });
+  }
 }
 
 type Decode = (bytes: Buffer) => unknown;
@@ -24,21 +37,19 @@ function tolerant(decode: Decode): Decode {
     try {
       return decode(bytes);
     } catch {
-      return new Undecodable(refusalOf(decode, bytes));
+      return new Undecodable(decode, bytes);
     }
   };
 }
 
-function refusalOf(decode: Decode, bytes: Buffer): SessionError {
-  const field = tooWideField(decode, bytes, []);
-  if (field === undefined) return new SessionError('VALIDATION', 'the request is no message of this method: it cannot be decoded');
-  return new SessionError('VALIDATION', `${field} must be a whole number from ${Number.MIN_SAFE_INTEGER} to ${Number.MAX_SAFE_INTEGER}`, { facts: { field } });
-}
-
 /** Messages inside each other that are looked into. */
 const DEPTH_MAX = 8;
-/** Fields of one message that are looked at. */
-const FIELDS_MAX = 1_000;
+/** Fields of one request that are looked at; what stands behind them is not named. */
+const FIELDS_MAX = 10_000;
+
+interface Budget {
+  fieldsLeft: number;
+}
 
 /**
  * The dotted name of the first number that is too wide. A field is known by what the decoder does: it takes
@@ -46,10 +57,12 @@ const FIELDS_MAX = 1_000;
  * stands is its name.
  * @param around field numbers of the messages that `bytes` stand in
  */
-function tooWideField(decode: Decode, bytes: Buffer, around: readonly number[]): string | undefined {
+function tooWideField(decode: Decode, bytes: Buffer, around: readonly number[], budget: Budget): string | undefined {
   for (const { field, value } of fieldsOf(bytes)) {
+    budget.fieldsLeft -= 1;
+    if (budget.fieldsLeft < 0) return undefined;
     if (typeof value !== 'bigint') {
-      const inner = around.length < DEPTH_MAX ? tooWideField(decode, value, [...around, field]) : undefined;
+      const inner = around.length < DEPTH_MAX ? tooWideField(decode, value, [...around, field], budget) : undefined;
       if (inner !== undefined) return inner;
     } else if (isTooWide(value) && isRefused(decode, within(around, varintField(field, value)))) {
       const name = nameOfOne(decode, within(around, varintField(field, 1n)));
@@ -110,7 +123,7 @@ function* fieldsOf(bytes: Buffer): Generator<WireField> {
     }
     return undefined;
   };
-  for (let count = 0; at < bytes.length && count < FIELDS_MAX; count += 1) {
+  while (at < bytes.length) {
     const tag = varint();
     if (tag === undefined || tag > 0xffffffffn) return;
     const field = Number(tag >> 3n);
