@@ -96,6 +96,7 @@ export const startStandalone: StartStandalone = async (options) => {
     const router = createRouter({
       ...shared,
       health,
+      configFile: () => watch.file,
       subjectPrefix,
       stateDir: options.places.stateDir,
       configPath: options.environment.configPath,

@@ -85,7 +85,7 @@ export type { NewEntry, OptionalMembers } from './entry/touch';
 export { ZoneClock, ZoneClocks } from './entry/zone-clock';
 export { decideFreshness, resetPolicyFor, resetTypeOf, sessionTimes } from './entry/freshness';
 export type { FreshWhy, Freshness, FreshnessFacts, ResetPolicySettings, ResolvedResetPolicy, SessionTimes } from './entry/freshness';
-export { cronRunEntry, resetEntry } from './entry/reset-entry';
+export { cronRunEntry, resetEntry, selectedModel } from './entry/reset-entry';
 export type { ResetReason, ResetRequest } from './entry/reset-entry';
 export { restoredEntry } from './entry/restore-entry';
 export type { RestoredSession } from './entry/restore-entry';
@@ -107,7 +107,7 @@ export type { EntryCleansing, EraseSubject, PeerName } from './erasure/erase-sub
 // Lists
 export { searchTextOf, searchedNamesOf, toSessionRow } from './list/session-row';
 export type { RowFacts } from './list/session-row';
-export { THINKING_LEVELS, thinkingMembers, toGatewayRow } from './list/gateway-row';
+export { THINKING_LEVELS, agentRuntimeOf, thinkingMembers, toGatewayRow } from './list/gateway-row';
 export type { GatewayRowDefaults } from './list/gateway-row';
 export { toCliRow } from './list/cli-row';
 export type { CliRow, CliRowFacts } from './list/cli-row';
@@ -230,7 +230,7 @@ export type { RunFigures } from './turns/stats-line';
 export { STALE_RUN_MS, childrenDenial, inheritedModel, knownModel, maySpawnAs, spawnDenial, spawnableAgents } from './turns/spawn-rules';
 export type { InheritedModel, SpawnFacts } from './turns/spawn-rules';
 export { ATTACHMENTS_DIR, MANIFEST_NAME, REDACTED_CONTENT, attachmentProblems, recordedArguments } from './turns/spawn-attachments';
-export { channelOf } from './search/channel-of';
+export { channelOf, isInChannel } from './search/channel-of';
 export { nameSnippetOf } from './search/name-snippet';
 export { QUERY_CHARS_MAX, matchExpression, parseSearchQuery } from './search/search-query';
 export type { SearchTerm } from './search/search-query';

@@ -156,6 +156,7 @@ describe('createConfigWatch', () => {
     await watch.look();
     expect(watch.config).toEqual({ port: 2 });
     expect(watch.problems).toEqual([{ path: 'port', value: '?', message: 'expected a number' }]);
+    expect(watch.file).toMatchObject({ exists: true, source: { port: 2 }, problems: watch.problems });
     expect(refusals).toHaveLength(1);
     await writeFile(file, '{ port: 5 }');
     await watch.look();

@@ -37,7 +37,19 @@ export function sessionConfigParser(variables: EnvironmentVariables): ParseConfi
 export type ConfigReading<Config> = ParsedConfig<Config> & {
   /** False when there is no file. */
   readonly exists: boolean;
+  /** What the file says, as it was parsed; absent without a file, and for one that cannot be parsed. */
+  readonly source?: unknown;
 };
+
+/** The file as it was read last. */
+export interface ConfigFileState {
+  readonly exists: boolean;
+  /** What the values in force were made of; undefined without a file. */
+  readonly source: unknown;
+  /** Why the file as it is now is not in force; empty while it is. */
+  readonly problems: readonly ConfigProblem[];
+  readonly warnings: readonly ConfigProblem[];
+}
 
 /** A problem of the file as a whole; what is in it is not quoted. */
 const wholeFile = (file: string, message: string): ConfigProblem => ({ path: WHOLE_FILE, value: file, message });
@@ -118,7 +130,7 @@ function judge<Config>(file: string, read: BytesRead, parse: ParseConfig<Config>
   } catch (error) {
     return { ...refusal(file, `is ${syntaxProblem(error)}`), exists: true };
   }
-  return { ...parse(raw), exists: true };
+  return { ...parse(raw), exists: true, source: raw };
 }
 
 /**
@@ -142,6 +154,8 @@ export interface LoadedConfig<Config> {
   readonly warnings: readonly ConfigProblem[];
   /** False when there is no file and all values are defaults. */
   readonly exists: boolean;
+  /** What the values were made of; undefined without a file. */
+  readonly source?: unknown;
   /** Which version of the file this is; for the watch that goes on from here. */
   readonly stamp: string;
 }
@@ -162,7 +176,7 @@ export function loadConfigSync<Config>(file: string, parse: ParseConfig<Config>)
 }
 
 function usable<Config>(file: string, reading: ConfigReading<Config>, stamp: string): LoadedConfig<Config> {
-  if (reading.ok) return { config: reading.config, warnings: reading.warnings, exists: reading.exists, stamp };
+  if (reading.ok) return { config: reading.config, warnings: reading.warnings, exists: reading.exists, source: reading.source, stamp };
   throw new SessionError('CONFIG_INVALID', `the configuration cannot be used:\n${describeProblems(reading.problems)}`, {
     facts: { problemsCount: reading.problems.length },
     hint: `edit ${file}`,
@@ -209,6 +223,7 @@ export interface ConfigWatch<Config> {
   readonly config: Config;
   /** Why the file as it is now is not in force; empty while it is. */
   readonly problems: readonly ConfigProblem[];
+  readonly file: ConfigFileState;
   /** Begins to look every `pollMs`. */
   start(): void;
   /** Looks now rather than at the next poll; resolves when what it found is in force or refused. */
@@ -223,6 +238,7 @@ export interface ConfigWatch<Config> {
 export function createConfigWatch<Config>(deps: ConfigWatchDeps<Config>): ConfigWatch<Config> {
   const { file, parse, clock, pollMs = CONFIG_POLL_MS } = deps;
   let config = deps.initial.config;
+  let { source, exists, warnings } = deps.initial;
   let problems: readonly ConfigProblem[] = [];
   let seen = deps.initial.stamp;
   let timer: Timer | undefined;
@@ -239,15 +255,19 @@ export function createConfigWatch<Config>(deps: ConfigWatchDeps<Config>): Config
     if (before === seen) return;
     if (before === GONE) {
       seen = before;
+      exists = false;
       refuse([wholeFile(file, 'is gone; the values read before stay in force')]);
       return;
     }
     const reading = await readConfigFile(file, parse);
     if ((await stampOf(file)) !== before) return;
     seen = before;
+    exists = reading.exists;
     if (reading.ok) {
       problems = [];
       config = reading.config;
+      source = reading.source;
+      warnings = reading.warnings;
       deps.onChange(reading.config, reading.warnings);
     } else {
       refuse(reading.problems);
@@ -270,6 +290,9 @@ export function createConfigWatch<Config>(deps: ConfigWatchDeps<Config>): Config
     },
     get problems() {
       return problems;
+    },
+    get file() {
+      return { exists, source, problems, warnings };
     },
     start() {
       stopped = false;

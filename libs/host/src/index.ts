@@ -11,7 +11,7 @@ export {
   readConfigFile,
   sessionConfigParser,
 } from './config-file';
-export type { ConfigReading, ConfigWatch, ConfigWatchDeps, LoadedConfig, ParseConfig, ParsedConfig } from './config-file';
+export type { ConfigFileState, ConfigReading, ConfigWatch, ConfigWatchDeps, LoadedConfig, ParseConfig, ParsedConfig } from './config-file';
 export { TRAJECTORY_FLUSH_TIMEOUT_MS, readEnvironment, resolvePath } from './env';
 export type { EnvironmentVariables, HostEnvironment } from './env';
 export { createHealth } from './health';

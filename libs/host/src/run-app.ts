@@ -10,6 +10,7 @@ import { appHelp, readAppEnvironment, type AppEnvironment, type AppHelp } from '
 import { createBusLink, type AppBus, type ConnectBus } from './bus-link';
 import { systemClock, type Clock } from './clock';
 import { createConfigWatch, loadConfig, sessionConfigParser } from './config-file';
+import type { ConfigFileState } from './config-file';
 import { readEnvironment, type EnvironmentVariables, type HostEnvironment } from './env';
 import { createGrpcHealth } from './grpc-health';
 import { createHealth, type Health } from './health';
@@ -37,6 +38,7 @@ export interface AppParts<B extends AppBus> {
   readonly health: Health;
   /** The configuration in force at this moment. */
   readonly config: () => SessionConfig;
+  readonly configFile: () => ConfigFileState;
   /** True while an edit of the configuration is refused: nothing is removed on the word of the values before. */
   readonly isSuspended: () => boolean;
   readonly places: Places;
@@ -145,6 +147,7 @@ async function run<B extends AppBus>(definition: AppDefinition<B>, process: AppP
         metrics,
         health,
         config: () => watch.config,
+        configFile: () => watch.file,
         isSuspended: () => watch.problems.length > 0,
         places: { stateDir: environment.stateDir, homeDir: environment.homeDir },
         environment,

@@ -75,7 +75,7 @@ export type { ScannedLine, TranscriptScan } from './transcript/scan-transcript';
 export { VISIBILITY } from './session-index/schema';
 export type { Visibility } from './session-index/schema';
 export { USAGE_LIMIT_MAX } from './session-index/usage-sums';
-export type { ModelUsageSum, SearchTextsReply, SearchTextsRequest, TextHit, SessionUsageSum, StoreNotice, UsageAnswer, UsageLines, UsageQuery, UsageSum, UsageSums } from './session-index/worker-protocol';
+export type { IndexedTextHit, ModelUsageSum, SearchTextsReply, SearchTextsRequest, TextHit, SessionUsageSum, StoreNotice, UsageAnswer, UsageLines, UsageQuery, UsageSum, UsageSums } from './session-index/worker-protocol';
 export type { WriteLockSettings } from './files/transcript-lock';
 export { discoverStores } from './files/discover-stores';
 export { storeLayout } from './files/layout';

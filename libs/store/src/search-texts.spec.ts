@@ -83,7 +83,7 @@ it('is found at once, newest first, with its place and its piece of text', async
   await say('s2', 'something else');
   const { hits, incomplete } = await search('plan release');
   expect(incomplete).toBe(false);
-  expect(hits[0]).toEqual({ key: keyOf('s1'), sessionId: 's1', messageId: id, messageSeq: 2, role: 'assistant', atMs: T0 + 1000, snippet: 'The RELEASE plan is ready.', highlights: [{ start: 4, end: 11 }, { start: 12, end: 16 }] });
+  expect(hits[0]).toEqual({ id: expect.any(Number) as unknown, key: keyOf('s1'), sessionId: 's1', messageId: id, messageSeq: 2, role: 'assistant', atMs: T0 + 1000, snippet: 'The RELEASE plan is ready.', highlights: [{ start: 4, end: 11 }, { start: 12, end: 16 }] });
   expect(hits.map(({ messageSeq }) => messageSeq)).toEqual([2, 1]);
   expect(await found('"plan release"')).toEqual([]);
   expect(await found('rele*')).toEqual(['s1:2', 's1:1']);
@@ -129,7 +129,7 @@ it('is not found any more when its transcript is set aside, and not by its sessi
 it('filters by channel and time, and goes on behind a page', async () => {
   for (let n = 0; n < 5; n += 1) await say('tg', `needle ${String(n)}`, { entry: { channel: 'telegram' } });
   await say('dc', 'needle elsewhere', { entry: { channel: 'discord' } });
-  expect(await found('needle', { channel: 'discord' })).toEqual(['dc:1']);
+  for (const channel of ['discord', 'Discord', ' DISCORD ']) expect(await found('needle', { channel })).toEqual(['dc:1']);
   expect(await found('needle', { sinceMs: T0 + 1000, untilMs: T0 + 3000 })).toEqual(['tg:3', 'tg:2']);
   const first = await search('needle', { channel: 'telegram', limit: 3 });
   const rest = await search('needle', { channel: 'telegram', limit: 3, beforeId: first.nextBeforeId ?? 0 });

@@ -106,6 +106,7 @@ describe('without a gateway', () => {
   it('narrows by channel, time and number', async () => {
     fill();
     expect((await json('release', '--channel', 'discord')).count).toBe(0);
+    expect((await json('release', '--channel', 'Telegram')).count).toBe(3);
     expect((await json('release', '--in', 'text', '--channel', 'telegram', '--since', '2026-06-01T12:00:02Z')).hits.map(({ seq }) => seq)).toEqual([3]);
     expect((await json('release', '--in', 'text', '--until', '2026-06-01T12:00:02Z')).hits.map(({ seq }) => seq)).toEqual([1]);
     expect((await json('release', '--in', 'text', '--since', '1h')).count).toBe(0);
@@ -117,7 +118,7 @@ describe('without a gateway', () => {
     fill();
     for (const [argv, why] of [
       [['release', '--in', 'everything'], '--in must be meta, text or all.'],
-      [['release', '--limit', '101'], '--limit must be 1 to 100.'],
+      ...['101', '0', '-1', 'all', '1.5', 'x'].map((limit) => [['release', `--limit=${limit}`], '--limit must be 1 to 100.'] as const),
       [['release', '--since', 'yesterday'], '--since must be a date, a time or a span'],
       [['release', '--since', '2026-02-31'], '--since must be a date, a time or a span'],
       [['release', '--until', '2026-06-31T10:00Z'], '--until must be a date, a time or a span'],

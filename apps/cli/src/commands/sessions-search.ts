@@ -6,7 +6,7 @@ import { loadCliContext } from '../cli-context';
 import type { CliContext } from '../cli-context';
 import { EXIT } from '../cli-io';
 import type { CliIo, ExitCode } from '../cli-io';
-import { parseLimit } from '../flags/list-flags';
+import { parsePositive } from '../flags/list-flags';
 import type { ScopeFlags } from '../flags/list-flags';
 import { parseMoment } from '../flags/moment';
 import { askGateway } from '../gateway/ask-gateway';
@@ -62,8 +62,8 @@ function filterOf({ query, limit: given, channel, since, until, in: place }: Sea
   if (query.trim() === '' || query.length > QUERY_CHARS_MAX) throw new SessionError('VALIDATION', `The query must have 1 to ${String(QUERY_CHARS_MAX)} characters.`, { facts: { queryChars: query.length } });
   // A query without a letter or digit may still be a piece of a key.
   if (place === 'text') parseSearchQuery(query);
-  const limit = parseLimit(given, LIMIT_DEFAULT);
-  if (limit === null || limit > LIMIT_MAX) throw new SessionError('VALIDATION', `--limit must be 1 to ${String(LIMIT_MAX)}.`, { facts: { option: '--limit', given: given ?? '' } });
+  const limit = given === undefined ? LIMIT_DEFAULT : (parsePositive(given.trim()) ?? 0);
+  if (limit < 1 || limit > LIMIT_MAX) throw new SessionError('VALIDATION', `--limit must be 1 to ${String(LIMIT_MAX)}.`, { facts: { option: '--limit', given: given ?? '' } });
   return { query, channel: channel ?? null, sinceMs: parseMoment('--since', since, nowMs), untilMs: parseMoment('--until', until, nowMs), limit };
 }
 

@@ -19,7 +19,8 @@ export const LIST_LIMIT_DEFAULT = 100;
 
 const DIGITS = /^\d+$/;
 
-function parsePositive(text: string): number | undefined {
+/** A whole number from 1 in plain digits; undefined: something else. */
+export function parsePositive(text: string): number | undefined {
   const value = DIGITS.test(text) ? Number(text) : 0;
   return value >= 1 && Number.isSafeInteger(value) ? value : undefined;
 }

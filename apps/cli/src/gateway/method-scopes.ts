@@ -9,7 +9,8 @@ const READ = new Set([
   'sessions.preview', 'sessions.search', 'sessions.describe', 'sessions.get', 'sessions.resolve', 'sessions.usage', 'sessions.usage.timeseries',
   'sessions.usage.logs', 'usage.cost', 'usage.status', 'sessions.files.list', 'sessions.files.get', 'sessions.compaction.list', 'sessions.compaction.get',
   'chat.history', 'chat.startup', 'chat.metadata', 'chat.message.get', 'agent.identity.get', 'agents.list', 'health', 'status', 'models.list',
-  'models.authStatus', 'commands.list', 'artifacts.list', 'sessions.archives.list',
+  'models.authStatus', 'commands.list', 'artifacts.list', 'sessions.archives.list', 'system-presence', 'diagnostics.stability', 'tasks.list', 'cron.list', 'cron.status', 'cron.runs', 'node.list', 'channels.status',
+  'last-heartbeat',
 ]);
 const WRITE = new Set([
   'sessions.create', 'sessions.send', 'sessions.steer', 'sessions.abort', 'sessions.compaction.branch', 'chat.send', 'chat.abort',
@@ -19,7 +20,7 @@ const ADMIN = new Set([
   'sessions.patch', 'sessions.pluginPatch', 'sessions.cleanup', 'sessions.reset', 'sessions.delete', 'sessions.restore', 'sessions.erase', 'sessions.compact',
   'sessions.compaction.restore', 'sessions.import', 'sessions.import.chunk', 'chat.inject',
 ]);
-const APPROVALS = new Set(['exec.approval.list', 'exec.approval.get', 'exec.approval.resolve']);
+const APPROVALS = new Set(['exec.approval.list', 'exec.approval.get', 'exec.approval.resolve', 'plugin.approval.list']);
 const EVERY: readonly OperatorScope[] = [
   'operator.admin', 'operator.read', 'operator.write', 'operator.approvals', 'operator.pairing', 'operator.talk.secrets',
 ];

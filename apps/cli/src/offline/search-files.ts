@@ -2,7 +2,7 @@
 import { readerOptions, readStore } from './read-store';
 import type { StoreChoice } from './select-stores';
 import { SessionRow } from '@sessions/contracts';
-import { channelOf, familyIdsOf, nameSnippetOf, nativeView, parseEntry, parseSearchQuery, searchTextOf } from '@sessions/domain';
+import { familyIdsOf, isInChannel, nameSnippetOf, nativeView, parseEntry, parseSearchQuery, searchTextOf } from '@sessions/domain';
 import { VISIBILITY, searchOffline, transcriptsById } from '@sessions/store';
 import type { SearchedSession, StoreReader } from '@sessions/store';
 import { dirname } from 'node:path';
@@ -49,7 +49,7 @@ export function searchRows(store: StoreChoice, { query, channel, sinceMs, untilM
     const rows = rowsOf(reader, [VISIBILITY.listed]).filter(
       (row) =>
         searchTextOf(row).includes(needle) &&
-        (channel === null || channelOf(row) === channel) &&
+        (channel === null || isInChannel(row, channel)) &&
         (sinceMs === null || (row.updatedAtMs ?? -1) >= sinceMs) &&
         (untilMs === null || (row.updatedAtMs !== undefined && row.updatedAtMs < untilMs)),
     );
@@ -64,7 +64,7 @@ export async function searchTranscripts(store: StoreChoice, { query, channel, si
   const earlier = (id: string): readonly string[] => (byId ??= transcriptsById(dirname(store.path))).get(id) ?? [];
   const { sessions, warnings } = await readStore(store, (reader) => ({
     sessions: rowsOf(reader, [VISIBILITY.listed, VISIBILITY.global, VISIBILITY.unknown, VISIBILITY.cronRun])
-      .filter((row) => channel === null || channelOf(row) === channel)
+      .filter((row) => channel === null || isInChannel(row, channel))
       .flatMap((row) => transcriptsOf(reader, row, earlier)),
     warnings: warningsOf(reader),
   }));

@@ -53,6 +53,19 @@ it('the control UI lists, follows, chats, renames and adds up', async () => {
   expect((messages as { role: string }[]).map(({ role }) => role)).toEqual(['user', 'assistant']);
 });
 
+it('what the control UI sends for the actions of a row, and what its pages load beside the sessions', async () => {
+  const gateway = await start();
+  const recorded = recording('control-ui-actions');
+  const socket = await connect(gateway, recorded, newDevice(), recorded.connect.scopes ?? [], gateway.url);
+  await socket.call('sessions.create', { key: 'main' });
+  for (const frame of recorded.frames) await send(socket, frame);
+  const made = async (): Promise<{ key: string; label?: string }[]> => (await socket.call('sessions.list', {}))['sessions'] as { key: string; label?: string }[];
+  const page = (await made()).find(({ label }) => label === 'From the page');
+  expect((await made()).map(({ label }) => label).sort()).toEqual(['From the page', 'Mine']);
+  await send(socket, { method: 'sessions.delete', params: { key: page?.key, deleteTranscript: true } });
+  expect((await made()).map(({ label }) => label)).toEqual(['Mine']);
+});
+
 it('shows a run as active from its beginning to its end', async () => {
   const gateway = await start();
   const recorded = recording('control-ui');

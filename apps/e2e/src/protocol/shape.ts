@@ -41,7 +41,11 @@ const DEFAULTS: Shape = withLevels({ modelProvider: 'string|null', model: 'strin
 const ENTRY: Shape = { sessionId: 'string', updatedAt: 'number' };
 const TOTALS: Shape = { input: 'number', output: 'number', cacheRead: 'number', cacheWrite: 'number', totalTokens: 'number', 'totalCost?': 'number', missingCostEntries: 'number' };
 const HISTORY: Shape = { sessionKey: 'string', 'sessionId?': 'string', messages: [{ role: 'string' }], defaults: DEFAULTS, sessionInfo: ROW, thinkingLevel: 'string' };
-const AGENTS: Shape = { defaultId: 'string', mainKey: 'string', scope: 'string', agents: [{ id: 'string' }] };
+const STATUS_ROW: Shape = {
+  agentId: 'string', key: 'string', kind: 'string', 'sessionId?': 'string', updatedAt: 'number|null', age: 'number|null', totalTokens: 'number|null', totalTokensFresh: 'boolean', remainingTokens: 'number|null', percentUsed: 'number|null',
+  model: 'string|null', configuredModel: 'string|null', selectedModel: 'string|null', modelSelectionReason: 'string|null', runtime: 'string', contextTokens: 'number|null', flags: ['string'],
+};
+const AGENTS: Shape = { defaultId: 'string', mainKey: 'string', scope: 'string', agents: [{ id: 'string', agentRuntime: { id: 'string', source: 'string' } }] };
 const MODELS: Shape = { models: [{ provider: 'string', id: 'string', name: 'string', available: 'boolean' }] };
 const COMMANDS: Shape = { commands: [{ name: 'string', textAliases: ['string'], description: 'string', category: 'string', source: 'string', scope: 'string', acceptsArgs: 'boolean' }] };
 
@@ -91,9 +95,24 @@ export const ANSWERS: Readonly<Record<string, Shape>> = {
   'agent.wait': { status: 'string' },
   'agents.list': AGENTS,
   'agent.identity.get': { agentId: 'string', name: 'string' },
-  health: { ok: 'boolean', ts: 'number', durationMs: 'number', defaultAgentId: 'string', agents: [{ agentId: 'string', isDefault: 'boolean', sessions: { path: 'string', count: 'number', recent: [{ key: 'string' }] } }], sessions: { path: 'string', count: 'number', recent: [{ key: 'string', updatedAt: 'number|null', age: 'number|null' }] }, channels: {} },
-  status: { sessions: { defaults: DEFAULTS } },
-  'config.get': { path: 'string', exists: 'boolean', valid: 'boolean', issues: ['any'], hash: 'string', config: {} },
+  health: { ok: 'boolean', ts: 'number', durationMs: 'number', defaultAgentId: 'string', agents: [{ agentId: 'string', isDefault: 'boolean', heartbeat: { enabled: 'boolean', every: 'string', everyMs: 'number|null' }, sessions: { path: 'string', count: 'number', recent: [{ key: 'string' }] } }], sessions: { path: 'string', count: 'number', recent: [{ key: 'string', updatedAt: 'number|null', age: 'number|null' }] }, channels: {} },
+  status: {
+    runtimeVersion: 'string', heartbeat: { defaultAgentId: 'string', agents: [{ agentId: 'string', enabled: 'boolean', every: 'string', everyMs: 'number|null' }] }, channelSummary: ['any'], queuedSystemEvents: ['any'],
+    tasks: { total: 'number', active: 'number', terminal: 'number', failures: 'number', byStatus: {}, byRuntime: {} }, taskAudit: { total: 'number', warnings: 'number', errors: 'number', byCode: {} },
+    sessions: { paths: ['string'], count: 'number', defaults: DEFAULTS, recent: [STATUS_ROW], byAgent: [{ agentId: 'string', path: 'string', count: 'number', recent: [STATUS_ROW] }] },
+  },
+  'system-presence': [{ host: 'string', version: 'string', platform: 'string', mode: 'string', reason: 'string', text: 'string', ts: 'number' }],
+  'diagnostics.stability': { generatedAt: 'string', capacity: 'number', count: 'number', dropped: 'number', events: ['any'], summary: { byType: {} } },
+  'tasks.list': { tasks: ['any'] },
+  'cron.list': { jobs: ['any'], total: 'number', offset: 'number', limit: 'number', hasMore: 'boolean', nextOffset: 'number|null', deliveryPreviews: {} },
+  'plugin.approval.list': ['any'],
+  'exec.approval.list': ['any'],
+  'artifacts.list': { artifacts: ['any'] },
+  'cron.status': { enabled: 'boolean', jobs: 'number', nextWakeAtMs: 'number|null' },
+  'channels.status': { ts: 'number', channelOrder: ['string'], channelLabels: {}, channelMeta: ['any'], channels: {}, channelAccounts: {}, channelDefaultAccountId: {} },
+  'node.list': { ts: 'number', nodes: ['any'] },
+  'last-heartbeat': 'null',
+  'config.get': { path: 'string', exists: 'boolean', valid: 'boolean', issues: ['any'], warnings: ['any'], legacyIssues: ['any'], hash: 'string', raw: 'null', parsed: {}, sourceConfig: {}, resolved: {}, runtimeConfig: {}, config: {} },
   'models.list': MODELS,
   'models.authStatus': { ts: 'number', providers: ['any'] },
   'commands.list': COMMANDS,

@@ -200,6 +200,9 @@ function parseProviderModel(section: Section) {
   if (id === undefined && section.raw('id') === undefined) section.refuse('id', 'is required');
   const cost = section.section('cost');
   const model = {
+    name: section.take('models.providers.*.models[].name'),
+    reasoning: section.take('models.providers.*.models[].reasoning'),
+    input: section.take('models.providers.*.models[].input'),
     contextWindow: section.take('models.providers.*.models[].contextWindow'),
     maxTokens: section.take('models.providers.*.models[].maxTokens'),
     cost: {

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import type { JsonObject } from '../json';
 import { nativeEntries } from '../testing/entry-arbitraries';
 import { forkEntry } from './fork-entry';
-import { cronRunEntry, resetEntry, type ResetReason } from './reset-entry';
+import { cronRunEntry, resetEntry, selectedModel, type ResetReason } from './reset-entry';
 
 const REASONS: readonly ResetReason[] = ['new', 'reset', 'clear', 'daily', 'idle', 'cron-run'];
 const KEY = 'agent:main:main';
@@ -38,6 +38,16 @@ describe('resetEntry', () => {
     const after = applied(FULL, resetEntry(FULL, { ...request('new'), model: { wanted: 'anthropic/opus', defaultModel: undefined } }));
     expect(after).toMatchObject({ providerOverride: 'anthropic', modelOverride: 'opus', modelOverrideSource: 'user' });
     expect(after).not.toHaveProperty('authProfileOverride');
+  });
+
+  it('names the model that the next run will use: the chosen one, else the configured one', () => {
+    const configured = { provider: 'local', model: 'small' };
+    expect(selectedModel({ model: 'of-the-last-run', modelProvider: 'x' }, configured)).toEqual({ modelProvider: 'local', model: 'small' });
+    expect(selectedModel(FULL, configured)).toEqual({ modelProvider: 'openai', model: 'gpt' });
+    expect(selectedModel({ modelOverride: 'a/b/c' }, configured)).toEqual({ modelProvider: 'a', model: 'b/c' });
+    expect(selectedModel({ modelOverride: 'bare' }, configured)).toEqual({ modelProvider: 'local', model: 'bare' });
+    expect(selectedModel({ providerOverride: 'router', modelOverride: 'a/b' }, undefined)).toEqual({ modelProvider: 'router', model: 'a/b' });
+    expect(selectedModel({}, undefined)).toEqual({});
   });
 
   it('makes a row for a key without one', () => {

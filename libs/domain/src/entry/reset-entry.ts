@@ -3,7 +3,7 @@
  * chose stays; what told of the old transcript goes. Files, events and queued messages are the
  * owner's.
  */
-import type { ModelRef } from '../config/agents';
+import { parseModelRef, type ModelRef } from '../config/agents';
 import type { JsonObject, JsonValue } from '../json';
 import { APPROVALS_MEMBER } from './open-work';
 import type { EntryPatch } from './patch-fields';
@@ -56,6 +56,15 @@ export function resetEntry(entry: JsonObject | undefined, request: ResetRequest)
   const gone = [...OF_RUNS, ...OF_COMPACTION, ...OF_RUNTIMES].filter((name) => entry?.[name] !== undefined);
   const clear = new Set([...gone, ...(model?.clear ?? [])]);
   return { set, clear: [...clear].filter((name) => !Object.hasOwn(set, name)) };
+}
+
+/** The model that the next run will use, named in the entry of a reset that was asked for (measured); empty where none is configured. */
+export function selectedModel(entry: JsonObject, defaultModel: ModelRef | undefined): Record<string, JsonValue> {
+  const text = (name: string): string | undefined => (typeof entry[name] === 'string' && entry[name] !== '' ? entry[name] : undefined);
+  const [override, stored] = [text('modelOverride'), text('providerOverride')];
+  const chosen = override === undefined ? defaultModel : stored === undefined ? parseModelRef(override) : { model: override, provider: stored };
+  const provider = chosen?.provider ?? defaultModel?.provider;
+  return chosen === undefined ? {} : { model: chosen.model, ...(provider !== undefined && { modelProvider: provider }) };
 }
 
 /**

@@ -8,6 +8,7 @@ import { contextTokensFor, modelFor, parseModelRef, type ModelRef } from '../con
 import type { SessionConfig } from '../config/parse-config';
 import { isAgentId, type AgentId } from '../ids';
 import { cliRowKind, type CliRowKind } from '../keys/key-kind';
+import { agentRuntimeOf } from './gateway-row';
 
 /** Members in the order of the JSON. */
 export interface CliRow {
@@ -83,7 +84,7 @@ export function toCliRow(row: SessionRow, { config, agentId: storeAgentId, nowMs
     contextTokens: row.contextTokens !== undefined && row.contextTokens >= 0 ? row.contextTokens : contextTokensFor(config, agentId),
     agentId,
     acpRuntime: false,
-    agentRuntime: { id: shown.provider?.toLowerCase() === 'openai' ? 'codex' : 'auto', source: 'implicit' },
+    agentRuntime: agentRuntimeOf(shown.provider ?? undefined),
     kind: cliRowKind(key, present(row, ['spawnedBy', 'chatType'])),
     ...present(row, BEYOND),
   };

@@ -85,7 +85,7 @@ describe('the selection of a list', () => {
     expect(keys(rows, { agentIds: [] })).toEqual([]);
     expect(keys(rows, { keys: ['agent:a:y', 'gone'] })).toEqual(['agent:a:y']);
     expect(keys(rows, { keys: [] })).toHaveLength(3);
-    expect(keys(rows, { keyPrefix: 'agent:a:', status: 'done', channel: 'slack' })).toEqual(['agent:a:x']);
+    expect(keys(rows, { keyPrefix: 'agent:a:', status: 'done', channel: 'Slack' })).toEqual(['agent:a:x']);
   });
 
   it('chooses by the kinds of the command line and of the gateway', () => {

@@ -6,6 +6,7 @@
 import type { SessionRow } from '@sessions/contracts';
 import { SessionError } from '../errors';
 import { cliRowKind, gatewayRowKind, isCronRunKey } from '../keys/key-kind';
+import { isInChannel } from '../search/channel-of';
 import { searchTextOf } from './session-row';
 
 /** Rows that a list gives when nothing is asked. */
@@ -35,6 +36,7 @@ export interface RowFilter {
   readonly keys?: readonly string[];
   readonly keyPrefix?: string;
   readonly status?: string;
+  /** In any case. */
   readonly channel?: string;
 }
 
@@ -106,7 +108,7 @@ function passes(row: SessionRow, filter: RowFilter, nowMs: number): boolean {
     (filter.keys === undefined || filter.keys.length === 0 || filter.keys.includes(row.key)) &&
     row.key.startsWith(filter.keyPrefix ?? '') &&
     equals(row.status, filter.status) &&
-    equals(row.channel, filter.channel)
+    (filter.channel === undefined || isInChannel(row, filter.channel))
   );
 }
 

@@ -28,6 +28,11 @@ export function thinkingMembers(thinkingDefault: string): Readonly<Record<string
   };
 }
 
+/** The runtime that is named beside a model (measured). */
+export function agentRuntimeOf(modelProvider: string | undefined): { readonly id: string; readonly source: 'implicit' } {
+  return { id: modelProvider?.toLowerCase() === 'openai' ? 'codex' : 'auto', source: 'implicit' };
+}
+
 /** Seconds after which a fast mode of `auto` begins where nothing is configured (measured). */
 const FAST_AUTO_ON_SECONDS = 60;
 
@@ -88,7 +93,7 @@ export function toGatewayRow(row: SessionRow, defaults: GatewayRowDefaults): Rec
     childSessions: row.childSessionKeys.length > 0 ? row.childSessionKeys : undefined,
     modelProvider,
     model,
-    agentRuntime: { id: modelProvider?.toLowerCase() === 'openai' ? 'codex' : 'auto', source: 'implicit' },
+    agentRuntime: agentRuntimeOf(modelProvider),
     contextTokens: row.contextTokens ?? defaults.contextTokens,
     contextBudgetStatus: parsed(row.contextBudgetStatusJson),
     deliveryContext: parsed(row.deliveryContextJson),

@@ -8,3 +8,8 @@ export function channelOf(row: Pick<SessionRow, 'key' | 'channel' | 'lastChannel
   const parsed = parseSessionKey(row.key);
   return ('channel' in parsed ? parsed.channel : undefined) ?? row.lastChannel;
 }
+
+/** @param asked in any case, blanks around it do not count: names of channels are told apart by neither */
+export function isInChannel(row: Pick<SessionRow, 'key' | 'channel' | 'lastChannel'>, asked: string): boolean {
+  return channelOf(row)?.trim().toLowerCase() === asked.trim().toLowerCase();
+}

@@ -1,7 +1,7 @@
 /** What a router is made of, and what its parts share. */
 import type { SessionConfig } from '@sessions/domain';
 import type { Bus, Subjects } from '@sessions/bus';
-import type { Clock, Health, Logger, Metrics } from '@sessions/host';
+import type { Clock, ConfigFileState, Health, Logger, Metrics } from '@sessions/host';
 import type { Credentials } from './auth/credentials';
 import type { GrpcTls } from './edge/grpc';
 import type { RunEnds } from './run-ends';
@@ -26,6 +26,8 @@ export interface RouterDeps {
   readonly health: Health;
   /** The configuration in force at this moment. */
   readonly config: () => SessionConfig;
+  /** What the file of it says. Absent: `config.get` shows the values in force alone. */
+  readonly configFile?: () => ConfigFileState;
   /** State directory and configuration file, shown to administrators only. */
   readonly stateDir: string;
   readonly configPath: string;

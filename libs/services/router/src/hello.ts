@@ -5,6 +5,7 @@ import { SCOPE, holdsScope, isRestricted } from './auth/scopes';
 import { BUFFERED_BYTES_MAX, FRAME_BYTES_MAX, TICK_INTERVAL_MS } from './gateway/connection-bounds';
 import type { Connection } from './gateway/connection';
 import type { GatewayDeps } from './gateway/method';
+import { presenceOf } from './gateway/methods/system-presence';
 import { ANNOUNCED_EVENTS, ANNOUNCED_METHODS } from './gateway/methods';
 
 /** `hello-ok`. Nothing in it waits for a store, so a store that is away keeps nobody out. */
@@ -19,7 +20,7 @@ export function helloPayload(deps: GatewayDeps, connection: Connection): Record<
     server: { version: deps.version, connId: connection.connId },
     features: { methods: ANNOUNCED_METHODS, events: ANNOUNCED_EVENTS },
     snapshot: {
-      presence: [],
+      presence: presenceOf(deps, connection.scopes),
       health: {},
       stateVersion: { presence: 0, health: 0 },
       uptimeMs: deps.uptimeMs(),

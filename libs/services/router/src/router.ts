@@ -81,6 +81,7 @@ export function createRouter(deps: RouterDeps): Router {
     audit,
     version: deps.version,
     configPath: deps.configPath,
+    configFile: deps.configFile,
     authMode: authModeOf(auth, config()),
     uptimeMs,
     broadcast(event, payload, agentId) {

@@ -8,12 +8,12 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import type Database from 'better-sqlite3';
 import { SessionRow } from '@sessions/contracts';
-import { channelOf, matchExpression, parseStoreFile, snippetOf } from '@sessions/domain';
+import { isInChannel, matchExpression, parseStoreFile, snippetOf } from '@sessions/domain';
 import { hasErrorCode } from '../files/file-system';
 import { readLineFacts, type LineFacts } from '../transcript/line-facts';
 import { VISIBILITY } from './schema';
 import { searchedText, TEXTS_PER_MS } from './text-index';
-import type { SearchTextsReply, SearchTextsRequest, TextHit } from './worker-protocol';
+import type { IndexedTextHit, SearchTextsReply, SearchTextsRequest, TextHit } from './worker-protocol';
 
 const CANDIDATES_PER_SLICE = 50;
 const CANDIDATES_MAX = 2000;
@@ -61,7 +61,7 @@ export async function searchTexts({ db, dir, onStale, breathe }: SearchTextsPart
   const match = matchExpression(request.terms);
   const from = request.sinceMs === undefined ? 0 : Math.ceil(request.sinceMs) * TEXTS_PER_MS;
   let before = Math.min(request.beforeId ?? Number.MAX_SAFE_INTEGER, request.untilMs === undefined ? Number.MAX_SAFE_INTEGER : Math.ceil(request.untilMs) * TEXTS_PER_MS);
-  const hits: TextHit[] = [];
+  const hits: IndexedTextHit[] = [];
   let looked = 0;
   let readBytes = 0;
   const stale = new Set<string>();
@@ -80,7 +80,7 @@ export async function searchTexts({ db, dir, onStale, breathe }: SearchTextsPart
       readBytes += candidate.bytes;
       const hit = readHit(dir, candidate, owner, request);
       if (hit === undefined) stale.add(candidate.file);
-      else if (!owner.isEarlier || !isRepeated(candidate, hit, owner)) hits.push(hit);
+      else if (!owner.isEarlier || !isRepeated(candidate, hit, owner)) hits.push({ ...hit, id: candidate.id });
     }
     if (candidates.length < CANDIDATES_PER_SLICE) break;
     await breathe();
@@ -106,7 +106,7 @@ function ownersOf(db: Database.Database, channel: string | undefined): (file: st
     if (known.has(file)) return known.get(file);
     const present = find.get(file, VISIBILITY.unlisted) as OwnerRow | undefined;
     const owner = present === undefined ? earlierOwner(file) : { ...present, isEarlier: false };
-    const isAsked = owner !== undefined && (channel === undefined || (owner.row !== null && channelOf(SessionRow.decode(owner.row)) === channel));
+    const isAsked = owner !== undefined && (channel === undefined || (owner.row !== null && isInChannel(SessionRow.decode(owner.row), channel)));
     known.set(file, isAsked ? owner : undefined);
     return known.get(file);
   };

@@ -4,7 +4,7 @@
  */
 import type Database from 'better-sqlite3';
 import { SessionRow } from '@sessions/contracts';
-import { channelOf } from '@sessions/domain';
+import { isInChannel } from '@sessions/domain';
 import type { SearchReply, SearchRequest } from './worker-protocol';
 
 const ROWS_PER_SLICE = 5000;
@@ -41,12 +41,12 @@ export async function searchSessions(db: Database.Database, request: SearchReque
      FROM session s WHERE s.id > ? ORDER BY s.id LIMIT ${ROWS_PER_SLICE}`,
   );
   const rowOf = db.prepare('SELECT row FROM session WHERE id = ?').pluck();
-  const isInChannel = (id: number): boolean => request.channel === undefined || channelOf(SessionRow.decode((rowOf.get(id) as Uint8Array | null) ?? new Uint8Array())) === request.channel;
+  const isAsked = (id: number): boolean => request.channel === undefined || isInChannel(SessionRow.decode((rowOf.get(id) as Uint8Array | null) ?? new Uint8Array()), request.channel);
   const needle = request.text.toLowerCase();
   const hits: Candidate[] = [];
   for (let lastId = 0; ; ) {
     const rows = slice.all(...values, needle, lastId) as Candidate[];
-    for (const row of rows) if (row.hit === 1 && isInChannel(row.id)) hits.push(row);
+    for (const row of rows) if (row.hit === 1 && isAsked(row.id)) hits.push(row);
     const last = rows[rows.length - 1];
     if (last === undefined || rows.length < ROWS_PER_SLICE) break;
     lastId = last.id;

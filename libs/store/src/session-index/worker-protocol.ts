@@ -116,9 +116,15 @@ export interface TextHit extends Snippet {
   readonly atMs: number;
 }
 
+/** A hit of the index, which can be gone on from. */
+export interface IndexedTextHit extends TextHit {
+  /** As `beforeId`: what comes behind this one. */
+  readonly id: number;
+}
+
 export interface SearchTextsReply {
   /** Newest first. */
-  readonly hits: readonly TextHit[];
+  readonly hits: readonly IndexedTextHit[];
   /** Undefined: there are no more. */
   readonly nextBeforeId?: number;
   /** Some transcripts have not been read yet. */

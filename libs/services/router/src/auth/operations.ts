@@ -39,7 +39,8 @@ export const OPERATIONS: readonly Operation[] = [
   operation(read, ['agents.list', 'agent.identity.get'], 'ListAgents'),
   operation(read, ['artifacts.list']),
   operation(read, ['models.list', 'models.authStatus', 'commands.list']),
-  operation(read, ['health', 'status']),
+  operation(read, ['health', 'status', 'system-presence', 'diagnostics.stability']),
+  operation(read, ['tasks.list', 'cron.list', 'cron.status', 'cron.runs', 'node.list', 'channels.status', 'last-heartbeat']),
   operation(read, [], undefined, ['GET /metrics']),
 
   operation(write, [], 'SubmitMessage', ['POST /v1/messages']),
@@ -53,7 +54,7 @@ export const OPERATIONS: readonly Operation[] = [
   operation(write, ['sessions.compaction.branch']),
   operation(write, ['tools.invoke'], 'InvokeTool', ['POST /tools/invoke', 'POST /mcp', 'DELETE /mcp']),
 
-  operation(approvals, ['exec.approval.list', 'exec.approval.get', 'exec.approval.resolve']),
+  operation(approvals, ['exec.approval.list', 'exec.approval.get', 'exec.approval.resolve', 'plugin.approval.list']),
 
   operation(admin, ['sessions.patch', 'sessions.pluginPatch'], 'PatchSession'),
   operation(admin, ['sessions.reset'], 'ResetSession'),

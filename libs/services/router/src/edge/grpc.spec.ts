@@ -188,6 +188,39 @@ describe('RouterService over gRPC', () => {
     expect(detailsOf(peerless)?.reason).toBe('VALIDATION');
   });
 
+  it('names the number that is too wide, and its bounds, wherever it stands, once it knows who calls', async () => {
+    const wide = (definition: { requestStream: false; responseStream: boolean; path: string }, bytes: number[], meta = metadata()): Promise<ServiceError> =>
+      refusal(new Promise((resolve, reject) => {
+        const raw = client as unknown as Client;
+        if (!definition.responseStream) return void raw.makeUnaryRequest(definition.path, (given: Buffer) => given, (given: Buffer) => given, Buffer.from(bytes), meta, (error, answer) => (error === null ? resolve(answer) : reject(error)));
+        raw.makeServerStreamRequest(definition.path, (given: Buffer) => given, (given: Buffer) => given, Buffer.from(bytes), meta).on('error', reject).on('data', resolve);
+      }));
+    const { searchSessions, getHistory, patchSession } = RouterServiceService;
+    const beyond = [0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x10]; // 2^53
+    const below = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xef, 0xff, 0x01]; // -2^53 - 1
+    const bounds = 'must be a whole number from -9007199254740991 to 9007199254740991';
+    for (const [definition, bytes, field] of [
+      [searchSessions, [0x0a, 1, 0x78, 0x38, ...beyond], 'sinceAtMs'],
+      [searchSessions, [0x0a, 1, 0x78, 0x40, ...below], 'untilAtMs'],
+      [getHistory, [0x20, ...beyond], 'beforeSeq'],
+      [getHistory, [0x0a, 1, 0x78, 0x3a, 1 + beyond.length, 0x10, ...beyond], 'after.messageSeq'],
+      [patchSession, [0x20, ...beyond], 'expectedUpdatedAtMs'],
+    ] as const) {
+      const error = await wide(definition, [...bytes]);
+      expect([field, error.code, error.details, detailsOf(error)?.reason]).toEqual([field, 3, `${field} ${bounds}`, 'VALIDATION']);
+      const stranger = await wide(definition, [...bytes], metadata({ authorization: 'Bearer wrong' }));
+      expect([stranger.code, stranger.details]).toEqual([16, 'Unauthorized']);
+    }
+    // The widest that fits is taken.
+    const most = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x0f];
+    expect((await wide(searchSessions, [0x0a, 1, 0x78, 0x12, 1, 0x78, 0x22, 1, 0x78, 0x38, ...most]).catch(() => undefined))?.details ?? '').not.toContain(bounds);
+    // Beyond what is looked at it is refused without a name; however many fields there are.
+    const many = await wide(searchSessions, [...Array.from({ length: 40_000 }, (_, at) => (at % 2 === 0 ? 0x48 : 1)), 0x38, ...beyond]);
+    expect([many.code, many.details]).toEqual([3, 'the request is no message of this method: it cannot be decoded']);
+    const broken = await wide(searchSessions, [0x0a, 0x7f, 0x78]);
+    expect([broken.code, broken.details]).toEqual([3, 'the request is no message of this method: it cannot be decoded']);
+  });
+
   it('takes the idempotency key from metadata, and believes nothing else of the caller', async () => {
     const meta = metadata({ 'sess-idempotency-key': 'k1', 'sess-scopes': '', 'sess-caller': 'service:evil/1' });
     const message = SubmitMessageRequest.create({ envelope: Envelope.create({ originKind: 'webchat', text: 'a' }) });

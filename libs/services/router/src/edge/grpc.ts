@@ -17,6 +17,7 @@ import { isRestrictedAlike } from '../auth/scopes';
 import type { Listen } from '../deps';
 import type { RouterHandlers } from '../handlers/router-service';
 import { SERVICE_NAME, reflectionOf } from './reflection';
+import { Undecodable, tolerantly } from './tolerant-decoding';
 
 /** Largest message in either direction, bytes. */
 export const GRPC_MESSAGE_BYTES_MAX = 25 * 1024 * 1024;
@@ -72,7 +73,7 @@ export function createGrpcEdge(deps: GrpcEdgeDeps): GrpcEdge {
     'grpc.max_send_message_length': GRPC_MESSAGE_BYTES_MAX,
   });
   const health = new HealthImplementation({ '': 'NOT_SERVING', [SERVICE_NAME]: 'NOT_SERVING' });
-  server.addService(RouterServiceService, implementation(deps));
+  server.addService(tolerantly(RouterServiceService), implementation(deps));
   health.addToServer(server);
   if (deps.protoDir !== undefined) reflectionOf(deps.protoDir).addToServer(server);
   let bound: { host: string; port: number } | undefined;
@@ -121,6 +122,7 @@ function implementation(deps: GrpcEdgeDeps): Record<string, GrpcHandler> {
       const begin = (call: Call): Promise<unknown> & AsyncIterable<unknown> => {
         const context = contextOf(deps, method, call);
         if (handler === undefined) throw new SessionError('UNSUPPORTED', `${methodOfPath(method.path)} is not served here`);
+        if (call.request instanceof Undecodable) throw call.request.refusal();
         return handler(call.request, context);
       };
       const unary: handleUnaryCall<unknown, unknown> = (call, callback) => {

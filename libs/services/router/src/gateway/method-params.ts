@@ -16,6 +16,11 @@ const SEARCH_LIMIT_MAX = 100;
 /** Longest label of an injected message. */
 const INJECT_LABEL_LENGTH_MAX = 100;
 
+/** Most jobs or runs of one page of a scheduler. */
+const CRON_PAGE_MAX = 200;
+const TASKS_PAGE_MAX = 500;
+const taskStatus = wordOf('queued', 'running', 'completed', 'failed', 'cancelled', 'timed_out');
+
 const label: Schema = { kind: 'string', minLength: 1, maxLength: LABEL_LENGTH_MAX };
 const chatKey: Schema = { kind: 'string', minLength: 1, maxLength: CHAT_KEY_LENGTH_MAX };
 const toggle: Schema = orNull(text);
@@ -247,6 +252,23 @@ export const METHOD_PARAMS: Readonly<Record<string, ObjectSchema>> = {
   'agent.identity.get': closed({ agentId: text, sessionKey: string }),
   'agents.list': closed({}),
   'config.get': closed({}),
+  'tasks.list': closed({ status: { kind: 'union', options: [taskStatus, arrayOf(taskStatus)] }, agentId: text, sessionKey: text, limit: integer(1, TASKS_PAGE_MAX), cursor: string }),
+  'cron.list': closed({
+    includeDisabled: boolean,
+    limit: integer(1, CRON_PAGE_MAX),
+    offset: integer(0),
+    query: string,
+    enabled: wordOf('all', 'enabled', 'disabled'),
+    scheduleKind: wordOf('all', 'at', 'every', 'cron'),
+    lastRunStatus: wordOf('all', 'ok', 'error', 'skipped', 'unknown'),
+    sortBy: wordOf('nextRunAtMs', 'updatedAtMs', 'name'),
+    sortDir: wordOf('asc', 'desc'),
+    agentId: text,
+    compact: boolean,
+  }),
+  'cron.status': closed({}),
+  'node.list': closed({}),
+  'channels.status': closed({ probe: boolean, timeoutMs: integer(0), channel: text }),
   'exec.approval.list': closed({}),
   'exec.approval.get': closed({ id: text }, ['id']),
   'exec.approval.resolve': closed({ id: text, decision: text }, ['id', 'decision']),

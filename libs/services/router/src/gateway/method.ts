@@ -1,6 +1,7 @@
 /** What a method of the gateway is made of. */
 import type { JsonObject } from '@sessions/domain';
 import type { CallContext } from '@sessions/bus';
+import type { ConfigFileState } from '@sessions/host';
 import type { Audit } from '../auth/audit';
 import type { HandlerDeps } from '../deps';
 import type { RouterHandlers } from '../handlers/router-service';
@@ -14,6 +15,8 @@ export interface GatewayDeps extends HandlerDeps {
   readonly audit: Audit;
   readonly version: string;
   readonly configPath: string;
+  /** Undefined where nobody reads a file. */
+  readonly configFile: (() => ConfigFileState) | undefined;
   readonly authMode: string;
   /** Milliseconds since the router started. */
   readonly uptimeMs: () => number;

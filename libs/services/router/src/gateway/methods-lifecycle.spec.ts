@@ -291,4 +291,23 @@ describe('agents and configuration', () => {
     expect(shown).toMatchObject({ path: '/state/openclaw.json', valid: true, issues: [] });
     expect(JSON.stringify(shown)).not.toContain('a-test-token');
   });
+
+  it('are shown as the file has them, with what of it is not in force', async () => {
+    const source = { gateway: { auth: { token: 'T-1' } }, session: { dmScope: 'per-peer' }, channels: { telegram: { botToken: 'T-2' } }, plugins: { enabled: false } };
+    const problems = [{ path: 'session.dmScope', value: '"x"', message: 'must be one of these' }];
+    let state = { exists: true, source: source as unknown, problems: [] as typeof problems, warnings: [{ path: 'session.odd', value: '1', message: 'is not known' }] };
+    const open = await startRouter(source, { configFile: () => state });
+    const asked = await open.client();
+    const config = { gateway: { auth: { token: '__OPENCLAW_REDACTED__' } }, session: { dmScope: 'per-peer' }, channels: { telegram: { botToken: '__OPENCLAW_REDACTED__' } }, plugins: { enabled: false } };
+    const shown = (await asked.request('config.get')).payload;
+    expect(shown).toMatchObject({ exists: true, valid: true, raw: null, config, parsed: config, sourceConfig: config, resolved: config, runtimeConfig: config, issues: [], legacyIssues: [], warnings: [{ path: 'session.odd', message: 'is not known' }] });
+    expect(shown['config']).toEqual(config);
+    expect(shown['inForce']).toMatchObject({ session: { dmScope: 'per-peer', mainKey: 'main' } });
+    expect(JSON.stringify(shown)).not.toMatch(/T-\d/u);
+    state = { ...state, problems };
+    expect((await asked.request('config.get')).payload).toMatchObject({ valid: false, issues: [{ path: 'session.dmScope', message: 'must be one of these' }], config });
+    state = { exists: false, source: undefined, problems: [], warnings: [] };
+    expect((await asked.request('config.get')).payload).toMatchObject({ exists: false, valid: true, config: {} });
+    await open.stop();
+  });
 });

@@ -175,9 +175,40 @@ describe('reading one session', () => {
       'agent:disk:main', 'agent:main:cron:job:run:1', 'agent:main:main', 'agent:main:telegram:group:-5', 'agent:work:main',
     ]);
     expect(second).not.toHaveProperty('nextCursor');
-    const ofNobody = Buffer.from('["nobody",null]').toString('base64url');
-    for (const cursor of ['bogus', ofNobody]) expect(await messageOf('sessions.search', { query: 'x', cursor })).toContain('cursor');
-    expect(await messageOf('sessions.search', { query: 'agent:', agentId: 'work', cursor: Buffer.from('["main",null]').toString('base64url') })).toContain('cursor');
+    const cursorOf = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url');
+    for (const cursor of ['bogus', '', cursorOf({}), cursorOf([]), cursorOf(null), cursorOf({ nobody: null }), cursorOf({ main: 5 }), cursorOf({ __proto__: null, main: {} })]) {
+      expect([cursor, await messageOf('sessions.search', { query: 'x', cursor })]).toEqual([cursor, expect.stringContaining('cursor')]);
+    }
+    expect(await messageOf('sessions.search', { query: 'agent:', agentId: 'work', cursor: cursorOf({ main: null }) })).toContain('cursor');
+  });
+
+  it('searches all agents as one list, the newest first, whatever the pages', async () => {
+    for (let n = 0; n < 40; n += 1) {
+      const agentId = ['main', 'work', 'disk'][n % 3] ?? '';
+      // Equal times stand in the order of the agents.
+      running.stores.put(agentId, `agent:${agentId}:needle-${String(n)}`, { sessionId: ID(100 + n), updatedAt: 10_000 - Math.floor(n / 6) });
+    }
+    running.stores.put('work', 'agent:work:needle-undated', { sessionId: ID(99) });
+    const pages = async (limit: number): Promise<{ key: string; at?: number }[]> => {
+      const found: { key: string; at?: number }[] = [];
+      let cursor: unknown;
+      for (let page = 0; page < 60; page += 1) {
+        const { hits, nextCursor } = await payloadOf('sessions.search', { query: 'needle', limit, ...(cursor !== undefined && { cursor }) });
+        expect((hits as unknown[]).length).toBeLessThanOrEqual(limit);
+        expect(JSON.stringify(hits)).not.toContain('cursor');
+        found.push(...(hits as { key: string; at?: number }[]));
+        if (nextCursor === undefined) return found;
+        cursor = nextCursor;
+      }
+      throw new Error('a search has no end');
+    };
+    const whole = await pages(100);
+    expect(whole).toHaveLength(41);
+    expect(new Set(whole.map(({ key }) => key)).size).toBe(41);
+    const order = ['main', 'work', 'disk'];
+    const placeOf = ({ key, at = 0 }: { key: string; at?: number }): number => -at * 10 + order.indexOf(key.split(':')[1] ?? '');
+    expect(whole.map(placeOf)).toEqual(whole.map(placeOf).toSorted((a, b) => a - b));
+    for (const limit of [1, 2, 7, 20]) expect(await pages(limit)).toEqual(whole);
   });
 
   it('takes a search and a label as people type them', async () => {
@@ -208,6 +239,62 @@ describe('reading one session', () => {
   it('tells health and status', async () => {
     expect(await payloadOf('health')).toMatchObject({ ok: true, defaultAgentId: 'main', sessions: { count: 4 } });
     expect(await payloadOf('status')).toMatchObject({ version: '0.0.0-test', stateDir: '/state' });
+    expect((await payloadOf('health')).agents).toMatchObject([{ agentId: 'main', heartbeat: { enabled: false, every: 'disabled', everyMs: null } }, { agentId: 'work' }, { agentId: 'disk' }]);
+  });
+
+  it('tells in the status of the newest sessions, and of what fills their windows', async () => {
+    running.stores.put('work', 'agent:work:full', { sessionId: ID(8), updatedAt: 950, thinkingLevel: 'high', fastMode: true, verboseLevel: 'on', systemSent: true, providerOverride: 'p', modelOverride: 'big', modelOverrideSource: 'user', totalTokens: 250, inputTokens: 9 });
+    const { sessions, heartbeat, runtimeVersion } = await payloadOf('status');
+    expect([runtimeVersion, heartbeat]).toMatchObject(['0.0.0-test', { defaultAgentId: 'main', agents: [{ agentId: 'main', enabled: false }, { agentId: 'work' }, { agentId: 'disk' }] }]);
+    const { count, paths, recent, byAgent, defaults } = sessions as unknown as { count: number; paths: string[]; recent: Record<string, unknown>[]; byAgent: { agentId: string; count: number; recent: unknown[] }[]; defaults: object };
+    expect([count, paths.length, defaults]).toMatchObject([5, 3, { model: 'fake-1', contextTokens: 1000 }]);
+    expect(recent[0]).toEqual({
+      agentId: 'work', key: 'agent:work:full', kind: 'direct', sessionId: ID(8), updatedAt: 950, age: expect.any(Number) as unknown, thinkingLevel: 'high', fastMode: true, verboseLevel: 'on', systemSent: true, inputTokens: 9,
+      totalTokens: 250, totalTokensFresh: true, remainingTokens: 750, percentUsed: 25, model: 'big', configuredModel: 'fake/fake-1', selectedModel: 'p/big', modelSelectionReason: 'session override', runtime: 'auto', contextTokens: 1000,
+      flags: ['think:high', 'verbose:on', 'fast', 'system', `id:${ID(8)}`],
+    });
+    expect(recent.map(({ key }) => key)).toEqual(['agent:work:full', 'agent:main:telegram:group:-5', 'agent:work:main', 'agent:main:main', 'agent:disk:main']);
+    expect(recent[1]).toMatchObject({ totalTokens: null, remainingTokens: null, percentUsed: null, selectedModel: 'fake/fake-1', modelSelectionReason: null });
+    expect(byAgent.map(({ agentId, count: own, recent: rows }) => [agentId, own, rows.length])).toEqual([['main', 2, 2], ['work', 2, 2], ['disk', 1, 1]]);
+  });
+});
+
+describe('what dashboards ask beside the sessions', () => {
+  const page = { total: 0, offset: 0, hasMore: false, nextOffset: null };
+  it.each([
+    ['tasks.list', {}, { tasks: [] }],
+    ['cron.list', { limit: 5, offset: 3 }, { jobs: [], limit: 5, ...page, deliveryPreviews: {} }],
+    ['cron.runs', {}, { entries: [], limit: 50, ...page }],
+    ['cron.status', {}, { enabled: false, jobs: 0, nextWakeAtMs: null }],
+    ['node.list', {}, { ts: expect.any(Number) as unknown, nodes: [] }],
+    ['last-heartbeat', {}, null],
+    ['plugin.approval.list', {}, []],
+    ['channels.status', { probe: false, timeoutMs: 8000 }, expect.objectContaining({ channels: {}, channelAccounts: {}, channelOrder: [], channelMeta: [] }) as unknown],
+    ['diagnostics.stability', { limit: 25, type: 'payload.large', sinceSeq: 3 }, { generatedAt: expect.any(String) as unknown, capacity: 0, count: 0, dropped: 0, events: [], summary: { byType: {} } }],
+    ['system-presence', {}, [expect.objectContaining({ mode: 'gateway', reason: 'self', version: '0.0.0-test', text: expect.stringContaining('mode gateway') as unknown })]],
+  ])('%s answers in the shape that they read', async (method, params, payload) => {
+    expect(await payloadOf(method, params)).toEqual(payload);
+  });
+
+  it.each([
+    ['diagnostics.stability', { limit: 0 }, 'limit must be between 1 and 1000'],
+    ['diagnostics.stability', { limit: 1001 }, 'limit must be between 1 and 1000'],
+    ['diagnostics.stability', { sinceSeq: -1 }, 'sinceSeq must be a non-negative integer'],
+    ['diagnostics.stability', { type: 5 }, 'type must be a non-empty string'],
+    ['tasks.list', { limit: 501 }, 'invalid tasks.list params: at /limit: must be <= 500'],
+    ['tasks.list', { status: 'x' }, 'invalid tasks.list params: at /status: must be equal to constant; at /status: must match a schema in anyOf; at /status: must be array'],
+    ['cron.list', { sortBy: 'z' }, 'invalid cron.list params: at /sortBy: must be equal to constant; at /sortBy: must match a schema in anyOf'],
+    ['channels.status', { bogus: 1 }, "invalid channels.status params: at root: unexpected property 'bogus'"],
+  ])('%s names what is wrong with %j', async (method, params, message) => {
+    expect(await messageOf(method, params)).toBe(message);
+  });
+
+  it('shows the machine to nobody who sees some agents alone', async () => {
+    const open = await startRouter({ ...CONFIG, gateway: { auth: { tokens: [{ name: 'ann', token: 'of-ann', scopes: ['operator.read'], agents: ['work'] }] } } });
+    const ann = await open.client(['operator.read'], 'of-ann');
+    expect((await ann.request('system-presence')).payload).toEqual([]);
+    expect(JSON.stringify((await ann.request('status')).payload)).not.toMatch(/\/state|agent:main|"main"/u);
+    await open.stop();
   });
 });
 

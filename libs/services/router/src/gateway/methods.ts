@@ -10,6 +10,9 @@ import { FrameRefusal } from './gateway-frames';
 import type { RequestFrame } from './gateway-frames';
 import type { GatewayDeps, GatewayMethod } from './method';
 import { checkedParams } from './method-params';
+import {
+  channelsStatus, cronList, cronRuns, cronStatus, diagnosticsStability, lastHeartbeat, nodeList, pluginApprovalList, tasksList,
+} from './methods/absent-parts';
 import { agent, agentIdentityGet, agentWait } from './methods/agent';
 import { agentsList } from './methods/agents-list';
 import { artifactsList } from './methods/artifacts-list';
@@ -21,7 +24,7 @@ import { chatSend } from './methods/chat-send';
 import { commandsList } from './methods/commands-list';
 import { configGet } from './methods/config-get';
 import { execApprovalGet, execApprovalList, execApprovalResolve } from './methods/exec-approval';
-import { health, status } from './methods/health';
+import { health } from './methods/health';
 import { modelsAuthStatus, modelsList } from './methods/models-list';
 import { sessionsAbort } from './methods/sessions-abort';
 import { sessionsCleanup } from './methods/sessions-cleanup';
@@ -48,6 +51,8 @@ import {
 } from './methods/sessions-subscribe';
 import { sessionsUsage, sessionsUsageLogs, sessionsUsageTimeseries } from './methods/sessions-usage';
 import { sessionsVerify } from './methods/sessions-verify';
+import { status } from './methods/status';
+import { systemPresence } from './methods/system-presence';
 import { toolsInvoke } from './methods/tools-invoke';
 import { usageCost, usageStatus } from './methods/usage-cost';
 
@@ -57,6 +62,7 @@ const METHODS: Readonly<Record<string, GatewayMethod>> = {
   'agent.wait': agentWait,
   'agents.list': agentsList,
   'artifacts.list': artifactsList,
+  'channels.status': channelsStatus,
   'chat.abort': chatAbort,
   'chat.history': chatHistory,
   'chat.inject': chatInject,
@@ -66,12 +72,19 @@ const METHODS: Readonly<Record<string, GatewayMethod>> = {
   'chat.startup': chatStartup,
   'commands.list': commandsList,
   'config.get': configGet,
+  'cron.list': cronList,
+  'cron.runs': cronRuns,
+  'cron.status': cronStatus,
+  'diagnostics.stability': diagnosticsStability,
   'exec.approval.get': execApprovalGet,
   'exec.approval.list': execApprovalList,
   'exec.approval.resolve': execApprovalResolve,
   health,
+  'last-heartbeat': lastHeartbeat,
   'models.authStatus': modelsAuthStatus,
   'models.list': modelsList,
+  'node.list': nodeList,
+  'plugin.approval.list': pluginApprovalList,
   'sessions.abort': sessionsAbort,
   'sessions.archives.list': sessionsArchivesList,
   'sessions.cleanup': sessionsCleanup,
@@ -108,6 +121,8 @@ const METHODS: Readonly<Record<string, GatewayMethod>> = {
   'sessions.usage.timeseries': sessionsUsageTimeseries,
   'sessions.verify': sessionsVerify,
   status,
+  'system-presence': systemPresence,
+  'tasks.list': tasksList,
   'tools.invoke': toolsInvoke,
   'usage.cost': usageCost,
   'usage.status': usageStatus,

@@ -4,7 +4,7 @@
  */
 import { FieldChange, PatchEntryRequest, PatchSessionResponse } from '@sessions/contracts';
 import type { PatchSessionRequest } from '@sessions/contracts';
-import { PATCH_FIELDS, SessionError, asAgentId, assertCreatableKey, isJsonObject, modelFor, slugAgentId, storePathFor } from '@sessions/domain';
+import { PATCH_FIELDS, SessionError, agentRuntimeOf, asAgentId, assertCreatableKey, isJsonObject, modelFor, slugAgentId, storePathFor } from '@sessions/domain';
 import type { AgentId, JsonObject, JsonValue } from '@sessions/domain';
 import type { CallContext } from '@sessions/bus';
 import type { HandlerDeps } from '../deps';
@@ -101,7 +101,7 @@ function resolvedBy(deps: HandlerDeps, agentId: AgentId, entry: JsonObject): Jso
   return {
     ...(provider !== undefined && { modelProvider: provider }),
     ...(model !== undefined && { model }),
-    agentRuntime: { id: 'auto', source: 'implicit' },
+    agentRuntime: { ...agentRuntimeOf(provider) },
     ...Object.fromEntries(levels),
   };
 }

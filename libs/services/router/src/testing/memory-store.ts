@@ -245,10 +245,13 @@ function storeHandlers(
         const hit = SearchHit.create({ agentId, key, sessionId: String((entry as { sessionId?: string }).sessionId), messageId: 'm-1', messageSeq: 7, role: 'user', atMs: 5, snippet, highlights: [{ start: 5, end: 5 + query.length }] });
         return SearchResponse.create({ hits: [hit], incomplete: true });
       }
-      const all = [...agentOf(agentId).sessions].filter(([key, session]) => searchTextOf(rowOf(agentId, key, session)).includes(query.toLowerCase()));
+      const all = [...agentOf(agentId).sessions]
+        .filter(([key, session]) => searchTextOf(rowOf(agentId, key, session)).includes(query.toLowerCase()))
+        .sort(([, a], [, b]) => Number(b.entry.updatedAt ?? 0) - Number(a.entry.updatedAt ?? 0));
       const from = Number(cursor ?? 0);
       const until = from + (limit ?? 20);
-      const hits = all.slice(from, until).map(([key, { entry }]) => SearchHit.create({ agentId, key, sessionId: String(entry.sessionId), snippet: key }));
+      const hits = all.slice(from, until).map(([key, { entry }], at) =>
+        SearchHit.create({ agentId, key, sessionId: String(entry.sessionId), snippet: key, cursor: String(from + at + 1), ...(typeof entry.updatedAt === 'number' && { atMs: entry.updatedAt }) }));
       return SearchResponse.create({ hits, nextCursor: until < all.length ? String(until) : undefined });
     },
     readHistory: (request, { signal }) => readHistory(find(request.agentId, request.by?.value ?? ''), request, signal),

@@ -1,5 +1,5 @@
 /** A session begun anew under its key: the transcript so far becomes an archive, what the user chose stays. */
-import { resetEntry, type JsonValue, type ModelRef, type ResetReason } from '@sessions/domain';
+import { resetEntry, selectedModel, type JsonValue, type ModelRef, type ResetReason } from '@sessions/domain';
 import type { Effect, HeldView, MutationView } from '@sessions/store';
 import { fieldChange, type FieldPatch } from './field-patch';
 import { headerLine, newTranscriptFile, type NewSession } from './new-session';
@@ -60,7 +60,9 @@ export function decideReset(request: ResetSessionRequest, view: MutationView): P
   const { key, previousSessionId, archived, sessionFile, ...reset } = planReset(request, present, view);
   const { sessionId } = session;
   const given = fieldChange(request.fields, { key, present: present?.native ?? {}, view, defaultModel: request.defaultModel });
-  const set = { ...reset.set, ...given.set };
+  const changed = { ...reset.set, ...given.set };
+  const entry = Object.fromEntries(Object.entries({ ...present?.native, ...changed }).filter(([name]) => Object.hasOwn(changed, name) || !given.clear.includes(name)));
+  const set = { ...changed, ...(reason === 'cron-run' ? {} : selectedModel(entry, request.defaultModel)) };
   const clear = [...new Set([...reset.clear, ...given.clear])].filter((name) => !Object.hasOwn(set, name));
   return {
     decision: {

@@ -1,6 +1,6 @@
 /** ListEntries: rows newest first, as the index has them encoded; decoded only where a filter or a text needs it. */
 import { EntryFilter, ListEntriesResponse, SessionRow, type ListEntriesRequest } from '@sessions/contracts';
-import { SessionError, cliRowKind, storedSpellings } from '@sessions/domain';
+import { cliRowKind, isInChannel, SessionError, storedSpellings } from '@sessions/domain';
 import { LIST_ANSWER_BYTES } from '@sessions/bus';
 import { VISIBILITY, type AgentStore, type ListPage, type ListQuery, type Visibility } from '@sessions/store';
 import type { OwnedAgent } from '../owned-agent';
@@ -84,7 +84,7 @@ function rowTest({ keys, keyPrefix, kinds, status, channel }: EntryFilter): RowT
   if (keyPrefix !== undefined && keyPrefix !== '') tests.push((row) => row.key.startsWith(keyPrefix));
   if (kinds.length > 0) tests.push((row) => kinds.includes(cliRowKind(row.key, { chatType: row.chatType, spawnedBy: row.spawnedBy })));
   if (status !== undefined) tests.push((row) => row.status === status);
-  if (channel !== undefined) tests.push((row) => row.channel === channel);
+  if (channel !== undefined) tests.push((row) => isInChannel(row, channel));
   return tests.length === 0 ? undefined : (row) => tests.every((test) => test(row));
 }
 

@@ -77,13 +77,20 @@ describe('reads', () => {
     const second = await made.client.search(SearchRequest.create({ agentId: 'main', query: 'telegram', limit: 3, cursor: first.nextCursor }));
     expect([...first.hits, ...second.hits].map((hit) => hit.key)).toHaveLength(5);
     expect(second.nextCursor).toBeUndefined();
+    for (const place of ['meta', 'text']) {
+      const ask = (more: object) => made.client.search(SearchRequest.create({ agentId: 'main', query: place === 'meta' ? 'telegram' : 'question', in: place, ...more }));
+      const { hits } = await ask({ limit: 10 });
+      // Behind each hit its own cursor goes on with the next.
+      for (const [at, { cursor }] of hits.entries()) expect((await ask({ limit: 1, cursor })).hits).toEqual(hits.slice(at + 1, at + 2));
+      expect(hits.length).toBeGreaterThan(1);
+    }
     const key = 'agent:main:telegram:direct:3';
     await made.client.deliver(telegram('the needle, at last', { key }));
     const texts = await made.client.search(SearchRequest.create({ agentId: 'main', query: 'NEEDLE', in: 'text' }));
     expect(texts).toMatchObject({ incomplete: false, nextCursor: undefined, hits: [{ key, role: 'user', messageSeq: 2, snippet: 'the needle, at last', highlights: [{ start: 4, end: 10 }] }] });
     expect((await made.client.search(SearchRequest.create({ agentId: 'main', query: 'needle', in: 'text', channel: 'discord' }))).hits).toEqual([]);
     expect((await made.client.search(SearchRequest.create({ agentId: 'main', query: 'telegram', channel: 'telegram', untilAtMs: 1 }))).hits).toEqual([]);
-    expect((await made.client.search(SearchRequest.create({ agentId: 'main', query: 'telegram', channel: 'telegram', sinceAtMs: 1 }))).hits).toHaveLength(5);
+    expect((await made.client.search(SearchRequest.create({ agentId: 'main', query: 'telegram', channel: 'Telegram', sinceAtMs: 1 }))).hits).toHaveLength(5);
   });
 
   it.each([

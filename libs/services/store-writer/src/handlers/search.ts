@@ -4,7 +4,7 @@
  */
 import { SearchHit, SearchResponse, SessionRow, type SearchRequest } from '@sessions/contracts';
 import { QUERY_CHARS_MAX, SessionError, nameSnippetOf, parseSearchQuery } from '@sessions/domain';
-import type { TextHit } from '@sessions/store';
+import type { IndexedTextHit } from '@sessions/store';
 import type { OwnedAgent } from '../owned-agent';
 
 const LIMIT_DEFAULT = 20;
@@ -36,7 +36,7 @@ function searchNames(agent: OwnedAgent, { query, channel, sinceAtMs, untilAtMs }
   return agent.read(
     async (store, open) => {
       const page = await store.list({ search: query, offset, limit, ...filter });
-      const hits = page.encodedRows.map((encoded) => nameHit(agent.agentId, SessionRow.decode(encoded), query));
+      const hits = page.encodedRows.map((encoded, at) => nameHit(agent.agentId, SessionRow.decode(encoded), query, `o${String(offset + at + 1)}`));
       const next = offset + hits.length;
       return SearchResponse.create({
         epoch: store.epoch,
@@ -82,11 +82,11 @@ function placeOf(cursor: string | undefined, form: RegExp): number | undefined {
 }
 
 /** The snippet is the name in which the text was found. */
-function nameHit(agentId: string, row: SessionRow, query: string): SearchHit {
+function nameHit(agentId: string, row: SessionRow, query: string, cursor: string): SearchHit {
   const { snippet, highlights } = nameSnippetOf(row, query);
-  return SearchHit.create({ agentId, key: row.key, sessionId: row.sessionId ?? '', snippet, highlights: highlights.map((range) => ({ ...range })), atMs: row.updatedAtMs });
+  return SearchHit.create({ agentId, key: row.key, sessionId: row.sessionId ?? '', snippet, highlights: highlights.map((range) => ({ ...range })), atMs: row.updatedAtMs, cursor });
 }
 
-function textHit(agentId: string, { key, sessionId, messageId, messageSeq, snippet, highlights, atMs, role }: TextHit): SearchHit {
-  return SearchHit.create({ agentId, key, sessionId, messageId, messageSeq, snippet, highlights: highlights.map((range) => ({ ...range })), atMs, role });
+function textHit(agentId: string, { id, key, sessionId, messageId, messageSeq, snippet, highlights, atMs, role }: IndexedTextHit): SearchHit {
+  return SearchHit.create({ agentId, key, sessionId, messageId, messageSeq, snippet, highlights: highlights.map((range) => ({ ...range })), atMs, role, cursor: `t${String(id)}` });
 }

@@ -291,7 +291,11 @@ export interface SearchHit {
     | number
     | undefined;
   /** Of a message: `user`, `assistant`. */
-  role?: string | undefined;
+  role?:
+    | string
+    | undefined;
+  /** Where to go on behind this hit; in answers of a store alone. */
+  cursor?: string | undefined;
 }
 
 /** Positions in UTF-16 code units. */
@@ -4774,6 +4778,7 @@ function createBaseSearchHit(): SearchHit {
     highlights: [],
     atMs: undefined,
     role: undefined,
+    cursor: undefined,
   };
 }
 
@@ -4805,6 +4810,9 @@ export const SearchHit: MessageFns<SearchHit> = {
     }
     if (message.role !== undefined) {
       writer.uint32(74).string(message.role);
+    }
+    if (message.cursor !== undefined) {
+      writer.uint32(82).string(message.cursor);
     }
     return writer;
   },
@@ -4894,6 +4902,14 @@ export const SearchHit: MessageFns<SearchHit> = {
             message.role = reader.string();
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.cursor = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4939,6 +4955,7 @@ export const SearchHit: MessageFns<SearchHit> = {
         ? globalThis.Number(object.at_ms)
         : undefined,
       role: isSet(object.role) ? globalThis.String(object.role) : undefined,
+      cursor: isSet(object.cursor) ? globalThis.String(object.cursor) : undefined,
     };
   },
 
@@ -4971,6 +4988,9 @@ export const SearchHit: MessageFns<SearchHit> = {
     if (message.role !== undefined) {
       obj.role = message.role;
     }
+    if (message.cursor !== undefined) {
+      obj.cursor = message.cursor;
+    }
     return obj;
   },
 
@@ -4988,6 +5008,7 @@ export const SearchHit: MessageFns<SearchHit> = {
     message.highlights = object.highlights?.map((e) => HighlightRange.fromPartial(e)) || [];
     message.atMs = object.atMs ?? undefined;
     message.role = object.role ?? undefined;
+    message.cursor = object.cursor ?? undefined;
     return message;
   },
 };

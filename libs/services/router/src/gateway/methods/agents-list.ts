@@ -1,4 +1,4 @@
-import { agentSettings, asAgentId, workspaceFor } from '@sessions/domain';
+import { agentRuntimeOf, agentSettings, asAgentId, modelFor, workspaceFor } from '@sessions/domain';
 import type { CallContext } from '@sessions/bus';
 import { defaultAgentFor } from '../../auth/default-agent';
 import { shownPath } from '../../auth/shown-path';
@@ -22,6 +22,7 @@ export async function agentsPayload(deps: GatewayDeps, context: CallContext): Pr
         id: agentId,
         ...(name !== undefined && { name }),
         workspace,
+        agentRuntime: agentRuntimeOf(modelFor(config, asAgentId(agentId))?.provider),
         ...{ thinkingLevels, thinkingOptions, thinkingDefault },
         ...(model.primary !== undefined && { model: { primary: model.primary, ...(model.fallbacks.length > 0 && { fallbacks: model.fallbacks }) } }),
       };

@@ -3,10 +3,11 @@ import { asAgentId, parseSessionKey, storePathFor } from '@sessions/domain';
 import type { CallContext } from '@sessions/bus';
 import { readRowHead } from '../../handlers/row-order';
 import { defaultAgentFor } from '../../auth/default-agent';
-import { holdsScope, isRestricted, SCOPE } from '../../auth/scopes';
 import { shownPath } from '../../auth/shown-path';
 import type { GatewayDeps, GatewayMethod } from '../method';
 
+/** What is told of an agent's heartbeat: there is none here. */
+export const NO_HEARTBEAT = { enabled: false, every: 'disabled', everyMs: null } as const;
 /** Newest sessions that a health answer names. */
 const RECENT_MAX = 5;
 
@@ -33,7 +34,7 @@ export async function healthPayload(deps: GatewayDeps, context: CallContext): Pr
     durationMs: Math.round(deps.clock.monotonicMs() - beganAtMs),
     defaultAgentId,
     // Of an agent those of its sessions that are among the newest of all.
-    agents: agents.map(({ agentId }) => ({ agentId, isDefault: agentId === defaultAgentId, sessions: storeOf(agentId) })),
+    agents: agents.map(({ agentId, name }) => ({ agentId, ...(name !== undefined && { name }), isDefault: agentId === defaultAgentId, heartbeat: NO_HEARTBEAT, sessions: storeOf(agentId) })),
     // Channels, heartbeats and plug-ins are no part of this gateway.
     channels: {},
     channelOrder: [],
@@ -44,18 +45,3 @@ export async function healthPayload(deps: GatewayDeps, context: CallContext): Pr
 }
 
 export const health: GatewayMethod = async (deps, { context }) => ({ payload: await healthPayload(deps, context) });
-
-/** `status`: version, age of the process and the sessions there are. */
-export const status: GatewayMethod = async (deps, { context, connection }) => {
-  const { sessions, agents, defaultAgentId } = await healthPayload(deps, context);
-  return {
-    payload: {
-      version: deps.version,
-      uptimeMs: deps.uptimeMs(),
-      defaultAgentId,
-      agents,
-      sessions: { ...(sessions as object), defaults: deps.rows.defaults() },
-      ...(holdsScope(connection.scopes, SCOPE.admin) && !isRestricted(connection.scopes) && { stateDir: deps.stateDir, configPath: deps.configPath }),
-    },
-  };
-};

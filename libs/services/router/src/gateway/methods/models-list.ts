@@ -10,11 +10,12 @@ export const modelsAuthStatus: GatewayMethod = (deps) => Promise.resolve({ paylo
 
 /** What a client needs to offer them; nothing of how they are reached. */
 export function modelRows(config: SessionConfig): readonly object[] {
-  return [...configuredModels(config)].flatMap((name) => {
-    const { provider, model } = parseModelRef(name);
+  return [...configuredModels(config)].flatMap((ref) => {
+    const { provider, model } = parseModelRef(ref);
     if (provider === undefined) return [];
     const { api, models = [] } = config.models.providers[provider] ?? {};
-    const contextWindow = models.find(({ id }) => id === model)?.contextWindow;
-    return [{ provider, id: model, name: model, ...(api !== undefined && { api }), ...(contextWindow !== undefined && { contextWindow }), available: true }];
+    const { name = model, contextWindow, reasoning, input } = models.find(({ id }) => id === model) ?? {};
+    const said = { ...(api !== undefined && { api }), ...(contextWindow !== undefined && { contextWindow }), ...(reasoning !== undefined && { reasoning }), ...(input !== undefined && { input }) };
+    return [{ provider, id: model, name, ...said, available: true }];
   });
 }
