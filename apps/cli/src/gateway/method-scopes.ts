@@ -10,7 +10,7 @@ const READ = new Set([
   'sessions.usage.logs', 'usage.cost', 'usage.status', 'sessions.files.list', 'sessions.files.get', 'sessions.compaction.list', 'sessions.compaction.get',
   'chat.history', 'chat.startup', 'chat.metadata', 'chat.message.get', 'agent.identity.get', 'agents.list', 'health', 'status', 'models.list',
   'models.authStatus', 'commands.list', 'artifacts.list', 'sessions.archives.list', 'system-presence', 'diagnostics.stability', 'tasks.list', 'cron.list', 'cron.status', 'cron.runs', 'node.list', 'channels.status',
-  'last-heartbeat',
+  'last-heartbeat', 'config.get',
 ]);
 const WRITE = new Set([
   'sessions.create', 'sessions.send', 'sessions.steer', 'sessions.abort', 'sessions.compaction.branch', 'chat.send', 'chat.abort',

@@ -41,6 +41,8 @@ export const OPERATIONS: readonly Operation[] = [
   operation(read, ['models.list', 'models.authStatus', 'commands.list']),
   operation(read, ['health', 'status', 'system-presence', 'diagnostics.stability']),
   operation(read, ['tasks.list', 'cron.list', 'cron.status', 'cron.runs', 'node.list', 'channels.status', 'last-heartbeat']),
+  // As the original has it: a page that shows sessions asks for it. Who is restricted to agents is refused by the method itself.
+  operation(read, ['config.get']),
   operation(read, [], undefined, ['GET /metrics']),
 
   operation(write, [], 'SubmitMessage', ['POST /v1/messages']),
@@ -67,7 +69,7 @@ export const OPERATIONS: readonly Operation[] = [
   operation(admin, ['sessions.import', 'sessions.import.chunk']),
   operation(admin, [], 'KillSession', ['POST /sessions/{sessionKey}/kill']),
   operation(admin, ['chat.inject']),
-  operation(admin, ['config.get', 'config.set', 'config.patch', 'config.schema']),
+  operation(admin, ['config.set', 'config.patch', 'config.schema']),
   operation(admin, ['tasks.cancel']),
 ];
 

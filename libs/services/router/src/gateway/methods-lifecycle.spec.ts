@@ -297,7 +297,8 @@ describe('agents and configuration', () => {
     const problems = [{ path: 'session.dmScope', value: '"x"', message: 'must be one of these' }];
     let state = { exists: true, source: source as unknown, problems: [] as typeof problems, warnings: [{ path: 'session.odd', value: '1', message: 'is not known' }] };
     const open = await startRouter(source, { configFile: () => state });
-    const asked = await open.client();
+    // For readers, as the original has it.
+    const asked = await open.client(['operator.read']);
     const config = { gateway: { auth: { token: '__OPENCLAW_REDACTED__' } }, session: { dmScope: 'per-peer' }, channels: { telegram: { botToken: '__OPENCLAW_REDACTED__' } }, plugins: { enabled: false } };
     const shown = (await asked.request('config.get')).payload;
     expect(shown).toMatchObject({ exists: true, valid: true, raw: null, config, parsed: config, sourceConfig: config, resolved: config, runtimeConfig: config, issues: [], legacyIssues: [], warnings: [{ path: 'session.odd', message: 'is not known' }] });
