@@ -120,3 +120,14 @@ it('has everything over the cap in the next turn, or leaves it to the transcript
     for (const runId of ['r1', 'r2', 'r3', 'r4']) expect(lines.filter((line) => line.includes(`"${runId}"`))).toHaveLength(1);
   }
 });
+
+it('keeps the message that waited for its turn when another one interrupts it', async () => {
+  for (const queue of [{ mode: 'collect', debounceMs: LONG_MS }, { mode: 'followup', debounceMs: 0 }]) {
+    const made = await bench({ config: configOf(queue) });
+    await afterOne(made, ['r2']);
+    expect(await says(made, 'r3', { queueMode: 'interrupt' })).toMatchObject({ interruptedRunId: 'r2', queued: false, messageSeq: 3 });
+    await begin(made, 'r3');
+    await finish(made, 'r3');
+    expect((await history(made)).texts).toEqual(['r1', 'r2', 'r3']);
+  }
+});
