@@ -395,3 +395,25 @@ describe('ids in letters of other size', () => {
     expect(Object.keys(stored())).toEqual([SMALL]);
   });
 });
+
+it('takes a key for no part of a longer one: neighbours keep names, archives, answers and usage', async () => {
+  const neighbours = [`${ANN}1`, `${ANN}:thread:9`];
+  for (const key of neighbours) ids[key] = randomUUID();
+  await livedIn();
+  const store = await openStore(options());
+  const usage = { at: 1_780_000_000_000, runId: 'r-2', provider: 'openai', model: 'gpt-5', input: 1, output: 1, cacheRead: 0, cacheWrite: 0, costUsd: 0 };
+  for (const key of neighbours) {
+    await say(store, key, `said under ${key}, and not under ${ANN}.`, { related: [key] });
+    await store.mutate({ decide: () => ({ effects: [{ kind: 'recordUsage', line: { ...usage, key, sessionId: ids[key] ?? '' } }], result: null }) });
+    await setAside(store, key, 'reset');
+  }
+  await store.close();
+  // The journal has nothing that does not stand elsewhere, and leaves.
+  const named = (key: string): string[] => filesWith(`"${key}"`, `${key},`).filter((file) => !file.includes('journal'));
+  const before = neighbours.map(named);
+  expect(await erase(session(ANN))).toMatchObject({ left: [] });
+  expect(neighbours.map(named)).toEqual(before);
+  for (const key of neighbours) expect(entries()[key]).toMatchObject({ related: [key] });
+  // The session itself has left even the sentence that names both.
+  expect(filesWith(`${ANN}.`, `"${ANN}"`)).toEqual([]);
+});
