@@ -76,8 +76,7 @@ export function asStored(subject: EraseSubject, keys: Iterable<string>): EraseSu
 /** What a receipt is about: with no more than was named, and that one spelling was meant where it was. */
 export function receiptSubject(subject: EraseSubject): EraseSubject {
   if (subject.kind === 'session') return subject;
-  if (subject.peers.some(({ exact }) => exact === true)) return exactly(subject);
-  return { kind: 'person', peers: subject.peers.map(({ channel, peerId }) => ({ ...(channel === undefined ? {} : { channel }), peerId })) };
+  return { kind: 'person', peers: subject.peers.map((peer) => (peer.exact === true ? peer : { ...(peer.channel === undefined ? {} : { channel: peer.channel }), peerId: peer.peerId })) };
 }
 
 /** @returns a test of keys: the session in every spelling and the runs of its job, or the direct sessions of the person. */

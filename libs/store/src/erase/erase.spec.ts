@@ -394,6 +394,15 @@ describe('ids in letters of other size', () => {
     expect([...(await erase(personOf('Bob', links))).keys].sort()).toEqual([CAPITAL, ANN].sort());
     expect(Object.keys(stored())).toEqual([SMALL]);
   });
+
+  it('are found again after an erasure that went by the links, when the person has written anew', async () => {
+    const links = [{ name: 'bob', peers: ['matrix:@Bob:example.org', 'telegram:700700700'] }];
+    await people(SMALL, ANN);
+    expect([...(await erase(personOf('bob', links))).keys].sort()).toEqual([SMALL, ANN].sort());
+    await people(SMALL);
+    expect(await erase(personOf('bob', links))).toMatchObject({ keys: [SMALL], otherSpellings: [] });
+    expect(Object.keys(stored())).toEqual([]);
+  });
 });
 
 it('takes a key for no part of a longer one: neighbours keep names, archives, answers and usage', async () => {

@@ -12,7 +12,7 @@
 import { createHash, randomBytes, randomUUID, timingSafeEqual } from 'node:crypto';
 import { constants } from 'node:fs';
 import * as path from 'node:path';
-import { isJsonObject, receiptSubject, type EraseSubject } from '@sessions/domain';
+import { exactly, isJsonObject, receiptSubject, type EraseSubject } from '@sessions/domain';
 import { replaceFile } from '../files/atomic-write';
 import { hasErrorCode, type FileSystem } from '../files/file-system';
 import type { StoreLayout } from '../files/layout';
@@ -58,6 +58,8 @@ export interface EraseReceipt {
   readonly atMs: number;
   /** `sha256:<salt>:<hash>` of what was asked for. */
   readonly subject: string;
+  /** Of a person with several accounts: the same of each account of which one spelling alone was meant. */
+  readonly exact?: readonly string[];
   readonly sessions: number;
   readonly places: readonly PlaceCount[];
   readonly scannedFiles: number;
@@ -109,13 +111,28 @@ export async function appendReceipt(fs: FileSystem, layout: StoreLayout, receipt
 
 /** The newest receipt of an erasure of this subject. */
 export async function receiptOf(fs: FileSystem, layout: StoreLayout, subject: EraseSubject): Promise<EraseReceipt | undefined> {
+  return (await receiptsIn(fs, layout)).find((receipt) => isHashOf(receipt.subject, subject));
+}
+
+/** The subject by those spellings that were erased alone before: the same words mean them alone again, so nobody else goes because they are repeated. */
+export async function exactAsBefore(fs: FileSystem, layout: StoreLayout, subject: EraseSubject): Promise<EraseSubject> {
+  const hashes = (await receiptsIn(fs, layout)).flatMap((receipt) => [receipt.subject, ...(receipt.exact ?? [])]);
+  const asBefore = <Part extends EraseSubject>(part: Part): EraseSubject => (hashes.some((hash) => isHashOf(hash, exactly(part))) ? exactly(part) : part);
+  if (subject.kind === 'session') return asBefore(subject);
+  return { kind: 'person', peers: subject.peers.flatMap((peer) => (asBefore({ kind: 'person', peers: [peer] }) as typeof subject).peers) };
+}
+
+/** Hashes of single accounts, for `EraseReceipt.exact`. */
+export function exactHashes(subject: EraseSubject): readonly string[] {
+  if (subject.kind === 'session' || subject.peers.length < 2) return [];
+  return subject.peers.filter(({ exact }) => exact === true).map((peer) => subjectHash({ kind: 'person', peers: [peer] }));
+}
+
+/** Newest first. */
+async function receiptsIn(fs: FileSystem, layout: StoreLayout): Promise<EraseReceipt[]> {
   const bytes = await readWhole(fs, receiptsFile(layout));
   const lines = (bytes?.toString('utf8') ?? '').split('\n').reverse().slice(0, RECEIPTS_READ_MAX);
-  for (const line of lines) {
-    const receipt = parseReceipt(line);
-    if (receipt !== undefined && isAbout(receipt, subject)) return receipt;
-  }
-  return undefined;
+  return lines.map((line) => parseReceipt(line)).filter((receipt) => receipt !== undefined);
 }
 
 /** Neither can be told from the other without the name. */
@@ -123,7 +140,7 @@ export function subjectHash(subject: EraseSubject, salt = randomBytes(16).toStri
   return `sha256:${salt}:${createHash('sha256').update(`${salt}\n${JSON.stringify(receiptSubject(subject))}`).digest('hex')}`;
 }
 
-function isAbout({ subject: hash }: EraseReceipt, subject: EraseSubject): boolean {
+function isHashOf(hash: string, subject: EraseSubject): boolean {
   const salt = /^sha256:([0-9a-f]+):/.exec(hash)?.[1];
   if (salt === undefined) return false;
   const [a, b] = [Buffer.from(hash), Buffer.from(subjectHash(subject, salt))];
