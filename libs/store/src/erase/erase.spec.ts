@@ -426,3 +426,11 @@ it('takes a key for no part of a longer one: neighbours keep names, archives, an
   // The session itself has left even the sentence that names both.
   expect(filesWith(`${ANN}.`, `"${ANN}"`)).toEqual([]);
 });
+
+it('serves no store beside an order that is none, and says which file it is and what to do', async () => {
+  await livedIn();
+  for (const text of ['', '{"id":"x","subj', '[]', '{"id":"x","subject":{"kind":"session"},"seeds":{}}']) {
+    fs.writeFileSync(path.join(dir, '.store', 'erasure.json'), text);
+    await expect(openStore(options())).rejects.toMatchObject({ reason: 'STORE_UNREADABLE', message: expect.stringContaining('erasure.json') as string, hint: expect.stringContaining('sessions erase') as string });
+  }
+});

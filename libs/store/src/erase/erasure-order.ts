@@ -12,7 +12,7 @@
 import { createHash, randomBytes, randomUUID, timingSafeEqual } from 'node:crypto';
 import { constants } from 'node:fs';
 import * as path from 'node:path';
-import { exactly, isJsonObject, receiptSubject, type EraseSubject } from '@sessions/domain';
+import { SessionError, exactly, isJsonObject, receiptSubject, type EraseSubject } from '@sessions/domain';
 import { replaceFile } from '../files/atomic-write';
 import { hasErrorCode, type FileSystem } from '../files/file-system';
 import type { StoreLayout } from '../files/layout';
@@ -75,12 +75,33 @@ export function newOrder(subject: EraseSubject, seeds: EraseSeeds, atMs: number)
 export const orderFile = (layout: StoreLayout): string => path.join(layout.ownDir, 'erasure.json');
 export const receiptsFile = (layout: StoreLayout): string => path.join(layout.ownDir, 'erasures.jsonl');
 
-/** @returns undefined when none is open. One that cannot be read was never whole: nothing had begun. */
+/**
+ * @returns undefined when none is open.
+ * @throws STORE_UNREADABLE where the file is none: it was written whole, so an erasure may have begun that only its subject's name can end.
+ */
 export async function readOrder(fs: FileSystem, layout: StoreLayout): Promise<ErasureOrder | undefined> {
   const bytes = await readWhole(fs, orderFile(layout));
   if (bytes === undefined) return undefined;
-  const value: unknown = JSON.parse(bytes.toString('utf8'));
-  return isJsonObject(value) && isJsonObject(value['subject']) && isJsonObject(value['seeds']) ? (value as unknown as ErasureOrder) : undefined;
+  const order = parseOrder(bytes.toString('utf8'));
+  if (order !== undefined) return order;
+  throw new SessionError('STORE_UNREADABLE', `${orderFile(layout)} is not an erasure that could be carried out; the store is not served`, {
+    facts: { agentId: layout.agentId, path: orderFile(layout) },
+    hint: `move the file away, and erase anew whom it was about: openclaw sessions erase <key|peer> --agent ${layout.agentId}`,
+  });
+}
+
+function parseOrder(text: string): ErasureOrder | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  if (!isJsonObject(value) || typeof value['id'] !== 'string') return undefined;
+  const { subject, seeds } = value;
+  const isSubject = isJsonObject(subject) && (subject['kind'] === 'person' ? Array.isArray(subject['peers']) : typeof subject['key'] === 'string');
+  const isSeeds = isJsonObject(seeds) && Object.keys(NO_SEEDS).every((name) => Array.isArray(seeds[name]));
+  return isSubject && isSeeds ? (value as unknown as ErasureOrder) : undefined;
 }
 
 export async function writeOrder(fs: FileSystem, layout: StoreLayout, order: ErasureOrder): Promise<void> {
