@@ -434,3 +434,12 @@ it('serves no store beside an order that is none, and says which file it is and 
     await expect(openStore(options())).rejects.toMatchObject({ reason: 'STORE_UNREADABLE', message: expect.stringContaining('erasure.json') as string, hint: expect.stringContaining('sessions erase') as string });
   }
 });
+
+it('takes no channel, status or chat type for a person of that name', async () => {
+  const store = await openStore(options());
+  await say(store, BEN, 'hello', { status: 'done', chatType: 'direct', lastChannel: 'telegram', origin: { provider: 'telegram', from: 'telegram:800800800' } });
+  await store.close();
+  const before = entries();
+  for (const word of ['done', 'direct', 'telegram']) expect(await erase(personOf(word, []))).toMatchObject({ found: false, sharedKeys: [] });
+  expect(entries()).toEqual(before);
+});
