@@ -101,7 +101,7 @@ export { configuredModels, costOf, priceOf, readOpenRouterPrices, roundCost, unp
 export type { ModelPrice, PriceList, TokenCounts } from './entry/usage';
 
 // Erasure
-export { anyhow, asStored, cleansingOf, exactly, keyTest, looksLikeKey, peerTest, personOf, receiptSubject } from './erasure/erase-subject';
+export { anyhow, asStored, cleansingOf, exactly, holdsNoNames, keyTest, looksLikeKey, peerTest, personOf, receiptSubject } from './erasure/erase-subject';
 export type { EntryCleansing, EraseSubject, PeerName } from './erasure/erase-subject';
 
 // Lists

@@ -76,8 +76,7 @@ export function asStored(subject: EraseSubject, keys: Iterable<string>): EraseSu
 /** What a receipt is about: with no more than was named, and that one spelling was meant where it was. */
 export function receiptSubject(subject: EraseSubject): EraseSubject {
   if (subject.kind === 'session') return subject;
-  if (subject.peers.some(({ exact }) => exact === true)) return exactly(subject);
-  return { kind: 'person', peers: subject.peers.map(({ channel, peerId }) => ({ ...(channel === undefined ? {} : { channel }), peerId })) };
+  return { kind: 'person', peers: subject.peers.map((peer) => (peer.exact === true ? peer : { ...(peer.channel === undefined ? {} : { channel: peer.channel }), peerId: peer.peerId })) };
 }
 
 /** @returns a test of keys: the session in every spelling and the runs of its job, or the direct sessions of the person. */
@@ -130,12 +129,19 @@ export interface EntryCleansing {
   readonly clear: readonly string[];
 }
 
+/** Members whose values are words of ours or of channels and models: a person who is named like one of them does not stand there. */
+const WORD_MEMBERS: ReadonlySet<string> = new Set(['status', 'chatType', 'channel', 'lastChannel', 'provider', 'surface', 'model', 'modelProvider', 'modelOverride', 'providerOverride', 'modelOverrideSource', 'sendPolicy', 'groupActivation', 'queueMode', 'queueDrop', 'thinkingLevel', 'method', 'reason', 'role', 'outcome', 'state', 'type', 'kind', 'originKind']);
+
+export function holdsNoNames(member: string): boolean {
+  return WORD_MEMBERS.has(member);
+}
+
 /** What leaves another session's entry: members, list items and nested members whose text names the subject. Undefined: nothing. */
 export function cleansingOf(entry: JsonObject, names: (text: string) => boolean): EntryCleansing | undefined {
   const set: Record<string, JsonValue> = {};
   const clear: string[] = [];
   for (const [member, value] of Object.entries(entry)) {
-    if (value === undefined) continue;
+    if (value === undefined || (typeof value === 'string' && holdsNoNames(member))) continue;
     const left = without(value, names);
     if (left === undefined) clear.push(member);
     else if (left !== value) set[member] = left;
@@ -156,7 +162,7 @@ function without(value: JsonValue, names: (text: string) => boolean): JsonValue 
   let changed = false;
   for (const [member, inner] of Object.entries(value)) {
     if (inner === undefined) continue;
-    const kept = names(member) ? undefined : without(inner, names);
+    const kept = typeof inner === 'string' && holdsNoNames(member) ? inner : names(member) ? undefined : without(inner, names);
     if (kept !== undefined) left[member] = kept;
     if (kept !== inner) changed = true;
   }

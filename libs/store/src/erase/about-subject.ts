@@ -1,5 +1,5 @@
 /** Whether a value, or a line of values, is about the subject of an erasure: by its keys, its ids, and the names of a person. */
-import { peerTest, type EraseSubject } from '@sessions/domain';
+import { holdsNoNames, peerTest, type EraseSubject } from '@sessions/domain';
 import type { EraseSeeds } from './erasure-order';
 import type { Needles } from './needles';
 
@@ -15,7 +15,7 @@ export function lineNames(line: string, about: (text: string) => boolean): boole
   const visit = (value: unknown): boolean => {
     if (typeof value === 'string') return about(value) || ((value.startsWith('{') || value.startsWith('[')) && visit(parsed(value)));
     if (typeof value !== 'object' || value === null) return false;
-    return Object.entries(value).some(([member, inner]) => about(member) || visit(inner));
+    return Object.entries(value).some(([member, inner]) => about(member) || (!(typeof inner === 'string' && holdsNoNames(member)) && visit(inner)));
   };
   const value = parsed(line);
   return value === undefined ? about(line) : visit(value);

@@ -51,7 +51,7 @@ export interface ClearedStore {
 export function clearPlaces(request: ClearRequest): ClearedStore {
   const { layout, subject, seeds } = request;
   const leftOut = new Set(request.leftOut);
-  const needles = needlesOf(seeds.keys, seeds.sessionIds);
+  const needles = needlesOf(subject, seeds.keys, seeds.sessionIds);
   const about = aboutSubject(subject, seeds, needles);
   const counts = new Counts();
   const own = new Set(seeds.files);
@@ -63,7 +63,7 @@ export function clearPlaces(request: ClearRequest): ClearedStore {
   if (manifest !== undefined) clearManifest(layout, manifest.file, { about, needles, seeds, counts });
   clearUnnamed(layout, tree, counts);
   for (const folder of new Set(tree.map(({ file }) => path.dirname(path.join(layout.dir, file))))) syncFolder(folder);
-  return { places: counts.list(), ...scanAgain(layout, leftOut, seeds, probes) };
+  return { places: counts.list(), ...scanAgain(layout, leftOut, { needles, seeds, probes }) };
 }
 
 interface Work {
@@ -142,8 +142,8 @@ function overwrite(file: string, needles: Needles): number {
     const found = needles.findInFile(fd);
     if (found.length === 0) return 0;
     replaceWith(file, (out) => {
-      for (const [at, chunk] of chunksOf(fd, needles.longest)) {
-        needles.overwriteIn(chunk.bytes);
+      for (const [at, chunk] of chunksOf(fd, needles.overlap)) {
+        needles.overwriteIn(chunk.bytes, !chunk.isLast);
         fs.writeSync(out, chunk.bytes, 0, chunk.keep, at);
       }
     });
@@ -163,10 +163,9 @@ function overwriteWhereAllowed(file: string, needles: Needles): number {
   }
 }
 
-/** Pieces that overlap by the longest name: `keep` bytes of each are final, the rest comes again. */
-function* chunksOf(fd: number, longest: number): Generator<[position: number, chunk: { bytes: Buffer; keep: number }]> {
+/** Pieces that overlap: `keep` bytes of each are final, the rest comes again. */
+function* chunksOf(fd: number, overlap: number): Generator<[position: number, chunk: { bytes: Buffer; keep: number; isLast: boolean }]> {
   const { size } = fs.fstatSync(fd);
-  const overlap = Math.max(longest - 1, 0);
   let carried: Buffer = Buffer.alloc(0);
   for (let position = 0; position < size; ) {
     const wanted = Math.min(CHUNK_BYTES + overlap, size - position);
@@ -176,8 +175,9 @@ function* chunksOf(fd: number, longest: number): Generator<[position: number, ch
       if (count === 0) throw new Error(`a file of ${size} bytes ends at ${position + done}`);
       done += count;
     }
-    const keep = position + wanted === size ? wanted : wanted - overlap;
-    yield [position, { bytes, keep }];
+    const isLast = position + wanted === size;
+    const keep = isLast ? wanted : wanted - overlap;
+    yield [position, { bytes, keep, isLast }];
     // Changed by the reader of this piece: a name that lies across the border is overwritten already.
     carried = Buffer.from(bytes.subarray(keep));
     position += keep;
@@ -284,8 +284,7 @@ function movedTrajectories(layout: StoreLayout, tree: readonly TreeFile[]): stri
  * Every byte of the store once more: for keys and ids, and for pieces of what was said. Words that
  * another session has too are its own, and are looked for nowhere else.
  */
-function scanAgain(layout: StoreLayout, leftOut: ReadonlySet<string>, seeds: EraseSeeds, probes: readonly string[]): Omit<ClearedStore, 'places'> {
-  const names = needlesOf(seeds.keys, seeds.sessionIds);
+function scanAgain(layout: StoreLayout, leftOut: ReadonlySet<string>, { needles: names, seeds, probes }: { readonly needles: Needles; readonly seeds: EraseSeeds; readonly probes: readonly string[] }): Omit<ClearedStore, 'places'> {
   const tree = storeTree(layout, leftOut);
   const shared = new Set<string>();
   const copies: string[] = [];

@@ -9,7 +9,7 @@
  * serves. Every step can be done again, so a process may die at any of them.
  */
 import * as path from 'node:path';
-import { SessionError, exactly, type EraseSubject } from '@sessions/domain';
+import { SessionError, type EraseSubject } from '@sessions/domain';
 import type { AgentStore } from '../agent-store';
 import { nodeFileSystem, type FileSystem } from '../files/file-system';
 import { storeLayout, type StoreLayout } from '../files/layout';
@@ -18,7 +18,7 @@ import { IndexWorkerClient } from '../index-worker-client';
 import type { OpenStoreOptions } from '../open-store';
 import type { Effect } from '../types';
 import type { ClearedStore } from './clear-places';
-import { NO_SEEDS, appendReceipt, newOrder, orderFile, readOrder, receiptOf, receiptsFile, removeOrder, subjectHash, writeOrder, type ErasureOrder, type EraseReceipt, type PlaceCount } from './erasure-order';
+import { NO_SEEDS, appendReceipt, exactAsBefore, exactHashes, newOrder, orderFile, readOrder, receiptOf, receiptsFile, removeOrder, subjectHash, writeOrder, type ErasureOrder, type EraseReceipt, type PlaceCount } from './erasure-order';
 import type { EraseSurvey, SurveyRequest } from './survey';
 
 /** Entries of one mutation: a record of the journal stays small. */
@@ -124,9 +124,7 @@ async function surveyOf(store: AgentStore, worker: IndexWorkerClient, disk: File
     });
   }
   if (store.isCheckpointDue) await store.checkpoint();
-  // Once one spelling alone was erased, the same words mean it alone again: nobody else goes because they are repeated.
-  const exact = exactly(request.subject);
-  const subject = (await receiptOf(disk, layout, exact)) === undefined ? request.subject : exact;
+  const subject = await exactAsBefore(disk, layout, request.subject);
   return worker.call('surveyErasure', { layout, leftOut: ownFiles(layout), ...request, subject });
 }
 
@@ -165,7 +163,8 @@ async function clear({ options, disk, layout }: Scene, order: ErasureOrder, work
 }
 
 function receiptFor({ id, subject, seeds }: ErasureOrder, { places, scannedFiles, scannedBytes, needles }: ClearedStore, atMs: number): EraseReceipt {
-  return { id, atMs, subject: subjectHash(subject), sessions: seeds.keys.length, places, scannedFiles, scannedBytes, needles };
+  const exact = exactHashes(subject);
+  return { id, atMs, subject: subjectHash(subject), ...(exact.length === 0 ? {} : { exact }), sessions: seeds.keys.length, places, scannedFiles, scannedBytes, needles };
 }
 
 function reportOf({ found, subject, seeds, sharedKeys, otherSpellings }: EraseSurvey, { places, left, copies }: Pick<ClearedStore, 'places' | 'left' | 'copies'>, receipt: EraseReceipt | undefined): EraseReport {

@@ -394,4 +394,52 @@ describe('ids in letters of other size', () => {
     expect([...(await erase(personOf('Bob', links))).keys].sort()).toEqual([CAPITAL, ANN].sort());
     expect(Object.keys(stored())).toEqual([SMALL]);
   });
+
+  it('are found again after an erasure that went by the links, when the person has written anew', async () => {
+    const links = [{ name: 'bob', peers: ['matrix:@Bob:example.org', 'telegram:700700700'] }];
+    await people(SMALL, ANN);
+    expect([...(await erase(personOf('bob', links))).keys].sort()).toEqual([SMALL, ANN].sort());
+    await people(SMALL);
+    expect(await erase(personOf('bob', links))).toMatchObject({ keys: [SMALL], otherSpellings: [] });
+    expect(Object.keys(stored())).toEqual([]);
+  });
+});
+
+it('takes a key for no part of a longer one: neighbours keep names, archives, answers and usage', async () => {
+  const neighbours = [`${ANN}1`, `${ANN}:thread:9`];
+  for (const key of neighbours) ids[key] = randomUUID();
+  await livedIn();
+  const store = await openStore(options());
+  const usage = { at: 1_780_000_000_000, runId: 'r-2', provider: 'openai', model: 'gpt-5', input: 1, output: 1, cacheRead: 0, cacheWrite: 0, costUsd: 0 };
+  for (const key of neighbours) {
+    await say(store, key, `said under ${key}, and not under ${ANN}.`, { related: [key] });
+    await store.mutate({ decide: () => ({ effects: [{ kind: 'recordUsage', line: { ...usage, key, sessionId: ids[key] ?? '' } }], result: null }) });
+    await setAside(store, key, 'reset');
+  }
+  await store.close();
+  // The journal has nothing that does not stand elsewhere, and leaves.
+  const named = (key: string): string[] => filesWith(`"${key}"`, `${key},`).filter((file) => !file.includes('journal'));
+  const before = neighbours.map(named);
+  expect(await erase(session(ANN))).toMatchObject({ left: [] });
+  expect(neighbours.map(named)).toEqual(before);
+  for (const key of neighbours) expect(entries()[key]).toMatchObject({ related: [key] });
+  // The session itself has left even the sentence that names both.
+  expect(filesWith(`${ANN}.`, `"${ANN}"`)).toEqual([]);
+});
+
+it('serves no store beside an order that is none, and says which file it is and what to do', async () => {
+  await livedIn();
+  for (const text of ['', '{"id":"x","subj', '[]', '{"id":"x","subject":{"kind":"session"},"seeds":{}}']) {
+    fs.writeFileSync(path.join(dir, '.store', 'erasure.json'), text);
+    await expect(openStore(options())).rejects.toMatchObject({ reason: 'STORE_UNREADABLE', message: expect.stringContaining('erasure.json') as string, hint: expect.stringContaining('sessions erase') as string });
+  }
+});
+
+it('takes no channel, status or chat type for a person of that name', async () => {
+  const store = await openStore(options());
+  await say(store, BEN, 'hello', { status: 'done', chatType: 'direct', lastChannel: 'telegram', origin: { provider: 'telegram', from: 'telegram:800800800' } });
+  await store.close();
+  const before = entries();
+  for (const word of ['done', 'direct', 'telegram']) expect(await erase(personOf(word, []))).toMatchObject({ found: false, sharedKeys: [] });
+  expect(entries()).toEqual(before);
 });

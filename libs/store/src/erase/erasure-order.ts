@@ -12,7 +12,7 @@
 import { createHash, randomBytes, randomUUID, timingSafeEqual } from 'node:crypto';
 import { constants } from 'node:fs';
 import * as path from 'node:path';
-import { isJsonObject, receiptSubject, type EraseSubject } from '@sessions/domain';
+import { SessionError, exactly, isJsonObject, receiptSubject, type EraseSubject } from '@sessions/domain';
 import { replaceFile } from '../files/atomic-write';
 import { hasErrorCode, type FileSystem } from '../files/file-system';
 import type { StoreLayout } from '../files/layout';
@@ -58,6 +58,8 @@ export interface EraseReceipt {
   readonly atMs: number;
   /** `sha256:<salt>:<hash>` of what was asked for. */
   readonly subject: string;
+  /** Of a person with several accounts: the same of each account of which one spelling alone was meant. */
+  readonly exact?: readonly string[];
   readonly sessions: number;
   readonly places: readonly PlaceCount[];
   readonly scannedFiles: number;
@@ -73,12 +75,33 @@ export function newOrder(subject: EraseSubject, seeds: EraseSeeds, atMs: number)
 export const orderFile = (layout: StoreLayout): string => path.join(layout.ownDir, 'erasure.json');
 export const receiptsFile = (layout: StoreLayout): string => path.join(layout.ownDir, 'erasures.jsonl');
 
-/** @returns undefined when none is open. One that cannot be read was never whole: nothing had begun. */
+/**
+ * @returns undefined when none is open.
+ * @throws STORE_UNREADABLE where the file is none: it was written whole, so an erasure may have begun that only its subject's name can end.
+ */
 export async function readOrder(fs: FileSystem, layout: StoreLayout): Promise<ErasureOrder | undefined> {
   const bytes = await readWhole(fs, orderFile(layout));
   if (bytes === undefined) return undefined;
-  const value: unknown = JSON.parse(bytes.toString('utf8'));
-  return isJsonObject(value) && isJsonObject(value['subject']) && isJsonObject(value['seeds']) ? (value as unknown as ErasureOrder) : undefined;
+  const order = parseOrder(bytes.toString('utf8'));
+  if (order !== undefined) return order;
+  throw new SessionError('STORE_UNREADABLE', `${orderFile(layout)} is not an erasure that could be carried out; the store is not served`, {
+    facts: { agentId: layout.agentId, path: orderFile(layout) },
+    hint: `move the file away, and erase anew whom it was about: openclaw sessions erase <key|peer> --agent ${layout.agentId}`,
+  });
+}
+
+function parseOrder(text: string): ErasureOrder | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  if (!isJsonObject(value) || typeof value['id'] !== 'string') return undefined;
+  const { subject, seeds } = value;
+  const isSubject = isJsonObject(subject) && (subject['kind'] === 'person' ? Array.isArray(subject['peers']) : typeof subject['key'] === 'string');
+  const isSeeds = isJsonObject(seeds) && Object.keys(NO_SEEDS).every((name) => Array.isArray(seeds[name]));
+  return isSubject && isSeeds ? (value as unknown as ErasureOrder) : undefined;
 }
 
 export async function writeOrder(fs: FileSystem, layout: StoreLayout, order: ErasureOrder): Promise<void> {
@@ -109,13 +132,28 @@ export async function appendReceipt(fs: FileSystem, layout: StoreLayout, receipt
 
 /** The newest receipt of an erasure of this subject. */
 export async function receiptOf(fs: FileSystem, layout: StoreLayout, subject: EraseSubject): Promise<EraseReceipt | undefined> {
+  return (await receiptsIn(fs, layout)).find((receipt) => isHashOf(receipt.subject, subject));
+}
+
+/** The subject by those spellings that were erased alone before: the same words mean them alone again, so nobody else goes because they are repeated. */
+export async function exactAsBefore(fs: FileSystem, layout: StoreLayout, subject: EraseSubject): Promise<EraseSubject> {
+  const hashes = (await receiptsIn(fs, layout)).flatMap((receipt) => [receipt.subject, ...(receipt.exact ?? [])]);
+  const asBefore = <Part extends EraseSubject>(part: Part): EraseSubject => (hashes.some((hash) => isHashOf(hash, exactly(part))) ? exactly(part) : part);
+  if (subject.kind === 'session') return asBefore(subject);
+  return { kind: 'person', peers: subject.peers.flatMap((peer) => (asBefore({ kind: 'person', peers: [peer] }) as typeof subject).peers) };
+}
+
+/** Hashes of single accounts, for `EraseReceipt.exact`. */
+export function exactHashes(subject: EraseSubject): readonly string[] {
+  if (subject.kind === 'session' || subject.peers.length < 2) return [];
+  return subject.peers.filter(({ exact }) => exact === true).map((peer) => subjectHash({ kind: 'person', peers: [peer] }));
+}
+
+/** Newest first. */
+async function receiptsIn(fs: FileSystem, layout: StoreLayout): Promise<EraseReceipt[]> {
   const bytes = await readWhole(fs, receiptsFile(layout));
   const lines = (bytes?.toString('utf8') ?? '').split('\n').reverse().slice(0, RECEIPTS_READ_MAX);
-  for (const line of lines) {
-    const receipt = parseReceipt(line);
-    if (receipt !== undefined && isAbout(receipt, subject)) return receipt;
-  }
-  return undefined;
+  return lines.map((line) => parseReceipt(line)).filter((receipt) => receipt !== undefined);
 }
 
 /** Neither can be told from the other without the name. */
@@ -123,7 +161,7 @@ export function subjectHash(subject: EraseSubject, salt = randomBytes(16).toStri
   return `sha256:${salt}:${createHash('sha256').update(`${salt}\n${JSON.stringify(receiptSubject(subject))}`).digest('hex')}`;
 }
 
-function isAbout({ subject: hash }: EraseReceipt, subject: EraseSubject): boolean {
+function isHashOf(hash: string, subject: EraseSubject): boolean {
   const salt = /^sha256:([0-9a-f]+):/.exec(hash)?.[1];
   if (salt === undefined) return false;
   const [a, b] = [Buffer.from(hash), Buffer.from(subjectHash(subject, salt))];

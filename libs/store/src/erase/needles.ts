@@ -12,6 +12,11 @@ const SLOTS = 65_536;
 /** What names are overwritten with, as often as it takes. */
 const FILLER = Buffer.from('erased-');
 
+/** After a key these go on with it: `…:12` is none of `…:123`, nor `…:main` of `…:main:thread:5`. Otherwise a sentence goes on. */
+const GOES_ON = /^(?:[A-Za-z0-9_-]|[:.@+=][A-Za-z0-9_-])/;
+/** Bytes behind a key that tell whether it goes on. */
+const AFTER_BYTES = 8;
+
 export interface Found {
   readonly offset: number;
   readonly bytes: number;
@@ -21,16 +26,25 @@ export class Needles {
   readonly longest: number;
   readonly #slots = new Uint8Array(SLOTS);
   readonly #byWindow = new Map<number, Buffer[]>();
+  readonly #keys = new Set<Buffer>();
+  readonly #ownSuffixes: readonly string[];
 
-  /** Words are looked for as they stand, and as JSON may escape them. Those below the least length are left out. */
-  constructor(words: Iterable<string>) {
+  /**
+   * Words are looked for as they stand, and as JSON may escape them. Those below the least length are left out.
+   * @param keys found too, but where they are the beginning of a longer key, which is another session's
+   * @param ownSuffixes longer keys that go on so are meant as well; at most AFTER_BYTES long
+   */
+  constructor(words: Iterable<string>, keys: Iterable<string> = [], ownSuffixes: readonly string[] = []) {
+    this.#ownSuffixes = ownSuffixes;
     const seen = new Set<string>();
     let longest = 0;
-    for (const word of words) {
+    const isKey = new Set(keys);
+    for (const word of [...words, ...isKey]) {
       for (const spelling of [word, JSON.stringify(word).slice(1, -1), asciiJson(word)]) {
         const bytes = Buffer.from(spelling, 'utf8');
         if (bytes.length < NEEDLE_BYTES_MIN || seen.has(spelling)) continue;
         seen.add(spelling);
+        if (isKey.has(word)) this.#keys.add(bytes);
         longest = Math.max(longest, bytes.length);
         const window = bytes.readUInt32BE(bytes.length - WINDOW_BYTES);
         this.#slots[slotOf(window)] = 1;
@@ -57,10 +71,15 @@ export class Needles {
       for (const needle of this.#byWindow.get(window) ?? []) {
         const start = at + 1 - needle.length;
         if (start < 0 || (best !== undefined && best.length >= needle.length)) continue;
-        if (bytes.compare(needle, 0, needle.length, start, at + 1) === 0) best = needle;
+        if (bytes.compare(needle, 0, needle.length, start, at + 1) === 0 && !(this.#keys.has(needle) && this.#goesOn(bytes, at + 1))) best = needle;
       }
       if (best !== undefined) yield { offset: at + 1 - best.length, bytes: best.length };
     }
+  }
+
+  #goesOn(bytes: Buffer, end: number): boolean {
+    const after = bytes.toString('latin1', end, Math.min(end + AFTER_BYTES, bytes.length));
+    return GOES_ON.test(after) && !this.#ownSuffixes.some((suffix) => after.startsWith(suffix));
   }
 
   isIn(bytes: Buffer): boolean {
@@ -71,10 +90,17 @@ export class Needles {
     return this.isIn(Buffer.from(text, 'utf8'));
   }
 
-  /** Overwrites what is found. @returns how often. */
-  overwriteIn(bytes: Buffer): number {
+  /** Bytes that two pieces of one text share, so that what stands across the border is found in one of them. */
+  get overlap(): number {
+    return Math.max(this.longest - 1, 0) + AFTER_BYTES;
+  }
+
+  /** Overwrites what is found. @param goesOn more bytes follow in another piece, which begins `overlap` before the end. @returns how often. */
+  overwriteIn(bytes: Buffer, goesOn = false): number {
     let count = 0;
     for (const { offset, bytes: length } of [...this.in(bytes)]) {
+      // What follows is not known yet: it comes again.
+      if (goesOn && offset + length > bytes.length - AFTER_BYTES) continue;
       for (let at = 0; at < length; at += 1) bytes[offset + at] = FILLER[at % FILLER.length] as number;
       count += 1;
     }
@@ -84,19 +110,20 @@ export class Needles {
   /** Places in an open file. @param upTo ends the reading after that many are found */
   findInFile(fd: number, upTo = Number.MAX_SAFE_INTEGER): Found[] {
     const found: Found[] = [];
-    const overlap = Math.max(this.longest - 1, 0);
+    const { overlap } = this;
     const chunk = Buffer.allocUnsafe(CHUNK_BYTES + overlap);
     let kept = 0;
     for (let position = 0; ; ) {
       const count = fs.readSync(fd, chunk, kept, CHUNK_BYTES, position);
-      if (count === 0) return found;
       const bytes = chunk.subarray(0, kept + count);
       for (const { offset, bytes: length } of this.in(bytes)) {
-        // What ends in the overlap was found with the chunk before.
-        if (offset + length <= kept) continue;
+        const end = offset + length;
+        // Found with the chunk before, or with the next one, which has what follows.
+        if (end <= kept - AFTER_BYTES || (count > 0 && end > bytes.length - AFTER_BYTES)) continue;
         found.push({ offset: position - kept + offset, bytes: length });
         if (found.length >= upTo) return found;
       }
+      if (count === 0) return found;
       position += count;
       const next = Math.min(overlap, bytes.length);
       bytes.copy(chunk, 0, bytes.length - next);

@@ -98,7 +98,7 @@ export function surveyErasure(request: SurveyRequest): EraseSurvey {
     const outside = relocatedFile(path.join(layout.dir, file), (id) => ids.has(id));
     if (outside !== undefined) counts.add('trajectories', { files: 1, bytes: sizeOf(outside) });
   }
-  const needles = needlesOf(keys, ids);
+  const needles = needlesOf(subject, keys, ids);
   const isPeer = peerTest(subject);
   const patches: EntryPatch[] = [];
   const sharedKeys: string[] = [];
@@ -144,9 +144,9 @@ export function surveyErasure(request: SurveyRequest): EraseSurvey {
   };
 }
 
-/** Keys and ids that are long enough to mean nothing else. */
-export function needlesOf(keys: Iterable<string>, ids: Iterable<string>): Needles {
-  return new Needles([...keys, ...ids]);
+/** Keys and ids that are long enough to mean nothing else. Runs of a job are its own; a thread is a session of its own, of the same person. */
+export function needlesOf({ kind }: Pick<EraseSubject, 'kind'>, keys: Iterable<string>, ids: Iterable<string>): Needles {
+  return new Needles(ids, keys, kind === 'person' ? [':run:', ':thread:', ':topic:'] : [':run:']);
 }
 
 /** Copies that were set aside begin with the name of what they were cut from, and that with the session id. */

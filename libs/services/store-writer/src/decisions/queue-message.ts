@@ -62,16 +62,19 @@ export function acceptInto(delivery: Delivery, run: AskedRun, present: PresentSe
   };
   const waiting: OpenRun = { ...newRun(run, sessionId, view.nowMs, settings.mode), ...quietFor(run, settings), message };
   const accepted = acceptRun(before, waiting, settings, run.interrupts, view.nowMs);
+  const tail = file === null ? undefined : view.transcript(file);
+  // What was interrupted before its message was written stands before the one that interrupts.
+  const due = accepted.beginsNow ? accepted.runs.slice(0, accepted.runs.findIndex(({ runId }) => runId === waiting.runId) + 1).filter(({ runId, state }) => state === 'over' || runId === waiting.runId) : [];
+  const written = due.length === 0 || file === null || tail === undefined ? undefined : writeWaiting(due, { key, sessionId, file, tail, session: delivery.session, nowMs: view.nowMs }, spool);
+  const messageId = written?.ids.get(waiting.runId);
   const cancelled = endRuns(
-    accepted.cancelled.map(({ run: one, why }) => ({ run: one, ending: { outcome: 'cancelled', stopReason: why, ...(why === 'queue full' ? { errorMessage: QUEUE_FULL_TEXT } : {}) }, messageId: one.messageId ?? one.message?.recordId })),
+    accepted.cancelled.map(({ run: one, why }) => ({ run: one, ending: { outcome: 'cancelled', stopReason: why, ...(why === 'queue full' ? { errorMessage: QUEUE_FULL_TEXT } : {}) }, messageId: written?.ids.get(one.runId) ?? one.messageId ?? one.message?.recordId })),
     { agentId, key, sessionId, native: present.native, deliveries: deliveriesOf(members), config, nowMs: view.nowMs, transcriptPath: undefined },
     spool,
   );
-  const tail = file === null ? undefined : view.transcript(file);
-  const written = !accepted.beginsNow || file === null || tail === undefined ? undefined : writeWaiting([waiting], { key, sessionId, file, tail, session: delivery.session, nowMs: view.nowMs }, spool);
-  const messageId = written?.ids.get(waiting.runId);
   const { message: _, ...placed } = waiting;
-  const runs = accepted.runs.map((one) => (one.runId === waiting.runId && messageId !== undefined ? { ...placed, messageId } : one));
+  const left = accepted.runs.filter((one) => written === undefined || one.state !== 'over' || !due.includes(one));
+  const runs = left.map((one) => (one.runId === waiting.runId && messageId !== undefined ? { ...placed, messageId } : one));
   const touched = mergeMembers(members, { ...origin, ...severalSendersPatch(members, origin) });
   const claims = endedClaim(members, provenance);
   const put = {
@@ -91,7 +94,7 @@ export function acceptInto(delivery: Delivery, run: AskedRun, present: PresentSe
     sessionKey: key,
     sessionId,
     messageId: messageId ?? null,
-    messageSeq: messageId === undefined || tail === undefined ? null : tail.messages + 1,
+    messageSeq: messageId === undefined || tail === undefined ? null : tail.messages + (written?.ids.size ?? 0),
     created: false,
     reset: null,
     reply: null,

@@ -13,11 +13,11 @@ const settings: fc.Arbitrary<QueueSettings> = fc.record({
 
 it('loses no message whatever the queue does: each run waits, has its line at once, or is over with a reason', () => {
   fc.assert(
-    fc.property(settings, fc.array(fc.record({ replyRoute: route, senderId: fc.constantFrom('ann', 'bob', undefined), interrupts: fc.boolean(), begins: fc.boolean() }), { maxLength: 20 }), (queue, messages) => {
+    fc.property(settings, fc.array(fc.record({ replyRoute: route, senderId: fc.constantFrom('ann', 'bob', undefined), interrupts: fc.boolean(), begins: fc.boolean(), ends: fc.boolean() }), { maxLength: 20 }), (queue, messages) => {
       let runs: readonly OpenRun[] = [];
       const written = new Set<string>();
       const ended = new Set<string>();
-      messages.forEach(({ replyRoute, senderId, interrupts, begins }, at) => {
+      messages.forEach(({ replyRoute, senderId, interrupts, begins, ends }, at) => {
         const runId = `r${String(at)}`;
         const run: OpenRun = { runId, state: 'queued', acceptedAtMs: at, sessionId: 's', attempt: 1, request: RunRequest.create({ runId, deliver: true, replyRoute }), mode: queue.mode, ...(senderId === undefined ? {} : { senderId }), message: { recordId: runId, content: runId } };
         const accepted = acceptRun(runs, run, queue, interrupts, at);
@@ -31,11 +31,17 @@ it('loses no message whatever the queue does: each run waits, has its line at on
           // Its message is in the transcript, or still to be written.
           expect(written.has(one.run.runId) || runs.some(({ runId: id, state }) => id === one.run.runId && state === 'over')).toBe(true);
         }
+        for (const { joins } of runs) if (joins !== undefined) expect(runs.map((one) => one.runId)).toContain(joins);
         const active = activeRun(runs);
         expect(active).toBeDefined();
         expect(runs.filter(({ state }) => state === 'running').length).toBeLessThanOrEqual(1);
         if (accepted.position !== null) expect(accepted.position).toBeGreaterThan(0);
         if (begins && active?.state === 'queued' && active.messageId !== undefined) runs = runs.map((one) => (one === active ? { ...one, state: 'running' } : one));
+        // The next one is active then, while its message still waits.
+        if (ends && active?.state === 'running' && runs.some((one) => one.state === 'queued' && one.joins === undefined)) {
+          ended.add(active.runId);
+          runs = runs.filter((one) => one !== active);
+        }
       });
       for (const [at] of messages.entries()) {
         const runId = `r${String(at)}`;

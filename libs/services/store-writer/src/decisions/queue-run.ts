@@ -67,13 +67,20 @@ export function acceptRun(before: readonly OpenRun[], run: OpenRun, settings: Qu
   return withinCap([...before, run], active, settings);
 }
 
-/** The new one goes first; a run that nobody has begun ends at once, its message is in the transcript. */
+/** The new one goes first; a run that nobody has begun ends at once, with those that joined it: a message that is not in the transcript yet is still to be written. */
 function interrupt(before: readonly OpenRun[], active: OpenRun, run: OpenRun, nowMs: number): Accepted {
   const at = before.indexOf(active);
   const base = { interruptedRunId: active.runId };
   if (active.state === 'queued') {
-    const runs = [...before.slice(0, at), run, ...before.slice(at + 1)];
-    return { ...base, runs, beginsNow: true, position: null, cancelled: [{ run: active, why: 'interrupted' }] };
+    const ends = before.filter((one) => one === active || (one.state === 'queued' && one.joins === active.runId));
+    const left = before.flatMap((one): OpenRun[] => {
+      if (!ends.includes(one)) return [one];
+      const { joins: _, ...over } = one;
+      return one.messageId === undefined && one.message !== undefined ? [{ ...over, state: 'over' }] : [];
+    });
+    const behind = left.findIndex((one) => before.indexOf(one) > at);
+    const runs = behind === -1 ? [...left, run] : [...left.slice(0, behind), run, ...left.slice(behind)];
+    return { ...base, runs, beginsNow: true, position: null, cancelled: ends.map((one) => ({ run: one, why: 'interrupted' })) };
   }
   const stopping: OpenRun = { ...active, cancel: active.cancel ?? { reason: 'steer', atMs: nowMs } };
   return { ...base, runs: [...before.slice(0, at), stopping, run, ...before.slice(at + 1)], beginsNow: false, position: 1, cancelled: [] };

@@ -5,6 +5,8 @@ import { KEY, bench, cleanUpBenches, history, restart, subjects, telegram, trans
 cleanUpBenches();
 
 const QUIET_MS = 400;
+/** Longer than a busy machine takes between one turn's end and the next message. */
+const PATIENT_MS = 3_000;
 const LONG_MS = 600_000;
 const configOf = (queue: object) => ({ agents: { defaults: { model: 'demo/echo' } }, messages: { queue } });
 
@@ -34,14 +36,13 @@ async function afterOne(made: Bench, meanwhile: readonly string[], more: Partial
 }
 
 it('collects what came during a turn and in the quiet after it into one turn', async () => {
-  const made = await bench({ config: configOf({ mode: 'collect', debounceMs: QUIET_MS }) });
+  const made = await bench({ config: configOf({ mode: 'collect', debounceMs: PATIENT_MS }) });
   const told = await toldOf(made);
   await afterOne(made, ['r2', 'r3']);
   const lastAtMs = Date.now();
   await says(made, 'r4');
   await until(() => told.some(({ runId }) => runId === 'r2'));
-  // A time at the earliest, which no slow machine undercuts.
-  expect((told.find(({ runId }) => runId === 'r2')?.atMs ?? 0) - lastAtMs).toBeGreaterThanOrEqual(QUIET_MS - 1);
+  expect((told.find(({ runId }) => runId === 'r2')?.atMs ?? 0) - lastAtMs).toBeGreaterThanOrEqual(PATIENT_MS - 1);
   await begin(made, 'r2');
   expect((await history(made)).texts).toEqual(['r1', 'r2', 'r3', 'r4']);
   await finish(made, 'r2');
@@ -118,5 +119,16 @@ it('has everything over the cap in the next turn, or leaves it to the transcript
     const { sessionId = '' } = await made.client.deliver(telegram('/queue', { authority: 'owner' }));
     const lines = transcriptLines(made.stateDir, sessionId).map((line) => JSON.stringify(line));
     for (const runId of ['r1', 'r2', 'r3', 'r4']) expect(lines.filter((line) => line.includes(`"${runId}"`))).toHaveLength(1);
+  }
+});
+
+it('keeps the message that waited for its turn when another one interrupts it', async () => {
+  for (const queue of [{ mode: 'collect', debounceMs: LONG_MS }, { mode: 'followup', debounceMs: 0 }]) {
+    const made = await bench({ config: configOf(queue) });
+    await afterOne(made, ['r2']);
+    expect(await says(made, 'r3', { queueMode: 'interrupt' })).toMatchObject({ interruptedRunId: 'r2', queued: false, messageSeq: 3 });
+    await begin(made, 'r3');
+    await finish(made, 'r3');
+    expect((await history(made)).texts).toEqual(['r1', 'r2', 'r3']);
   }
 });

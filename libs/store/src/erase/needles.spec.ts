@@ -1,0 +1,31 @@
+/** What is found in bytes, and that it does not matter where a file is cut into pieces. */
+import * as fs from 'node:fs';
+import { tmpdir } from 'node:os';
+import * as path from 'node:path';
+import { CHUNK_BYTES, Needles } from './needles';
+
+const KEY = 'agent:main:telegram:direct:12';
+const needles = new Needles(['id-of-a-session'], [KEY], [':run:']);
+
+it('takes a key for no part of a longer one, and finds it before whatever a sentence goes on with', () => {
+  for (const other of ['3', ':thread:5', '@example.org', '_b', '-b', '.b']) expect([other, needles.isInText(`${KEY}${other}`)]).toEqual([other, false]);
+  for (const end of ['', '"', '. Then', ', ', ': no', '/', '\\n', ' ', '的', ':run:7']) expect([end, needles.isInText(`a ${KEY}${end}`)]).toEqual([end, true]);
+  expect(needles.isInText('id-of-a-session-topic-5.jsonl')).toBe(true);
+});
+
+it('decides the same wherever a piece of a file ends', () => {
+  const dir = fs.mkdtempSync(path.join(tmpdir(), 'needles-'));
+  try {
+    const file = path.join(dir, 'file');
+    for (const [after, count] of [['3', 0], ['"', 1], ['', 1]] as const) {
+      for (let before = CHUNK_BYTES - KEY.length - 12; before <= CHUNK_BYTES + 12; before += 3) {
+        fs.writeFileSync(file, `${' '.repeat(before)}${KEY}${after}`);
+        const fd = fs.openSync(file, 'r');
+        expect([after, before, needles.findInFile(fd).map(({ offset }) => offset)]).toEqual([after, before, count === 0 ? [] : [before]]);
+        fs.closeSync(fd);
+      }
+    }
+  } finally {
+    fs.rmSync(dir, { recursive: true });
+  }
+});
