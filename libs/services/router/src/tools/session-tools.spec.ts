@@ -305,6 +305,14 @@ describe('sessions_spawn', () => {
     expect(opened.running.stores.calls.filter((one) => /writeAttachments|putChunk/.test(one))).toEqual([]);
   });
 
+  it('names to a token only agents that it shows, the same for one that is hidden, not allowed or not there', async () => {
+    await begin({ list: [{ id: 'main', subagents: { allowAgents: ['secret', 'ops', 'ghost'] } }, { id: 'ops' }, { id: 'secret' }, { id: 'other' }] });
+    const meta = { scopes: ['operator.write', 'agent:main', 'agent:ops', 'agent:other'] };
+    const denied = { status: 'forbidden', error: 'agentId is not allowed for sessions_spawn (allowed: main, ops)' };
+    for (const agentId of ['secret', 'other', 'ghost', 'nobody']) expect(await call('sessions_spawn', { task: 't', agentId }, MAIN, {}, meta)).toEqual(denied);
+    expect(await call('sessions_spawn', { task: 't', agentId: 'ops' }, MAIN, {}, meta)).toMatchObject({ status: 'accepted' });
+  });
+
   it('lets agents name others that the list allows, requires a name where it is required', async () => {
     await begin({ list: [{ id: 'main', subagents: { allowAgents: ['ops'], requireAgentId: true } }, { id: 'ops' }] });
     expect(await call('agents_list')).toMatchObject({ requester: 'main', agents: [{ id: 'main', configured: true, model: 'fake/fake-1' }, { id: 'ops' }] });
