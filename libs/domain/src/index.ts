@@ -227,7 +227,7 @@ export { recordedUsage } from './turns/recorded-usage';
 export type { RecordedUsage } from './turns/recorded-usage';
 export { formatRuntime, statsLine } from './turns/stats-line';
 export type { RunFigures } from './turns/stats-line';
-export { STALE_RUN_MS, childrenDenial, inheritedModel, knownModel, maySpawnAs, spawnDenial, spawnableAgents } from './turns/spawn-rules';
+export { STALE_RUN_MS, agentDenial, childrenDenial, inheritedModel, knownModel, maySpawnAs, spawnDenial, spawnableAgents } from './turns/spawn-rules';
 export type { InheritedModel, SpawnFacts } from './turns/spawn-rules';
 export { ATTACHMENTS_DIR, MANIFEST_NAME, REDACTED_CONTENT, attachmentProblems, recordedArguments } from './turns/spawn-attachments';
 export { channelOf, isInChannel } from './search/channel-of';

@@ -30,6 +30,15 @@ describe('takeDue', () => {
     expect(takeDue(startSchedule({ nowMs: START_MS, steadyMs: 0 }), { agentIds: ['main'], clock: { nowMs: START_MS, steadyMs: 0 } }).jobs).toEqual([]);
   });
 
+  it('plans for whole milliseconds that have passed, on a steady clock with fractions', () => {
+    const begun = startSchedule({ nowMs: START_MS, steadyMs: 1_234.567_891 }, ['main']);
+    for (const steadyMs of [HOUR_MS + 1_234.6, HOUR_MS + 9_999.999_9]) {
+      const nowMs = START_MS + Math.ceil(steadyMs - 1_234.567_891);
+      const { jobs } = takeDue(begun, { agentIds: ['main'], clock: { nowMs, steadyMs } });
+      expect(jobs.map(({ planNowMs }) => [Number.isInteger(planNowMs), planNowMs <= nowMs])).toEqual([[true, true], [true, true]]);
+    }
+  });
+
   it('plans a busy store at most once a minute', () => {
     const touches = new Set(Array.from({ length: 600 }, (_, tick) => tick));
     expect(plans(runFor(599, 1_000, { touches }))).toHaveLength(9);

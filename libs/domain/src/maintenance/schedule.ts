@@ -52,7 +52,7 @@ export interface DueJob {
   readonly kind: 'plan' | 'archive-subagents';
   readonly agentId: string;
   readonly cause: 'touched' | 'hourly' | 'sweep';
-  /** The time to plan for: never later than the wall clock. */
+  /** The time to plan for, whole milliseconds: never later than the wall clock. */
   readonly planNowMs: number;
 }
 
@@ -78,7 +78,8 @@ export interface DueRequest {
 /** What is due now. The state that is given back counts it as done: each job is given out once. */
 export function takeDue(state: ScheduleState, { agentIds, clock, isSuspended = false }: DueRequest): { readonly state: ScheduleState; readonly jobs: readonly DueJob[] } {
   const trust = follow(state.trust, clock);
-  const planNowMs = clock.steadyMs + trust.believedMs;
+  // The steady clock counts fractions, which no instant on the wire has.
+  const planNowMs = Math.floor(clock.steadyMs + trust.believedMs);
   const jobs: DueJob[] = [];
   const stores = new Map<string, StoreTimes>();
   for (const agentId of agentIds) {

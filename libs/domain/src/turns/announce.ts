@@ -112,7 +112,9 @@ export function awaitedResultPrompt(prompt: string): string {
 export function announceBlock({ sessionKey, sessionId, transcriptPath }: Pick<RunEnd, 'sessionKey' | 'sessionId' | 'transcriptPath'>, claim: SpawnClaim, text: string | undefined): string {
   const isOk = claim.outcome === 'ok';
   const { result, notes } = sectionsOf(isOk ? (text ?? '') : '');
-  const problem = isOk ? undefined : claim.errorMessage;
+  // "unknown" alone leaves its reader to guess at a failure.
+  const stopped = STATUS[claim.outcome ?? ''] === undefined ? 'the run was stopped before it ended' : undefined;
+  const problem = isOk ? undefined : (claim.errorMessage ?? stopped);
   return [
     `Status: ${STATUS[claim.outcome ?? ''] ?? 'unknown'}`,
     `Result: ${result === '' ? '(none)' : cutText(result, INTER_SESSION_CHARS_MAX)}`,

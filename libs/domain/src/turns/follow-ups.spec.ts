@@ -176,7 +176,7 @@ describe('the end of a sub-agent', () => {
   it.each(['aborted', 'cancelled'] as const)('leaves a word for the parent without a turn when it was %s', (outcome) => {
     const message = only(followUpsOf(childEnd({ outcome }), settings));
     expect(message.toSession).toMatchObject({ sessionKey: A, run: undefined });
-    expect(message.text).toContain('Status: unknown');
+    expect(message.text).toContain('Status: unknown\nResult: (none)\nNotes: the run was stopped before it ended');
   });
 
   it('cuts a result that is too long, and nothing of what stands behind it', () => {

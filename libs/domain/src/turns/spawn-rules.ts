@@ -34,11 +34,16 @@ export interface SpawnFacts {
   readonly requiresSandbox: boolean;
 }
 
+/** @param allowed agents that may be named, as far as whoever asked may know of them */
+export function agentDenial(allowed: readonly string[]): string {
+  return `agentId is not allowed for sessions_spawn (allowed: ${allowed.join(', ')})`;
+}
+
 /** Why a spawn is forbidden; undefined: it is not. */
 export function spawnDenial(config: SessionConfig, facts: SpawnFacts): string | undefined {
   const { requester, target, spawnDepth, activeChildren } = facts;
   const { maxSpawnDepth, maxChildrenPerAgent } = agentSettings(config, requester).subagents;
-  if (!maySpawnAs(config, requester, target)) return `agentId is not allowed for sessions_spawn (allowed: ${spawnableAgents(config, requester).join(', ')})`;
+  if (!maySpawnAs(config, requester, target)) return agentDenial(spawnableAgents(config, requester));
   if (spawnDepth >= maxSpawnDepth) return `sessions_spawn is not allowed at this depth (depth ${String(spawnDepth)}, maxSpawnDepth ${String(maxSpawnDepth)})`;
   if (activeChildren >= maxChildrenPerAgent) return childrenDenial(activeChildren, maxChildrenPerAgent);
   if (facts.isRequesterSandboxed && !facts.isChildSandboxed) return 'sessions_spawn from a sandboxed session needs a sandboxed sub-agent';

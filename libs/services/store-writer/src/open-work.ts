@@ -59,9 +59,14 @@ interface Held {
   readonly deliveries: readonly OpenDelivery[];
 }
 
+type Part = 'runs' | 'deliveries';
+const PARTS: readonly Part[] = ['runs', 'deliveries'];
+
 export class OpenWork {
   readonly #deps: OpenWorkDeps;
   readonly #held = new Map<string, Held>();
+  /** Until everything is found: what mutations told of an entry. The rest of it is still to be found. */
+  readonly #told = new Map<string, ReadonlySet<Part>>();
   readonly #keyOfRun = new Map<string, string>();
   readonly #keyOfDelivery = new Map<string, string>();
   readonly #claims: RunClaims;
@@ -182,13 +187,16 @@ export class OpenWork {
   /** What a durable mutation did to entries. To be called for each, in the order in which they end. */
   note(effects: readonly Effect[], seq: number): void {
     for (const effect of effects) {
-      if (effect.kind === 'removeEntry') this.#put(effect.key, { seq, sessionId: '', runs: [], deliveries: [] });
-      else if (effect.kind === 'putEntry') {
+      if (effect.kind === 'removeEntry') {
+        this.#noteTold(effect.key, PARTS);
+        this.#put(effect.key, { seq, sessionId: '', runs: [], deliveries: [] });
+      } else if (effect.kind === 'putEntry') {
         const { key, set, clear = [] } = effect;
         const before = this.#held.get(key);
         const isRuns = 'openRuns' in set || clear.includes('openRuns');
         const isDeliveries = 'openDeliveries' in set || clear.includes('openDeliveries');
         if (!isRuns && !isDeliveries) continue;
+        this.#noteTold(key, PARTS.filter((part) => (part === 'runs' ? isRuns : isDeliveries)));
         this.#put(key, {
           seq,
           sessionId: typeof set['sessionId'] === 'string' ? set['sessionId'] : (before?.sessionId ?? ''),
@@ -207,6 +215,7 @@ export class OpenWork {
     for (const waiting of this.#waiting.values()) for (const over of waiting) over();
     this.#waiting.clear();
     this.#held.clear();
+    this.#told.clear();
     this.#keyOfRun.clear();
     this.#keyOfDelivery.clear();
     this.#claims.clear();
@@ -221,19 +230,26 @@ export class OpenWork {
       const pending = pendingOf(entry.members, sessionId);
       if (pending !== undefined) compactions.asked({ ...pending, key });
       if (entry.members[APPROVALS_MEMBER] !== undefined) approvals.found(key, entry.members, sessionId);
-      // What mutations told meanwhile is newer.
-      if (this.#held.has(key)) continue;
       this.#take(key, entry.members, sessionId ?? '');
     }
     this.#isFound = true;
+    this.#told.clear();
     // Whoever worked on them may have died with the last owner: looked for at once, not after a silence.
     for (const [key, held] of this.#held) this.#lookForRunner(key, held);
   }
 
-  /** An entry as it was found: whoever works on its run has a whole claim from now. */
+  #noteTold(key: string, parts: readonly Part[]): void {
+    if (!this.#isFound && !this.#closed) this.#told.set(key, new Set([...(this.#told.get(key) ?? []), ...parts]));
+  }
+
+  /** An entry as it was found; what mutations told meanwhile is newer. Whoever works on its run has a whole claim from now. */
   #take(key: string, members: JsonObject, sessionId: string): void {
-    const held = { seq: 0, sessionId, runs: runsOf(members), deliveries: deliveriesOf(members) };
-    for (const { runId, state, runnerId, attempt, joins } of held.runs) {
+    const told = this.#told.get(key);
+    if (PARTS.every((part) => told?.has(part) === true)) return;
+    const before = this.#held.get(key);
+    const found = { runs: told?.has('runs') === true ? [] : runsOf(members), deliveries: told?.has('deliveries') === true ? [] : deliveriesOf(members) };
+    const held: Held = { seq: before?.seq ?? 0, sessionId: before === undefined || before.sessionId === '' ? sessionId : before.sessionId, runs: [...(before?.runs ?? []), ...found.runs], deliveries: [...(before?.deliveries ?? []), ...found.deliveries] };
+    for (const { runId, state, runnerId, attempt, joins } of found.runs) {
       this.#keyOfRun.set(runId, key);
       if (state === 'running' && joins === undefined && runnerId !== undefined) this.claimed(runId, attempt, runnerId, { isFound: true });
     }

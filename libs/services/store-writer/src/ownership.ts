@@ -97,8 +97,9 @@ export class Ownership {
       mayWait: (agentId) => !stores.isOpen(agentId) && mayHoldOpenWork(agentId),
       open: (agentId) => this.#agents.get(agentId)?.agent.read(async (_store, { work }) => work.found(), () => undefined) ?? Promise.resolve(),
     });
-    // A second and third look, for those that found no place among the open stores.
-    void waiting.look(() => !this.#draining).then(() => waiting.look(() => !this.#draining));
+    const goOn = (): boolean => !this.#draining;
+    // At all of them: nothing looks again later. A last look for those that found no place among the open stores.
+    void waiting.lookAtAll(goOn).then(() => waiting.look(goOn));
   }
 
   /** Serves an agent, if it is not served yet, and says who its owner is now. */

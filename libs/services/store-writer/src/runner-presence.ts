@@ -42,7 +42,9 @@ export class RunnerPresence {
         return undefined;
       }
       const times = (this.#absent.get(runId) ?? 0) + 1;
-      this.#absent.set(runId, times);
+      // Told once: whoever begins the next attempt is looked at twice again.
+      if (times < ABSENT_TIMES) this.#absent.set(runId, times);
+      else this.#absent.delete(runId);
       return times >= ABSENT_TIMES;
     } finally {
       this.#asking.delete(runId);

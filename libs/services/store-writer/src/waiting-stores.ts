@@ -26,22 +26,34 @@ export class WaitingStores {
     this.#deps = deps;
   }
 
-  /** Looks at every agent once, and opens at most OPENED_MAX stores. Never throws. */
-  async look(goOn: () => boolean): Promise<void> {
+  /** Looks as often as it takes to come to every agent once. Never throws. */
+  async lookAtAll(goOn: () => boolean): Promise<void> {
+    while (goOn() && !(await this.look(goOn)));
+  }
+
+  /**
+   * Looks at every agent once, and opens at most OPENED_MAX stores. Never throws.
+   * @returns false while agents are left that no look has come to since the last one that returned true
+   */
+  async look(goOn: () => boolean): Promise<boolean> {
     const { logger, agents, mayWait, open } = this.#deps;
     try {
       const all = await agents();
       let opened = 0;
+      let isRound = all.length === 0;
       for (let seen = 0; seen < all.length && opened < OPENED_MAX && goOn(); seen += 1) {
         const agentId = all[this.#next % all.length] as AgentId;
         this.#next = (this.#next + 1) % all.length;
+        isRound ||= this.#next === 0;
         await new Promise((resolve) => setImmediate(resolve));
         if (!mayWait(agentId)) continue;
         opened += 1;
         await open(agentId).catch((err: unknown) => logger.warn('a store with open work could not be opened; it is tried again when it is asked for', { agentId, err }));
       }
+      return isRound;
     } catch (err) {
       logger.warn('stores with open work could not be looked for', { err });
+      return true;
     }
   }
 }

@@ -67,9 +67,24 @@ describe('sessions_list', () => {
     expect(list.visibility).toMatchObject({ mode: 'agent', restricted: true });
     expect(await call('sessions_list')).not.toHaveProperty('sessions.0.messages');
   });
+
+  it('shows a session whose messages cannot be read without any, not as an empty one', async () => {
+    await begin();
+    put(PEER, { sessionId: ID(2) }, [{ role: 'user', text: 'one' }]);
+    opened.running.stores.unserved.add('readHistory');
+    const { count, sessions } = (await call('sessions_list', { messageLimit: 2 })) as { count: number; sessions: Details[] };
+    expect([count, sessions.map((row) => 'messages' in row)]).toEqual([2, [false, false]]);
+  });
 });
 
 describe('sessions_history and session_status', () => {
+  it('says what another agent’s session needs beside the widest visibility', async () => {
+    await begin({ tools: { agentToAgent: { enabled: false } } });
+    put(OPS, { sessionId: ID(2) });
+    const error = expect.stringMatching(/visibility "all"; .* tools\.agentToAgent/) as string;
+    for (const sessionKey of [OPS, 'agent:ops:nobody']) expect(await call('sessions_history', { sessionKey })).toEqual({ status: 'forbidden', error });
+  });
+
   it('reads a page with or without tool results, credentials masked, and nothing of what is not there', async () => {
     await begin();
     put(PEER, { sessionId: ID(2) }, [{ role: 'user', text: 'my key is sk-abcdefghijklmnop' }, { role: 'toolResult', text: 'raw' }, { role: 'assistant', text: '<thinking>hm</thinking>done' }]);
@@ -288,6 +303,14 @@ describe('sessions_spawn', () => {
     expect(await call('sessions_spawn', { task: 't', ...args })).toEqual({ status, error });
     expect(opened.running.stores.delivered).toEqual([]);
     expect(opened.running.stores.calls.filter((one) => /writeAttachments|putChunk/.test(one))).toEqual([]);
+  });
+
+  it('names to a token only agents that it shows, the same for one that is hidden, not allowed or not there', async () => {
+    await begin({ list: [{ id: 'main', subagents: { allowAgents: ['secret', 'ops', 'ghost'] } }, { id: 'ops' }, { id: 'secret' }, { id: 'other' }] });
+    const meta = { scopes: ['operator.write', 'agent:main', 'agent:ops', 'agent:other'] };
+    const denied = { status: 'forbidden', error: 'agentId is not allowed for sessions_spawn (allowed: main, ops)' };
+    for (const agentId of ['secret', 'other', 'ghost', 'nobody']) expect(await call('sessions_spawn', { task: 't', agentId }, MAIN, {}, meta)).toEqual(denied);
+    expect(await call('sessions_spawn', { task: 't', agentId: 'ops' }, MAIN, {}, meta)).toMatchObject({ status: 'accepted' });
   });
 
   it('lets agents name others that the list allows, requires a name where it is required', async () => {

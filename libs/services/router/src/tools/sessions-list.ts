@@ -107,7 +107,7 @@ function shownRow({ deps, caller }: ToolCall, { row, storeDir }: Found): JsonObj
   });
 }
 
-/** Tool results are never among them. */
+/** Tool results are never among them. A row whose messages cannot be read, or find no room, is without `messages`. */
 async function withMessages({ deps, context }: ToolCall, found: readonly Found[], shown: readonly JsonObject[], limit: number): Promise<readonly JsonObject[]> {
   const rows = [...shown];
   const { rawHistory } = deps.config().tools.sessions;
@@ -116,7 +116,9 @@ async function withMessages({ deps, context }: ToolCall, found: readonly Found[]
     const some = found.slice(from, from + READ_AT_ONCE);
     const pages = await Promise.all(some.map(({ row: { key, agentId } }) => readPage(deps, GetHistoryRequest.create({ key, agentId, limit, includeTools: false }), { ...context, caller: 'service:router/tools' }).catch(() => undefined)));
     for (const [place, page] of pages.entries()) {
-      const { messages, bytes } = safeHistory(page === undefined ? [] : messagesOf(page.records), { isRaw: rawHistory, includeTools: false });
+      // One that cannot be read has no messages that could be shown, which is not the same as an empty one.
+      if (page === undefined) continue;
+      const { messages, bytes } = safeHistory(messagesOf(page.records), { isRaw: rawHistory, includeTools: false });
       bytesLeft -= bytes;
       if (bytesLeft < 0) break;
       rows[from + place] = { ...rows[from + place], messages };

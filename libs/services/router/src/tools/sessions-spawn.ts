@@ -5,8 +5,8 @@
  */
 import { ChildSession, RunRequest, StoreServiceCreateSessionRequest } from '@sessions/contracts';
 import {
-  REDACTED_CONTENT, SessionError, THINKING_LEVELS, agentSettings, attachmentProblems, configuredAgents, inheritedModel, interSessionText, isSameKey, isSandboxed, knownModel, maySpawnAs, modelFor, parseSpawnArguments,
-  slugAgentId, spawnDenial,
+  REDACTED_CONTENT, SessionError, THINKING_LEVELS, agentDenial, agentSettings, attachmentProblems, configuredAgents, inheritedModel, interSessionText, isSameKey, isSandboxed, knownModel, maySpawnAs, modelFor, parseSpawnArguments,
+  slugAgentId, spawnDenial, spawnableAgents,
 } from '@sessions/domain';
 import type { AgentId, JsonObject, ModelRef, SpawnArguments } from '@sessions/domain';
 import { seesAgent } from '../auth/scopes';
@@ -142,10 +142,9 @@ async function targetAgent({ deps, caller, context }: ToolCall, asked: SpawnArgu
     return caller.agentId;
   }
   const target = slugAgentId(asked.agentId);
-  if (!seesAgent(context.scopes, target)) throw new SessionError('SPAWN_DENIED', 'forbidden');
-  if (!maySpawnAs(config, caller.agentId, target)) {
-    const denial = spawnDenial(config, { requester: caller.agentId, target, spawnDepth: 0, activeChildren: 0, isRequesterSandboxed: false, isChildSandboxed: false, requiresSandbox: false });
-    throw new SessionError('SPAWN_DENIED', denial ?? 'forbidden');
+  // The same for what a token hides, what is not allowed and what does not exist; it names what `agents_list` shows.
+  if (!seesAgent(context.scopes, target) || !maySpawnAs(config, caller.agentId, target)) {
+    throw new SessionError('SPAWN_DENIED', agentDenial(spawnableAgents(config, caller.agentId).filter((id) => seesAgent(context.scopes, id))));
   }
   const isKnown = target === caller.agentId || configuredAgents(config).ids.includes(target) || (await deps.agents.find(target, context)) !== undefined;
   if (!isKnown) throw new SessionError('AGENT_UNKNOWN', `Unknown agent id "${asked.agentId.slice(0, 64)}"`);

@@ -33,7 +33,9 @@ export async function resolveTarget(call: ToolCall, asked: string): Promise<Targ
 }
 
 export function hidden({ caller }: ToolCall): SessionError {
-  return new SessionError('NOT_VISIBLE', `this session may not see or reach the session asked for (visibility "${caller.sight.range}")`);
+  const { range } = caller.sight;
+  const needed = range === 'all' ? '; sessions of other agents also need tools.agentToAgent, and a token that shows the agent' : '';
+  return new SessionError('NOT_VISIBLE', `this session may not see or reach the session asked for (visibility "${range}"${needed})`);
 }
 
 function keyAddress({ deps, caller }: ToolCall, text: string): SeenAddress {

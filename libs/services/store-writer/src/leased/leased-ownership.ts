@@ -82,7 +82,7 @@ export class LeasedOwnership {
     this.#served.push(
       await serveService(bus, StoreServiceService, pool, { subjectFor: (method) => (POOL_METHODS.has(method) ? subjects.storePool(method) : undefined), queueGroup: POOL_QUEUE_GROUP }),
     );
-    this.#lookLater(FIRST_LOOK_MS, () => this.#waiting.look(() => !this.#draining));
+    this.#lookLater(FIRST_LOOK_MS, async () => void (await this.#waiting.look(() => !this.#draining)));
   }
 
   /** Makes sure that the agent has an owner, here or elsewhere, and says who it is. */
