@@ -108,3 +108,22 @@ it('is the sum of the runs, and stays it over truncation, reset, deletion, kill 
   // Beside a living gateway the files say the same.
   expect(cents(((await statusOf(stateDir))['main'] as { estimatedCostUsd: number }).estimatedCostUsd)).toBe(cents(after.totalCost));
 }, LONG_MS);
+
+it('counts what a summary took, beside the runs', async () => {
+  const spent: { input: number; output: number }[] = [];
+  const model = await startModelServer(({ number }) => {
+    const usage = { input: 1_001 + number * 37, output: 101 + number * 13 };
+    spent.push(usage);
+    return { chunks: ['answer'], usage };
+  });
+  scene.onEnd(() => model.close());
+  const { gateway, socket } = await start(scene.stateDir(configOf(model.baseUrl)));
+  for (const message of ['one', 'two', 'three']) await ask(socket, 'agent:main:main', message);
+  expect(spent).toHaveLength(3);
+  expect(await socket.call('sessions.compact', { key: 'agent:main:main' })).toMatchObject({ compacted: true });
+  expect(spent.length).toBeGreaterThan(3);
+  const sum = (of: (usage: { input: number; output: number }) => number): number => spent.reduce((all, usage) => all + of(usage), 0);
+  const totals = await everywhere(gateway, socket);
+  expect(totals).toMatchObject({ input: sum(({ input }) => input), output: sum(({ output }) => output), missingCostEntries: 0 });
+  expect(cents(totals.totalCost)).toBe(cents(sum(({ input, output }) => (input * COST.input + output * COST.output) / 1e6)));
+}, LONG_MS);

@@ -223,7 +223,7 @@ export { requestPrompt, startExchange } from './turns/exchange';
 export type { ExchangeStart } from './turns/exchange';
 export { announceBlock, awaitedResultPrompt } from './turns/announce';
 export { isSilentText } from './turns/silent-words';
-export { recordedUsage } from './turns/recorded-usage';
+export { recordedUsage, tokenCount } from './turns/recorded-usage';
 export type { RecordedUsage } from './turns/recorded-usage';
 export { formatRuntime, statsLine } from './turns/stats-line';
 export type { RunFigures } from './turns/stats-line';

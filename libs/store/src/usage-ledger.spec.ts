@@ -107,6 +107,19 @@ it('is read again from its file when the index is gone, and from the journal wha
   await after.close();
 });
 
+it.each([{ input: 1e308 }, { input: 1.5 }, { output: -1 }, { cacheRead: 'x' }, { costUsd: -3 }, { costUsd: 1e300 }, { at: 1.5 }])('passes over a line that counts what nothing can have been: %j', async (wrong) => {
+  const store = await open();
+  await record(store, [lineOf('r-1')]);
+  await store.close();
+  const dir = path.join(path.dirname(file), '.store');
+  for (const name of fs.readdirSync(dir)) if (name.startsWith('index.sqlite')) fs.rmSync(path.join(dir, name));
+  fs.appendFileSync(path.join(dir, 'usage.jsonl'), `${JSON.stringify({ ...lineOf('r-2'), ...wrong })}\n`);
+  const after = await open();
+  expect(await sums(after)).toMatchObject({ linesCount: 1, input: 100, costUsd: 0.25 });
+  expect((await after.info()).notices).toContainEqual(expect.objectContaining({ kind: 'damage', count: 1 }));
+  await after.close();
+});
+
 it('tells a decision what a run has recorded, also before the index has it', async () => {
   const store = await open();
   const seen: number[] = [];

@@ -8,6 +8,11 @@ it('reads what an answer used, and takes what is no count for none', () => {
   expect(recordedUsage({ role: 'assistant', usage: { input: -1, output: 1.5, cacheRead: '7', cacheWrite: null }, provider: 1 })).toEqual(none);
 });
 
+it('takes what no answer can have used for none: sums of it would not pass the wire', () => {
+  const usage = { input: Number.MAX_SAFE_INTEGER, output: 1e12 + 1, cacheRead: 1e12, cacheWrite: 1e300 };
+  expect(recordedUsage({ role: 'assistant', usage })).toEqual({ ...none, cacheReadTokens: 1e12 });
+});
+
 it.each([undefined, {}, { role: 'user', usage: {} }, { role: 'assistant' }, { role: 'assistant', usage: [] }])('says nothing of %j', (message) => {
   expect(recordedUsage(message)).toBeUndefined();
 });

@@ -1,5 +1,8 @@
 import { isJsonObject, type JsonObject, type JsonValue } from '../json';
 
+/** No answer of a model takes as many tokens. The sums of a ledger would leave what the wire carries, and it keeps them for good. */
+const TOKENS_MAX = 1e12;
+
 /** Tokens, of one answer of a model. */
 export interface RecordedUsage {
   readonly inputTokens: number;
@@ -16,16 +19,17 @@ export function recordedUsage(message: JsonObject | undefined): RecordedUsage | 
   if (message === undefined || message['role'] !== 'assistant' || !isJsonObject(message['usage'])) return undefined;
   const { usage, provider, model } = message;
   return {
-    inputTokens: tokens(usage['input']),
-    outputTokens: tokens(usage['output']),
-    cacheReadTokens: tokens(usage['cacheRead']),
-    cacheWriteTokens: tokens(usage['cacheWrite']),
-    totalTokens: tokens(usage['totalTokens']),
+    inputTokens: tokenCount(usage['input']),
+    outputTokens: tokenCount(usage['output']),
+    cacheReadTokens: tokenCount(usage['cacheRead']),
+    cacheWriteTokens: tokenCount(usage['cacheWrite']),
+    totalTokens: tokenCount(usage['totalTokens']),
     modelProvider: typeof provider === 'string' ? provider : undefined,
     model: typeof model === 'string' ? model : undefined,
   };
 }
 
-function tokens(value: JsonValue | undefined): number {
-  return typeof value === 'number' && Number.isSafeInteger(value) && value > 0 ? value : 0;
+/** What is no count that an answer can have used is 0. */
+export function tokenCount(value: JsonValue | undefined): number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value > 0 && value <= TOKENS_MAX ? value : 0;
 }

@@ -6,9 +6,9 @@
  * a failure with its reason. A worker that dies in between leaves it open; the notice comes again, to
  * whoever, and the time that is gone counts.
  */
-import { FailCompactionRequest, GetEntryRequest, InstallCompactionRequest, ListPendingRequest, CompactionResult, type PendingCompaction } from '@sessions/contracts';
-import { SessionError, agentSettings, asAgentId, contextTokensFor, estimateLineTokens, estimateTextTokens, isJsonObject, parseModelRef, planCompaction, planDueCompaction, planTurnDrop, reserveTokens, type CompactionPlan, type JsonObject, type SessionConfig, type TranscriptLine } from '@sessions/domain';
-import { MODEL_LIMITS, ModelFailure, RETRY_LIMITS, collectAnswer, openModel, withModelRetries, type ModelLimits, type RetryLimits } from '@sessions/llm';
+import { FailCompactionRequest, GetEntryRequest, InstallCompactionRequest, ListPendingRequest, CompactionResult, TokenUsage, type PendingCompaction } from '@sessions/contracts';
+import { SessionError, agentSettings, asAgentId, contextTokensFor, estimateLineTokens, estimateTextTokens, isJsonObject, parseModelRef, planCompaction, planDueCompaction, planTurnDrop, reserveTokens, tokenCount, type CompactionPlan, type JsonObject, type ModelRef, type SessionConfig, type TranscriptLine } from '@sessions/domain';
+import { MODEL_LIMITS, ModelFailure, RETRY_LIMITS, collectAnswer, openModel, withModelRetries, type ChatUsage, type ModelLimits, type RetryLimits } from '@sessions/llm';
 import type { Logger } from '@sessions/host';
 import { summarisingModels } from './choose-models';
 import type { AskOwner } from './owner-calls';
@@ -59,8 +59,8 @@ export function createCompactor({ owner, config, logger, nowMs, timeoutMs, retri
   const pendingOf = async (agentId: string, operationId: string): Promise<PendingCompaction | undefined> =>
     (await owner(agentId, (store) => store.listPending(ListPendingRequest.create({ agentId, kinds: ['compaction'], limit: PENDING_LIMIT })))).compactions.find((one) => one.operationId === operationId);
 
-  const fail = async (agentId: string, operationId: string, reason: string): Promise<CompactionResult> =>
-    (await owner(agentId, (store) => store.failCompaction(FailCompactionRequest.create({ agentId, operationId, reason })))).result ?? CompactionResult.create({ reason });
+  const fail = async (agentId: string, operationId: string, reason: string, usage: TokenUsage[] = []): Promise<CompactionResult> =>
+    (await owner(agentId, (store) => store.failCompaction(FailCompactionRequest.create({ agentId, operationId, reason, usage })))).result ?? CompactionResult.create({ reason });
 
   /** The whole time for one operation, milliseconds. */
   const wholeMs = (agentId: string): number => timeoutMs ?? agentSettings(config(), asAgentId(agentId)).compaction.timeoutSeconds * 1000;
@@ -81,6 +81,7 @@ export function createCompactor({ owner, config, logger, nowMs, timeoutMs, retri
     }, limitMs(operation));
     let path: readonly TranscriptLine[] = [];
     let windowTokens = 0;
+    const usage: TokenUsage[] = [];
     try {
       const entry = await entryOf(owner, agentId, key);
       const models = summarisingModels(config(), asAgentId(agentId), entry);
@@ -89,11 +90,11 @@ export function createCompactor({ owner, config, logger, nowMs, timeoutMs, retri
       path = branch.path;
       const plan = planOf(operation, entry, branch, windowTokens);
       if (plan.kind === 'none') return await fail(agentId, operationId, plan.reason);
-      const { text, passes } = await summarise({ path, chunks: plan.chunks, previousSummary: plan.previousSummary, windowTokens, signal: abort.signal, ask: askChain(models, operation) });
+      const { text, passes } = await summarise({ path, chunks: plan.chunks, previousSummary: plan.previousSummary, windowTokens, signal: abort.signal, ask: askChain(models, operation, (one) => usage.push(one)) });
       if (text === '') throw new SessionError('SUMMARY_FAILED', 'the summary is empty');
       const tokensAfter = plan.keptTokens + estimateTextTokens(text);
       const detailsJson = Buffer.from(JSON.stringify({ ...touchedFiles([...path.filter(({ type }) => type === 'compaction').slice(-1), ...path.slice(plan.from, plan.to).filter(({ type }) => type !== 'compaction')]), passes }));
-      const request = InstallCompactionRequest.create({ agentId, operationId, snapshotTipId, cutId: plan.cutId, summary: text, tokensBefore: plan.tokensBefore, tokensAfter, detailsJson });
+      const request = InstallCompactionRequest.create({ agentId, operationId, snapshotTipId, cutId: plan.cutId, summary: text, tokensBefore: plan.tokensBefore, tokensAfter, detailsJson, usage });
       return (await owner(agentId, (store) => store.installCompaction(request))).result ?? CompactionResult.create({});
     } catch (error) {
       // A worker that stops leaves the operation open: the next one goes on.
@@ -101,7 +102,7 @@ export function createCompactor({ owner, config, logger, nowMs, timeoutMs, retri
       const why = isLate ? 'timeout' : abort.signal.aborted ? 'cancelled' : reasonOf(error);
       if (why === undefined) throw error;
       logger.warn('a conversation was not summarised', { agentId, reason: why, err: error });
-      return await fail(agentId, operationId, `${why}${cutSaid(reason, path, agentId, windowTokens)}`);
+      return await fail(agentId, operationId, `${why}${cutSaid(reason, path, agentId, windowTokens)}`, usage);
     } finally {
       clearTimeout(timer);
     }
@@ -124,7 +125,7 @@ export function createCompactor({ owner, config, logger, nowMs, timeoutMs, retri
   };
 
   /** The first model that answers; what went wrong with the last one is what is told. */
-  const askChain = (models: readonly ReturnType<typeof parseModelRef>[], { agentId, instructions }: Work): AskModel => {
+  const askChain = (models: readonly ReturnType<typeof parseModelRef>[], { agentId, instructions }: Work, onUsage: (usage: TokenUsage) => void): AskModel => {
     const { compaction } = agentSettings(config(), asAgentId(agentId));
     const system = systemPrompt(compaction, instructions);
     const emptyMax = compaction.qualityGuard.enabled ? compaction.qualityGuard.maxRetries : 0;
@@ -134,7 +135,7 @@ export function createCompactor({ owner, config, logger, nowMs, timeoutMs, retri
         try {
           const model = openModel(config(), ref, modelLimits(wholeMs(agentId)));
           const request = { system, messages: [{ role: 'user', content: prompt }], maxTokens };
-          const once = (): Promise<string> => withModelRetries((limit) => collectAnswer(model, request, { signal: limit }).then(({ text }) => text), { signal, limits: retries });
+          const once = (): Promise<string> => withModelRetries((limit) => collectAnswer(model, request, { signal: limit }).then(({ text, usage }) => (usage !== undefined && onUsage(tokenUsage(ref, usage)), text)), { signal, limits: retries });
           let text = await once();
           for (let again = 0; text.trim() === '' && again < emptyMax; again += 1) text = await once();
           return text;
@@ -181,6 +182,10 @@ export function createCompactor({ owner, config, logger, nowMs, timeoutMs, retri
 export function modelLimits(wholeMs: number): ModelLimits {
   const share = Math.max(1, wholeMs / MODEL_LIMITS.wholeMs);
   return { wholeMs: MODEL_LIMITS.wholeMs * share, silenceMs: MODEL_LIMITS.silenceMs * share };
+}
+
+function tokenUsage({ provider, model }: ModelRef, { inputTokens, outputTokens, cacheReadTokens, cacheWriteTokens }: ChatUsage): TokenUsage {
+  return TokenUsage.create({ modelProvider: provider, model, inputTokens: tokenCount(inputTokens), outputTokens: tokenCount(outputTokens), cacheReadTokens: tokenCount(cacheReadTokens), cacheWriteTokens: tokenCount(cacheWriteTokens) });
 }
 
 /** The entry in parts, as long ones travel. */

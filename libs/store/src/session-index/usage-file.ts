@@ -23,6 +23,8 @@ const FILE_MODE = 0o600;
 const ROWS_PER_WRITE = 1000;
 const CHUNK_BYTES = 256 * 1024;
 const NEWLINE = 0x0a;
+/** Tokens and dollars of one line: thousands of lines of them still add up to a number that every door can carry. */
+const COUNT_MAX = 1e12;
 /** Before every line that there is. */
 const FIRST: UsagePlace = { epoch: -1, seq: -1, n: -1 };
 
@@ -81,6 +83,8 @@ export function loadUsage(db: Database.Database, ownDir: string): StoreNotice[] 
   return [{ kind: 'damage', message: 'lines of the usage ledger cannot be read; they are passed over', path: file, count: unreadable }];
 }
 
+const COUNTS = ['input', 'output', 'cacheRead', 'cacheWrite'] as const;
+
 function formatUsage(row: UsageRow): string {
   const { epoch, seq, n } = row;
   return JSON.stringify({ ...toUsageLine(row), epoch, seq, n });
@@ -95,9 +99,11 @@ function parseUsage(text: string): { readonly line: UsageLine; readonly place: U
   }
   if (!isJsonObject(value)) return undefined;
   const { at, key, sessionId, runId, costUsd } = value;
-  if (typeof at !== 'number' || typeof key !== 'string' || typeof sessionId !== 'string' || typeof runId !== 'string') return undefined;
+  if (!Number.isSafeInteger(at) || typeof key !== 'string' || typeof sessionId !== 'string' || typeof runId !== 'string') return undefined;
+  const isCounted = COUNTS.every((name) => value[name] === undefined || (Number.isSafeInteger(value[name]) && isWithin(value[name])));
+  if (!isCounted || !(costUsd === undefined || isWithin(costUsd))) return undefined;
   const line: UsageLine = {
-    at,
+    at: at as number,
     key,
     sessionId,
     runId,
@@ -113,11 +119,12 @@ function parseUsage(text: string): { readonly line: UsageLine; readonly place: U
 }
 
 function placeOf({ epoch, seq, n }: JsonObject): UsagePlace | undefined {
-  return typeof epoch === 'number' && typeof seq === 'number' && typeof n === 'number' ? { epoch, seq, n } : undefined;
+  return Number.isSafeInteger(epoch) && Number.isSafeInteger(seq) && Number.isSafeInteger(n) ? ({ epoch, seq, n } as UsagePlace) : undefined;
 }
 
 const textOf = (value: JsonValue | undefined): string | null => (typeof value === 'string' ? value : null);
-const countOf = (value: JsonValue | undefined): number => (typeof value === 'number' && value >= 0 ? value : 0);
+const countOf = (value: JsonValue | undefined): number => (typeof value === 'number' ? value : 0);
+const isWithin = (value: JsonValue | undefined): boolean => typeof value === 'number' && value >= 0 && value <= COUNT_MAX;
 
 /** Cuts half a line at the end, and keeps it aside. @returns the length of the file. */
 function cutTornLine(fd: number, ownDir: string, nowMs: number): number {

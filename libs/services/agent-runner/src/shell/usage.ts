@@ -1,7 +1,8 @@
 /** Tokens of a run: one sum a model, and the context of the newest call. Also what earlier attempts left in the transcript. */
 import { TokenUsage } from '@sessions/contracts';
-import { recordedUsage, type TranscriptLine } from '@sessions/domain';
+import { recordedUsage, tokenCount, type TranscriptLine } from '@sessions/domain';
 
+/** What a model or a runtime says is its own: no count that an answer can have used is 0, and does not keep a run from its end. */
 export class RunUsage {
   readonly #sums = new Map<string, TokenUsage>();
 
@@ -12,10 +13,10 @@ export class RunUsage {
     this.#sums.delete(name);
     this.#sums.set(name, {
       ...before,
-      inputTokens: before.inputTokens + usage.inputTokens,
-      outputTokens: before.outputTokens + usage.outputTokens,
-      cacheReadTokens: before.cacheReadTokens + usage.cacheReadTokens,
-      cacheWriteTokens: before.cacheWriteTokens + usage.cacheWriteTokens,
+      inputTokens: before.inputTokens + tokenCount(usage.inputTokens),
+      outputTokens: before.outputTokens + tokenCount(usage.outputTokens),
+      cacheReadTokens: before.cacheReadTokens + tokenCount(usage.cacheReadTokens),
+      cacheWriteTokens: before.cacheWriteTokens + tokenCount(usage.cacheWriteTokens),
       totalTokens: usage.totalTokens ?? before.totalTokens,
       costUsd: usage.costUsd === undefined ? before.costUsd : (before.costUsd ?? 0) + usage.costUsd,
     });
