@@ -44,7 +44,8 @@ const NAMED: readonly RegExp[] = [
   new RegExp(String.raw`(?<name>(?:${SECRET_WORDS}|pass|pwd)=)${FORM_VALUE}`, 'giu'),
   // In an address or a form.
   new RegExp(String.raw`(?<name>[?&][\w.-]*(?:${SECRET_WORDS}|${SHORT_WORDS})=)[^&#\s<>"'\x60\\]+`, 'giu'),
-  new RegExp(String.raw`(?<name>(?<![\w.-])(?:${SHORT_WORDS})=)[^&#\s<>"'\x60\\]+(?=&[\w.-]{1,64}=)`, 'giu'),
+  // Of a form too, where another pair follows: without one the whole is taken all the same, so that no part of it is tried again.
+  new RegExp(String.raw`(?<name>(?<![\w.-])(?:${SHORT_WORDS})=)[^&#\s<>"'\x60\\]+(?:(?=&[\w.-]{1,64}=)|(?<alone>))`, 'giu'),
   new RegExp(String.raw`(?<name>body\s{0,8}[:=]\s{0,8}["'\x60]?(?:${SECRET_WORDS}|${SHORT_WORDS})=)[^&\s<>"'\x60\\]+`, 'giu'),
   // "password": "…", 'x-api-key': '…'; also camelCase.
   new RegExp(String.raw`(?<name>(?:${SECRET_WORDS}|cookie)${QUOTE}\s{0,8}[:=]\s{0,8})(?<open>${QUOTE})(?:(?!\k<open>)(?:\\.|[^\r\n\\]))+(?:\k<open>)?`, 'giu'),
@@ -89,7 +90,8 @@ function plainName(key: string): string {
 
 /** What `replace` gives: the match, groups, place, text, and the groups by name. */
 function maskValue(match: string, ...more: readonly unknown[]): string {
-  const { name = '', open = '' } = more.at(-1) as { readonly name?: string; readonly open?: string };
+  const { name = '', open = '', alone } = more.at(-1) as { readonly name?: string; readonly open?: string; readonly alone?: string };
+  if (alone !== undefined) return match;
   const value = match.slice(name.length);
   if (REFERENCE.test(value)) return match;
   const isClosed = open !== '' && value.length > open.length && value.endsWith(open);
