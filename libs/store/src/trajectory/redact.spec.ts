@@ -1,6 +1,12 @@
-import { redactJson } from './redact';
+import { createRedaction, redactJson, redactText } from './redact';
 
 it('masks texts and lists of texts under names of secrets, and keeps what describes them', () => {
   const shown = redactJson({ cookies: ['sid=1', 2], apiKey: 'k', input: { properties: { password: { type: 'string' } } } }, { places: [], secrets: [] });
   expect(shown).toEqual({ cookies: ['[redacted]', 2], apiKey: '[redacted]', input: { properties: { password: { type: 'string' } } } });
+});
+
+const HERE = { workspace: '/data/ws', stateDir: '/data', homeDir: '/home/ann' };
+
+it('leaves nothing of a configured secret that begins with another', () => {
+  expect(redactText('the word is hunter2-and-longer', createRedaction(HERE, ['hunter2', undefined, 'hunter2-and-longer']))).toBe('the word is [redacted]');
 });

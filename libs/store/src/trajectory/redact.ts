@@ -8,13 +8,13 @@ const SECRET_NAME = /(?:api[-_]?key|secret|passw(?:or)?d|authorization|cookie|cr
 export interface Redaction {
   /** Longest first; each becomes its sign. */
   readonly places: readonly (readonly [path: string, sign: string])[];
-  /** Configured credentials. */
+  /** Configured credentials, longest first: one may begin with another. */
   readonly secrets: readonly string[];
 }
 
 export function createRedaction({ workspace, stateDir, homeDir }: { readonly workspace: string; readonly stateDir: string; readonly homeDir: string }, secrets: readonly (string | undefined)[]): Redaction {
   const places = ([[workspace, '$WORKSPACE_DIR'], [stateDir, '$STATE_DIR'], [homeDir, '~']] as const).filter(([path]) => path.length > 1);
-  return { places: [...places].sort(([one], [other]) => other.length - one.length), secrets: secrets.filter((secret): secret is string => secret !== undefined && secret.length >= 4) };
+  return { places: [...places].sort(([one], [other]) => other.length - one.length), secrets: secrets.filter((secret): secret is string => secret !== undefined && secret.length >= 4).sort((one, other) => other.length - one.length) };
 }
 
 export function redactText(text: string, { places, secrets }: Redaction): string {
