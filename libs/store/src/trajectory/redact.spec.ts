@@ -10,3 +10,7 @@ const HERE = { workspace: '/data/ws', stateDir: '/data', homeDir: '/home/ann' };
 it('leaves nothing of a configured secret that begins with another', () => {
   expect(redactText('the word is hunter2-and-longer', createRedaction(HERE, ['hunter2', undefined, 'hunter2-and-longer']))).toBe('the word is [redacted]');
 });
+
+it('keeps what stands under two names that become one', () => {
+  expect(redactJson({ 'sk-aaaaaaaaaa1': 1, 'sk-bbbbbbbbbb2': 2, '/data/a': 3 }, createRedaction(HERE, []))).toEqual({ '[redacted]': 1, '[redacted] (2)': 2, '$STATE_DIR/a': 3 });
+});

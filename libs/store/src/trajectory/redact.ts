@@ -29,12 +29,21 @@ export function redactJson(value: JsonValue, redaction: Redaction): JsonValue {
   if (Array.isArray(value)) return (value as readonly JsonValue[]).map((item) => redactJson(item, redaction));
   if (!isJsonObject(value)) return value;
   const isImage = value['type'] === 'image';
-  return Object.fromEntries(
-    Object.entries(value as JsonObject).flatMap(([name, member]): [string, JsonValue][] => {
-      if (member === undefined) return [];
-      if (SECRET_NAME.test(name) && Array.isArray(member)) return [[redactText(name, redaction), (member as readonly JsonValue[]).map((item) => (typeof item === 'string' ? REDACTED : redactJson(item, redaction)))]];
-      if (typeof member === 'string' && (SECRET_NAME.test(name) || (isImage && name === 'data'))) return [[redactText(name, redaction), isImage && name === 'data' ? '[image data left out]' : REDACTED]];
-      return [[redactText(name, redaction), redactJson(member, redaction)]];
-    }),
-  );
+  const shown = new Map<string, JsonValue>();
+  for (const [name, member] of Object.entries(value as JsonObject)) {
+    if (member === undefined) continue;
+    const masked = redactText(name, redaction);
+    // Two names may become one: each keeps what stands under it.
+    let own = masked;
+    for (let count = 2; shown.has(own); count += 1) own = `${masked} (${String(count)})`;
+    shown.set(own, redactMember(name, member, isImage, redaction));
+  }
+  return Object.fromEntries(shown);
+}
+
+function redactMember(name: string, member: JsonValue, isImage: boolean, redaction: Redaction): JsonValue {
+  if (typeof member === 'string' && isImage && name === 'data') return '[image data left out]';
+  if (!SECRET_NAME.test(name)) return redactJson(member, redaction);
+  if (Array.isArray(member)) return (member as readonly JsonValue[]).map((item) => (typeof item === 'string' ? REDACTED : redactJson(item, redaction)));
+  return typeof member === 'string' ? REDACTED : redactJson(member, redaction);
 }
