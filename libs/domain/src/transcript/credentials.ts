@@ -19,7 +19,7 @@ const FORMS: readonly RegExp[] = [
   // JSON web tokens, tokens of bots, addresses that let whoever knows them post.
   /\beyJ[\w-]{8,2048}\.[\w-]{8,8192}\.[\w-]{8,2048}|(?<!\d)\d{6,12}:[\w-]{20,64}(?![\w-])|\b[MNO][\w-]{23,25}\.[\w-]{6}\.[\w-]{27,38}|(?<=\bhttps:\/\/hooks\.slack\.com\/(?:services|workflows)\/)[\w/]{20,}|(?<=\bhttps:\/\/discord(?:app)?\.com\/api\/webhooks\/)\d{17,20}\/[\w-]{40,}/gu,
   // Passwords in addresses, the scheme of a header, keys in armour.
-  /(?<=:\/\/[^\s/:@]{0,64}:)[^\s/@]{1,256}(?=@)|\bBearer\s+[\w.~+/-]{8,}=*|-----BEGIN [A-Z ]{0,32}PRIVATE KEY-----[^-]*-----END [A-Z ]{0,32}PRIVATE KEY-----/gu,
+  /(?<=:\/\/[^\s/:@]{0,64}:)[^\s/@]{1,256}(?=@)|\bBearer\s+[\w.~+/-]{8,}=*|-----BEGIN [A-Z ]{0,32}PRIVATE KEY(?: BLOCK)?-----(?:(?!-----)[^])*-----END [A-Z ]{0,32}PRIVATE KEY(?: BLOCK)?-----/gu,
 ];
 
 /** The last word of a name under which a secret stands, and those that are one alone. */
