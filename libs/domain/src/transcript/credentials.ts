@@ -13,7 +13,7 @@ const FORMS: readonly RegExp[] = [
   // Places that keep code.
   /\bgh[pousr]_\w{10,}|\bgithub_pat_\w{10,}|\bgl(?:pat|oas)-[\w.=-]{20,}|\bAT(?:CTT3xFfG|ATT|BB)[\w+/=.-]{16,}|\bBBDC-[\w+/@-]{20,}|\bbkua_\w{20,}|\bCCIPAT_\w{22}_[\da-f]{40}/gu,
   // Packages, clouds, hosts.
-  /\bnpm_\w{10,}|\bpypi-[\w-]{10,}|\bdckr_(?:pat|oat)_[\w-]{20,}|\b(?:AKIA|ASIA)[0-9A-Z]{16}|\b(?:AKID|LTAI)\w{10,}|\bya29\.[\w./+=-]{10,}|(?<![\w:/])1\/\/0[\w./+=-]{10,}|\bdo[opr]_v1_\w{10,}|\bdapi[\da-f]{32}|\bHRKU-AA[\w-]{20,}|\bFlyV1 fm\d{1,4}_[\w+/=,-]{20,}|\bfio-u-[\w-]{20,}|\bnfp_\w{20,}|\bsbp_\w{20,}|\bdp\.(?:st|ct|pt|sa|scim|audit)\.[\w.-]{40,}/gu,
+  /\bnpm_[A-Za-z\d]{10,}(?!\w)|\bpypi-[\w-]{10,}|\bdckr_(?:pat|oat)_[\w-]{20,}|\b(?:AKIA|ASIA)[0-9A-Z]{16}|\b(?:AKID|LTAI)\w{10,}|\bya29\.[\w./+=-]{10,}|(?<![\w:/])1\/\/0[\w./+=-]{10,}|\bdo[opr]_v1_\w{10,}|\bdapi[\da-f]{32}|\bHRKU-AA[\w-]{20,}|\bFlyV1 fm\d{1,4}_[\w+/=,-]{20,}|\bfio-u-[\w-]{20,}|\bnfp_\w{20,}|\bsbp_\w{20,}|\bdp\.(?:st|ct|pt|sa|scim|audit)\.[\w.-]{40,}/gu,
   // Services.
   /\b[sr]k_(?:live|test)_\w{10,}|\bSG\.[\w-]{10,256}\.[\w-]{10,}|\bxox[abprs]-[\w-]{10,}|\bxapp-[\w-]{10,}|\b(?:glsa|glc|ddp|ddw)_[\w+/=]{20,}|\bCFPAT-[\w-]{20,}|\bpat-(?:eu|na)1-[\w-]{30,}|\bapify_api_[\w-]{20,}|\bfc-\w{10,}|\bbb_live_[\w-]{10,}|\bgAAAA[\w=-]{20,}/gu,
   // JSON web tokens, tokens of bots, addresses that let whoever knows them post.
@@ -70,6 +70,13 @@ const NAME_PART = String.raw`[^ \t\r\n=&?({[,;:"'\x60]{0,64}`;
 const HIDDEN = new RegExp(String.raw`(?<name>(?<![^ \t\r\n?&({[,;:"'\x60])(?<key>${NAME_PART}(?:%[\da-fA-F]{2}|[${UNSEEN}])${NAME_PART})=)[^&#\s<>"'\x60\\]+`, 'gu');
 const NOT_SEEN = new RegExp(`[${UNSEEN}]`, 'gu');
 const SECRET_NAME = new RegExp(String.raw`(?:^|[_.-])(?:${SECRET_WORDS}|${SHORT_WORDS})$`, 'iu');
+
+const MEMBER_NAME = new RegExp(String.raw`(?:${SECRET_WORDS}|cookie)$`, 'iu');
+
+/** Whether a text under this name is masked by `maskCredentials` where both stand in a text. */
+export function isSecretName(name: string): boolean {
+  return MEMBER_NAME.test(name);
+}
 
 export function maskCredentials(text: string): string {
   let shown = text;

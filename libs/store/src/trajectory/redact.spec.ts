@@ -14,3 +14,8 @@ it('leaves nothing of a configured secret that begins with another', () => {
 it('keeps what stands under two names that become one', () => {
   expect(redactJson({ 'sk-aaaaaaaaaa1': 1, 'sk-bbbbbbbbbb2': 2, '/data/a': 3 }, createRedaction(HERE, []))).toEqual({ '[redacted]': 1, '[redacted] (2)': 2, '$STATE_DIR/a': 3 });
 });
+
+it.each(['sessionToken', 'gatewayToken', 'accessKey', 'signing_key', 'passphrase', 'jwt'])('masks the member %s as it is masked where it stands in a text', (name) => {
+  expect(redactJson({ [name]: 'hunter2' }, createRedaction(HERE, []))).toEqual({ [name]: '[redacted]' });
+  expect(redactText(`{"${name}":"hunter2"}`, createRedaction(HERE, []))).toBe(`{"${name}":"[redacted]"}`);
+});

@@ -1,5 +1,5 @@
 /** What leaves the machine in an export: without credentials, image data and the places of this machine. */
-import { isJsonObject, maskCredentials } from '@sessions/domain';
+import { isJsonObject, isSecretName, maskCredentials } from '@sessions/domain';
 import type { JsonObject, JsonValue } from '@sessions/domain';
 
 const REDACTED = '[redacted]';
@@ -43,7 +43,7 @@ export function redactJson(value: JsonValue, redaction: Redaction): JsonValue {
 
 function redactMember(name: string, member: JsonValue, isImage: boolean, redaction: Redaction): JsonValue {
   if (typeof member === 'string' && isImage && name === 'data') return '[image data left out]';
-  if (!SECRET_NAME.test(name)) return redactJson(member, redaction);
+  if (!SECRET_NAME.test(name) && !isSecretName(name)) return redactJson(member, redaction);
   if (Array.isArray(member)) return (member as readonly JsonValue[]).map((item) => (typeof item === 'string' ? REDACTED : redactJson(item, redaction)));
   return typeof member === 'string' ? REDACTED : redactJson(member, redaction);
 }
