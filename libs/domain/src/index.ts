@@ -127,7 +127,7 @@ export { historyView, messageSeqs, withoutTools } from './transcript/history-vie
 export type { HistoryMessage, HistoryOptions, HistoryView } from './transcript/history-view';
 export { DISPLAY_MESSAGE_BYTES_MAX, OVERSIZED_PLACEHOLDER, displayMessage, displayText, isSilentReply } from './transcript/display';
 export { TRAJECTORY_EVENT_BYTES_MAX, TRAJECTORY_TEXT_CHARS_MAX, boundedTrajectoryData, oversizedTrajectoryData } from './transcript/trajectory-data';
-export { maskCredentials } from './transcript/credentials';
+export { isSecretName, maskCredentials } from './transcript/credentials';
 export { HISTORY_BYTES_MAX, HISTORY_OMITTED, HISTORY_TEXT_CHARS_MAX, safeHistory } from './transcript/safe-history';
 export type { SafeHistory, SafeHistoryOptions } from './transcript/safe-history';
 export { LAST_MESSAGE_CHARS_MAX, TITLE_CHARS_MAX, cutText, derivedTitle, lastMessagePreview, messageText, previewOf } from './transcript/preview';

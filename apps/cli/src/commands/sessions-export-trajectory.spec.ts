@@ -72,6 +72,15 @@ describe('sessions export-trajectory', () => {
     expect(redactJson({ inputTokens: 5, token: 'x', nested: { password: 'y' } }, createRedaction({ workspace: '/w', stateDir: '/s', homeDir: '/h' }, []))).toEqual({ inputTokens: 5, token: '[redacted]', nested: { password: '[redacted]' } });
   });
 
+  it('has the events from before the session was brought in under another id', async () => {
+    const [oldName, name] = [join(sessions, `${ID}.trajectory.jsonl`), ID.replace(/1$/u, '2')];
+    writeFileSync(join(sessions, `${name}.trajectory.jsonl`), readFileSync(oldName));
+    writeFileSync(join(sessions, `${name}.jsonl`), readFileSync(join(sessions, `${ID}.jsonl`)));
+    writeFileSync(join(sessions, 'sessions.json'), JSON.stringify({ [KEY]: { sessionId: name, updatedAt: 1, importedTranscript: { sessionId: name, headerId: ID } } }));
+    expect(await run({ output: 'copy', json: true })).toBe(0);
+    expect(JSON.parse(io.stdout())).toMatchObject({ sessionId: name, runtimeEventCount: 4 });
+  });
+
   it('streams more than 50 MiB, tells how far it is on a terminal, and leaves nothing out', async () => {
     const EVENTS = 10_500;
     const file = openSync(join(sessions, `${ID}.trajectory.jsonl`), 'w');

@@ -8,7 +8,7 @@ import type { FoundSession } from '../offline/find-session';
 import { readerOptions } from '../offline/read-store';
 import { keyText } from '../render/key-text';
 import { visibleText } from '../render/visible-text';
-import { SessionError, expandHome, isJsonObject, workspaceFor } from '@sessions/domain';
+import { SessionError, expandHome, headerIdOf, isJsonObject, workspaceFor } from '@sessions/domain';
 import { exportTrajectory } from '@sessions/store';
 import type { Bundle } from '@sessions/store';
 import { resolve } from 'node:path';
@@ -39,6 +39,7 @@ export async function runExportTrajectory(io: CliIo, given: ExportFlags): Promis
     store: readerOptions(found.store),
     file: found.file,
     sessionId: id,
+    headerId: headerIdOf(found.entry, id),
     sessionKey: found.key,
     workspace: workspaceOf(context, found, flags.workspace),
     // A typed name that is wrong is no wish for a directory.

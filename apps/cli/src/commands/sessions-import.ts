@@ -43,6 +43,8 @@ interface Planned {
 
 /** @throws DAMAGED, UNSUPPORTED, TOO_LARGE for the archive; VALIDATION, ENTRY_CHANGED, SESSION_LOCKED, STORE_UNREADABLE */
 export async function runSessionsImport(io: CliIo, flags: ImportFlags): Promise<ExitCode> {
+  // Before anything is sent: a refusal later would leave it lying with the owner, in the way of the next import.
+  if (flags.as?.trim() === '') throw new SessionError('VALIDATION', '--as needs a session key.', { facts: { option: '--as' } });
   const context = loadCliContext(io);
   const archive = await openArchive(resolve(io.cwd, flags.archive));
   try {

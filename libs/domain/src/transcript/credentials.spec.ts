@@ -31,6 +31,9 @@ it.each([
   ['a name with characters that nobody sees', 'a=1&pass\u200bword=hunter2', 'a=1&pass\u200bword=[redacted]'],
   ['one pair of a form', 'body: code=hunter2', 'body: code=[redacted]'],
   ['a cookie in quotation marks', 'Set-Cookie="sid=hunter2; theme=dark"', 'Set-Cookie="[redacted]"'],
+  ['a key in armour', 'a -----BEGIN PRIVATE KEY-----\nhunter2\n-----END PRIVATE KEY----- b', 'a [redacted] b'],
+  ['one with headers', 'a -----BEGIN RSA PRIVATE KEY-----\nDEK-Info: AES-128-CBC,0A\n\nhunter2\n-----END RSA PRIVATE KEY----- b', 'a [redacted] b'],
+  ['one of PGP', 'a -----BEGIN PGP PRIVATE KEY BLOCK-----\nhunter2\n-----END PGP PRIVATE KEY BLOCK----- b', 'a [redacted] b'],
   ['the number of a card', 'card_number=4111111111111111', 'card_number=[redacted]'],
   ['an address that lets one post', 'https://hooks.slack.com/services/T0000/B0000/abcdefghijklmnopqrstuvwx', 'https://hooks.slack.com/services/[redacted]'],
 ])('masks %s', (_what, text, shown) => {
@@ -54,12 +57,12 @@ it.each([
   for (const text of [token, `use ${token} here`, `"${token}"`, `(${token})`, `${token}\n`]) expect(maskCredentials(text)).not.toContain(secret);
 });
 
-it.each(['at 12:30:45 http://127.0.0.1:18789/v1 and mail to ann@example.org, 1780000000:AB', 'docker run -u 1000:1000 image', 'echo $TOKEN and API_KEY="$API_KEY" PASSWORD=${PASSWORD}', 'the token is in the safe; max_tokens=100, keyboard=us', 'a key: the one of the door', 'monkey=banana', 'see https://host/x?page=2&sort=asc', 'a cookie: the chocolate kind', '--token --verbose'])('leaves as it is: %s', (text) => {
+it.each(['at 12:30:45 http://127.0.0.1:18789/v1 and mail to ann@example.org, 1780000000:AB', 'docker run -u 1000:1000 image', 'echo $TOKEN and API_KEY="$API_KEY" PASSWORD=${PASSWORD}', 'the token is in the safe; max_tokens=100, keyboard=us', 'a key: the one of the door', 'monkey=banana', 'see https://host/x?page=2&sort=asc', 'a cookie: the chocolate kind', '--token --verbose', 'npm_config_registry and npm_lifecycle_event'])('leaves as it is: %s', (text) => {
   expect(maskCredentials(text)).toBe(text);
 });
 
 it('takes time in proportion to the text', () => {
   const startedAt = performance.now();
-  for (const piece of ['://a:', 'eyJaaaaaaaa.eyJ', '1:AA', 'x://u:p', 'token', 'a-', 'A_', '"a', '\\"token\\":', '-u a', 'cookie: ', '?a=', '--token-', 'KEY', 'SG.a', 'a%20', '+', '\\u200b', 'body: code=', ',+', 'pass=&']) maskCredentials(piece.repeat(40_000));
+  for (const piece of ['://a:', 'eyJaaaaaaaa.eyJ', '1:AA', 'x://u:p', 'token', 'a-', 'A_', '"a', '\\"token\\":', '-u a', 'cookie: ', '?a=', '--token-', 'KEY', 'SG.a', 'a%20', '+', '\\u200b', 'body: code=', ',+', 'pass=&', 'sid=', ',key=', '-----BEGIN PRIVATE KEY-----a-']) maskCredentials(piece.repeat(40_000));
   expect(performance.now() - startedAt).toBeLessThan(20_000);
 });

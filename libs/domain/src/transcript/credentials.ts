@@ -13,13 +13,13 @@ const FORMS: readonly RegExp[] = [
   // Places that keep code.
   /\bgh[pousr]_\w{10,}|\bgithub_pat_\w{10,}|\bgl(?:pat|oas)-[\w.=-]{20,}|\bAT(?:CTT3xFfG|ATT|BB)[\w+/=.-]{16,}|\bBBDC-[\w+/@-]{20,}|\bbkua_\w{20,}|\bCCIPAT_\w{22}_[\da-f]{40}/gu,
   // Packages, clouds, hosts.
-  /\bnpm_\w{10,}|\bpypi-[\w-]{10,}|\bdckr_(?:pat|oat)_[\w-]{20,}|\b(?:AKIA|ASIA)[0-9A-Z]{16}|\b(?:AKID|LTAI)\w{10,}|\bya29\.[\w./+=-]{10,}|(?<![\w:/])1\/\/0[\w./+=-]{10,}|\bdo[opr]_v1_\w{10,}|\bdapi[\da-f]{32}|\bHRKU-AA[\w-]{20,}|\bFlyV1 fm\d{1,4}_[\w+/=,-]{20,}|\bfio-u-[\w-]{20,}|\bnfp_\w{20,}|\bsbp_\w{20,}|\bdp\.(?:st|ct|pt|sa|scim|audit)\.[\w.-]{40,}/gu,
+  /\bnpm_[A-Za-z\d]{10,}(?!\w)|\bpypi-[\w-]{10,}|\bdckr_(?:pat|oat)_[\w-]{20,}|\b(?:AKIA|ASIA)[0-9A-Z]{16}|\b(?:AKID|LTAI)\w{10,}|\bya29\.[\w./+=-]{10,}|(?<![\w:/])1\/\/0[\w./+=-]{10,}|\bdo[opr]_v1_\w{10,}|\bdapi[\da-f]{32}|\bHRKU-AA[\w-]{20,}|\bFlyV1 fm\d{1,4}_[\w+/=,-]{20,}|\bfio-u-[\w-]{20,}|\bnfp_\w{20,}|\bsbp_\w{20,}|\bdp\.(?:st|ct|pt|sa|scim|audit)\.[\w.-]{40,}/gu,
   // Services.
   /\b[sr]k_(?:live|test)_\w{10,}|\bSG\.[\w-]{10,256}\.[\w-]{10,}|\bxox[abprs]-[\w-]{10,}|\bxapp-[\w-]{10,}|\b(?:glsa|glc|ddp|ddw)_[\w+/=]{20,}|\bCFPAT-[\w-]{20,}|\bpat-(?:eu|na)1-[\w-]{30,}|\bapify_api_[\w-]{20,}|\bfc-\w{10,}|\bbb_live_[\w-]{10,}|\bgAAAA[\w=-]{20,}/gu,
   // JSON web tokens, tokens of bots, addresses that let whoever knows them post.
   /\beyJ[\w-]{8,2048}\.[\w-]{8,8192}\.[\w-]{8,2048}|(?<!\d)\d{6,12}:[\w-]{20,64}(?![\w-])|\b[MNO][\w-]{23,25}\.[\w-]{6}\.[\w-]{27,38}|(?<=\bhttps:\/\/hooks\.slack\.com\/(?:services|workflows)\/)[\w/]{20,}|(?<=\bhttps:\/\/discord(?:app)?\.com\/api\/webhooks\/)\d{17,20}\/[\w-]{40,}/gu,
   // Passwords in addresses, the scheme of a header, keys in armour.
-  /(?<=:\/\/[^\s/:@]{0,64}:)[^\s/@]{1,256}(?=@)|\bBearer\s+[\w.~+/-]{8,}=*|-----BEGIN [A-Z ]{0,32}PRIVATE KEY-----[^-]*-----END [A-Z ]{0,32}PRIVATE KEY-----/gu,
+  /(?<=:\/\/[^\s/:@]{0,64}:)[^\s/@]{1,256}(?=@)|\bBearer\s+[\w.~+/-]{8,}=*|-----BEGIN [A-Z ]{0,32}PRIVATE KEY(?: BLOCK)?-----(?:(?!-----)[^])*-----END [A-Z ]{0,32}PRIVATE KEY(?: BLOCK)?-----/gu,
 ];
 
 /** The last word of a name under which a secret stands, and those that are one alone. */
@@ -44,7 +44,8 @@ const NAMED: readonly RegExp[] = [
   new RegExp(String.raw`(?<name>(?:${SECRET_WORDS}|pass|pwd)=)${FORM_VALUE}`, 'giu'),
   // In an address or a form.
   new RegExp(String.raw`(?<name>[?&][\w.-]*(?:${SECRET_WORDS}|${SHORT_WORDS})=)[^&#\s<>"'\x60\\]+`, 'giu'),
-  new RegExp(String.raw`(?<name>(?<![\w.-])(?:${SHORT_WORDS})=)[^&#\s<>"'\x60\\]+(?=&[\w.-]{1,64}=)`, 'giu'),
+  // Of a form too, where another pair follows: without one the whole is taken all the same, so that no part of it is tried again.
+  new RegExp(String.raw`(?<name>(?<![\w.-])(?:${SHORT_WORDS})=)[^&#\s<>"'\x60\\]+(?:(?=&[\w.-]{1,64}=)|(?<alone>))`, 'giu'),
   new RegExp(String.raw`(?<name>body\s{0,8}[:=]\s{0,8}["'\x60]?(?:${SECRET_WORDS}|${SHORT_WORDS})=)[^&\s<>"'\x60\\]+`, 'giu'),
   // "password": "…", 'x-api-key': '…'; also camelCase.
   new RegExp(String.raw`(?<name>(?:${SECRET_WORDS}|cookie)${QUOTE}\s{0,8}[:=]\s{0,8})(?<open>${QUOTE})(?:(?!\k<open>)(?:\\.|[^\r\n\\]))+(?:\k<open>)?`, 'giu'),
@@ -70,6 +71,13 @@ const HIDDEN = new RegExp(String.raw`(?<name>(?<![^ \t\r\n?&({[,;:"'\x60])(?<key
 const NOT_SEEN = new RegExp(`[${UNSEEN}]`, 'gu');
 const SECRET_NAME = new RegExp(String.raw`(?:^|[_.-])(?:${SECRET_WORDS}|${SHORT_WORDS})$`, 'iu');
 
+const MEMBER_NAME = new RegExp(String.raw`(?:${SECRET_WORDS}|cookie)$`, 'iu');
+
+/** Whether a text under this name is masked by `maskCredentials` where both stand in a text. */
+export function isSecretName(name: string): boolean {
+  return MEMBER_NAME.test(name);
+}
+
 export function maskCredentials(text: string): string {
   let shown = text;
   for (const form of FORMS) shown = shown.replace(form, MASK);
@@ -89,7 +97,8 @@ function plainName(key: string): string {
 
 /** What `replace` gives: the match, groups, place, text, and the groups by name. */
 function maskValue(match: string, ...more: readonly unknown[]): string {
-  const { name = '', open = '' } = more.at(-1) as { readonly name?: string; readonly open?: string };
+  const { name = '', open = '', alone } = more.at(-1) as { readonly name?: string; readonly open?: string; readonly alone?: string };
+  if (alone !== undefined) return match;
   const value = match.slice(name.length);
   if (REFERENCE.test(value)) return match;
   const isClosed = open !== '' && value.length > open.length && value.endsWith(open);

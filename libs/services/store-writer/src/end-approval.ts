@@ -1,5 +1,5 @@
 /** The owner's own end of an approval: the export that was granted, or a word that did not come. Who asked is told either way. */
-import { SessionError, asAgentId, type Places, type SessionConfig } from '@sessions/domain';
+import { SessionError, asAgentId, headerIdOf, type JsonObject, type Places, type SessionConfig } from '@sessions/domain';
 import { exportTrajectory, type ReaderOptions } from '@sessions/store';
 import { decideSettle, type ApprovalAnswer } from './decisions/decide-approval';
 import { ownContext } from './end-lost-attempt';
@@ -28,6 +28,7 @@ export async function carryOutExport(open: OpenAgentStore, facts: ApprovalFacts,
     store: reader,
     file: entry?.file ?? null,
     sessionId,
+    headerId: entry === undefined ? undefined : headerIdOf(JSON.parse(entry.text) as JsonObject, sessionId),
     sessionKey: key,
     workspace: workspaceIn(config, asAgentId(agentId), places),
     makesWorkspace: true,

@@ -134,7 +134,7 @@ export class Uploads {
     if (index > 0) throw gap(index, 0);
     if (uploads.size >= UPLOADS_MAX) throw new SessionError('OVERLOADED', `an agent has at most ${String(UPLOADS_MAX)} uploads at a time`, { retryAfterMs: UPLOAD_IDLE_MS });
     if (portable && [...uploads.values()].filter((other) => other.portable).length >= PORTABLE_UPLOADS_MAX) {
-      throw new SessionError('OVERLOADED', 'another import into this agent is under way', { retryAfterMs: UPLOAD_IDLE_MS, hint: 'an import that broke off is forgotten after ten minutes' });
+      throw new SessionError('OVERLOADED', 'another import into this agent is under way; one that broke off is forgotten after ten minutes', { retryAfterMs: UPLOAD_IDLE_MS });
     }
     const file = path.join(this.#deps.directory(agentId), uploadId);
     const upload: Upload = { file, bytes: 0, pieces: 0, complete: false, portable, usedAtMs: nowMs, writing: Promise.resolve() };

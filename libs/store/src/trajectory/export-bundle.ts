@@ -26,6 +26,8 @@ const NEWLINE = 0x0a;
 
 export interface BundleRequest {
   readonly sessionId: string;
+  /** Events under this id are the session's own as well: it was brought in under another one. */
+  readonly headerId?: string | undefined;
   readonly sessionKey: string;
   readonly transcript: OfflineTranscript;
   /** Absent: the session has no trajectory. */
@@ -54,10 +56,10 @@ interface Place {
 
 /** @throws TOO_LARGE */
 export async function writeBundle(request: BundleRequest): Promise<Bundle> {
-  const { sessionId, sessionKey, transcript, runtimePath, directory, redaction, nowMs } = request;
+  const { sessionId, headerId, sessionKey, transcript, runtimePath, directory, redaction, nowMs } = request;
   if (transcript.bytes > SOURCE_BYTES_MAX) throw tooLarge('transcript', transcript.bytes);
   const skipped: number[] = [];
-  const runtime = runtimePath === undefined ? [] : await runtimePlaces(runtimePath, sessionId, skipped);
+  const runtime = runtimePath === undefined ? [] : await runtimePlaces(runtimePath, new Set([sessionId, headerId]), skipped);
   const { leafId, lines } = await transcript.branch();
   const contents: { path: string; mediaType: string; bytes: number }[] = [];
   const note = async (path: string, mediaType: string): Promise<void> => void contents.push({ path, mediaType, bytes: (await stat(join(directory, path))).size });
@@ -134,7 +136,7 @@ function tooLarge(what: string, bytes: number): SessionError {
 }
 
 /** Places of the session's own events; a file may hold those of others. */
-async function runtimePlaces(path: string, sessionId: string, skipped: number[]): Promise<Place[]> {
+async function runtimePlaces(path: string, own: ReadonlySet<unknown>, skipped: number[]): Promise<Place[]> {
   const { size } = await stat(path);
   if (size > SOURCE_BYTES_MAX) throw tooLarge('trajectory', size);
   const places: Place[] = [];
@@ -147,7 +149,7 @@ async function runtimePlaces(path: string, sessionId: string, skipped: number[])
       const event = parsed(line.toString('utf8'));
       const atMs = event === undefined ? Number.NaN : typeof event['ts'] === 'number' ? event['ts'] : Date.parse(String(event['ts']));
       if (event === undefined || event['traceSchema'] !== TRAJECTORY_SCHEMA || !Number.isFinite(atMs)) skipped.push(row);
-      else if (event['sessionId'] === sessionId) places.push({ source: 'runtime', atMs, seq: row, offset, bytes: line.length + 1 });
+      else if (typeof event['sessionId'] === 'string' && own.has(event['sessionId'])) places.push({ source: 'runtime', atMs, seq: row, offset, bytes: line.length + 1 });
     }
     if (places.length > RUNTIME_EVENTS_MAX) throw new SessionError('TOO_LARGE', `An export has at most ${String(RUNTIME_EVENTS_MAX)} runtime events.`, { facts: { events: places.length } });
     offset += line.length + 1;

@@ -23,6 +23,8 @@ export interface TrajectoryExport {
   /** Transcript's name inside the store's directory; null: there is none. */
   readonly file: string | null;
   readonly sessionId: string;
+  /** What the session was called where its first events were told; absent: the same. */
+  readonly headerId?: string | undefined;
   readonly sessionKey: string;
   /** Absolute; the root that holds the export. */
   readonly workspace: string;
@@ -54,7 +56,7 @@ export function exportName(sessionId: string, nowMs: number): string {
 
 /** @throws VALIDATION, SESSION_NOT_FOUND, TOO_LARGE; nothing is left behind then */
 export async function exportTrajectory(asked: TrajectoryExport): Promise<ExportedTrajectory> {
-  const { store, file, sessionId, sessionKey, workspace, makesWorkspace, places, secrets, nowMs, onProgress, resumes } = asked;
+  const { store, file, sessionId, headerId, sessionKey, workspace, makesWorkspace, places, secrets, nowMs, onProgress, resumes } = asked;
   const name = asked.name ?? exportName(sessionId, nowMs);
   const displayPath = join(...EXPORT_FOLDERS, name);
   const done = resumes === undefined ? undefined : finishedBundle(join(workspace, displayPath), sessionId, resumes.sinceMs);
@@ -66,6 +68,7 @@ export async function exportTrajectory(asked: TrajectoryExport): Promise<Exporte
     try {
       const bundle = await writeBundle({
         sessionId,
+        headerId,
         sessionKey,
         transcript,
         runtimePath: trajectoryPath({ directory: dirname(store.sessionsFile), sessionId, file }),

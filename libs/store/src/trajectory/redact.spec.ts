@@ -1,6 +1,21 @@
-import { redactJson } from './redact';
+import { createRedaction, redactJson, redactText } from './redact';
 
 it('masks texts and lists of texts under names of secrets, and keeps what describes them', () => {
   const shown = redactJson({ cookies: ['sid=1', 2], apiKey: 'k', input: { properties: { password: { type: 'string' } } } }, { places: [], secrets: [] });
   expect(shown).toEqual({ cookies: ['[redacted]', 2], apiKey: '[redacted]', input: { properties: { password: { type: 'string' } } } });
+});
+
+const HERE = { workspace: '/data/ws', stateDir: '/data', homeDir: '/home/ann' };
+
+it('leaves nothing of a configured secret that begins with another', () => {
+  expect(redactText('the word is hunter2-and-longer', createRedaction(HERE, ['hunter2', undefined, 'hunter2-and-longer']))).toBe('the word is [redacted]');
+});
+
+it('keeps what stands under two names that become one', () => {
+  expect(redactJson({ 'sk-aaaaaaaaaa1': 1, 'sk-bbbbbbbbbb2': 2, '/data/a': 3 }, createRedaction(HERE, []))).toEqual({ '[redacted]': 1, '[redacted] (2)': 2, '$STATE_DIR/a': 3 });
+});
+
+it.each(['sessionToken', 'gatewayToken', 'accessKey', 'signing_key', 'passphrase', 'jwt'])('masks the member %s as it is masked where it stands in a text', (name) => {
+  expect(redactJson({ [name]: 'hunter2' }, createRedaction(HERE, []))).toEqual({ [name]: '[redacted]' });
+  expect(redactText(`{"${name}":"hunter2"}`, createRedaction(HERE, []))).toBe(`{"${name}":"[redacted]"}`);
 });
