@@ -13,7 +13,7 @@ import { createSubjects } from '../subjects';
 import { DEFAULT_TIMING } from '../timing';
 import { NatsEvents } from './events';
 import { Inbox } from './inbox';
-import { JetStream, isAway } from './jetstream';
+import { JetStream, isAway, isOverlap } from './jetstream';
 import { NatsJobs } from './jobs';
 import { NatsLeases } from './lease';
 import { NatsLink } from './link';
@@ -34,6 +34,8 @@ const PINGS_MISSED_MAX = 2;
 /** A cluster that elects its leaders answers late; how often the first set-up is tried, and how long between. */
 const PROVISION_TRIES = 20;
 const PROVISION_AGAIN_MS = 500;
+/** Of several that make the same streams at once, some are told that the subjects are taken: until the streams are there. */
+const OVERLAP_TRIES = 5;
 
 /** Errors of the client that no further try changes. */
 const HOPELESS: ReadonlySet<string> = new Set(['AUTHORIZATION_VIOLATION', 'BAD_AUTHENTICATION', 'BAD_CREDS', 'AUTHENTICATION_EXPIRED', 'TLS']);
@@ -189,7 +191,8 @@ async function tryOften(make: () => Promise<void>, clock: BusClock): Promise<voi
     } catch (error) {
       if (error instanceof SessionError) throw error;
       const why = error instanceof Error ? error.message : String(error);
-      if (!isAway(error)) throw new SessionError('CONFIG_INVALID', `streams and bucket cannot be made: ${why}`, { cause: error });
+      const mayPass = isAway(error) || (isOverlap(error) && tried < OVERLAP_TRIES);
+      if (!mayPass) throw new SessionError('CONFIG_INVALID', `streams and bucket cannot be made: ${why}`, { cause: error });
       if (tried >= PROVISION_TRIES) {
         throw new SessionError('NO_OWNER', `streams and bucket could not be made: ${why}`, {
           facts: { jetstreamAway: true },

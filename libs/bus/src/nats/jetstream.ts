@@ -13,6 +13,7 @@ export const JS_ERROR = {
   NO_MESSAGE: 10037,
   CONSUMER_NOT_FOUND: 10014,
   MESSAGE_TOO_LARGE: 10054,
+  SUBJECTS_OVERLAP: 10065,
   STREAM_EXISTS: 10058,
   STREAM_NOT_FOUND: 10059,
   WRONG_LAST_SEQUENCE: 10071,
@@ -89,6 +90,11 @@ export function isAway(error: unknown): boolean {
   if (error instanceof Unanswered) return error.why !== 'closed' && error.why !== 'refused';
   // 503: a cluster that has no leader at the moment.
   return error instanceof JetStreamRefusal && error.code === 503;
+}
+
+/** True when another stream has the subjects, which is also said of one that is being made for somebody else just now. */
+export function isOverlap(error: unknown): boolean {
+  return error instanceof JetStreamRefusal && error.errCode === JS_ERROR.SUBJECTS_OVERLAP;
 }
 
 /** True when JetStream says that it does not have what was asked for. */

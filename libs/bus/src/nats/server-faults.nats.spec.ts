@@ -140,6 +140,30 @@ describe('a server whose data was deleted', () => {
   });
 });
 
+describe('the set-up', () => {
+  const setUp = (): NatsBusOptions => ({ servers: [bench.server.url], service: 'setup', instance: '1', subjectPrefix: 'late', timing: TIMING });
+  const api = async (subject: string, question: unknown): Promise<void> => {
+    const { nc } = internals(await bench.connect('router'));
+    const answer = (await nc.request(`$JS.API.${subject}`, JSON.stringify(question), { timeout: 5_000 })).json<{ readonly error?: unknown }>();
+    expect(answer.error).toBeUndefined();
+  };
+
+  it('waits for subjects that somebody has for a moment', async () => {
+    await api('STREAM.CREATE.other', { name: 'other', subjects: ['late.jobs.>'] });
+    const made = provisionNats(setUp());
+    await wait(200);
+    await api('STREAM.DELETE.other', {});
+    await made;
+  });
+
+  it('is refused where another stream keeps its subjects', async () => {
+    await api('STREAM.CREATE.other', { name: 'other', subjects: ['late.jobs.>'] });
+    const error = await refusal(provisionNats(setUp()));
+    expect(error).toMatchObject({ reason: 'CONFIG_INVALID' });
+    expect(error.message).toContain('overlap');
+  });
+});
+
 describe('leases', () => {
   it('of two processes go to one; the other gets it when it is given back or left', async () => {
     const [first, second] = [await bench.connect('a', { timing: { ...TIMING, leaseTtlMs: 800 } }), await bench.connect('b', { timing: { ...TIMING, leaseTtlMs: 800 } })];

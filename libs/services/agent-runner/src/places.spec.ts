@@ -22,7 +22,15 @@ async function inProcess(): Promise<{ buses: Bus[]; close: () => Promise<void> }
 }
 async function overNats(): Promise<{ buses: Bus[]; close: () => Promise<void> }> {
   const server = await startNatsServer();
-  const buses = await Promise.all(Array.from({ length: RUNNERS }, (_, at) => connectNatsBus({ servers: [server.url], service: 'agent-runner', subjectPrefix: subjects.prefix, instance: String(at), provision: true, onReport: () => undefined })));
+  const opened = await Promise.allSettled(Array.from({ length: RUNNERS }, (_, at) => connectNatsBus({ servers: [server.url], service: 'agent-runner', subjectPrefix: subjects.prefix, instance: String(at), provision: true, onReport: () => undefined })));
+  const buses = opened.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+  const failed = opened.find((one) => one.status === 'rejected');
+  if (failed !== undefined) {
+    // Left open, they would keep the tests' process for ever.
+    await Promise.all(buses.map((bus) => bus.close()));
+    await server.stop();
+    throw failed.reason;
+  }
   return {
     buses,
     async close() {
