@@ -19,3 +19,9 @@ it.each(['sessionToken', 'gatewayToken', 'accessKey', 'signing_key', 'passphrase
   expect(redactJson({ [name]: 'hunter2' }, createRedaction(HERE, []))).toEqual({ [name]: '[redacted]' });
   expect(redactText(`{"${name}":"hunter2"}`, createRedaction(HERE, []))).toBe(`{"${name}":"[redacted]"}`);
 });
+
+it('leaves a name that goes on where a place ends', () => {
+  const redaction = createRedaction(HERE, []);
+  const text = '"/data" /data/a, /database/b /data-old /data.json\n/data';
+  expect(redactJson(text, redaction)).toBe('"$STATE_DIR" $STATE_DIR/a, /database/b /data-old $STATE_DIR.json\n$STATE_DIR');
+});

@@ -17,10 +17,13 @@ export function createRedaction({ workspace, stateDir, homeDir }: { readonly wor
   return { places: [...places].sort(([one], [other]) => other.length - one.length), secrets: secrets.filter((secret): secret is string => secret !== undefined && secret.length >= 4).sort((one, other) => other.length - one.length) };
 }
 
+/** A name that is longer than a place's: `/rootfs` is not in `/root`. */
+const GOES_ON = /^[\p{L}\p{N}_-]/u;
+
 export function redactText(text: string, { places, secrets }: Redaction): string {
   let shown = maskCredentials(text);
   for (const secret of secrets) shown = shown.replaceAll(secret, REDACTED);
-  for (const [path, sign] of places) shown = shown.replaceAll(path, sign);
+  for (const [path, sign] of places) shown = shown.replaceAll(path, (found, at: number, whole: string) => (GOES_ON.test(whole.slice(at + found.length, at + found.length + 2)) ? found : sign));
   return shown;
 }
 
