@@ -1,7 +1,7 @@
 /**
  * The recorder of a crash test: what a writer was asked, when, and what it answered. One JSON line a
  * record, written with one blocking call before and after each operation, to a file that stands
- * outside the disk whose power is cut. A killed process loses at most the line it had not begun.
+ * outside the disk whose power is cut. A killed process loses at most the line it had not ended.
  */
 import * as fs from 'node:fs';
 
@@ -44,12 +44,27 @@ export type HistoryRecord =
   | { readonly t: 'checkpointed'; readonly run: number; readonly seq: number }
   | { readonly t: 'closed'; readonly run: number };
 
+/** Longer than any record. */
+const TORN_BYTES_MAX = 16 * 1024 * 1024;
+
 /** Appends records; each call returns when the kernel has the line. */
 export class HistoryFile {
   readonly #fd: number;
 
   constructor(file: string) {
-    this.#fd = fs.openSync(file, 'a');
+    this.#fd = fs.openSync(file, 'a+');
+    this.#cutTornLine();
+  }
+
+  /** A kill may end a write between two pages: what the last process began to say is not said. */
+  #cutTornLine(): void {
+    const { size } = fs.fstatSync(this.#fd);
+    const bytes = Buffer.alloc(Math.min(size, TORN_BYTES_MAX));
+    fs.readSync(this.#fd, bytes, 0, bytes.length, size - bytes.length);
+    const end = bytes.lastIndexOf(0x0a) + 1;
+    if (end === bytes.length) return;
+    if (end === 0 && bytes.length < size) throw new Error(`no line ends in the last ${String(TORN_BYTES_MAX)} bytes of the history`);
+    fs.ftruncateSync(this.#fd, size - bytes.length + end);
   }
 
   write(record: HistoryRecord): void {
