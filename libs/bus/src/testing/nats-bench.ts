@@ -80,6 +80,7 @@ export async function again<T>(act: () => Promise<T>): Promise<T> {
 export interface Internals {
   readonly nc: {
     close(): Promise<void>;
+    request(subject: string, question: string, options: { readonly timeout: number }): Promise<{ json<T>(): T }>;
     publish(subject: string, ...more: unknown[]): void;
     reconnect(): Promise<void>;
     readonly protocol: { readonly subscriptions: { size(): number } };
