@@ -3,6 +3,10 @@
  * connection is away is lost for it, and `onGap` says so. What is published here while our own is away
  * waits for it, at most `UNSENT_BYTES_MAX`; beyond, the oldest leaves, so that later ones show the gap.
  * Each subscriber's queue is bounded.
+ *
+ * An event goes out just before whatever this connection sends next, most often the answer to the call
+ * that caused it: one write to the socket where there were two. Without company it waits for the end of
+ * the event loop's turn. The order of what a connection sends stays the order in which it was asked to.
  */
 import { SessionError } from '@sessions/domain';
 import type { Events, MessageCodec, SubscribeOptions, Subscription } from '../bus';
@@ -12,6 +16,8 @@ import { MAX_PAYLOAD_BYTES, checkSize } from '../limits';
 import type { NatsLink } from './link';
 
 const UNSENT_BYTES_MAX = 8 * 1024 * 1024;
+/** So many events wait for company; one more, and all are sent. */
+const HELD_COUNT_MAX = 64;
 
 interface Unsent {
   readonly subject: string;
@@ -22,6 +28,8 @@ export class NatsEvents implements Events {
   readonly #link: NatsLink;
   readonly #subscribers = new Set<EventQueue>();
   readonly #endReconnect: () => void;
+  readonly #endSends: () => void;
+  #held: Unsent[] = [];
   #unsent: Unsent[] = [];
   #unsentBytes = 0;
   #droppedCount = 0;
@@ -33,14 +41,16 @@ export class NatsEvents implements Events {
       this.#sendUnsent();
       for (const subscriber of [...this.#subscribers]) subscriber.noteGap();
     });
+    this.#endSends = link.beforeSend(() => this.#sendHeld());
   }
 
   publish<T>(subject: string, codec: MessageCodec<T>, event: T): void {
     if (this.#closed) throw new SessionError('SHUTTING_DOWN', 'the bus is closed');
     const payload = codec.encode(event).finish();
-    checkSize(`the event ${subject}`, payload.length, MAX_PAYLOAD_BYTES);
-    if (this.#link.connected) this.#link.send(subject, payload);
-    else this.#keep({ subject, payload });
+    checkSize(`the event ${subject}`, payload.length, Math.min(MAX_PAYLOAD_BYTES, this.#link.nc.info?.max_payload ?? MAX_PAYLOAD_BYTES));
+    this.#held.push({ subject, payload });
+    if (!this.#link.connected || this.#held.length > HELD_COUNT_MAX) this.#sendHeld();
+    else if (this.#held.length === 1) setImmediate(() => this.#sendHeld());
   }
 
   async subscribe<T>(
@@ -72,8 +82,20 @@ export class NatsEvents implements Events {
 
   async close(): Promise<void> {
     this.#closed = true;
+    this.#sendHeld();
+    this.#endSends();
     this.#endReconnect();
     await Promise.all([...this.#subscribers].map((one) => one.stop()));
+  }
+
+  #sendHeld(): void {
+    // Taken first: sending asks for what is held again.
+    const held = this.#held;
+    this.#held = [];
+    for (const event of held) {
+      if (!this.#link.connected) this.#keep(event);
+      else this.#link.sendIfConnected(event.subject, event.payload);
+    }
   }
 
   #keep(event: Unsent): void {

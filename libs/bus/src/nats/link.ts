@@ -37,6 +37,7 @@ export class NatsLink {
   readonly #lost = new Set<() => void>();
   readonly #refused = new Set<(subject: string) => void>();
   readonly #waiting = new Set<() => void>();
+  readonly #sending = new Set<() => void>();
   #connected = true;
   #closed = false;
 
@@ -71,6 +72,12 @@ export class NatsLink {
     return () => void this.#refused.delete(listener);
   }
 
+  /** Called before each thing that is sent: for what waits to leave with it. */
+  beforeSend(listener: () => void): () => void {
+    this.#sending.add(listener);
+    return () => void this.#sending.delete(listener);
+  }
+
   /** True as soon as the connection stands; false when it does not within `patienceMs`. */
   whenConnected(patienceMs: number): Promise<boolean> {
     if (this.connected || this.#closed) return Promise.resolve(this.connected);
@@ -88,6 +95,7 @@ export class NatsLink {
   /** @throws TOO_LARGE, SHUTTING_DOWN, VALIDATION for a header that cannot travel */
   send(subject: string, payload: Uint8Array | string = EMPTY, { headers, reply }: SendOptions = {}): void {
     if (this.#closed || this.nc.isClosed()) throw new SessionError('SHUTTING_DOWN', 'the bus is closed');
+    for (const listener of this.#sending) listener();
     try {
       this.nc.publish(subject, payload, {
         ...(headers !== undefined && { headers: this.#encode(headers) }),
