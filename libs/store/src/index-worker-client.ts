@@ -2,15 +2,24 @@
  * The main thread's side of the index worker: typed calls, and the one feed of acknowledged changes.
  *
  * One `apply` is in flight at a time; what arrives meanwhile is gathered, several changes of one
- * entry becoming one, and goes at most every FEED_INTERVAL_MS unless somebody waits for a sequence.
+ * entry becoming one. It goes at most every FEED_INTERVAL_MS unless somebody waits for a sequence, and
+ * less often while applying takes more than a tenth of the time: a page is then written once for the
+ * messages of half a second, not once for each of twenty a second.
  */
 import * as path from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { SessionError, isReason } from '@sessions/domain';
+import { GatheredChanges } from './session-index/gathered-changes';
 import type { IndexChange, WorkerCallName, WorkerCalls, WorkerReply } from './session-index/worker-protocol';
 
 /** Least time between two index transactions when nobody waits: several changes of a busy session become one. */
 export const FEED_INTERVAL_MS = 50;
+/** The same where applying takes long. */
+export const FEED_INTERVAL_MAX_MS = 500;
+/** So many times the last transaction's length lie between two. */
+const FEED_REST = 9;
+/** So many different changes are no longer gathered for longer than FEED_INTERVAL_MS: who lists would wait for them. */
+const GATHERED_MAX = 1024;
 /** Bytes of texts waiting for the worker; above, mutations wait. */
 export const FEED_BYTES_MAX = 64 * 1024 * 1024;
 
@@ -54,12 +63,12 @@ export class IndexWorkerClient {
   readonly #followers: SeqWaiter[] = [];
   readonly #options: IndexWorkerOptions;
   #nextId = 1;
-  #feed: IndexChange[] = [];
-  #feedBytes = 0;
+  #feed = new GatheredChanges();
   #feedSeq = 0;
   #appliedSeq = 0;
   #feeding = false;
   #lastFeedAtMs = 0;
+  #lastFeedTookMs = 0;
   #feedTimer: NodeJS.Timeout | undefined;
   #roomWaiters: (() => void)[] = [];
   #failure: Error | undefined;
@@ -99,10 +108,7 @@ export class IndexWorkerClient {
 
   /** Hands acknowledged changes over; they are visible to queries once `appliedSeq` reaches `seq`. */
   push(changes: readonly IndexChange[], seq: number): void {
-    for (const change of changes) {
-      this.#feed.push(change);
-      if (change.kind === 'put') this.#feedBytes += change.text.length;
-    }
+    for (const change of changes) this.#feed.add(change);
     this.#feedSeq = Math.max(this.#feedSeq, seq);
     this.#schedule(false);
   }
@@ -135,7 +141,7 @@ export class IndexWorkerClient {
 
   /** Resolves when the feed may take more. */
   async room(): Promise<void> {
-    if (this.#feedBytes < FEED_BYTES_MAX) return;
+    if (this.#feed.textLength < FEED_BYTES_MAX) return;
     await new Promise<void>((resolve) => this.#roomWaiters.push(resolve));
   }
 
@@ -160,25 +166,29 @@ export class IndexWorkerClient {
 
   #schedule(now: boolean): void {
     if (this.#feeding || this.#failure !== undefined || this.#feedSeq <= this.#appliedSeq) return;
-    const waitMs = this.#lastFeedAtMs + FEED_INTERVAL_MS - performance.now();
+    const waitMs = this.#lastFeedAtMs + this.#intervalMs() - performance.now();
     if (now || waitMs <= 0) {
       clearTimeout(this.#feedTimer);
       this.#feedTimer = undefined;
       void this.#sendFeed();
       return;
     }
+    // What has become too much to be gathered for long is looked at again before a long wait is over.
     this.#feedTimer ??= setTimeout(() => {
       this.#feedTimer = undefined;
-      this.#schedule(true);
-    }, waitMs).unref();
+      this.#schedule(false);
+    }, Math.min(waitMs, FEED_INTERVAL_MS)).unref();
+  }
+
+  #intervalMs(): number {
+    const restMs = this.#feed.count > GATHERED_MAX ? 0 : Math.min(this.#lastFeedTookMs * FEED_REST, FEED_INTERVAL_MAX_MS);
+    return Math.max(FEED_INTERVAL_MS, restMs);
   }
 
   async #sendFeed(): Promise<void> {
     this.#feeding = true;
-    const changes = coalesce(this.#feed);
+    const changes = this.#feed.take();
     const seq = this.#feedSeq;
-    this.#feed = [];
-    this.#feedBytes = 0;
     const room = this.#roomWaiters;
     this.#roomWaiters = [];
     for (const resolve of room) resolve();
@@ -186,6 +196,7 @@ export class IndexWorkerClient {
     try {
       const { appliedSeq } = await this.#applyUntilThereIsRoom(changes, seq);
       this.#appliedSeq = appliedSeq;
+      this.#lastFeedTookMs = performance.now() - this.#lastFeedAtMs;
     } catch (error) {
       this.#fail(error as Error);
       return;
@@ -266,21 +277,4 @@ export class IndexWorkerClient {
 
 function closedError(): Error {
   return new Error('the session index is closed');
-}
-
-/** Keeps the last of several puts of one key and of several facts of one transcript. */
-function coalesce(changes: readonly IndexChange[]): IndexChange[] {
-  const last = new Map<string, number>();
-  const nameOf = (change: IndexChange): string | undefined => {
-    if (change.kind === 'put' || change.kind === 'remove') return `entry ${change.key}`;
-    return change.kind === 'transcript' ? `transcript ${change.file}` : undefined;
-  };
-  changes.forEach((change, index) => {
-    const name = nameOf(change);
-    if (name !== undefined) last.set(name, index);
-  });
-  return changes.filter((change, index) => {
-    const name = nameOf(change);
-    return name === undefined || last.get(name) === index;
-  });
 }
