@@ -48,6 +48,8 @@ export interface KnownResult {
 
 /** Results and notes that are read together; more are passed over. */
 export const RESULTS_MAX = 10_000;
+/** Ids of one statement of rows. */
+const ROWS_A_STATEMENT = 1000;
 /** Sorts behind every key, which is of visible ASCII characters. */
 const LAST_KEY = '\x7f';
 /** More entries than this do not share a transcript; if they do, the rest of them counts as sharing it too. */
@@ -151,9 +153,15 @@ export class IndexReader {
     return columns !== undefined && matchesQuery(columns, query);
   }
 
-  /** Rows by id, in the order given. */
+  /** Rows by id, in the order given. One statement for many: a call of SQLite costs more than a row. */
   rowsOf(ids: readonly number[]): Uint8Array[] {
-    return ids.map((id) => (this.#statements.rowOfId().get(id) as Uint8Array | null) ?? this.#makeRow(id));
+    const rows: Uint8Array[] = [];
+    for (let from = 0; from < ids.length; from += ROWS_A_STATEMENT) {
+      const some = ids.slice(from, from + ROWS_A_STATEMENT);
+      const found = this.#statements.rowsOfIds().all(JSON.stringify(some)) as (Uint8Array | null)[];
+      found.forEach((row, place) => rows.push(row ?? this.#makeRow(some[place] as number)));
+    }
+    return rows;
   }
 
   entry(key: string): IndexedEntry | undefined {
@@ -253,8 +261,7 @@ export class IndexReader {
     const children = new Map<string, readonly Uint8Array[]>();
     // Most stores have none; then nothing is looked for.
     if (this.#statements.anyChild().get() === undefined) return children;
-    for (const key of keys) {
-      if (this.#statements.hasChild().get(key, key) === 0) continue;
+    for (const key of this.#statements.keysWithChild().all(JSON.stringify(keys)) as string[]) {
       const { ids } = this.#selectNarrow({ spawnedBy: key, limit: limitEach }, [VISIBILITY.listed], 0, limitEach);
       children.set(key, this.rowsOf(ids));
     }
@@ -350,8 +357,11 @@ function statementsOf(db: Database.Database) {
     byLabel: query(`SELECT ${narrow} FROM session WHERE label = ?`),
     bySpawner: query(`SELECT ${narrow} FROM session WHERE spawned_by = ? UNION SELECT ${narrow} FROM session WHERE parent_key = ?`),
     anyChild: value('SELECT 1 FROM (SELECT 1 FROM session WHERE spawned_by IS NOT NULL LIMIT 1) UNION ALL SELECT 1 FROM (SELECT 1 FROM session WHERE parent_key IS NOT NULL LIMIT 1) LIMIT 1'),
-    hasChild: value('SELECT EXISTS (SELECT 1 FROM session WHERE spawned_by = ?) OR EXISTS (SELECT 1 FROM session WHERE parent_key = ?)'),
-    rowOfId: value('SELECT row FROM session WHERE id = ?'),
+    keysWithChild: value(
+      'SELECT value FROM json_each(?) WHERE EXISTS (SELECT 1 FROM session WHERE spawned_by = value) OR EXISTS (SELECT 1 FROM session WHERE parent_key = value)',
+    ),
+    // CROSS JOIN keeps the order of the ids.
+    rowsOfIds: value('SELECT session.row FROM json_each(?) AS asked CROSS JOIN session ON session.id = asked.value'),
     rankedRow: query('SELECT key, sort_at AS sortAt, id AS "order", row AS encoded FROM session WHERE id = ?'),
     orderOfKey: value('SELECT id FROM session WHERE key = ?'),
     columnsOfKey: query(
