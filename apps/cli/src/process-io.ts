@@ -9,7 +9,6 @@ import type { CliIo } from './cli-io';
 import { errorCode } from './error-code';
 import { fstatSync, writeSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { isatty } from 'node:tty';
 
 const EAGAIN_PAUSE_MS = 2;
 const STDIN_FD = 0;
@@ -44,14 +43,19 @@ export function createProcessIo(): CliIo {
     nowMs: () => Date.now(),
     out: (text) => writeAll(STDOUT_FD, text),
     err: (text) => writeAll(STDERR_FD, text),
-    ...(isTerminal() ? { confirm } : {}),
+    get confirm() {
+      return isTerminal() ? confirm : undefined;
+    },
   };
 }
 
-/** A person both reads and writes. */
+/** A person both reads and writes. `node:tty` brings the sockets with it: it is loaded only where something may be a terminal. */
 function isTerminal(): boolean {
   try {
-    return isatty(STDIN_FD) && isatty(STDERR_FD);
+    const ends = [STDIN_FD, STDERR_FD];
+    if (!ends.every((fd) => fstatSync(fd).isCharacterDevice())) return false;
+    const { isatty } = module.require('node:tty') as typeof import('node:tty');
+    return ends.every((fd) => isatty(fd));
   } catch {
     return false;
   }
