@@ -29,7 +29,7 @@ function readMinutes(text) {
  * Without these the crash tests that need them are skipped, each with a notice; without nats-server
  * the tests of the bus fail, because half of what they promise would be untested.
  */
-const WANTED = [['strace', 'strace'], ['mkfs.ext4', 'e2fsprogs'], ['losetup', 'mount'], ['nats-server', 'nats-server'], ['ip', 'iproute2'], ['nft', 'nftables'], ['chromium', 'chromium']];
+const WANTED = [['strace', 'strace'], ['mkfs.ext4', 'e2fsprogs'], ['losetup', 'mount'], ['nats-server', 'nats-server'], ['ip', 'iproute2'], ['nft', 'nftables'], ['chromium', 'chromium'], ['script', 'bsdutils']];
 
 if (!prepareDependencies()) {
   process.stdout.write('\n0 passed, 1 failed\n');

@@ -63,7 +63,8 @@ function isTerminal(): boolean {
 
 /** The question goes to stderr: stdout is for results. */
 async function confirm(question: string): Promise<boolean> {
-  const { createInterface } = await import('node:readline/promises');
+  // The command's start is run by V8 without the loader of modules: an `import()` in it fails.
+  const { createInterface } = module.require('node:readline/promises') as typeof import('node:readline/promises');
   const lines = createInterface({ input: process.stdin, output: process.stderr });
   try {
     return /^y(es)?$/i.test((await lines.question(`${question} [y/N] `)).trim());
