@@ -32,6 +32,12 @@ describe('words', () => {
   it('know where they stand', () => {
     expect([...wordsOf('  Café ok')]).toEqual([{ text: 'cafe', start: 2, end: 6 }, { text: 'ok', start: 7, end: 9 }]);
   });
+
+  it('are for the index what they are for the query, however much of the text is ASCII', () => {
+    const ascii = fc.string({ unit: 'binary-ascii', maxLength: 300 });
+    const long = fc.string({ unit: fc.constantFrom('a', 'B', '7', ' '), maxLength: 200 });
+    fc.assert(fc.property(fc.oneof(ascii, long, fc.string({ unit: 'grapheme', maxLength: 60 })), (text) => expect(indexedWords(text)).toBe([...wordsOf(text)].map((word) => word.text).join(' '))));
+  });
 });
 
 describe('a query', () => {

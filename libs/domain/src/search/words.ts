@@ -20,6 +20,8 @@ export interface Word {
 }
 
 const RUN = /[\p{L}\p{N}\p{M}]+/gu;
+/** The same in lower-case ASCII. */
+const ASCII_RUN = /[a-z0-9]+/g;
 const ASCII = /^[\x00-\x7f]*$/;
 const SPACELESS = /[\p{Script_Extensions=Han}\p{Script_Extensions=Hiragana}\p{Script_Extensions=Katakana}\p{Script_Extensions=Thai}\p{Script_Extensions=Lao}\p{Script_Extensions=Khmer}\p{Script_Extensions=Myanmar}]/u;
 
@@ -35,6 +37,8 @@ export function* wordsOf(text: string): Generator<Word> {
 
 /** The words of a text with blanks between them: what the index is given. */
 export function indexedWords(text: string): string {
+  // Most texts are ASCII altogether; then nothing has to be known of scripts and marks.
+  if (ASCII.test(text)) return (text.toLowerCase().match(ASCII_RUN) ?? []).map((run) => (run.length > WORD_CHARS_MAX ? run.slice(0, WORD_CHARS_MAX) : run)).join(' ');
   const words: string[] = [];
   for (const word of wordsOf(text)) words.push(word.text);
   return words.join(' ');

@@ -36,6 +36,9 @@ interface OpenIndex {
   readonly inode: number | undefined;
 }
 
+/** Results that a checkpoint looks at for their time. */
+const RESULTS_LOOKED_AT_MIN = 1000;
+
 export class IndexService {
   readonly #breathe: () => Promise<void>;
   #opened: OpenIndex | undefined;
@@ -164,14 +167,19 @@ export class IndexService {
     const fromSeq = Number(writer.meta(META.checkpointSeq) ?? 0);
     // Under the index's epoch: a former owner that wakes up here appends nothing.
     writer.transaction(() => appendUsage(writer.db, opened.ownDir, { toSeq: request.seq, nowMs: request.nowMs }));
-    appendResults(writer.db, opened.ownDir, { fromSeq, toSeq: request.seq, nowMs: request.nowMs });
+    const appended = appendResults(writer.db, opened.ownDir, { fromSeq, toSeq: request.seq, nowMs: request.nowMs });
     writer.transaction(() => {
       writer.setIdentity(request.identity);
       writer.setMeta(META.checkpointSeq, request.seq);
       writer.setMeta(META.lastCheckpointAtMs, request.nowMs);
       writer.forgetBases(this.#endingGeneration);
     });
-    expireResults(writer.db, opened.ownDir, request.nowMs);
+    // Twice what came: the look at all of them ends, however fast they come.
+    const count = Math.max(RESULTS_LOOKED_AT_MIN, 2 * appended);
+    writer.transaction(() => {
+      const behindKey = writer.meta(META.expiredBehindKey) ?? '';
+      writer.setMeta(META.expiredBehindKey, expireResults(writer.db, opened.ownDir, { nowMs: request.nowMs, behindKey, count }));
+    });
     const [state] = writer.db.pragma('wal_checkpoint(PASSIVE)') as { busy: number; log: number; checkpointed: number }[];
     return { indexDurable: state !== undefined && state.busy === 0 && state.log === state.checkpointed };
   }

@@ -31,27 +31,31 @@ interface ResultRow {
   readonly seq: number;
 }
 
-/** Appends the results of mutations above `fromSeq` up to `toSeq` and syncs the file. */
-export function appendResults(db: Database.Database, ownDir: string, range: { fromSeq: number; toSeq: number; nowMs: number }): void {
-  const page = db.prepare(
-    `SELECT key, hash, json, keep_until, seq FROM result WHERE (seq > ? OR (seq = ? AND key > ?)) AND seq <= ? ORDER BY seq, key LIMIT ${ROWS_PER_WRITE}`,
-  );
+/** The next results behind a sequence and a key. As a comparison of pairs it is one walk of the index; with OR in it, each page sorts all that is left. */
+export const NEXT_RESULTS = `SELECT key, hash, json, keep_until, seq FROM result WHERE (seq, key) > (?, ?) AND seq <= ? ORDER BY seq, key LIMIT ${ROWS_PER_WRITE}`;
+
+/** Appends the results of mutations above `fromSeq` up to `toSeq` and syncs the file. @returns how many there were */
+export function appendResults(db: Database.Database, ownDir: string, range: { fromSeq: number; toSeq: number; nowMs: number }): number {
+  const page = db.prepare(NEXT_RESULTS);
   // Several results may have one sequence.
   let from: Pick<ResultRow, 'seq' | 'key'> = { seq: range.fromSeq, key: LAST_KEY };
+  let count = 0;
   let fd: number | undefined;
   try {
     for (;;) {
-      const rows = page.all(from.seq, from.seq, from.key, range.toSeq) as ResultRow[];
+      const rows = page.all(from.seq, from.key, range.toSeq) as ResultRow[];
       if (rows.length === 0) break;
       fd ??= openAtLineStart(path.join(ownDir, resultsFileName(dayOf(range.nowMs))));
       const text = rows.map((row) => `${JSON.stringify([row.key, row.hash, row.keep_until, row.json, row.seq])}\n`).join('');
       writeWhole(fd, Buffer.from(text, 'utf8'));
       from = rows[rows.length - 1] as ResultRow;
+      count += rows.length;
     }
     if (fd !== undefined) fs.fsyncSync(fd);
   } finally {
     if (fd !== undefined) fs.closeSync(fd);
   }
+  return count;
 }
 
 /** Opens for appending; a line that an earlier append left unfinished is ended, so that ours stays whole. */
@@ -68,14 +72,20 @@ function writeWhole(fd: number, bytes: Buffer): void {
   for (let at = 0; at < bytes.length; ) at += fs.writeSync(fd, bytes, at);
 }
 
-/** Forgets results that are past their time, in the table and on disk. */
-export function expireResults(db: Database.Database, ownDir: string, nowMs: number): void {
-  db.prepare(`DELETE FROM result WHERE key IN (SELECT key FROM result WHERE keep_until < ? LIMIT ${ROWS_PER_WRITE})`).run(nowMs - CLOCK_ERROR_MS);
+/**
+ * Forgets results that are past their time: in the table those among the next `count` keys behind
+ * `behindKey`, so that a week of results is not read at every checkpoint; and files of days that are.
+ * @returns the key behind which to go on; '' after the last
+ */
+export function expireResults(db: Database.Database, ownDir: string, { nowMs, behindKey, count }: { nowMs: number; behindKey: string; count: number }): string {
+  const until = db.prepare('SELECT max(key) FROM (SELECT key FROM result WHERE key > ? ORDER BY key LIMIT ?)').pluck().get(behindKey, count) as string | null;
+  if (until !== null) db.prepare('DELETE FROM result WHERE key > ? AND key <= ? AND keep_until < ?').run(behindKey, until, nowMs - CLOCK_ERROR_MS);
   const oldest = dayOf(nowMs - FILE_KEPT_DAYS * DAY_MS);
   for (const name of fs.readdirSync(ownDir)) {
     const day = dayOfResultsFile(name);
     if (day !== undefined && day < oldest) fs.unlinkSync(path.join(ownDir, name));
   }
+  return until === null || db.prepare('SELECT 1 FROM result WHERE key > ? LIMIT 1').get(until) === undefined ? '' : until;
 }
 
 /**

@@ -177,6 +177,8 @@ export const META = {
   textsMadeId: 'texts_made_id',
   /** Set when the last owner closed in order: the index has the whole journal up to this sequence. */
   closedSeq: 'closed_seq',
+  /** Where the look for results past their time goes on; '' or missing: at the first key. */
+  expiredBehindKey: 'expired_behind_key',
   /** `count_<visibility>`: how many rows have that visibility. */
   countPrefix: 'count_',
 } as const;
