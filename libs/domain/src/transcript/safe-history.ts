@@ -1,11 +1,13 @@
 /**
  * History as another session's agent may read it (tools §4): without what models leave behind in
- * their texts, without credentials, and within a size that does not fill the reader's context. The
- * shape of messages stays; flags say what was done to them.
+ * their texts, without credentials, and within a size that does not fill the reader's context. Who
+ * speaks is marked as in a request: a line that only passes for such a mark has a backslash before it.
+ * The shape of messages stays; flags say what was done to them.
  */
 import { isJsonObject, type JsonObject, type JsonValue } from '../json';
 import { maskCredentials } from './credentials';
 import { displayText } from './display';
+import { withOrigin } from '../turns/message-origin';
 import { cutText } from './preview';
 
 /** UTF-16 units of one text block. */
@@ -30,7 +32,7 @@ export interface SafeHistory {
 }
 
 export interface SafeHistoryOptions {
-  /** `tools.sessions.rawHistory`: texts stay as they are, but for credentials and the size of the answer. */
+  /** `tools.sessions.rawHistory`: texts stay as they are, but for credentials, marks and the size of the answer. */
   readonly isRaw: boolean;
   /** False: tool results are left out. */
   readonly includeTools: boolean;
@@ -39,7 +41,7 @@ export interface SafeHistoryOptions {
 /** @param messages oldest first, in stored shape */
 export function safeHistory(messages: readonly JsonObject[], { isRaw, includeTools }: SafeHistoryOptions): SafeHistory {
   const seen = { cut: false, masked: false };
-  const shown = messages.filter(({ role }) => includeTools || role !== 'toolResult').map((message) => shownMessage(message, isRaw, seen));
+  const shown = messages.filter(({ role }) => includeTools || role !== 'toolResult').map((message) => withOrigin(shownMessage(message, isRaw, seen)));
   const kept: JsonObject[] = [];
   let [bytes, isReplaced] = [2, false];
   let place = shown.length;
