@@ -4,7 +4,7 @@ import { SessionError, contextTokensFor, formatRuntime, knownModel, modelFor, mo
 import type { AgentId, JsonObject, JsonValue } from '@sessions/domain';
 import { patchSession } from '../handlers/patch-session';
 import { SCOPE, holdsScope } from '../auth/scopes';
-import { resolveTarget, shownKey } from './target';
+import { isOwn, resolveTarget, shownKey } from './target';
 import type { Target } from './target';
 import { argumentsOf } from './tool-call';
 import type { ToolAnswer, ToolCall } from './tool-call';
@@ -15,7 +15,8 @@ const MODEL_SHOWN_MAX = 200;
 export async function sessionStatus(call: ToolCall, raw: unknown): Promise<ToolAnswer> {
   const { sessionKey, model } = argumentsOf(parseStatusArguments(raw));
   const target = await resolveTarget(call, sessionKey);
-  if (target.row === undefined) throw new SessionError('SESSION_NOT_FOUND', `No session found: ${sessionKey}`);
+  // Its own card is shown to a caller of whom nothing is stored yet.
+  if (target.row === undefined && !isOwn(call, target)) throw new SessionError('SESSION_NOT_FOUND', `No session found: ${sessionKey}`);
   if (model !== undefined) {
     assertMayChoose(call);
     await chooseModel(call, target, model);
