@@ -105,7 +105,6 @@ describe('sessions_history and session_status', () => {
     expect(await call('session_status')).toMatchObject({ model: 'fake/fake-2' });
     expect(await call('session_status', { model: 'default' })).toMatchObject({ model: 'fake/fake-1', changedModel: true });
     expect(await call('session_status', { sessionKey: 'agent:main:nobody' })).toMatchObject({ status: 'error', error: 'No session found: agent:main:nobody' });
-    // A caller of whom nothing is stored yet has a card too.
     const fresh = 'agent:main:dashboard:nothing-yet';
     expect(await call('session_status', {}, fresh)).toMatchObject({ key: fresh, messageCount: 0, tokensUsed: 0, model: 'fake/fake-1', changedModel: false, ok: true });
     expect(await call('session_status', { sessionKey: fresh }, fresh)).toMatchObject({ key: fresh, messageCount: 0 });
