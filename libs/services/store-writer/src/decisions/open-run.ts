@@ -60,6 +60,8 @@ export interface OpenRun {
   readonly cancel?: { readonly reason: string; readonly atMs: number };
   /** Its message belongs to the turn of this run, and it ends with it; `next`: to the next turn that begins. */
   readonly joins?: string;
+  /** The run that steered it away and tells the same parent its own result instead: a parent gets one for each task. */
+  readonly toldBy?: string;
   /** Left out of the model's view: the queue was full. */
   readonly isSide?: boolean;
 }

@@ -71,6 +71,7 @@ export function acceptRun(before: readonly OpenRun[], run: OpenRun, settings: Qu
 function interrupt(before: readonly OpenRun[], active: OpenRun, run: OpenRun, nowMs: number): Accepted {
   const at = before.indexOf(active);
   const base = { interruptedRunId: active.runId };
+  const told = isToldBy(active, run) ? { toldBy: run.runId } : {};
   if (active.state === 'queued') {
     const ends = before.filter((one) => one === active || (one.state === 'queued' && one.joins === active.runId));
     const left = before.flatMap((one): OpenRun[] => {
@@ -80,10 +81,16 @@ function interrupt(before: readonly OpenRun[], active: OpenRun, run: OpenRun, no
     });
     const behind = left.findIndex((one) => before.indexOf(one) > at);
     const runs = behind === -1 ? [...left, run] : [...left.slice(0, behind), run, ...left.slice(behind)];
-    return { ...base, runs, beginsNow: true, position: null, cancelled: ends.map((one) => ({ run: one, why: 'interrupted' })) };
+    return { ...base, runs, beginsNow: true, position: null, cancelled: ends.map((one) => ({ run: one === active ? { ...one, ...told } : one, why: 'interrupted' })) };
   }
-  const stopping: OpenRun = { ...active, cancel: active.cancel ?? { reason: 'steer', atMs: nowMs } };
+  const stopping: OpenRun = { ...active, ...told, cancel: active.cancel ?? { reason: 'steer', atMs: nowMs } };
   return { ...base, runs: [...before.slice(0, at), stopping, run, ...before.slice(at + 1)], beginsNow: false, position: 1, cancelled: [] };
+}
+
+/** Both are work of one parent, who steered: what it hears is the end of the second. A result that is being announced stays one. */
+function isToldBy(first: OpenRun, second: OpenRun): boolean {
+  const [before, after] = [first, second].map(({ request }) => (request.followUp?.kind?.$case === 'spawn' ? request.followUp.kind.value : undefined));
+  return before?.step === 'run' && after?.step === 'run' && before.parentKey === after.parentKey;
 }
 
 function withinCap(runs: readonly OpenRun[], active: OpenRun, { cap, drop }: QueueSettings): Accepted {

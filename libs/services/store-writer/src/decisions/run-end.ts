@@ -103,7 +103,7 @@ export function endRuns(endings: readonly { readonly run: OpenRun; readonly endi
   let { deliveries } = session;
   for (const { run, ending, messageId = run.messageId } of endings) {
     const { outcome, text, stopReason, errorMessage, usage = [] } = ending;
-    const follow = run.joins === undefined ? followUpsOf(runEnd(run, ending, session), session.config) : [];
+    const follow = run.joins === undefined && run.toldBy === undefined ? followUpsOf(runEnd(run, ending, session), session.config) : [];
     const opening = { key: session.key, source: `${session.agentId}\n${run.runId}`, runId: run.runId, nowMs: session.nowMs, ...(run.inReplyTo === undefined ? {} : { inReplyTo: run.inReplyTo }) };
     const routed = (ending.deliveries ?? []).map((one) => (one.route === undefined && one.toSession === undefined ? { ...one, route: run.request.replyRoute } : one));
     const outbound = openDeliveries(deliveries, [...routed, ...follow], opening, spool);
