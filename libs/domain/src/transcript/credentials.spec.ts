@@ -34,6 +34,13 @@ it.each([
   ['a key in armour', 'a -----BEGIN PRIVATE KEY-----\nhunter2\n-----END PRIVATE KEY----- b', 'a [redacted] b'],
   ['one with headers', 'a -----BEGIN RSA PRIVATE KEY-----\nDEK-Info: AES-128-CBC,0A\n\nhunter2\n-----END RSA PRIVATE KEY----- b', 'a [redacted] b'],
   ['one of PGP', 'a -----BEGIN PGP PRIVATE KEY BLOCK-----\nhunter2\n-----END PGP PRIVATE KEY BLOCK----- b', 'a [redacted] b'],
+  ['one whose end was cut off', `a -----BEGIN RSA PRIVATE KEY-----\n${'hunter2A'.repeat(8)}\nhunt`, 'a [redacted]'],
+  ['one whose end was cut off, in a string of JSON', String.raw`{"text":"-----BEGIN PRIVATE KEY-----\n${'hunter2A'.repeat(8)}\nhunt…"}`, '{"text":"[redacted]…"}'],
+  ['a line of a settings file', '[default]\naws_secret_access_key = hunter2hunter\nregion = eu', '[default]\naws_secret_access_key = [redacted]\nregion = eu'],
+  ['one with a colon', 'db:\n  password: hunter2\n  user: bob', 'db:\n  password: [redacted]\n  user: bob'],
+  ['one in a string', String.raw`{"text":"db:\n  password: hunter2\n"}`, String.raw`{"text":"db:\n  password: [redacted]\n"}`],
+  ['a user and his password behind the option at once', 'curl -s -ubob:hunter2 https://host', 'curl -s -ubob:[redacted] https://host'],
+  ['the password of a database', 'mysql -u root -phunter2 db', 'mysql -u root -p[redacted] db'],
   ['the number of a card', 'card_number=4111111111111111', 'card_number=[redacted]'],
   ['an address that lets one post', 'https://hooks.slack.com/services/T0000/B0000/abcdefghijklmnopqrstuvwx', 'https://hooks.slack.com/services/[redacted]'],
 ])('masks %s', (_what, text, shown) => {
@@ -57,7 +64,7 @@ it.each([
   for (const text of [token, `use ${token} here`, `"${token}"`, `(${token})`, `${token}\n`]) expect(maskCredentials(text)).not.toContain(secret);
 });
 
-it.each(['at 12:30:45 http://127.0.0.1:18789/v1 and mail to ann@example.org, 1780000000:AB', 'docker run -u 1000:1000 image', 'echo $TOKEN and API_KEY="$API_KEY" PASSWORD=${PASSWORD}', 'the token is in the safe; max_tokens=100, keyboard=us', 'a key: the one of the door', 'monkey=banana', 'see https://host/x?page=2&sort=asc', 'a cookie: the chocolate kind', '--token --verbose', 'npm_config_registry and npm_lifecycle_event'])('leaves as it is: %s', (text) => {
+it.each(['password: ask the admin', 'Password: required', 'secret: 12 apples are here', 'token = next(it)', 'const token = await getToken();', '-----BEGIN PRIVATE KEY-----\nis how a key begins. And more of it', 'mysql -u root -p db', 'git push -u origin main', 'at 12:30:45 http://127.0.0.1:18789/v1 and mail to ann@example.org, 1780000000:AB', 'docker run -u 1000:1000 image', 'echo $TOKEN and API_KEY="$API_KEY" PASSWORD=${PASSWORD}', 'the token is in the safe; max_tokens=100, keyboard=us', 'a key: the one of the door', 'monkey=banana', 'see https://host/x?page=2&sort=asc', 'a cookie: the chocolate kind', '--token --verbose', 'npm_config_registry and npm_lifecycle_event'])('leaves as it is: %s', (text) => {
   expect(maskCredentials(text)).toBe(text);
 });
 

@@ -20,6 +20,8 @@ const FORMS: readonly RegExp[] = [
   /\beyJ[\w-]{8,2048}\.[\w-]{8,8192}\.[\w-]{8,2048}|(?<!\d)\d{6,12}:[\w-]{20,64}(?![\w-])|\b[MNO][\w-]{23,25}\.[\w-]{6}\.[\w-]{27,38}|(?<=\bhttps:\/\/hooks\.slack\.com\/(?:services|workflows)\/)[\w/]{20,}|(?<=\bhttps:\/\/discord(?:app)?\.com\/api\/webhooks\/)\d{17,20}\/[\w-]{40,}/gu,
   // Passwords in addresses, the scheme of a header, keys in armour.
   /(?<=:\/\/[^\s/:@]{0,64}:)[^\s/@]{1,256}(?=@)|\bBearer\s+[\w.~+/-]{8,}=*|-----BEGIN [A-Z ]{0,32}PRIVATE KEY(?: BLOCK)?-----(?:(?!-----)[^])*-----END [A-Z ]{0,32}PRIVATE KEY(?: BLOCK)?-----/gu,
+  // What is left of such a key where a text was cut: as far as it looks like one.
+  /-----BEGIN [A-Z ]{0,32}PRIVATE KEY(?: BLOCK)?-----(?:(?:\s|\\{1,8}[rn]){1,8}(?:[A-Za-z-]{1,32}: [^\r\n\\]{0,200}|[\w+/=]{24,}))+(?:(?:\s|\\{1,8}[rn]){1,8}[\w+/=]+)?/gu,
 ];
 
 /** The last word of a name under which a secret stands, and those that are one alone. */
@@ -42,6 +44,8 @@ const NAMED: readonly RegExp[] = [
   new RegExp(String.raw`(?<name>\b${VARIABLE}\s{0,8}[=:]\s{0,8})${VALUE}`, 'gu'),
   // password=…, client-secret=…
   new RegExp(String.raw`(?<name>(?:${SECRET_WORDS}|pass|pwd)=)${FORM_VALUE}`, 'giu'),
+  // A line of a settings file: aws_secret_access_key = …, password: …; a colon stands in prose too, so what follows it has a digit.
+  new RegExp(String.raw`(?<name>(?<=^|\\n)[^\S\r\n]{0,64}[\w.-]{0,64}(?:${SECRET_WORDS})(?:\s{1,8}=\s{0,8}|\s{0,8}:\s{1,8}(?=[^\s\d]{0,64}\d)))[^\s"'\x60\\(]{6,}(?=\s{0,8}(?:$|\\n))`, 'gimu'),
   // In an address or a form.
   new RegExp(String.raw`(?<name>[?&][\w.-]*(?:${SECRET_WORDS}|${SHORT_WORDS})=)[^&#\s<>"'\x60\\]+`, 'giu'),
   // Of a form too, where another pair follows: without one the whole is taken all the same, so that no part of it is tried again.
@@ -57,6 +61,7 @@ const NAMED: readonly RegExp[] = [
   new RegExp(String.raw`(?<name>discord[\s\S]{0,40}?\b)[\w-]{24}\.[\w-]{6}\.[\w-]{27,38}`, 'giu'),
   // Options of commands: --token …, curl -u user:…
   new RegExp(String.raw`(?<name>(?<![\w-])--(?:[\w-]{0,32}-)?(?:${SECRET_WORDS}|pass|pwd)[\s=]\s{0,8})(?!-|(?:or|and)\b)${VALUE}`, 'giu'),
+  new RegExp(String.raw`(?<name>\b(?:curl\b[^\r\n]{0,200}?\s-[uU]["'\x60]?[^\s:"'\x60]{1,128}:|mysql(?:dump|admin)?\b[^\r\n]{0,200}?\s-p(?=\S)["'\x60]?))[^\s"'\x60]+`, 'gu'),
   new RegExp(String.raw`(?<name>(?<![\w-])(?:-[uU]|--(?:proxy-)?user)[\s=]\s{0,8}["'\x60]?(?!\d{1,10}:\d{1,10}(?!\S))[^\s:"'\x60]{0,128}:)[^\s"'\x60]+`, 'gu'),
 ];
 
