@@ -97,18 +97,26 @@ export class IndexWriter {
 
   /**
    * Runs `work` in one transaction and stores the counters with it.
-   * @throws EPOCH_SUPERSEDED when another owner has claimed the index since; nothing is changed then.
+   * @throws EPOCH_SUPERSEDED when another owner has claimed the index since; what SQLite throws, such as a
+   * full disk. Nothing is changed then, the counters here as little as those in the file.
    */
   transaction<T>(work: () => T): T {
-    return this.db.transaction(() => {
-      this.#refuseWhenSuperseded();
-      const result = work();
-      for (const visibility of this.#touchedCounts) {
-        this.setMeta(`${META.countPrefix}${visibility}`, this.#counts.get(visibility) ?? 0);
-      }
+    const before = [...this.#counts];
+    try {
+      return this.db.transaction(() => {
+        this.#refuseWhenSuperseded();
+        const result = work();
+        for (const visibility of this.#touchedCounts) {
+          this.setMeta(`${META.countPrefix}${visibility}`, this.#counts.get(visibility) ?? 0);
+        }
+        return result;
+      }).immediate();
+    } catch (error) {
+      for (const [visibility, count] of before) this.#counts.set(visibility, count);
+      throw error;
+    } finally {
       this.#touchedCounts.clear();
-      return result;
-    }).immediate();
+    }
   }
 
   #refuseWhenSuperseded(): void {
