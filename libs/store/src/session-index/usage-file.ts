@@ -120,6 +120,9 @@ function parseUsage(text: string): { readonly line: UsageLine; readonly place: U
   return { line, place: placeOf(value) };
 }
 
+/** Whether sums count it. */
+export const isUsageLine = (text: string): boolean => parseUsage(text) !== undefined;
+
 /** What is no parts of a cost leaves the cost as it is: its parts are not known. */
 function kindCostsOf(value: JsonValue | undefined): KindCosts | undefined {
   if (!isJsonObject(value)) return undefined;
