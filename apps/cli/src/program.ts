@@ -201,7 +201,7 @@ function addSessions(program: Command, io: CliIo, done: Done): void {
     .option('--bind <where>', 'loopback, lan or an address; all but loopback need a token or password (default: configuration, loopback)')
     .option('--token <token>', 'shared token (default: configuration, then OPENCLAW_GATEWAY_TOKEN)')
     .option('--password <password>', 'shared password (default: configuration, then OPENCLAW_GATEWAY_PASSWORD)')
-    .option('--grpc-port <port>', 'serve gRPC on this port too (default: not served)')
+    .option('--grpc-port <port>', 'serve gRPC on this port too (default: SESS_GRPC_PORT, else not served)')
     .option('--bus <url>', 'join a system over NATS, nats://host:4222, or inproc to be alone (default: SESS_NATS_URL, then bus.transport of the configuration, inproc)');
   run.action(async () => done(await load.gatewayRun().runGatewayRun(io, run.opts())));
 

@@ -24,6 +24,8 @@ interface Totals {
   readonly input: number;
   readonly output: number;
   readonly totalCost?: number;
+  readonly inputCost?: number;
+  readonly outputCost?: number;
   readonly missingCostEntries: number;
 }
 
@@ -107,6 +109,18 @@ it('is the sum of the runs, and stays it over truncation, reset, deletion, kill 
   expect(after.totalCost).toBeGreaterThan(before.totalCost ?? 0);
   // Beside a living gateway the files say the same.
   expect(cents(((await statusOf(stateDir))['main'] as { estimatedCostUsd: number }).estimatedCostUsd)).toBe(cents(after.totalCost));
+}, LONG_MS);
+
+it('shows what came out of a model that did not count it as unknown, and not as nothing', async () => {
+  const model = await startModelServer(({ number }) => ({ chunks: ['answer'], usage: number % 2 === 0 ? { input: 1_000 } : { input: 1_000, output: 100 } }));
+  scene.onEnd(() => model.close());
+  const { gateway, socket } = await start(scene.stateDir(configOf(model.baseUrl)));
+  for (const key of ['agent:main:one', 'agent:main:two', 'agent:main:three', 'agent:main:four']) await ask(socket, key, 'hello');
+  const totals = await everywhere(gateway, socket);
+  expect(totals).toMatchObject({ input: 4_000, output: 200, missingCostEntries: 2 });
+  expect([totals.totalCost, totals.inputCost, totals.outputCost]).toEqual([0.009, 0.006, 0.003]);
+  const { sessions } = (await socket.call('sessions.list', {})) as { sessions: { estimatedCostUsd?: number }[] };
+  expect(sessions.map(({ estimatedCostUsd }) => estimatedCostUsd).sort()).toEqual([0.0045, 0.0045, undefined, undefined]);
 }, LONG_MS);
 
 it('counts what a summary took, beside the runs', async () => {

@@ -97,7 +97,9 @@ export { forkEntry } from './entry/fork-entry';
 export type { ForkRequest } from './entry/fork-entry';
 export { FORK_WINDOW_SHARE, planFork } from './entry/plan-fork';
 export type { ForkPlan } from './entry/plan-fork';
-export { configuredModels, costOf, priceOf, readOpenRouterPrices, roundCost, unpricedModels } from './entry/usage';
+export { COST_KINDS, CostSum, KindCostSum, sumCosts } from './entry/cost-sum';
+export type { KindCosts } from './entry/cost-sum';
+export { configuredModels, costOf, costsOf, priceOf, readOpenRouterPrices, roundCost, unpricedModels } from './entry/usage';
 export type { ModelPrice, PriceList, TokenCounts } from './entry/usage';
 
 // Erasure
@@ -223,7 +225,7 @@ export { requestPrompt, startExchange } from './turns/exchange';
 export type { ExchangeStart } from './turns/exchange';
 export { announceBlock, awaitedResultPrompt } from './turns/announce';
 export { isSilentText } from './turns/silent-words';
-export { recordedUsage, tokenCount } from './turns/recorded-usage';
+export { isTokenCount, recordedUsage, tokenCount } from './turns/recorded-usage';
 export type { RecordedUsage } from './turns/recorded-usage';
 export { formatRuntime, statsLine } from './turns/stats-line';
 export type { RunFigures } from './turns/stats-line';

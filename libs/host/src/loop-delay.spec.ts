@@ -36,4 +36,22 @@ describe('the delay of the event loop', () => {
     delay.reset();
     await until(() => delay.quantileMs(1) > 60, () => block(120));
   }, 3 * PATIENCE_MS);
+
+  it('tells of the last whole span, whoever resets it, and of the time since the start before there is one', async () => {
+    const spans = watchLoopDelay({ lookMs: 50, spanMs: 1_000 });
+    try {
+      block(150);
+      await until(() => spans.lately().delayMaxMs >= 60);
+      const first = spans.lately();
+      expect(first.utilization).toBeGreaterThan(0);
+      expect(first.cpuCoreRatio).toBeGreaterThan(0);
+      spans.reset();
+      expect(spans.lately().delayMaxMs).toBeGreaterThanOrEqual(60);
+      // The stall leaves with its span.
+      await until(() => spans.lately().intervalMs >= 1_000);
+      await until(() => spans.lately().delayMaxMs < 60);
+    } finally {
+      spans.stop();
+    }
+  }, PATIENCE_MS);
 });

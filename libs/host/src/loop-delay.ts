@@ -17,19 +17,36 @@ export const WORKING_SHARE = 0.05;
 /** Looks that found no work before sampling ends. */
 export const QUIET_LOOKS = 10;
 
+/** How long a span is that `lately` tells of, milliseconds. */
+export const SPAN_MS = 60_000;
+
 const NS_PER_MS = 1e6;
+const US_PER_MS = 1e3;
+
+/** How the loop did over a span of time. */
+export interface LoopSpan {
+  readonly intervalMs: number;
+  readonly delayP99Ms: number;
+  readonly delayMaxMs: number;
+  /** Share of the time that the loop worked. */
+  readonly utilization: number;
+  /** Processors that the process kept busy, its other threads among them. */
+  readonly cpuCoreRatio: number;
+}
 
 export interface LoopDelay {
   /** Delay below which `share` (0 to 1) of the samples since the last reset lie; 1: the longest. 0 without samples. Milliseconds. */
   quantileMs(share: number): number;
   reset(): void;
+  /** The last whole span; before there is one, the time since the start. */
+  lately(): LoopSpan;
   /** True while the delay is sampled. */
   readonly isSampling: boolean;
   stop(): void;
 }
 
 /** Samples from the start: what starts is working. */
-export function watchLoopDelay({ lookMs = LOOK_MS }: { readonly lookMs?: number } = {}): LoopDelay {
+export function watchLoopDelay({ lookMs = LOOK_MS, spanMs = SPAN_MS }: { readonly lookMs?: number; readonly spanMs?: number } = {}): LoopDelay {
   const seen = createHistogram();
   let sampler: NodeJS.Timeout | undefined;
   let sampledAtMs = 0;
@@ -37,7 +54,30 @@ export function watchLoopDelay({ lookMs = LOOK_MS }: { readonly lookMs?: number 
   let quietLooks = 0;
   let before = performance.eventLoopUtilization();
 
-  const note = (delayMs: number): void => seen.record(Math.max(1, Math.round(delayMs * NS_PER_MS)));
+  const inSpan = createHistogram();
+  let spanBegan = { atMs: performance.now(), work: performance.eventLoopUtilization(), cpu: process.cpuUsage() };
+  let lastSpan: LoopSpan | undefined;
+  const note = (delayMs: number): void => {
+    const ns = Math.max(1, Math.round(delayMs * NS_PER_MS));
+    seen.record(ns);
+    inSpan.record(ns);
+  };
+  const spanSoFar = (): LoopSpan => {
+    const intervalMs = Math.max(1, Math.round(performance.now() - spanBegan.atMs));
+    const { user, system } = process.cpuUsage(spanBegan.cpu);
+    return {
+      intervalMs,
+      delayP99Ms: inSpan.count === 0 ? 0 : rounded(inSpan.percentile(99) / NS_PER_MS),
+      delayMaxMs: inSpan.count === 0 ? 0 : rounded(inSpan.max / NS_PER_MS),
+      utilization: rounded(performance.eventLoopUtilization(spanBegan.work).utilization),
+      cpuCoreRatio: rounded((user + system) / US_PER_MS / intervalMs),
+    };
+  };
+  const endSpan = (): void => {
+    lastSpan = spanSoFar();
+    inSpan.reset();
+    spanBegan = { atMs: performance.now(), work: performance.eventLoopUtilization(), cpu: process.cpuUsage() };
+  };
   const sample = (): void => {
     const nowMs = performance.now();
     note(nowMs - sampledAtMs - SAMPLING_MS);
@@ -58,6 +98,7 @@ export function watchLoopDelay({ lookMs = LOOK_MS }: { readonly lookMs?: number 
     const nowMs = performance.now();
     if (sampler === undefined) note(nowMs - lookedAtMs - lookMs);
     lookedAtMs = nowMs;
+    if (nowMs - spanBegan.atMs >= spanMs) endSpan();
     quietLooks = utilization >= WORKING_SHARE ? 0 : quietLooks + 1;
     if (sampler === undefined && quietLooks === 0) begin();
     else if (sampler !== undefined && quietLooks >= QUIET_LOOKS) end();
@@ -71,6 +112,7 @@ export function watchLoopDelay({ lookMs = LOOK_MS }: { readonly lookMs?: number 
       return (share >= 1 ? seen.max : seen.percentile(share * 100)) / NS_PER_MS;
     },
     reset: () => seen.reset(),
+    lately: () => lastSpan ?? spanSoFar(),
     get isSampling() {
       return sampler !== undefined;
     },
@@ -80,3 +122,5 @@ export function watchLoopDelay({ lookMs = LOOK_MS }: { readonly lookMs?: number 
     },
   };
 }
+
+const rounded = (value: number): number => Math.round(value * 1000) / 1000;

@@ -5,7 +5,7 @@
  * free text is never a label. Names carry their unit.
  */
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
-import { watchLoopDelay, type LoopDelay } from './loop-delay';
+import { watchLoopDelay, type LoopDelay, type LoopSpan } from './loop-delay';
 
 export interface Metrics {
   readonly registry: Registry;
@@ -20,6 +20,8 @@ export interface Metrics {
   ): Histogram<Label>;
   /** Longest stall of the event loop since the last `text()`, in milliseconds. */
   eventLoopStallMs(): number;
+  /** How the event loop did over the last minute. */
+  eventLoop(): LoopSpan;
   /** All metrics as text; the event-loop figures cover the time since the last call. */
   text(): Promise<string>;
   readonly contentType: string;
@@ -79,6 +81,7 @@ export function createMetrics({ service, instance }: MetricsOptions): Metrics {
     durations: (name, help, labelNames = [], bucketsSeconds = DURATION_BUCKETS_SECONDS) =>
       new Histogram({ name, help, labelNames: [...labelNames], buckets: [...bucketsSeconds], registers }),
     eventLoopStallMs: () => loop.quantileMs(1),
+    eventLoop: () => loop.lately(),
     async text() {
       const text = await registry.metrics();
       loop.reset();

@@ -1,6 +1,7 @@
 /** Models behind the messages protocol (`api: "anthropic-messages"`). */
 import type { ContentBlockParam, ImageBlockParam, MessageCreateParamsStreaming, MessageParam, RawMessageStreamEvent } from '@anthropic-ai/sdk/resources/messages';
-import { ANSWER_TOKENS_DEFAULT, ModelFailure, THINKING_TOKENS, type ChatEvent, type ChatModel, type ChatOptions, type ChatRequest, type StopReason } from './chat-model';
+import { isTokenCount, tokenCount } from '@sessions/domain';
+import { ANSWER_TOKENS_DEFAULT, ModelFailure, THINKING_TOKENS, type ChatEvent, type ChatModel, type ChatOptions, type ChatRequest, type ChatUsage, type StopReason } from './chat-model';
 import { RequestLimits } from './limits';
 import { parseArguments, partsOf, thoughtsOf } from './message-parts';
 import type { ProviderModel } from './provider-model';
@@ -33,14 +34,14 @@ async function* stream(settings: ProviderModel, clientOf: () => LoadedClient, re
 }
 
 async function* eventsOf(settings: ProviderModel, events: AsyncIterable<RawMessageStreamEvent>, limits: RequestLimits): AsyncGenerator<ChatEvent> {
-  const usage = { inputTokens: 0, outputTokens: 0, cacheReadTokens: 0, cacheWriteTokens: 0 };
+  const usage: { -readonly [Name in keyof ChatUsage]: ChatUsage[Name] } = { inputTokens: undefined, outputTokens: undefined, cacheReadTokens: 0, cacheWriteTokens: 0 };
   let call: { id: string; name: string; text: string } | undefined;
   let stopReason: string | undefined;
   for await (const event of events) {
     limits.heard();
     if (event.type === 'message_start') {
       const { input_tokens, cache_read_input_tokens, cache_creation_input_tokens } = event.message.usage;
-      Object.assign(usage, { inputTokens: input_tokens, cacheReadTokens: cache_read_input_tokens ?? 0, cacheWriteTokens: cache_creation_input_tokens ?? 0 });
+      Object.assign(usage, { inputTokens: isTokenCount(input_tokens) ? input_tokens : undefined, cacheReadTokens: tokenCount(cache_read_input_tokens), cacheWriteTokens: tokenCount(cache_creation_input_tokens) });
     } else if (event.type === 'content_block_start' && event.content_block.type === 'tool_use') {
       call = { id: event.content_block.id, name: event.content_block.name, text: '' };
     } else if (event.type === 'content_block_delta' && event.delta.type === 'text_delta') {
@@ -56,7 +57,7 @@ async function* eventsOf(settings: ProviderModel, events: AsyncIterable<RawMessa
       call = undefined;
     } else if (event.type === 'message_delta') {
       stopReason = event.delta.stop_reason ?? stopReason;
-      usage.outputTokens = event.usage.output_tokens;
+      if (isTokenCount(event.usage.output_tokens)) usage.outputTokens = event.usage.output_tokens;
     } else if (event.type === 'message_stop') {
       yield { type: 'end', stopReason: STOP_REASONS[stopReason ?? ''] ?? 'other', usage: { ...usage } };
       return;

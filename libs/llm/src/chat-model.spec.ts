@@ -42,6 +42,12 @@ describe.each(['openai-completions', 'anthropic-messages'] as const)('a model be
     expect(JSON.stringify(server.asked[0]?.headers)).toContain('k1');
   });
 
+  it('does not make nothing of a count that the server left out', async () => {
+    server.answer = () => ({ chunks: ['one'], usage: { input: 12 } });
+    const answer = await collectAnswer(open(), ask);
+    expect(answer.usage).toMatchObject({ inputTokens: 12, outputTokens: undefined });
+  });
+
   it('streams what a model thinks, and hands its own thoughts back to it', async () => {
     server.answer = () => ({ thinking: 'hm', chunks: ['yes'] });
     const events: unknown[] = [];

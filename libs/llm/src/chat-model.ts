@@ -31,8 +31,9 @@ export const THINKING_TOKENS = { minimal: 1_024, low: 2_048, medium: 8_192, high
 export type ThinkingEffort = keyof typeof THINKING_TOKENS;
 
 export interface ChatUsage {
-  readonly inputTokens: number;
-  readonly outputTokens: number;
+  /** Undefined: the provider does not say. */
+  readonly inputTokens: number | undefined;
+  readonly outputTokens: number | undefined;
   readonly cacheReadTokens: number;
   readonly cacheWriteTokens: number;
 }

@@ -1,5 +1,6 @@
 /** Models behind the chat completions protocol (`api: "openai-completions"`): the provider itself and the many local servers that speak it. */
 import type { ChatCompletionChunk, ChatCompletionContentPart, ChatCompletionCreateParamsStreaming, ChatCompletionMessageParam } from 'openai/resources/chat/completions';
+import { isTokenCount, tokenCount } from '@sessions/domain';
 import { ANSWER_TOKENS_DEFAULT, ModelFailure, type ChatEvent, type ChatModel, type ChatOptions, type ChatRequest, type ChatUsage, type StopReason } from './chat-model';
 import { RequestLimits } from './limits';
 import { parseArguments, partsOf } from './message-parts';
@@ -64,8 +65,9 @@ function thoughtOf(delta: object): string {
 }
 
 function usageOf({ prompt_tokens, completion_tokens, prompt_tokens_details }: NonNullable<ChatCompletionChunk['usage']>): ChatUsage {
-  const cacheReadTokens = prompt_tokens_details?.cached_tokens ?? 0;
-  return { inputTokens: Math.max(0, prompt_tokens - cacheReadTokens), outputTokens: completion_tokens, cacheReadTokens, cacheWriteTokens: 0 };
+  const cacheReadTokens = tokenCount(prompt_tokens_details?.cached_tokens);
+  const inputTokens = isTokenCount(prompt_tokens) ? Math.max(0, prompt_tokens - cacheReadTokens) : undefined;
+  return { inputTokens, outputTokens: isTokenCount(completion_tokens) ? completion_tokens : undefined, cacheReadTokens, cacheWriteTokens: 0 };
 }
 
 function bodyOf(settings: ProviderModel, { system, messages, tools, maxTokens, thinking }: ChatRequest): ChatCompletionCreateParamsStreaming {

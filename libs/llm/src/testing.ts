@@ -23,7 +23,8 @@ export interface ScriptedAnswer {
   /** Said before the answer, as thoughts. */
   readonly thinking?: string;
   readonly toolCalls?: readonly { readonly id: string; readonly name: string; readonly arguments: unknown }[];
-  readonly usage?: { readonly input: number; readonly output: number };
+  /** Without `output`: a server that does not say how much came out. */
+  readonly usage?: { readonly input: number; readonly output?: number };
   /** As the provider's protocol has it. */
   readonly stopReason?: string;
   /** Before the first byte, milliseconds. */
@@ -124,7 +125,7 @@ function openAiEvents({ chunks = [], thinking, toolCalls = [], usage, stopReason
   const delta = (value: object, finish: string | null = null): string => event([{ index: 0, delta: value, finish_reason: finish }]);
   const calls = toolCalls.map(({ id, name, arguments: given }, index) => delta({ tool_calls: [{ index, id, type: 'function', function: { name, arguments: JSON.stringify(given) } }] }));
   const ended = delta({}, stopReason ?? (toolCalls.length > 0 ? 'tool_calls' : 'stop'));
-  const spent = usage === undefined ? [] : [event([], { usage: { prompt_tokens: usage.input, completion_tokens: usage.output, total_tokens: usage.input + usage.output } })];
+  const spent = usage === undefined ? [] : [event([], { usage: { prompt_tokens: usage.input, completion_tokens: usage.output, total_tokens: usage.input + (usage.output ?? 0) } })];
   return { before: [delta({ role: 'assistant', content: '' })], pieces: [...(thinking === undefined ? [] : [delta({ reasoning_content: thinking })]), ...chunks.map((content) => delta({ content })), ...calls], after: [ended, ...spent, 'data: [DONE]\n\n'] };
 }
 
@@ -145,7 +146,7 @@ function anthropicEvents({ chunks = [], thinking, toolCalls = [], usage, stopRea
     before: [event('message_start', { message }), ...thoughts, event('content_block_start', { index: 1, content_block: { type: 'text', text: '' } })],
     pieces: [...chunks.map((text) => event('content_block_delta', { index: 1, delta: { type: 'text_delta', text } })), event('content_block_stop', { index: 1 }), ...calls],
     after: [
-      event('message_delta', { delta: { stop_reason: stopReason ?? (toolCalls.length > 0 ? 'tool_use' : 'end_turn'), stop_sequence: null }, usage: { output_tokens: usage?.output ?? 0 } }),
+      event('message_delta', { delta: { stop_reason: stopReason ?? (toolCalls.length > 0 ? 'tool_use' : 'end_turn'), stop_sequence: null }, usage: { output_tokens: usage === undefined ? 0 : usage.output } }),
       event('message_stop', {}),
     ],
   };

@@ -2,7 +2,7 @@
  * The words between a store and those who use it: a mutation is decided by a pure function that
  * sees a view and answers with effects; the engine makes them durable and applies them.
  */
-import type { JsonValue } from '@sessions/domain';
+import type { JsonValue, KindCosts } from '@sessions/domain';
 
 /** One stored entry. */
 export interface EntrySnapshot {
@@ -137,6 +137,8 @@ export interface UsageLine {
   readonly cacheWrite: number;
   /** US dollars; absent: the price is not known. */
   readonly costUsd?: number;
+  /** What the cost is made of; absent: not known. */
+  readonly costsUsd?: KindCosts;
 }
 
 /** A line of the usage ledger, which stays whatever becomes of the session. */

@@ -47,11 +47,33 @@ it('adds up what has a price, and says how many lines have none', async () => {
   await record(store, [lineOf('r-1')]);
   await record(store, [lineOf('r-2', { key: 'agent:main:other', sessionId: 's-2', model: 'local', costUsd: undefined })]);
   const { sessions, models, totals } = await store.usage({ view: 'sums', limit: 10 });
-  expect(totals).toEqual({ input: 200, output: 20, cacheRead: 10, cacheWrite: 2, costUsd: 0.25, linesCount: 2, unpricedCount: 1 });
+  expect(totals).toEqual({ input: 200, output: 20, cacheRead: 10, cacheWrite: 2, costUsd: 0.25, costsUsd: undefined, linesCount: 2, unpricedCount: 1 });
   expect(sessions.find(({ key }) => key === 'agent:main:other')).toMatchObject({ costUsd: undefined, unpricedCount: 1, sessionIds: ['s-2'] });
   expect(models).toHaveLength(2);
   expect((await store.usage({ view: 'sums', keys: [KEY], limit: 10 })).totals).toMatchObject({ linesCount: 1, costUsd: 0.25 });
   await store.close();
+});
+
+it('adds up without the noise of binary fractions, and keeps what a cost is made of through a lost index', async () => {
+  const store = await open();
+  const costsUsd = { input: 0.1, output: 0.2, cacheRead: 0.3, cacheWrite: 0 };
+  await record(store, [lineOf('r-1', { costUsd: 0.6, costsUsd }), lineOf('r-2', { costUsd: 0.6, costsUsd, key: 'agent:main:telegram:direct:7', at: 1_780_000_000_000 + 86_400_000 }), lineOf('r-3', { costUsd: undefined })]);
+  const kinds = { input: 0.2, output: 0.4, cacheRead: 0.6, cacheWrite: 0 };
+  const isWhole = async (asked: AgentStore): Promise<void> => {
+    const { totals, channels, modelDays } = await asked.usage({ view: 'sums', limit: 10 });
+    expect(totals).toMatchObject({ costUsd: 1.2, costsUsd: kinds, unpricedCount: 1 });
+    expect(channels).toMatchObject([{ channel: 'telegram', linesCount: 1, costUsd: 0.6, costsUsd }]);
+    expect(modelDays).toMatchObject([{ dayAtMs: 1_779_926_400_000, model: 'gpt-5', linesCount: 2, costUsd: 0.6, unpricedCount: 1 }, { dayAtMs: 1_780_012_800_000, model: 'gpt-5', linesCount: 1, costUsd: 0.6 }]);
+  };
+  await isWhole(store);
+  await store.close();
+  for (const name of fs.readdirSync(store.layout.ownDir)) if (name.startsWith('index.sqlite')) fs.rmSync(path.join(store.layout.ownDir, name));
+  const after = await open();
+  await isWhole(after);
+  // A cost whose parts nobody knows makes the parts of the sum unknown, not smaller.
+  await record(after, [lineOf('r-4', { costUsd: 1 })]);
+  expect((await after.usage({ view: 'sums', limit: 10 })).totals).toMatchObject({ costUsd: 2.2, costsUsd: undefined });
+  await after.close();
 });
 
 it('is neither lost nor doubled when the process dies before, in or after a checkpoint', async () => {

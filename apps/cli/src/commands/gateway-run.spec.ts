@@ -46,6 +46,16 @@ describe('gateway run', () => {
     expect(options).toMatchObject({ listen: { host: '0.0.0.0', port: 0 }, auth: { token: 'configured', password: 'p' }, grpcPort: 0, jsonLogs: true });
   });
 
+  it('serves gRPC where the environment says so, as the router alone does, and the flag comes first', async () => {
+    const portOf = async (variable: string | undefined, grpcPort?: string): Promise<number | undefined> =>
+      (await start({ token: 't', grpcPort }, variable === undefined ? {} : { SESS_GRPC_PORT: variable })).options.grpcPort;
+    expect(await portOf(undefined)).toBeUndefined();
+    expect(await portOf('50051')).toBe(50_051);
+    expect(await portOf('50051', '0')).toBe(0);
+    for (const none of ['', 'off']) expect(await portOf(none)).toBeUndefined();
+    await expect(portOf('x')).rejects.toThrow('SESS_GRPC_PORT is "x"');
+  });
+
   it('answers the exit code of the services', async () => {
     expect((await start({ token: 't' }, {}, 130)).code).toBe(130);
     expect((await start({ token: 't' }, {}, 7)).code).toBe(1);

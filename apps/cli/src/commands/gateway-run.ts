@@ -67,6 +67,13 @@ function busOf(flag: string | undefined, environment: HostEnvironment, config: S
   return readAppEnvironment(flag === undefined ? environment.variables : { ...environment.variables, SESS_NATS_URL: flag }, environment.homeDir);
 }
 
+/** As the router's own program reads it. @throws CONFIG_INVALID */
+function grpcPortOf({ variables, homeDir }: HostEnvironment): number | undefined {
+  const { SESS_GRPC_PORT } = variables;
+  const { grpcPort } = readAppEnvironment({ SESS_GRPC_PORT }, homeDir);
+  return typeof grpcPort === 'number' ? grpcPort : undefined;
+}
+
 const given = (text: string | undefined): string | undefined => (text === undefined || text === '' ? undefined : text);
 
 /** @throws VALIDATION, CONFIG_INVALID, READ_ONLY; UNAUTHENTICATED for an open address that nobody has to log in to */
@@ -75,7 +82,7 @@ export async function resolveStandaloneOptions(io: CliIo, flags: GatewayRunFlags
   const { environment, config, places, warnings, configExists } = context;
   const say = (line: string): void => io.out(`${line}\n`);
   const port = parsePort(flags.port, config.gateway.port);
-  const grpcPort = flags.grpcPort === undefined ? undefined : parsePort(flags.grpcPort, 0, '--grpc-port');
+  const grpcPort = flags.grpcPort === undefined ? grpcPortOf(environment) : parsePort(flags.grpcPort, 0, '--grpc-port');
   const host = parseBind(flags.bind ?? config.gateway.bind);
   const configuredToken = given(flags.token) ?? config.gateway.auth.token;
   const password = given(flags.password) ?? config.gateway.auth.password;

@@ -5,6 +5,7 @@
 import { parseModelRef, type ModelRef } from '../config/agents';
 import type { SessionConfig } from '../config/parse-config';
 import { isJsonObject, type JsonValue } from '../json';
+import { COST_KINDS, sumCosts, type KindCosts } from './cost-sum';
 
 /** What runs without a network has no price on any list. */
 const OFFLINE_PROVIDER = 'demo/';
@@ -28,7 +29,6 @@ export interface TokenCounts {
 /** Prices by `provider/model`. */
 export type PriceList = ReadonlyMap<string, ModelPrice>;
 
-const KINDS = ['input', 'output', 'cacheRead', 'cacheWrite'] as const;
 const TOKENS_PER_PRICE = 1_000_000;
 /** Digits of a cost: what arithmetic adds behind them is noise. */
 const COST_DIGITS = 12;
@@ -36,16 +36,22 @@ const COST_DIGITS = 12;
 const LISTED_PRICES_MAX = 10_000;
 
 /** @returns US dollars; undefined where a price that is needed is not known. */
-export function costOf(counts: TokenCounts, price: ModelPrice | undefined): number | undefined {
+export function costsOf(counts: TokenCounts, price: ModelPrice | undefined): KindCosts | undefined {
   if (price === undefined) return undefined;
-  let sum = 0;
-  for (const kind of KINDS) {
+  const costs = { input: 0, output: 0, cacheRead: 0, cacheWrite: 0 };
+  for (const kind of COST_KINDS) {
     if (counts[kind] === 0) continue;
     const perMillion = price[kind];
     if (perMillion === undefined) return undefined;
-    sum += (counts[kind] * perMillion) / TOKENS_PER_PRICE;
+    costs[kind] = roundCost((counts[kind] * perMillion) / TOKENS_PER_PRICE);
   }
-  return roundCost(sum);
+  return costs;
+}
+
+/** All kinds together. */
+export function costOf(counts: TokenCounts, price: ModelPrice | undefined): number | undefined {
+  const costs = costsOf(counts, price);
+  return costs && sumCosts(COST_KINDS.map((kind) => costs[kind]));
 }
 
 /** Sums of costs keep no noise of binary fractions (0.1 + 0.2). */
@@ -57,7 +63,7 @@ export function roundCost(costUsd: number): number {
 export function priceOf({ provider, model }: ModelRef, config: Pick<SessionConfig, 'models'>, listed?: PriceList): ModelPrice | undefined {
   if (provider === undefined) return undefined;
   const configured = config.models.providers[provider]?.models.find(({ id }) => id === model)?.cost;
-  if (configured !== undefined && KINDS.some((kind) => configured[kind] !== undefined)) return configured;
+  if (configured !== undefined && COST_KINDS.some((kind) => configured[kind] !== undefined)) return configured;
   return listed?.get(`${provider}/${model}`);
 }
 

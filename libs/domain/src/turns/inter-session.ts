@@ -8,6 +8,7 @@
  */
 import type { TokenUsage } from '@sessions/contracts';
 import type { SessionConfig } from '../config/parse-config';
+import { sumCosts } from '../entry/cost-sum';
 import { sourceMark, type MessageSource } from './message-origin';
 
 /** Distance from a person's message beyond which no message is sent. */
@@ -28,8 +29,7 @@ export function interSessionText(source: MessageSource, text: string): string {
 
 /** Cost of runs as far as prices are known; undefined: none is. */
 export function costSoFar(usage: readonly TokenUsage[], before?: number): number | undefined {
-  const known = [before, ...usage.map(({ costUsd }) => costUsd)].filter((cost) => cost !== undefined);
-  return known.length === 0 ? undefined : known.reduce((sum, cost) => sum + cost, 0);
+  return sumCosts([before, ...usage.map(({ costUsd }) => costUsd)]);
 }
 
 /**

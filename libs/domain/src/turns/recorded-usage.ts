@@ -1,4 +1,4 @@
-import { isJsonObject, type JsonObject, type JsonValue } from '../json';
+import { isJsonObject, type JsonObject } from '../json';
 
 /** No answer of a model takes as many tokens. The sums of a ledger would leave what the wire carries, and it keeps them for good. */
 const TOKENS_MAX = 1e12;
@@ -12,6 +12,8 @@ export interface RecordedUsage {
   readonly totalTokens: number;
   readonly modelProvider: string | undefined;
   readonly model: string | undefined;
+  /** It does not say both what went in and what came out. */
+  readonly uncounted: boolean;
 }
 
 /** What a transcript's message says that it used; undefined: it is no answer, or says nothing. What is no count is 0. */
@@ -26,10 +28,16 @@ export function recordedUsage(message: JsonObject | undefined): RecordedUsage | 
     totalTokens: tokenCount(usage['totalTokens']),
     modelProvider: typeof provider === 'string' ? provider : undefined,
     model: typeof model === 'string' ? model : undefined,
+    uncounted: !isTokenCount(usage['input']) || !isTokenCount(usage['output']),
   };
 }
 
 /** What is no count that an answer can have used is 0. */
-export function tokenCount(value: JsonValue | undefined): number {
-  return typeof value === 'number' && Number.isSafeInteger(value) && value > 0 && value <= TOKENS_MAX ? value : 0;
+export function tokenCount(value: unknown): number {
+  return isTokenCount(value) ? value : 0;
+}
+
+/** Whether it is a count of tokens that an answer can have used. */
+export function isTokenCount(value: unknown): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 && value <= TOKENS_MAX;
 }

@@ -185,7 +185,7 @@ export function modelLimits(wholeMs: number): ModelLimits {
 }
 
 function tokenUsage({ provider, model }: ModelRef, { inputTokens, outputTokens, cacheReadTokens, cacheWriteTokens }: ChatUsage): TokenUsage {
-  return TokenUsage.create({ modelProvider: provider, model, inputTokens: tokenCount(inputTokens), outputTokens: tokenCount(outputTokens), cacheReadTokens: tokenCount(cacheReadTokens), cacheWriteTokens: tokenCount(cacheWriteTokens) });
+  return TokenUsage.create({ modelProvider: provider, model, inputTokens: tokenCount(inputTokens), outputTokens: tokenCount(outputTokens), cacheReadTokens: tokenCount(cacheReadTokens), cacheWriteTokens: tokenCount(cacheWriteTokens), uncounted: inputTokens === undefined || outputTokens === undefined });
 }
 
 /** The entry in parts, as long ones travel. */

@@ -83,6 +83,7 @@ export function createRouter(deps: RouterDeps): Router {
     configPath: deps.configPath,
     configFile: deps.configFile,
     authMode: authModeOf(auth, config()),
+    eventLoop: () => deps.metrics.eventLoop(),
     uptimeMs,
     broadcast(event, payload, agentId) {
       for (const connection of sockets.connections) {

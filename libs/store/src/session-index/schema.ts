@@ -5,7 +5,7 @@
  */
 
 /** Grows with every change of the tables, or of the rules by which a column is made; an index of another format is rebuilt. */
-export const INDEX_FORMAT = 4;
+export const INDEX_FORMAT = 5;
 
 /** Rows of a list are stored ready-made, so a wide page keeps one entry of 2 KB from filling it. */
 export const PAGE_BYTES = 8192;
@@ -78,6 +78,10 @@ export const TABLES = `
     cache_read INTEGER NOT NULL,
     cache_write INTEGER NOT NULL,
     cost REAL,
+    cost_input REAL,
+    cost_output REAL,
+    cost_cache_read REAL,
+    cost_cache_write REAL,
     PRIMARY KEY (epoch, seq, n)
   ) WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS text_file (

@@ -11,7 +11,7 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import type Database from 'better-sqlite3';
-import { isJsonObject, type JsonObject, type JsonValue } from '@sessions/domain';
+import { COST_KINDS, isJsonObject, type JsonObject, type JsonValue, type KindCosts } from '@sessions/domain';
 import { hasErrorCode } from '../files/file-system';
 import { USAGE_FILE } from '../files/layout';
 import { quarantineBytes } from '../files/quarantine';
@@ -99,6 +99,7 @@ function parseUsage(text: string): { readonly line: UsageLine; readonly place: U
   }
   if (!isJsonObject(value)) return undefined;
   const { at, key, sessionId, runId, costUsd } = value;
+  const costsUsd = costUsd === undefined ? undefined : kindCostsOf(value['costsUsd']);
   if (!Number.isSafeInteger(at) || typeof key !== 'string' || typeof sessionId !== 'string' || typeof runId !== 'string') return undefined;
   const isCounted = COUNTS.every((name) => value[name] === undefined || (Number.isSafeInteger(value[name]) && isWithin(value[name])));
   if (!isCounted || !(costUsd === undefined || isWithin(costUsd))) return undefined;
@@ -114,8 +115,19 @@ function parseUsage(text: string): { readonly line: UsageLine; readonly place: U
     cacheRead: countOf(value['cacheRead']),
     cacheWrite: countOf(value['cacheWrite']),
     ...(typeof costUsd === 'number' ? { costUsd } : {}),
+    ...(costsUsd === undefined ? {} : { costsUsd }),
   };
   return { line, place: placeOf(value) };
+}
+
+/** Whether sums count it. */
+export const isUsageLine = (text: string): boolean => parseUsage(text) !== undefined;
+
+/** What is no parts of a cost leaves the cost as it is: its parts are not known. */
+function kindCostsOf(value: JsonValue | undefined): KindCosts | undefined {
+  if (!isJsonObject(value)) return undefined;
+  const [input, output, cacheRead, cacheWrite] = COST_KINDS.map((kind) => value[kind]).filter(isWithin);
+  return input === undefined || output === undefined || cacheRead === undefined || cacheWrite === undefined ? undefined : { input, output, cacheRead, cacheWrite };
 }
 
 function placeOf({ epoch, seq, n }: JsonObject): UsagePlace | undefined {
@@ -124,7 +136,7 @@ function placeOf({ epoch, seq, n }: JsonObject): UsagePlace | undefined {
 
 const textOf = (value: JsonValue | undefined): string | null => (typeof value === 'string' ? value : null);
 const countOf = (value: JsonValue | undefined): number => (typeof value === 'number' ? value : 0);
-const isWithin = (value: JsonValue | undefined): boolean => typeof value === 'number' && value >= 0 && value <= COUNT_MAX;
+const isWithin = (value: JsonValue | undefined): value is number => typeof value === 'number' && value >= 0 && value <= COUNT_MAX;
 
 /** Cuts half a line at the end, and keeps it aside. @returns the length of the file. */
 function cutTornLine(fd: number, ownDir: string, nowMs: number): number {

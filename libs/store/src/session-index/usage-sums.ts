@@ -3,8 +3,9 @@
  * in between. Memory is bounded by the answer: a session beyond the limit counts in the totals alone.
  */
 import type Database from 'better-sqlite3';
-import { toUsageLine, USAGE_COLUMNS, type UsagePlace, type UsageRow } from './usage-table';
-import type { DayUsageSum, ModelUsageSum, SessionUsageSum, UsageLines, UsageQuery, UsageSum, UsageSums } from './worker-protocol';
+import { CostSum, KindCostSum, channelOf } from '@sessions/domain';
+import { kindCosts, toUsageLine, USAGE_COLUMNS, type UsagePlace, type UsageRow } from './usage-table';
+import type { ChannelUsageSum, DayUsageSum, ModelDayUsageSum, ModelUsageSum, UsageLines, UsageQuery, UsageSum, UsageSums } from './worker-protocol';
 
 /** Sessions or lines of one answer. */
 export const USAGE_LIMIT_MAX = 5000;
@@ -12,54 +13,94 @@ export const USAGE_MODELS_MAX = 500;
 export const USAGE_SESSION_IDS_MAX = 8;
 /** Days of one answer, the newest ones. */
 export const USAGE_DAYS_MAX = 400;
+/** Days and models of one answer, the newest ones. */
+export const USAGE_MODEL_DAYS_MAX = 2000;
+export const USAGE_CHANNELS_MAX = 100;
 const DAY_MS = 24 * 60 * 60 * 1000;
 /** Keys of one query; a session has few spellings. */
 const KEYS_MAX = 16;
 const ROWS_PER_SLICE = 5000;
 
-type Counting = { -readonly [Member in keyof UsageSum]: UsageSum[Member] };
+/** Of a line: the sums that it belongs to. */
+class Counting {
+  #input = 0;
+  #output = 0;
+  #cacheRead = 0;
+  #cacheWrite = 0;
+  #linesCount = 0;
+  #unpricedCount = 0;
+  readonly #cost = new CostSum();
+  readonly #costs = new KindCostSum();
+
+  add(row: UsageRow): void {
+    this.#input += row.input;
+    this.#output += row.output;
+    this.#cacheRead += row.cache_read;
+    this.#cacheWrite += row.cache_write;
+    this.#linesCount += 1;
+    if (row.cost === null) this.#unpricedCount += 1;
+    else {
+      this.#cost.add(row.cost);
+      this.#costs.add(row.cost, kindCosts(row));
+    }
+  }
+
+  get sum(): UsageSum {
+    return { input: this.#input, output: this.#output, cacheRead: this.#cacheRead, cacheWrite: this.#cacheWrite, costUsd: this.#cost.usd, costsUsd: this.#costs.usd, linesCount: this.#linesCount, unpricedCount: this.#unpricedCount };
+  }
+}
+
+/** Sums by something that lines have in common, as many as there may be: what comes later is in the totals alone. */
+class Groups<K, F> {
+  readonly #groups = new Map<K, { readonly facts: F; readonly counting: Counting }>();
+  readonly #max: number;
+
+  constructor(max: number) {
+    this.#max = max;
+  }
+
+  /** @returns what the group was begun with; undefined: there is no room for it. */
+  add(name: K, row: UsageRow, begin: () => F): F | undefined {
+    let group = this.#groups.get(name);
+    if (group === undefined) {
+      if (this.#groups.size >= this.#max) return undefined;
+      group = { facts: begin(), counting: new Counting() };
+      this.#groups.set(name, group);
+    }
+    group.counting.add(row);
+    return group.facts;
+  }
+
+  /** In the order in which they began. */
+  all(): (F & UsageSum)[] {
+    return [...this.#groups.values()].map(({ facts, counting }) => ({ ...facts, ...counting.sum }));
+  }
+}
 
 /** @param breathe resolves after other messages had their turn. */
 export async function sumUsage(db: Database.Database, query: UsageQuery, breathe: () => Promise<void>): Promise<UsageSums> {
-  const totals = zero();
-  const sessions = new Map<string, Counting & { readonly newest: UsageRow; readonly sessionIds: Set<string> }>();
-  const models = new Map<string, Counting & Pick<ModelUsageSum, 'provider' | 'model'>>();
-  const days = new Map<number, Counting>();
+  const totals = new Counting();
+  const sessions = new Groups<string, { readonly key: string; readonly sessionIds: string[]; readonly lastAtMs: number } & Pick<ModelUsageSum, 'provider' | 'model'>>(query.limit);
+  const models = new Groups<string, Pick<ModelUsageSum, 'provider' | 'model'>>(USAGE_MODELS_MAX);
+  const days = new Groups<number, Pick<DayUsageSum, 'dayAtMs'>>(USAGE_DAYS_MAX);
+  const modelDays = new Groups<string, Pick<ModelDayUsageSum, 'dayAtMs' | 'provider' | 'model'>>(USAGE_MODEL_DAYS_MAX);
+  const channels = new Groups<string, Pick<ChannelUsageSum, 'channel'>>(USAGE_CHANNELS_MAX);
   for (const slice of slices(db, query)) {
     for (const row of slice) {
-      add(totals, row);
-      const dayAtMs = Math.floor(row.at / DAY_MS) * DAY_MS;
-      let day = days.get(dayAtMs);
-      if (day === undefined && days.size < USAGE_DAYS_MAX) {
-        day = zero();
-        days.set(dayAtMs, day);
-      }
-      if (day !== undefined) add(day, row);
-      let session = sessions.get(row.key);
-      if (session === undefined && sessions.size < query.limit) {
-        session = { ...zero(), newest: row, sessionIds: new Set() };
-        sessions.set(row.key, session);
-      }
-      if (session !== undefined) {
-        add(session, row);
-        if (session.sessionIds.size < USAGE_SESSION_IDS_MAX) session.sessionIds.add(row.session_id);
-      }
-      const name = JSON.stringify([row.provider, row.model]);
-      let model = models.get(name);
-      if (model === undefined && models.size < USAGE_MODELS_MAX) {
-        model = { ...zero(), provider: row.provider, model: row.model };
-        models.set(name, model);
-      }
-      if (model !== undefined) add(model, row);
+      const { at, key, session_id: sessionId, provider, model } = row;
+      totals.add(row);
+      const dayAtMs = Math.floor(at / DAY_MS) * DAY_MS;
+      days.add(dayAtMs, row, () => ({ dayAtMs }));
+      const session = sessions.add(key, row, () => ({ key, sessionIds: [], lastAtMs: at, provider, model }));
+      if (session !== undefined && session.sessionIds.length < USAGE_SESSION_IDS_MAX && !session.sessionIds.includes(sessionId)) session.sessionIds.push(sessionId);
+      models.add(JSON.stringify([provider, model]), row, () => ({ provider, model }));
+      modelDays.add(JSON.stringify([dayAtMs, provider, model]), row, () => ({ dayAtMs, provider, model }));
+      const channel = channelOf({ key });
+      if (channel !== undefined) channels.add(channel, row, () => ({ channel }));
     }
     await breathe();
   }
-  return {
-    sessions: [...sessions].map(([key, { newest, sessionIds, ...sum }]): SessionUsageSum => ({ key, ...sum, sessionIds: [...sessionIds], lastAtMs: newest.at, provider: newest.provider, model: newest.model })),
-    models: [...models.values()],
-    days: [...days].map(([dayAtMs, sum]): DayUsageSum => ({ dayAtMs, ...sum })).reverse(),
-    totals,
-  };
+  return { sessions: sessions.all(), models: models.all(), days: days.all().reverse(), modelDays: modelDays.all().reverse(), channels: channels.all(), totals: totals.sum };
 }
 
 /** The newest lines, oldest of them first. */
@@ -93,18 +134,4 @@ function conditionsOf({ keys, fromMs, untilMs }: UsageQuery): { readonly where: 
     values.push(...some);
   }
   return { where: conditions.join(' AND '), values };
-}
-
-function zero(): Counting {
-  return { input: 0, output: 0, cacheRead: 0, cacheWrite: 0, costUsd: undefined, linesCount: 0, unpricedCount: 0 };
-}
-
-function add(sum: Counting, row: UsageRow): void {
-  sum.input += row.input;
-  sum.output += row.output;
-  sum.cacheRead += row.cache_read;
-  sum.cacheWrite += row.cache_write;
-  sum.linesCount += 1;
-  if (row.cost === null) sum.unpricedCount += 1;
-  else sum.costUsd = (sum.costUsd ?? 0) + row.cost;
 }

@@ -1,5 +1,6 @@
 /** The usage ledger's lines in the session index: a copy of `usage.jsonl` and of what the journal has beyond it. */
 import type Database from 'better-sqlite3';
+import { COST_KINDS, type KindCosts } from '@sessions/domain';
 import type { UsageLine } from '../types';
 
 /** Which line of the ledger; ordered by epoch, sequence, place. */
@@ -25,11 +26,21 @@ export interface UsageRow {
   readonly cache_read: number;
   readonly cache_write: number;
   readonly cost: number | null;
+  /** All of them or none. */
+  readonly cost_input: number | null;
+  readonly cost_output: number | null;
+  readonly cost_cache_read: number | null;
+  readonly cost_cache_write: number | null;
 }
 
-export const USAGE_COLUMNS = 'epoch, seq, n, at, key, session_id, run_id, provider, model, input, output, cache_read, cache_write, cost';
+export const USAGE_COLUMNS = 'epoch, seq, n, at, key, session_id, run_id, provider, model, input, output, cache_read, cache_write, cost, cost_input, cost_output, cost_cache_read, cost_cache_write';
+
+export function kindCosts({ cost_input: input, cost_output: output, cost_cache_read: cacheRead, cost_cache_write: cacheWrite }: UsageRow): KindCosts | undefined {
+  return input === null || output === null || cacheRead === null || cacheWrite === null ? undefined : { input, output, cacheRead, cacheWrite };
+}
 
 export function toUsageLine(row: UsageRow): UsageLine {
+  const costsUsd = kindCosts(row);
   return {
     at: row.at,
     key: row.key,
@@ -42,6 +53,7 @@ export function toUsageLine(row: UsageRow): UsageLine {
     cacheRead: row.cache_read,
     cacheWrite: row.cache_write,
     ...(row.cost === null ? {} : { costUsd: row.cost }),
+    ...(costsUsd === undefined ? {} : { costsUsd }),
   };
 }
 
@@ -49,12 +61,12 @@ export class UsageTable {
   readonly #put: Database.Statement;
 
   constructor(db: Database.Database) {
-    this.#put = db.prepare(`INSERT INTO usage (${USAGE_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`);
+    this.#put = db.prepare(`INSERT INTO usage (${USAGE_COLUMNS}) VALUES (${USAGE_COLUMNS.split(', ').map(() => '?').join(', ')}) ON CONFLICT DO NOTHING`);
   }
 
   /** A line that is there already stays as it is: replaying it twice counts it once. */
   put({ epoch, seq, n }: UsagePlace, line: UsageLine): void {
-    const { at, key, sessionId, runId, provider, model, input, output, cacheRead, cacheWrite, costUsd } = line;
-    this.#put.run(epoch, seq, n, at, key, sessionId, runId, provider, model, input, output, cacheRead, cacheWrite, costUsd ?? null);
+    const { at, key, sessionId, runId, provider, model, input, output, cacheRead, cacheWrite, costUsd, costsUsd } = line;
+    this.#put.run(epoch, seq, n, at, key, sessionId, runId, provider, model, input, output, cacheRead, cacheWrite, costUsd ?? null, ...COST_KINDS.map((kind) => costsUsd?.[kind] ?? null));
   }
 }

@@ -2,7 +2,7 @@
  * What the main thread and the index worker say to each other. One request at a time is in flight
  * for changes; a checkpoint runs beside them and reports when its temp file is complete.
  */
-import type { JsonValue, SearchTerm, Snippet } from '@sessions/domain';
+import type { JsonValue, KindCosts, SearchTerm, Snippet } from '@sessions/domain';
 import type { ClearedStore, ClearRequest } from '../erase/clear-places';
 import type { EraseSurvey, SurveyRequest } from '../erase/survey';
 import type { FileIdentity } from '../files/file-system';
@@ -151,6 +151,8 @@ export interface UsageSum {
   readonly cacheWrite: number;
   /** Of the lines with a price; undefined: none has one. */
   readonly costUsd: number | undefined;
+  /** What that cost is made of; undefined: some line with a price does not tell. */
+  readonly costsUsd: KindCosts | undefined;
   readonly linesCount: number;
   /** Lines without a price. */
   readonly unpricedCount: number;
@@ -176,6 +178,15 @@ export interface DayUsageSum extends UsageSum {
   readonly dayAtMs: number;
 }
 
+export interface ModelDayUsageSum extends DayUsageSum {
+  readonly provider: string | null;
+  readonly model: string | null;
+}
+
+export interface ChannelUsageSum extends UsageSum {
+  readonly channel: string;
+}
+
 export interface UsageSums {
   /** Newest first. */
   readonly sessions: readonly SessionUsageSum[];
@@ -183,6 +194,10 @@ export interface UsageSums {
   readonly models: readonly ModelUsageSum[];
   /** Oldest first, days without runs left out; of more than USAGE_DAYS_MAX the newest. */
   readonly days: readonly DayUsageSum[];
+  /** Oldest first; of more than USAGE_MODEL_DAYS_MAX the newest. */
+  readonly modelDays: readonly ModelDayUsageSum[];
+  /** Of keys that name a channel; at most USAGE_CHANNELS_MAX. */
+  readonly channels: readonly ChannelUsageSum[];
   /** Of every line that matches, whatever the limit. */
   readonly totals: UsageSum;
 }

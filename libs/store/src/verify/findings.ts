@@ -73,6 +73,8 @@ export const FINDING_RULES = {
   'unknown-name': rule(false, 'none'),
   'not-a-regular-file': rule(true, 'manual'),
   'manifest-malformed': rule(true, 'manual'),
+  /** Sums pass over it; the line stays. */
+  'usage-line-unreadable': rule(true, 'manual'),
   'archive-differs': rule(true, 'manual'),
   /** The manifest names it, and no line says that it has left. */
   'archive-missing': rule(true, 'manual'),

@@ -23,6 +23,7 @@ import { IndexView } from './index-view';
 import { RowVerifier } from './row-verifier';
 import { verifyManifest, verifyNames } from './verify-directory';
 import { verifyJournal } from './verify-journal';
+import { verifyUsage } from './verify-usage';
 
 /** A checkpoint may replace the file between the two looks; then both are taken again. */
 const LOOKS_MAX = 3;
@@ -156,6 +157,7 @@ class StoreVerification {
         onName: () => this.#step('names'),
       };
       await verifyManifest(parts);
+      await verifyUsage(parts);
       await verifyNames(parts);
     } finally {
       index?.close();

@@ -287,7 +287,9 @@ function emptyAnswer(model: ModelRef | undefined): Answer {
 }
 
 function tokenUsage({ provider, model }: Answer, { inputTokens, outputTokens, cacheReadTokens, cacheWriteTokens }: ChatUsage): TokenUsage {
-  return TokenUsage.create({ inputTokens, outputTokens, cacheReadTokens, cacheWriteTokens, totalTokens: inputTokens + outputTokens + cacheReadTokens + cacheWriteTokens, modelProvider: provider, model });
+  const uncounted = inputTokens === undefined || outputTokens === undefined;
+  const totalTokens = uncounted ? undefined : inputTokens + outputTokens + cacheReadTokens + cacheWriteTokens;
+  return TokenUsage.create({ inputTokens: inputTokens ?? 0, outputTokens: outputTokens ?? 0, cacheReadTokens, cacheWriteTokens, totalTokens, uncounted, modelProvider: provider, model });
 }
 
 /** A result that was cut is text, not JSON any more. */

@@ -55,6 +55,8 @@ export function messageLine(id: string, nowMs: number, message: JsonObject): str
   return JSON.stringify({ type: 'message', id, timestamp: new Date(nowMs).toISOString(), message });
 }
 
+/** A count that the provider does not say has no member, and then there is no sum. */
 export function usageMembers({ inputTokens: input, outputTokens: output, cacheReadTokens: cacheRead, cacheWriteTokens: cacheWrite }: ChatUsage): { readonly [name: string]: JsonValue } {
-  return { input, output, cacheRead, cacheWrite, totalTokens: input + output + cacheRead + cacheWrite };
+  const isCounted = input !== undefined && output !== undefined;
+  return { ...(input !== undefined && { input }), ...(output !== undefined && { output }), cacheRead, cacheWrite, ...(isCounted && { totalTokens: input + output + cacheRead + cacheWrite }) };
 }

@@ -3,8 +3,8 @@ import { Metadata, credentials, makeGenericClientConstructor } from '@grpc/grpc-
 import type { Client, ServiceError } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
 import {
-  CompactSessionRequest, CreateSessionRequest, Envelope, GetHistoryRequest, ListSessionsRequest, PatchSessionRequest, ResolveSessionRequest, RouterServiceService, SessionRow,
-  SubmitMessageRequest, SubscribeRequest,
+  CleanupFlags, CleanupRequest, CompactSessionRequest, CreateSessionRequest, Envelope, GetHistoryRequest, GetUsageRequest, ListSessionsRequest, PatchSessionRequest, PreviewSessionsRequest, ResolveSessionRequest,
+  RouterServiceService, SessionRow, SubmitMessageRequest, SubscribeRequest, WaitRunRequest,
 } from '@sessions/contracts';
 import type {
   CreateSessionResponse, GetHistoryResponse, ListSessionsResponse, ResolveSessionResponse, SubmitMessageResponse, SubscribeResponse,
@@ -177,6 +177,47 @@ describe('RouterService over gRPC', () => {
     }
   });
 
+  it('names fields as its contract does, and what the caller said as it was said', async () => {
+    const text = async (method: string, request: unknown): Promise<string> => (await refusal(call(method, request))).details;
+    expect(await text('listSessions', ListSessionsRequest.create({ activeMinutes: 0 }))).toBe('active_minutes must be a whole number, at least 1');
+    expect(await text('previewSessions', PreviewSessionsRequest.create({ keys: ['main'], maxChars: 1 }))).toMatch(/^max_chars must be at least/);
+    expect(await text('compactSession', CompactSessionRequest.create({ key: 'main', maxLines: 0 }))).toBe('max_lines must be at least 1');
+    expect(await text('getUsage', GetUsageRequest.create({ startDate: 'startDate' }))).toBe('invalid start_date: expected a valid YYYY-MM-DD calendar date');
+    expect(await text('getUsage', GetUsageRequest.create({ startDate: '2026-02-02', endDate: '2026-02-01' }))).toBe('start_date must not be after end_date');
+    expect(await text('waitRun', WaitRunRequest.create({ runId: '' }))).toBe('run_id required');
+    expect(await text('cleanup', CleanupRequest.create({ flags: CleanupFlags.create({ activeKey: ' ' }) }))).toMatch(/^active_key must name a session key/);
+    // The members of a patch are JSON.
+    await call('createSession', CreateSessionRequest.create({ key: 'main' }));
+    expect(await text('patchSession', PatchSessionRequest.create({ key: 'main', patchJson: Buffer.from('{"agentId":1}') }))).toContain('"agentId"');
+    expect(await text('patchSession', PatchSessionRequest.create({ key: 'main', patchJson: Buffer.from('{"thinkingLevel":7}') }))).toContain('thinkingLevel');
+    expect(await text('resolveSession', ResolveSessionRequest.create({ by: { $case: 'key', value: 'agentId' } }))).toBe('No session found: agentId');
+  });
+
+  it('decodes nothing of who may not call, and only little of what anybody may', async () => {
+    const decode = jest.spyOn(ListSessionsRequest, 'decode');
+    const list = (meta: Metadata): Promise<unknown> => call('listSessions', ListSessionsRequest.create({ search: 'x'.repeat(8 * 1024 * 1024) }), meta);
+    try {
+      for (const own of [{ authorization: '' }, { authorization: 'Bearer wrong' }]) {
+        const error = await refusal(list(metadata(own)));
+        expect([error.code, error.details, detailsOf(error)?.reason]).toEqual([16, 'Unauthorized', 'UNAUTHENTICATED']);
+      }
+      const narrowed = await refusal(list(metadata({ 'x-openclaw-scopes': 'operator.approvals' })));
+      expect([narrowed.code, detailsOf(narrowed)?.reason]).toEqual([7, 'SCOPE_MISSING']);
+      expect(decode).not.toHaveBeenCalled();
+      await call('listSessions', ListSessionsRequest.create({}));
+      expect(decode).toHaveBeenCalledTimes(1);
+    } finally {
+      decode.mockRestore();
+    }
+    const check = (service: string): Promise<unknown> =>
+      new Promise((resolve, reject) => {
+        const bytes = Buffer.concat([Buffer.from([0x0a, (service.length & 0x7f) | 0x80, service.length >> 7]), Buffer.from(service)]);
+        (client as unknown as Client).makeUnaryRequest('/grpc.health.v1.Health/Check', (given: Buffer) => given, (given: Buffer) => given, bytes, new Metadata(), (error, answer) => (error === null ? resolve(answer) : reject(error)));
+      });
+    expect((await refusal(check('n'.repeat(4000)))).code).toBe(5);
+    expect((await refusal(check('n'.repeat(5000)))).code).toBe(13);
+  });
+
   it('answers refusals as status and reason', async () => {
     const unknown = await refusal(call('resolveSession', ResolveSessionRequest.create({ by: { $case: 'key', value: 'nope' } })));
     expect([unknown.code, unknown.details, detailsOf(unknown)?.reason]).toEqual([5, 'No session found: nope', 'SESSION_NOT_FOUND']);
@@ -200,11 +241,11 @@ describe('RouterService over gRPC', () => {
     const below = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xef, 0xff, 0x01]; // -2^53 - 1
     const bounds = 'must be a whole number from -9007199254740991 to 9007199254740991';
     for (const [definition, bytes, field] of [
-      [searchSessions, [0x0a, 1, 0x78, 0x38, ...beyond], 'sinceAtMs'],
-      [searchSessions, [0x0a, 1, 0x78, 0x40, ...below], 'untilAtMs'],
-      [getHistory, [0x20, ...beyond], 'beforeSeq'],
-      [getHistory, [0x0a, 1, 0x78, 0x3a, 1 + beyond.length, 0x10, ...beyond], 'after.messageSeq'],
-      [patchSession, [0x20, ...beyond], 'expectedUpdatedAtMs'],
+      [searchSessions, [0x0a, 1, 0x78, 0x38, ...beyond], 'since_at_ms'],
+      [searchSessions, [0x0a, 1, 0x78, 0x40, ...below], 'until_at_ms'],
+      [getHistory, [0x20, ...beyond], 'before_seq'],
+      [getHistory, [0x0a, 1, 0x78, 0x3a, 1 + beyond.length, 0x10, ...beyond], 'after.message_seq'],
+      [patchSession, [0x20, ...beyond], 'expected_updated_at_ms'],
     ] as const) {
       const error = await wide(definition, [...bytes]);
       expect([field, error.code, error.details, detailsOf(error)?.reason]).toEqual([field, 3, `${field} ${bounds}`, 'VALIDATION']);

@@ -4,7 +4,7 @@
  * own where an authority for clients is; refusals carry ErrorDetails. Health needs no token.
  */
 import { Metadata, Server, ServerCredentials, status as GrpcStatus } from '@grpc/grpc-js';
-import type { ServerErrorResponse, ServerUnaryCall, ServerWritableStream, handleServerStreamingCall, handleUnaryCall } from '@grpc/grpc-js';
+import type { ServerErrorResponse, ServerUnaryCall, ServerWritableStream, handleServerStreamingCall, handleUnaryCall, StatusObject } from '@grpc/grpc-js';
 import { CALL_HEADER, RouterServiceService } from '@sessions/contracts';
 import { SessionError } from '@sessions/domain';
 import { defaultDeadlineMs, errorToHeaders, metaFromClient, methodOfPath, toSessionError } from '@sessions/bus';
@@ -16,6 +16,8 @@ import { scopeOfRpc } from '../auth/operations';
 import { isRestrictedAlike } from '../auth/scopes';
 import type { Listen } from '../deps';
 import type { RouterHandlers } from '../handlers/router-service';
+import { admission, openTo } from './grpc-admission';
+import { inProtoNames } from './proto-names';
 import { SERVICE_NAME, reflectionOf } from './reflection';
 import { Undecodable, tolerantly } from './tolerant-decoding';
 
@@ -69,13 +71,15 @@ type GrpcHandler = handleUnaryCall<unknown, unknown> | handleServerStreamingCall
 
 export function createGrpcEdge(deps: GrpcEdgeDeps): GrpcEdge {
   const server = new Server({
+    interceptors: [admission((path, peer, metadata) => strangersRefusal(deps, path, peer, metadata))],
     'grpc.max_receive_message_length': GRPC_MESSAGE_BYTES_MAX,
     'grpc.max_send_message_length': GRPC_MESSAGE_BYTES_MAX,
   });
   const health = new HealthImplementation({ '': 'NOT_SERVING', [SERVICE_NAME]: 'NOT_SERVING' });
   server.addService(tolerantly(RouterServiceService), implementation(deps));
-  health.addToServer(server);
-  if (deps.protoDir !== undefined) reflectionOf(deps.protoDir).addToServer(server);
+  const open = openTo(server);
+  health.addToServer(open as Server);
+  if (deps.protoDir !== undefined) reflectionOf(deps.protoDir).addToServer(open as Server);
   let bound: { host: string; port: number } | undefined;
   const announce = (state: 'SERVING' | 'NOT_SERVING'): void => {
     health.setStatus('', state);
@@ -125,17 +129,18 @@ function implementation(deps: GrpcEdgeDeps): Record<string, GrpcHandler> {
         if (call.request instanceof Undecodable) throw call.request.refusal();
         return handler(call.request, context);
       };
+      const refused = (thrown: unknown): ServerErrorResponse => refusal(deps, thrown, method);
       const unary: handleUnaryCall<unknown, unknown> = (call, callback) => {
         void (async () => begin(call))().then(
           (answer) => callback(null, answer),
-          (thrown: unknown) => callback(refusal(deps, thrown)),
+          (thrown: unknown) => callback(refused(thrown)),
         );
       };
       const stream: handleServerStreamingCall<unknown, unknown> = (call) => {
         void writeAll(deps, methodOfPath(method.path), call, () => begin(call)).then(
           () => call.end(),
           // The way of this library to end a stream with a status.
-          (thrown: unknown) => call.emit('error', refusal(deps, thrown)),
+          (thrown: unknown) => call.emit('error', refused(thrown)),
         );
       };
       return [name, method.responseStream ? stream : unary];
@@ -146,7 +151,7 @@ function implementation(deps: GrpcEdgeDeps): Record<string, GrpcHandler> {
 type Call = ServerUnaryCall<unknown, unknown> | ServerWritableStream<unknown, unknown>;
 
 async function writeAll(deps: GrpcEdgeDeps, operation: string, call: ServerWritableStream<unknown, unknown>, answers: () => AsyncIterable<unknown>): Promise<void> {
-  const presented = presentedBy(call, operation);
+  const presented = presentedBy(call.getPeer(), call.metadata, operation);
   const begun = deps.guard.again(presented);
   for await (const answer of answers()) {
     if (call.cancelled) return;
@@ -159,12 +164,30 @@ async function writeAll(deps: GrpcEdgeDeps, operation: string, call: ServerWrita
   }
 }
 
+/** Of a call of somebody who may not make it, judged by its metadata alone; undefined: it goes on. */
+function strangersRefusal(deps: GrpcEdgeDeps, path: string, peer: string, metadata: Metadata): StatusObject | undefined {
+  if (!path.startsWith(`/${SERVICE_NAME}/`)) return undefined;
+  try {
+    admitted(deps, presentedBy(peer, metadata, methodOfPath(path)));
+    return undefined;
+  } catch (error) {
+    const { code, details, metadata: told } = refusal(deps, error);
+    return { code: code ?? GrpcStatus.UNKNOWN, details: details ?? '', metadata: told ?? new Metadata() };
+  }
+}
+
+/** @throws UNAUTHENTICATED, RATE_LIMITED, SCOPE_MISSING */
+function admitted(deps: GrpcEdgeDeps, presented: Presented): readonly string[] {
+  const scopes = deps.guard.admit(presented);
+  deps.guard.assertScope(presented, scopes, scopeOfRpc(presented.operation));
+  return scopes;
+}
+
 /** @throws UNAUTHENTICATED, SCOPE_MISSING, VALIDATION */
 function contextOf(deps: GrpcEdgeDeps, method: MethodShape, call: Call): CallContext {
-  const operation = methodOfPath(method.path);
-  const presented = presentedBy(call, operation);
-  const scopes = deps.guard.admit(presented);
-  deps.guard.assertScope(presented, scopes, scopeOfRpc(operation));
+  const presented = presentedBy(call.getPeer(), call.metadata, methodOfPath(method.path));
+  // Once more: rights may have gone while the message came.
+  const scopes = admitted(deps, presented);
   const leaving = new AbortController();
   call.on('cancelled', () => leaving.abort(new SessionError('SHUTTING_DOWN', 'the client has left')));
   const meta = metaFromClient(presented.headers, { caller: `client:grpc/${call.getPeer()}`, scopes });
@@ -172,10 +195,10 @@ function contextOf(deps: GrpcEdgeDeps, method: MethodShape, call: Call): CallCon
   return { ...meta, signal, deadlineAtMs: deadlineOf(deps, method, call) };
 }
 
-function presentedBy(call: Call, operation: string): Presented & { readonly headers: Record<string, string> } {
+function presentedBy(peer: string, metadata: Metadata, operation: string): Presented & { readonly headers: Record<string, string> } {
   const headers: Record<string, string> = {};
-  for (const [name, value] of Object.entries(call.metadata.getMap())) if (typeof value === 'string') headers[name] = value;
-  return { door: 'grpc', operation, address: addressOf(call.getPeer()), headers };
+  for (const [name, value] of Object.entries(metadata.getMap())) if (typeof value === 'string') headers[name] = value;
+  return { door: 'grpc', operation, address: addressOf(peer), headers };
 }
 
 /** The peer without its port. */
@@ -187,11 +210,13 @@ function deadlineOf(deps: GrpcEdgeDeps, method: MethodShape, call: Call): number
   return Number.isFinite(given) ? Math.min(given, own) : own;
 }
 
-function refusal(deps: GrpcEdgeDeps, thrown: unknown): ServerErrorResponse {
+/** @param method whose request it answers */
+function refusal(deps: GrpcEdgeDeps, thrown: unknown, method?: MethodShape): ServerErrorResponse {
   const error = toSessionError(thrown);
   if (error.reason === 'INTERNAL') deps.logger.error('a gRPC call failed', { err: error });
   const metadata = new Metadata();
   // Status and message travel as gRPC's own.
   metadata.set(CALL_HEADER.DETAILS.toLowerCase(), errorToHeaders(error)[CALL_HEADER.DETAILS] ?? '');
-  return { name: 'SessionError', message: error.message, code: error.code as GrpcStatus, details: error.message, metadata };
+  const details = method === undefined || error.reason !== 'VALIDATION' ? error.message : inProtoNames(error.message, method.requestDeserialize(Buffer.alloc(0)) as object);
+  return { name: 'SessionError', message: details, code: error.code as GrpcStatus, details, metadata };
 }

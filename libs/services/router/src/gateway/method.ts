@@ -1,7 +1,7 @@
 /** What a method of the gateway is made of. */
 import type { JsonObject } from '@sessions/domain';
 import type { CallContext } from '@sessions/bus';
-import type { ConfigFileState } from '@sessions/host';
+import type { ConfigFileState, Metrics } from '@sessions/host';
 import type { Audit } from '../auth/audit';
 import type { HandlerDeps } from '../deps';
 import type { RouterHandlers } from '../handlers/router-service';
@@ -18,6 +18,8 @@ export interface GatewayDeps extends HandlerDeps {
   /** Undefined where nobody reads a file. */
   readonly configFile: (() => ConfigFileState) | undefined;
   readonly authMode: string;
+  /** Of this process. */
+  readonly eventLoop: Metrics['eventLoop'];
   /** Milliseconds since the router started. */
   readonly uptimeMs: () => number;
   /** Sends a numbered event to every connection that may read, and may see the agent. */

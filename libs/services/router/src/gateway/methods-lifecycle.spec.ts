@@ -1,5 +1,5 @@
 /** Methods that change, end, remove and bring back sessions: shapes, codes and texts as clients know them. */
-import { CompactResponse, CompactionResult, CompactionServiceService, MaintenanceServiceCleanupResponse, MaintenanceServiceService, TokenUsage, UsageLine } from '@sessions/contracts';
+import { CompactResponse, CostOfKinds, CompactionResult, CompactionServiceService, MaintenanceServiceCleanupResponse, MaintenanceServiceService, TokenUsage, UsageLine } from '@sessions/contracts';
 import { createSubjects, serveService } from '@sessions/bus';
 import { memoryRun } from '../testing/memory-operations';
 import { startRouter } from '../testing/router-harness';
@@ -256,7 +256,9 @@ describe('sessions.cleanup and sessions.usage', () => {
     expect(usage.aggregates).toMatchObject({
       byModel: [{ provider: 'openai', model: 'gpt-5', count: 2, totals: priced }, { provider: null, model: 'local', count: 1, totals: unpriced }],
       byProvider: [{ provider: 'openai', count: 2, totals: priced }, { provider: null, count: 1, totals: unpriced }],
-      byAgent: expect.arrayContaining([{ agentId: 'main', count: 2, totals: priced }, { agentId: 'work', count: 1, totals: unpriced }]) as unknown,
+      byAgent: [{ agentId: 'main', count: 2, totals: priced }, { agentId: 'work', count: 1, totals: unpriced }],
+      modelDaily: [{ date: '2026-06-01', provider: 'openai', model: 'gpt-5', tokens: 30, cost: 0.75, count: 2 }, { date: '2026-06-01', provider: null, model: 'local', tokens: 15, count: 1 }],
+      byChannel: [],
       daily: [{ date: '2026-06-01', tokens: 45, cost: 0.75, ...all }],
       tools: { tools: [] },
       messages: { total: 0 },
@@ -264,6 +266,8 @@ describe('sessions.cleanup and sessions.usage', () => {
     expect(await payloadOf('usage.cost', range)).toMatchObject({ days: 1, daily: [{ date: '2026-06-01', ...all }], totals: all, cacheStatus: { status: 'fresh' } });
     expect(await payloadOf('usage.cost', { ...range, agentId: 'work' })).toMatchObject({ daily: [{ date: '2026-06-01', ...unpriced }], totals: unpriced });
     expect((await payloadOf('usage.cost', { range: 'all' })).totals).toEqual(all);
+    // What is beyond the limit counts for its agent all the same.
+    expect((await payloadOf('sessions.usage', { ...range, limit: 1 })).aggregates).toMatchObject({ byAgent: [{ agentId: 'main', totals: priced }, { agentId: 'work', totals: unpriced }] });
     expect(await payloadOf('usage.status')).toMatchObject({ providers: [] });
     expect(await payloadOf('sessions.usage', { ...range, key: 'gone' })).toMatchObject({ sessions: [{ key: 'agent:main:gone', sessionId: 's-9' }], totals: { totalCost: 0.75 } });
     expect((await payloadOf('sessions.usage', { ...range, limit: 1 })).totals).toMatchObject({ totalCost: 0.75 });
@@ -271,6 +275,29 @@ describe('sessions.cleanup and sessions.usage', () => {
     expect(await payloadOf('sessions.usage', { key: 'lab' })).toMatchObject({ sessions: [], totals: { totalTokens: 0, missingCostEntries: 0 } });
     expect(await payloadOf('sessions.usage.timeseries', { key: 'gone' })).toMatchObject({ sessionId: 's-9', points: [{ timestamp: nowMs, runId: 'r-1', totalCost: 0.25 }, { runId: 'r-2' }] });
     expect(await payloadOf('sessions.usage.logs', { key: 'gone', limit: 1 })).toMatchObject({ logs: [{ runId: 'r-2', model: 'gpt-5', provider: 'openai', sessionId: 's-9' }] });
+  });
+
+  it('tell what costs are made of, without the noise of binary fractions, and by the channel of the key', async () => {
+    const nowMs = Date.UTC(2026, 5, 1, 12);
+    const line = (runId: string, key: string, costUsd: number, inputUsd?: number): UsageLine =>
+      UsageLine.create({ atMs: nowMs, key, sessionId: 's-9', runId, usage: TokenUsage.create({ inputTokens: 10, outputTokens: 5, modelProvider: 'openai', model: 'gpt-5', costUsd, costs: inputUsd === undefined ? undefined : CostOfKinds.create({ inputUsd, outputUsd: 0.1 }) }) });
+    const ledgers = ['main', 'work'].map((agentId) => running.stores.aside(agentId).usage);
+    ledgers[0]?.push(line('r-1', 'agent:main:telegram:direct:1', 0.2, 0.1), line('r-2', 'agent:main:one', 0.3, 0.2));
+    ledgers[1]?.push(line('r-3', 'agent:work:telegram:direct:1', 0.4, 0.3));
+    const range = { startDate: '2026-06-01', endDate: '2026-06-01' };
+    const costs = { inputCost: 0.6, outputCost: 0.3, cacheReadCost: 0, cacheWriteCost: 0 };
+    const { totals, aggregates } = await payloadOf('sessions.usage', range);
+    expect(totals).toEqual({ input: 30, output: 15, cacheRead: 0, cacheWrite: 0, totalTokens: 45, totalCost: 0.9, ...costs, missingCostEntries: 0 });
+    expect(aggregates).toMatchObject({
+      byChannel: [{ channel: 'telegram', count: 2, totals: { totalCost: 0.6, inputCost: 0.4, outputCost: 0.2 } }],
+      byProvider: [{ provider: 'openai', totals: { totalCost: 0.9, ...costs } }],
+      daily: [{ date: '2026-06-01', cost: 0.9, ...costs }],
+      modelDaily: [{ date: '2026-06-01', cost: 0.9, count: 3 }],
+    });
+    expect(await payloadOf('usage.cost', range)).toMatchObject({ totals: { totalCost: 0.9, ...costs } });
+    ledgers[1]?.push(line('r-4', 'agent:work:one', 0.1));
+    expect((await payloadOf('sessions.usage', range)).totals).toMatchObject({ totalCost: 1 });
+    expect((await payloadOf('sessions.usage', range)).totals).not.toHaveProperty('inputCost');
   });
 
   it('name what was wrong with a question about usage', async () => {

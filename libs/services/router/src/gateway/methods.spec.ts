@@ -237,6 +237,8 @@ describe('reading one session', () => {
   });
 
   it('tells health and status', async () => {
+    const figures = { intervalMs: expect.any(Number) as number, delayP99Ms: expect.any(Number) as number, delayMaxMs: expect.any(Number) as number, utilization: expect.any(Number) as number, cpuCoreRatio: expect.any(Number) as number };
+    for (const method of ['health', 'status']) expect((await payloadOf(method))['eventLoop']).toEqual({ degraded: expect.any(Boolean) as boolean, reasons: expect.any(Array) as unknown[], ...figures });
     expect(await payloadOf('health')).toMatchObject({ ok: true, defaultAgentId: 'main', sessions: { count: 4 } });
     expect(await payloadOf('status')).toMatchObject({ version: '0.0.0-test', stateDir: '/state' });
     expect((await payloadOf('health')).agents).toMatchObject([{ agentId: 'main', heartbeat: { enabled: false, every: 'disabled', everyMs: null } }, { agentId: 'work' }, { agentId: 'disk' }]);

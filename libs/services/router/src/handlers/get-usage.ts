@@ -6,7 +6,7 @@
  * Unknown stays unknown: a run without a price adds no cost, is counted as one without, and a sum of
  * which no part has a price has none.
  */
-import { GetHistoryRequest, GetUsageResponse, ReadUsageRequest, SessionUsage, TokenUsage, UsageOfDay, UsagePoint } from '@sessions/contracts';
+import { GetHistoryRequest, GetUsageResponse, ReadUsageRequest, SessionUsage, TokenUsage, UsageOfAgent, UsageOfChannel, UsageOfDay, UsagePoint } from '@sessions/contracts';
 import type { GetUsageRequest } from '@sessions/contracts';
 import { SessionError, isJsonObject, storedSpellings } from '@sessions/domain';
 import type { JsonObject } from '@sessions/domain';
@@ -15,6 +15,7 @@ import type { HandlerDeps } from '../deps';
 import { findSession } from './existing-session';
 import { HISTORY_LIMIT_MAX, readPage } from './get-history';
 import { agentsToRead, resolveAddress } from './resolve-address';
+import { UsageGroups, sumOf } from './usage-groups';
 
 /** Sessions of one answer, and lines of one; an owner answers with no more at a time. */
 export const USAGE_ROWS_MAX = 1000;
@@ -22,6 +23,9 @@ export const USAGE_ROWS_MAX = 1000;
 const MODELS_MAX = 1000;
 /** Days of one answer, the newest ones. */
 const DAYS_MAX = 400;
+/** Days and models of one answer, the newest ones. */
+const MODEL_DAYS_MAX = 2000;
+const CHANNELS_MAX = 100;
 const DAY_MS = 24 * 60 * 60 * 1000;
 /** Days of a range that is not given. */
 const DAYS_DEFAULT = 30;
@@ -54,30 +58,42 @@ export async function getUsage(deps: HandlerDeps, request: GetUsageRequest, cont
   return GetUsageResponse.create({ ...head, ...(await sumsOf(deps, request, range, context)) });
 }
 
-async function sumsOf(deps: HandlerDeps, request: GetUsageRequest, { fromMs, untilMs }: Range, context: CallContext): Promise<Pick<GetUsageResponse, 'sessions' | 'totals' | 'models' | 'days'>> {
+type Sums = Pick<GetUsageResponse, 'sessions' | 'totals' | 'models' | 'days' | 'modelDays' | 'channels' | 'agents'>;
+
+async function sumsOf(deps: HandlerDeps, request: GetUsageRequest, { fromMs, untilMs }: Range, context: CallContext): Promise<Sums> {
   const limit = Math.min(Math.max(1, request.limit ?? USAGE_ROWS_MAX), USAGE_ROWS_MAX);
   const asked = request.key === undefined ? undefined : await sessionAsked(deps, request, context);
   const agentIds = asked === undefined ? (await agentsToRead(deps, { agentId: request.agentId, all: true, discover: true }, context)).map(({ agentId }) => agentId) : [asked.agentId];
   const sessions: SessionUsage[] = [];
-  const totals: TokenUsage[] = [];
-  const models = new Map<string, TokenUsage>();
-  const days = new Map<number, TokenUsage>();
+  const agents: UsageOfAgent[] = [];
+  const models = new UsageGroups<TokenUsage>(MODELS_MAX);
+  const days = new UsageGroups<UsageOfDay>(DAYS_MAX * agentIds.length);
+  const modelDays = new UsageGroups<UsageOfDay>(MODEL_DAYS_MAX * agentIds.length);
+  const channels = new UsageGroups<UsageOfChannel>(CHANNELS_MAX);
   let isKnown = asked?.sessionId !== undefined;
   for (const agentId of agentIds) {
     const answer = await deps.stores.read('readUsage', ReadUsageRequest.create({ agentId, keys: asked?.keys ?? [], fromAtMs: fromMs, untilAtMs: untilMs, limit }), context);
     sessions.push(...answer.sessions.map((each) => SessionUsage.create({ ...each, agentId })));
     sessions.sort((a, b) => b.lastAtMs - a.lastAtMs).splice(limit);
-    if (answer.totals !== undefined) totals.push(answer.totals);
-    for (const each of answer.models) {
-      const name = JSON.stringify([each.modelProvider, each.model]);
-      const before = models.get(name);
-      if (before !== undefined || models.size < MODELS_MAX) models.set(name, before === undefined ? each : { ...each, ...sumOf([before, each]) });
-    }
-    for (const { dayAtMs, usage } of answer.days) if (usage !== undefined) days.set(dayAtMs, TokenUsage.create(sumOf([days.get(dayAtMs) ?? TokenUsage.create({}), usage])));
+    if (answer.totals !== undefined) agents.push(UsageOfAgent.create({ agentId, usage: answer.totals }));
+    for (const each of answer.models) models.add([each.modelProvider, each.model], each, each);
+    for (const day of answer.days) days.add([day.dayAtMs], day, day.usage);
+    for (const day of answer.modelDays) modelDays.add([day.dayAtMs, day.usage?.modelProvider, day.usage?.model], day, day.usage);
+    for (const each of answer.channels) channels.add([each.channel], each, each.usage);
     isKnown ||= answer.totals !== undefined;
   }
   if (asked !== undefined && !isKnown && (await linesOf(deps, asked, 1, context)).length === 0) throw unknownSession(request.key ?? '');
-  return { sessions, totals: totals.length === 0 ? undefined : TokenUsage.create(sumOf(totals)), models: [...models.values()], days: [...days].sort(([one], [other]) => one - other).map(([dayAtMs, usage]) => UsageOfDay.create({ dayAtMs, usage })).slice(-DAYS_MAX) };
+  const byDay = (max: number, groups: UsageGroups<UsageOfDay>): UsageOfDay[] =>
+    groups.all().map(([{ dayAtMs, usage: first }, usage]) => UsageOfDay.create({ dayAtMs, usage: { ...usage, modelProvider: first?.modelProvider, model: first?.model } })).sort((one, other) => one.dayAtMs - other.dayAtMs).slice(-max);
+  return {
+    sessions,
+    agents,
+    totals: agents.length === 0 ? undefined : sumOf(agents.flatMap(({ usage }) => usage ?? [])),
+    models: models.all().map(([{ modelProvider, model }, usage]) => ({ ...usage, modelProvider, model })),
+    days: byDay(DAYS_MAX, days),
+    modelDays: byDay(MODEL_DAYS_MAX, modelDays),
+    channels: channels.all().map(([{ channel }, usage]) => UsageOfChannel.create({ channel, usage })),
+  };
 }
 
 /** A key whose session is gone may have its lines; a session id that no row has is nobody's. @throws SESSION_NOT_FOUND */
@@ -93,20 +109,6 @@ async function sessionAsked(deps: HandlerDeps, request: GetUsageRequest, context
 
 const unknownSession = (key: string): SessionError => new SessionError('SESSION_NOT_FOUND', `No session found: ${key}`);
 const unknownTranscript = (key: string): SessionError => new SessionError('SESSION_NOT_FOUND', `No transcript found for session: ${key}`);
-
-/** Sums of what is given; a cost only where some part has one. */
-function sumOf(usages: readonly TokenUsage[]): Pick<TokenUsage, 'inputTokens' | 'outputTokens' | 'cacheReadTokens' | 'cacheWriteTokens' | 'costUsd' | 'unpricedCount' | 'runCount'> {
-  const add = (of: (usage: TokenUsage) => number | undefined): number => usages.reduce((sum, usage) => sum + (of(usage) ?? 0), 0);
-  return {
-    inputTokens: add((usage) => usage.inputTokens),
-    outputTokens: add((usage) => usage.outputTokens),
-    cacheReadTokens: add((usage) => usage.cacheReadTokens),
-    cacheWriteTokens: add((usage) => usage.cacheWriteTokens),
-    unpricedCount: add((usage) => usage.unpricedCount),
-    runCount: add((usage) => usage.runCount),
-    costUsd: usages.some(({ costUsd }) => costUsd !== undefined) ? add((usage) => usage.costUsd) : undefined,
-  };
-}
 
 /** @throws VALIDATION, SESSION_NOT_FOUND */
 async function pointsOf(deps: HandlerDeps, request: GetUsageRequest, context: CallContext): Promise<UsagePoint[]> {

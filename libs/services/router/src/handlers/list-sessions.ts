@@ -50,7 +50,7 @@ export async function listSessions(
   if (request.spawnedBy !== undefined && hiddenByScopes(context.scopes)(request.spawnedBy)) throw notVisible();
   const limit = atLeast('limit', request.limit ?? LIST_LIMIT_DEFAULT, 1);
   const offset = atLeast('offset', request.offset ?? 0, 0);
-  if (request.activeMinutes !== undefined) atLeast('active_minutes', request.activeMinutes, 1);
+  if (request.activeMinutes !== undefined) atLeast('activeMinutes', request.activeMinutes, 1);
   const all = await agentsToRead(deps, { agentId: request.agentId, all: request.allAgents, discover: request.discover }, context);
   const agents = request.configuredAgentsOnly ? all.filter((agent) => agent.configured) : all;
   const { read, warnings } = await readStores(deps, agents, request, { offset, limit, bytesMax }, context);

@@ -21,7 +21,7 @@ export async function previewSessions(
   const { keys, limit, maxChars } = request;
   if (keys.length < 1 || keys.length > KEYS_MAX) throw new SessionError('VALIDATION', `a preview names 1 to ${KEYS_MAX} keys`);
   if (limit !== undefined && limit < 1) throw new SessionError('VALIDATION', 'limit must be at least 1');
-  if (maxChars !== undefined && maxChars < CHARS_MIN) throw new SessionError('VALIDATION', `max_chars must be at least ${CHARS_MIN}`);
+  if (maxChars !== undefined && maxChars < CHARS_MIN) throw new SessionError('VALIDATION', `maxChars must be at least ${CHARS_MIN}`);
   const byAgent = new Map<string, Map<string, number[]>>();
   const previews: SessionPreview[] = keys.map((key) => ({ key, status: 'missing', items: [] }));
   const fail = (places: Iterable<number>, status: string): void => {

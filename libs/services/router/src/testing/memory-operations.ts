@@ -3,11 +3,12 @@ import { randomUUID } from 'node:crypto';
 import {
   ArchiveLine, CancelRunResponse, CompactionResult, ForkSessionResponse, GetRunResponse, GetTraceCostResponse, ListArchivesResponse, ListPendingResponse, NoteTraceAgentResponse, PendingTurn, RequestCompactionResponse,
   RunState, StoreServiceAckDeliveryResponse, StoreServiceDeleteSessionResponse, StoreServiceResetSessionResponse, StoreServiceRestoreSessionResponse, StoreServiceService,
-  ReadUsageResponse, TokenUsage, TruncateTranscriptResponse, UsageOfDay, UsageOfSession,
+  ReadUsageResponse, TokenUsage, TruncateTranscriptResponse, UsageOfChannel, UsageOfDay, UsageOfSession,
 } from '@sessions/contracts';
 import type { ChangedEvent, Delivery, UsageLine } from '@sessions/contracts';
-import { SessionError } from '@sessions/domain';
+import { SessionError, channelOf } from '@sessions/domain';
 import type { JsonValue } from '@sessions/domain';
+import { sumOf } from '../handlers/usage-groups';
 import type { CallContext, Handlers } from '@sessions/bus';
 
 export interface MemorySession {
@@ -164,7 +165,12 @@ export function operationHandlers(parts: OperationParts): Partial<Handlers<typeo
       const models = [...new Set(lines.map(({ usage }) => usage?.model))].map((model) => sumOfLines(lines.filter(({ usage }) => usage?.model === model)));
       const dayOf = (line: UsageLine): number => Math.floor(line.atMs / DAY_MS) * DAY_MS;
       const days = [...new Set(lines.map(dayOf))].sort((a, b) => a - b).map((dayAtMs) => UsageOfDay.create({ dayAtMs, usage: sumOfLines(lines.filter((line) => dayOf(line) === dayAtMs)) }));
-      return ReadUsageResponse.create({ sessions, models, days, totals: lines.length === 0 ? undefined : sumOfLines(lines) });
+      const modelDays = days.flatMap(({ dayAtMs }) => [...new Set(lines.map(({ usage }) => usage?.model))].flatMap((model) => {
+        const own = lines.filter((line) => dayOf(line) === dayAtMs && line.usage?.model === model);
+        return own.length === 0 ? [] : [UsageOfDay.create({ dayAtMs, usage: sumOfLines(own) })];
+      }));
+      const channels = [...new Set(lines.flatMap(({ key }) => channelOf({ key }) ?? []))].map((channel) => UsageOfChannel.create({ channel, usage: sumOfLines(lines.filter(({ key }) => channelOf({ key }) === channel)) }));
+      return ReadUsageResponse.create({ sessions, models, days, modelDays, channels, totals: lines.length === 0 ? undefined : sumOfLines(lines) });
     },
   };
 }
@@ -177,15 +183,6 @@ export function memoryRun(run: Partial<RunState>): RunState {
 const DAY_MS = 24 * 60 * 60 * 1000;
 
 function sumOfLines(lines: readonly UsageLine[]): TokenUsage {
-  const costs = lines.flatMap(({ usage }) => usage?.costUsd ?? []);
-  const add = (of: (usage: TokenUsage) => number): number => lines.reduce((sum, { usage }) => sum + (usage === undefined ? 0 : of(usage)), 0);
-  return TokenUsage.create({
-    inputTokens: add((usage) => usage.inputTokens),
-    outputTokens: add((usage) => usage.outputTokens),
-    costUsd: costs.length === 0 ? undefined : costs.reduce((sum, cost) => sum + cost, 0),
-    unpricedCount: lines.length - costs.length,
-    runCount: lines.length,
-    model: lines.at(-1)?.usage?.model,
-    modelProvider: lines.at(-1)?.usage?.modelProvider,
-  });
+  const usages = lines.map(({ usage }) => TokenUsage.create({ ...usage, runCount: 1, unpricedCount: usage?.costUsd === undefined ? 1 : 0 }));
+  return { ...sumOf(usages), model: usages.at(-1)?.model, modelProvider: usages.at(-1)?.modelProvider };
 }

@@ -4,7 +4,7 @@
  * at all, and a run that is reported again adds nothing.
  */
 import type { TokenUsage } from '@sessions/contracts';
-import { SessionError, costOf, isJsonObject, roundCost, type JsonObject, type JsonValue, type ModelPrice, type ModelRef } from '@sessions/domain';
+import { COST_KINDS, KindCostSum, SessionError, costsOf, isJsonObject, roundCost, sumCosts, type JsonObject, type JsonValue, type ModelPrice, type ModelRef } from '@sessions/domain';
 import type { MutationView, RecordUsageEffect, UsageLine } from '@sessions/store';
 import type { Planned } from './planned';
 
@@ -84,7 +84,7 @@ export function pricedUsage(usage: readonly TokenUsage[], priceOf: PriceOf): rea
 }
 
 function countsOf(usage: TokenUsage, priceOf: PriceOf): Counts {
-  const { modelProvider, model, costUsd } = usage;
+  const { modelProvider, model, costUsd, uncounted } = usage;
   const counts = {
     input: checkedCount('input_tokens', usage.inputTokens),
     output: checkedCount('output_tokens', usage.outputTokens),
@@ -93,13 +93,19 @@ function countsOf(usage: TokenUsage, priceOf: PriceOf): Counts {
   };
   for (const name of [modelProvider, model]) if (name !== undefined && name.length > NAME_CHARS_MAX) throw invalid(`the name of a model or provider has at most ${String(NAME_CHARS_MAX)} characters`);
   if (costUsd !== undefined && !(costUsd >= 0 && costUsd < Number.MAX_SAFE_INTEGER)) throw invalid('cost_usd must not be negative');
-  const cost = costUsd ?? (model === undefined ? undefined : costOf(counts, priceOf({ provider: modelProvider, model })));
-  return { provider: modelProvider ?? null, model: model ?? null, ...counts, ...(cost === undefined ? {} : { costUsd: roundCost(cost) }) };
+  const ref = { provider: modelProvider ?? null, model: model ?? null };
+  if (costUsd !== undefined) return { ...ref, ...counts, costUsd: roundCost(costUsd) };
+  // A price of half of the counts would be shown as that of the whole.
+  const costsUsd = model === undefined || uncounted ? undefined : costsOf(counts, priceOf({ provider: modelProvider, model }));
+  const cost = costsUsd && sumCosts(COST_KINDS.map((kind) => costsUsd[kind]));
+  return { ...ref, ...counts, ...(cost === undefined ? {} : { costUsd: cost, costsUsd }) };
 }
 
 function added(a: Counts, b: Counts): Counts {
-  const { costUsd, ...rest } = a;
-  const cost = costUsd === undefined || b.costUsd === undefined ? {} : { costUsd: roundCost(costUsd + b.costUsd) };
+  const { costUsd, costsUsd, ...rest } = a;
+  const isPriced = costUsd !== undefined && b.costUsd !== undefined;
+  const kinds = new KindCostSum().add(costUsd, costsUsd).add(b.costUsd, b.costsUsd).usd;
+  const cost = isPriced ? { costUsd: sumCosts([costUsd, b.costUsd]), ...(kinds && { costsUsd: kinds }) } : {};
   return { ...rest, input: a.input + b.input, output: a.output + b.output, cacheRead: a.cacheRead + b.cacheRead, cacheWrite: a.cacheWrite + b.cacheWrite, ...cost };
 }
 
@@ -111,8 +117,7 @@ function costChange(lines: readonly UsageLine[], before: JsonObject[string], had
   const shown = typeof before === 'number' ? before : undefined;
   const isKnown = lines.every(({ costUsd }) => costUsd !== undefined) && (shown !== undefined || !hadUsage);
   if (!isKnown) return { set: {}, clear: before === undefined ? [] : [COST_MEMBER] };
-  const sum = lines.reduce((total, { costUsd = 0 }) => total + costUsd, shown ?? 0);
-  return { set: { [COST_MEMBER]: roundCost(sum) }, clear: [] };
+  return { set: { [COST_MEMBER]: sumCosts([shown, ...lines.map(({ costUsd }) => costUsd)]) ?? 0 }, clear: [] };
 }
 
 const modelName = ({ provider, model }: Pick<UsageLine, 'provider' | 'model'>): string => JSON.stringify([provider, model]);

@@ -37,7 +37,7 @@ export async function finishTurn(agent: OwnedAgent, request: FinishTurnRequest, 
       const ending: RunEnding = { outcome: outcome as RunOutcome, text, stopReason, errorMessage, usage, deliveries, lastToolResultText };
       const asked = { ...endOccasion(agent), key, runId, attempt, ending, fields };
       return await agent.mutateSpooled<EndRunAnswer, FinishTurnResponse>(
-        (spool) => ({ method: 'EndRun', context, contentHash, plan: (view) => withUsage(decideFinish(asked, view, spool), { key, sessionId: sessionIdOf(view, key), runId, usage }, view, agent.priceOf) }),
+        (spool) => ({ method: 'EndRun', context, contentHash, plan: (view) => withUsage(decideFinish(asked, view, spool), { key, sessionId: sessionIdOf(view, key), runId, usage: request.usage }, view, agent.priceOf) }),
         async () => {
           if (outcome === 'ok') await askCompactionWhenDue(agent, open, key);
           return answer(open, runId);

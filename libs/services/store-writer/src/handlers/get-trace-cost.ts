@@ -4,7 +4,7 @@
  * that the trace has reached, where it began here.
  */
 import { GetTraceCostResponse, TokenUsage, type GetTraceCostRequest } from '@sessions/contracts';
-import { SessionError, costSoFar, isJsonObject } from '@sessions/domain';
+import { SessionError, costSoFar, isJsonObject, sumCosts } from '@sessions/domain';
 import { readEndedRun, runEndKey, traceAgentPrefix, traceCostPrefix } from '../decisions/run-end';
 import type { OwnedAgent } from '../owned-agent';
 
@@ -29,7 +29,7 @@ export async function getTraceCost(agent: OwnedAgent, { traceId }: GetTraceCostR
       const ofRoot = costSoFar((root?.usage ?? []).map((one) => TokenUsage.fromJSON(one)));
       const known = [...running, ...ended, ...(ofRoot === undefined ? [] : [ofRoot])];
       const agentIds = (await store.storedResults(traceAgentPrefix(traceId))).flatMap((note) => (isJsonObject(note) && typeof note['agentId'] === 'string' ? [note['agentId']] : []));
-      return GetTraceCostResponse.create({ epoch: store.epoch, storeSeq: open.seq, costUsd: known.length === 0 ? undefined : known.reduce((sum, cost) => sum + cost, 0), agentIds });
+      return GetTraceCostResponse.create({ epoch: store.epoch, storeSeq: open.seq, costUsd: sumCosts(known), agentIds });
     },
     () => GetTraceCostResponse.create({}),
   );

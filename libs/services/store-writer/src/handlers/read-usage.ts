@@ -1,6 +1,6 @@
 /** ReadUsage: sums or lines of the usage ledger. */
-import { ReadUsageResponse, TokenUsage, UsageLine, UsageOfDay, UsageOfSession, type ReadUsageRequest } from '@sessions/contracts';
-import { SessionError } from '@sessions/domain';
+import { CostOfKinds, ReadUsageResponse, TokenUsage, UsageLine, UsageOfChannel, UsageOfDay, UsageOfSession, type ReadUsageRequest } from '@sessions/contracts';
+import { SessionError, type KindCosts } from '@sessions/domain';
 import type { UsageLine as StoredUsageLine, UsageSum } from '@sessions/store';
 import type { OwnedAgent } from '../owned-agent';
 
@@ -8,7 +8,9 @@ import type { OwnedAgent } from '../owned-agent';
 export const USAGE_ROWS_MAX = 1000;
 const KEYS_MAX = 16;
 /** Of the encoded rows of one answer; the oldest ones are left out above it. */
-const ANSWER_BYTES_MAX = 640 * 1024;
+const ANSWER_BYTES_MAX = 480 * 1024;
+/** Of days and models, beside the sessions. */
+const MODEL_DAYS_BYTES_MAX = 160 * 1024;
 
 /** @throws VALIDATION */
 export function readUsage(agent: OwnedAgent, request: ReadUsageRequest): Promise<ReadUsageResponse> {
@@ -29,12 +31,14 @@ export function readUsage(agent: OwnedAgent, request: ReadUsageRequest): Promise
         const { lines } = await store.usage({ view, ...range });
         return ReadUsageResponse.create({ ...head, lines: fitting(lines.map(toLine).reverse(), UsageLine.encode).reverse() });
       }
-      const { sessions, models, days, totals } = await store.usage({ view: 'sums', ...range });
+      const { sessions, models, days, modelDays, channels, totals } = await store.usage({ view: 'sums', ...range });
       return ReadUsageResponse.create({
         ...head,
         sessions: fitting(sessions.map((sum) => UsageOfSession.create({ key: sum.key, sessionIds: [...sum.sessionIds], lastAtMs: sum.lastAtMs, usage: toTokenUsage(sum, sum) })), UsageOfSession.encode),
         models: models.map((sum) => toTokenUsage(sum, sum)),
         days: days.map((sum) => UsageOfDay.create({ dayAtMs: sum.dayAtMs, usage: toTokenUsage(sum) })),
+        modelDays: fitting(modelDays.map((sum) => UsageOfDay.create({ dayAtMs: sum.dayAtMs, usage: toTokenUsage(sum, sum) })).reverse(), UsageOfDay.encode, MODEL_DAYS_BYTES_MAX).reverse(),
+        channels: channels.map((sum) => UsageOfChannel.create({ channel: sum.channel, usage: toTokenUsage(sum) })),
         totals: totals.linesCount === 0 ? undefined : toTokenUsage(totals),
       });
     },
@@ -43,9 +47,9 @@ export function readUsage(agent: OwnedAgent, request: ReadUsageRequest): Promise
 }
 
 /** The first rows that fit one message together. */
-function fitting<T>(rows: readonly T[], encode: (row: T) => { finish(): Uint8Array }): T[] {
+function fitting<T>(rows: readonly T[], encode: (row: T) => { finish(): Uint8Array }, bytesMax = ANSWER_BYTES_MAX): T[] {
   let bytes = 0;
-  const end = rows.findIndex((row) => (bytes += encode(row).finish().length) > ANSWER_BYTES_MAX);
+  const end = rows.findIndex((row) => (bytes += encode(row).finish().length) > bytesMax);
   return end === -1 ? [...rows] : rows.slice(0, end);
 }
 
@@ -56,6 +60,7 @@ export function toTokenUsage(sum: UsageSum, ref: { readonly provider: string | n
     cacheReadTokens: sum.cacheRead,
     cacheWriteTokens: sum.cacheWrite,
     costUsd: sum.costUsd,
+    costs: toCosts(sum.costsUsd),
     modelProvider: ref.provider ?? undefined,
     model: ref.model ?? undefined,
     unpricedCount: sum.unpricedCount,
@@ -63,12 +68,15 @@ export function toTokenUsage(sum: UsageSum, ref: { readonly provider: string | n
   });
 }
 
-function toLine({ at, key, sessionId, runId, provider, model, input, output, cacheRead, cacheWrite, costUsd }: StoredUsageLine): UsageLine {
+const toCosts = (costs: KindCosts | undefined): CostOfKinds | undefined =>
+  costs && CostOfKinds.create({ inputUsd: costs.input, outputUsd: costs.output, cacheReadUsd: costs.cacheRead, cacheWriteUsd: costs.cacheWrite });
+
+function toLine({ at, key, sessionId, runId, provider, model, input, output, cacheRead, cacheWrite, costUsd, costsUsd }: StoredUsageLine): UsageLine {
   return UsageLine.create({
     atMs: at,
     key,
     sessionId,
     runId,
-    usage: { inputTokens: input, outputTokens: output, cacheReadTokens: cacheRead, cacheWriteTokens: cacheWrite, costUsd, modelProvider: provider ?? undefined, model: model ?? undefined },
+    usage: { inputTokens: input, outputTokens: output, cacheReadTokens: cacheRead, cacheWriteTokens: cacheWrite, costUsd, costs: toCosts(costsUsd), modelProvider: provider ?? undefined, model: model ?? undefined },
   });
 }

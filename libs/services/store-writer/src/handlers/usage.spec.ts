@@ -47,6 +47,25 @@ it('shows no cost while a price is unknown, and never one of a model like it', a
   expect(only.totals?.costUsd).toBeUndefined();
 });
 
+it('does not take the price of half of what a run took for the price of the whole', async () => {
+  const made = await bench({ config: { models: { providers: { openai: { models: [{ id: 'half', cost: { input: 1.25 } }, { id: 'gpt-5', cost: { input: 1.25, output: 10 } }] } } } } });
+  await made.client.deliver(telegram('hello'));
+  expect((await report(made, 'run-1', usage({ model: 'half' }))).totals).toMatchObject({ costUsd: undefined, costs: undefined, unpricedCount: 1 });
+  expect((await report(made, 'run-2', usage({ outputTokens: 0, uncounted: true }))).totals).toMatchObject({ costUsd: undefined, unpricedCount: 2 });
+  expect(await entryOf(made)).not.toHaveProperty('estimatedCostUsd');
+  // Who knows what it cost, knows it without counts.
+  expect((await report(made, 'run-3', usage({ outputTokens: 0, uncounted: true, costUsd: 0.5 }))).totals).toMatchObject({ costUsd: 0.5, unpricedCount: 2 });
+});
+
+it('tells what a cost is made of, by kind of token, and not where a run told the whole alone', async () => {
+  const made = await bench({ config });
+  await made.client.deliver(telegram('hello'));
+  const priced = usage({ cacheReadTokens: 8000, cacheWriteTokens: 50 });
+  expect((await report(made, 'run-1', priced)).totals).toMatchObject({ costUsd: 0.00325, costs: { inputUsd: 0.00125, outputUsd: 0.001, cacheReadUsd: 0.001, cacheWriteUsd: 0 } });
+  expect((await sums(made)).modelDays).toMatchObject([{ usage: { model: 'gpt-5', modelProvider: 'openai', runCount: 1, costUsd: 0.00325 } }]);
+  expect((await report(made, 'run-2', usage({ costUsd: 1 }))).totals).toMatchObject({ costUsd: 1.00325, costs: undefined });
+});
+
 it('counts a run once, whichever key it is repeated with and however often the owner is restarted', async () => {
   let made = await bench({ config });
   await made.client.deliver(telegram('hello'));

@@ -22,6 +22,7 @@ import {
   SearchHit,
   SessionFile,
   SessionPreview,
+  UsageOfChannel,
   UsageOfDay,
   WorkspaceListing,
 } from "./store";
@@ -321,6 +322,17 @@ export interface GetUsageResponse {
   models: TokenUsage[];
   /** One a day with runs, oldest first, at most the newest 400. */
   days: UsageOfDay[];
+  /** One a day and model, oldest first, at most the newest 2000. */
+  modelDays: UsageOfDay[];
+  /** One a channel that keys name, over all sessions in range. */
+  channels: UsageOfChannel[];
+  /** One an agent with runs in range. */
+  agents: UsageOfAgent[];
+}
+
+export interface UsageOfAgent {
+  agentId: string;
+  usage: TokenUsage | undefined;
 }
 
 export interface SessionUsage {
@@ -4053,6 +4065,9 @@ function createBaseGetUsageResponse(): GetUsageResponse {
     cacheStatus: "",
     models: [],
     days: [],
+    modelDays: [],
+    channels: [],
+    agents: [],
   };
 }
 
@@ -4084,6 +4099,15 @@ export const GetUsageResponse: MessageFns<GetUsageResponse> = {
     }
     for (const v of message.days) {
       UsageOfDay.encode(v!, writer.uint32(74).fork()).join();
+    }
+    for (const v of message.modelDays) {
+      UsageOfDay.encode(v!, writer.uint32(82).fork()).join();
+    }
+    for (const v of message.channels) {
+      UsageOfChannel.encode(v!, writer.uint32(90).fork()).join();
+    }
+    for (const v of message.agents) {
+      UsageOfAgent.encode(v!, writer.uint32(98).fork()).join();
     }
     return writer;
   },
@@ -4173,6 +4197,30 @@ export const GetUsageResponse: MessageFns<GetUsageResponse> = {
             message.days.push(UsageOfDay.decode(reader, reader.uint32()));
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.modelDays.push(UsageOfDay.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.channels.push(UsageOfChannel.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.agents.push(UsageOfAgent.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4218,6 +4266,15 @@ export const GetUsageResponse: MessageFns<GetUsageResponse> = {
         ? object.models.map((e: any) => TokenUsage.fromJSON(e))
         : [],
       days: globalThis.Array.isArray(object?.days) ? object.days.map((e: any) => UsageOfDay.fromJSON(e)) : [],
+      modelDays: globalThis.Array.isArray(object?.modelDays)
+        ? object.modelDays.map((e: any) => UsageOfDay.fromJSON(e))
+        : globalThis.Array.isArray(object?.model_days)
+        ? object.model_days.map((e: any) => UsageOfDay.fromJSON(e))
+        : [],
+      channels: globalThis.Array.isArray(object?.channels)
+        ? object.channels.map((e: any) => UsageOfChannel.fromJSON(e))
+        : [],
+      agents: globalThis.Array.isArray(object?.agents) ? object.agents.map((e: any) => UsageOfAgent.fromJSON(e)) : [],
     };
   },
 
@@ -4250,6 +4307,15 @@ export const GetUsageResponse: MessageFns<GetUsageResponse> = {
     if (message.days?.length) {
       obj.days = message.days.map((e) => UsageOfDay.toJSON(e));
     }
+    if (message.modelDays?.length) {
+      obj.modelDays = message.modelDays.map((e) => UsageOfDay.toJSON(e));
+    }
+    if (message.channels?.length) {
+      obj.channels = message.channels.map((e) => UsageOfChannel.toJSON(e));
+    }
+    if (message.agents?.length) {
+      obj.agents = message.agents.map((e) => UsageOfAgent.toJSON(e));
+    }
     return obj;
   },
 
@@ -4269,6 +4335,100 @@ export const GetUsageResponse: MessageFns<GetUsageResponse> = {
     message.cacheStatus = object.cacheStatus ?? "";
     message.models = object.models?.map((e) => TokenUsage.fromPartial(e)) || [];
     message.days = object.days?.map((e) => UsageOfDay.fromPartial(e)) || [];
+    message.modelDays = object.modelDays?.map((e) => UsageOfDay.fromPartial(e)) || [];
+    message.channels = object.channels?.map((e) => UsageOfChannel.fromPartial(e)) || [];
+    message.agents = object.agents?.map((e) => UsageOfAgent.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseUsageOfAgent(): UsageOfAgent {
+  return { agentId: "", usage: undefined };
+}
+
+export const UsageOfAgent: MessageFns<UsageOfAgent> = {
+  encode(message: UsageOfAgent, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.agentId !== "") {
+      writer.uint32(10).string(message.agentId);
+    }
+    if (message.usage !== undefined) {
+      TokenUsage.encode(message.usage, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UsageOfAgent {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUsageOfAgent();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.agentId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.usage = TokenUsage.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): UsageOfAgent {
+    return {
+      agentId: isSet(object.agentId)
+        ? globalThis.String(object.agentId)
+        : isSet(object.agent_id)
+        ? globalThis.String(object.agent_id)
+        : "",
+      usage: isSet(object.usage) ? TokenUsage.fromJSON(object.usage) : undefined,
+    };
+  },
+
+  toJSON(message: UsageOfAgent): unknown {
+    const obj: any = {};
+    if (message.agentId !== "") {
+      obj.agentId = message.agentId;
+    }
+    if (message.usage !== undefined) {
+      obj.usage = TokenUsage.toJSON(message.usage);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<UsageOfAgent>, I>>(base?: I): UsageOfAgent {
+    return UsageOfAgent.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<UsageOfAgent>, I>>(object: I): UsageOfAgent {
+    const message = createBaseUsageOfAgent();
+    message.agentId = object.agentId ?? "";
+    message.usage = (object.usage !== undefined && object.usage !== null)
+      ? TokenUsage.fromPartial(object.usage)
+      : undefined;
     return message;
   },
 };

@@ -1745,6 +1745,15 @@ export interface ReadUsageResponse {
   lines: UsageLine[];
   /** One a day with runs, oldest first, at most the newest 400. */
   days: UsageOfDay[];
+  /** One a day and model, oldest first, at most the newest 2000. */
+  modelDays: UsageOfDay[];
+  /** One a channel that keys name. */
+  channels: UsageOfChannel[];
+}
+
+export interface UsageOfChannel {
+  channel: string;
+  usage: TokenUsage | undefined;
 }
 
 export interface UsageOfSession {
@@ -21707,7 +21716,17 @@ export const ReadUsageRequest: MessageFns<ReadUsageRequest> = {
 };
 
 function createBaseReadUsageResponse(): ReadUsageResponse {
-  return { epoch: 0, storeSeq: 0, sessions: [], totals: undefined, models: [], lines: [], days: [] };
+  return {
+    epoch: 0,
+    storeSeq: 0,
+    sessions: [],
+    totals: undefined,
+    models: [],
+    lines: [],
+    days: [],
+    modelDays: [],
+    channels: [],
+  };
 }
 
 export const ReadUsageResponse: MessageFns<ReadUsageResponse> = {
@@ -21732,6 +21751,12 @@ export const ReadUsageResponse: MessageFns<ReadUsageResponse> = {
     }
     for (const v of message.days) {
       UsageOfDay.encode(v!, writer.uint32(58).fork()).join();
+    }
+    for (const v of message.modelDays) {
+      UsageOfDay.encode(v!, writer.uint32(66).fork()).join();
+    }
+    for (const v of message.channels) {
+      UsageOfChannel.encode(v!, writer.uint32(74).fork()).join();
     }
     return writer;
   },
@@ -21805,6 +21830,22 @@ export const ReadUsageResponse: MessageFns<ReadUsageResponse> = {
             message.days.push(UsageOfDay.decode(reader, reader.uint32()));
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.modelDays.push(UsageOfDay.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.channels.push(UsageOfChannel.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -21832,6 +21873,14 @@ export const ReadUsageResponse: MessageFns<ReadUsageResponse> = {
       models: globalThis.Array.isArray(object?.models) ? object.models.map((e: any) => TokenUsage.fromJSON(e)) : [],
       lines: globalThis.Array.isArray(object?.lines) ? object.lines.map((e: any) => UsageLine.fromJSON(e)) : [],
       days: globalThis.Array.isArray(object?.days) ? object.days.map((e: any) => UsageOfDay.fromJSON(e)) : [],
+      modelDays: globalThis.Array.isArray(object?.modelDays)
+        ? object.modelDays.map((e: any) => UsageOfDay.fromJSON(e))
+        : globalThis.Array.isArray(object?.model_days)
+        ? object.model_days.map((e: any) => UsageOfDay.fromJSON(e))
+        : [],
+      channels: globalThis.Array.isArray(object?.channels)
+        ? object.channels.map((e: any) => UsageOfChannel.fromJSON(e))
+        : [],
     };
   },
 
@@ -21858,6 +21907,12 @@ export const ReadUsageResponse: MessageFns<ReadUsageResponse> = {
     if (message.days?.length) {
       obj.days = message.days.map((e) => UsageOfDay.toJSON(e));
     }
+    if (message.modelDays?.length) {
+      obj.modelDays = message.modelDays.map((e) => UsageOfDay.toJSON(e));
+    }
+    if (message.channels?.length) {
+      obj.channels = message.channels.map((e) => UsageOfChannel.toJSON(e));
+    }
     return obj;
   },
 
@@ -21875,6 +21930,95 @@ export const ReadUsageResponse: MessageFns<ReadUsageResponse> = {
     message.models = object.models?.map((e) => TokenUsage.fromPartial(e)) || [];
     message.lines = object.lines?.map((e) => UsageLine.fromPartial(e)) || [];
     message.days = object.days?.map((e) => UsageOfDay.fromPartial(e)) || [];
+    message.modelDays = object.modelDays?.map((e) => UsageOfDay.fromPartial(e)) || [];
+    message.channels = object.channels?.map((e) => UsageOfChannel.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseUsageOfChannel(): UsageOfChannel {
+  return { channel: "", usage: undefined };
+}
+
+export const UsageOfChannel: MessageFns<UsageOfChannel> = {
+  encode(message: UsageOfChannel, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.channel !== "") {
+      writer.uint32(10).string(message.channel);
+    }
+    if (message.usage !== undefined) {
+      TokenUsage.encode(message.usage, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UsageOfChannel {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUsageOfChannel();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.channel = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.usage = TokenUsage.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): UsageOfChannel {
+    return {
+      channel: isSet(object.channel) ? globalThis.String(object.channel) : "",
+      usage: isSet(object.usage) ? TokenUsage.fromJSON(object.usage) : undefined,
+    };
+  },
+
+  toJSON(message: UsageOfChannel): unknown {
+    const obj: any = {};
+    if (message.channel !== "") {
+      obj.channel = message.channel;
+    }
+    if (message.usage !== undefined) {
+      obj.usage = TokenUsage.toJSON(message.usage);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<UsageOfChannel>, I>>(base?: I): UsageOfChannel {
+    return UsageOfChannel.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<UsageOfChannel>, I>>(object: I): UsageOfChannel {
+    const message = createBaseUsageOfChannel();
+    message.channel = object.channel ?? "";
+    message.usage = (object.usage !== undefined && object.usage !== null)
+      ? TokenUsage.fromPartial(object.usage)
+      : undefined;
     return message;
   },
 };

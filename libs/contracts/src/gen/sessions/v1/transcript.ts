@@ -101,7 +101,23 @@ export interface TokenUsage {
     | number
     | undefined;
   /** Of a sum: runs that it is the sum of. Absent: no sum. */
-  runCount?: number | undefined;
+  runCount?:
+    | number
+    | undefined;
+  /** What the cost is made of. Absent: not known for all of it. */
+  costs?:
+    | CostOfKinds
+    | undefined;
+  /** Some call did not say all that it took: no price makes a cost of these counts. */
+  uncounted: boolean;
+}
+
+/** US dollars, by kind of token. */
+export interface CostOfKinds {
+  inputUsd: number;
+  outputUsd: number;
+  cacheReadUsd: number;
+  cacheWriteUsd: number;
 }
 
 function createBaseTranscriptRecord(): TranscriptRecord {
@@ -826,6 +842,8 @@ function createBaseTokenUsage(): TokenUsage {
     model: undefined,
     unpricedCount: undefined,
     runCount: undefined,
+    costs: undefined,
+    uncounted: false,
   };
 }
 
@@ -860,6 +878,12 @@ export const TokenUsage: MessageFns<TokenUsage> = {
     }
     if (message.runCount !== undefined) {
       writer.uint32(80).int64(message.runCount);
+    }
+    if (message.costs !== undefined) {
+      CostOfKinds.encode(message.costs, writer.uint32(90).fork()).join();
+    }
+    if (message.uncounted !== false) {
+      writer.uint32(96).bool(message.uncounted);
     }
     return writer;
   },
@@ -957,6 +981,22 @@ export const TokenUsage: MessageFns<TokenUsage> = {
             message.runCount = longToNumber(reader.int64());
             continue;
           }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.costs = CostOfKinds.decode(reader, reader.uint32());
+            continue;
+          }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.uncounted = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1017,6 +1057,8 @@ export const TokenUsage: MessageFns<TokenUsage> = {
         : isSet(object.run_count)
         ? globalThis.Number(object.run_count)
         : undefined,
+      costs: isSet(object.costs) ? CostOfKinds.fromJSON(object.costs) : undefined,
+      uncounted: isSet(object.uncounted) ? globalThis.Boolean(object.uncounted) : false,
     };
   },
 
@@ -1052,6 +1094,12 @@ export const TokenUsage: MessageFns<TokenUsage> = {
     if (message.runCount !== undefined) {
       obj.runCount = Math.round(message.runCount);
     }
+    if (message.costs !== undefined) {
+      obj.costs = CostOfKinds.toJSON(message.costs);
+    }
+    if (message.uncounted !== false) {
+      obj.uncounted = message.uncounted;
+    }
     return obj;
   },
 
@@ -1070,6 +1118,143 @@ export const TokenUsage: MessageFns<TokenUsage> = {
     message.model = object.model ?? undefined;
     message.unpricedCount = object.unpricedCount ?? undefined;
     message.runCount = object.runCount ?? undefined;
+    message.costs = (object.costs !== undefined && object.costs !== null)
+      ? CostOfKinds.fromPartial(object.costs)
+      : undefined;
+    message.uncounted = object.uncounted ?? false;
+    return message;
+  },
+};
+
+function createBaseCostOfKinds(): CostOfKinds {
+  return { inputUsd: 0, outputUsd: 0, cacheReadUsd: 0, cacheWriteUsd: 0 };
+}
+
+export const CostOfKinds: MessageFns<CostOfKinds> = {
+  encode(message: CostOfKinds, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.inputUsd !== 0) {
+      writer.uint32(9).double(message.inputUsd);
+    }
+    if (message.outputUsd !== 0) {
+      writer.uint32(17).double(message.outputUsd);
+    }
+    if (message.cacheReadUsd !== 0) {
+      writer.uint32(25).double(message.cacheReadUsd);
+    }
+    if (message.cacheWriteUsd !== 0) {
+      writer.uint32(33).double(message.cacheWriteUsd);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CostOfKinds {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCostOfKinds();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 9) {
+              break;
+            }
+
+            message.inputUsd = reader.double();
+            continue;
+          }
+          case 2: {
+            if (tag !== 17) {
+              break;
+            }
+
+            message.outputUsd = reader.double();
+            continue;
+          }
+          case 3: {
+            if (tag !== 25) {
+              break;
+            }
+
+            message.cacheReadUsd = reader.double();
+            continue;
+          }
+          case 4: {
+            if (tag !== 33) {
+              break;
+            }
+
+            message.cacheWriteUsd = reader.double();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): CostOfKinds {
+    return {
+      inputUsd: isSet(object.inputUsd)
+        ? globalThis.Number(object.inputUsd)
+        : isSet(object.input_usd)
+        ? globalThis.Number(object.input_usd)
+        : 0,
+      outputUsd: isSet(object.outputUsd)
+        ? globalThis.Number(object.outputUsd)
+        : isSet(object.output_usd)
+        ? globalThis.Number(object.output_usd)
+        : 0,
+      cacheReadUsd: isSet(object.cacheReadUsd)
+        ? globalThis.Number(object.cacheReadUsd)
+        : isSet(object.cache_read_usd)
+        ? globalThis.Number(object.cache_read_usd)
+        : 0,
+      cacheWriteUsd: isSet(object.cacheWriteUsd)
+        ? globalThis.Number(object.cacheWriteUsd)
+        : isSet(object.cache_write_usd)
+        ? globalThis.Number(object.cache_write_usd)
+        : 0,
+    };
+  },
+
+  toJSON(message: CostOfKinds): unknown {
+    const obj: any = {};
+    if (message.inputUsd !== 0) {
+      obj.inputUsd = floatToJson(message.inputUsd);
+    }
+    if (message.outputUsd !== 0) {
+      obj.outputUsd = floatToJson(message.outputUsd);
+    }
+    if (message.cacheReadUsd !== 0) {
+      obj.cacheReadUsd = floatToJson(message.cacheReadUsd);
+    }
+    if (message.cacheWriteUsd !== 0) {
+      obj.cacheWriteUsd = floatToJson(message.cacheWriteUsd);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<CostOfKinds>, I>>(base?: I): CostOfKinds {
+    return CostOfKinds.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<CostOfKinds>, I>>(object: I): CostOfKinds {
+    const message = createBaseCostOfKinds();
+    message.inputUsd = object.inputUsd ?? 0;
+    message.outputUsd = object.outputUsd ?? 0;
+    message.cacheReadUsd = object.cacheReadUsd ?? 0;
+    message.cacheWriteUsd = object.cacheWriteUsd ?? 0;
     return message;
   },
 };

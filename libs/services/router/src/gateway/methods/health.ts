@@ -4,6 +4,7 @@ import type { CallContext } from '@sessions/bus';
 import { readRowHead } from '../../handlers/row-order';
 import { defaultAgentFor } from '../../auth/default-agent';
 import { shownPath } from '../../auth/shown-path';
+import { eventLoopOf } from './event-loop';
 import type { GatewayDeps, GatewayMethod } from '../method';
 
 /** What is told of an agent's heartbeat: there is none here. */
@@ -33,6 +34,7 @@ export async function healthPayload(deps: GatewayDeps, context: CallContext): Pr
     ts: nowMs,
     durationMs: Math.round(deps.clock.monotonicMs() - beganAtMs),
     defaultAgentId,
+    eventLoop: eventLoopOf(deps.eventLoop()),
     // Of an agent those of its sessions that are among the newest of all.
     agents: agents.map(({ agentId, name }) => ({ agentId, ...(name !== undefined && { name }), isDefault: agentId === defaultAgentId, heartbeat: NO_HEARTBEAT, sessions: storeOf(agentId) })),
     // Channels, heartbeats and plug-ins are no part of this gateway.

@@ -1,17 +1,16 @@
-import { GetUsageRequest } from '@sessions/contracts';
-import type { SessionUsage, UsagePoint } from '@sessions/contracts';
+import { GetUsageRequest, TokenUsage } from '@sessions/contracts';
+import type { UsagePoint } from '@sessions/contracts';
 import { SessionError } from '@sessions/domain';
 import { numberOf, textOf } from '../method';
 import type { GatewayMethod, MethodCall } from '../method';
-import { dateOf, groupedTotals, toTotals, totalsOf } from '../usage-json';
+import { sumOf } from '../../handlers/usage-groups';
+import { countedTotals, dateOf, dearestFirst, groupedTotals, toTotals, totalsOf } from '../usage-json';
 import { assertOneScope, usageDaysOf } from '../usage-range';
 
 /** The ledger counts runs, no messages and tools: clients that expect these members find them empty. */
 const UNCOUNTED = {
   messages: { total: 0, user: 0, assistant: 0, toolCalls: 0, toolResults: 0, errors: 0 },
   tools: { totalCalls: 0, uniqueTools: 0, tools: [] },
-  byChannel: [],
-  modelDaily: [],
   dailyLatency: [],
 };
 const UNCOUNTED_DAY = { messages: 0, toolCalls: 0, errors: 0 };
@@ -29,7 +28,7 @@ export const sessionsUsage: GatewayMethod = async (deps, { params, context }) =>
     }),
     context,
   );
-  const { updatedAtMs, startDate, endDate, sessions, totals, models, days, cacheStatus } = answer;
+  const { updatedAtMs, startDate, endDate, sessions, totals, models, days, modelDays, channels, agents, cacheStatus } = answer;
   return {
     payload: {
       updatedAt: updatedAtMs,
@@ -40,8 +39,9 @@ export const sessionsUsage: GatewayMethod = async (deps, { params, context }) =>
       aggregates: {
         byModel: groupedTotals(models, ({ modelProvider, model }) => ({ provider: modelProvider ?? null, model: model ?? null })),
         byProvider: groupedTotals(models, ({ modelProvider }) => ({ provider: modelProvider ?? null })),
-        // Of the sessions of this answer: a session beyond the limit counts in the totals alone.
-        byAgent: byAgent(sessions),
+        byAgent: agents.map(({ agentId, usage }) => countedTotals({ agentId }, sumOf([usage ?? TokenUsage.create({})]))).sort(dearestFirst),
+        byChannel: channels.map(({ channel, usage }) => countedTotals({ channel }, sumOf([usage ?? TokenUsage.create({})]))).sort(dearestFirst),
+        modelDaily: modelDays.map(({ dayAtMs, usage }) => ({ date: dateOf(dayAtMs), provider: usage?.modelProvider ?? null, model: usage?.model ?? null, tokens: totalsOf(usage)['totalTokens'], ...(usage?.costUsd !== undefined && { cost: usage.costUsd }), count: usage?.runCount ?? 0 })),
         ...UNCOUNTED,
         daily: days.map(({ dayAtMs, usage }) => ({ date: dateOf(dayAtMs), tokens: totalsOf(usage)['totalTokens'], ...(usage?.costUsd !== undefined && { cost: usage.costUsd }), ...totalsOf(usage), ...UNCOUNTED_DAY })),
       },
@@ -49,11 +49,6 @@ export const sessionsUsage: GatewayMethod = async (deps, { params, context }) =>
     },
   };
 };
-
-function byAgent(sessions: readonly SessionUsage[]): object[] {
-  const agentIds = new Set(sessions.map(({ agentId }) => agentId));
-  return [...agentIds].flatMap((agentId) => groupedTotals(sessions.flatMap((session) => (session.agentId === agentId && session.usage !== undefined ? [session.usage] : [])), () => ({ agentId })));
-}
 
 /** `sessions.usage.timeseries`: what the runs of one session used, newest last. */
 export const sessionsUsageTimeseries: GatewayMethod = async (deps, call) => {

@@ -4,6 +4,7 @@ import { asAgentId, modelFor, parseModelRef, storePathFor, toCliRow } from '@ses
 import { defaultAgentFor } from '../../auth/default-agent';
 import { holdsScope, isRestricted, SCOPE } from '../../auth/scopes';
 import { shownPath } from '../../auth/shown-path';
+import { eventLoopOf } from './event-loop';
 import { NO_HEARTBEAT } from './health';
 import type { GatewayDeps, GatewayMethod } from '../method';
 
@@ -38,6 +39,7 @@ export const status: GatewayMethod = async (deps, { context, connection }) => {
       runtimeVersion: deps.version,
       version: deps.version,
       uptimeMs: deps.uptimeMs(),
+      eventLoop: eventLoopOf(deps.eventLoop()),
       defaultAgentId,
       heartbeat: { defaultAgentId, agents: agents.map(({ agentId }) => ({ agentId, ...NO_HEARTBEAT })) },
       channelSummary: [],
