@@ -13,12 +13,7 @@ const SLOTS = 65_536;
 const FILLER = Buffer.from('erased-');
 
 /** After a key these go on with it: `…:12` is none of `…:123`, nor `…:main` of `…:main:thread:5`. Otherwise a sentence goes on. */
-const GOES_ON = /^[:.@+=]?[\p{L}\p{M}\p{N}_-]/u;
-/** Scripts without blanks between words: there a sentence goes on right behind a key, unless the key ends in such a script itself. */
-const SPACELESS = /\p{Script_Extensions=Han}|\p{Script_Extensions=Hiragana}|\p{Script_Extensions=Katakana}|\p{Script_Extensions=Thai}|\p{Script_Extensions=Lao}|\p{Script_Extensions=Khmer}|\p{Script_Extensions=Myanmar}/u;
-/** A character as JSON in ASCII has it. */
-const ESCAPED = /\\u([\da-f]{4})/giu;
-const ASCII_MAX = 0x7f;
+const GOES_ON = /^(?:[A-Za-z0-9_-]|[:.@+=][A-Za-z0-9_-])/;
 /** Bytes behind a key that tell whether it goes on. */
 const AFTER_BYTES = 8;
 
@@ -31,8 +26,7 @@ export class Needles {
   readonly longest: number;
   readonly #slots = new Uint8Array(SLOTS);
   readonly #byWindow = new Map<number, Buffer[]>();
-  /** Spellings of keys, with whether the key ends in a letter beyond ASCII. */
-  readonly #keys = new Map<Buffer, boolean>();
+  readonly #keys = new Set<Buffer>();
   readonly #ownSuffixes: readonly string[];
 
   /**
@@ -50,7 +44,7 @@ export class Needles {
         const bytes = Buffer.from(spelling, 'utf8');
         if (bytes.length < NEEDLE_BYTES_MIN || seen.has(spelling)) continue;
         seen.add(spelling);
-        if (isKey.has(word)) this.#keys.set(bytes, word.charCodeAt(word.length - 1) > ASCII_MAX);
+        if (isKey.has(word)) this.#keys.add(bytes);
         longest = Math.max(longest, bytes.length);
         const window = bytes.readUInt32BE(bytes.length - WINDOW_BYTES);
         this.#slots[slotOf(window)] = 1;
@@ -77,19 +71,15 @@ export class Needles {
       for (const needle of this.#byWindow.get(window) ?? []) {
         const start = at + 1 - needle.length;
         if (start < 0 || (best !== undefined && best.length >= needle.length)) continue;
-        if (bytes.compare(needle, 0, needle.length, start, at + 1) === 0 && !this.#goesOn(bytes, at + 1, this.#keys.get(needle))) best = needle;
+        if (bytes.compare(needle, 0, needle.length, start, at + 1) === 0 && !(this.#keys.has(needle) && this.#goesOn(bytes, at + 1))) best = needle;
       }
       if (best !== undefined) yield { offset: at + 1 - best.length, bytes: best.length };
     }
   }
 
-  /** @param endsBeyondAscii of the key before it; undefined: what is before it is no key */
-  #goesOn(bytes: Buffer, end: number, endsBeyondAscii: boolean | undefined): boolean {
-    if (endsBeyondAscii === undefined) return false;
-    const after = bytes.toString('utf8', end, Math.min(end + AFTER_BYTES, bytes.length)).replace(ESCAPED, (_, code: string) => String.fromCharCode(Number.parseInt(code, 16)));
-    if (!GOES_ON.test(after) || this.#ownSuffixes.some((suffix) => after.startsWith(suffix))) return false;
-    const next = /[^:.@+=]/u.exec(after)?.[0] ?? '';
-    return !SPACELESS.test(next) || endsBeyondAscii;
+  #goesOn(bytes: Buffer, end: number): boolean {
+    const after = bytes.toString('latin1', end, Math.min(end + AFTER_BYTES, bytes.length));
+    return GOES_ON.test(after) && !this.#ownSuffixes.some((suffix) => after.startsWith(suffix));
   }
 
   isIn(bytes: Buffer): boolean {
