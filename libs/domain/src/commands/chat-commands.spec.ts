@@ -78,6 +78,8 @@ describe('inlineCommands', () => {
     ['run /exec host=gateway security=full these', [{ kind: 'toggle', name: 'exec', value: 'host=gateway security=full' }], 'run these'],
     ['run /exec these', [], 'run /exec these'],
     ['/queue collect cap:3 drop:old and /verbose on /reasoning: stream go', [{ kind: 'toggle', name: 'queue', value: 'collect cap:3 drop:old' }, { kind: 'toggle', name: 'verbose', value: 'on' }, { kind: 'toggle', name: 'reasoning', value: 'stream' }], 'and go'],
+    ['hi /queue debounce:0 there', [{ kind: 'toggle', name: 'queue', value: 'debounce:0' }], 'hi there'],
+    ['hi /queue: cap=3 drop:old there', [{ kind: 'toggle', name: 'queue', value: 'cap=3 drop:old' }], 'hi there'],
     ['it is /elevated ask: why', [], 'it is /elevated ask: why'],
     ['see http://x/status please', [], 'see http://x/status please'],
     ['no command  at all', [], 'no command  at all'],

@@ -129,10 +129,11 @@ export interface InlineCommands {
 /** What ends the name of an inline command. */
 const AFTER_NAME = String.raw`(?::\s*|[ \t]+|(?=\s|$))`;
 const WORD = String.raw`[a-z0-9_-]+(?=\s|$)`;
+const QUEUE_OPTION = String.raw`(?:debounce|cap|drop)[:=]\S+`;
 const INLINE = new RegExp(
   [
     String.raw`(^|\s)\/(?:(status|think|verbose|reasoning|elevated)${AFTER_NAME}(${WORD})?`,
-    String.raw`(queue)${AFTER_NAME}(${WORD}(?:[ \t]+(?:debounce|cap|drop)[:=]\S+)*)?`,
+    String.raw`(queue)${AFTER_NAME}((?:${WORD}|${QUEUE_OPTION})(?:[ \t]+${QUEUE_OPTION})*)?`,
     String.raw`(exec)${AFTER_NAME}([a-z]+=\S+(?:[ \t]+[a-z]+=\S+)*)?)`,
   ].join('|'),
   'gi',

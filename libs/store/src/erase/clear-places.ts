@@ -21,7 +21,7 @@ import { probesOf, PROBES_MAX } from './probes';
 import { relocatedFile } from './relocated-file';
 import { RELOCATED_TEMP_SUFFIX } from '../trajectory/trajectory-writer';
 import { openRegular, storeTree, type TreeFile } from './store-tree';
-import { Counts, isNamedAfter, needlesOf } from './survey';
+import { Counts, isNamedAfter, needlesOf, storedNames } from './survey';
 
 const FILE_MODE = 0o600;
 /** Files that are named where something is left. */
@@ -51,7 +51,7 @@ export interface ClearedStore {
 export function clearPlaces(request: ClearRequest): ClearedStore {
   const { layout, subject, seeds } = request;
   const leftOut = new Set(request.leftOut);
-  const needles = needlesOf(subject, seeds.keys, seeds.sessionIds);
+  const needles = needlesOf(subject, seeds.keys, seeds.sessionIds, storedNames(layout));
   const about = aboutSubject(subject, seeds, needles);
   const counts = new Counts();
   const own = new Set(seeds.files);

@@ -346,65 +346,6 @@ it('changes not a byte of the sessions in a dry run', async () => {
   expect(tree()).toEqual(before);
 });
 
-describe('ids in letters of other size', () => {
-  const [CAPITAL, SMALL] = ['agent:main:matrix:direct:@Bob:example.org', 'agent:main:matrix:direct:@bob:example.org'];
-  const stored = (): Record<string, unknown> => JSON.parse(fs.readFileSync(path.join(dir, 'sessions.json'), 'utf8')) as Record<string, unknown>;
-  const people = async (...keys: string[]): Promise<void> => {
-    const store = await openStore(options());
-    for (const key of keys) {
-      ids[key] = randomUUID();
-      await say(store, key, `said under ${key} and nowhere else`, { origin: { from: key.replace('agent:main:', '').replace(':direct', '') } });
-    }
-    await store.close();
-  };
-
-  it.each([personOf('@Bob:example.org', []), personOf('matrix:@Bob:example.org', []), session(CAPITAL)])('are another\'s where the named spelling stands as it is, over a repetition too (%j)', async (subject) => {
-    await people(CAPITAL, SMALL);
-    expect(await preview(subject)).toMatchObject({ found: true, keys: [CAPITAL], otherSpellings: [SMALL] });
-    const { keys, left, receipt } = await erase(subject);
-    expect([keys, left]).toEqual([[CAPITAL], []]);
-    expect(Object.keys(stored())).toEqual([SMALL]);
-    expect(JSON.stringify(stored())).toContain('matrix:@bob');
-    expect(await preview(subject)).toMatchObject({ found: false, keys: [], otherSpellings: [SMALL] });
-    expect((await erase(subject)).receipt?.id).toBe(receipt?.id);
-    expect(Object.keys(stored())).toEqual([SMALL]);
-  });
-
-  it('stay in the index when the one in small letters goes', async () => {
-    await people(CAPITAL, SMALL);
-    const report = await erase(session(SMALL));
-    expect([report.keys, report.left]).toEqual([[SMALL], []]);
-    expect(report.receipt).toBeDefined();
-    const store = await openStore(options());
-    expect((await store.entry({ key: CAPITAL }))?.sessionId).toBe(ids[CAPITAL]);
-    await store.close();
-  });
-
-  it('are the same person\'s where the named spelling does not stand: keys are written in small letters', async () => {
-    await people(SMALL);
-    expect(await preview(personOf('@BOB:example.org', []))).toMatchObject({ found: true, keys: [SMALL] });
-    expect(await erase(personOf('@BOB:example.org', []))).toMatchObject({ keys: [SMALL], left: [] });
-    expect(Object.keys(stored())).toEqual([]);
-    expect((await erase(personOf('@bob:example.org', []))).receipt).toBeDefined();
-  });
-
-  it('are told by a person of the links, each account by its own spelling', async () => {
-    await people(CAPITAL, SMALL, ANN);
-    const links = [{ name: 'bob', peers: ['matrix:@Bob:example.org', 'telegram:700700700'] }];
-    expect([...(await erase(personOf('Bob', links))).keys].sort()).toEqual([CAPITAL, ANN].sort());
-    expect(Object.keys(stored())).toEqual([SMALL]);
-  });
-
-  it('are found again after an erasure that went by the links, when the person has written anew', async () => {
-    const links = [{ name: 'bob', peers: ['matrix:@Bob:example.org', 'telegram:700700700'] }];
-    await people(SMALL, ANN);
-    expect([...(await erase(personOf('bob', links))).keys].sort()).toEqual([SMALL, ANN].sort());
-    await people(SMALL);
-    expect(await erase(personOf('bob', links))).toMatchObject({ keys: [SMALL], otherSpellings: [] });
-    expect(Object.keys(stored())).toEqual([]);
-  });
-});
-
 it('takes a key for no part of a longer one: neighbours keep names, archives, answers and usage', async () => {
   const neighbours = [`${ANN}1`, `${ANN}:thread:9`];
   for (const key of neighbours) ids[key] = randomUUID();

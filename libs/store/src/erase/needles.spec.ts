@@ -8,8 +8,8 @@ const KEY = 'agent:main:telegram:direct:12';
 const needles = new Needles(['id-of-a-session'], [KEY], [':run:']);
 
 it('takes a key for no part of a longer one, and finds it before whatever a sentence goes on with', () => {
-  for (const other of ['3', ':thread:5', '@example.org', '_b', '-b', '.b']) expect([other, needles.isInText(`${KEY}${other}`)]).toEqual([other, false]);
-  for (const end of ['', '"', '. Then', ', ', ': no', '/', '\\n', ' ', '的', ':run:7']) expect([end, needles.isInText(`a ${KEY}${end}`)]).toEqual([end, true]);
+  for (const other of ['3', ':thread:5', '@example.org', '_b', '-b', '.b', '/b', 'é', 'ж', '的', '\u0301', '٣', ':é', '\\u00e9', '\\\\u7684', '\\/b', ':\\ud801\\udc00']) expect([other, needles.isInText(`${KEY}${other}`)]).toEqual([other, false]);
+  for (const end of ['', '"', '. Then', ', ', ': no', '/', '/ ', '\\n', ' ', '。', '😀', '\\u3002', ':run:7']) expect([end, needles.isInText(`a ${KEY}${end}`)]).toEqual([end, true]);
   expect(needles.isInText('id-of-a-session-topic-5.jsonl')).toBe(true);
 });
 

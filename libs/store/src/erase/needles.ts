@@ -12,14 +12,25 @@ const SLOTS = 65_536;
 /** What names are overwritten with, as often as it takes. */
 const FILLER = Buffer.from('erased-');
 
-/** After a key these go on with it: `…:12` is none of `…:123`, nor `…:main` of `…:main:thread:5`. Otherwise a sentence goes on. */
-const GOES_ON = /^(?:[A-Za-z0-9_-]|[:.@+=][A-Za-z0-9_-])/;
-/** Bytes behind a key that tell whether it goes on. */
-const AFTER_BYTES = 8;
+/**
+ * After a key these go on with it: `…:12` is none of `…:123`, nor `…:main` of `…:main:thread:5`. Otherwise a
+ * sentence goes on. Letters are those of every script, marks and figures too; ids of groups hold `/`.
+ */
+const GOES_ON = /^(?:[\p{L}\p{M}\p{N}_-]|[:.@+=/][\p{L}\p{M}\p{N}_-])/u;
+/** Characters as JSON may escape them, also in text inside of text. */
+const ESCAPED = /\\+(?:u([0-9a-f]{4})|(\/))/gi;
+/** Bytes behind a key that tell whether it goes on: two characters, each of them a pair of escapes. */
+const AFTER_BYTES = 32;
 
 export interface Found {
   readonly offset: number;
   readonly bytes: number;
+}
+
+/** A longer key, and where in it the needle stands. */
+interface Surrounding {
+  readonly bytes: Buffer;
+  readonly at: number;
 }
 
 export class Needles {
@@ -27,24 +38,32 @@ export class Needles {
   readonly #slots = new Uint8Array(SLOTS);
   readonly #byWindow = new Map<number, Buffer[]>();
   readonly #keys = new Set<Buffer>();
+  /** The longer names of others that a needle stands in. */
+  readonly #around = new Map<Buffer, readonly Surrounding[]>();
   readonly #ownSuffixes: readonly string[];
+  /** Bytes before and behind a needle that decide whether it is one. */
+  #before = 0;
+  #after = AFTER_BYTES;
 
   /**
    * Words are looked for as they stand, and as JSON may escape them. Those below the least length are left out.
    * @param keys found too, but where they are the beginning of a longer key, which is another session's
    * @param ownSuffixes longer keys that go on so are meant as well; at most AFTER_BYTES long
+   * @param others names of other sessions: what stands in one of them is a part of it, whatever its letters
    */
-  constructor(words: Iterable<string>, keys: Iterable<string> = [], ownSuffixes: readonly string[] = []) {
+  constructor(words: Iterable<string>, keys: Iterable<string> = [], ownSuffixes: readonly string[] = [], others: Iterable<string> = []) {
     this.#ownSuffixes = ownSuffixes;
+    const spelledOthers = [...new Set([...others].flatMap((key) => [key, key.toLowerCase()].flatMap(spellingsOf)))];
     const seen = new Set<string>();
     let longest = 0;
     const isKey = new Set(keys);
     for (const word of [...words, ...isKey]) {
-      for (const spelling of [word, JSON.stringify(word).slice(1, -1), asciiJson(word)]) {
+      for (const spelling of spellingsOf(word)) {
         const bytes = Buffer.from(spelling, 'utf8');
         if (bytes.length < NEEDLE_BYTES_MIN || seen.has(spelling)) continue;
         seen.add(spelling);
         if (isKey.has(word)) this.#keys.add(bytes);
+        this.#noteAround(bytes, spelledOthers.filter((other) => other.length > spelling.length && other.includes(spelling)));
         longest = Math.max(longest, bytes.length);
         const window = bytes.readUInt32BE(bytes.length - WINDOW_BYTES);
         this.#slots[slotOf(window)] = 1;
@@ -54,6 +73,20 @@ export class Needles {
       }
     }
     this.longest = longest;
+  }
+
+  #noteAround(needle: Buffer, others: readonly string[]): void {
+    const around = others.flatMap((other) => {
+      const bytes = Buffer.from(other, 'utf8');
+      const places: Surrounding[] = [];
+      for (let at = bytes.indexOf(needle); at !== -1; at = bytes.indexOf(needle, at + 1)) places.push({ bytes, at });
+      return places;
+    });
+    if (around.length > 0) this.#around.set(needle, around);
+    for (const { bytes, at } of around) {
+      this.#before = Math.max(this.#before, at);
+      this.#after = Math.max(this.#after, bytes.length - at - needle.length);
+    }
   }
 
   get isEmpty(): boolean {
@@ -71,14 +104,20 @@ export class Needles {
       for (const needle of this.#byWindow.get(window) ?? []) {
         const start = at + 1 - needle.length;
         if (start < 0 || (best !== undefined && best.length >= needle.length)) continue;
-        if (bytes.compare(needle, 0, needle.length, start, at + 1) === 0 && !(this.#keys.has(needle) && this.#goesOn(bytes, at + 1))) best = needle;
+        if (bytes.compare(needle, 0, needle.length, start, at + 1) === 0 && !this.#isPartOfOther(needle, bytes, start)) best = needle;
       }
       if (best !== undefined) yield { offset: at + 1 - best.length, bytes: best.length };
     }
   }
 
+  /** The needle stands here as a piece of another name. */
+  #isPartOfOther(needle: Buffer, bytes: Buffer, start: number): boolean {
+    if (this.#keys.has(needle) && this.#goesOn(bytes, start + needle.length)) return true;
+    return this.#around.get(needle)?.some((other) => other.at <= start && bytes.subarray(start - other.at, start - other.at + other.bytes.length).equals(other.bytes)) === true;
+  }
+
   #goesOn(bytes: Buffer, end: number): boolean {
-    const after = bytes.toString('latin1', end, Math.min(end + AFTER_BYTES, bytes.length));
+    const after = bytes.toString('utf8', end, Math.min(end + AFTER_BYTES, bytes.length)).replaceAll(ESCAPED, (_all, code: string | undefined, slash: string | undefined) => slash ?? String.fromCharCode(Number.parseInt(code ?? '', 16)));
     return GOES_ON.test(after) && !this.#ownSuffixes.some((suffix) => after.startsWith(suffix));
   }
 
@@ -92,7 +131,7 @@ export class Needles {
 
   /** Bytes that two pieces of one text share, so that what stands across the border is found in one of them. */
   get overlap(): number {
-    return Math.max(this.longest - 1, 0) + AFTER_BYTES;
+    return Math.max(this.longest - 1, 0) + this.#before + this.#after;
   }
 
   /** Overwrites what is found. @param goesOn more bytes follow in another piece, which begins `overlap` before the end. @returns how often. */
@@ -100,7 +139,7 @@ export class Needles {
     let count = 0;
     for (const { offset, bytes: length } of [...this.in(bytes)]) {
       // What follows is not known yet: it comes again.
-      if (goesOn && offset + length > bytes.length - AFTER_BYTES) continue;
+      if (goesOn && offset + length > bytes.length - this.#after) continue;
       for (let at = 0; at < length; at += 1) bytes[offset + at] = FILLER[at % FILLER.length] as number;
       count += 1;
     }
@@ -119,7 +158,7 @@ export class Needles {
       for (const { offset, bytes: length } of this.in(bytes)) {
         const end = offset + length;
         // Found with the chunk before, or with the next one, which has what follows.
-        if (end <= kept - AFTER_BYTES || (count > 0 && end > bytes.length - AFTER_BYTES)) continue;
+        if (end <= kept - this.#after || (count > 0 && end > bytes.length - this.#after)) continue;
         found.push({ offset: position - kept + offset, bytes: length });
         if (found.length >= upTo) return found;
       }
@@ -134,6 +173,10 @@ export class Needles {
 
 function slotOf(window: number): number {
   return (window ^ (window >>> 16)) & (SLOTS - 1);
+}
+
+function spellingsOf(word: string): string[] {
+  return [word, JSON.stringify(word).slice(1, -1), asciiJson(word)];
 }
 
 /** As programs print JSON that keep to ASCII. */

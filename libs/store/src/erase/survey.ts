@@ -98,7 +98,7 @@ export function surveyErasure(request: SurveyRequest): EraseSurvey {
     const outside = relocatedFile(path.join(layout.dir, file), (id) => ids.has(id));
     if (outside !== undefined) counts.add('trajectories', { files: 1, bytes: sizeOf(outside) });
   }
-  const needles = needlesOf(subject, keys, ids);
+  const needles = needlesOf(subject, keys, ids, namesIn(entries, manifest));
   const isPeer = peerTest(subject);
   const patches: EntryPatch[] = [];
   const sharedKeys: string[] = [];
@@ -145,8 +145,19 @@ export function surveyErasure(request: SurveyRequest): EraseSurvey {
 }
 
 /** Keys and ids that are long enough to mean nothing else. Runs of a job are its own; a thread is a session of its own, of the same person. */
-export function needlesOf({ kind }: Pick<EraseSubject, 'kind'>, keys: Iterable<string>, ids: Iterable<string>): Needles {
-  return new Needles(ids, keys, kind === 'person' ? [':run:', ':thread:', ':topic:'] : [':run:']);
+export function needlesOf(subject: EraseSubject, keys: Iterable<string>, ids: Iterable<string>, stored: Iterable<string>): Needles {
+  const [ownKeys, ownIds, isMeant] = [new Set(keys), new Set(ids), keyTest(subject)];
+  const others = [...stored].filter((name) => !ownKeys.has(name) && !ownIds.has(name) && !isMeant(name));
+  return new Needles(ownIds, ownKeys, subject.kind === 'person' ? [':run:', ':thread:', ':topic:'] : [':run:'], others);
+}
+
+/** Keys and ids that the store has, or had: those of entries, and of what was removed. */
+export function storedNames(layout: StoreLayout): ReadonlySet<string> {
+  return namesIn(readEntries(layout), readManifest(layout));
+}
+
+function namesIn(entries: readonly SurveyedEntry[], manifest: ReturnType<typeof readManifest>): ReadonlySet<string> {
+  return new Set([...entries.flatMap(({ key, sessionIds }) => [key, ...sessionIds]), ...manifest.flatMap(({ key, sessionId }) => [key, sessionId])].filter((name) => name !== null));
 }
 
 /** Copies that were set aside begin with the name of what they were cut from, and that with the session id. */

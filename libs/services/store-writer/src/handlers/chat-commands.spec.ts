@@ -114,15 +114,16 @@ describe('chat commands', () => {
     expect(await ask('run /exec host=gateway security=allowlist it /exec ask=always', 'r6')).toMatchObject({ toggles: { execHost: 'gateway', execSecurity: 'allowlist', execAsk: 'always' } });
     expect(await ask('no /exec host=moon /verbose perhaps /elevated default', 'r7')).not.toHaveProperty('toggles');
     expect(await ask('wait /queue collect debounce:3s cap:30 drop:old', 'r8')).toMatchObject({ queueMode: 'collect', queueDebounceMs: 3000, queueCap: 30, queueDrop: 'old' });
+    expect(await ask('hi /queue debounce:0 cap:4 there', 'r10')).toMatchObject({ queueDebounceMs: 0, queueCap: 4 });
     for (const [at, text] of ['/verbose on', '/reasoning on', '/elevated on', '/exec host=node'].entries()) expect(await ask(`mine ${text} too`, `o${String(at)}`, 'other')).not.toHaveProperty('toggles');
     // Who may ask for turns alone says of a turn what its request could say.
     expect(await ask('of a writer /think minimal /elevated full', 'w1', 'turns')).toEqual(expect.objectContaining({ thinkingLevel: 'minimal' }));
     expect(await ask('of a writer /exec security=full', 'w2', 'turns')).not.toHaveProperty('toggles');
     expect(await entry(made)).toMatchObject({ thinkingLevel: 'high' });
     for (const field of ['queueMode', 'queueCap', 'verboseLevel', 'reasoningLevel', 'elevatedLevel', 'execHost', 'execSecurity', 'execAsk']) expect(await entry(made)).not.toHaveProperty(field);
-    for (const runId of ['r1', 'r2', 'r3', 'r4', 'r5', 'r6', 'r7', 'r8', 'o0', 'o1', 'o2', 'o3', 'w1', 'w2']) await made.client.cancelRun(CancelRunRequest.create({ agentId: 'main', by: { $case: 'runId', value: runId }, reason: 'abort' }));
+    for (const runId of ['r1', 'r2', 'r3', 'r4', 'r5', 'r6', 'r7', 'r8', 'r10', 'o0', 'o1', 'o2', 'o3', 'w1', 'w2']) await made.client.cancelRun(CancelRunRequest.create({ agentId: 'main', by: { $case: 'runId', value: runId }, reason: 'abort' }));
     expect((await history(made)).texts).toEqual(['solve this', 'and this please', 'mine /think low', 'what does /think banana do, or /verbose on?',
-      'show how', 'run it', 'no /exec host=moon /verbose perhaps /elevated default', 'wait', 'mine /verbose on too', 'mine /reasoning on too', 'mine /elevated on too', 'mine /exec host=node too', 'of a writer /elevated full', 'of a writer /exec security=full']);
+      'show how', 'run it', 'no /exec host=moon /verbose perhaps /elevated default', 'wait', 'hi there', 'mine /verbose on too', 'mine /reasoning on too', 'mine /elevated on too', 'mine /exec host=node too', 'of a writer /elevated full', 'of a writer /exec security=full']);
   });
 
   it('answers /status inside a message beside its turn, of those who may, and the model does not read it', async () => {

@@ -66,8 +66,10 @@ function settingsOf(intent: ChatIntent): Settings | undefined {
 
 function queueSettingsOf(words: string): Settings | undefined {
   const { queueMode: mode, queueDebounceMs: debounce, queueCap: cap, queueDrop: drop } = readQueueWords(words) ?? {};
-  if (typeof mode !== 'string') return undefined;
-  return { queueMode: mode, ...(typeof debounce === 'number' ? { queueDebounceMs: debounce } : {}), ...(typeof cap === 'number' ? { queueCap: cap } : {}), ...(typeof drop === 'string' ? { queueDrop: drop } : {}) };
+  const isNamed = [mode, debounce, cap, drop].some((one) => one !== undefined && one !== null);
+  // Back to the default is none that a turn could have.
+  if (!isNamed) return undefined;
+  return { ...(typeof mode === 'string' ? { queueMode: mode } : {}), ...(typeof debounce === 'number' ? { queueDebounceMs: debounce } : {}), ...(typeof cap === 'number' ? { queueCap: cap } : {}), ...(typeof drop === 'string' ? { queueDrop: drop } : {}) };
 }
 
 function execSettingsOf(words: string): Settings | undefined {
