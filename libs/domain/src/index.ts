@@ -97,7 +97,7 @@ export { forkEntry } from './entry/fork-entry';
 export type { ForkRequest } from './entry/fork-entry';
 export { FORK_WINDOW_SHARE, planFork } from './entry/plan-fork';
 export type { ForkPlan } from './entry/plan-fork';
-export { COST_KINDS, CostSum, KindCostSum, sumCosts } from './entry/cost-sum';
+export { COST_KINDS, CostSum, KindCostSum, sumCosts, wholeCosts } from './entry/cost-sum';
 export type { KindCosts } from './entry/cost-sum';
 export { configuredModels, costOf, costsOf, priceOf, readOpenRouterPrices, roundCost, unpricedModels } from './entry/usage';
 export type { ModelPrice, PriceList, TokenCounts } from './entry/usage';

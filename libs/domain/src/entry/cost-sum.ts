@@ -8,6 +8,11 @@ export const COST_KINDS = ['input', 'output', 'cacheRead', 'cacheWrite'] as cons
 /** US dollars, by kind of token. */
 export type KindCosts = Readonly<Record<(typeof COST_KINDS)[number], number>>;
 
+/** @param parts US dollars in the order of COST_KINDS. @returns undefined when one of them is not known */
+export function wholeCosts([input, output, cacheRead, cacheWrite]: readonly (number | null | undefined)[]): KindCosts | undefined {
+  return input == null || output == null || cacheRead == null || cacheWrite == null ? undefined : { input, output, cacheRead, cacheWrite };
+}
+
 const PICOS_PER_MICRO = 1_000_000;
 const MICROS_PER_DOLLAR = 1_000_000;
 const PICOS_PER_DOLLAR = PICOS_PER_MICRO * MICROS_PER_DOLLAR;
@@ -57,9 +62,7 @@ export class KindCostSum {
 
   get usd(): KindCosts | undefined {
     if (!this.#isWhole) return undefined;
-    const [input, output, cacheRead, cacheWrite] = this.#sums.map(({ usd }) => usd);
-    if (input === undefined || output === undefined || cacheRead === undefined || cacheWrite === undefined) return undefined;
-    return { input, output, cacheRead, cacheWrite };
+    return wholeCosts(this.#sums.map(({ usd }) => usd));
   }
 }
 

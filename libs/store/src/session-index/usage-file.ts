@@ -11,7 +11,7 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import type Database from 'better-sqlite3';
-import { COST_KINDS, isJsonObject, type JsonObject, type JsonValue, type KindCosts } from '@sessions/domain';
+import { COST_KINDS, isJsonObject, type JsonObject, type JsonValue, type KindCosts, wholeCosts } from '@sessions/domain';
 import { hasErrorCode } from '../files/file-system';
 import { USAGE_FILE } from '../files/layout';
 import { quarantineBytes } from '../files/quarantine';
@@ -126,8 +126,7 @@ export const isUsageLine = (text: string): boolean => parseUsage(text) !== undef
 /** What is no parts of a cost leaves the cost as it is: its parts are not known. */
 function kindCostsOf(value: JsonValue | undefined): KindCosts | undefined {
   if (!isJsonObject(value)) return undefined;
-  const [input, output, cacheRead, cacheWrite] = COST_KINDS.map((kind) => value[kind]).filter(isWithin);
-  return input === undefined || output === undefined || cacheRead === undefined || cacheWrite === undefined ? undefined : { input, output, cacheRead, cacheWrite };
+  return wholeCosts(COST_KINDS.map((kind) => (isWithin(value[kind]) ? value[kind] : undefined)));
 }
 
 function placeOf({ epoch, seq, n }: JsonObject): UsagePlace | undefined {

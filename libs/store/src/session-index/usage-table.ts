@@ -1,6 +1,6 @@
 /** The usage ledger's lines in the session index: a copy of `usage.jsonl` and of what the journal has beyond it. */
 import type Database from 'better-sqlite3';
-import { COST_KINDS, type KindCosts } from '@sessions/domain';
+import { COST_KINDS, type KindCosts, wholeCosts } from '@sessions/domain';
 import type { UsageLine } from '../types';
 
 /** Which line of the ledger; ordered by epoch, sequence, place. */
@@ -35,8 +35,8 @@ export interface UsageRow {
 
 export const USAGE_COLUMNS = 'epoch, seq, n, at, key, session_id, run_id, provider, model, input, output, cache_read, cache_write, cost, cost_input, cost_output, cost_cache_read, cost_cache_write';
 
-export function kindCosts({ cost_input: input, cost_output: output, cost_cache_read: cacheRead, cost_cache_write: cacheWrite }: UsageRow): KindCosts | undefined {
-  return input === null || output === null || cacheRead === null || cacheWrite === null ? undefined : { input, output, cacheRead, cacheWrite };
+export function kindCosts(row: UsageRow): KindCosts | undefined {
+  return wholeCosts([row.cost_input, row.cost_output, row.cost_cache_read, row.cost_cache_write]);
 }
 
 export function toUsageLine(row: UsageRow): UsageLine {
