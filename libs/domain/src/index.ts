@@ -234,7 +234,7 @@ export type { InheritedModel, SpawnFacts } from './turns/spawn-rules';
 export { ATTACHMENTS_DIR, MANIFEST_NAME, REDACTED_CONTENT, attachmentProblems, recordedArguments } from './turns/spawn-attachments';
 export { channelOf, isInChannel } from './search/channel-of';
 export { nameSnippetOf } from './search/name-snippet';
-export { QUERY_CHARS_MAX, matchExpression, parseSearchQuery } from './search/search-query';
+export { QUERY_CHARS_MAX, matchExpression, parseSearchQuery, wordsApart } from './search/search-query';
 export type { SearchTerm } from './search/search-query';
 export { SNIPPET_CHARS_MAX, snippetOf } from './search/snippet';
 export type { Highlight, Snippet } from './search/snippet';

@@ -89,6 +89,16 @@ it('is found at once, newest first, with its place and its piece of text', async
   expect(await found('rele*')).toEqual(['s1:2', 's1:1']);
 });
 
+it('is not taken for changed when its words stand apart from each other', async () => {
+  await say('s1', 'Plan the release');
+  await say('s1', 'the release plan');
+  expect(await found('release')).toEqual(['s1:2', 's1:1']);
+  const fileId = (): unknown => new Database(path.join(dir, '.store', 'index.sqlite'), { readonly: true }).prepare('SELECT id FROM text_file').pluck().all();
+  const before = fileId();
+  expect(await found('"release plan"')).toEqual(['s1:2']);
+  expect(fileId()).toEqual(before);
+});
+
 it('is text of people and assistants: no tool results, tool calls, thoughts or names of members', async () => {
   await say('s1', 'hidden', { role: 'toolResult' });
   await say('s1', '', { role: 'assistant', content: [{ type: 'thinking', thinking: 'hidden' }, { type: 'toolCall', id: 'x', name: 'hidden', arguments: {} }, { type: 'text', text: 'shown' }] });

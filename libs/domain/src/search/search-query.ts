@@ -42,7 +42,16 @@ export function parseSearchQuery(query: string): SearchTerm[] {
   return terms;
 }
 
-/** The same for SQLite's full-text search: words hold letters and digits only, so nothing needs escaping. */
+/**
+ * For SQLite's full-text search, which knows which words a message has and not where: each of the query's
+ * words must occur. Words hold letters and digits only, so nothing needs escaping.
+ */
 export function matchExpression(terms: readonly SearchTerm[]): string {
-  return terms.map(({ words, isPrefix }) => `"${words.join(' ')}"${isPrefix ? ' *' : ''}`).join(' AND ');
+  const words = wordsApart(terms).map(({ words: [word], isPrefix }) => `"${String(word)}"${isPrefix ? ' *' : ''}`);
+  return [...new Set(words)].join(' AND ');
+}
+
+/** A query's words, wherever each of them stands. */
+export function wordsApart(terms: readonly SearchTerm[]): SearchTerm[] {
+  return terms.flatMap(({ words, isPrefix }) => words.map((word, index) => ({ words: [word], isPrefix: isPrefix && index === words.length - 1 })));
 }

@@ -58,11 +58,15 @@ describe('a query', () => {
     expect(refusal('a '.repeat(33))).toContain('at most 32 words');
   });
 
+  it('asks the index for each of its words once, wherever they stand', () => {
+    expect(matchExpression(parseSearchQuery('"the release plan"* the foo-bar rel*'))).toBe('"the" AND "release" AND "plan" * AND "foo" AND "bar" AND "rel" *');
+  });
+
   it('becomes an expression without anything that could be an operator, whatever it is', () => {
     fc.assert(
       fc.property(fc.string({ unit: anyCharacters, maxLength: QUERY_CHARS_MAX }), (query) => {
         if (refusal(query) !== '') return;
-        expect(matchExpression(parseSearchQuery(query))).toMatch(/^"[\p{L}\p{N} ]+"( \*)?( AND "[\p{L}\p{N} ]+"( \*)?)*$/u);
+        expect(matchExpression(parseSearchQuery(query))).toMatch(/^"[\p{L}\p{N}]+"( \*)?( AND "[\p{L}\p{N}]+"( \*)?)*$/u);
       }),
     );
   });

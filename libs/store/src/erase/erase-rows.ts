@@ -74,14 +74,17 @@ export function eraseRows({ dir, indexFile }: Pick<StoreLayout, 'dir' | 'indexFi
 /** Words of these transcripts, and of those that were set aside a moment ago. */
 function eraseWords(db: Database.Database, fileIds: readonly (number | string)[]): void {
   if (db.prepare("SELECT 1 FROM sqlite_master WHERE name = 'text_gone'").get() === undefined) return;
-  const gone = db.prepare('SELECT file_id FROM text_gone').pluck().all() as number[];
-  const dropWords = db.prepare('DELETE FROM text WHERE rowid IN (SELECT id FROM text_line WHERE file_id = ?)');
-  const dropLines = db.prepare('DELETE FROM text_line WHERE file_id = ?');
-  for (const fileId of [...fileIds, ...gone]) {
-    dropWords.run(fileId);
-    dropLines.run(fileId);
-  }
-  db.exec('DELETE FROM text_gone');
+  // One look at all lines, which have no index by transcript.
+  db.exec('CREATE TEMP TABLE erased_file (id INTEGER PRIMARY KEY)');
+  const note = db.prepare('INSERT OR IGNORE INTO erased_file SELECT ?');
+  for (const fileId of fileIds) note.run(fileId);
+  db.exec(`
+    INSERT OR IGNORE INTO erased_file SELECT file_id FROM text_gone;
+    DELETE FROM text WHERE rowid IN (SELECT id FROM text_line WHERE file_id IN (SELECT id FROM erased_file));
+    DELETE FROM text_line WHERE file_id IN (SELECT id FROM erased_file);
+    DELETE FROM text_gone;
+    DROP TABLE erased_file;
+  `);
 }
 
 /**

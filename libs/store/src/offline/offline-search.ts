@@ -7,7 +7,7 @@ import { snippetOf, type SearchTerm } from '@sessions/domain';
 import { storeLayout } from '../files/layout';
 import { openInside } from '../files/safe-path';
 import { placeAppends } from '../recovery';
-import { searchedText, SEARCHED_ROLES, writtenAtMs } from '../session-index/text-index';
+import { searchedText, SEARCHED_ROLES, writtenAtMs } from '../session-index/message-texts';
 import type { TextHit } from '../session-index/worker-protocol';
 import { scanTranscript } from '../transcript/scan-transcript';
 import { overlaid } from './offline-transcript';

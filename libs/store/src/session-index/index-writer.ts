@@ -11,7 +11,7 @@ import type { FileIdentity } from '../files/file-system';
 import type { TranscriptTail } from '../types';
 import { entryColumns, type EntryColumns, type ImportColumns } from './entry-columns';
 import { DROP_INDEXES, INDEXES, KEY_INDEX, META, TABLES, VISIBILITY } from './schema';
-import { dropTexts, prepareTexts, type TextStatements } from './text-index';
+import { dropTexts, prepareTexts, type TextStatements } from './text-rows';
 import { UsageTable } from './usage-table';
 import type { IndexChange } from './worker-protocol';
 

@@ -5,10 +5,13 @@
  */
 
 /** Grows with every change of the tables, or of the rules by which a column is made; an index of another format is rebuilt. */
-export const INDEX_FORMAT = 5;
+export const INDEX_FORMAT = 6;
 
 /** Rows of a list are stored ready-made, so a wide page keeps one entry of 2 KB from filling it. */
 export const PAGE_BYTES = 8192;
+
+/** Pieces of the index of words that are merged into one: half as much is written as with four, and none waits for sixteen of them. */
+const TEXT_AUTOMERGE = 8;
 
 /**
  * `entry.json` holds the exact bytes of the value as they stand in `sessions.json`, indentation
@@ -19,6 +22,7 @@ export const PAGE_BYTES = 8192;
  * and no entry. `base` remembers how an entry stood at the last checkpoint (NULL: it did not
  * exist) for each one changed since; it is the common ancestor when somebody edits the file by hand.
  * A generation of it begins with each snapshot and ends when that snapshot is the file on disk.
+ * `text` knows which words a message has and not where in it they stand: whoever finds it reads the message.
  */
 export const TABLES = `
   CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -91,18 +95,21 @@ export const TABLES = `
     bytes INTEGER NOT NULL,
     lines INTEGER NOT NULL,
     messages INTEGER NOT NULL,
-    last_at INTEGER NOT NULL
+    last_at INTEGER NOT NULL,
+    last_line INTEGER
   );
   CREATE TABLE IF NOT EXISTS text_line (
     id INTEGER PRIMARY KEY,
     file_id INTEGER NOT NULL,
+    back INTEGER,
     offset INTEGER NOT NULL,
     bytes INTEGER NOT NULL,
     message_seq INTEGER NOT NULL,
     line INTEGER NOT NULL
   );
-  CREATE TABLE IF NOT EXISTS text_gone (file_id INTEGER PRIMARY KEY);
-  CREATE VIRTUAL TABLE IF NOT EXISTS text USING fts5 (words, content='', contentless_delete=1, tokenize='ascii');
+  CREATE TABLE IF NOT EXISTS text_gone (file_id INTEGER PRIMARY KEY, last_line INTEGER NOT NULL);
+  CREATE VIRTUAL TABLE IF NOT EXISTS text USING fts5 (words, content='', contentless_delete=1, detail='none', tokenize='ascii');
+  INSERT INTO text (text, rank) VALUES ('automerge', ${TEXT_AUTOMERGE});
 `;
 
 /** An import makes it when it meets a key twice, else at its end. */
@@ -123,7 +130,6 @@ export const INDEXES = `
   CREATE INDEX IF NOT EXISTS session_archive_at ON session (archive_at) WHERE archive_at IS NOT NULL;
   CREATE UNIQUE INDEX IF NOT EXISTS base_key ON base (key, generation);
   CREATE INDEX IF NOT EXISTS result_seq ON result (seq);
-  CREATE INDEX IF NOT EXISTS text_by_file ON text_line (file_id);
   CREATE INDEX IF NOT EXISTS usage_newest ON usage (at);
   CREATE INDEX IF NOT EXISTS usage_by_key ON usage (key, at);
   CREATE INDEX IF NOT EXISTS usage_by_run ON usage (run_id);

@@ -8,11 +8,12 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import type Database from 'better-sqlite3';
 import { SessionRow } from '@sessions/contracts';
-import { isInChannel, matchExpression, parseStoreFile, snippetOf } from '@sessions/domain';
+import { isInChannel, matchExpression, parseStoreFile, snippetOf, wordsApart } from '@sessions/domain';
 import { hasErrorCode } from '../files/file-system';
 import { readLineFacts, type LineFacts } from '../transcript/line-facts';
+import { searchedText } from './message-texts';
 import { VISIBILITY } from './schema';
-import { searchedText, TEXTS_PER_MS } from './text-index';
+import { TEXTS_PER_MS } from './text-rows';
 import type { IndexedTextHit, SearchTextsReply, SearchTextsRequest, TextHit } from './worker-protocol';
 
 const CANDIDATES_PER_SLICE = 50;
@@ -54,7 +55,7 @@ export async function searchTexts({ db, dir, onStale, breathe }: SearchTextsPart
   const slice = db.prepare(
     `SELECT l.id, f.file, l.offset, l.bytes, l.message_seq, l.line
      FROM text t JOIN text_line l ON l.id = t.rowid JOIN text_file f ON f.id = l.file_id
-     WHERE t.words MATCH ? AND t.rowid < ? AND t.rowid >= ? ORDER BY t.rowid DESC LIMIT ${CANDIDATES_PER_SLICE}`,
+     WHERE text MATCH ? AND t.rowid < ? AND t.rowid >= ? ORDER BY t.rowid DESC LIMIT ${CANDIDATES_PER_SLICE}`,
   );
   const ownerOf = ownersOf(db, request.channel);
   const isRepeated = repeats(db, dir, ownerOf);
@@ -79,8 +80,8 @@ export async function searchTexts({ db, dir, onStale, breathe }: SearchTextsPart
       if (owner === undefined) continue;
       readBytes += candidate.bytes;
       const hit = readHit(dir, candidate, owner, request);
-      if (hit === undefined) stale.add(candidate.file);
-      else if (!owner.isEarlier || !isRepeated(candidate, hit, owner)) hits.push({ ...hit, id: candidate.id });
+      if (hit === 'stale') stale.add(candidate.file);
+      else if (hit !== 'apart' && (!owner.isEarlier || !isRepeated(candidate, hit, owner))) hits.push({ ...hit, id: candidate.id });
     }
     if (candidates.length < CANDIDATES_PER_SLICE) break;
     await breathe();
@@ -135,10 +136,13 @@ function repeats(db: Database.Database, dir: string, ownerOf: (file: string) => 
     });
 }
 
-function readHit(dir: string, candidate: Candidate, owner: Owner, { terms }: SearchTextsRequest): TextHit | undefined {
+/** 'apart': the words are there and do not stand as the query wants them; 'stale': the line is not what the index read. */
+function readHit(dir: string, candidate: Candidate, owner: Owner, { terms }: SearchTextsRequest): TextHit | 'apart' | 'stale' {
   const facts = readLine(path.join(dir, candidate.file), candidate);
-  const found = facts === undefined ? undefined : snippetOf(searchedText(facts), terms);
-  if (facts === undefined || found === undefined) return undefined;
+  if (facts === undefined) return 'stale';
+  const text = searchedText(facts);
+  const found = snippetOf(text, terms);
+  if (found === undefined) return snippetOf(text, wordsApart(terms)) === undefined ? 'stale' : 'apart';
   return {
     key: owner.key,
     sessionId: owner.session_id ?? '',

@@ -8,55 +8,37 @@
  * transcript said leaves with its `text_file` row, in the transaction that learns that the transcript
  * was set aside; its words are cleared away after that.
  *
+ * Reading and writing take turns: what was read waits for its turn in memory, and is let go when the
+ * transcript has become another meanwhile.
+ *
  * What can be lost: everything; the index is disposable, and made again from the transcripts, those
  * of the newest entries first.
  */
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import type Database from 'better-sqlite3';
-import { indexedWords, isJsonObject, messageText, SEARCHED_CHARS_MAX, type JsonObject } from '@sessions/domain';
 import { hasErrorCode } from '../files/file-system';
-import type { LineFacts } from '../transcript/line-facts';
-import { TranscriptScanner } from '../transcript/scan-transcript';
 import { transcriptsById } from '../transcript/transcripts-by-id';
+import { readTexts } from './message-texts';
 import { META } from './schema';
+import { clearTexts, dropTexts, prepareTexts, putText, type FileRow, type FoundText, type KnownFile, type TextStatements } from './text-rows';
 
-/** Messages of one millisecond that have rowids of their own; more of them get the next millisecond's. */
-export const TEXTS_PER_MS = 1024;
-/** Rowids stay exact in a number: until the year 2248. */
-const AT_MS_MAX = Math.floor(Number.MAX_SAFE_INTEGER / TEXTS_PER_MS) - 1;
 /** Bytes of transcripts read in one step; one line may be longer. */
 const STEP_BYTES = 256 * 1024;
-const CHUNK_BYTES = 64 * 1024;
+/** So much is read before its words are written, in one go: each go writes the pages of the latest messages again. */
+const WRITE_BYTES = 1024 * 1024;
 const STEP_FILES_MAX = 64;
 /** Lines that are on their way to a file are looked for so often. */
 const LOOKS_MAX = 120;
-/** Rows cleared away in one step. */
-const CLEAR_ROWS = 500;
 /** Entries looked at in one step after the index was made anew. */
 const BACKLOG_ENTRIES = 200;
 
-/** Whose texts can be found. */
-export const SEARCHED_ROLES: ReadonlySet<string> = new Set(['user', 'assistant']);
-
-interface FileRow {
-  readonly id: number;
-  readonly inode: number;
-  readonly bytes: number;
-  readonly lines: number;
-  readonly messages: number;
-  readonly last_at: number;
-}
-
-interface FoundText {
-  readonly fileId: number;
-  readonly atMs: number;
-  readonly offset: number;
-  readonly bytes: number;
-  /** Ordinal of the message and of the line, both from 1. */
-  readonly messageSeq: number;
-  readonly line: number;
-  readonly words: string;
+/** A transcript that has been read on, and whose words are not written yet. */
+interface Gathered {
+  /** As the index knew it when the reading began; undefined: not at all, or as another file. */
+  readonly known: KnownFile | undefined;
+  readonly now: FileRow;
+  readonly texts: readonly FoundText[];
 }
 
 /** Runs a piece of work in one transaction of the index. */
@@ -70,6 +52,9 @@ export class TextIndex {
   readonly #changed = new Set<string>();
   /** Transcripts whose last lines are acknowledged and not in the file yet, with how often they have been looked for. */
   readonly #waiting = new Map<string, number>();
+  /** By transcript, what is read and not written. Bounded by WRITE_BYTES and one step, or one line. */
+  readonly #gathered = new Map<string, Gathered>();
+  #gatheredBytes = 0;
   /** Entries whose transcripts are being read: where to go on, once they are. */
   #backlogNoted: { readonly belowId: number; readonly isEnd: boolean } | undefined;
   /** While the backlog is read and some entry went on from other transcripts: which there are. */
@@ -113,7 +98,7 @@ export class TextIndex {
   }
 
   get hasChanges(): boolean {
-    return this.#changed.size > 0;
+    return this.#changed.size > 0 || this.#gathered.size > 0;
   }
 
   /** True while transcripts that were there when the index was made anew have not all been read. */
@@ -122,30 +107,70 @@ export class TextIndex {
     return from !== undefined && from !== '';
   }
 
-  /** Reads some of the changed transcripts. @throws what the index throws; they count as changed then as before. */
+  /**
+   * Reads some of the changed transcripts, or writes what has been read.
+   * @throws what reading and the index throw; the transcripts count as changed then as before.
+   */
   step(): void {
     const files = [...this.#changed].slice(0, STEP_FILES_MAX);
     try {
-      this.#inTransaction(() => this.#readSome(files));
+      if (files.length > 0 && this.#gatheredBytes < WRITE_BYTES) this.#readSome(files);
+      else this.#writeGathered();
     } catch (error) {
-      for (const file of files) this.#changed.add(file);
+      for (const file of [...files, ...this.#gathered.keys()]) this.#changed.add(file);
+      this.#letGo();
       throw error;
     }
   }
 
   #readSome(files: readonly string[]): void {
-    const texts: FoundText[] = [];
     let budget = STEP_BYTES;
     for (const file of files) {
       if (budget <= 0) break;
       this.#changed.delete(file);
-      const read = this.#read(file, budget, texts);
+      const read = this.#read(file, budget);
       budget -= read.bytes;
+      this.#gatheredBytes += read.bytes;
       if (read.hasMore) this.#changed.add(file);
     }
-    // FTS5 writes a piece of its own whenever a rowid is not behind the one before.
-    texts.sort((a, b) => a.atMs - b.atMs);
-    for (const text of texts) this.#put(text);
+  }
+
+  #writeGathered(): void {
+    this.#inTransaction(() => {
+      const lastLines = new Map<number, number | null>();
+      const texts: { readonly fileId: number; readonly text: FoundText }[] = [];
+      const rows: { readonly id: number; readonly now: FileRow }[] = [];
+      for (const [file, { known, now, texts: found }] of this.#gathered) {
+        const row = this.#rowFor(file, known, now.inode);
+        // Set aside or forgotten while it was read: it is read anew.
+        if (row === undefined) {
+          this.#changed.add(file);
+          continue;
+        }
+        lastLines.set(row.id, row.lastLine);
+        rows.push({ id: row.id, now });
+        for (const text of found) texts.push({ fileId: row.id, text });
+      }
+      // FTS5 writes a piece of its own whenever a rowid is not behind the one before.
+      texts.sort((a, b) => a.text.atMs - b.text.atMs);
+      for (const { fileId, text } of texts) lastLines.set(fileId, putText(this.#statements, fileId, lastLines.get(fileId) ?? null, text));
+      for (const { id, now } of rows) this.#statements.setFile.run(now.bytes, now.lines, now.messages, now.lastAtMs, lastLines.get(id) ?? null, id);
+    });
+    this.#letGo();
+  }
+
+  /** The row that what was gathered belongs to; undefined: the index knows something else by now. */
+  #rowFor(file: string, known: KnownFile | undefined, inode: number): Pick<KnownFile, 'id' | 'lastLine'> | undefined {
+    const { getFile, addFile } = this.#statements;
+    const stored = getFile.get(file) as KnownFile | undefined;
+    if (known !== undefined) return stored?.id === known.id && stored.bytes === known.bytes ? known : undefined;
+    if (stored !== undefined) dropTexts(this.#statements, file);
+    return { id: Number(addFile.run(file, inode).lastInsertRowid), lastLine: null };
+  }
+
+  #letGo(): void {
+    this.#gathered.clear();
+    this.#gatheredBytes = 0;
   }
 
   /**
@@ -181,35 +206,29 @@ export class TextIndex {
 
   /** Clears away words of transcripts that are gone. @returns false when nothing is left. */
   clearStep(): boolean {
-    const fileId = this.#statements.goneFile.get() as number | undefined;
-    if (fileId === undefined) return false;
-    this.#inTransaction(() => {
-      const ids = this.#statements.linesOfFile.all(fileId, CLEAR_ROWS) as number[];
-      for (const id of ids) {
-        this.#statements.dropText.run(id);
-        this.#statements.dropLine.run(id);
-      }
-      if (ids.length < CLEAR_ROWS) this.#statements.dropGone.run(fileId);
-    });
-    return true;
+    if (this.#statements.goneFile.get() === undefined) return false;
+    return this.#inTransaction(() => clearTexts(this.#statements));
   }
 
   /** Reads one transcript on. @returns how much was read, and whether there is more. */
-  #read(file: string, budget: number, texts: FoundText[]): { readonly bytes: number; readonly hasMore: boolean } {
+  #read(file: string, budget: number): { readonly bytes: number; readonly hasMore: boolean } {
     let fd: number;
     try {
       fd = fs.openSync(path.join(this.#dir, file), fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW | fs.constants.O_NONBLOCK);
     } catch (error) {
       if (!hasErrorCode(error, 'ENOENT', 'ELOOP', 'EACCES', 'EISDIR', 'ENXIO', 'ENOTDIR')) throw error;
-      dropTexts(this.#statements, file);
+      this.#gathered.delete(file);
+      this.#inTransaction(() => dropTexts(this.#statements, file));
       return { bytes: 0, hasMore: false };
     }
     try {
       const stats = fs.fstatSync(fd);
       if (!stats.isFile()) return { bytes: 0, hasMore: false };
-      const read = this.#readOn(fd, this.#rowOf(file, stats), stats, budget, texts);
+      const before = this.#placeIn(file, stats);
+      const { now, texts, atEnd } = readTexts(fd, before.now, stats, budget);
+      if (now.bytes > before.now.bytes) this.#gathered.set(file, { known: before.known, now, texts: [...before.texts, ...texts] });
       this.#noteWaiting(file, stats.size);
-      return read;
+      return { bytes: now.bytes - before.now.bytes, hasMore: !atEnd };
     } finally {
       fs.closeSync(fd);
     }
@@ -224,145 +243,16 @@ export class TextIndex {
   }
 
   /** How far the file has been read; from its beginning when it is another file by now. */
-  #rowOf(file: string, stats: fs.Stats): FileRow {
-    const known = this.#statements.getFile.get(file) as FileRow | undefined;
-    if (known !== undefined && known.inode === stats.ino && known.bytes <= stats.size) return known;
-    if (known !== undefined) dropTexts(this.#statements, file);
-    const { lastInsertRowid } = this.#statements.addFile.run(file, stats.ino);
-    return { id: Number(lastInsertRowid), inode: stats.ino, bytes: 0, lines: 0, messages: 0, last_at: 0 };
-  }
-
-  #readOn(fd: number, row: FileRow, stats: fs.Stats, budget: number, texts: FoundText[]): { readonly bytes: number; readonly hasMore: boolean } {
-    let { messages, last_at: lastAtMs } = row;
-    const scanner = new TranscriptScanner({
-      from: { ...EMPTY_SCAN, bytes: row.bytes, completeBytes: row.bytes, lines: row.lines },
-      onLine: ({ facts, number, offset, bytes }) => {
-        if (facts?.role === undefined) return;
-        messages += 1;
-        lastAtMs = writtenAtMs(facts) ?? (lastAtMs === 0 ? Math.floor(stats.mtimeMs) : lastAtMs);
-        if (!SEARCHED_ROLES.has(facts.role)) return;
-        const words = indexedWords(searchedText(facts));
-        if (words !== '') texts.push({ fileId: row.id, atMs: lastAtMs, offset, bytes, messageSeq: messages, line: number, words });
-      },
-    });
-    const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
-    let atEnd = false;
-    // A line that is longer than the budget is read to its end.
-    for (let end = row.bytes; scanner.position - row.bytes < budget || end === row.bytes; ) {
-      const count = fs.readSync(fd, chunk, 0, chunk.length, scanner.position);
-      if (count === 0) {
-        atEnd = true;
-        break;
-      }
-      scanner.push(chunk.subarray(0, count));
-      end = scanner.completeBytes;
-    }
-    const { completeBytes, lines } = scanner.end();
-    if (completeBytes > row.bytes) this.#statements.setFile.run(completeBytes, lines, messages, lastAtMs, row.id);
-    return { bytes: completeBytes - row.bytes, hasMore: !atEnd };
-  }
-
-  #put({ fileId, atMs, offset, bytes, messageSeq, line, words }: FoundText): void {
-    const id = this.#freeId(Math.min(Math.max(0, atMs), AT_MS_MAX));
-    this.#statements.addLine.run(id, fileId, offset, bytes, messageSeq, line);
-    this.#statements.addText.run(id, words);
-  }
-
-  #freeId(atMs: number): number {
-    for (let at = atMs; ; at += 1) {
-      const first = at * TEXTS_PER_MS;
-      const last = this.#statements.lastIdWithin.get(first, first + TEXTS_PER_MS) as number | null;
-      if (last === null) return first;
-      if (last < first + TEXTS_PER_MS - 1) return last + 1;
-    }
+  #placeIn(file: string, stats: fs.Stats): Gathered {
+    const isThis = (row: FileRow): boolean => row.inode === stats.ino && row.bytes <= stats.size;
+    const gathered = this.#gathered.get(file);
+    if (gathered !== undefined && isThis(gathered.now)) return gathered;
+    const known = this.#statements.getFile.get(file) as KnownFile | undefined;
+    if (known !== undefined && isThis(known)) return { known, now: known, texts: [] };
+    return { known: undefined, now: { inode: stats.ino, bytes: 0, lines: 0, messages: 0, lastAtMs: 0 }, texts: [] };
   }
 
   #meta(name: string): string | undefined {
     return this.#statements.getMeta.get(name) as string | undefined;
   }
-}
-
-/** What a transcript said is not found any more; its words are cleared away later. To be called in a transaction. */
-export function dropTexts({ getFile, dropFile, addGone }: TextStatements, file: string): void {
-  const row = getFile.get(file) as FileRow | undefined;
-  if (row === undefined) return;
-  dropFile.run(row.id);
-  addGone.run(row.id);
-}
-
-/** The text of a message as it is searched. */
-export function searchedText({ record, kind }: Pick<LineFacts, 'record' | 'kind'>): string {
-  const message: unknown = kind === 'simple' ? record : record['message'];
-  return isJsonObject(message) ? messageText(message).slice(0, SEARCHED_CHARS_MAX) : '';
-}
-
-/** When a message was written; undefined: its line does not say. */
-export function writtenAtMs({ record }: LineFacts): number | undefined {
-  const message = record['message'];
-  const within = isJsonObject(message) ? message['timestamp'] : undefined;
-  for (const value of [(record as JsonObject)['timestamp'], within]) {
-    const atMs = typeof value === 'string' ? Date.parse(value) : typeof value === 'number' ? Math.floor(value) : Number.NaN;
-    if (Number.isFinite(atMs) && atMs > 0) return atMs;
-  }
-  return undefined;
-}
-
-const EMPTY_SCAN = {
-  bytes: 0,
-  completeBytes: 0,
-  tornTailBytes: 0,
-  lines: 0,
-  malformedLines: 0,
-  messageCount: 0,
-  userAssistantCount: 0,
-  leafId: null,
-  branched: false,
-  headerId: null,
-  headerTimestamp: null,
-  kind: 'empty',
-} as const;
-
-type StatementName =
-  | 'getFile'
-  | 'addFile'
-  | 'setFile'
-  | 'dropFile'
-  | 'addGone'
-  | 'goneFile'
-  | 'dropGone'
-  | 'addLine'
-  | 'dropLine'
-  | 'linesOfFile'
-  | 'lastIdWithin'
-  | 'addText'
-  | 'dropText'
-  | 'bytesOf'
-  | 'behind'
-  | 'entriesBefore'
-  | 'getMeta'
-  | 'setMeta';
-
-export type TextStatements = Readonly<Record<StatementName, Database.Statement<unknown[]>>>;
-
-export function prepareTexts(db: Database.Database): TextStatements {
-  return {
-    getFile: db.prepare('SELECT id, inode, bytes, lines, messages, last_at FROM text_file WHERE file = ?'),
-    addFile: db.prepare('INSERT INTO text_file (file, inode, bytes, lines, messages, last_at) VALUES (?, ?, 0, 0, 0, 0)'),
-    setFile: db.prepare('UPDATE text_file SET bytes = ?, lines = ?, messages = ?, last_at = ? WHERE id = ?'),
-    dropFile: db.prepare('DELETE FROM text_file WHERE id = ?'),
-    addGone: db.prepare('INSERT INTO text_gone (file_id) VALUES (?) ON CONFLICT DO NOTHING'),
-    goneFile: db.prepare('SELECT file_id FROM text_gone LIMIT 1').pluck(),
-    dropGone: db.prepare('DELETE FROM text_gone WHERE file_id = ?'),
-    addLine: db.prepare('INSERT INTO text_line (id, file_id, offset, bytes, message_seq, line) VALUES (?, ?, ?, ?, ?, ?)'),
-    dropLine: db.prepare('DELETE FROM text_line WHERE id = ?'),
-    linesOfFile: db.prepare('SELECT id FROM text_line WHERE file_id = ? LIMIT ?').pluck(),
-    lastIdWithin: db.prepare('SELECT max(id) FROM text_line WHERE id >= ? AND id < ?').pluck(),
-    addText: db.prepare('INSERT INTO text (rowid, words) VALUES (?, ?)'),
-    dropText: db.prepare('DELETE FROM text WHERE rowid = ?'),
-    bytesOf: db.prepare('SELECT bytes FROM transcript WHERE file = ?').pluck(),
-    behind: db.prepare('SELECT t.file FROM transcript t LEFT JOIN text_file f ON f.file = t.file WHERE t.bytes > coalesce(f.bytes, 0)').pluck(),
-    entriesBefore: db.prepare('SELECT id, file, other_ids AS otherIds FROM session WHERE id < ? ORDER BY id DESC LIMIT ?'),
-    getMeta: db.prepare('SELECT value FROM meta WHERE name = ?').pluck(),
-    setMeta: db.prepare('INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value'),
-  };
 }
