@@ -27,6 +27,9 @@ export class CheckpointSchedule {
   #lastEndedAt: number;
   #timer: NodeJS.Timeout | undefined;
   #isHeld = false;
+  #isRunning = false;
+  /** Asked for at once while one was running. */
+  #isNextSoon = false;
 
   constructor(options: CheckpointScheduleOptions) {
     this.#options = options;
@@ -37,6 +40,11 @@ export class CheckpointSchedule {
   ask(soon = false): void {
     const { delayMs, monotonicMs, journal, mayRun } = this.#options;
     if (!mayRun() || (this.#timer !== undefined && !soon)) return;
+    // Each mutation asks: while the journal is long and one is running, they would line up a checkpoint each.
+    if (this.#isRunning) {
+      this.#isNextSoon ||= soon;
+      return;
+    }
     // A journal that must be kept for a transcript is not shortened by hurrying.
     const urgent = soon || (journal.keptBytes > JOURNAL_BYTES_MAX && !this.#isHeld);
     const earliestAt = this.#lastEndedAt + checkpointSpacingMs(this.#last, delayMs);
@@ -67,13 +75,20 @@ export class CheckpointSchedule {
     const { journal, mayRun, run, onFailure } = this.#options;
     if (!mayRun()) return;
     const startedAtSeq = journal.syncedSeq;
+    this.#isRunning = true;
+    let failure: unknown;
     try {
       await run();
-      if (journal.syncedSeq > startedAtSeq) this.ask();
     } catch (error) {
-      if (!mayRun()) return;
-      onFailure(error);
-      this.#runIn(CHECKPOINT_RETRY_MS);
+      failure = error ?? new Error('a checkpoint failed');
     }
+    this.#isRunning = false;
+    const isNextSoon = this.#isNextSoon;
+    this.#isNextSoon = false;
+    if (!mayRun()) return;
+    if (failure !== undefined) {
+      onFailure(failure);
+      this.#runIn(CHECKPOINT_RETRY_MS);
+    } else if (isNextSoon || journal.syncedSeq > startedAtSeq) this.ask(isNextSoon);
   }
 }

@@ -146,12 +146,13 @@ export class Journal {
     for (;;) {
       const oldest = this.#kept[0];
       const isNewest = this.#kept.length === 1 && this.#active === undefined;
-      if (oldest === undefined || oldest.lastSeq > seq || isNewest) return;
+      if (oldest === undefined || oldest.lastSeq > seq || isNewest) break;
       // What a successor may still read is not ours to take away.
       this.#options.fence();
       await this.#options.pool.recycle(oldest.path);
       this.#kept.shift();
     }
+    await this.#options.pool.trim();
   }
 
   /** Resolves when nothing is queued or in flight. */

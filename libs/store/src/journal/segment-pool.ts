@@ -14,8 +14,8 @@ import type { FileSystem } from '../files/file-system';
 import { epochOfSpare, parseSegmentName, segmentFileName, spareFileName } from '../files/layout';
 
 export const SEGMENT_BYTES = 4 * 1024 * 1024;
-/** Spares kept ready, 32 MiB: what a busy store fills between two checkpoints. Further recycled segments are unlinked. */
-const SPARES_MAX = 8;
+/** Spares kept ready, 80 MiB: what a store fills until its journal is long, and during the checkpoint that this brings. Further recycled segments are unlinked. */
+const SPARES_MAX = 20;
 const FILL_STEP_BYTES = 1024 * 1024;
 const FILE_MODE = 0o600;
 
@@ -32,6 +32,10 @@ export class SegmentPool {
   #spares: string[] = [];
   #nextSpare = 1;
   #filling: Promise<void> | undefined;
+  /** Segments begun since the last checkpoint. */
+  #taken = 0;
+  /** Spares worth keeping: what the busiest interval of late took. */
+  #wanted = 0;
 
   constructor(fs: FileSystem, dir: string, epoch: number) {
     this.#fs = fs;
@@ -74,6 +78,7 @@ export class SegmentPool {
     await this.#filling;
     const spare = this.#spares.pop() ?? (await this.#fill());
     fence();
+    this.#taken += 1;
     const target = path.join(this.#dir, segmentFileName({ epoch: this.#epoch, firstSeq }));
     await this.#fs.rename(spare, target);
     await this.#fs.syncDirectory(this.#dir);
@@ -93,6 +98,14 @@ export class SegmentPool {
     const spare = this.#spareName();
     await this.#fs.rename(file, spare);
     this.#spares.push(spare);
+  }
+
+  /** A checkpoint is over: spares for another interval as busy as those before stay, one fewer with each quieter one. */
+  async trim(): Promise<void> {
+    this.#wanted = Math.max(this.#taken + 1, this.#wanted - 1);
+    this.#taken = 0;
+    // One that cannot be removed is the next owner's to remove.
+    while (this.#spares.length > this.#wanted) await this.#fs.unlink(this.#spares.pop() as string).catch(() => undefined);
   }
 
   #spareName(): string {
