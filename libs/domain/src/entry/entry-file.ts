@@ -10,9 +10,22 @@ const FILE_NAME_LENGTH_MAX = 255;
 /** The folder inside the sessions directory that may hold transcripts too. */
 const TRANSCRIPTS_DIR = 'transcripts';
 
-/** `<sessionId>.jsonl`, or `<sessionId>-topic-<threadId>.jsonl` for a topic. */
+/**
+ * What stands before `.jsonl` in a name that we make is at most this long, so that archives of the
+ * file and of its sidecars can still be named after it.
+ */
+const TOPIC_BASE_LENGTH_MAX = 160;
+
+/**
+ * `<sessionId>.jsonl`, or `<sessionId>-topic-<threadId>.jsonl` for a topic. A topic that would make a
+ * name too long, or one that reads like a sidecar's (after a point), is left out: `sessionFile` says
+ * which file it is either way.
+ */
 export function transcriptFileName(sessionId: string, topicThreadId?: string): string {
-  return topicThreadId === undefined ? `${sessionId}${SUFFIX}` : `${sessionId}-topic-${encodeURIComponent(topicThreadId)}${SUFFIX}`;
+  if (topicThreadId === undefined) return `${sessionId}${SUFFIX}`;
+  const topic = encodeURIComponent(topicThreadId);
+  const base = `${sessionId}-topic-${topic}`;
+  return topic.includes('.') || base.length > TOPIC_BASE_LENGTH_MAX ? `${sessionId}${SUFFIX}` : `${base}${SUFFIX}`;
 }
 
 const SUCCESSOR = /^\d{4}-\d{2}-\d{2}T\d{2}-\d{2}-\d{2}[.-]\d{3}Z_(.+)$/s;
