@@ -40,7 +40,8 @@ describe('the name of a transcript', () => {
 
   it.each([
     '', '.', '..', '../x.jsonl', 'a/../x.jsonl', 'other/x.jsonl', 'transcripts/a/x.jsonl', 'x.jsonl/', '.store/x.jsonl', '.hidden', 'a\\b', 'a\u0000b', 'x'.repeat(256),
-    '/etc/passwd', `${DIR}/../../other/sessions/x.jsonl`, `${DIR}/sub/x.jsonl`, DIR, `${DIR}/`, `${DIR}/.store/owner.json`, 5, null, undefined, {},
+    '/etc/passwd', `${DIR}/../../other/sessions/x.jsonl`, `${DIR}/sub/x.jsonl`, DIR, `${DIR}/`, `${DIR}/.store/owner.json`,
+    'sessions.json', `${DIR}/sessions.json`, 'sessions.json.bak.1', 'x.jsonl.lock', 'x.trajectory-path.json', 'x.trajectory.jsonl', 'x.jsonl.deleted.2026-06-15T12-00-00.000Z', 5, null, undefined, {},
   ])('is the session id when sessionFile is %j', (sessionFile) => {
     expect(transcriptFileOf('s-1', sessionFile, DIR)).toBe('s-1.jsonl');
   });

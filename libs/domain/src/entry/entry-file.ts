@@ -43,15 +43,20 @@ export function sessionOfSuccessor(base: string): string | undefined {
 
 /**
  * The transcript's path inside the sessions directory: what `sessionFile` names when it is safe,
- * else the session id's own file.
+ * else the session id's own file. A name that no transcript has (the sessions file, a lock, a pointer,
+ * a trajectory, an archive) is not safe: lines would go into it, and a reset would take it away.
  * @param sessionsDir absolute path of the directory. Without it an absolute `sessionFile` counts when
  * its folder is named `sessions`.
  * @returns null when neither can name a file.
  */
 export function transcriptFileOf(sessionId: string, sessionFile: unknown, sessionsDir?: string): string | null {
   const named = typeof sessionFile === 'string' ? insideSessionsDir(sessionFile, sessionsDir) : undefined;
-  if (named !== undefined) return named;
+  if (named !== undefined && isTranscriptName(named)) return named;
   return isSessionId(sessionId) ? transcriptFileName(sessionId) : null;
+}
+
+function isTranscriptName(file: string): boolean {
+  return file.endsWith(SUFFIX) && !file.endsWith(`.trajectory${SUFFIX}`);
 }
 
 /**
