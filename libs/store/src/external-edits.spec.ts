@@ -11,8 +11,10 @@ const ENTRIES = 24;
 let root: string;
 let file: string;
 let store: AgentStore;
+let noticed: string[];
 
 beforeEach(async () => {
+  noticed = [];
   root = fs.mkdtempSync(path.join(tmpdir(), 'store-edits-'));
   fs.mkdirSync(path.join(root, 'sessions'));
   file = path.join(root, 'sessions', 'sessions.json');
@@ -31,7 +33,7 @@ afterEach(async () => {
 });
 
 function open(): Promise<AgentStore> {
-  return openStore({ agentId: AGENT, sessionsFile: file, instance: 'test', transport: 'standalone', clock: { nowMs: () => 1_795_000_000_000 }, checkpointDelayMs: 60_000 });
+  return openStore({ agentId: AGENT, sessionsFile: file, instance: 'test', transport: 'standalone', clock: { nowMs: () => 1_795_000_000_000 }, checkpointDelayMs: 60_000, onNotice: ({ kind }) => noticed.push(kind) });
 }
 
 function keyOf(index: number): string {
@@ -68,6 +70,31 @@ describe('a damaged sessions file', () => {
     expect((await store.list({ limit: 1 })).warnings).toEqual([]);
   });
 });
+
+describe('a sessions file that nobody asks for', () => {
+  it.each([
+    ['emptied', () => fs.truncateSync(file, 0)],
+    ['cut', () => fs.truncateSync(file, 100)],
+    ['removed', () => fs.rmSync(file)],
+  ])('is written again by itself after it was %s', async (_, damage) => {
+    await store.checkpoint();
+    const whole = fs.readFileSync(file, 'utf8');
+    damage();
+    await until(() => fs.existsSync(file) && fs.readFileSync(file, 'utf8') === whole);
+  }, TIMEOUT_MS);
+
+  it('has edits merged by itself', async () => {
+    await store.checkpoint();
+    edit((entries) => Object.assign(entries[keyOf(3)] as object, { label: 'theirs', updatedAt: 6000 }));
+    await until(() => noticed.includes('external-edit'));
+    expect((await store.entry({ key: keyOf(3) }))?.text).toContain('"label": "theirs"');
+  }, TIMEOUT_MS);
+});
+
+/** Waits for what comes true in the background; the test's own time-out ends it. */
+async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) await new Promise((resolve) => setTimeout(resolve, 20));
+}
 
 describe('a sessions file edited under a running store', () => {
   it('takes a member that they changed and we did not, and keeps ours where both did', async () => {

@@ -86,6 +86,13 @@ export class ExternalEdits {
     return sameIdentity(await this.#identify(), this.#known);
   }
 
+  /** What stands there now, when it is not the file we know: its identity, undefined for no file. */
+  async changedFile(): Promise<{ readonly identity: FileIdentity | undefined } | undefined> {
+    if (this.#paused) return undefined;
+    const identity = await this.#identify();
+    return sameIdentity(identity, this.#known) ? undefined : { identity };
+  }
+
   async #look(): Promise<void> {
     const found = await this.#identify();
     if (sameIdentity(found, this.#known)) return;

@@ -14,6 +14,7 @@ import { performFileOps } from './archive/perform-file-ops';
 import { isStagedName } from './archive/stage-transcript';
 import { checkIndexInBackground } from './check-index';
 import { eraseWith, resumeErasure, type EraseReport } from './erase/erase-in-store';
+import { EditsWatch } from './edits-watch';
 import { ExternalEdits } from './external-edits';
 import { hasErrorCode, nodeFileSystem, type FileSystem } from './files/file-system';
 import { storeLayout, type StoreLayout } from './files/layout';
@@ -314,7 +315,7 @@ function assemble({ options, disk, layout, ownership, pool, worker, reader, repl
     isIndexSound: () => isIndexSound,
     onClose: async () => {
       background.abort();
-      await Promise.all([checking, sweeping]);
+      await Promise.all([checking, sweeping, watch.stop()]);
     },
   });
   if (!isIndexSound) {
@@ -324,6 +325,7 @@ function assemble({ options, disk, layout, ownership, pool, worker, reader, repl
     });
   }
   const sweeping = sweepDirectory({ fs: disk, layout, epoch: ownership.record.epoch, former: ownership.former, nowMs, onLockReport: lockReport, signal: background.signal });
+  const watch = new EditsWatch(edits);
   pool.prepare();
   for (const [file, lines] of unwritten) transcripts.resume(file, lines);
   return store;

@@ -2,15 +2,14 @@
  * Whole files of a held store: archives, and transcripts read in one go. Reads wait for lines that are
  * acknowledged and not yet in the file; nothing here changes a name or a byte.
  */
-import { constants } from 'node:fs';
 import * as path from 'node:path';
-import { SessionError } from '@sessions/domain';
 import { readArchiveFile, type ArchiveFile } from './archive/archive-files';
 import { listArchives, type ArchivePage, type ArchiveQuery } from './archive/list-archives';
 import { hasErrorCode, type FileSystem } from './files/file-system';
 import type { StoreLayout } from './files/layout';
 import { assertRealDirectory } from './files/real-directories';
 import { byteSourceOf, type ByteSource } from './transcript/byte-source';
+import { openTranscript } from './transcript/open-transcript';
 import type { TranscriptFiles } from './transcript/transcript-files';
 
 const TRANSCRIPTS_FOLDER = 'transcripts';
@@ -44,21 +43,14 @@ export class StoreFiles {
 
   /**
    * Reads one transcript as it is when the call comes in.
-   * @returns undefined when there is none. @throws DAMAGED for a link.
+   * @returns undefined when there is none. @throws DAMAGED for what is no regular file.
    */
   async readTranscript<T>(file: string, use: (source: ByteSource, bytes: number) => Promise<T>): Promise<T | undefined> {
     const { fs, layout, transcripts } = this.#parts;
     await transcripts.settled(file);
-    const place = path.join(layout.dir, file);
-    await assertRealDirectory(path.dirname(place));
-    let fd: number;
-    try {
-      fd = await fs.open(place, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-    } catch (error) {
-      if (hasErrorCode(error, 'ENOENT')) return undefined;
-      if (hasErrorCode(error, 'ELOOP')) throw new SessionError('DAMAGED', `the transcript ${file} is a link; it is not followed`, { facts: { path: file } });
-      throw error;
-    }
+    await assertRealDirectory(path.dirname(path.join(layout.dir, file)));
+    const fd = await openTranscript(fs, layout.dir, file);
+    if (fd === undefined) return undefined;
     try {
       return await use(byteSourceOf(fs, fd), await fs.size(fd));
     } finally {

@@ -2,11 +2,10 @@
  * Reads of a held store: each first waits until the index has everything that was acknowledged when
  * the call came in, so a client sees its own writes, and then costs what it returns.
  */
-import { constants } from 'node:fs';
 import * as path from 'node:path';
-import { SessionError, insideSessionsDir, type JsonValue } from '@sessions/domain';
+import { insideSessionsDir, type JsonValue } from '@sessions/domain';
 import type { ExternalEdits } from './external-edits';
-import { hasErrorCode, type FileSystem } from './files/file-system';
+import type { FileSystem } from './files/file-system';
 import type { StoreLayout } from './files/layout';
 import { assertStandingDirectory } from './files/real-directories';
 import type { IndexWorkerClient } from './index-worker-client';
@@ -17,6 +16,7 @@ import { RESULTS_MAX } from './session-index/index-reader';
 import { USAGE_LIMIT_MAX } from './session-index/usage-sums';
 import type { SearchTextsReply, SearchTextsRequest, StoreNotice, UsageAnswer, UsageQuery } from './session-index/worker-protocol';
 import { byteSourceOf } from './transcript/byte-source';
+import { openTranscript } from './transcript/open-transcript';
 import { readHistoryPage } from './transcript/read-history';
 import type { TranscriptFiles } from './transcript/transcript-files';
 import type { TranscriptTail } from './types';
@@ -262,16 +262,9 @@ export class StoreReads {
 
   async #readPage(file: string, query: HistoryQuery, remembered: TranscriptTail | undefined): Promise<Pick<HistoryPage, 'records' | 'totalMessages' | 'hasMore' | 'nextBefore'>> {
     const { fs, layout, worker } = this.#parts;
-    let fd: number;
-    const fullPath = path.join(layout.dir, file);
-    await assertStandingDirectory(path.dirname(fullPath));
-    try {
-      fd = await fs.open(fullPath, constants.O_RDONLY | constants.O_NOFOLLOW);
-    } catch (error) {
-      if (hasErrorCode(error, 'ENOENT')) return { records: [], totalMessages: 0, hasMore: false };
-      if (hasErrorCode(error, 'ELOOP')) throw new SessionError('DAMAGED', `the transcript ${file} is a link; it is not followed`, { facts: { path: file } });
-      throw error;
-    }
+    await assertStandingDirectory(path.dirname(path.join(layout.dir, file)));
+    const fd = await openTranscript(fs, layout.dir, file);
+    if (fd === undefined) return { records: [], totalMessages: 0, hasMore: false };
     try {
       const size = await fs.size(fd);
       let known = remembered;

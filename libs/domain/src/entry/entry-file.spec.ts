@@ -7,7 +7,23 @@ describe('the name of a transcript', () => {
   it('is the session id, with the encoded topic for topics', () => {
     expect(transcriptFileName('s-1')).toBe('s-1.jsonl');
     expect(transcriptFileName('s-1', '42')).toBe('s-1-topic-42.jsonl');
-    expect(transcriptFileName('s-1', '../x')).toBe('s-1-topic-..%2Fx.jsonl');
+    expect(transcriptFileName('s-1', 'a/b')).toBe('s-1-topic-a%2Fb.jsonl');
+  });
+
+  it.each(['../x', 'x.trajectory', 'x.checkpoint.0b6c0001-1111-4111-8111-111111111111'])('leaves the topic %s out, which would read like a sidecar', (topic) => {
+    expect(transcriptFileName('s-1', topic)).toBe('s-1.jsonl');
+  });
+
+  it('leaves room for the archives of the file and of its sidecars, however long the topic', () => {
+    const sessionId = '0b6c0001-1111-4111-8111-111111111111';
+    for (let length = 1; length <= 256; length += 1) {
+      for (const letter of ['a', '日']) {
+        const file = transcriptFileName(sessionId, letter.repeat(length));
+        const sidecar = file.replace(/\.jsonl$/, `.checkpoint.${sessionId}.jsonl`);
+        expect(Buffer.byteLength(archiveName({ base: sidecar, kind: 'deleted', atMs: 0 }))).toBeLessThanOrEqual(255);
+        expect(insideSessionsDir(file)).toBe(file);
+      }
+    }
   });
 
   it.each([
@@ -24,7 +40,8 @@ describe('the name of a transcript', () => {
 
   it.each([
     '', '.', '..', '../x.jsonl', 'a/../x.jsonl', 'other/x.jsonl', 'transcripts/a/x.jsonl', 'x.jsonl/', '.store/x.jsonl', '.hidden', 'a\\b', 'a\u0000b', 'x'.repeat(256),
-    '/etc/passwd', `${DIR}/../../other/sessions/x.jsonl`, `${DIR}/sub/x.jsonl`, DIR, `${DIR}/`, `${DIR}/.store/owner.json`, 5, null, undefined, {},
+    '/etc/passwd', `${DIR}/../../other/sessions/x.jsonl`, `${DIR}/sub/x.jsonl`, DIR, `${DIR}/`, `${DIR}/.store/owner.json`,
+    'sessions.json', `${DIR}/sessions.json`, 'sessions.json.bak.1', 'x.jsonl.lock', 'x.trajectory-path.json', 'x.trajectory.jsonl', 'x.jsonl.deleted.2026-06-15T12-00-00.000Z', 5, null, undefined, {},
   ])('is the session id when sessionFile is %j', (sessionFile) => {
     expect(transcriptFileOf('s-1', sessionFile, DIR)).toBe('s-1.jsonl');
   });

@@ -10,9 +10,22 @@ const FILE_NAME_LENGTH_MAX = 255;
 /** The folder inside the sessions directory that may hold transcripts too. */
 const TRANSCRIPTS_DIR = 'transcripts';
 
-/** `<sessionId>.jsonl`, or `<sessionId>-topic-<threadId>.jsonl` for a topic. */
+/**
+ * What stands before `.jsonl` in a name that we make is at most this long, so that archives of the
+ * file and of its sidecars can still be named after it.
+ */
+const TOPIC_BASE_LENGTH_MAX = 160;
+
+/**
+ * `<sessionId>.jsonl`, or `<sessionId>-topic-<threadId>.jsonl` for a topic. A topic that would make a
+ * name too long, or one that reads like a sidecar's (after a point), is left out: `sessionFile` says
+ * which file it is either way.
+ */
 export function transcriptFileName(sessionId: string, topicThreadId?: string): string {
-  return topicThreadId === undefined ? `${sessionId}${SUFFIX}` : `${sessionId}-topic-${encodeURIComponent(topicThreadId)}${SUFFIX}`;
+  if (topicThreadId === undefined) return `${sessionId}${SUFFIX}`;
+  const topic = encodeURIComponent(topicThreadId);
+  const base = `${sessionId}-topic-${topic}`;
+  return topic.includes('.') || base.length > TOPIC_BASE_LENGTH_MAX ? `${sessionId}${SUFFIX}` : `${base}${SUFFIX}`;
 }
 
 const SUCCESSOR = /^\d{4}-\d{2}-\d{2}T\d{2}-\d{2}-\d{2}[.-]\d{3}Z_(.+)$/s;
@@ -30,15 +43,20 @@ export function sessionOfSuccessor(base: string): string | undefined {
 
 /**
  * The transcript's path inside the sessions directory: what `sessionFile` names when it is safe,
- * else the session id's own file.
+ * else the session id's own file. A name that no transcript has (the sessions file, a lock, a pointer,
+ * a trajectory, an archive) is not safe: lines would go into it, and a reset would take it away.
  * @param sessionsDir absolute path of the directory. Without it an absolute `sessionFile` counts when
  * its folder is named `sessions`.
  * @returns null when neither can name a file.
  */
 export function transcriptFileOf(sessionId: string, sessionFile: unknown, sessionsDir?: string): string | null {
   const named = typeof sessionFile === 'string' ? insideSessionsDir(sessionFile, sessionsDir) : undefined;
-  if (named !== undefined) return named;
+  if (named !== undefined && isTranscriptName(named)) return named;
   return isSessionId(sessionId) ? transcriptFileName(sessionId) : null;
+}
+
+function isTranscriptName(file: string): boolean {
+  return file.endsWith(SUFFIX) && !file.endsWith(`.trajectory${SUFFIX}`);
 }
 
 /**

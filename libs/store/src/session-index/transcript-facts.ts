@@ -11,7 +11,8 @@ import type { TranscriptTail } from '../types';
 export async function scanTailOf(file: string, known: TranscriptTail | undefined, breathe: () => Promise<void>): Promise<TranscriptTail> {
   let fd: number;
   try {
-    fd = fs.openSync(file, fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW);
+    // A pipe must not stop the worker until somebody writes to it.
+    fd = fs.openSync(file, fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW | fs.constants.O_NONBLOCK);
   } catch (error) {
     if (hasErrorCode(error, 'ENOENT')) return { kind: 'none', leafId: null, messages: 0, exchanges: 0, bytes: 0 };
     throw error;

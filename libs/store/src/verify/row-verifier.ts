@@ -77,7 +77,7 @@ export class RowVerifier {
     const { list } = this.#parts;
     const recorded = recordedFileOf(facts);
     if (facts.sessionFile !== undefined && recorded === undefined) {
-      list.add('unsafe-session-file', 'the recorded transcript lies outside the store and is ignored', { key });
+      list.add('unsafe-session-file', 'the recorded transcript lies outside the store, or is no transcript by its name, and is ignored', { key });
     }
     const canonical = isSessionId(facts.sessionId) ? `${facts.sessionId}.jsonl` : undefined;
     for (const file of new Set([recorded, canonical])) {

@@ -34,14 +34,16 @@ async function titleOf(store: AgentStore, key: string): Promise<string | undefin
   return derivedTitle(lines.map((line, index) => parseTranscriptLine(line, index + 1)));
 }
 
-/** Whole lines at the beginning of a file; none for a missing file or a link. */
+/** Whole lines at the beginning of a file; none for a missing file or what is no regular file. */
 async function firstLines(file: string): Promise<string[]> {
-  const handle = await open(file, constants.O_RDONLY | constants.O_NOFOLLOW).catch((error: NodeJS.ErrnoException) => {
+  // A pipe must not hold a thread until somebody writes to it.
+  const handle = await open(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT' || error.code === 'ENOTDIR' || error.code === 'ELOOP') return undefined;
     throw error;
   });
   if (handle === undefined) return [];
   try {
+    if (!(await handle.stat()).isFile()) return [];
     const { buffer, bytesRead } = await handle.read(Buffer.alloc(TITLE_BYTES), 0, TITLE_BYTES, 0);
     return buffer.toString('utf8', 0, bytesRead).split('\n').slice(0, -1);
   } finally {
