@@ -37,6 +37,15 @@ describe('parameters of methods', () => {
     );
   });
 
+  it('bounds the keys that a connection keeps, and the ids that a refusal repeats', () => {
+    const long = 'k'.repeat(5000);
+    for (const method of ['sessions.messages.subscribe', 'sessions.messages.unsubscribe']) {
+      expect(refusal(method, { key: long })).toBe(`invalid ${method} params: at /key: must not have more than 4096 characters`);
+      expect(refusal(method, { key: 'agent:main:main' })).toBe('accepted');
+    }
+    expect(refusal('sessions.compaction.get', { key: 'main', checkpointId: long })).toBe('invalid sessions.compaction.get params: at /checkpointId: must not have more than 4096 characters');
+  });
+
   it('has no upper bound for the limit of a list', () => {
     expect(refusal('sessions.list', { limit: 100_000 })).toBe('accepted');
   });
