@@ -6,7 +6,7 @@
 import { createAgentRunner } from '@sessions/agent-runner';
 import { connectNatsBus, createInProcessBus, systemClock as busClock, traceBus, type Bus } from '@sessions/bus';
 import { createCompactionWorker } from '@sessions/compaction-worker';
-import { configuredAgents, unpricedModels, type Places, type SessionConfig } from '@sessions/domain';
+import { configuredAgents, type Places, type SessionConfig } from '@sessions/domain';
 import {
   createBusLink,
   createConfigWatch,
@@ -14,6 +14,7 @@ import {
   createHost,
   createLogger,
   createMetrics,
+  createModelPrices,
   greetingLines,
   isOpenToAll,
   listenFailure,
@@ -28,7 +29,6 @@ import {
   type HostEnvironment,
   type Service,
 } from '@sessions/host';
-import { createPriceCache } from '@sessions/llm';
 import { createMaintenanceScheduler } from '@sessions/maintenance-scheduler';
 import { createRouter, type Router } from '@sessions/router';
 import { createStoreWriter } from '@sessions/store-writer';
@@ -107,17 +107,11 @@ export const startStandalone: StartStandalone = async (options) => {
       ...(existsSync(PROTO_DIR) ? { protoDir: PROTO_DIR } : {}),
       auth: { ...(options.auth.token === undefined ? {} : { token: options.auth.token }), ...(options.auth.password === undefined ? {} : { password: options.auth.password }) },
     });
-    const prices = createPriceCache({
-      file: path.join(options.places.stateDir, 'cache', 'model-prices.json'),
-      wanted: () => unpricedModels(config()),
-      nowMs: () => systemClock.nowMs(),
-      onFailure: (err) => logger.info('the list of model prices could not be read; the prices before stay', { reason: reasonOf(err) }),
-    });
-    await prices.start();
-    closing.push(() => Promise.resolve(prices.stop()));
+    const prices = createModelPrices({ ...shared, stateDir: options.places.stateDir });
     const isAlone = options.bus === undefined;
     const services: Service[] = [
       busService(bus),
+      prices,
       createStoreWriter({ ...shared, trajectory, subjectPrefix, prices: () => prices.prices(), places: options.places, transport: isAlone ? 'standalone' : 'split', holdsDefaultAgent: isAlone }),
       createMaintenanceScheduler({ ...shared, isSuspended: () => watch.problems.length > 0 }),
       createCompactionWorker(shared),
@@ -165,10 +159,4 @@ function greet({ environment, places, say, auth, bus }: StandaloneOptions, route
     isOpen: isOpenToAll(config.gateway.auth, auth),
   });
   for (const line of lines) say(line);
-}
-
-/** A network that is not there is expected: its name is enough, where it happened says nothing. */
-function reasonOf({ message, cause }: Error): string {
-  const { code } = (cause ?? {}) as { readonly code?: unknown };
-  return typeof code === 'string' ? `${message} (${code})` : message;
 }

@@ -1,6 +1,6 @@
 /** The store-writer as a process of its own. */
 import { connectNatsBus, traceBus } from '@sessions/bus';
-import { runAppHere } from '@sessions/host';
+import { createModelPrices, runAppHere } from '@sessions/host';
 import { createStoreWriter } from '@sessions/store-writer';
 import { ABOUT, POOL_THREADS } from './config';
 
@@ -10,7 +10,11 @@ process.env['UV_THREADPOOL_SIZE'] ??= POOL_THREADS;
 runAppHere({
   ...ABOUT,
   connectBus: connectNatsBus,
-  createServices: ({ bus, tracer, ...parts }) => [
-    createStoreWriter({ ...parts, trajectory: parts.environment.trajectory, bus: traceBus(bus, tracer), transport: 'split', subjectPrefix: parts.config().bus.subjectPrefix }),
-  ],
+  createServices: ({ bus, tracer, ...parts }) => {
+    const prices = createModelPrices({ ...parts, stateDir: parts.places.stateDir });
+    return [
+      prices,
+      createStoreWriter({ ...parts, trajectory: parts.environment.trajectory, bus: traceBus(bus, tracer), prices: () => prices.prices(), transport: 'split', subjectPrefix: parts.config().bus.subjectPrefix }),
+    ];
+  },
 });

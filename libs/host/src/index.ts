@@ -37,6 +37,8 @@ export { createGrpcHealth } from './grpc-health';
 export type { GrpcHealth, GrpcHealthDeps } from './grpc-health';
 export { assertLogin, isLoopback, isOpenToAll, listenFailure, parseBind } from './listen-address';
 export type { SharedSecrets } from './listen-address';
+export { createModelPrices } from './model-prices';
+export type { ModelPrices, ModelPricesDeps } from './model-prices';
 export { PROBE_CONNECTIONS_MAX, PROBE_TIMEOUT_MS, createProbes, notReadyBecause } from './probes';
 export type { Probes, ProbesDeps } from './probes';
 export { createBusLink, shownServers } from './bus-link';

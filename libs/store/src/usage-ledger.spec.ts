@@ -4,6 +4,9 @@ import { tmpdir } from 'node:os';
 import * as path from 'node:path';
 import type { AgentStore } from './agent-store';
 import { openStore } from './open-store';
+import { IndexWriter } from './session-index/index-writer';
+import { openIndexForBuilding } from './session-index/open-database';
+import { loadUsage } from './session-index/usage-file';
 import { SeededRandom } from './testing/seeded-random';
 import type { Effect, UsageLine } from './types';
 
@@ -140,6 +143,42 @@ it.each([{ input: 1e308 }, { input: 1.5 }, { output: -1 }, { cacheRead: 'x' }, {
   expect(await sums(after)).toMatchObject({ linesCount: 1, input: 100, costUsd: 0.25 });
   expect((await after.info()).notices).toContainEqual(expect.objectContaining({ kind: 'damage', count: 1 }));
   await after.close();
+});
+
+it('is read piece by piece where bytes without a newline stand in it, which are passed over and set aside', async () => {
+  const store = await open();
+  await record(store, [lineOf('r-1')]);
+  await store.close();
+  const usageFile = path.join(path.dirname(file), '.store', 'usage.jsonl');
+  // What a file system leaves of a file that was never written: zeroes. First in the middle, then at the end.
+  fs.appendFileSync(usageFile, Buffer.concat([Buffer.alloc(3 * 1024 * 1024), Buffer.from(`\n${JSON.stringify({ ...lineOf('r-2'), epoch: 1, seq: 9, n: 0 })}\n`), Buffer.alloc(3 * 1024 * 1024)]));
+  const seen: number[] = [];
+  const concat = jest.spyOn(Buffer, 'concat').mockImplementation(((parts: Buffer[]) => {
+    const length = parts.reduce((sum, part) => sum + part.length, 0);
+    seen.push(length);
+    const whole = Buffer.alloc(length);
+    parts.reduce((at, part) => at + part.copy(whole, at), 0);
+    return whole;
+  }) as typeof Buffer.concat);
+  const db = openIndexForBuilding(path.join(root, 'apart.sqlite'));
+  try {
+    IndexWriter.createTables(db);
+    expect(loadUsage(db, path.dirname(usageFile))).toEqual([expect.objectContaining({ kind: 'damage', count: 1 })]);
+  } finally {
+    concat.mockRestore();
+    db.close();
+  }
+  expect(Math.max(...seen)).toBeLessThanOrEqual(64 * 1024);
+
+  for (const name of fs.readdirSync(path.dirname(usageFile))) if (name.startsWith('index.sqlite')) fs.rmSync(path.join(path.dirname(usageFile), name));
+  const after = await open();
+  expect(await sums(after)).toMatchObject({ linesCount: 2, costUsd: 0.5 });
+  await record(after, [lineOf('r-3')]);
+  await after.close();
+  const kept = fs.readFileSync(usageFile, 'utf8').split('\n');
+  expect([kept.length, JSON.parse(kept[0] ?? ''), JSON.parse(kept[2] ?? ''), JSON.parse(kept[3] ?? '')]).toMatchObject([5, { runId: 'r-1' }, { runId: 'r-2' }, { runId: 'r-3' }]);
+  const [aside = ''] = fs.readdirSync(path.join(path.dirname(usageFile), 'quarantine'));
+  expect(fs.statSync(path.join(path.dirname(usageFile), 'quarantine', aside)).size).toBeGreaterThan(6 * 1024 * 1024);
 });
 
 it('tells a decision what a run has recorded, also before the index has it', async () => {

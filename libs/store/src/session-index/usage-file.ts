@@ -14,7 +14,7 @@ import type Database from 'better-sqlite3';
 import { COST_KINDS, isJsonObject, type JsonObject, type JsonValue, type KindCosts, wholeCosts } from '@sessions/domain';
 import { hasErrorCode } from '../files/file-system';
 import { USAGE_FILE } from '../files/layout';
-import { quarantineBytes } from '../files/quarantine';
+import { quarantineBytes, quarantineCopy } from '../files/quarantine';
 import type { UsageLine } from '../types';
 import { toUsageLine, USAGE_COLUMNS, UsageTable, type UsagePlace, type UsageRow } from './usage-table';
 import type { StoreNotice } from './worker-protocol';
@@ -22,6 +22,8 @@ import type { StoreNotice } from './worker-protocol';
 const FILE_MODE = 0o600;
 const ROWS_PER_WRITE = 1000;
 const CHUNK_BYTES = 256 * 1024;
+/** No line of ours is as long; a longer one is none of the ledger's, and no more of it is kept in memory. */
+export const USAGE_LINE_BYTES_MAX = 64 * 1024;
 const NEWLINE = 0x0a;
 /** Tokens and dollars of one line: thousands of lines of them still add up to a number that every door can carry. */
 const COUNT_MAX = 1e12;
@@ -69,7 +71,7 @@ export function loadUsage(db: Database.Database, ownDir: string): StoreNotice[] 
   let unplaced = 0;
   try {
     forEachLine(fd, (text) => {
-      const found = parseUsage(text);
+      const found = text === undefined ? undefined : parseUsage(text);
       if (found === undefined) {
         unreadable += 1;
         return;
@@ -142,9 +144,15 @@ function cutTornLine(fd: number, ownDir: string, nowMs: number): number {
   const { size } = fs.fstatSync(fd);
   const start = lineStartBefore(fd, size);
   if (start === size) return size;
-  const torn = Buffer.alloc(size - start);
-  fs.readSync(fd, torn, 0, torn.length, start);
-  quarantineBytes(USAGE_FILE, torn, path.join(ownDir, 'quarantine'), nowMs);
+  const aside = path.join(ownDir, 'quarantine');
+  if (size - start > USAGE_LINE_BYTES_MAX) {
+    // More than half a line of ours; it may be more than a buffer holds.
+    quarantineCopy(path.join(ownDir, USAGE_FILE), aside, nowMs);
+  } else {
+    const torn = Buffer.alloc(size - start);
+    fs.readSync(fd, torn, 0, torn.length, start);
+    quarantineBytes(USAGE_FILE, torn, aside, nowMs);
+  }
   fs.ftruncateSync(fd, start);
   return start;
 }
@@ -153,11 +161,13 @@ function cutTornLine(fd: number, ownDir: string, nowMs: number): number {
 function lastPlace(fd: number, size: number): UsagePlace {
   for (let end = size; end > 0; ) {
     const start = lineStartBefore(fd, end - 1);
-    const bytes = Buffer.alloc(end - 1 - start);
+    const length = end - 1 - start;
+    end = start;
+    if (length > USAGE_LINE_BYTES_MAX) continue;
+    const bytes = Buffer.alloc(length);
     fs.readSync(fd, bytes, 0, bytes.length, start);
     const place = parseUsage(bytes.toString('utf8'))?.place;
     if (place !== undefined) return place;
-    end = start;
   }
   return FIRST;
 }
@@ -175,19 +185,25 @@ function lineStartBefore(fd: number, end: number): number {
   return 0;
 }
 
-/** Complete lines that are not empty; a last one without its newline comes again from the journal. */
-function forEachLine(fd: number, onLine: (text: string) => void): void {
+/** Complete lines that are not empty, without a text those that are too long; a last one without its newline comes again from the journal. */
+function forEachLine(fd: number, onLine: (text: string | undefined) => void): void {
   const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
   let rest: Buffer = Buffer.alloc(0);
+  let isTooLong = false;
   for (;;) {
     const count = fs.readSync(fd, chunk, 0, chunk.length, null);
     if (count === 0) return;
-    const bytes = rest.length === 0 ? chunk.subarray(0, count) : Buffer.concat([rest, chunk.subarray(0, count)]);
+    const bytes = chunk.subarray(0, count);
     let start = 0;
     for (let end = bytes.indexOf(NEWLINE); end !== -1; end = bytes.indexOf(NEWLINE, start)) {
-      if (end > start) onLine(bytes.toString('utf8', start, end));
+      const length = rest.length + end - start;
+      if (isTooLong || length > USAGE_LINE_BYTES_MAX) onLine(undefined);
+      else if (length > 0) onLine(Buffer.concat([rest, bytes.subarray(start, end)]).toString('utf8'));
+      rest = Buffer.alloc(0);
+      isTooLong = false;
       start = end + 1;
     }
-    rest = Buffer.from(bytes.subarray(start));
+    isTooLong ||= rest.length + count - start > USAGE_LINE_BYTES_MAX;
+    rest = isTooLong ? Buffer.alloc(0) : Buffer.concat([rest, bytes.subarray(start)]);
   }
 }

@@ -4,12 +4,10 @@ import * as path from 'node:path';
 import { SessionError } from '@sessions/domain';
 import { USAGE_FILE, type StoreLayout } from '../files/layout';
 import { openInside } from '../files/safe-path';
-import { isUsageLine } from '../session-index/usage-file';
+import { USAGE_LINE_BYTES_MAX, isUsageLine } from '../session-index/usage-file';
 import type { FindingList } from './findings';
 
 const CHUNK_BYTES = 128 * 1024;
-/** No line of ours is as long; what follows in a longer one is not kept. */
-const LINE_BYTES_MAX = 64 * 1024;
 /** Lines that are named one by one; more are counted. */
 export const USAGE_LINES_TOLD_MAX = 20;
 const NEWLINE = 0x0a;
@@ -53,13 +51,13 @@ async function* linesOf(handle: FileHandle): AsyncGenerator<{ readonly number: n
     let start = 0;
     for (let end = chunk.indexOf(NEWLINE); end !== -1 && end < bytesRead; end = chunk.indexOf(NEWLINE, start)) {
       const line = Buffer.concat([rest, chunk.subarray(start, end)]);
-      yield { number: (number += 1), text: isTooLong || line.length > LINE_BYTES_MAX ? undefined : line.toString('utf8') };
+      yield { number: (number += 1), text: isTooLong || line.length > USAGE_LINE_BYTES_MAX ? undefined : line.toString('utf8') };
       rest = Buffer.alloc(0);
       isTooLong = false;
       start = end + 1;
     }
     rest = isTooLong ? rest : Buffer.concat([rest, chunk.subarray(start, bytesRead)]);
-    if (rest.length <= LINE_BYTES_MAX) continue;
+    if (rest.length <= USAGE_LINE_BYTES_MAX) continue;
     isTooLong = true;
     rest = Buffer.alloc(0);
   }

@@ -3,8 +3,8 @@ import { Metadata, credentials, makeGenericClientConstructor } from '@grpc/grpc-
 import type { Client, ServiceError } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
 import {
-  CleanupFlags, CleanupRequest, CompactSessionRequest, CreateSessionRequest, Envelope, GetHistoryRequest, GetUsageRequest, ListSessionsRequest, PatchSessionRequest, PreviewSessionsRequest, ResolveSessionRequest,
-  RouterServiceService, SessionRow, SubmitMessageRequest, SubscribeRequest, WaitRunRequest,
+  Attachment, CleanupFlags, CleanupRequest, CompactSessionRequest, CreateSessionRequest, Envelope, GetHistoryRequest, GetUsageRequest, ListSessionsRequest, PatchSessionRequest, PreviewSessionsRequest,
+  ResolveSessionRequest, RouterServiceService, Sender, SessionRow, SubmitMessageRequest, SubscribeRequest, WaitRunRequest,
 } from '@sessions/contracts';
 import type {
   CreateSessionResponse, GetHistoryResponse, ListSessionsResponse, ResolveSessionResponse, SubmitMessageResponse, SubscribeResponse,
@@ -193,6 +193,15 @@ describe('RouterService over gRPC', () => {
     expect(await text('resolveSession', ResolveSessionRequest.create({ by: { $case: 'key', value: 'agentId' } }))).toBe('No session found: agentId');
   });
 
+  it('names the fields of an envelope as its contract does', async () => {
+    const envelope = Envelope.create({ channel: 'telegram', chatType: 'weird', sender: Sender.create({ id: '1', name: 'n'.repeat(300) }), attachments: [Attachment.create({ name: 'a', mimeType: 'none', content: Buffer.from('x') })] });
+    const { details } = await refusal(call('submitMessage', SubmitMessageRequest.create({ envelope })));
+    expect(details).toContain('message_id: is required');
+    expect(details).toContain('chat_type: must be one of direct, group, channel');
+    expect(details).toContain('attachments[0].mime_type: must be a type such as image/png');
+    expect(details).not.toMatch(/[a-z][A-Z]/);
+  });
+
   it('decodes nothing of who may not call, and only little of what anybody may', async () => {
     const decode = jest.spyOn(ListSessionsRequest, 'decode');
     const list = (meta: Metadata): Promise<unknown> => call('listSessions', ListSessionsRequest.create({ search: 'x'.repeat(8 * 1024 * 1024) }), meta);
@@ -248,7 +257,7 @@ describe('RouterService over gRPC', () => {
       [patchSession, [0x20, ...beyond], 'expected_updated_at_ms'],
     ] as const) {
       const error = await wide(definition, [...bytes]);
-      expect([field, error.code, error.details, detailsOf(error)?.reason]).toEqual([field, 3, `${field} ${bounds}`, 'VALIDATION']);
+      expect([error.code, error.details, detailsOf(error)?.reason, detailsOf(error)?.facts]).toEqual([3, `${field} ${bounds}`, 'VALIDATION', { field }]);
       const stranger = await wide(definition, [...bytes], metadata({ authorization: 'Bearer wrong' }));
       expect([stranger.code, stranger.details]).toEqual([16, 'Unauthorized']);
     }

@@ -17,7 +17,7 @@ import { isRestrictedAlike } from '../auth/scopes';
 import type { Listen } from '../deps';
 import type { RouterHandlers } from '../handlers/router-service';
 import { admission, openTo } from './grpc-admission';
-import { inProtoNames } from './proto-names';
+import { refusalInProtoNames } from './proto-names';
 import { SERVICE_NAME, reflectionOf } from './reflection';
 import { Undecodable, tolerantly } from './tolerant-decoding';
 
@@ -212,11 +212,11 @@ function deadlineOf(deps: GrpcEdgeDeps, method: MethodShape, call: Call): number
 
 /** @param method whose request it answers */
 function refusal(deps: GrpcEdgeDeps, thrown: unknown, method?: MethodShape): ServerErrorResponse {
-  const error = toSessionError(thrown);
-  if (error.reason === 'INTERNAL') deps.logger.error('a gRPC call failed', { err: error });
+  const found = toSessionError(thrown);
+  if (found.reason === 'INTERNAL') deps.logger.error('a gRPC call failed', { err: found });
+  const error = method === undefined || found.reason !== 'VALIDATION' ? found : refusalInProtoNames(found, method.requestDeserialize(Buffer.alloc(0)) as object);
   const metadata = new Metadata();
   // Status and message travel as gRPC's own.
   metadata.set(CALL_HEADER.DETAILS.toLowerCase(), errorToHeaders(error)[CALL_HEADER.DETAILS] ?? '');
-  const details = method === undefined || error.reason !== 'VALIDATION' ? error.message : inProtoNames(error.message, method.requestDeserialize(Buffer.alloc(0)) as object);
-  return { name: 'SessionError', message: details, code: error.code as GrpcStatus, details, metadata };
+  return { name: 'SessionError', message: error.message, code: error.code as GrpcStatus, details: error.message, metadata };
 }

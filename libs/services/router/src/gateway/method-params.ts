@@ -22,6 +22,9 @@ const TASKS_PAGE_MAX = 500;
 const taskStatus = wordOf('queued', 'running', 'completed', 'failed', 'cancelled', 'timed_out');
 
 const label: Schema = { kind: 'string', minLength: 1, maxLength: LABEL_LENGTH_MAX };
+/** Longest key that a connection follows, which it keeps, and longest id that a refusal repeats, in UTF-16 units. */
+const NAME_LENGTH_MAX = 4096;
+const name: Schema = { kind: 'string', minLength: 1, maxLength: NAME_LENGTH_MAX };
 const chatKey: Schema = { kind: 'string', minLength: 1, maxLength: CHAT_KEY_LENGTH_MAX };
 const toggle: Schema = orNull(text);
 const fastMode: Schema = { kind: 'union', options: [boolean, { kind: 'constant', value: 'auto' }] };
@@ -67,9 +70,10 @@ const sendMembers = {
   timeoutMs: integer(0),
   idempotencyKey: text,
 } as const;
-const checkpoint = closed({ key: text, agentId: text, checkpointId: text }, ['key', 'checkpointId']);
+const checkpoint = closed({ key: text, agentId: text, checkpointId: name }, ['key', 'checkpointId']);
 const files = (more: Readonly<Record<string, Schema>>, required: readonly string[]): ObjectSchema => closed({ sessionKey: text, agentId: text, ...more }, ['sessionKey', ...required]);
 const keyOnly = closed({ key: text, agentId: text }, ['key']);
+const followed = closed({ key: name, agentId: text }, ['key']);
 
 /** Parameters of every method; one that is missing here takes any members. */
 export const METHOD_PARAMS: Readonly<Record<string, ObjectSchema>> = {
@@ -121,8 +125,8 @@ export const METHOD_PARAMS: Readonly<Record<string, ObjectSchema>> = {
     message: string,
   }),
   'sessions.patch': closed({ key: text, agentId: text, ...PATCH_MEMBERS, expectedUpdatedAt: integer(0), expectedSessionId: text }, ['key']),
-  'sessions.messages.subscribe': keyOnly,
-  'sessions.messages.unsubscribe': keyOnly,
+  'sessions.messages.subscribe': followed,
+  'sessions.messages.unsubscribe': followed,
   'chat.send': closed(
     {
       sessionKey: chatKey,

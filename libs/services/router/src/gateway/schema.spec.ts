@@ -1,6 +1,6 @@
 import { checkedParams } from './method-params';
 import { parseFrame } from './gateway-frames';
-import { describeMisfit, integer, closed, text } from './schema';
+import { arrayOf, closed, describeMisfit, integer, text } from './schema';
 
 const refusal = (method: string, params: unknown): string => {
   try {
@@ -37,6 +37,15 @@ describe('parameters of methods', () => {
     );
   });
 
+  it('bounds the keys that a connection keeps, and the ids that a refusal repeats', () => {
+    const long = 'k'.repeat(5000);
+    for (const method of ['sessions.messages.subscribe', 'sessions.messages.unsubscribe']) {
+      expect(refusal(method, { key: long })).toBe(`invalid ${method} params: at /key: must not have more than 4096 characters`);
+      expect(refusal(method, { key: 'agent:main:main' })).toBe('accepted');
+    }
+    expect(refusal('sessions.compaction.get', { key: 'main', checkpointId: long })).toBe('invalid sessions.compaction.get params: at /checkpointId: must not have more than 4096 characters');
+  });
+
   it('has no upper bound for the limit of a list', () => {
     expect(refusal('sessions.list', { limit: 100_000 })).toBe('accepted');
   });
@@ -48,6 +57,26 @@ describe('parameters of methods', () => {
   it('bounds what it repeats of a hostile value', () => {
     const many = Object.fromEntries(Array.from({ length: 10_000 }, (_, place) => [`${'x'.repeat(200)}${place}`, 1]));
     expect(describeMisfit(closed({ a: integer(1) }), many)?.length).toBeLessThan(5000);
+  });
+});
+
+describe('a hostile value', () => {
+  it('is not looked through to its end once enough is wrong with it', () => {
+    const members = Object.fromEntries(Array.from({ length: 5000 }, (_, place) => [`m${place}`, 'x']));
+    const added = jest.spyOn(Set.prototype, 'add');
+    try {
+      for (const [schema, value] of [
+        [closed({ a: integer(1) }), members],
+        [{ kind: 'record', values: integer(1) }, members],
+        [arrayOf(integer(1)), Object.values(members)],
+      ] as const) {
+        added.mockClear();
+        expect(describeMisfit(schema, value)?.split('; ')).toHaveLength(20);
+        expect(added.mock.calls.length).toBeLessThan(30);
+      }
+    } finally {
+      added.mockRestore();
+    }
   });
 });
 

@@ -62,8 +62,11 @@ export function describeMisfit(schema: Schema, value: unknown): string | undefin
   return problems.size === 0 ? undefined : [...problems].slice(0, PROBLEMS_MAX).join('; ');
 }
 
+/** Nothing further of the value is looked at: a frame may have millions of members. */
+const isEnough = (problems: ReadonlySet<string>): boolean => problems.size > PROBLEMS_MAX;
+
 function collect(schema: Schema, value: unknown, path: string, problems: Set<string>): void {
-  if (problems.size > PROBLEMS_MAX) return;
+  if (isEnough(problems)) return;
   const say = (problem: string): void => void problems.add(path === '' ? problem : `at ${path}: ${problem}`);
   switch (schema.kind) {
     case 'any':
@@ -94,11 +97,14 @@ function collect(schema: Schema, value: unknown, path: string, problems: Set<str
       if (!Array.isArray(value)) return say('must be array');
       if (schema.minItems !== undefined && value.length < schema.minItems) say(`must not have fewer than ${schema.minItems} items`);
       if (schema.maxItems !== undefined && value.length > schema.maxItems) return say(`must not have more than ${schema.maxItems} items`);
-      for (const [place, item] of value.entries()) collect(schema.items, item, `${path}/${place}`, problems);
+      for (let place = 0; place < value.length && !isEnough(problems); place += 1) collect(schema.items, value[place], `${path}/${place}`, problems);
       return;
     case 'record':
       if (!isJsonObject(value)) return say('must be object');
-      for (const [name, member] of Object.entries(value)) collect(schema.values, member, `${path}/${shown(name)}`, problems);
+      for (const name of Object.keys(value)) {
+        if (isEnough(problems)) return;
+        collect(schema.values, value[name], `${path}/${shown(name)}`, problems);
+      }
       return;
     case 'union':
       return collectUnion(schema.options, value, path, problems);
@@ -132,6 +138,7 @@ function collectObject(schema: ObjectSchema, value: unknown, path: string, probl
     if (Object.hasOwn(value, name)) collect(member, value[name], `${path}/${name}`, problems);
   }
   for (const name of Object.keys(value)) {
+    if (isEnough(problems)) return;
     if (!Object.hasOwn(schema.members, name)) problems.add(`at ${path === '' ? 'root' : path}: unexpected property '${shown(name)}'`);
   }
 }

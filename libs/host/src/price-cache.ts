@@ -1,8 +1,9 @@
 /**
  * Prices of configured models from OpenRouter's public list, kept in one file: written whole, renamed
  * into place, read at the start, so a gateway without a network knows what it knew before. Asked for
- * at most once a day; a list that cannot be had or read leaves the prices as they are. What can be
- * lost: the file, which costs the prices until the next list.
+ * at most once a day, and not where another process of the state directory has asked meanwhile; a list
+ * that cannot be had or read leaves the prices as they are. What can be lost: the file, which costs
+ * the prices until the next list.
  */
 import { randomUUID } from 'node:crypto';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
@@ -50,7 +51,7 @@ export function createPriceCache({ file, wanted, nowMs, onFailure, url = PRICE_L
 
   const load = async (): Promise<void> => {
     const stored = parseStored(await readFile(file, 'utf8').catch(() => ''));
-    if (stored === undefined) return;
+    if (stored === undefined || stored.fetchedAtMs <= fetchedAtMs) return;
     prices = stored.prices;
     // A clock that was set back must not keep prices for ever.
     fetchedAtMs = Math.min(stored.fetchedAtMs, nowMs());
@@ -64,10 +65,12 @@ export function createPriceCache({ file, wanted, nowMs, onFailure, url = PRICE_L
     fetchedAtMs = nowMs();
     await store(file, { fetchedAtMs, prices });
   };
+  const isDue = (): boolean => nowMs() - fetchedAtMs >= PRICES_MAX_AGE_MS;
   const refresh = (): Promise<void> => {
     const names = wanted();
-    if (names.size === 0 || nowMs() - fetchedAtMs < PRICES_MAX_AGE_MS) return Promise.resolve();
-    running ??= fetchList(names)
+    if (names.size === 0 || !isDue()) return Promise.resolve();
+    running ??= load()
+      .then(() => (isDue() ? fetchList(names) : undefined))
       .catch((error: unknown) => {
         if (!stopping.signal.aborted) onFailure(error instanceof Error ? error : new Error(String(error)));
       })

@@ -64,6 +64,18 @@ it('asks at most once a day, over restarts too', async () => {
   expect([asked, made.prices().get('openai/gpt-5')?.input]).toEqual([2, 2]);
 });
 
+it('takes the list that another process of the state directory had in the meantime', async () => {
+  const [one, other] = [cache(), cache()];
+  await one.refresh();
+  await other.refresh();
+  expect(other.prices()).toEqual(one.prices());
+  nowMs += PRICES_MAX_AGE_MS;
+  answer.body = listOf('0.000002');
+  await one.refresh();
+  await other.refresh();
+  expect([asked, other.prices().get('openai/gpt-5')?.input]).toEqual([2, 2]);
+});
+
 it('keeps the old prices when a list cannot be had or is none, and asks again', async () => {
   const made = cache();
   await made.refresh();
