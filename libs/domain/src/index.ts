@@ -103,8 +103,8 @@ export { configuredModels, costOf, costsOf, priceOf, readOpenRouterPrices, round
 export type { ModelPrice, PriceList, TokenCounts } from './entry/usage';
 
 // Erasure
-export { anyhow, asStored, cleansingOf, exactly, holdsNoNames, keyTest, looksLikeKey, peerTest, personOf, receiptSubject } from './erasure/erase-subject';
-export type { EntryCleansing, EraseSubject, PeerName } from './erasure/erase-subject';
+export { anyhow, asStored, channelAround, cleansingOf, exactly, holdsNoNames, keyTest, looksLikeKey, peerTest, personOf, receiptSubject } from './erasure/erase-subject';
+export type { EntryCleansing, EraseSubject, NameTest, PeerName } from './erasure/erase-subject';
 
 // Lists
 export { searchTextOf, searchedNamesOf, toSessionRow } from './list/session-row';

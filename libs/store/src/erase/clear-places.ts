@@ -9,7 +9,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import type { EraseSubject } from '@sessions/domain';
+import type { EraseSubject, NameTest } from '@sessions/domain';
 import { parseManifestLine, type ManifestLine } from '../archive/manifest';
 import { hasErrorCode } from '../files/file-system';
 import { segmentFileName, type StoreLayout } from '../files/layout';
@@ -68,7 +68,7 @@ export function clearPlaces(request: ClearRequest): ClearedStore {
 
 interface Work {
   readonly own: ReadonlySet<string>;
-  readonly about: (text: string) => boolean;
+  readonly about: NameTest;
   readonly needles: Needles;
   readonly counts: Counts;
 }
@@ -184,7 +184,7 @@ function* chunksOf(fd: number, overlap: number): Generator<[position: number, ch
   }
 }
 
-function dropLines(file: string, about: (text: string) => boolean): number {
+function dropLines(file: string, about: NameTest): number {
   let dropped = 0;
   const lines = fs.readFileSync(file, 'utf8').split('\n');
   const kept = lines.filter((line) => {
@@ -224,7 +224,7 @@ function clearManifest(layout: StoreLayout, file: string, { about, needles, seed
   counts.add('manifest', { records: changed });
 }
 
-function isLineAbout({ key, sessionId, files }: ManifestLine, about: (text: string) => boolean, own: ReadonlySet<string>): boolean {
+function isLineAbout({ key, sessionId, files }: ManifestLine, about: NameTest, own: ReadonlySet<string>): boolean {
   return (key !== null && about(key)) || (sessionId !== null && about(sessionId)) || files.some(({ from, to }) => own.has(from) || own.has(to));
 }
 

@@ -7,7 +7,7 @@
  */
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { anyhow, asStored, cleansingOf, familyIdsOf, isJsonObject, isSessionId, keyTest, nativeView, parseEntry, parseSessionKey, parseStoreFile, peerTest, sessionOfSuccessor, transcriptFileOf, transcriptsBefore, type EntryCleansing, type EraseSubject, type JsonObject, type JsonValue } from '@sessions/domain';
+import { anyhow, asStored, cleansingOf, familyIdsOf, isJsonObject, isSessionId, keyTest, nativeView, parseEntry, parseSessionKey, parseStoreFile, peerTest, sessionOfSuccessor, transcriptFileOf, transcriptsBefore, type EntryCleansing, type EraseSubject, type JsonObject, type JsonValue, type NameTest } from '@sessions/domain';
 import { parseManifestLine } from '../archive/manifest';
 import type { StoreLayout } from '../files/layout';
 import { scanSessionsFileSync } from '../sessions-file/scan-sessions-file';
@@ -104,7 +104,7 @@ export function surveyErasure(request: SurveyRequest): EraseSurvey {
   const sharedKeys: string[] = [];
   forEachEntry(layout, (key, value) => {
     if (keys.has(key) || !isJsonObject(value)) return;
-    const patch = cleansingOf(value, (text) => isPeer(text) || isMeant(text) || keys.has(text) || ids.has(text) || needles.isInText(text));
+    const patch = cleansingOf(value, (text, channel) => isPeer(text, channel) || isMeant(text) || keys.has(text) || ids.has(text) || needles.isInText(text));
     if (patch === undefined) return;
     patches.push({ key, ...patch });
     if (namesPeer(value, isPeer)) sharedKeys.push(key);
@@ -259,7 +259,7 @@ function readManifest(layout: StoreLayout): NonNullable<ReturnType<typeof parseM
     .filter((line) => line !== undefined);
 }
 
-function namesPeer(value: JsonObject, isPeer: (text: string) => boolean): boolean {
+function namesPeer(value: JsonObject, isPeer: NameTest): boolean {
   return cleansingOf(value, isPeer) !== undefined;
 }
 
