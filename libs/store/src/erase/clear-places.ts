@@ -9,8 +9,8 @@
 import { createHash, randomUUID } from 'node:crypto';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import type { EraseSubject, NameTest } from '@sessions/domain';
-import { parseManifestLine, type ManifestLine } from '../archive/manifest';
+import { cleansingOf, isJsonObject, patchRawObject, readRawMembers, type EraseSubject, type NameTest } from '@sessions/domain';
+import { onOneLine, parseManifestLine, type ManifestLine } from '../archive/manifest';
 import { hasErrorCode } from '../files/file-system';
 import { segmentFileName, type StoreLayout } from '../files/layout';
 import { aboutSubject, lineNames } from './about-subject';
@@ -215,8 +215,9 @@ function clearManifest(layout: StoreLayout, file: string, { about, needles, seed
         changed += 1;
         return [];
       }
-      const bytes = Buffer.from(text, 'utf8');
-      changed += needles.overwriteIn(bytes);
+      const clean = withoutNames(text, line, about);
+      const bytes = Buffer.from(clean, 'utf8');
+      changed += needles.overwriteIn(bytes) + (clean === text ? 0 : 1);
       return [withHashes(bytes.toString('utf8'), line, hashes)];
     });
   const after = Buffer.from(kept.join('\n'), 'utf8');
@@ -226,6 +227,14 @@ function clearManifest(layout: StoreLayout, file: string, { about, needles, seed
 
 function isLineAbout({ key, sessionId, files }: ManifestLine, about: NameTest, own: ReadonlySet<string>): boolean {
   return (key !== null && about(key)) || (sessionId !== null && about(sessionId)) || files.some(({ from, to }) => own.has(from) || own.has(to));
+}
+
+/** The entry that an archive of another comes back with, without what names the subject; all else as it stood. */
+function withoutNames(text: string, line: ManifestLine | undefined, about: NameTest): string {
+  const patch = isJsonObject(line?.entry) ? cleansingOf(line.entry, about) : undefined;
+  const entry = patch === undefined ? undefined : readRawMembers(text).findLast(({ name }) => name === 'entry');
+  if (patch === undefined || entry === undefined) return text;
+  return onOneLine(patchRawObject(text, { setRaw: new Map([['entry', patchRawObject(text.slice(entry.valueStart, entry.valueEnd), patch)]]) }));
 }
 
 function withHashes(text: string, line: ManifestLine | undefined, hashes: ReadonlyMap<string, string | undefined>): string {
