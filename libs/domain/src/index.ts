@@ -35,7 +35,7 @@ export { ACCOUNT_LENGTH_MAX, ID_LENGTH_MAX, ORIGIN_KINDS, TEXT_BYTES_MAX, parseE
 export type { Conversation, CronOrigin, InboundEnvelope, OriginKind, ReplyRoute, Sender } from './inbound/envelope';
 export { ATTACHMENTS_BYTES_MAX, ATTACHMENTS_MAX, ATTACHMENT_BYTES_MAX, base64Bytes } from './inbound/attachments';
 export type { Attachment } from './inbound/attachments';
-export { IDEMPOTENCY_KEY_LENGTH_MAX, defaultIdempotencyKey, replyRouteOf } from './inbound/reply-route';
+export { IDEMPOTENCY_KEY_LENGTH_MAX, defaultIdempotencyKey, escapedPart, replyRouteOf } from './inbound/reply-route';
 
 // Routing
 export { TELEGRAM_GENERAL_TOPIC, resolveRoute } from './routing/resolve-session-key';
@@ -103,8 +103,8 @@ export { configuredModels, costOf, costsOf, priceOf, readOpenRouterPrices, round
 export type { ModelPrice, PriceList, TokenCounts } from './entry/usage';
 
 // Erasure
-export { anyhow, asStored, cleansingOf, exactly, holdsNoNames, keyTest, looksLikeKey, peerTest, personOf, receiptSubject } from './erasure/erase-subject';
-export type { EntryCleansing, EraseSubject, PeerName } from './erasure/erase-subject';
+export { anyhow, asStored, channelAround, cleansingOf, exactly, holdsNoNames, keyTest, looksLikeKey, peerTest, personOf, receiptSubject } from './erasure/erase-subject';
+export type { EntryCleansing, EraseSubject, NameTest, PeerName } from './erasure/erase-subject';
 
 // Lists
 export { searchTextOf, searchedNamesOf, toSessionRow } from './list/session-row';

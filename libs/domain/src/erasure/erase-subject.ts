@@ -107,21 +107,46 @@ function inLettersOf(key: string, spelling: string): boolean {
   return key.endsWith(spelling);
 }
 
-/** @returns a test of a whole string: is it one of the person's names as entries spell them? */
-export function peerTest(subject: EraseSubject): (text: string) => boolean {
+/** Whether a whole text names the subject. @param channel that what stands around it is of, where something says so. */
+export type NameTest = (text: string, channel?: string) => boolean;
+
+/** What stands behind these is a place: many of them are counted, as ids of people are. */
+const PLACE_WORDS: ReadonlySet<string> = new Set(['group', 'channel', 'room', 'thread', 'topic']);
+/** Words before an id that say that it is a person's, and not on which channel. */
+const PERSON_WORDS: ReadonlySet<string> = new Set(['user', 'direct', 'dm', 'id', 'from', 'to', 'peer', 'sender', 'member']);
+/** `12:30:42` and `@ann:example.org` are no addresses of `42` and `example.org`. */
+const ADDRESS = /^[a-z][\w-]*(?::[a-z0-9][\w.@+-]*)*$/;
+
+/** @returns a test of whole texts: is it one of the person's names as entries spell them? The same id on another channel is another's. */
+export function peerTest(subject: EraseSubject): NameTest {
   if (subject.kind === 'session') return () => false;
-  const namesOf = (peers: readonly PeerName[], idOf: (peer: PeerName) => string): ((text: string) => boolean) => {
-    const names = new Set(peers.flatMap((peer) => (peer.channel === undefined ? [idOf(peer)] : [idOf(peer), `${peer.channel}:${idOf(peer)}`])));
-    const ends = [...names].flatMap((name) => [`:${name}`, ` id:${name}`]);
-    return (text) => names.has(text) || ends.some((end) => text.endsWith(end));
-  };
-  const isExact = namesOf(subject.peers.filter(({ exact }) => exact === true), ({ peerId, spelling = peerId }) => spelling);
-  const isAny = namesOf(subject.peers.filter(({ exact }) => exact !== true), ({ peerId }) => peerId);
-  return (text) => {
+  return (text, channel) => {
     const lower = text.toLowerCase();
     // Keys are judged as keys.
-    return !lower.startsWith('agent:') && (isExact(text) || isAny(lower));
+    return !lower.startsWith('agent:') && subject.peers.some((peer) => isNameOf(peer, text, channel));
   };
+}
+
+function isNameOf({ channel, peerId, spelling = peerId, exact }: PeerName, text: string, around: string | undefined): boolean {
+  const [id, spelled] = exact === true ? [spelling, text] : [peerId, text.toLowerCase()];
+  const isHere = channel === undefined || around === undefined || around.toLowerCase() === channel;
+  if (!spelled.endsWith(id)) return false;
+  if (spelled === id || spelled.endsWith(` id:${id}`)) return isHere;
+  const before = text.slice(0, text.length - id.length - 1).toLowerCase();
+  if (spelled.at(before.length) !== ':' || !ADDRESS.test(before)) return false;
+  const words = before.split(':');
+  if (PLACE_WORDS.has(words.at(-1) ?? '')) return false;
+  const [first = ''] = words;
+  return PERSON_WORDS.has(first) ? isHere : channel === undefined || first === channel;
+}
+
+/** The channel that the members of an object are about, where it says so. */
+export function channelAround(object: Readonly<Record<string, unknown>>, outer: string | undefined): string | undefined {
+  for (const member of ['channel', 'lastChannel', 'surface']) {
+    const value = object[member];
+    if (typeof value === 'string' && value !== '') return value;
+  }
+  return outer;
 }
 
 export interface EntryCleansing {
@@ -137,12 +162,13 @@ export function holdsNoNames(member: string): boolean {
 }
 
 /** What leaves another session's entry: members, list items and nested members whose text names the subject. Undefined: nothing. */
-export function cleansingOf(entry: JsonObject, names: (text: string) => boolean): EntryCleansing | undefined {
+export function cleansingOf(entry: JsonObject, names: NameTest): EntryCleansing | undefined {
+  const channel = channelAround(entry, undefined);
   const set: Record<string, JsonValue> = {};
   const clear: string[] = [];
   for (const [member, value] of Object.entries(entry)) {
     if (value === undefined || (typeof value === 'string' && holdsNoNames(member))) continue;
-    const left = without(value, names);
+    const left = without(value, names, channel);
     if (left === undefined) clear.push(member);
     else if (left !== value) set[member] = left;
   }
@@ -150,19 +176,20 @@ export function cleansingOf(entry: JsonObject, names: (text: string) => boolean)
 }
 
 /** The value itself where nothing in it names the subject; undefined where it does as a whole. */
-function without(value: JsonValue, names: (text: string) => boolean): JsonValue | undefined {
-  if (typeof value === 'string') return names(value) ? undefined : value;
+function without(value: JsonValue, names: NameTest, outer: string | undefined): JsonValue | undefined {
+  if (typeof value === 'string') return names(value, outer) ? undefined : value;
   if (Array.isArray(value)) {
     const items = value as readonly JsonValue[];
-    const left = items.map((item) => without(item, names)).filter((item) => item !== undefined);
+    const left = items.map((item) => without(item, names, outer)).filter((item) => item !== undefined);
     return left.length === items.length && left.every((item, index) => item === items[index]) ? value : left;
   }
   if (!isJsonObject(value)) return value;
+  const channel = channelAround(value, outer);
   const left: Record<string, JsonValue> = {};
   let changed = false;
   for (const [member, inner] of Object.entries(value)) {
     if (inner === undefined) continue;
-    const kept = typeof inner === 'string' && holdsNoNames(member) ? inner : names(member) ? undefined : without(inner, names);
+    const kept = typeof inner === 'string' && holdsNoNames(member) ? inner : names(member, channel) ? undefined : without(inner, names, channel);
     if (kept !== undefined) left[member] = kept;
     if (kept !== inner) changed = true;
   }

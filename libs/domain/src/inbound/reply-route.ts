@@ -27,8 +27,8 @@ export function defaultIdempotencyKey(envelope: InboundEnvelope, digest: (text: 
   if (envelope.idempotencyKey !== undefined) return envelope.idempotencyKey;
   const parts = identityParts(envelope);
   if (parts === undefined) return undefined;
-  const key = parts.map(escaped).join('/');
-  return key.length <= IDEMPOTENCY_KEY_LENGTH_MAX ? key : `${escaped(parts[0] ?? '')}/${digest(key)}`;
+  const key = parts.map(escapedPart).join('/');
+  return key.length <= IDEMPOTENCY_KEY_LENGTH_MAX ? key : `${escapedPart(parts[0] ?? '')}/${digest(key)}`;
 }
 
 function identityParts(envelope: InboundEnvelope): readonly string[] | undefined {
@@ -38,7 +38,7 @@ function identityParts(envelope: InboundEnvelope): readonly string[] | undefined
   return [channel ?? envelope.origin.kind, accountId, envelope.conversation?.id ?? envelope.sender?.id ?? '', messageId];
 }
 
-/** Keeps visible ASCII but `/` and `%`; everything else is percent-encoded UTF-8. */
-function escaped(part: string): string {
+/** A part of an identity. Keeps visible ASCII but `/` and `%`; everything else is percent-encoded UTF-8. */
+export function escapedPart(part: string): string {
   return part.replace(/\p{Cs}/gu, '\uFFFD').replace(/[^!-$&-.0-~]/gu, encodeURIComponent);
 }

@@ -50,7 +50,7 @@ export function formatManifestLine(line: Omit<ManifestLine, 'entry'>, entryText:
 }
 
 /** Line breaks stand between tokens of JSON only: inside a string they are escaped. */
-function onOneLine(text: string): string {
+export function onOneLine(text: string): string {
   return text.replaceAll(/[\n\r]\s*/g, '');
 }
 

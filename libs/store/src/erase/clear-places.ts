@@ -9,8 +9,8 @@
 import { createHash, randomUUID } from 'node:crypto';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import type { EraseSubject } from '@sessions/domain';
-import { parseManifestLine, type ManifestLine } from '../archive/manifest';
+import { cleansingOf, isJsonObject, patchRawObject, readRawMembers, type EraseSubject, type NameTest } from '@sessions/domain';
+import { onOneLine, parseManifestLine, type ManifestLine } from '../archive/manifest';
 import { hasErrorCode } from '../files/file-system';
 import { segmentFileName, type StoreLayout } from '../files/layout';
 import { aboutSubject, lineNames } from './about-subject';
@@ -68,7 +68,7 @@ export function clearPlaces(request: ClearRequest): ClearedStore {
 
 interface Work {
   readonly own: ReadonlySet<string>;
-  readonly about: (text: string) => boolean;
+  readonly about: NameTest;
   readonly needles: Needles;
   readonly counts: Counts;
 }
@@ -184,7 +184,7 @@ function* chunksOf(fd: number, overlap: number): Generator<[position: number, ch
   }
 }
 
-function dropLines(file: string, about: (text: string) => boolean): number {
+function dropLines(file: string, about: NameTest): number {
   let dropped = 0;
   const lines = fs.readFileSync(file, 'utf8').split('\n');
   const kept = lines.filter((line) => {
@@ -215,8 +215,9 @@ function clearManifest(layout: StoreLayout, file: string, { about, needles, seed
         changed += 1;
         return [];
       }
-      const bytes = Buffer.from(text, 'utf8');
-      changed += needles.overwriteIn(bytes);
+      const clean = withoutNames(text, line, about);
+      const bytes = Buffer.from(clean, 'utf8');
+      changed += needles.overwriteIn(bytes) + (clean === text ? 0 : 1);
       return [withHashes(bytes.toString('utf8'), line, hashes)];
     });
   const after = Buffer.from(kept.join('\n'), 'utf8');
@@ -224,8 +225,16 @@ function clearManifest(layout: StoreLayout, file: string, { about, needles, seed
   counts.add('manifest', { records: changed });
 }
 
-function isLineAbout({ key, sessionId, files }: ManifestLine, about: (text: string) => boolean, own: ReadonlySet<string>): boolean {
+function isLineAbout({ key, sessionId, files }: ManifestLine, about: NameTest, own: ReadonlySet<string>): boolean {
   return (key !== null && about(key)) || (sessionId !== null && about(sessionId)) || files.some(({ from, to }) => own.has(from) || own.has(to));
+}
+
+/** The entry that an archive of another comes back with, without what names the subject; all else as it stood. */
+function withoutNames(text: string, line: ManifestLine | undefined, about: NameTest): string {
+  const patch = isJsonObject(line?.entry) ? cleansingOf(line.entry, about) : undefined;
+  const entry = patch === undefined ? undefined : readRawMembers(text).findLast(({ name }) => name === 'entry');
+  if (patch === undefined || entry === undefined) return text;
+  return onOneLine(patchRawObject(text, { setRaw: new Map([['entry', patchRawObject(text.slice(entry.valueStart, entry.valueEnd), patch)]]) }));
 }
 
 function withHashes(text: string, line: ManifestLine | undefined, hashes: ReadonlyMap<string, string | undefined>): string {

@@ -384,3 +384,26 @@ it('takes no channel, status or chat type for a person of that name', async () =
   for (const word of ['done', 'direct', 'telegram']) expect(await erase(personOf(word, []))).toMatchObject({ found: false, sharedKeys: [] });
   expect(entries()).toEqual(before);
 });
+
+it('leaves one who has the same id on another channel whole: entry, address of an answer that waits, answers of the ledger', async () => {
+  await livedIn();
+  const namesake = 'agent:main:discord:direct:700700700';
+  ids[namesake] = randomUUID();
+  let store = await openStore(options());
+  await say(store, namesake, 'mine alone', { lastChannel: 'discord', lastTo: '700700700', origin: { surface: 'discord', from: 'discord:700700700' }, openDeliveries: [{ channel: 'discord', message: { route: { channel: 'discord', to: '700700700' } } }] });
+  await store.mutate({ idempotencyKey: 'discord/default/700700700/m1', keepResultMs: 86_400_000, decide: () => ({ effects: [], result: { channel: 'discord', to: '700700700' } }) });
+  await store.close();
+  const before = entries()[namesake];
+  const answers = (): string[] => fs.readdirSync(path.join(dir, '.store')).filter((name) => name.startsWith('results-')).flatMap((name) => fs.readFileSync(path.join(dir, '.store', name), 'utf8').split('\n')).filter((line) => line.includes('discord/default/700700700/m1'));
+  const kept = answers();
+  expect(kept).toHaveLength(1);
+  const report = await erase(personOf('telegram:700700700', []));
+  expect(report.keys).not.toContain(namesake);
+  expect(entries()[namesake]).toEqual(before);
+  expect(report.sharedKeys).not.toContain(namesake);
+  expect(entries()[namesake]).toEqual(before);
+  expect(answers()).toEqual(kept);
+  store = await openStore(options());
+  expect(await store.entry({ key: namesake })).toBeDefined();
+  await store.close();
+});

@@ -22,6 +22,17 @@ const ESCAPED = /\\+(?:u([0-9a-f]{4})|(\/))/gi;
 /** Bytes behind a key that tell whether it goes on: two characters, each of them a pair of escapes. */
 const AFTER_BYTES = 32;
 
+/** Channel and account of a message's identity, from the beginning of its string: `telegram/default/<id>/<message>`. */
+const IDENTITY_BEFORE = /(?:^|")([a-z][\w-]{0,63})\/[^\s/"\\]{1,64}$/i;
+const IDENTITY_BEFORE_BYTES = 160;
+
+/** Who sent a message, as its identity says it. */
+export interface Sender {
+  /** Undefined: whatever channel. */
+  readonly channel?: string | undefined;
+  readonly id: string;
+}
+
 export interface Found {
   readonly offset: number;
   readonly bytes: number;
@@ -41,6 +52,8 @@ export class Needles {
   /** The longer names of others that a needle stands in. */
   readonly #around = new Map<Buffer, readonly Surrounding[]>();
   readonly #ownSuffixes: readonly string[];
+  /** Ids between slashes, and the channels they are meant of. */
+  readonly #senders = new Map<Buffer, ReadonlySet<string | undefined>>();
   /** Bytes before and behind a needle that decide whether it is one. */
   #before = 0;
   #after = AFTER_BYTES;
@@ -50,8 +63,9 @@ export class Needles {
    * @param keys found too, but where they are the beginning of a longer key, which is another session's
    * @param ownSuffixes longer keys that go on so are meant as well; at most AFTER_BYTES long
    * @param others names of other sessions: what stands in one of them is a part of it, whatever its letters
+   * @param senders found, however short, in the identities of messages that they sent
    */
-  constructor(words: Iterable<string>, keys: Iterable<string> = [], ownSuffixes: readonly string[] = [], others: Iterable<string> = []) {
+  constructor(words: Iterable<string>, keys: Iterable<string> = [], ownSuffixes: readonly string[] = [], others: Iterable<string> = [], senders: Iterable<Sender> = []) {
     this.#ownSuffixes = ownSuffixes;
     const spelledOthers = [...new Set([...others].flatMap((key) => [key, key.toLowerCase()].flatMap(spellingsOf)))];
     const seen = new Set<string>();
@@ -65,14 +79,26 @@ export class Needles {
         if (isKey.has(word)) this.#keys.add(bytes);
         this.#noteAround(bytes, spelledOthers.filter((other) => other.length > spelling.length && other.includes(spelling)));
         longest = Math.max(longest, bytes.length);
-        const window = bytes.readUInt32BE(bytes.length - WINDOW_BYTES);
-        this.#slots[slotOf(window)] = 1;
-        const same = this.#byWindow.get(window);
-        if (same === undefined) this.#byWindow.set(window, [bytes]);
-        else same.push(bytes);
+        this.#note(bytes);
       }
     }
+    for (const [id, channels] of channelsById(senders)) {
+      const bytes = Buffer.from(`/${id}/`, 'utf8');
+      if (bytes.length < WINDOW_BYTES) continue;
+      this.#senders.set(bytes, channels);
+      this.#before = Math.max(this.#before, IDENTITY_BEFORE_BYTES);
+      longest = Math.max(longest, bytes.length);
+      this.#note(bytes);
+    }
     this.longest = longest;
+  }
+
+  #note(needle: Buffer): void {
+    const window = needle.readUInt32BE(needle.length - WINDOW_BYTES);
+    this.#slots[slotOf(window)] = 1;
+    const same = this.#byWindow.get(window);
+    if (same === undefined) this.#byWindow.set(window, [needle]);
+    else same.push(needle);
   }
 
   #noteAround(needle: Buffer, others: readonly string[]): void {
@@ -106,12 +132,17 @@ export class Needles {
         if (start < 0 || (best !== undefined && best.length >= needle.length)) continue;
         if (bytes.compare(needle, 0, needle.length, start, at + 1) === 0 && !this.#isPartOfOther(needle, bytes, start)) best = needle;
       }
-      if (best !== undefined) yield { offset: at + 1 - best.length, bytes: best.length };
+      if (best === undefined) continue;
+      // Of an identity the id alone: its slashes stay.
+      const edge = this.#senders.has(best) ? 1 : 0;
+      yield { offset: at + 1 - best.length + edge, bytes: best.length - 2 * edge };
     }
   }
 
   /** The needle stands here as a piece of another name. */
   #isPartOfOther(needle: Buffer, bytes: Buffer, start: number): boolean {
+    const channels = this.#senders.get(needle);
+    if (channels !== undefined) return !isIdentity(bytes.subarray(Math.max(0, start - IDENTITY_BEFORE_BYTES), start).toString('latin1'), channels);
     if (this.#keys.has(needle) && this.#goesOn(bytes, start + needle.length)) return true;
     return this.#around.get(needle)?.some((other) => other.at <= start && bytes.subarray(start - other.at, start - other.at + other.bytes.length).equals(other.bytes)) === true;
   }
@@ -169,6 +200,18 @@ export class Needles {
       kept = next;
     }
   }
+}
+
+/** What stands before an id between slashes says that it is the sender of a message on one of the channels. */
+function isIdentity(before: string, channels: ReadonlySet<string | undefined>): boolean {
+  const channel = IDENTITY_BEFORE.exec(before)?.[1]?.toLowerCase();
+  return channel !== undefined && (channels.has(undefined) || channels.has(channel));
+}
+
+function channelsById(senders: Iterable<Sender>): ReadonlyMap<string, ReadonlySet<string | undefined>> {
+  const byId = new Map<string, Set<string | undefined>>();
+  for (const { channel, id } of senders) byId.set(id, (byId.get(id) ?? new Set()).add(channel));
+  return byId;
 }
 
 function slotOf(window: number): number {

@@ -7,14 +7,14 @@
  */
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { anyhow, asStored, cleansingOf, familyIdsOf, isJsonObject, isSessionId, keyTest, nativeView, parseEntry, parseSessionKey, parseStoreFile, peerTest, sessionOfSuccessor, transcriptFileOf, transcriptsBefore, type EntryCleansing, type EraseSubject, type JsonObject, type JsonValue } from '@sessions/domain';
-import { parseManifestLine } from '../archive/manifest';
+import { anyhow, asStored, cleansingOf, escapedPart, familyIdsOf, isJsonObject, isSessionId, keyTest, nativeView, parseEntry, parseSessionKey, parseStoreFile, peerTest, sessionOfSuccessor, transcriptFileOf, transcriptsBefore, type EntryCleansing, type EraseSubject, type JsonObject, type JsonValue, type NameTest, type PeerName } from '@sessions/domain';
+import { parseManifestLine, type ManifestLine } from '../archive/manifest';
 import type { StoreLayout } from '../files/layout';
 import { scanSessionsFileSync } from '../sessions-file/scan-sessions-file';
 import { aboutSubject, lineNames } from './about-subject';
 import { rowsOf } from './erase-rows';
 import type { EraseSeeds, PlaceCount } from './erasure-order';
-import { Needles } from './needles';
+import { Needles, type Sender } from './needles';
 import { relocatedFile } from './relocated-file';
 import { openRegular, storeTree, type TreeFile } from './store-tree';
 
@@ -41,7 +41,7 @@ export interface EraseSurvey {
   readonly seeds: EraseSeeds;
   /** Entries of others that name the subject. */
   readonly patches: readonly EntryPatch[];
-  /** Sessions that a person shares with others: what they said there carries no name and stays. */
+  /** Sessions that a person shares with others: what they said there stays, without their id. */
   readonly sharedKeys: readonly string[];
   /** Keys that differ by the size of letters alone, and are another's. */
   readonly otherSpellings: readonly string[];
@@ -104,7 +104,7 @@ export function surveyErasure(request: SurveyRequest): EraseSurvey {
   const sharedKeys: string[] = [];
   forEachEntry(layout, (key, value) => {
     if (keys.has(key) || !isJsonObject(value)) return;
-    const patch = cleansingOf(value, (text) => isPeer(text) || isMeant(text) || keys.has(text) || ids.has(text) || needles.isInText(text));
+    const patch = cleansingOf(value, (text, channel) => isPeer(text, channel) || isMeant(text) || keys.has(text) || ids.has(text) || needles.isInText(text));
     if (patch === undefined) return;
     patches.push({ key, ...patch });
     if (namesPeer(value, isPeer)) sharedKeys.push(key);
@@ -122,7 +122,7 @@ export function surveyErasure(request: SurveyRequest): EraseSurvey {
       continue;
     }
     const isNamed = place.clearing === 'whole' && isNamedAfter(file, ids);
-    const hits = isNamed ? 1 : countIn(full, needles);
+    const hits = (isNamed ? 1 : countIn(full, needles)) + (place.clearing === 'manifest' ? manifest.filter((line) => namesInEntry(line, keys, about)).length : 0);
     const moved = relocatedFile(full, (id) => !ids.has(id));
     if (moved !== undefined) counts.add('trajectories', { records: countIn(moved, needles) });
     if (hits === 0) continue;
@@ -148,7 +148,13 @@ export function surveyErasure(request: SurveyRequest): EraseSurvey {
 export function needlesOf(subject: EraseSubject, keys: Iterable<string>, ids: Iterable<string>, stored: Iterable<string>): Needles {
   const [ownKeys, ownIds, isMeant] = [new Set(keys), new Set(ids), keyTest(subject)];
   const others = [...stored].filter((name) => !ownKeys.has(name) && !ownIds.has(name) && !isMeant(name));
-  return new Needles(ownIds, ownKeys, subject.kind === 'person' ? [':run:', ':thread:', ':topic:'] : [':run:'], others);
+  return new Needles(ownIds, ownKeys, subject.kind === 'person' ? [':run:', ':thread:', ':topic:'] : [':run:'], others, subject.kind === 'person' ? subject.peers.flatMap(sendersOf) : []);
+}
+
+/** In sessions that a person shares with others, identities of messages say who sent them. */
+function sendersOf({ channel, peerId, spelling = peerId, exact }: PeerName): readonly Sender[] {
+  const spellings = exact === true ? [spelling] : [...new Set([peerId, spelling, peerId.toUpperCase()])];
+  return spellings.map((id) => ({ channel, id: escapedPart(id) }));
 }
 
 /** Keys and ids that the store has, or had: those of entries, and of what was removed. */
@@ -156,7 +162,7 @@ export function storedNames(layout: StoreLayout): ReadonlySet<string> {
   return namesIn(readEntries(layout), readManifest(layout));
 }
 
-function namesIn(entries: readonly SurveyedEntry[], manifest: ReturnType<typeof readManifest>): ReadonlySet<string> {
+function namesIn(entries: readonly SurveyedEntry[], manifest: readonly ManifestLine[]): ReadonlySet<string> {
   return new Set([...entries.flatMap(({ key, sessionIds }) => [key, ...sessionIds]), ...manifest.flatMap(({ key, sessionId }) => [key, sessionId])].filter((name) => name !== null));
 }
 
@@ -183,6 +189,11 @@ function ownFiles(layout: StoreLayout, tree: readonly TreeFile[], known: { reado
     own.push(one);
   }
   return own;
+}
+
+/** The entry that an archive of another would come back with names the subject. */
+function namesInEntry({ key, entry }: ManifestLine, keys: ReadonlySet<string>, about: NameTest): boolean {
+  return (key === null || !keys.has(key)) && isJsonObject(entry) && cleansingOf(entry, about) !== undefined;
 }
 
 /** Our own headers say under which key a transcript was begun. */
@@ -250,7 +261,7 @@ function forEachEntry(layout: StoreLayout, use: (key: string, value: unknown) =>
   }
 }
 
-function readManifest(layout: StoreLayout): NonNullable<ReturnType<typeof parseManifestLine>>[] {
+function readManifest(layout: StoreLayout): ManifestLine[] {
   if (!fs.existsSync(layout.manifestFile)) return [];
   return fs
     .readFileSync(layout.manifestFile, 'utf8')
@@ -259,7 +270,7 @@ function readManifest(layout: StoreLayout): NonNullable<ReturnType<typeof parseM
     .filter((line) => line !== undefined);
 }
 
-function namesPeer(value: JsonObject, isPeer: (text: string) => boolean): boolean {
+function namesPeer(value: JsonObject, isPeer: NameTest): boolean {
   return cleansingOf(value, isPeer) !== undefined;
 }
 

@@ -1,0 +1,104 @@
+/** A person of a session that many share: what they said there stays, who said it does not. */
+import { randomUUID } from 'node:crypto';
+import * as fs from 'node:fs';
+import { tmpdir } from 'node:os';
+import * as path from 'node:path';
+import { personOf, type JsonObject } from '@sessions/domain';
+import type { AgentStore } from '../agent-store';
+import { eraseInStore, openStore, type OpenStoreOptions } from '../open-store';
+import { Needles } from './needles';
+
+const MAIN = 'agent:main:main';
+const ANN = '700700700';
+let dir: string;
+beforeEach(() => (dir = fs.mkdtempSync(path.join(tmpdir(), 'erase-shared-'))));
+afterEach(() => fs.rmSync(dir, { recursive: true }));
+
+const options = (): OpenStoreOptions => ({ agentId: 'main', sessionsFile: path.join(dir, 'sessions.json'), instance: 'test', transport: 'standalone', clock: { nowMs: () => 1_780_000_000_000 }, checkpointDelayMs: 20 });
+const read = (file: string): string => fs.readFileSync(path.join(dir, file), 'utf8');
+const filesWith = (word: string): string[] => fs.readdirSync(dir, { recursive: true, encoding: 'utf8' }).filter((name) => fs.statSync(path.join(dir, name)).isFile() && fs.readFileSync(path.join(dir, name)).includes(word));
+
+/** Said by somebody, under the identity that the channel's message has. */
+function say(store: AgentStore, sessionId: string, sender: string, message: string): Promise<unknown> {
+  const file = `${sessionId}.jsonl`;
+  const idempotencyKey = `telegram/default/${sender}/${message}`;
+  return store.mutate({
+    idempotencyKey,
+    keepResultMs: 86_400_000,
+    decide: (view) => {
+      const tail = view.transcript(file);
+      const id = randomUUID().slice(0, 8);
+      const line = JSON.stringify({ type: 'message', id, parentId: tail.leafId, message: { role: 'user', content: [{ type: 'text', text: `what ${message} says` }], idempotencyKey } });
+      const lines = tail.kind === 'none' ? [JSON.stringify({ type: 'session', version: 3, id: sessionId, sessionKey: MAIN }), line] : [line];
+      const set = { sessionId, updatedAt: 1, origin: { label: `N id:${sender}`, from: `telegram:${sender}`, surface: 'telegram' }, lastChannel: 'telegram', lastTo: sender };
+      return { effects: [{ kind: 'putEntry', key: MAIN, set }, { kind: 'append', file, lines, messages: 1, exchanges: 1, leafId: id }], result: { sessionKey: MAIN, messageId: id } };
+    },
+  });
+}
+
+/** As a clear does it: the transcript is an archive, and the manifest has the entry. */
+async function setAside(store: AgentStore, sessionId: string): Promise<void> {
+  const file = `${sessionId}.jsonl`;
+  await store.withHeld([{ file, kind: 'reset' }], async (held) => {
+    await store.mutate({
+      held,
+      decide: (view) => ({
+        effects: [
+          { kind: 'setAside', file },
+          { kind: 'recordArchive', reason: 'clear', key: MAIN, sessionId, entryText: view.entry(MAIN)?.text ?? '{}', actor: 'test' },
+        ],
+        result: null,
+      }),
+    });
+  });
+}
+
+it('leaves no identity of their messages, in transcripts, answers and index, and each line in its place', async () => {
+  const session = randomUUID();
+  let store = await openStore(options());
+  for (const [sender, message] of [[ANN, 'a1'], ['800800800', 'b1'], [ANN, 'a2']] as const) await say(store, session, sender, message);
+  await store.close();
+  const before = read(`${session}.jsonl`);
+  expect(filesWith(ANN).length).toBeGreaterThan(2);
+  const report = await eraseInStore(options(), personOf(`telegram:${ANN}`, []));
+  expect(report).toMatchObject({ sharedKeys: [MAIN], left: [] });
+  expect(report.receipt).toBeDefined();
+  expect(filesWith(ANN)).toEqual([]);
+  expect(read(`${session}.jsonl`)).toBe(before.replaceAll(ANN, 'erased-er'));
+  store = await openStore(options());
+  expect((await store.history({ key: MAIN, limit: 10 }))?.totalMessages).toBe(3);
+  expect(await say(store, session, '800800800', 'b1')).toMatchObject({ result: { sessionKey: MAIN } });
+  expect((await store.history({ key: MAIN, limit: 10 }))?.totalMessages).toBe(3);
+  await store.close();
+});
+
+it('leaves no name in entries that archives of others come back with, whose other members stay as they stood', async () => {
+  const session = randomUUID();
+  let store = await openStore(options());
+  await say(store, session, ANN, 'a1');
+  await store.mutate({ decide: () => ({ effects: [{ kind: 'putEntry', key: MAIN, set: { label: 'ours' } }], result: null }) });
+  await setAside(store, session);
+  await say(store, randomUUID(), '800800800', 'b1');
+  await store.close();
+  expect(filesWith(`telegram:${ANN}`)).toContain('.store/archive-manifest.jsonl');
+  const report = await eraseInStore(options(), personOf(`telegram:${ANN}`, []));
+  expect(report).toMatchObject({ found: true, left: [] });
+  expect(filesWith(ANN)).toEqual([]);
+  const [line = '{}'] = read('.store/archive-manifest.jsonl').split('\n');
+  expect((JSON.parse(line) as JsonObject)['entry']).toEqual({ sessionId: session, updatedAt: 1, origin: { surface: 'telegram' }, lastChannel: 'telegram', label: 'ours' });
+  store = await openStore(options());
+  await store.close();
+  expect(await eraseInStore(options(), personOf(`telegram:${ANN}`, []))).toMatchObject({ found: false });
+});
+
+it.each([
+  [[ANN], `"telegram/default/${ANN}/m1"`, true],
+  [[ANN], `telegram/work-2/${ANN}/m1`, true],
+  [[ANN], `"discord/default/${ANN}/m1"`, false],
+  [[ANN], `"telegram/default/1${ANN}/m1"`, false],
+  [[ANN], `"telegram/default/room/${ANN}"`, false],
+  [[ANN], `see https://telegram/default/${ANN}/m1`, false],
+  [['12'], `"telegram/default/12/m1"`, true],
+])('knows the sender %j in %s: %s', (ids, text, isThere) => {
+  expect(new Needles([], [], [], [], ids.map((id) => ({ channel: 'telegram', id }))).isInText(text)).toBe(isThere);
+});
