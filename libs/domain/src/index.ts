@@ -21,6 +21,7 @@ export { describeOptions } from './config/option-table';
 export type { OptionRow } from './config/option-table';
 export { CONTEXT_TOKENS_DEFAULT, agentSettings, configuredAgents, contextTokensFor, modelFor, parseModelRef, storePathFor } from './config/agents';
 export type { ConfiguredAgents, ModelRef, Places } from './config/agents';
+export { configuredSecrets } from './config/configured-secrets';
 export { expandHome } from './config/home-path';
 export { namedWorkspace, workspaceFor } from './config/workspace';
 export type { AgentConfig, AgentSettings } from './config/parse-agents';
