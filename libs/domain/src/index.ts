@@ -3,7 +3,7 @@ export { GRPC_STATUS, REASONS, SessionError, isReason } from './errors';
 export type { ErrorFacts, GatewayErrorCode, Reason, RetryRule, SessionErrorOptions, StatusName } from './errors';
 export { DEFAULT_AGENT_ID, asAgentId, asSessionId, isAgentId, isSessionId, isUuid } from './ids';
 export type { AgentId, Epoch, Seq, SessionId, SessionKey } from './ids';
-export { isJsonObject } from './json';
+export { isJsonObject, withBoundedDepth } from './json';
 export type { JsonObject, JsonValue } from './json';
 
 // Keys
@@ -21,6 +21,7 @@ export { describeOptions } from './config/option-table';
 export type { OptionRow } from './config/option-table';
 export { CONTEXT_TOKENS_DEFAULT, agentSettings, configuredAgents, contextTokensFor, modelFor, parseModelRef, storePathFor } from './config/agents';
 export type { ConfiguredAgents, ModelRef, Places } from './config/agents';
+export { configuredSecrets } from './config/configured-secrets';
 export { expandHome } from './config/home-path';
 export { namedWorkspace, workspaceFor } from './config/workspace';
 export type { AgentConfig, AgentSettings } from './config/parse-agents';

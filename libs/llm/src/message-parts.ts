@@ -1,5 +1,5 @@
 /** What a transcript's message is made of, for the providers' own forms. */
-import { blocksOf, isJsonObject, resultCallId, toolCallsOf, type JsonObject, type ToolCall } from '@sessions/domain';
+import { blocksOf, isJsonObject, resultCallId, toolCallsOf, withBoundedDepth, type JsonObject, type JsonValue, type ToolCall } from '@sessions/domain';
 
 export interface MessageParts {
   readonly role: 'user' | 'assistant' | 'tool';
@@ -36,10 +36,10 @@ function argumentsOf(message: JsonObject, id: string): JsonObject {
   return isJsonObject(given) ? given : {};
 }
 
-/** Arguments as a model wrote them; an object it did not finish is none. */
+/** Arguments as a model wrote them, to JSON_DEPTH_MAX levels; an object it did not finish is none. */
 export function parseArguments(text: string): JsonObject {
   try {
-    const value: unknown = JSON.parse(text === '' ? '{}' : text);
+    const value = withBoundedDepth(JSON.parse(text === '' ? '{}' : text) as JsonValue);
     return isJsonObject(value) ? value : {};
   } catch {
     return {};

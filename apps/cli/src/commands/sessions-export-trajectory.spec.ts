@@ -81,6 +81,15 @@ describe('sessions export-trajectory', () => {
     expect(JSON.parse(io.stdout())).toMatchObject({ sessionId: name, runtimeEventCount: 4 });
   });
 
+  it('passes over an event that is longer than any, says so, and finds those behind it', async () => {
+    const event = (seq: number, prompt: string): string => JSON.stringify({ traceSchema: 'openclaw-trajectory', schemaVersion: 1, traceId: ID, source: 'runtime', type: 'prompt.submitted', ts: at(1), seq, sourceSeq: seq, sessionId: ID, sessionKey: KEY, data: { prompt } });
+    writeFileSync(join(sessions, `${ID}.trajectory.jsonl`), `${event(1, 'before')}\n${event(2, 'x'.repeat(2 * 2 ** 20))}\n${event(3, 'behind')}\n`);
+    expect(await run({ output: 'o', json: true })).toBe(0);
+    expect(JSON.parse(io.stdout())).toMatchObject({ runtimeEventCount: 2 });
+    expect(JSON.parse(readFileSync(join(exports(), 'o', 'prompts.json'), 'utf8'))).toEqual([{ prompt: 'before' }, { prompt: 'behind' }]);
+    expect(JSON.parse(readFileSync(join(exports(), 'o', 'manifest.json'), 'utf8'))).toMatchObject({ warnings: [{ count: 1, rows: [2] }] });
+  });
+
   it('streams more than 50 MiB, tells how far it is on a terminal, and leaves nothing out', async () => {
     const EVENTS = 10_500;
     const file = openSync(join(sessions, `${ID}.trajectory.jsonl`), 'w');

@@ -8,7 +8,7 @@ import type { FoundSession } from '../offline/find-session';
 import { readerOptions } from '../offline/read-store';
 import { keyText } from '../render/key-text';
 import { visibleText } from '../render/visible-text';
-import { SessionError, expandHome, headerIdOf, isJsonObject, workspaceFor } from '@sessions/domain';
+import { SessionError, configuredSecrets, expandHome, headerIdOf, isJsonObject, workspaceFor } from '@sessions/domain';
 import { exportTrajectory } from '@sessions/store';
 import type { Bundle } from '@sessions/store';
 import { resolve } from 'node:path';
@@ -34,7 +34,6 @@ export async function runExportTrajectory(io: CliIo, given: ExportFlags): Promis
   const found = await findSession(context, flags, sessionKey);
   const id = found.entry['sessionId'] ?? found.entry['uuid'];
   if (found.file === null || typeof id !== 'string') throw noTranscript(found.key);
-  const { auth } = context.config.gateway;
   const exported = await exportTrajectory({
     store: readerOptions(found.store),
     file: found.file,
@@ -46,7 +45,7 @@ export async function runExportTrajectory(io: CliIo, given: ExportFlags): Promis
     makesWorkspace: given.workspace === undefined,
     name: flags.output,
     places: context.places,
-    secrets: [auth.token, auth.password, ...Object.values(context.config.models.providers).map(({ apiKey }) => apiKey)],
+    secrets: configuredSecrets(context.config),
     nowMs: io.nowMs(),
     onProgress: (events) => {
       if (flags.json !== true && io.columns() !== undefined) io.err(`${String(events)} events\n`);

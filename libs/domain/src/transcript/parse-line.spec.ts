@@ -1,4 +1,7 @@
 import { headerOf, parseTranscriptLine } from './parse-line';
+import { assembleContext } from '../compaction/assemble-context';
+import { estimateLineTokens } from '../compaction/count-tokens';
+import { JSON_DEPTH_MAX, TOO_DEEP_TEXT } from '../json';
 import { injectedMessageLine, sessionHeaderLine, simpleMessageLine, userMessageLine } from './record';
 
 const NOW_MS = Date.UTC(2026, 5, 1, 9);
@@ -65,5 +68,15 @@ describe('parseTranscriptLine', () => {
 
   it('takes the time of the message before the time of the line', () => {
     expect(parse({ type: 'message', id: 'a', parentId: null, timestamp: new Date(NOW_MS).toISOString(), message: { role: 'user', timestamp: NOW_MS - 5 } })).toMatchObject({ atMs: NOW_MS - 5 });
+  });
+
+  it('keeps what can be written as text again of a call that is nested without end', () => {
+    const nested = `${'[{"a":'.repeat(50_000)}1${'}]'.repeat(50_000)}`;
+    const line = parseTranscriptLine(`{"type":"message","id":"a","parentId":null,"message":{"role":"assistant","content":[{"type":"text","text":"reads"},{"type":"toolCall","id":"t","name":"read","arguments":{"deep":${nested},"path":"notes"}}]}}`, 2);
+    if (!line.ok) throw new Error('it is a record');
+    const shown = JSON.stringify(assembleContext([line]));
+    expect(shown).toContain('"path":"notes"');
+    expect(shown.split(TOO_DEEP_TEXT)).toHaveLength(2);
+    expect(estimateLineTokens(line)).toBeLessThan(10 * JSON_DEPTH_MAX);
   });
 });

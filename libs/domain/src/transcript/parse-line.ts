@@ -2,7 +2,7 @@
  * One line of a transcript, read: native lines of versions 1 to 3 and the simple format alike become
  * one form. Reading never refuses a file: a line that is no record says why and keeps its number.
  */
-import { isJsonObject, type JsonObject, type JsonValue } from '../json';
+import { isJsonObject, withBoundedDepth, type JsonObject, type JsonValue } from '../json';
 
 /** Why a line is no record. `not-json` covers torn and damaged lines. */
 export type UnreadableWhy = 'blank' | 'not-json' | 'not-an-object';
@@ -37,7 +37,7 @@ export interface TranscriptLine {
   readonly atMs: number | undefined;
   /** Set for a `compaction` line: id of the first line that stays in the model's context. */
   readonly firstKeptId: string | undefined;
-  /** The whole line. */
+  /** The whole line, less what is nested more deeply than JSON_DEPTH_MAX. */
   readonly value: JsonObject;
 }
 
@@ -73,7 +73,7 @@ export function parseTranscriptLine(text: string, number: number): ParsedLine {
   if (plain.trim() === '') return { ok: false, number, why: 'blank' };
   let value: unknown;
   try {
-    value = JSON.parse(plain);
+    value = withBoundedDepth(JSON.parse(plain) as JsonValue);
   } catch {
     return { ok: false, number, why: 'not-json' };
   }

@@ -1,5 +1,5 @@
 /** The owner's own end of an approval: the export that was granted, or a word that did not come. Who asked is told either way. */
-import { SessionError, asAgentId, headerIdOf, type JsonObject, type Places, type SessionConfig } from '@sessions/domain';
+import { SessionError, asAgentId, configuredSecrets, headerIdOf, type JsonObject, type Places, type SessionConfig } from '@sessions/domain';
 import { exportTrajectory, type ReaderOptions } from '@sessions/store';
 import { decideSettle, type ApprovalAnswer } from './decisions/decide-approval';
 import { ownContext } from './end-lost-attempt';
@@ -23,7 +23,6 @@ export async function carryOutExport(open: OpenAgentStore, facts: ApprovalFacts,
   const { key, sessionId, approvedAtMs = facts.nowMs() } = approval;
   const entry = await sessionEntry(open.store, { key });
   // A line that was acknowledged and has not reached its file stands in the journal, where it is read.
-  const { auth } = config.gateway;
   const text = await exportTrajectory({
     store: reader,
     file: entry?.file ?? null,
@@ -34,7 +33,7 @@ export async function carryOutExport(open: OpenAgentStore, facts: ApprovalFacts,
     makesWorkspace: true,
     name: approval.output,
     places,
-    secrets: [auth.token, auth.password, ...Object.values(config.models.providers).map(({ apiKey }) => apiKey)],
+    secrets: configuredSecrets(config),
     nowMs: approvedAtMs,
     resumes: { tag: approval.approvalId, sinceMs: approvedAtMs },
   }).then(

@@ -2,7 +2,7 @@
  * A bundle of everything that one session's active branch and its trajectory say, in the order of time.
  * First the places of all events are gathered and sorted, then each is read, redacted and written: memory
  * grows with the number of events, never with their sizes.
- * Bounds: SOURCE_BYTES_MAX a source, RUNTIME_EVENTS_MAX, EVENTS_MAX.
+ * Bounds: SOURCE_BYTES_MAX a source, LINE_BYTES_MAX a runtime event (a longer line is none), RUNTIME_EVENTS_MAX, EVENTS_MAX.
  */
 import { SessionError, isJsonObject } from '@sessions/domain';
 import type { JsonObject, JsonValue } from '@sessions/domain';
@@ -13,7 +13,7 @@ import { join } from 'node:path';
 import type { OfflineTranscript } from '../offline/offline-transcript';
 import { transcriptEvents } from './export-events';
 import { redactJson, redactText } from './redact';
-import { TRAJECTORY_SCHEMA } from './trajectory-file';
+import { LINE_BYTES_MAX, TRAJECTORY_SCHEMA } from './trajectory-file';
 import type { Redaction } from './redact';
 
 export const SOURCE_BYTES_MAX = 2 * 1024 ** 3;
@@ -140,28 +140,36 @@ async function runtimePlaces(path: string, own: ReadonlySet<unknown>, skipped: n
   const { size } = await stat(path);
   if (size > SOURCE_BYTES_MAX) throw tooLarge('trajectory', size);
   const places: Place[] = [];
-  let rest = Buffer.alloc(0);
+  /** What is held of the line that has begun: nothing of one that is too long already. */
+  let held = Buffer.alloc(0);
+  let lineBytes = 0;
   let offset = 0;
   let row = 0;
   const take = (line: Buffer): void => {
     row += 1;
-    if (line.length > 0) {
-      const event = parsed(line.toString('utf8'));
+    if (lineBytes > 0) {
+      const event = lineBytes > LINE_BYTES_MAX ? undefined : parsed(line.toString('utf8'));
       const atMs = event === undefined ? Number.NaN : typeof event['ts'] === 'number' ? event['ts'] : Date.parse(String(event['ts']));
       if (event === undefined || event['traceSchema'] !== TRAJECTORY_SCHEMA || !Number.isFinite(atMs)) skipped.push(row);
-      else if (typeof event['sessionId'] === 'string' && own.has(event['sessionId'])) places.push({ source: 'runtime', atMs, seq: row, offset, bytes: line.length + 1 });
+      else if (typeof event['sessionId'] === 'string' && own.has(event['sessionId'])) places.push({ source: 'runtime', atMs, seq: row, offset, bytes: lineBytes + 1 });
     }
     if (places.length > RUNTIME_EVENTS_MAX) throw new SessionError('TOO_LARGE', `An export has at most ${String(RUNTIME_EVENTS_MAX)} runtime events.`, { facts: { events: places.length } });
-    offset += line.length + 1;
+    offset += lineBytes + 1;
+    held = Buffer.alloc(0);
+    lineBytes = 0;
+  };
+  const hold = (part: Buffer): void => {
+    lineBytes += part.length;
+    held = lineBytes > LINE_BYTES_MAX ? Buffer.alloc(0) : Buffer.concat([held, part]);
   };
   for await (const chunk of createReadStream(path, { end: Math.max(0, size - 1) }) as AsyncIterable<Buffer>) {
-    const bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
     let start = 0;
-    for (let at = bytes.indexOf(NEWLINE); at !== -1; at = bytes.indexOf(NEWLINE, start)) {
-      take(bytes.subarray(start, at));
+    for (let at = chunk.indexOf(NEWLINE); at !== -1; at = chunk.indexOf(NEWLINE, start)) {
+      hold(chunk.subarray(start, at));
+      take(held);
       start = at + 1;
     }
-    rest = Buffer.from(bytes.subarray(start));
+    hold(chunk.subarray(start));
   }
   return places;
 }

@@ -1,4 +1,5 @@
-import { createRedaction, redactJson, redactText } from './redact';
+import { REDACTED_DEPTH_MAX, createRedaction, redactJson, redactText } from './redact';
+import type { JsonValue } from '@sessions/domain';
 
 it('masks texts and lists of texts under names of secrets, and keeps what describes them', () => {
   const shown = redactJson({ cookies: ['sid=1', 2], apiKey: 'k', input: { properties: { password: { type: 'string' } } } }, { places: [], secrets: [] });
@@ -24,4 +25,16 @@ it('leaves a name that goes on where a place ends', () => {
   const redaction = createRedaction(HERE, []);
   const text = '"/data" /data/a, /database/b /data-old /data.json\n/data';
   expect(redactJson(text, redaction)).toBe('"$STATE_DIR" $STATE_DIR/a, /database/b /data-old $STATE_DIR.json\n$STATE_DIR');
+});
+
+it('leaves a path that began before a place', () => {
+  const text = '/mnt/data/a -I/data/inc PATH=/bin:/data/bin file:///data/x "/data"';
+  expect(redactJson(text, createRedaction(HERE, []))).toBe('/mnt/data/a -I$STATE_DIR/inc PATH=/bin:$STATE_DIR/bin file://$STATE_DIR/x "$STATE_DIR"');
+});
+
+it('says what it left out of a value that is nested without end', () => {
+  const nested = JSON.parse(`${'[{"a":'.repeat(50_000)}"sk-aaaaaaaaaa1"${'}]'.repeat(50_000)}`) as JsonValue;
+  const shown = JSON.stringify(redactJson({ password: nested, other: nested }, createRedaction(HERE, [])));
+  expect(shown.split('[left out: nested too deeply]').length).toBe(3);
+  expect(shown.split('[').length).toBeLessThan(2 * REDACTED_DEPTH_MAX);
 });

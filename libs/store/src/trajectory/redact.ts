@@ -3,6 +3,9 @@ import { isJsonObject, isSecretName, maskCredentials } from '@sessions/domain';
 import type { JsonObject, JsonValue } from '@sessions/domain';
 
 const REDACTED = '[redacted]';
+/** Deeper values are not walked through: the stack would end before they do. */
+export const REDACTED_DEPTH_MAX = 512;
+const TOO_DEEP = '[left out: nested too deeply]';
 const SECRET_NAME = /(?:api[-_]?key|secret|passw(?:or)?d|authorization|cookie|credential|private[-_]?key|(?:^|[-_])token$|(?:access|refresh|auth|bearer|bot)[-_]?token)/iu;
 
 export interface Redaction {
@@ -19,17 +22,25 @@ export function createRedaction({ workspace, stateDir, homeDir }: { readonly wor
 
 /** A name that is longer than a place's: `/rootfs` is not in `/root`. */
 const GOES_ON = /^[\p{L}\p{N}_-]/u;
+/** A path that began earlier: `/mnt/root` is not in `/root`, but `-I/root` and `file:///root` are. */
+const BEGAN_EARLIER = /\/[\p{L}\p{N}_.-]{1,255}$/u;
+const NAME_CHARS_MAX = 256;
 
 export function redactText(text: string, { places, secrets }: Redaction): string {
   let shown = maskCredentials(text);
   for (const secret of secrets) shown = shown.replaceAll(secret, REDACTED);
-  for (const [path, sign] of places) shown = shown.replaceAll(path, (found, at: number, whole: string) => (GOES_ON.test(whole.slice(at + found.length, at + found.length + 2)) ? found : sign));
+  for (const [path, sign] of places) shown = shown.replaceAll(path, (found, at: number, whole: string) => (isOtherPath(whole, at, at + found.length) ? found : sign));
   return shown;
 }
 
-export function redactJson(value: JsonValue, redaction: Redaction): JsonValue {
+function isOtherPath(whole: string, start: number, end: number): boolean {
+  return GOES_ON.test(whole.slice(end, end + 2)) || BEGAN_EARLIER.test(whole.slice(Math.max(0, start - NAME_CHARS_MAX), start));
+}
+
+export function redactJson(value: JsonValue, redaction: Redaction, depth = 0): JsonValue {
   if (typeof value === 'string') return redactText(value, redaction);
-  if (Array.isArray(value)) return (value as readonly JsonValue[]).map((item) => redactJson(item, redaction));
+  if (depth >= REDACTED_DEPTH_MAX && typeof value === 'object' && value !== null) return TOO_DEEP;
+  if (Array.isArray(value)) return (value as readonly JsonValue[]).map((item) => redactJson(item, redaction, depth + 1));
   if (!isJsonObject(value)) return value;
   const isImage = value['type'] === 'image';
   const shown = new Map<string, JsonValue>();
@@ -39,14 +50,14 @@ export function redactJson(value: JsonValue, redaction: Redaction): JsonValue {
     // Two names may become one: each keeps what stands under it.
     let own = masked;
     for (let count = 2; shown.has(own); count += 1) own = `${masked} (${String(count)})`;
-    shown.set(own, redactMember(name, member, isImage, redaction));
+    shown.set(own, redactMember(name, member, isImage, redaction, depth + 1));
   }
   return Object.fromEntries(shown);
 }
 
-function redactMember(name: string, member: JsonValue, isImage: boolean, redaction: Redaction): JsonValue {
+function redactMember(name: string, member: JsonValue, isImage: boolean, redaction: Redaction, depth: number): JsonValue {
   if (typeof member === 'string' && isImage && name === 'data') return '[image data left out]';
-  if (!SECRET_NAME.test(name) && !isSecretName(name)) return redactJson(member, redaction);
-  if (Array.isArray(member)) return (member as readonly JsonValue[]).map((item) => (typeof item === 'string' ? REDACTED : redactJson(item, redaction)));
-  return typeof member === 'string' ? REDACTED : redactJson(member, redaction);
+  if (!SECRET_NAME.test(name) && !isSecretName(name)) return redactJson(member, redaction, depth);
+  if (Array.isArray(member)) return (member as readonly JsonValue[]).map((item) => (typeof item === 'string' ? REDACTED : redactJson(item, redaction, depth + 1)));
+  return typeof member === 'string' ? REDACTED : redactJson(member, redaction, depth);
 }
