@@ -101,10 +101,11 @@ it('answers with the result of a sub-agent whom it was for, though another one w
   await yields('bob-1');
   await nobodySays(made, 'unnamed', 'queue');
   await yields('unnamed');
-  await result('for-ann', 'ann-1');
   // Of a message that nobody waits for, not even one whom the channel does not name.
   await result('for-cyd', 'cyd-1');
+  await result('for-ann', 'ann-1');
   await result('for-bob', 'bob-1');
   await result('again', 'ann-1');
-  expect(await answered(made)).toEqual([['answer to for-ann', 'ann-1'], ['answer to for-bob', 'bob-1']]);
+  await result('for-unnamed', 'unnamed');
+  expect(await answered(made)).toEqual([['answer to for-ann', 'ann-1'], ['answer to for-bob', 'bob-1'], ['answer to for-unnamed', 'unnamed']]);
 });
