@@ -52,6 +52,11 @@ describe('arguments of session tools', () => {
     expect(problems[2]).toBe('task required');
   });
 
+  it.each(['ＯＰＳ', '../ops', 'work bot', 'ops;', '-', 'о\u0440s', 'x'.repeat(65)])('takes no agent for %s, which it is no id of', (agentId) => {
+    for (const problems of [problemsOf(parseSpawnArguments({ task: 't', agentId })), problemsOf(parseListArguments({ agentId }))]) expect(problems).toEqual(['agentId: must be an agent id ([a-z0-9][a-z0-9_-]{0,63}), one of those that agents_list names']);
+    expect(valueOf(parseSpawnArguments({ task: 't', agentId: ' Ops ' })).agentId).toBe('Ops');
+  });
+
   it.each(['target', 'channel', 'to', 'threadId', 'replyTo', 'transport'])('refuses to deliver a spawn by %s', (name) => {
     expect(problemsOf(parseSpawnArguments({ task: 't', [name]: 'x' }))).toEqual([`${name}: is no option of sessions_spawn: the result is delivered to the session that spawns`]);
   });

@@ -5,6 +5,7 @@
  */
 import { base64Bytes } from '../inbound/attachments';
 import { MemberReader, Problems } from '../inbound/member-reader';
+import { isAgentId } from '../ids';
 import { TOOL_KINDS, type ToolRowKind } from '../keys/key-kind';
 import { TOOL_LIMITS } from './tool-definitions';
 
@@ -69,6 +70,13 @@ class ToolMembers extends MemberReader {
   key(name: string): string | undefined {
     return this.string(name, TOOL_LIMITS.keyLengthMax)?.trim();
   }
+
+  /** In any case. What would have to be slugged names no agent: slugged it could mean another one, even the default one. */
+  agentId(name: string): string | undefined {
+    const value = this.string(name, 256)?.trim();
+    if (value !== undefined && !isAgentId(value.toLowerCase())) this.problem(name, 'must be an agent id ([a-z0-9][a-z0-9_-]{0,63}), one of those that agents_list names');
+    return value;
+  }
 }
 
 export interface StatusArguments {
@@ -99,7 +107,7 @@ export const parseListArguments = (raw: unknown): Parsed<ListArguments> =>
     activeMinutes: members.whole('activeMinutes', 1),
     messageLimit: Math.min(members.whole('messageLimit', 0) ?? 0, TOOL_LIMITS.listMessagesMax),
     label: members.prose('label', TOOL_LIMITS.labelLengthMax),
-    agentId: members.string('agentId', 64),
+    agentId: members.agentId('agentId'),
     search: members.prose('search', TOOL_LIMITS.labelLengthMax),
     includeDerivedTitles: members.flag('includeDerivedTitles') ?? false,
     includeLastMessage: members.flag('includeLastMessage') ?? false,
@@ -202,7 +210,7 @@ export const parseSpawnArguments = (raw: unknown): Parsed<SpawnArguments> =>
     return {
       task: members.prose('task') ?? '',
       label: members.prose('label', TOOL_LIMITS.labelLengthMax)?.trim(),
-      agentId: members.string('agentId', 256)?.trim(),
+      agentId: members.agentId('agentId'),
       runtime,
       model: members.string('model', 256)?.trim(),
       thinking: members.string('thinking', 64)?.trim().toLowerCase(),

@@ -1,5 +1,6 @@
 /** Files of a spawn that was cut off before a sub-agent came to own them: removed after an hour, and nothing else is. */
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { open, type FileHandle } from 'node:fs/promises';
 import * as path from 'node:path';
 import { Attachment, ChildSession, DeliverRequest, RunRequest, WriteAttachmentsRequest } from '@sessions/contracts';
 import { createManualClock } from '@sessions/host/testing';
@@ -71,4 +72,22 @@ it('is not written again for a sub-agent that has them, nor other files in their
   await spawn(made, 1);
   expect([isThere(made, 1), notes(made)]).toEqual([true, []]);
   await expect(write(made, 1, CHILD(1), 'other')).rejects.toMatchObject({ reason: 'IDEMPOTENCY_MISMATCH' });
+});
+
+it.each([['ENOSPC', 'DISK_FULL'], ['EROFS', 'READ_ONLY']])('leaves nothing where the workspace refuses with %s, says so, and can be tried again', async (code, reason) => {
+  const made = await bench({ config: MODEL });
+  const probe = await open(path.join(made.stateDir, 'probe'), 'w');
+  await probe.close();
+  // The note's own write goes through; the file is what does not fit.
+  const handles = Object.getPrototypeOf(probe) as FileHandle;
+  const writeFile = handles.writeFile;
+  jest.spyOn(handles, 'writeFile').mockImplementation(async function (this: FileHandle, data) {
+    if (Buffer.from(data as Uint8Array).equals(Buffer.from('abc'))) throw Object.assign(new Error('refused'), { code });
+    return writeFile.call(this, data);
+  });
+  await expect(write(made, 1)).rejects.toMatchObject({ reason });
+  expect(readdirSync(attachmentsDir(made))).toEqual([]);
+  jest.restoreAllMocks();
+  await write(made, 1);
+  expect(isThere(made, 1)).toBe(true);
 });

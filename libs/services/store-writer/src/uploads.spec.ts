@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { open, type FileHandle } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import * as path from 'node:path';
 import { createManualClock } from '@sessions/host/testing';
@@ -24,6 +25,33 @@ describe('uploads', () => {
     expect(await uploads.put('main', chunk(1, 'cd', true))).toBe(4);
     expect((await uploads.read('main', 'u')).toString()).toBe('abcd');
     expect(statSync(path.join(dir, 'main', 'u')).mode & 0o777).toBe(0o600);
+  });
+
+  it('keeps each piece whole where the disk takes a part of it at a time, or took a part of it before', async () => {
+    const { uploads } = bench();
+    const probe = await open(path.join(dir, 'probe'), 'w');
+    await probe.close();
+    const handles = Object.getPrototypeOf(probe) as FileHandle;
+    const write = handles.write as (this: FileHandle, data: Buffer, at?: number, length?: number, position?: number | null) => Promise<{ bytesWritten: number; buffer: Buffer }>;
+    jest.spyOn(handles, 'write').mockImplementation(function (this: FileHandle, data: Buffer, at?: number, length?: number, position?: number | null) {
+      return write.call(this, data, at ?? 0, Math.min(2, length ?? data.length), position ?? null);
+    } as never);
+    await uploads.put('main', chunk(0, 'abcde'));
+    appendFileSync(path.join(dir, 'main', 'u'), 'fg');
+    await uploads.put('main', chunk(1, 'fgh', true));
+    jest.restoreAllMocks();
+    expect((await uploads.read('main', 'u')).toString()).toBe('abcdefgh');
+  });
+
+  it('says that there is no space, and goes on when there is', async () => {
+    const { uploads } = bench();
+    const probe = await open(path.join(dir, 'probe'), 'w');
+    await probe.close();
+    jest.spyOn(Object.getPrototypeOf(probe) as FileHandle, 'write').mockRejectedValueOnce(Object.assign(new Error('full'), { code: 'ENOSPC' }));
+    await expect(uploads.put('main', chunk(0, 'ab'))).rejects.toMatchObject({ reason: 'DISK_FULL' });
+    await uploads.put('main', chunk(0, 'ab', true));
+    jest.restoreAllMocks();
+    expect((await uploads.read('main', 'u')).toString()).toBe('ab');
   });
 
   it('refuses a gap, an unfinished upload, a wrong hash and a name that could be a path', async () => {

@@ -13,6 +13,7 @@ import * as path from 'node:path';
 import { SessionError } from '@sessions/domain';
 import { SESSION_BYTES_MAX } from '@sessions/store';
 import type { Clock } from '@sessions/host';
+import { tellingOfDisk } from './disk-refusal';
 
 /** Size of one upload. */
 export const UPLOAD_BYTES_MAX = 32 * 1024 * 1024;
@@ -77,7 +78,7 @@ export class Uploads {
   /**
    * Adds a piece; one that is already there counts as added.
    * @returns bytes received so far.
-   * @throws VALIDATION for a piece out of order or a wrong hash, TOO_LARGE, OVERLOADED
+   * @throws VALIDATION for a piece out of order or a wrong hash, TOO_LARGE, OVERLOADED, DISK_FULL, READ_ONLY
    */
   async put(agentId: string, chunk: Chunk): Promise<number> {
     if (!UPLOAD_ID.test(chunk.uploadId)) throw new SessionError('VALIDATION', 'an upload id has 1 to 128 letters, digits, "_" or "-"');
@@ -156,13 +157,15 @@ export class Uploads {
     if (index > upload.pieces || upload.complete) throw gap(index, upload.pieces);
     const bytesMax = upload.portable ? PORTABLE_BYTES_MAX : UPLOAD_BYTES_MAX;
     if (upload.bytes + data.length > bytesMax) throw tooLarge('the upload', upload.bytes + data.length, bytesMax);
-    await mkdir(this.#deps.directory(agentId), { recursive: true, mode: DIRECTORY_MODE });
-    const handle = await open(upload.file, upload.pieces === 0 ? 'w' : 'a', FILE_MODE);
-    try {
-      await handle.write(data);
-    } finally {
-      await handle.close();
-    }
+    await tellingOfDisk('the upload', async () => {
+      await mkdir(this.#deps.directory(agentId), { recursive: true, mode: DIRECTORY_MODE });
+      const handle = await open(upload.file, upload.pieces === 0 ? 'w' : 'r+', FILE_MODE);
+      try {
+        await writeBehind(handle, data, upload.bytes);
+      } finally {
+        await handle.close();
+      }
+    });
     upload.pieces += 1;
     upload.bytes += data.length;
     if (last && upload.portable) upload.complete = true;
@@ -177,6 +180,16 @@ export class Uploads {
       throw new SessionError('VALIDATION', 'the upload does not have the hash that was announced: send it again');
     }
     upload.complete = true;
+  }
+}
+
+/** The whole piece, in place of what a try of it that failed left there. A full disk takes a part of it before it refuses. */
+async function writeBehind(handle: FileHandle, data: Uint8Array, position: number): Promise<void> {
+  await handle.truncate(position);
+  for (let at = 0; at < data.length; ) {
+    const { bytesWritten } = await handle.write(data, at, data.length - at, position + at);
+    if (bytesWritten === 0) throw Object.assign(new Error('the file system accepted no byte'), { code: 'ENOSPC' });
+    at += bytesWritten;
   }
 }
 

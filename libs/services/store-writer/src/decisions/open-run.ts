@@ -151,5 +151,10 @@ export function isPlain({ request, interSession }: Pick<OpenRun, 'request' | 'in
 export function mayJoin(run: OpenRun, other: OpenRun): boolean {
   if (!isPlain(run) || !isPlain(other) || run.request.deliver !== other.request.deliver) return false;
   const place = ({ request: { replyRoute, model, modelProvider } }: OpenRun): string => JSON.stringify([replyRoute?.channel, replyRoute?.to, replyRoute?.accountId, replyRoute?.threadId, model, modelProvider]);
-  return run.senderId === other.senderId && place(run) === place(other);
+  return isKnown(run) && run.senderId === other.senderId && place(run) === place(other);
+}
+
+/** Of two messages of a channel that does not say who wrote them nobody knows that it was one person. Clients write as themselves. */
+export function isKnown({ senderId, inReplyTo }: Pick<OpenRun, 'senderId' | 'inReplyTo'>): boolean {
+  return senderId !== undefined || inReplyTo === undefined;
 }

@@ -5,7 +5,7 @@
  */
 import { ReplyRoute, type RunRequest } from '@sessions/contracts';
 import { YIELDED_MEMBER, YIELDING_MEMBER, awaitedResultPrompt, isJsonObject, isSilentText, type JsonObject, type JsonValue } from '@sessions/domain';
-import type { OpenRun } from './open-run';
+import { isKnown, type OpenRun } from './open-run';
 import type { RunEnding } from './run-end';
 
 /** Messages that a session owes an answer in this way; the oldest go first. */
@@ -66,7 +66,7 @@ const traceOf = ({ runId, interSession }: Pick<OpenRun, 'runId' | 'interSession'
  * where several people speak at one, not of another message.
  */
 function isWaitOf(turn: YieldedTurn, run: OpenRun): boolean {
-  const isAlone = turn.senderId === undefined || turn.senderId === turn.route.to;
+  const isAlone = isKnown(turn) && (turn.senderId === undefined || turn.senderId === turn.route.to);
   return isSamePlace(turn.route, run.request.replyRoute) && (isAlone || turn.traceId === traceOf(run));
 }
 

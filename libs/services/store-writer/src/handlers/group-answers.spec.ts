@@ -18,6 +18,9 @@ const says = (made: Bench, sender: string, name: string, queueMode: string, run:
       ...more,
     }),
   );
+/** A channel that does not say who wrote. */
+const nobodySays = (made: Bench, name: string, queueMode: string) =>
+  says(made, '', name, queueMode, {}, { message: InboundMessage.create({ role: 'user', text: name, mentioned: true, channelMessage: ChannelMessageRef.create({ channel: 'telegram', messageId: name }) }) });
 const begin = (made: Bench, runId: string, takeSteered = false) => made.client.beginTurn(BeginTurnRequest.create({ agentId: 'main', runId, runnerId: 'runner/a', attempt: 1, takeSteered }));
 const finish = (made: Bench, runId: string, text = `answer to ${runId}`) => made.client.finishTurn(FinishTurnRequest.create({ agentId: 'main', runId, outcome: 'ok', text, attempt: 1 }));
 const answered = async (made: Bench): Promise<unknown[]> => (await made.client.listPending(ListPendingRequest.create({ agentId: 'main', kinds: ['delivery'] }))).deliveries.map(({ text, inReplyTo }) => [text, inReplyTo?.messageId]);
@@ -54,6 +57,17 @@ it('collects the messages of one person into his turn, and leaves those of anoth
   expect(await answered(made)).toEqual([['answer to ann-1', 'ann-1'], ['answer to bob-1', 'bob-1'], ['answer to ann-2', 'ann-2']]);
 });
 
+it.each(['steer', 'collect'])('answers each message of somebody whom the channel does not name by itself, in mode %s', async (mode) => {
+  const made = await bench({ config: WITH_MODEL });
+  for (const name of ['one', 'two']) await nobodySays(made, name, mode);
+  await begin(made, 'one');
+  expect((await begin(made, 'one', true)).steerMessages).toEqual([]);
+  expect(await finish(made, 'one')).toMatchObject({ nextRunId: 'two' });
+  await begin(made, 'two');
+  await finish(made, 'two');
+  expect(await answered(made)).toEqual([['answer to one', 'one'], ['answer to two', 'two']]);
+});
+
 it('keeps with a message whose agent sent it, whether it waits or is written at once', async () => {
   const made = await bench({ config: WITH_MODEL });
   const interSession = InterSession.create({ sourceSessionKey: 'agent:main:other', sourceTool: 'sessions_send', hops: 2, runId: 'there' });
@@ -85,10 +99,13 @@ it('answers with the result of a sub-agent whom it was for, though another one w
   await yields('ann-1');
   await says(made, 'bob', 'bob-1', 'queue');
   await yields('bob-1');
-  await result('for-ann', 'ann-1');
-  // Of a message that nobody waits for.
+  await nobodySays(made, 'unnamed', 'queue');
+  await yields('unnamed');
+  // Of a message that nobody waits for, not even one whom the channel does not name.
   await result('for-cyd', 'cyd-1');
+  await result('for-ann', 'ann-1');
   await result('for-bob', 'bob-1');
   await result('again', 'ann-1');
-  expect(await answered(made)).toEqual([['answer to for-ann', 'ann-1'], ['answer to for-bob', 'bob-1']]);
+  await result('for-unnamed', 'unnamed');
+  expect(await answered(made)).toEqual([['answer to for-ann', 'ann-1'], ['answer to for-bob', 'bob-1'], ['answer to for-unnamed', 'unnamed']]);
 });

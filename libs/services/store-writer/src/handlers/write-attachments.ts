@@ -1,13 +1,14 @@
 /** WriteAttachments and DropAttachments: files of a spawn in the workspace of its agent. */
 import { DropAttachmentsResponse, WriteAttachmentsResponse, type DropAttachmentsRequest, type WriteAttachmentsRequest } from '@sessions/contracts';
 import { SessionError, assertCreatableKey, isJsonObject, type JsonValue } from '@sessions/domain';
+import { tellingOfDisk } from '../disk-refusal';
 import type { OwnedAgent } from '../owned-agent';
 import { assertSpawnFiles, dropSpawnFiles, receiptOf, relativeDirectory, sweepSpawnDrafts, writeSpawnFiles, type SpawnDirectory, type SpawnFile, type WrittenSpawnFile } from '../spawn-files';
 import { ownedFiles, sweepUnclaimed } from '../sweep-spawns';
 import type { Uploads } from '../uploads';
 import { workspaceOf } from '../workspace/agent-workspace';
 
-/** @throws VALIDATION, IDEMPOTENCY_MISMATCH */
+/** @throws VALIDATION, IDEMPOTENCY_MISMATCH; DISK_FULL, READ_ONLY, and then no file is there */
 export function writeAttachments(agent: OwnedAgent, uploads: Uploads, request: WriteAttachmentsRequest): Promise<WriteAttachmentsResponse> {
   // The store is opened first: its directory holds the uploads.
   return agent.use(async (open) => {
@@ -27,8 +28,10 @@ export function writeAttachments(agent: OwnedAgent, uploads: Uploads, request: W
     const written = await open.spawnNotes.inTurn(async () => {
       const limits = agent.deps.config().tools.spawnAttachments;
       assertSpawnFiles(directory, files, limits);
-      if (childKey !== undefined) await open.spawnNotes.write({ id: directory.id, childKey, atMs: nowMs });
-      return writeSpawnFiles(directory, files, limits);
+      return tellingOfDisk('the attachments', async () => {
+        if (childKey !== undefined) await open.spawnNotes.write({ id: directory.id, childKey, atMs: nowMs });
+        return writeSpawnFiles(directory, files, limits);
+      });
     });
     return WriteAttachmentsResponse.create({ epoch: open.store.epoch, storeSeq: open.seq, relDir: relativeDirectory(directory.id), files: [...written] });
   });
