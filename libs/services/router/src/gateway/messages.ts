@@ -1,13 +1,13 @@
 /** Transcript records as the messages that clients show. */
 import type { TranscriptRecord } from '@sessions/contracts';
-import { isJsonObject } from '@sessions/domain';
+import { isJsonObject, withBoundedDepth } from '@sessions/domain';
 import type { JsonObject, JsonValue } from '@sessions/domain';
 
 /** A message with its identity beside it; undefined for a line that is none. */
 export function toClientMessage(record: Pick<TranscriptRecord, 'lineJson' | 'recordId' | 'messageSeq'>): JsonObject | undefined {
   let line: unknown;
   try {
-    line = JSON.parse(record.lineJson.toString('utf8'));
+    line = withBoundedDepth(JSON.parse(record.lineJson.toString('utf8')) as JsonValue);
   } catch {
     return undefined;
   }

@@ -116,6 +116,17 @@ describe('keys in capitals, as other programs store them', () => {
   });
 });
 
+it.each([
+  ['sessions.compact', { maxLines: 3 }],
+  ['sessions.reset', {}],
+  ['sessions.delete', {}],
+  ['sessions.patch', { label: 'x' }],
+  ['sessions.restore', {}],
+])('%s refuses an agent beside a key of another, and changes neither', async (method, more) => {
+  expect(await errorOf(method, { key: LAB, agentId: 'work', ...more })).toMatchObject({ code: 'INVALID_REQUEST', message: 'session key agent does not match agentId', details: { reason: 'VALIDATION' } });
+  expect(await payloadOf('sessions.describe', { key: LAB })).toMatchObject({ session: { sessionId: ID(2), label: 'Lab' } });
+});
+
 describe('sessions.compact', () => {
   it('cuts a transcript to its last lines', async () => {
     expect(await payloadOf('sessions.compact', { key: 'lab', maxLines: 3 })).toEqual({ ok: true, key: LAB, compacted: true, archived: expect.stringContaining('.bak.'), kept: 3 });

@@ -8,7 +8,7 @@ import { SessionError, agentSettings, asAgentId } from '@sessions/domain';
 import type { CallContext } from '@sessions/bus';
 import type { HandlerDeps } from '../deps';
 import { existingSession } from './existing-session';
-import { assertKnownAgent } from './known-agent';
+import { assertKnownAgent, assertOneAgent } from './known-agent';
 import { ENDING_RUN_BUDGET_MS } from './reset-session';
 
 /** What a compaction may take beyond its own time limit. */
@@ -19,6 +19,7 @@ export async function compactSession(deps: HandlerDeps, request: CompactSessionR
   const { maxLines } = request;
   if (maxLines !== undefined && !(Number.isSafeInteger(maxLines) && maxLines >= 1)) throw new SessionError('VALIDATION', 'maxLines must be at least 1');
   await assertKnownAgent(deps, request.agentId, context);
+  assertOneAgent(request);
   const { agentId, key } = await existingSession(deps, request, context);
   const result = maxLines === undefined ? await summarise(deps, { agentId, key }, request.instructions, context) : await truncate(deps, { agentId, key, maxLines }, context);
   return CompactSessionResponse.create({ key, result });

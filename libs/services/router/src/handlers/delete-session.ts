@@ -4,13 +4,14 @@ import type { DeleteSessionRequest } from '@sessions/contracts';
 import { SessionError, asAgentId, mainSessionKey, normaliseSessionKey } from '@sessions/domain';
 import type { CallContext } from '@sessions/bus';
 import type { HandlerDeps } from '../deps';
-import { assertKnownAgent } from './known-agent';
+import { assertKnownAgent, assertOneAgent } from './known-agent';
 import { ENDING_RUN_BUDGET_MS } from './reset-session';
 import { resolveAddress } from './resolve-address';
 
 /** @throws MAIN_PROTECTED, AGENT_UNKNOWN, SESSION_NOT_FOUND for a session id, RUN_STILL_ACTIVE */
 export async function deleteSession(deps: HandlerDeps, request: DeleteSessionRequest, context: CallContext): Promise<DeleteSessionResponse> {
   await assertKnownAgent(deps, request.agentId, context);
+  assertOneAgent(request);
   const { agentId, key } = await resolveAddress(deps, request, context);
   const mainKey = mainSessionKey(asAgentId(agentId), deps.config().session.scope);
   if (key === mainKey || normaliseSessionKey(key) === mainKey) {

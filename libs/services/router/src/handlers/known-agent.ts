@@ -1,5 +1,5 @@
-/** An agent named beside a key has to be one that there is. */
-import { SessionError, slugAgentId } from '@sessions/domain';
+/** An agent named beside a key has to be one that there is, and the key's own. */
+import { SessionError, parseSessionKey, slugAgentId } from '@sessions/domain';
 import type { CallContext } from '@sessions/bus';
 import type { HandlerDeps } from '../deps';
 
@@ -12,4 +12,14 @@ export async function assertKnownAgent(deps: HandlerDeps, given: string | undefi
   const agentId = slugAgentId(given);
   if ((await deps.agents.find(agentId, context)) !== undefined || (await deps.agents.hasStore(agentId, context))) return;
   throw new SessionError('AGENT_UNKNOWN', `Unknown agent id "${given.slice(0, NAME_SHOWN_MAX)}"`);
+}
+
+/**
+ * An agent beside a key of another one: which of the two is meant decides whose session is changed, so neither is taken.
+ * @throws VALIDATION
+ */
+export function assertOneAgent({ key = '', agentId = '' }: { readonly key?: string | undefined; readonly agentId?: string | undefined }): void {
+  const named = parseSessionKey(key).agentId;
+  if (agentId === '' || named === undefined || slugAgentId(named) === slugAgentId(agentId)) return;
+  throw new SessionError('VALIDATION', 'session key agent does not match agentId', { hint: 'Name the agent of the key, or none.' });
 }

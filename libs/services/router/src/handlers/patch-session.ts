@@ -11,7 +11,7 @@ import type { HandlerDeps } from '../deps';
 import { assertSeesAgent, isRestricted } from '../auth/scopes';
 import { agentOfKey } from '../auth/shown-links';
 import { notVisible } from '../auth/sight';
-import { assertKnownAgent } from './known-agent';
+import { assertKnownAgent, assertOneAgent } from './known-agent';
 import { resolveAddress } from './resolve-address';
 
 /**
@@ -21,6 +21,7 @@ import { resolveAddress } from './resolve-address';
  */
 export async function patchSession(deps: HandlerDeps, request: PatchSessionRequest, context: CallContext): Promise<PatchSessionResponse> {
   await assertKnownAgent(deps, request.agentId, context);
+  assertOneAgent(request);
   const address = await resolveAddress(deps, request, context);
   assertCreatableKey(address.key);
   const agentId = asAgentId(address.agentId);

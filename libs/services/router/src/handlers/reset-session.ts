@@ -4,7 +4,7 @@ import type { ResetSessionRequest } from '@sessions/contracts';
 import { SessionError, assertCreatableKey } from '@sessions/domain';
 import type { CallContext } from '@sessions/bus';
 import type { HandlerDeps } from '../deps';
-import { assertKnownAgent } from './known-agent';
+import { assertKnownAgent, assertOneAgent } from './known-agent';
 import { resolveAddress } from './resolve-address';
 
 /** Reasons that a caller may give; `daily`, `idle` and `cron-run` are the owner's own. */
@@ -18,6 +18,7 @@ export async function resetSession(deps: HandlerDeps, request: ResetSessionReque
   const reason = request.reason === '' ? 'reset' : request.reason;
   if (!RESET_REASONS.some((known) => known === reason)) throw new SessionError('VALIDATION', `reason must be one of ${RESET_REASONS.join(', ')}`);
   await assertKnownAgent(deps, request.agentId, context);
+  assertOneAgent(request);
   const { agentId, key } = await resolveAddress(deps, request, context);
   assertCreatableKey(key);
   const answer = await deps.stores.mutate('resetSession', StoreServiceResetSessionRequest.create({ agentId, key, reason }), context, {

@@ -4,7 +4,7 @@ import type { RestoreSessionRequest, StoreServiceRestoreSessionResponse } from '
 import { SessionError, normaliseSessionKey } from '@sessions/domain';
 import type { CallContext } from '@sessions/bus';
 import type { HandlerDeps } from '../deps';
-import { assertKnownAgent } from './known-agent';
+import { assertKnownAgent, assertOneAgent } from './known-agent';
 import { ENDING_RUN_BUDGET_MS } from './reset-session';
 import { resolveAddress, spelledOut } from './resolve-address';
 import type { Address } from './resolve-address';
@@ -12,6 +12,7 @@ import type { Address } from './resolve-address';
 /** @throws ARCHIVE_NOT_FOUND, AGENT_UNKNOWN, RUN_STILL_ACTIVE */
 export async function restoreSession(deps: HandlerDeps, request: RestoreSessionRequest, context: CallContext): Promise<RestoreSessionResponse> {
   await assertKnownAgent(deps, request.agentId, context);
+  assertOneAgent(request);
   const address = asAsked(request, await resolveAddress(deps, request, context));
   if (!(await deps.agents.hasStore(address.agentId, context))) throw new SessionError('ARCHIVE_NOT_FOUND', `No archive found for ${request.key}`, { hint: 'See what there is: openclaw sessions restore --list' });
   const { archive, dryRun } = request;
