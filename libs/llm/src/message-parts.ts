@@ -36,12 +36,17 @@ function argumentsOf(message: JsonObject, id: string): JsonObject {
   return isJsonObject(given) ? given : {};
 }
 
-/** Arguments as a model wrote them, to JSON_DEPTH_MAX levels; an object it did not finish is none. */
+/** The only member of arguments that a model wrote wrongly, or did not finish: how many characters they had. Nothing may be done on them. */
+export const UNREADABLE_ARGUMENTS = 'unreadableArguments';
+
+/** Arguments as a model wrote them, to JSON_DEPTH_MAX levels. None is none; of what is no JSON object only the length is kept: it may hold what is not for a transcript. */
 export function parseArguments(text: string): JsonObject {
+  if (text.trim() === '') return {};
   try {
-    const value = withBoundedDepth(JSON.parse(text === '' ? '{}' : text) as JsonValue);
-    return isJsonObject(value) ? value : {};
+    const value = withBoundedDepth(JSON.parse(text) as JsonValue);
+    if (isJsonObject(value)) return value;
   } catch {
-    return {};
+    // Said below.
   }
+  return { [UNREADABLE_ARGUMENTS]: text.length };
 }

@@ -34,6 +34,29 @@ describe.each(['openai-completions', 'anthropic-messages'] as const)('tools over
   });
 });
 
+describe.each(['openai-completions', 'anthropic-messages'] as const)('a call over %s', (api) => {
+  let house: RunnerHouse;
+  afterEach(() => house.close());
+
+  it('does nothing where its arguments cannot be read, tells the model so and keeps none of them', async () => {
+    house = await openHouse({ api, runner: offered });
+    const called: string[] = [];
+    await house.serveTools(async ({ name, argumentsJson }) => {
+      called.push(`${name} ${Buffer.from(argumentsJson).toString('utf8')}`);
+      return { result: {} };
+    });
+    house.model.answer = ({ number }) => (number === 1 ? { toolCalls: [{ id: 'c1', name: 'rest', arguments: 'a secret' }, { id: 'c2', name: 'look', arguments: ['a secret'] }, call('c3', 'look')] } : { chunks: ['well'] });
+    expect(await house.owner.ended(await house.owner.deliver('go'))).toMatchObject({ outcome: 'ok', text: 'well' });
+    expect(called).toEqual(['look {}']);
+    const [first, second] = house.owner.messages().filter(({ role }) => role === 'toolResult');
+    for (const message of [first, second]) {
+      expect(message).toMatchObject({ isError: true });
+      expect(result(message)).toEqual({ status: 'error', error: 'the arguments are not one whole JSON object; nothing was done' });
+    }
+    expect(JSON.stringify(house.owner.messages())).not.toContain('secret');
+  });
+});
+
 describe('tools', () => {
   let house: RunnerHouse;
   afterEach(() => house.close());

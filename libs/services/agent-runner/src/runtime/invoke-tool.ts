@@ -8,6 +8,7 @@ import { randomUUID } from 'node:crypto';
 import { InvokeToolRequest, RouterServiceService, type ReplyRoute } from '@sessions/contracts';
 import { createClient, subjectToken, type Bus, type Subjects } from '@sessions/bus';
 import { SessionError, isJsonObject, type JsonObject } from '@sessions/domain';
+import { UNREADABLE_ARGUMENTS } from '@sessions/llm';
 import { persist } from '../persist';
 
 /** What a call may take beyond the wait that it asks for, a restart of the router included. Milliseconds. */
@@ -51,6 +52,7 @@ export function createToolInvoker({ bus, subjects, sessionKey, runId, chain, rep
   const router = createClient(bus, RouterServiceService, { caller, subject: (method) => subjects.router(method) });
   return async (call, { lineId, index }, signal) => {
     if (!names.has(call.name)) return refused(`Tool not available: ${call.name}`);
+    if (UNREADABLE_ARGUMENTS in call.arguments) return refused('the arguments are not one whole JSON object; nothing was done');
     const deadlineMs = waitMs(call.arguments) + TOOL_SLACK_MS;
     const deadlineAtMs = bus.clock.nowMs() + deadlineMs;
     const idempotencyKey = `run-tool:${subjectToken(runId)}:${subjectToken(lineId)}:${String(index)}`;
