@@ -42,6 +42,9 @@ it.each([
   ['a user and his password behind the option at once', 'curl -s -ubob:hunter2 https://host', 'curl -s -ubob:[redacted] https://host'],
   ['the password of a database', 'mysql -u root -phunter2 db', 'mysql -u root -p[redacted] db'],
   ['the number of a card', 'card_number=4111111111111111', 'card_number=[redacted]'],
+  ['a connection string', 'DefaultEndpointsProtocol=https;AccountKey=aHVudGVyMg==;EndpointSuffix=x', 'DefaultEndpointsProtocol=https;AccountKey=[redacted];EndpointSuffix=x'],
+  ['a line of npm', '//host/:_auth=aHVudGVyMg==', '//host/:_auth=[redacted]'],
+  ['a number', '{"token":12345678,"user":"bob"}', '{"token":[redacted],"user":"bob"}'],
   ['an address that lets one post', 'https://hooks.slack.com/services/T0000/B0000/abcdefghijklmnopqrstuvwx', 'https://hooks.slack.com/services/[redacted]'],
 ])('masks %s', (_what, text, shown) => {
   expect(maskCredentials(text)).toBe(shown);
@@ -58,18 +61,19 @@ it.each([
   `dop_v1_${x(12)}`, `doo_v1_${x(12)}`, `dor_v1_${x(12)}`, `dp.ct.${x(40)}`, `dp.st.${x(40)}`, `dp.st.dev-1.${x(40)}`, `dckr_pat_${x(28)}`, `bkua_${hex(40)}`, `CCIPAT_${x(22)}_${hex(40)}`, `sbp_${hex(40)}`, `dapi${hex(32)}`, `ddp_${x(36)}`,
   `glsa_${x(41)}`, `glc_eyJ${x(60)}`, `nfp_${x(36)}`, `CFPAT-${x(40)}`, `ATCTT3xFfG${x(20)}=${hex(8)}`, `ATATT${x(20)}=${hex(8)}`, `ATBB${x(20)}`, `BBDC-${x(40)}`, `HRKU-AA${x(20)}`, `pat-na1-${hex(8)}-${hex(4)}-${hex(4)}-${hex(4)}-${hex(12)}`,
   `apify_api_${x(20)}`, `FlyV1 fm2_${x(100)}`, `fio-u-${x(40)}`, `am_${x(12)}`, `sk_${x(12)}`, `tvly-${x(12)}`, `exa_${x(12)}`, `syt_${x(12)}`, `retaindb_${x(12)}`, `hsk-${x(12)}`, `mem0_${x(12)}`, `brv_${x(12)}`, `xai-${x(30)}`, `fw-${x(30)}`, `fw_${x(30)}`, `fpk_${x(30)}`,
+  `whsec_${x(32)}`, `shpat_${hex(32)}`, `sntrys_${x(40)}`, `lin_api_${x(40)}`, `figd_${x(40)}`, `sq0atp-${x(22)}`, `xoxe-1-${x(40)}`, `xoxe.xoxp-1-${x(40)}`, `GOCSPX-${x(28)}`, `hvs.${x(24)}`, `AGE-SECRET-KEY-1${x(58).toUpperCase()}`,
   'AKIAABCDEFGHIJKLMNOP', 'ASIAABCDEFGHIJKLMNOP', `AKID${x(12)}`, `LTAI${x(12)}`, `hf_${x(12)}`, `api_org_${x(20)}`, `r8_${x(12)}`, `123456789:${x(35)}`, `discord ${x(24)}.${x(6)}.${x(27)}`, `https://discord.com/api/webhooks/123456789012345678/${x(60)}`,
 ])('masks %s, whatever stands around it', (token) => {
   const secret = token.split(/[ .:/_-]/u).at(-1) ?? '';
   for (const text of [token, `use ${token} here`, `"${token}"`, `(${token})`, `${token}\n`]) expect(maskCredentials(text)).not.toContain(secret);
 });
 
-it.each(['password: ask the admin', 'Password: required', 'secret: 12 apples are here', 'token = next(it)', 'const token = await getToken();', '-----BEGIN PRIVATE KEY-----\nis how a key begins. And more of it', 'mysql -u root -p db', 'git push -u origin main', 'at 12:30:45 http://127.0.0.1:18789/v1 and mail to ann@example.org, 1780000000:AB', 'docker run -u 1000:1000 image', 'echo $TOKEN and API_KEY="$API_KEY" PASSWORD=${PASSWORD}', 'the token is in the safe; max_tokens=100, keyboard=us', 'a key: the one of the door', 'monkey=banana', 'see https://host/x?page=2&sort=asc', 'a cookie: the chocolate kind', '--token --verbose', 'npm_config_registry and npm_lifecycle_event'])('leaves as it is: %s', (text) => {
+it.each(['password: ask the admin', 'Password: required', 'secret: 12 apples are here', 'token = next(it)', 'const token = await getToken();', '-----BEGIN PRIVATE KEY-----\nis how a key begins. And more of it', 'mysql -u root -p db', 'git push -u origin main', 'at 12:30:45 http://127.0.0.1:18789/v1 and mail to ann@example.org, 1780000000:AB', 'docker run -u 1000:1000 image', 'echo $TOKEN and API_KEY="$API_KEY" PASSWORD=${PASSWORD}', 'the token is in the safe; max_tokens=100, keyboard=us', 'a key: the one of the door', 'monkey=banana', 'see https://host/x?page=2&sort=asc', 'a cookie: the chocolate kind', '--token --verbose', 'npm_config_registry and npm_lifecycle_event', 'hf_hub_download(repo) and exa_search_tool', 'sk-learn-pipeline, am_reading_the_book', '{"token": 12}'])('leaves as it is: %s', (text) => {
   expect(maskCredentials(text)).toBe(text);
 });
 
 it('takes time in proportion to the text', () => {
   const startedAt = performance.now();
-  for (const piece of ['://a:', 'eyJaaaaaaaa.eyJ', '1:AA', 'x://u:p', 'token', 'a-', 'A_', '"a', '\\"token\\":', '-u a', 'cookie: ', '?a=', '--token-', 'KEY', 'SG.a', 'a%20', '+', '\\u200b', 'body: code=', ',+', 'pass=&', 'sid=', ',key=', '-----BEGIN PRIVATE KEY-----a-']) maskCredentials(piece.repeat(40_000));
+  for (const piece of ['://a:', 'eyJaaaaaaaa.eyJ', '1:AA', 'x://u:p', 'token', 'a-', 'A_', '"a', '\\"token\\":', '-u a', 'cookie: ', '?a=', '--token-', 'KEY', 'SG.a', 'a%20', '+', '\\u200b', 'body: code=', ',+', 'pass=&', 'sid=', ',key=', '-----BEGIN PRIVATE KEY-----a-', 'sk-', 'am_a-', 'whsec_a-', '_auth ', '"token":1']) maskCredentials(piece.repeat(40_000));
   expect(performance.now() - startedAt).toBeLessThan(20_000);
 });

@@ -8,14 +8,14 @@ const MASK = '[redacted]';
 
 /** Forms of keys and tokens that providers give out; every repetition is bounded by what may stand in one. */
 const FORMS: readonly RegExp[] = [
-  // Models.
-  /\b(?:sk|hsk|pplx|tvly)-[\w-]{8,}|\b(?:gsk|hf|r8|exa|fal|mem0|brv|syt|retaindb|am|sk|rk)_\w[\w-]{7,}|\bxai-\w{20,}|\bAIza[\w-]{20,}|\b(?:fw[-_]|fpk_)\w{30,}|\bapi_org_\w{20,}/gu,
+  // Models; without a digit it is a name: hf_hub_download.
+  /\b(?:sk|hsk|pplx|tvly)-(?=[\w-]{0,40}\d)[\w-]{8,}|\b(?:gsk|hf|r8|exa|fal|mem0|brv|syt|retaindb|am|sk|rk)_(?=[\w-]{0,40}\d)\w[\w-]{7,}|\bxai-\w{20,}|\bAIza[\w-]{20,}|\b(?:fw[-_]|fpk_)\w{30,}|\bapi_org_\w{20,}/gu,
   // Places that keep code.
   /\bgh[pousr]_\w{10,}|\bgithub_pat_\w{10,}|\bgl(?:pat|oas)-[\w.=-]{20,}|\bAT(?:CTT3xFfG|ATT|BB)[\w+/=.-]{16,}|\bBBDC-[\w+/@-]{20,}|\bbkua_\w{20,}|\bCCIPAT_\w{22}_[\da-f]{40}/gu,
   // Packages, clouds, hosts.
-  /\bnpm_[A-Za-z\d]{10,}(?!\w)|\bpypi-[\w-]{10,}|\bdckr_(?:pat|oat)_[\w-]{20,}|\b(?:AKIA|ASIA)[0-9A-Z]{16}|\b(?:AKID|LTAI)\w{10,}|\bya29\.[\w./+=-]{10,}|(?<![\w:/])1\/\/0[\w./+=-]{10,}|\bdo[opr]_v1_\w{10,}|\bdapi[\da-f]{32}|\bHRKU-AA[\w-]{20,}|\bFlyV1 fm\d{1,4}_[\w+/=,-]{20,}|\bfio-u-[\w-]{20,}|\bnfp_\w{20,}|\bsbp_\w{20,}|\bdp\.(?:st|ct|pt|sa|scim|audit)\.[\w.-]{40,}/gu,
+  /\bnpm_[A-Za-z\d]{10,}(?!\w)|\bpypi-[\w-]{10,}|\bdckr_(?:pat|oat)_[\w-]{20,}|\b(?:AKIA|ASIA)[0-9A-Z]{16}|\b(?:AKID|LTAI)\w{10,}|\bya29\.[\w./+=-]{10,}|(?<![\w:/])1\/\/0[\w./+=-]{10,}|\bdo[opr]_v1_\w{10,}|\bdapi[\da-f]{32}|\bHRKU-AA[\w-]{20,}|\bFlyV1 fm\d{1,4}_[\w+/=,-]{20,}|\bfio-u-[\w-]{20,}|\bnfp_\w{20,}|\bsbp_\w{20,}|\bdp\.(?:st|ct|pt|sa|scim|audit)\.[\w.-]{40,}|\bGOCSPX-[\w-]{10,}|\bhv[sbr]\.[\w-]{20,}|\bAGE-SECRET-KEY-1[\dA-Z]{20,}/gu,
   // Services.
-  /\b[sr]k_(?:live|test)_\w{10,}|\bSG\.[\w-]{10,256}\.[\w-]{10,}|\bxox[abprs]-[\w-]{10,}|\bxapp-[\w-]{10,}|\b(?:glsa|glc|ddp|ddw)_[\w+/=]{20,}|\bCFPAT-[\w-]{20,}|\bpat-(?:eu|na)1-[\w-]{30,}|\bapify_api_[\w-]{20,}|\bfc-\w{10,}|\bbb_live_[\w-]{10,}|\bgAAAA[\w=-]{20,}/gu,
+  /\b[sr]k_(?:live|test)_\w{10,}|\bSG\.[\w-]{10,256}\.[\w-]{10,}|\bxox[abprs]-[\w-]{10,}|\bxapp-[\w-]{10,}|\b(?:glsa|glc|ddp|ddw)_[\w+/=]{20,}|\bCFPAT-[\w-]{20,}|\bpat-(?:eu|na)1-[\w-]{30,}|\bapify_api_[\w-]{20,}|\bfc-\w{10,}|\bbb_live_[\w-]{10,}|\bgAAAA[\w=-]{20,}|\bwhsec_[\w+/=-]{10,}|\bshp(?:at|ss|pa|ca|ua)_\w{10,}|\bsntry[su]_[\w+/=-]{10,}|\blin_(?:api|oauth)_\w{10,}|\bfigd_[\w-]{10,}|\bsq0(?:atp|csp|idp)-[\w-]{10,}|\bxoxe(?:\.xox[bp])?-[\w-]{10,}/gu,
   // JSON web tokens, tokens of bots, addresses that let whoever knows them post.
   /\beyJ[\w-]{8,2048}\.[\w-]{8,8192}\.[\w-]{8,2048}|(?<!\d)\d{6,12}:[\w-]{20,64}(?![\w-])|\b[MNO][\w-]{23,25}\.[\w-]{6}\.[\w-]{27,38}|(?<=\bhttps:\/\/hooks\.slack\.com\/(?:services|workflows)\/)[\w/]{20,}|(?<=\bhttps:\/\/discord(?:app)?\.com\/api\/webhooks\/)\d{17,20}\/[\w-]{40,}/gu,
   // Passwords in addresses, the scheme of a header, keys in armour.
@@ -46,6 +46,10 @@ const NAMED: readonly RegExp[] = [
   new RegExp(String.raw`(?<name>(?:${SECRET_WORDS}|pass|pwd)=)${FORM_VALUE}`, 'giu'),
   // A line of a settings file: aws_secret_access_key = …, password: …; a colon stands in prose too, so what follows it has a digit.
   new RegExp(String.raw`(?<name>(?<=^|\\n)[^\S\r\n]{0,64}[\w.-]{0,64}(?:${SECRET_WORDS})(?:\s{1,8}=\s{0,8}|\s{0,8}:\s{1,8}(?=[^\s\d]{0,64}\d)))[^\s"'\x60\\(]{6,}(?=\s{0,8}(?:$|\\n))`, 'gimu'),
+  // A connection string of a cloud, the settings of npm: AccountKey=…;, _auth=…
+  /(?<name>\b(?:Account|SharedAccess)Key=|(?<![\w-])_auth\s{0,8}=\s{0,8})[^\s;"'`\\]+/gu,
+  // A number under such a name.
+  new RegExp(String.raw`(?<name>(?:${SECRET_WORDS})${QUOTE}\s{0,8}:\s{0,8})\d{4,}(?=\s{0,8}[,}])`, 'giu'),
   // In an address or a form.
   new RegExp(String.raw`(?<name>[?&][\w.-]*(?:${SECRET_WORDS}|${SHORT_WORDS})=)[^&#\s<>"'\x60\\]+`, 'giu'),
   // Of a form too, where another pair follows: without one the whole is taken all the same, so that no part of it is tried again.
