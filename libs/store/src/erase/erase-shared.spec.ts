@@ -91,6 +91,17 @@ it('leaves no name in entries that archives of others come back with, whose othe
   expect(await eraseInStore(options(), personOf(`telegram:${ANN}`, []))).toMatchObject({ found: false });
 });
 
+it('leaves no copy of the sessions file that names the person in an entry of others', async () => {
+  const store = await openStore(options());
+  await say(store, randomUUID(), '800800800', 'b1');
+  await store.close();
+  const copy = (sender: string): string => JSON.stringify({ [MAIN]: { sessionId: randomUUID(), origin: { from: `telegram:${sender}` } } });
+  fs.writeFileSync(path.join(dir, 'sessions.json.bak.1700000000000'), copy(ANN));
+  fs.writeFileSync(path.join(dir, 'sessions.json.bak.1700000000001'), copy(`${ANN}1`));
+  expect(await eraseInStore(options(), personOf(`telegram:${ANN}`, []))).toMatchObject({ found: true, left: [] });
+  expect(fs.readdirSync(dir).filter((name) => name.includes('.bak.'))).toEqual(['sessions.json.bak.1700000000001']);
+});
+
 it.each([
   [[ANN], `"telegram/default/${ANN}/m1"`, true],
   [[ANN], `telegram/work-2/${ANN}/m1`, true],

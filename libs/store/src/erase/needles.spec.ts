@@ -13,6 +13,18 @@ it('takes a key for no part of a longer one, and finds it before whatever a sent
   expect(needles.isInText('id-of-a-session-topic-5.jsonl')).toBe(true);
 });
 
+it.each(['agent:main:signal:direct:quo"te\\back', 'agent:main:signal:direct:zoë"'])('finds %s in JSON in texts of JSON, three deep, and leaves it there in a longer one of another', (key) => {
+  const other = `agent:main:other:"${key}`;
+  const own = new Needles([], [key], [], [other]);
+  let [mine, theirs] = [key, other];
+  for (let depth = 0; depth <= 3; depth += 1) {
+    expect([depth, own.isInText(`say ${mine} `), own.isInText(`say ${theirs} `)]).toEqual([depth, true, false]);
+    [mine, theirs] = [JSON.stringify(mine).slice(1, -1), JSON.stringify(theirs).slice(1, -1)];
+  }
+  const ascii = JSON.stringify(key).slice(1, -1).replaceAll('ë', '\\u00eb');
+  expect(own.isInText(`say ${JSON.stringify(ascii)}`)).toBe(true);
+});
+
 it('decides the same wherever a piece of a file ends', () => {
   const dir = fs.mkdtempSync(path.join(tmpdir(), 'needles-'));
   try {

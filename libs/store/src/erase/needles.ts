@@ -59,7 +59,7 @@ export class Needles {
   #after = AFTER_BYTES;
 
   /**
-   * Words are looked for as they stand, and as JSON may escape them. Those below the least length are left out.
+   * Words are looked for as they stand, and as JSON may escape them, also JSON in texts of JSON. Those below the least length are left out.
    * @param keys found too, but where they are the beginning of a longer key, which is another session's
    * @param ownSuffixes longer keys that go on so are meant as well; at most AFTER_BYTES long
    * @param others names of other sessions: what stands in one of them is a part of it, whatever its letters
@@ -218,13 +218,24 @@ function slotOf(window: number): number {
   return (window ^ (window >>> 16)) & (SLOTS - 1);
 }
 
+/** Texts hold JSON that holds texts: a call of a tool in a line, what it read in its answer. */
+const ESCAPES_MAX = 3;
+
+/** Each distinct spelling once: a word without quotation marks, backslashes and letters beyond ASCII has one. */
 function spellingsOf(word: string): string[] {
-  return [word, JSON.stringify(word).slice(1, -1), asciiJson(word)];
+  const spellings = new Set([word]);
+  for (let level = 0, last = [word]; level < ESCAPES_MAX; level += 1) {
+    last = [...new Set(last.flatMap((one) => [jsonText(one), asciiJson(one)]))].filter((one) => !spellings.has(one));
+    for (const one of last) spellings.add(one);
+  }
+  return [...spellings];
+}
+
+function jsonText(word: string): string {
+  return JSON.stringify(word).slice(1, -1);
 }
 
 /** As programs print JSON that keep to ASCII. */
 function asciiJson(word: string): string {
-  return JSON.stringify(word)
-    .slice(1, -1)
-    .replaceAll(/[^\u0020-\u007e]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  return jsonText(word).replaceAll(/[^\u0020-\u007e]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }

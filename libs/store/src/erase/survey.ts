@@ -148,7 +148,13 @@ export function surveyErasure(request: SurveyRequest): EraseSurvey {
 export function needlesOf(subject: EraseSubject, keys: Iterable<string>, ids: Iterable<string>, stored: Iterable<string>): Needles {
   const [ownKeys, ownIds, isMeant] = [new Set(keys), new Set(ids), keyTest(subject)];
   const others = [...stored].filter((name) => !ownKeys.has(name) && !ownIds.has(name) && !isMeant(name));
-  return new Needles(ownIds, ownKeys, subject.kind === 'person' ? [':run:', ':thread:', ':topic:'] : [':run:'], others, subject.kind === 'person' ? subject.peers.flatMap(sendersOf) : []);
+  return new Needles(ownIds, [...ownKeys, ...addressesOf(subject)], subject.kind === 'person' ? [':run:', ':thread:', ':topic:'] : [':run:'], others, subject.kind === 'person' ? subject.peers.flatMap(sendersOf) : []);
+}
+
+/** As entries name a person, which copies of them do too. */
+function addressesOf(subject: EraseSubject): readonly string[] {
+  if (subject.kind === 'session') return [];
+  return subject.peers.flatMap(({ channel, peerId, spelling = peerId, exact }) => (channel === undefined ? [] : [...new Set(exact === true ? [spelling] : [peerId, spelling])].map((id) => `${channel}:${id}`)));
 }
 
 /** In sessions that a person shares with others, identities of messages say who sent them. */
