@@ -1,3 +1,6 @@
+import { spawnSync } from 'node:child_process';
+import { closeSync, existsSync, openSync } from 'node:fs';
+import * as path from 'node:path';
 import type { LogFields } from './log-fields';
 import { createLogger, toTextLine } from './logger';
 import { createRecordingLogger } from './recording-logger';
@@ -84,4 +87,26 @@ describe('createLogger', () => {
     expect(lines[0]).toMatch(/^\d{4}-\d\d-\d\dT\S+Z error append failed service=s agentId=main err\.type=Error err\.code=EIO\n\s+at /);
     expect(toTextLine('{"level":"info","time":0,"service":"s","msg":"ready"}')).toBe('1970-01-01T00:00:00.000Z info  ready service=s\n');
   });
+});
+
+const FULL_DISK = '/dev/full';
+/** Logs, waits until that has failed, logs again, and has something waiting when it ends. */
+const CHILD = `
+const { createLogger } = require(${JSON.stringify(path.join(__dirname, '..', 'dist', 'logger.js'))});
+const logger = createLogger({ service: 's' });
+logger.error('one');
+setTimeout(() => {
+  logger.error('two');
+  console.log('still serving');
+}, 300);
+`;
+
+(existsSync(FULL_DISK) ? it : it.skip)('goes on when its lines find no room on the disk', () => {
+  const full = openSync(FULL_DISK, 'w');
+  try {
+    const { status, stdout } = spawnSync(process.execPath, ['-e', CHILD], { stdio: ['ignore', 'pipe', full], encoding: 'utf8' });
+    expect({ status, stdout }).toEqual({ status: 0, stdout: 'still serving\n' });
+  } finally {
+    closeSync(full);
+  }
 });

@@ -69,10 +69,22 @@ function wrap(inner: Pino, hashKey: (sessionKey: string) => string): Logger {
   };
 }
 
+/**
+ * Writes lines without waiting. A place that takes none (a log on a disk that is full, which may be
+ * the store's own) ends no process that can go on serving: lines wait in the backlog, the oldest
+ * first, and are tried again with the next one.
+ */
+function writerTo(fd: number): (line: string) => void {
+  const stream = destination({ fd, sync: false, maxLength: BACKLOG_BYTES_MAX });
+  const nothing = (): void => undefined;
+  // From then on nobody waits, at the end of the process, for what may never be taken.
+  stream.on('error', () => Object.assign(stream, { flush: nothing, flushSync: nothing, end: nothing }));
+  return (line) => void stream.write(line);
+}
+
 export function createLogger(options: LoggerOptions): Logger {
   const { service, instance, level = 'info', format = 'json', keySalt = randomBytes(KEY_SALT_BYTES) } = options;
-  const stderr = options.write === undefined ? destination({ fd: STDERR, sync: false, maxLength: BACKLOG_BYTES_MAX }) : undefined;
-  const write = options.write ?? ((line: string) => void stderr?.write(line));
+  const write = options.write ?? writerTo(STDERR);
   const stream: DestinationStream = { write: (json) => write(format === 'text' ? toTextLine(json) : json) };
   const inner = pino(
     {
