@@ -24,6 +24,7 @@ export { LOG_LEVELS, createLogger, silentLogger } from './logger';
 export type { LogLevel, Logger, LoggerOptions } from './logger';
 export { createMetrics } from './metrics';
 export type { Metrics, MetricsOptions } from './metrics';
+export { makeDirectory } from './make-directory';
 export { createMinimalConfig } from './minimal-config';
 export type { MinimalConfig } from './minimal-config';
 export { REPEATED_SIGNAL_MS, runUntilSignal } from './run-until-signal';

@@ -7,9 +7,10 @@
  * The file is readable by its owner only (0600), a directory made for it likewise (0700).
  */
 import { errorCode } from './error-code';
+import { makeDirectory } from './make-directory';
 import { SessionError } from '@sessions/domain';
 import { randomBytes } from 'node:crypto';
-import { link, mkdir, open, rm } from 'node:fs/promises';
+import { link, open, rm } from 'node:fs/promises';
 import path from 'node:path';
 
 export type MinimalConfig =
@@ -79,7 +80,7 @@ export async function createMinimalConfig(file: string, { withEcho = false }: Mi
   const token = randomBytes(TOKEN_BYTES).toString('hex');
   const draft = `${file}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`;
   try {
-    await mkdir(directory, { recursive: true, mode: DIRECTORY_MODE });
+    await makeDirectory(directory, DIRECTORY_MODE);
     try {
       await writeSynced(draft, contents(token, withEcho));
       if (!(await linked(draft, file))) return { created: false };

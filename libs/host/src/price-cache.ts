@@ -6,9 +6,10 @@
  * the prices until the next list.
  */
 import { randomUUID } from 'node:crypto';
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import * as path from 'node:path';
 import { isJsonObject, readOpenRouterPrices, type JsonValue, type ModelPrice, type PriceList } from '@sessions/domain';
+import { makeDirectory } from './make-directory';
 
 export const PRICE_LIST_URL = 'https://openrouter.ai/api/v1/models';
 /** Least time between two lists. */
@@ -120,7 +121,7 @@ function priceFrom(price: Readonly<Record<string, JsonValue | undefined>>): Mode
 }
 
 async function store(file: string, { fetchedAtMs, prices }: Stored): Promise<void> {
-  await mkdir(path.dirname(file), { recursive: true, mode: DIRECTORY_MODE });
+  await makeDirectory(path.dirname(file), DIRECTORY_MODE);
   const temp = `${file}.${String(process.pid)}.${randomUUID()}.tmp`;
   try {
     await writeFile(temp, JSON.stringify({ fetchedAt: fetchedAtMs, prices: Object.fromEntries(prices) }), { mode: FILE_MODE });

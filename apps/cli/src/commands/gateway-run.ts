@@ -12,10 +12,10 @@ import { startStandalone } from '../standalone';
 import type { StandaloneOptions, StartStandalone } from '../standalone';
 import { SessionError } from '@sessions/domain';
 import type { SessionConfig } from '@sessions/domain';
-import { assertLogin, createMinimalConfig, parseBind, readAppEnvironment } from '@sessions/host';
+import { assertLogin, createMinimalConfig, makeDirectory, parseBind, readAppEnvironment } from '@sessions/host';
 import type { BusEnvironment, HostEnvironment } from '@sessions/host';
 import { constants, existsSync } from 'node:fs';
-import { access, mkdir } from 'node:fs/promises';
+import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errorCode } from '../error-code';
 
@@ -43,7 +43,7 @@ export function parsePort(given: string | undefined, configured: number, option 
 /** Found out before anything listens, not at the first message. @throws READ_ONLY */
 async function ensureWritable(stateDir: string): Promise<void> {
   try {
-    await mkdir(stateDir, { recursive: true, mode: 0o700 });
+    await makeDirectory(stateDir, 0o700);
     await access(stateDir, constants.W_OK | constants.X_OK);
   } catch (error) {
     const code = errorCode(error) ?? 'unknown error';

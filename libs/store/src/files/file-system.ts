@@ -4,7 +4,9 @@
  * disk. Tests put a faulty implementation in its place.
  */
 import * as fs from 'node:fs';
+import { resolve } from 'node:path';
 import { promisify } from 'node:util';
+import { directoryChain } from '@sessions/domain';
 import { errorCodeOf } from './error-code';
 
 /** Identity of a file's content as far as a stat can tell: a change of any part means "look again". */
@@ -123,7 +125,12 @@ export const nodeFileSystem: FileSystem = {
   link: (from, to) => fs.promises.link(from, to),
   unlink: (path) => fs.promises.unlink(path),
   async mkdir(path, mode) {
-    await fs.promises.mkdir(path, { recursive: true, mode });
+    for (const each of directoryChain(resolve(path))) {
+      await fs.promises.mkdir(each, { mode }).catch((error: unknown) => {
+        if (!hasErrorCode(error, 'EEXIST')) throw error;
+      });
+    }
+    if (!(await fs.promises.stat(path)).isDirectory()) throw Object.assign(new Error(`${path} is no directory`), { code: 'ENOTDIR' });
   },
   readdir: (path) => fs.promises.readdir(path),
   async syncDirectory(path) {
