@@ -34,6 +34,7 @@ import { PendingEntries } from './pending-entries';
 import { PendingUsage } from './pending-usage';
 import { appendedFiles, movedFiles, openFileOps, replayEntries, replayTranscripts, type ReplayedTranscripts } from './recovery';
 import { IndexReader } from './session-index/index-reader';
+import { lastUsageEpoch } from './session-index/usage-file';
 import type { IndexChange, OpenIndexReply, StoreNotice } from './session-index/worker-protocol';
 import { TranscriptFiles } from './transcript/transcript-files';
 
@@ -98,7 +99,8 @@ async function openForErasure(options: OpenStoreOptions): Promise<AgentStore> {
       instance: options.instance,
       transport: options.transport,
       nowMs: options.clock.nowMs(),
-      epochFloor: Math.max(options.epochFloor ?? 1, journalBefore.highestEpoch + 1),
+      // Where neither owner nor journal tells, the ledger does: lines of a lower epoch would stand before those that it has, as if it had them.
+      epochFloor: Math.max(options.epochFloor ?? 1, (journalBefore.highestEpoch || lastUsageEpoch(layout.ownDir)) + 1),
       ...(options.takesOver === true && options.epochFloor !== undefined ? { takesOverBelow: options.epochFloor } : {}),
       onBrokenRecord: (copy) => notices.push({ kind: 'damage', message: 'the owner record could not be read; it is set aside', ...(copy === undefined ? {} : { path: copy }) }),
       ...(options.nativeBinding === undefined ? {} : { nativeBinding: options.nativeBinding }),

@@ -45,6 +45,25 @@ it('stands in usage.jsonl after a checkpoint, numbers and ids only', async () =>
   expect(ledger()[1]).not.toHaveProperty('costUsd');
 });
 
+it('goes on behind the lines that it has, where owner, journal and index are gone', async () => {
+  const ownDir = path.join(path.dirname(file), '.store');
+  for (let life = 1; life <= 3; life += 1) {
+    const store = await open();
+    await record(store, [lineOf(`r-${String(life)}`)]);
+    await store.close();
+    for (const name of fs.readdirSync(ownDir)) if (/^(owner|journal|index)/.test(name)) fs.rmSync(path.join(ownDir, name));
+  }
+  expect(ledger().map(({ runId, epoch }) => [runId, epoch])).toEqual([['r-1', 1], ['r-2', 2], ['r-3', 3]]);
+  // What cannot be an epoch of ours holds nobody up.
+  fs.appendFileSync(path.join(ownDir, 'usage.jsonl'), `${JSON.stringify({ ...lineOf('r-4'), epoch: Number.MAX_SAFE_INTEGER, seq: 1, n: 0 })}\n`);
+  const store = await open();
+  expect(store.epoch).toBe(4);
+  await record(store, [lineOf('r-5')]);
+  expect((await sums(store)).linesCount).toBe(5);
+  await store.close();
+  expect(ledger()).toHaveLength(5);
+});
+
 it('adds up what has a price, and says how many lines have none', async () => {
   const store = await open();
   await record(store, [lineOf('r-1')]);

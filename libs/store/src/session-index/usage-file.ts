@@ -27,6 +27,8 @@ export const USAGE_LINE_BYTES_MAX = 64 * 1024;
 const NEWLINE = 0x0a;
 /** Tokens and dollars of one line: thousands of lines of them still add up to a number that every door can carry. */
 const COUNT_MAX = 1e12;
+/** A higher epoch is none of ours: it would leave no room for those to come. */
+const EPOCH_MAX = 2 ** 40;
 /** Before every line that there is. */
 const FIRST: UsagePlace = { epoch: -1, seq: -1, n: -1 };
 
@@ -132,7 +134,7 @@ function kindCostsOf(value: JsonValue | undefined): KindCosts | undefined {
 }
 
 function placeOf({ epoch, seq, n }: JsonObject): UsagePlace | undefined {
-  return Number.isSafeInteger(epoch) && Number.isSafeInteger(seq) && Number.isSafeInteger(n) ? ({ epoch, seq, n } as UsagePlace) : undefined;
+  return Number.isSafeInteger(epoch) && (epoch as number) <= EPOCH_MAX && Number.isSafeInteger(seq) && Number.isSafeInteger(n) ? ({ epoch, seq, n } as UsagePlace) : undefined;
 }
 
 const textOf = (value: JsonValue | undefined): string | null => (typeof value === 'string' ? value : null);
@@ -155,6 +157,25 @@ function cutTornLine(fd: number, ownDir: string, nowMs: number): number {
   }
   fs.ftruncateSync(fd, start);
   return start;
+}
+
+/** Epoch of the owner that wrote the ledger's last line; 0: there is none. @throws the file system's error */
+export function lastUsageEpoch(ownDir: string): number {
+  let fd: number;
+  try {
+    fd = fs.openSync(path.join(ownDir, USAGE_FILE), fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW | fs.constants.O_NONBLOCK);
+  } catch (error) {
+    // What else keeps it from being read is said where the ledger is.
+    if (hasErrorCode(error, 'ENOENT', 'ELOOP', 'EACCES')) return 0;
+    throw error;
+  }
+  try {
+    const stats = fs.fstatSync(fd);
+    const { epoch } = stats.isFile() ? lastPlace(fd, lineStartBefore(fd, stats.size)) : FIRST;
+    return Math.max(0, epoch);
+  } finally {
+    fs.closeSync(fd);
+  }
 }
 
 /** Place of the last line that has one, looked for from the end. */
