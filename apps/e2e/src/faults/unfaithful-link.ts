@@ -2,7 +2,7 @@
  * A link to a nats-server that does not keep its messages as they are: a TCP proxy on loopback that
  * understands where a message of NATS begins and ends, and doubles it, holds it back behind later
  * ones, or lets it vanish. Both ways; what is no message (INFO, CONNECT, SUB, PING …) passes as it is,
- * in its place.
+ * in its place. It can also make whoever connects over it look like a newer release.
  */
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
@@ -17,7 +17,7 @@ export interface Unfaithfulness {
 export interface UnfaithfulLink {
   readonly url: string;
   /** What it has done so far. */
-  readonly done: { doubled: number; heldBack: number; vanished: number; passed: number };
+  readonly done: { doubled: number; heldBack: number; vanished: number; passed: number; newer: number };
   /** From now on; undefined: faithful again. */
   treat(how: Unfaithfulness | undefined): void;
   close(): Promise<void>;
@@ -49,16 +49,49 @@ export class NatsFrames {
   }
 }
 
-/** @param random from 0 up to 1 */
-export async function createUnfaithfulLink(targetPort: number, random: () => number): Promise<UnfaithfulLink> {
+/** Number 15 000, which no message has: five bytes. */
+const UNKNOWN_FIELD = Buffer.concat([Buffer.from([0xc2, 0xa9, 0x07, 0x05]), Buffer.from('newer')]);
+const UNKNOWN_HEADER = Buffer.from('Sess-Newer: of a later release\r\n');
+
+/**
+ * A message of ours on its way to the server as a newer release would send it: with a field and, where
+ * it has headers, with a header that nobody knows. Undefined: not one of ours, or an empty one.
+ */
+export function asIfNewer(frame: Buffer): Buffer | undefined {
+  const lineEnd = frame.indexOf(LINE_END);
+  const words = frame.toString('latin1', 0, lineEnd).trim().split(/\s+/);
+  const hasHeaders = words[0]?.toUpperCase() === 'HPUB';
+  const total = Number(words.pop());
+  const headerLength = hasHeaders ? Number(words.pop()) : 0;
+  const subject = words[1] ?? '';
+  // Answers have headers; what has none on an inbox is a word of the transport.
+  const isOurs = subject.startsWith('sess.') || (hasHeaders && subject.startsWith('_INBOX'));
+  if (!isOurs || total === headerLength) return undefined;
+  const content = frame.subarray(lineEnd + 2, frame.length - 2);
+  const headers = hasHeaders ? Buffer.concat([content.subarray(0, headerLength - 2), UNKNOWN_HEADER, LINE_END]) : Buffer.alloc(0);
+  const payload = Buffer.concat([content.subarray(headerLength), UNKNOWN_FIELD]);
+  const lengths = hasHeaders ? [headers.length, headers.length + payload.length] : [payload.length];
+  return Buffer.concat([Buffer.from(`${[...words, ...lengths].join(' ')}\r\n`), headers, payload, LINE_END]);
+}
+
+/**
+ * @param random from 0 up to 1
+ * @param isNewer who connects over it speaks as a newer release would
+ */
+export async function createUnfaithfulLink(targetPort: number, random: () => number, isNewer = false): Promise<UnfaithfulLink> {
   const sockets = new Set<Socket>();
-  const done = { doubled: 0, heldBack: 0, vanished: 0, passed: 0 };
+  const done = { doubled: 0, heldBack: 0, vanished: 0, passed: 0, newer: 0 };
   let how: Unfaithfulness | undefined;
 
   const passOn = (to: Socket, frame: Buffer): void => {
     if (!to.destroyed) to.write(frame);
   };
-  const way = (from: Socket, to: Socket): void => {
+  const changed = (frame: Buffer): Buffer => {
+    const newer = asIfNewer(frame);
+    if (newer !== undefined) done.newer += 1;
+    return newer ?? frame;
+  };
+  const way = (from: Socket, to: Socket, speaksNewer: boolean): void => {
     const frames = new NatsFrames();
     const held = new Set<{ behind: number; leave: () => void }>();
     const hold = (frame: Buffer): void => {
@@ -96,7 +129,7 @@ export async function createUnfaithfulLink(targetPort: number, random: () => num
     sockets.add(from);
     from.on('data', (bytes: Buffer) => {
       for (const { frame, isMessage } of frames.take(bytes)) {
-        if (isMessage) treatMessage(frame);
+        if (isMessage) treatMessage(speaksNewer ? changed(frame) : frame);
         else passOn(to, frame);
       }
     });
@@ -109,8 +142,8 @@ export async function createUnfaithfulLink(targetPort: number, random: () => num
 
   const server = createServer((inner) => {
     const outer = connect(targetPort, '127.0.0.1');
-    way(inner, outer);
-    way(outer, inner);
+    way(inner, outer, isNewer);
+    way(outer, inner, false);
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
