@@ -133,10 +133,21 @@ async function untilReady(port) {
   }
 }
 
-try {
-  children.start('nats', natsServer, nats.args, { env: process.env, cwd: ROOT, shows: isTrouble });
+async function setUpBus() {
   await untilListening(natsPort, NATS_START_MS);
   await promisify(execFile)(process.execPath, [LAUNCHER, 'gateway', 'setup-bus'], { env: { ...process.env, SESS_NATS_URL: nats.url } });
+}
+
+/** A nats-server that died may have lost its data with it; no app may make streams and bucket itself. */
+function setUpBusAgain() {
+  setUpBus().catch((error) => {
+    if (ending === undefined) process.stderr.write(`the bus could not be set up again: ${error.stderr || error.message}\n`);
+  });
+}
+
+try {
+  children.start('nats', natsServer, nats.args, { env: process.env, cwd: ROOT, shows: isTrouble, onRestart: setUpBusAgain });
+  await setUpBus();
   for (let copy = 1; copy <= flags.writers; copy += 1) startApp('store-writer', copy);
   startApp('maintenance-scheduler', 1);
   startApp('compaction-worker', 1);

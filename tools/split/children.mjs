@@ -25,11 +25,12 @@ export class Children {
   /**
    * Starts a process and keeps it running.
    * @param options.shows which of its lines are worth printing; default all
+   * @param options.onRestart called each time it was started again
    */
-  start(name, command, args, { env, cwd, shows = () => true }) {
+  start(name, command, args, { env, cwd, shows = () => true, onRestart = () => undefined }) {
     const child = { name, pausedMs: BACKOFF_MS_MIN, process: undefined, timer: undefined };
     this.#children.push(child);
-    const begin = () => {
+    const begin = (isRestart) => {
       const startedAtMs = performance.now();
       child.timer = undefined;
       child.process = spawn(command, args, { cwd, env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
@@ -43,7 +44,7 @@ export class Children {
           if (!this.#ending) {
             if (performance.now() - startedAtMs > WELL_AFTER_MS) child.pausedMs = BACKOFF_MS_MIN;
             this.#say(name, `ended unexpectedly (${signal ?? `exit ${code}`}); starting it again in ${child.pausedMs} ms`);
-            child.timer = setTimeout(begin, child.pausedMs);
+            child.timer = setTimeout(begin, child.pausedMs, true);
             child.pausedMs = Math.min(child.pausedMs * 2, BACKOFF_MS_MAX);
           }
           resolve();
@@ -54,8 +55,9 @@ export class Children {
           if (shows(line)) this.#say(name, line);
         });
       }
+      if (isRestart) onRestart();
     };
-    begin();
+    begin(false);
   }
 
   /** Ends those of these names at once, all of them at a time; what does not end in time is killed. @returns whether all ended by themselves */

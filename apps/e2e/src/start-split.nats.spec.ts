@@ -2,8 +2,8 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { CHECKOUT, environmentOf, runCommand } from './support/command';
 import { doorAt } from './support/door';
 import { freePort } from './support/free-port';
@@ -37,10 +37,12 @@ function childrenOf(pid: number): number[] {
   }
 }
 
+const commandOf = (pid: number): string => readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
+
 /** Its number may have been given to somebody else's process since. */
 function isOurs(pid: number, stateDir: string): boolean {
   try {
-    const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+    const command = commandOf(pid);
     return command.includes(join(CHECKOUT, 'apps')) || command.includes(stateDir);
   } catch {
     return false;
@@ -67,7 +69,7 @@ function startSplit(stateDir: string, args: readonly string[]): { readonly child
   return { child, printed: () => printed };
 }
 
-it('starts every process, restarts one that is killed, and ends with 0 and nothing left', async () => {
+it('starts every process, restarts one that is killed, sets the bus up again when its data is lost, and ends with 0 and nothing left', async () => {
   const port = await freePort();
   const stateDir = scene.stateDir({ gateway: { port, auth: { mode: 'token', token: TOKEN } } });
   const { child, printed } = startSplit(stateDir, []);
@@ -102,9 +104,20 @@ it('starts every process, restarts one that is killed, and ends with 0 and nothi
   const { json } = await door.http(`/sessions/${encodeURIComponent(KEY)}/history`);
   expect((json?.['items'] as { content: { text: string }[] }[]).map(({ content }) => content[0]?.text)).toEqual(['number 1', 'number 2']);
 
+  // nats-server with all that it kept: the stores have what counts, the rest is made again.
+  const nats = last.find((one) => commandOf(one).includes('nats.conf')) ?? 0;
+  const kept = join(dirname(commandOf(nats).trim().split(' ').at(-1) ?? ''), 'jetstream');
+  expect(readdirSync(kept)).not.toEqual([]);
+  process.kill(nats, 'SIGSTOP');
+  rmSync(kept, { recursive: true });
+  process.kill(nats, 'SIGKILL');
+  await waitUntil('streams and bucket are there again', () => (existsSync(kept) && JSON.stringify(readdirSync(kept, { recursive: true })).includes('KV_SESS_LEASES') ? true : undefined));
+  await waitUntil('the message after it is taken in', async () => ([200, 202].includes((await send(3))?.status ?? 0) ? true : undefined));
+  const living = childrenOf(child.pid ?? 0);
+
   child.kill('SIGINT');
   expect(await exited).toEqual([0, null]);
-  expect([...first, ...last].filter(isAlive)).toEqual([]);
+  expect([...first, ...last, ...living].filter(isAlive)).toEqual([]);
   // The password of NATS and what it kept have gone.
   expect(readdirSync(stateDir).sort()).toEqual(['agents', 'openclaw.json']);
   expect(await runCommand(stateDir, ['sessions', 'verify', '--all-agents'])).toMatchObject({ exitCode: 0 });

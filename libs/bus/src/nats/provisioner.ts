@@ -26,7 +26,9 @@ export function createProvisioner(link: NatsLink, make: (() => Promise<void>) | 
   };
   const away = (what: string, cause: unknown): SessionError => {
     const why = cause instanceof Error ? cause.message : String(cause);
-    link.report({ kind: 'jetstream-away', message: 'jetstream does not answer', what, why });
+    // The message alone reaches the log: it says whether to wait or what to run.
+    const message = isMissing(cause) ? 'jetstream lacks what the set-up of the bus makes; run "openclaw gateway setup-bus"' : 'jetstream does not answer';
+    link.report({ kind: 'jetstream-away', message, what, why });
     const hint = isMissing(cause)
       ? 'run the set-up step of the bus again: what it made is gone'
       : 'check that nats-server runs with JetStream, and that the set-up step of the bus has run';

@@ -133,6 +133,9 @@ describe('a server whose data was deleted', () => {
     expect(error).toMatchObject({ reason: 'NO_OWNER', facts: { jetstreamAway: true } });
     expect(error.hint).toContain('set-up step');
     expect(bench.kinds()).toContain('jetstream-away');
+    // What an operator sees of it; the stream's subjects have no listener, the consumer's are refused by name.
+    await bus.jobs.consume(subjects.jobs('turn'), TurnJob, async (job) => void (await job.ack()));
+    await until(() => bench.reports.some(({ kind, message }) => kind === 'jetstream-away' && message.includes('openclaw gateway setup-bus')));
     const setUp: NatsBusOptions = { servers: [bench.server.url], service: 'setup', instance: '1', subjectPrefix: 'suite', timing: TIMING };
     await provisionNats(setUp);
     await provisionNats({ ...setUp, timing: { ...TIMING, leaseTtlMs: 5_000 } });
