@@ -2,8 +2,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { SessionError } from '@sessions/domain';
 
-/** Largest body of a request, bytes. */
+/** Largest body of a request that may carry attachments, bytes. */
 export const BODY_BYTES_MAX = 25 * 1024 * 1024;
+/** Largest body of every other request, bytes: reading a larger one would stop everybody else for a while. */
+export const SMALL_BODY_BYTES_MAX = 1024 * 1024;
 /** Of a body that is refused, so much more is read and dropped, and for so long. */
 const DROPPED_BYTES_MAX = BODY_BYTES_MAX;
 const DROPPING_MS_MAX = 5_000;
@@ -44,17 +46,16 @@ export function sendRefusal(response: ServerResponse, error: SessionError): void
   sendJson(response, http, body, retryAfterMs === undefined ? {} : { 'retry-after': String(Math.ceil(retryAfterMs / 1000)) });
 }
 
-/** @throws TOO_LARGE above `BODY_BYTES_MAX`, VALIDATION for a body that is not JSON */
-export async function readJsonBody(request: IncomingMessage): Promise<unknown> {
-  const tooLarge = (): SessionError =>
-    new SessionError('TOO_LARGE', `the body is larger than ${BODY_BYTES_MAX} bytes`, { facts: { bound: BODY_BYTES_MAX } });
-  if (Number(request.headers['content-length'] ?? 0) > BODY_BYTES_MAX) throw tooLarge();
+/** @throws TOO_LARGE above `bytesMax`, VALIDATION for a body that is not JSON */
+export async function readJsonBody(request: IncomingMessage, bytesMax = SMALL_BODY_BYTES_MAX): Promise<unknown> {
+  const tooLarge = (): SessionError => new SessionError('TOO_LARGE', `the body is larger than ${bytesMax} bytes`, { facts: { bound: bytesMax } });
+  if (Number(request.headers['content-length'] ?? 0) > bytesMax) throw tooLarge();
   const chunks: Buffer[] = [];
   let bytes = 0;
   // Leaving the loop must not end the connection: the refusal goes over it.
   for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
     bytes += chunk.length;
-    if (bytes > BODY_BYTES_MAX) throw tooLarge();
+    if (bytes > bytesMax) throw tooLarge();
     chunks.push(chunk);
   }
   try {

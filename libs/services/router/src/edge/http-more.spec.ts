@@ -4,6 +4,7 @@ import { memoryRun } from '../testing/memory-operations';
 import { TOKEN, startRouter } from '../testing/router-harness';
 import type { RunningRouter } from '../testing/router-harness';
 import { OPERATIONS } from '../auth/operations';
+import { SMALL_BODY_BYTES_MAX } from './http-answer';
 
 const HOOK_TOKEN = 'for-hooks';
 let running: RunningRouter;
@@ -48,6 +49,19 @@ describe('POST /tools/invoke', () => {
     expect(await ask('/tools/invoke', { body: { tool: 'read_file' } })).toMatchObject({ status: 404, json: { ok: false, error: { message: 'Tool not available: read_file' } } });
     expect(await ask('/tools/invoke', { body: {} })).toMatchObject({ status: 400, json: { ok: false, error: { type: 'invalid_request' } } });
     expect(await ask('/tools/invoke', { body: '{' })).toMatchObject({ status: 400, json: { error: { type: 'invalid_request_error' } } });
+  });
+});
+
+describe('a body', () => {
+  const large = (members: Record<string, unknown>) => ({ ...members, more: 'x'.repeat(SMALL_BODY_BYTES_MAX) });
+
+  it('has a small bound wherever no attachment comes', async () => {
+    const refused = { status: 413, json: { ok: false, error: { type: 'too_large', reason: 'TOO_LARGE', message: `the body is larger than ${SMALL_BODY_BYTES_MAX} bytes` } } };
+    expect(await ask('/tools/invoke', { body: large({ tool: 'sessions_list' }) })).toMatchObject(refused);
+    expect(await ask('/v1/deliveries/d-1/ack', { body: large({ ok: true }) })).toMatchObject(refused);
+    for (const path of ['/in/agent', '/in/wake']) expect(await ask(path, { token: HOOK_TOKEN, body: large({ message: 'x', text: 'x' }) })).toMatchObject(refused);
+    // What is wrong with it is said, not how large it is: it was read.
+    expect(await ask('/v1/messages', { body: large({}) })).toMatchObject({ status: 400, json: { error: { message: expect.stringContaining('more: is not a known member') } } });
   });
 });
 

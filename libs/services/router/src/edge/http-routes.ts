@@ -10,7 +10,7 @@ import { submitEnvelope } from '../handlers/submit-message';
 import { createDeliveryRoutes } from './delivery-routes';
 import { readHistoryQuery, toHistoryJson } from './history-page';
 import { createHookRoutes } from './hook-routes';
-import { readJsonBody, sendJson, sendText } from './http-answer';
+import { BODY_BYTES_MAX, readJsonBody, sendJson, sendText } from './http-answer';
 import type { HttpCall, HttpRoute } from './http-server';
 import { openApiDocument } from './open-api';
 import { streamHistory } from './sse';
@@ -56,7 +56,7 @@ export function createHttpRoutes(deps: HttpRoutesDeps): readonly HttpRoute[] {
 async function postMessage(deps: SseDeps, { request, response, url, context }: HttpCall): Promise<void> {
   const wait = url.searchParams.get('wait');
   if (wait !== null && !/^\d{1,9}$/.test(wait)) throw new SessionError('VALIDATION', 'wait must be a number of milliseconds');
-  const body = await readJsonBody(request);
+  const body = await readJsonBody(request, BODY_BYTES_MAX);
   const answer = await submitEnvelope(deps, body, wait === null ? undefined : Number(wait), context);
   sendJson(response, answer.status === 'accepted' ? 202 : 200, toJson(answer));
 }

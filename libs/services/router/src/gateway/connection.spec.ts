@@ -6,6 +6,7 @@ import { createManualClock, createRecordingLogger } from '@sessions/host/testing
 import type { Connection } from './connection';
 import type { ConnectionDeps } from './connection-deps';
 import { FRAME_BYTES_MAX, HANDSHAKE_TIMEOUT_MS, REQUESTS_IN_FLIGHT_MAX, TICK_INTERVAL_MS } from './connection-bounds';
+import { SMALL_FRAME_BYTES_MAX } from './frame-bounds';
 import { numberedFrame, textFrame } from './shared-frame';
 import { createGatewaySockets } from '../edge/websocket';
 import { TestClient, connectParams } from '../testing/router-harness';
@@ -142,10 +143,21 @@ describe('a connection', () => {
     client.send(JSON.stringify({ type: 'req', id: 'q', method: 'health', params: { text: 'x'.repeat(FRAME_BYTES_MAX) } }));
     expect((await client.whenClosed()).code).toBe(1009);
     const other = await connected(edge);
-    other.send(JSON.stringify({ type: 'req', id: 'q', method: 'health', params: { text: 'x'.repeat(FRAME_BYTES_MAX - 1024) } }));
+    other.send(JSON.stringify({ type: 'req', id: 'q', method: 'chat.send', params: { text: 'x'.repeat(FRAME_BYTES_MAX - 1024) } }));
     expect((await other.answerTo('q')).ok).toBe(true);
     other.close();
   }, LARGE_TEST_TIMEOUT_MS);
+
+  it('refuses a large frame of a method that takes none, and stays', async () => {
+    const served: string[] = [];
+    edge = await startEdge({ serve: (_connection, { method }) => (served.push(method), Promise.resolve({ payload: {} })) });
+    const client = await connected(edge);
+    client.send(JSON.stringify({ type: 'req', id: 'q', method: 'sessions.list', params: { search: 'x'.repeat(SMALL_FRAME_BYTES_MAX) } }));
+    expect((await client.answerTo('q')).error).toMatchObject({ code: 'INVALID_REQUEST', details: { reason: 'TOO_LARGE', method: 'sessions.list', bound: SMALL_FRAME_BYTES_MAX } });
+    expect((await client.request('health')).ok).toBe(true);
+    expect(served).toEqual(['health']);
+    client.close();
+  });
 
   it('keeps out of the way of texts that are no UTF-8', async () => {
     edge = await startEdge();

@@ -20,6 +20,7 @@ import { BUFFERED_BYTES_MAX, CLOSE_GRACE_MS, HANDSHAKE_BYTES_MAX, HANDSHAKE_TIME
 import { parseConnectParams } from './connect-params';
 import type { ConnectParams } from './connect-params';
 import type { ConnectionDeps } from './connection-deps';
+import { readFrame } from './frame-bounds';
 import { FrameRefusal, formatAnswer, formatEvent, formatRefusal, parseFrame, toFrameError } from './gateway-frames';
 import type { FrameError } from './gateway-frames';
 import { CLOSE, decideConnect, scopesByNow } from './handshake';
@@ -27,7 +28,7 @@ import type { Accepted, HandshakeFacts } from './handshake';
 import { HeldEvents } from './held-events';
 import { Outbox } from './outbox';
 import { PacedSocket } from './paced-socket';
-import { fitReason, rawText } from './socket-text';
+import { fitReason, rawBytes } from './socket-text';
 import { PING_FRAME, numberedFrame, textFrame } from './shared-frame';
 import type { NumberedFrame } from './shared-frame';
 import { plainAddress } from '../auth/credentials';
@@ -259,15 +260,15 @@ export class Connection implements Hearing, Member {
 
   async #onMessage(data: RawData, isBinary: boolean): Promise<void> {
     if (this.#state === 'closed' || this.#socket.readyState !== this.#socket.OPEN) return;
-    const text = isBinary ? '' : rawText(data);
-    if (this.#state === 'connected') return this.#onFrame(text);
+    const bytes = isBinary ? Buffer.alloc(0) : rawBytes(data);
+    if (this.#state === 'connected') return this.#onFrame(bytes);
     if (this.#state === 'challenged') {
-      this.#connecting = this.#onConnect(text);
+      this.#connecting = this.#onConnect(bytes.toString('utf8'));
       return this.#connecting;
     }
     // Sent before `connect` was answered: held until it is known who asks.
     await this.#connecting;
-    if (this.isConnected) await this.#onFrame(text);
+    if (this.isConnected) await this.#onFrame(bytes);
   }
 
   async #onConnect(text: string): Promise<void> {
@@ -324,9 +325,10 @@ export class Connection implements Hearing, Member {
     this.close(closeCode, error.message);
   }
 
-  async #onFrame(text: string): Promise<void> {
-    const read = parseFrame(text);
+  async #onFrame(bytes: Buffer): Promise<void> {
+    const read = readFrame(bytes);
     if (read.kind === 'not-json') return;
+    if (read.kind === 'too-large') return this.#write(formatRefusal(read.id, read.error));
     if (read.kind === 'invalid') {
       return this.#write(formatRefusal(read.id, { code: 'INVALID_REQUEST', message: read.problem }));
     }

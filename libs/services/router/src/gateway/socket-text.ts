@@ -4,9 +4,9 @@ import type { RawData } from 'ws';
 /** Longest reason of a close frame, bytes. */
 const CLOSE_REASON_BYTES_MAX = 123;
 
-export function rawText(data: RawData): string {
-  if (Array.isArray(data)) return Buffer.concat(data).toString('utf8');
-  return (data instanceof ArrayBuffer ? Buffer.from(data) : data).toString('utf8');
+export function rawBytes(data: RawData): Buffer {
+  if (Array.isArray(data)) return Buffer.concat(data);
+  return data instanceof ArrayBuffer ? Buffer.from(data) : data;
 }
 
 /** The reason, cut behind a whole character where it is too long. */

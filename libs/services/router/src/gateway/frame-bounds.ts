@@ -1,0 +1,75 @@
+/**
+ * How large a frame of which method may be. Only a message with attachments is ever large; reading a
+ * frame of 25 MiB stops everybody else for a while, so that of any other method is refused by what its
+ * beginning says, unread.
+ */
+import { SessionError } from '@sessions/domain';
+import { FRAME_BYTES_MAX } from './connection-bounds';
+import { parseFrame, toFrameError } from './gateway-frames';
+import type { FrameError, ReadFrame } from './gateway-frames';
+
+/** Largest frame of a method without attachments, bytes: what the bus takes of a patch, and its escapes. */
+export const SMALL_FRAME_BYTES_MAX = 1024 * 1024;
+/** Largest frame with a piece of an upload, which has 768 KiB and is a third longer in base64. */
+export const PIECE_FRAME_BYTES_MAX = 1280 * 1024;
+/** Of a frame, so much is looked at before it is read. */
+const BEGINNING_BYTES = 1024;
+/** Characters of a method's name that a refusal repeats. */
+const METHOD_SHOWN_MAX = 200;
+
+const WITH_ATTACHMENTS: ReadonlySet<string> = new Set(['agent', 'chat.send', 'sessions.send', 'sessions.steer']);
+
+export function frameBytesMax(method: string): number {
+  if (WITH_ATTACHMENTS.has(method)) return FRAME_BYTES_MAX;
+  return method === 'sessions.import.chunk' ? PIECE_FRAME_BYTES_MAX : SMALL_FRAME_BYTES_MAX;
+}
+
+/** Reads one frame within the bound of its method; never throws. */
+export function readFrame(bytes: Buffer): ReadFrame | { readonly kind: 'too-large'; readonly id: string; readonly error: FrameError } {
+  // Nothing is looked for in a frame that every method takes.
+  const begun = bytes.length > SMALL_FRAME_BYTES_MAX ? readBeginning(bytes) : undefined;
+  if (begun !== undefined && bytes.length > frameBytesMax(begun.method)) return tooLarge(begun, bytes.length);
+  const read = parseFrame(bytes.toString('utf8'));
+  // The beginning may not have said it, and of a member that stands twice the last one counts.
+  return read.kind === 'request' && bytes.length > frameBytesMax(read.frame.method) ? tooLarge(read.frame, bytes.length) : read;
+}
+
+function tooLarge({ id, method }: Beginning, bytes: number): { kind: 'too-large'; id: string; error: FrameError } {
+  const bound = frameBytesMax(method);
+  const name = method.slice(0, METHOD_SHOWN_MAX);
+  const error = new SessionError('TOO_LARGE', `the frame of ${name} has ${bytes} bytes, more than ${bound}`, { facts: { method: name, bytes, bound } });
+  return { kind: 'too-large', id, error: toFrameError(error) };
+}
+
+interface Beginning {
+  readonly id: string;
+  readonly method: string;
+}
+
+const OPENING = /\s*\{/y;
+/** A member of the envelope whose value is a text. */
+const MEMBER = /\s*"(\w+)"\s*:\s*("(?:[^"\\]|\\.)*")\s*,/y;
+
+/** Id and method, where they stand before everything that is not a text; undefined when they do not. */
+function readBeginning(bytes: Buffer): Beginning | undefined {
+  const text = bytes.toString('utf8', 0, BEGINNING_BYTES);
+  OPENING.lastIndex = 0;
+  if (!OPENING.test(text)) return undefined;
+  const members = new Map<string, string>();
+  MEMBER.lastIndex = OPENING.lastIndex;
+  for (let found = MEMBER.exec(text); found !== null; found = MEMBER.exec(text)) {
+    const value = textOf(found[2] ?? '');
+    if (value === undefined) return undefined;
+    members.set(found[1] ?? '', value);
+  }
+  const [id, method] = [members.get('id'), members.get('method')];
+  return id === undefined || id === '' || method === undefined || method === '' ? undefined : { id, method };
+}
+
+function textOf(json: string): string | undefined {
+  try {
+    return JSON.parse(json) as string;
+  } catch {
+    return undefined;
+  }
+}
