@@ -2,7 +2,7 @@
 import { SessionError, isJsonObject } from '@sessions/domain';
 import type { HandlerDeps } from '../deps';
 import { callTool } from '../tools/tool-door';
-import { readJsonBody, sendJson } from './http-answer';
+import { BODY_BYTES_MAX, readJsonBody, sendJson } from './http-answer';
 import type { HttpCall, HttpRoute } from './http-server';
 
 /** Characters of a tool's name that are repeated to the client. */
@@ -13,7 +13,7 @@ export function createToolRoute(deps: HandlerDeps): HttpRoute {
 }
 
 async function postTool(deps: HandlerDeps, { request, response, context }: HttpCall): Promise<void> {
-  const body = await readJsonBody(request).catch((error: unknown) => {
+  const body = await readJsonBody(request, BODY_BYTES_MAX).catch((error: unknown) => {
     if (error instanceof SessionError && error.reason === 'VALIDATION') return undefined;
     throw error;
   });

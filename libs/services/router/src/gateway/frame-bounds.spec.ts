@@ -8,9 +8,9 @@ const whole = (frame: Record<string, unknown>, bytes: number): Buffer => Buffer.
 const request = (method: string, more: Record<string, unknown> = {}): Record<string, unknown> => ({ type: 'req', id: 'q', method, ...more });
 
 describe('the bound of a frame', () => {
-  it('is large for messages with attachments alone', () => {
+  it('is large for messages and tools with attachments alone', () => {
     const above = (bytes: number): string[] => SERVED_METHODS.filter((method) => frameBytesMax(method) > bytes);
-    expect(above(PIECE_FRAME_BYTES_MAX).sort()).toEqual(['agent', 'chat.send', 'sessions.send', 'sessions.steer']);
+    expect(above(PIECE_FRAME_BYTES_MAX).sort()).toEqual(['agent', 'chat.send', 'sessions.send', 'sessions.steer', 'tools.invoke']);
     expect(above(SMALL_FRAME_BYTES_MAX)).toContain('sessions.import.chunk');
     expect(frameBytesMax('chat.send')).toBe(FRAME_BYTES_MAX);
     // The largest piece of an upload, with room for what is around it.

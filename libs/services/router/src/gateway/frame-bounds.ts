@@ -1,5 +1,5 @@
 /**
- * How large a frame of which method may be. Only a message with attachments is ever large; reading a
+ * How large a frame of which method may be. Only a message with attachments, and a tool that is given files, is ever large; reading a
  * frame of 25 MiB stops everybody else for a while, so that of any other method is refused by what its
  * beginning says, unread.
  */
@@ -17,7 +17,8 @@ const BEGINNING_BYTES = 1024;
 /** Characters of a method's name that a refusal repeats. */
 const METHOD_SHOWN_MAX = 200;
 
-const WITH_ATTACHMENTS: ReadonlySet<string> = new Set(['agent', 'chat.send', 'sessions.send', 'sessions.steer']);
+/** `sessions_spawn` takes files too. */
+const WITH_ATTACHMENTS: ReadonlySet<string> = new Set(['agent', 'chat.send', 'sessions.send', 'sessions.steer', 'tools.invoke']);
 
 export function frameBytesMax(method: string): number {
   if (WITH_ATTACHMENTS.has(method)) return FRAME_BYTES_MAX;
