@@ -1,7 +1,7 @@
 /** The routes of the HTTP door, one table; each translates to the RouterService. */
 import { GetHistoryRequest, KillSessionRequest } from '@sessions/contracts';
 import type { SubmitMessageResponse } from '@sessions/contracts';
-import { SessionError } from '@sessions/domain';
+import { SessionError, isJsonObject } from '@sessions/domain';
 import type { Metrics } from '@sessions/host';
 import type { Guard } from '../auth/guard';
 import { readPage } from '../handlers/get-history';
@@ -52,13 +52,24 @@ export function createHttpRoutes(deps: HttpRoutesDeps): readonly HttpRoute[] {
   ];
 }
 
+/** Characters of a key that a refusal repeats: as many as one has. */
+const KEY_SHOWN_MAX = 256;
+
 /** `POST /v1/messages`: 202 for a message that was taken in, 200 for every other answer. */
 async function postMessage(deps: SseDeps, { request, response, url, context }: HttpCall): Promise<void> {
   const wait = url.searchParams.get('wait');
   if (wait !== null && !/^\d{1,9}$/.test(wait)) throw new SessionError('VALIDATION', 'wait must be a number of milliseconds');
   const body = await readJsonBody(request, BODY_BYTES_MAX);
+  assertOneKey(request.headers['idempotency-key'], body);
   const answer = await submitEnvelope(deps, body, wait === null ? undefined : Number(wait), context);
   sendJson(response, answer.status === 'accepted' ? 202 : 200, toJson(answer));
+}
+
+/** A repeat is known by its key: of two nobody could say which one counts. @throws VALIDATION */
+function assertOneKey(header: string | string[] | undefined, body: unknown): void {
+  const member = isJsonObject(body) ? body['idempotencyKey'] : undefined;
+  if (typeof header !== 'string' || typeof member !== 'string' || header === member) return;
+  throw new SessionError('VALIDATION', 'the header Idempotency-Key and the member idempotencyKey must be the same key, or one of them absent', { facts: { header, idempotencyKey: member.slice(0, KEY_SHOWN_MAX) } });
 }
 
 function toJson(answer: SubmitMessageResponse): Record<string, unknown> {

@@ -89,6 +89,13 @@ describe('POST /v1/messages', () => {
     expect(await json(post({ ...MESSAGE, text: 'Other' }, '/v1/messages', own))).toMatchObject({ status: 409, body: { error: { type: 'conflict', reason: 'IDEMPOTENCY_MISMATCH' } } });
   });
 
+  it('refuses two keys that are not one, and keeps nothing', async () => {
+    const both = { ...MESSAGE, idempotencyKey: 'two' };
+    expect(await json(post(both, '/v1/messages', { ...headers, 'idempotency-key': 'one' }))).toMatchObject({ status: 400, body: { error: { reason: 'VALIDATION', message: expect.stringContaining('Idempotency-Key') as unknown } } });
+    expect(running.stores.texts('main', 'agent:main:direct:123')).toEqual([]);
+    expect((await post(both, '/v1/messages', { ...headers, 'idempotency-key': 'two' })).status).toBe(202);
+  });
+
   it('refuses what is no envelope, naming it', async () => {
     expect(await json(post('{'))).toMatchObject({ status: 400, body: { ok: false, error: { type: 'invalid_request', reason: 'VALIDATION' } } });
     const extra = await json(post({ ...MESSAGE, bogus: 1 }));
