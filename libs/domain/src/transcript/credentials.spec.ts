@@ -61,7 +61,7 @@ it.each([
   `dop_v1_${x(12)}`, `doo_v1_${x(12)}`, `dor_v1_${x(12)}`, `dp.ct.${x(40)}`, `dp.st.${x(40)}`, `dp.st.dev-1.${x(40)}`, `dckr_pat_${x(28)}`, `bkua_${hex(40)}`, `CCIPAT_${x(22)}_${hex(40)}`, `sbp_${hex(40)}`, `dapi${hex(32)}`, `ddp_${x(36)}`,
   `glsa_${x(41)}`, `glc_eyJ${x(60)}`, `nfp_${x(36)}`, `CFPAT-${x(40)}`, `ATCTT3xFfG${x(20)}=${hex(8)}`, `ATATT${x(20)}=${hex(8)}`, `ATBB${x(20)}`, `BBDC-${x(40)}`, `HRKU-AA${x(20)}`, `pat-na1-${hex(8)}-${hex(4)}-${hex(4)}-${hex(4)}-${hex(12)}`,
   `apify_api_${x(20)}`, `FlyV1 fm2_${x(100)}`, `fio-u-${x(40)}`, `am_${x(12)}`, `sk_${x(12)}`, `tvly-${x(12)}`, `exa_${x(12)}`, `syt_${x(12)}`, `retaindb_${x(12)}`, `hsk-${x(12)}`, `mem0_${x(12)}`, `brv_${x(12)}`, `xai-${x(30)}`, `fw-${x(30)}`, `fw_${x(30)}`, `fpk_${x(30)}`,
-  `whsec_${x(32)}`, `shpat_${hex(32)}`, `sntrys_${x(40)}`, `lin_api_${x(40)}`, `figd_${x(40)}`, `sq0atp-${x(22)}`, `xoxe-1-${x(40)}`, `xoxe.xoxp-1-${x(40)}`, `GOCSPX-${x(28)}`, `hvs.${x(24)}`, `AGE-SECRET-KEY-1${x(58).toUpperCase()}`,
+  'sk-abcdefghijklmnop', 'hf_abcdefghijklmnop', `whsec_${x(32)}`, `shpat_${hex(32)}`, `sntrys_${x(40)}`, `lin_api_${x(40)}`, `figd_${x(40)}`, `sq0atp-${x(22)}`, `xoxe-1-${x(40)}`, `xoxe.xoxp-1-${x(40)}`, `GOCSPX-${x(28)}`, `hvs.${x(24)}`, `AGE-SECRET-KEY-1${x(58).toUpperCase()}`,
   'AKIAABCDEFGHIJKLMNOP', 'ASIAABCDEFGHIJKLMNOP', `AKID${x(12)}`, `LTAI${x(12)}`, `hf_${x(12)}`, `api_org_${x(20)}`, `r8_${x(12)}`, `123456789:${x(35)}`, `discord ${x(24)}.${x(6)}.${x(27)}`, `https://discord.com/api/webhooks/123456789012345678/${x(60)}`,
 ])('masks %s, whatever stands around it', (token) => {
   const secret = token.split(/[ .:/_-]/u).at(-1) ?? '';

@@ -8,8 +8,8 @@ const MASK = '[redacted]';
 
 /** Forms of keys and tokens that providers give out; every repetition is bounded by what may stand in one. */
 const FORMS: readonly RegExp[] = [
-  // Models; without a digit it is a name: hf_hub_download.
-  /\b(?:sk|hsk|pplx|tvly)-(?=[\w-]{0,40}\d)[\w-]{8,}|\b(?:gsk|hf|r8|exa|fal|mem0|brv|syt|retaindb|am|sk|rk)_(?=[\w-]{0,40}\d)\w[\w-]{7,}|\bxai-\w{20,}|\bAIza[\w-]{20,}|\b(?:fw[-_]|fpk_)\w{30,}|\bapi_org_\w{20,}/gu,
+  // Models; short words without a digit are a name: hf_hub_download.
+  /\b(?:sk|hsk|pplx|tvly)-(?=[\w-]{0,40}\d|[A-Za-z]{8})[\w-]{8,}|\b(?:gsk|hf|r8|exa|fal|mem0|brv|syt|retaindb|am|sk|rk)_(?=[\w-]{0,40}\d|[A-Za-z]{10})\w[\w-]{7,}|\bxai-\w{20,}|\bAIza[\w-]{20,}|\b(?:fw[-_]|fpk_)\w{30,}|\bapi_org_\w{20,}/gu,
   // Places that keep code.
   /\bgh[pousr]_\w{10,}|\bgithub_pat_\w{10,}|\bgl(?:pat|oas)-[\w.=-]{20,}|\bAT(?:CTT3xFfG|ATT|BB)[\w+/=.-]{16,}|\bBBDC-[\w+/@-]{20,}|\bbkua_\w{20,}|\bCCIPAT_\w{22}_[\da-f]{40}/gu,
   // Packages, clouds, hosts.
