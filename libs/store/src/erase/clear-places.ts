@@ -6,26 +6,28 @@
  * What is beyond it: blocks that the file system has freed and not yet written again, copies and
  * backups outside of the store's directory, and what other sessions quote.
  */
-import { createHash, randomUUID } from 'node:crypto';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { cleansingOf, isJsonObject, patchRawObject, readRawMembers, type EraseSubject, type NameTest } from '@sessions/domain';
-import { onOneLine, parseManifestLine, type ManifestLine } from '../archive/manifest';
-import { hasErrorCode } from '../files/file-system';
+import type { EraseSubject, NameTest } from '@sessions/domain';
 import { segmentFileName, type StoreLayout } from '../files/layout';
+import { RELOCATED_TEMP_SUFFIX } from '../trajectory/trajectory-writer';
 import { aboutSubject, lineNames } from './about-subject';
+import { clearManifest } from './clear-manifest';
+import { Counts } from './counts';
 import { eraseRows } from './erase-rows';
 import type { EraseSeeds, PlaceCount } from './erasure-order';
-import { CHUNK_BYTES, Needles } from './needles';
-import { probesOf, PROBES_MAX } from './probes';
+import { standsIn } from './look-in-file';
+import { Needles } from './needles';
+import { needlesOf } from './needles-of';
+import { isNamedAfter } from './own-files';
+import { probesOf } from './probes';
 import { relocatedFile } from './relocated-file';
-import { RELOCATED_TEMP_SUFFIX } from '../trajectory/trajectory-writer';
-import { openRegular, storeTree, type TreeFile } from './store-tree';
-import { Counts, isNamedAfter, needlesOf, storedNames } from './survey';
+import { dropLines, overwrite, overwriteWhereAllowed, syncFolder } from './rewrite-file';
+import { scanAgain } from './scan-again';
+import { storeTree, type TreeFile } from './store-tree';
+import { storedNames } from './stored-entries';
 
 const FILE_MODE = 0o600;
-/** Files that are named where something is left. */
-const LEFT_NAMED_MAX = 100;
 
 export interface ClearRequest {
   readonly layout: StoreLayout;
@@ -122,194 +124,4 @@ function layNextSegment(layout: StoreLayout, { epoch, seeds, nativeBinding }: Cl
   if (appliedSeq === 0) return;
   fs.closeSync(fs.openSync(path.join(layout.ownDir, segmentFileName({ epoch, firstSeq: appliedSeq + 1 })), 'w', FILE_MODE));
   syncFolder(layout.ownDir);
-}
-
-function standsIn(file: string, needles: Needles): boolean {
-  const fd = needles.isEmpty ? undefined : openRegular(file, fs.constants.O_RDONLY);
-  if (fd === undefined) return false;
-  try {
-    return needles.findInFile(fd, 1).length > 0;
-  } finally {
-    fs.closeSync(fd);
-  }
-}
-
-/** As many bytes as before: offsets, counts and the shape of each line stay. @returns names overwritten */
-function overwrite(file: string, needles: Needles): number {
-  const fd = needles.isEmpty ? undefined : openRegular(file, fs.constants.O_RDONLY);
-  if (fd === undefined) return 0;
-  try {
-    const found = needles.findInFile(fd);
-    if (found.length === 0) return 0;
-    replaceWith(file, (out) => {
-      for (const [at, chunk] of chunksOf(fd, needles.overlap)) {
-        needles.overwriteIn(chunk.bytes, !chunk.isLast);
-        fs.writeSync(out, chunk.bytes, 0, chunk.keep, at);
-      }
-    });
-    return found.length;
-  } finally {
-    fs.closeSync(fd);
-  }
-}
-
-/** Outside of the store, where its owner may not write: the scan says then that something is left. */
-function overwriteWhereAllowed(file: string, needles: Needles): number {
-  try {
-    return overwrite(file, needles);
-  } catch (error) {
-    if (hasErrorCode(error, 'EACCES', 'EPERM', 'EROFS')) return 0;
-    throw error;
-  }
-}
-
-/** Pieces that overlap: `keep` bytes of each are final, the rest comes again. */
-function* chunksOf(fd: number, overlap: number): Generator<[position: number, chunk: { bytes: Buffer; keep: number; isLast: boolean }]> {
-  const { size } = fs.fstatSync(fd);
-  let carried: Buffer = Buffer.alloc(0);
-  for (let position = 0; position < size; ) {
-    const wanted = Math.min(CHUNK_BYTES + overlap, size - position);
-    const bytes = Buffer.alloc(wanted);
-    for (let done = carried.copy(bytes); done < wanted; ) {
-      const count = fs.readSync(fd, bytes, done, wanted - done, position + done);
-      if (count === 0) throw new Error(`a file of ${size} bytes ends at ${position + done}`);
-      done += count;
-    }
-    const isLast = position + wanted === size;
-    const keep = isLast ? wanted : wanted - overlap;
-    yield [position, { bytes, keep, isLast }];
-    // Changed by the reader of this piece: a name that lies across the border is overwritten already.
-    carried = Buffer.from(bytes.subarray(keep));
-    position += keep;
-  }
-}
-
-function dropLines(file: string, about: NameTest): number {
-  let dropped = 0;
-  const lines = fs.readFileSync(file, 'utf8').split('\n');
-  const kept = lines.filter((line) => {
-    const isAbout = line !== '' && lineNames(line, about);
-    if (isAbout) dropped += 1;
-    return !isAbout;
-  });
-  if (dropped > 0) replaceWith(file, (out) => fs.writeSync(out, Buffer.from(kept.join('\n'), 'utf8')));
-  return dropped;
-}
-
-interface ManifestWork extends Omit<Work, 'own'> {
-  readonly seeds: EraseSeeds;
-}
-
-/** Lines about the subject leave; others keep their length in names, and the hashes of archives that were changed follow. */
-function clearManifest(layout: StoreLayout, file: string, { about, needles, seeds, counts }: ManifestWork): void {
-  const full = path.join(layout.dir, file);
-  const hashes = new Map(seeds.archives.map((name) => [name, hashOf(path.join(layout.dir, name))] as const));
-  const own = new Set(seeds.files);
-  let changed = 0;
-  const kept = fs
-    .readFileSync(full, 'utf8')
-    .split('\n')
-    .flatMap((text) => {
-      const line = parseManifestLine(text);
-      if (line !== undefined && isLineAbout(line, about, own)) {
-        changed += 1;
-        return [];
-      }
-      const clean = withoutNames(text, line, about);
-      const bytes = Buffer.from(clean, 'utf8');
-      changed += needles.overwriteIn(bytes) + (clean === text ? 0 : 1);
-      return [withHashes(bytes.toString('utf8'), line, hashes)];
-    });
-  const after = Buffer.from(kept.join('\n'), 'utf8');
-  if (!after.equals(fs.readFileSync(full))) replaceWith(full, (out) => fs.writeSync(out, after));
-  counts.add('manifest', { records: changed });
-}
-
-function isLineAbout({ key, sessionId, files }: ManifestLine, about: NameTest, own: ReadonlySet<string>): boolean {
-  return (key !== null && about(key)) || (sessionId !== null && about(sessionId)) || files.some(({ from, to }) => own.has(from) || own.has(to));
-}
-
-/** The entry that an archive of another comes back with, without what names the subject; all else as it stood. */
-function withoutNames(text: string, line: ManifestLine | undefined, about: NameTest): string {
-  const patch = isJsonObject(line?.entry) ? cleansingOf(line.entry, about) : undefined;
-  const entry = patch === undefined ? undefined : readRawMembers(text).findLast(({ name }) => name === 'entry');
-  if (patch === undefined || entry === undefined) return text;
-  return onOneLine(patchRawObject(text, { setRaw: new Map([['entry', patchRawObject(text.slice(entry.valueStart, entry.valueEnd), patch)]]) }));
-}
-
-function withHashes(text: string, line: ManifestLine | undefined, hashes: ReadonlyMap<string, string | undefined>): string {
-  let result = text;
-  for (const { to, sha256 } of line?.files ?? []) {
-    const hash = hashes.get(to);
-    if (hash !== undefined && hash !== sha256 && sha256 !== '') result = result.replace(`"sha256":"${sha256}"`, () => `"sha256":"${hash}"`);
-  }
-  return result;
-}
-
-function hashOf(file: string): string | undefined {
-  const fd = openRegular(file, fs.constants.O_RDONLY);
-  if (fd === undefined) return undefined;
-  try {
-    const hash = createHash('sha256');
-    const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
-    for (let count = fs.readSync(fd, chunk); count > 0; count = fs.readSync(fd, chunk)) hash.update(chunk.subarray(0, count));
-    return hash.digest('hex');
-  } finally {
-    fs.closeSync(fd);
-  }
-}
-
-/** Written beside, synced, renamed; mode and times stay, so nothing takes the file for newer than it is. */
-function replaceWith(file: string, write: (fd: number) => void): void {
-  const { mode, atime, mtime } = fs.lstatSync(file);
-  const temp = `${file}.${process.pid}.${randomUUID()}.tmp`;
-  const fd = fs.openSync(temp, 'wx', mode);
-  try {
-    write(fd);
-    fs.futimesSync(fd, atime, mtime);
-    fs.fsyncSync(fd);
-  } finally {
-    fs.closeSync(fd);
-  }
-  fs.renameSync(temp, file);
-  syncFolder(path.dirname(file));
-}
-
-function syncFolder(folder: string): void {
-  const fd = fs.openSync(folder, fs.constants.O_RDONLY);
-  try {
-    fs.fsyncSync(fd);
-  } finally {
-    fs.closeSync(fd);
-  }
-}
-
-/** Absolute names. */
-function movedTrajectories(layout: StoreLayout, tree: readonly TreeFile[]): string[] {
-  return tree.flatMap(({ file }) => relocatedFile(path.join(layout.dir, file), () => true) ?? []);
-}
-
-/**
- * Every byte of the store once more: for keys and ids, and for pieces of what was said. Words that
- * another session has too are its own, and are looked for nowhere else.
- */
-function scanAgain(layout: StoreLayout, leftOut: ReadonlySet<string>, { needles: names, seeds, probes }: { readonly needles: Needles; readonly seeds: EraseSeeds; readonly probes: readonly string[] }): Omit<ClearedStore, 'places'> {
-  const tree = storeTree(layout, leftOut);
-  const shared = new Set<string>();
-  const copies: string[] = [];
-  for (const { file, place } of tree) {
-    if (place.clearing !== 'files') continue;
-    const here = probes.filter((probe) => !shared.has(probe) && standsIn(path.join(layout.dir, file), new Needles([probe])));
-    if (here.length > 0) copies.push(file);
-    for (const probe of here) shared.add(probe);
-  }
-  const words = new Needles(probes.filter((probe) => !shared.has(probe)));
-  const left: string[] = [];
-  let scannedBytes = 0;
-  for (const file of [...tree.map((one) => one.file), ...movedTrajectories(layout, tree)]) {
-    const full = path.resolve(layout.dir, file);
-    scannedBytes += fs.lstatSync(full, { throwIfNoEntry: false })?.size ?? 0;
-    if (left.length < LEFT_NAMED_MAX && (names.isInText(file) || standsIn(full, names) || standsIn(full, words))) left.push(file);
-  }
-  return { scannedFiles: tree.length, scannedBytes, needles: new Set([...seeds.keys, ...seeds.sessionIds]).size + Math.min(probes.length, PROBES_MAX), left, copies };
 }

@@ -3,6 +3,7 @@
  * there are: windows of four bytes are looked up by the end of each needle, and what fits is compared.
  */
 import * as fs from 'node:fs';
+import { spellingsOf } from './spellings';
 
 /** Shorter words stand in everybody's bytes by chance: they are judged where they are a whole value. */
 export const NEEDLE_BYTES_MIN = 12;
@@ -216,26 +217,4 @@ function channelsById(senders: Iterable<Sender>): ReadonlyMap<string, ReadonlySe
 
 function slotOf(window: number): number {
   return (window ^ (window >>> 16)) & (SLOTS - 1);
-}
-
-/** Texts hold JSON that holds texts: a call of a tool in a line, what it read in its answer. */
-const ESCAPES_MAX = 3;
-
-/** Each distinct spelling once: a word without quotation marks, backslashes and letters beyond ASCII has one. */
-function spellingsOf(word: string): string[] {
-  const spellings = new Set([word]);
-  for (let level = 0, last = [word]; level < ESCAPES_MAX; level += 1) {
-    last = [...new Set(last.flatMap((one) => [jsonText(one), asciiJson(one)]))].filter((one) => !spellings.has(one));
-    for (const one of last) spellings.add(one);
-  }
-  return [...spellings];
-}
-
-function jsonText(word: string): string {
-  return JSON.stringify(word).slice(1, -1);
-}
-
-/** As programs print JSON that keep to ASCII. */
-function asciiJson(word: string): string {
-  return jsonText(word).replaceAll(/[^\u0020-\u007e]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }

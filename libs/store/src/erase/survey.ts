@@ -5,20 +5,20 @@
  *     entries → their session ids → files of these names → manifest lines about them → more ids
  *     everything else: one pass over its bytes for the keys and ids that are known by then
  */
-import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { anyhow, asStored, cleansingOf, escapedPart, familyIdsOf, isJsonObject, isSessionId, keyTest, nativeView, parseEntry, parseSessionKey, parseStoreFile, peerTest, sessionOfSuccessor, transcriptFileOf, transcriptsBefore, type EntryCleansing, type EraseSubject, type JsonObject, type JsonValue, type NameTest, type PeerName } from '@sessions/domain';
-import { parseManifestLine, type ManifestLine } from '../archive/manifest';
+import { anyhow, asStored, cleansingOf, isJsonObject, keyTest, nativeView, parseSessionKey, peerTest, transcriptsBefore, type EntryCleansing, type EraseSubject, type JsonObject, type NameTest } from '@sessions/domain';
+import type { ManifestLine } from '../archive/manifest';
 import type { StoreLayout } from '../files/layout';
-import { scanSessionsFileSync } from '../sessions-file/scan-sessions-file';
 import { aboutSubject, lineNames } from './about-subject';
+import { Counts } from './counts';
 import { rowsOf } from './erase-rows';
 import type { EraseSeeds, PlaceCount } from './erasure-order';
-import { Needles, type Sender } from './needles';
+import { countIn, sizeOf } from './look-in-file';
+import { needlesOf } from './needles-of';
+import { isNamedAfter, ownFiles } from './own-files';
 import { relocatedFile } from './relocated-file';
-import { openRegular, storeTree, type TreeFile } from './store-tree';
-
-const HEADER_BYTES_MAX = 64 * 1024;
+import { storeTree } from './store-tree';
+import { earlierIdsOf, forEachEntry, namesIn, readEntries, readManifest, type SurveyedEntry } from './stored-entries';
 
 export interface SurveyRequest {
   readonly layout: StoreLayout;
@@ -46,16 +46,6 @@ export interface EraseSurvey {
   /** Keys that differ by the size of letters alone, and are another's. */
   readonly otherSpellings: readonly string[];
   readonly places: readonly PlaceCount[];
-}
-
-interface SurveyedEntry {
-  readonly key: string;
-  readonly spawnedBy: string | undefined;
-  readonly sessionIds: readonly string[];
-  readonly current: string | undefined;
-  readonly file: string | undefined;
-  /** Transcripts that it went on from by compactions. */
-  readonly filesBefore: readonly string[];
 }
 
 export function surveyErasure(request: SurveyRequest): EraseSurvey {
@@ -144,81 +134,9 @@ export function surveyErasure(request: SurveyRequest): EraseSurvey {
   };
 }
 
-/** Keys and ids that are long enough to mean nothing else. Runs of a job are its own; a thread is a session of its own, of the same person. */
-export function needlesOf(subject: EraseSubject, keys: Iterable<string>, ids: Iterable<string>, stored: Iterable<string>): Needles {
-  const [ownKeys, ownIds, isMeant] = [new Set(keys), new Set(ids), keyTest(subject)];
-  const others = [...stored].filter((name) => !ownKeys.has(name) && !ownIds.has(name) && !isMeant(name));
-  return new Needles(ownIds, [...ownKeys, ...addressesOf(subject)], subject.kind === 'person' ? [':run:', ':thread:', ':topic:'] : [':run:'], others, subject.kind === 'person' ? subject.peers.flatMap(sendersOf) : []);
-}
-
-/** As entries name a person, which copies of them do too. */
-function addressesOf(subject: EraseSubject): readonly string[] {
-  if (subject.kind === 'session') return [];
-  return subject.peers.flatMap(({ channel, peerId, spelling = peerId, exact }) => (channel === undefined ? [] : [...new Set(exact === true ? [spelling] : [peerId, spelling])].map((id) => `${channel}:${id}`)));
-}
-
-/** In sessions that a person shares with others, identities of messages say who sent them. */
-function sendersOf({ channel, peerId, spelling = peerId, exact }: PeerName): readonly Sender[] {
-  const spellings = exact === true ? [spelling] : [...new Set([peerId, spelling, peerId.toUpperCase()])];
-  return spellings.map((id) => ({ channel, id: escapedPart(id) }));
-}
-
-/** Keys and ids that the store has, or had: those of entries, and of what was removed. */
-export function storedNames(layout: StoreLayout): ReadonlySet<string> {
-  return namesIn(readEntries(layout), readManifest(layout));
-}
-
-function namesIn(entries: readonly SurveyedEntry[], manifest: readonly ManifestLine[]): ReadonlySet<string> {
-  return new Set([...entries.flatMap(({ key, sessionIds }) => [key, ...sessionIds]), ...manifest.flatMap(({ key, sessionId }) => [key, sessionId])].filter((name) => name !== null));
-}
-
-/** Copies that were set aside begin with the name of what they were cut from, and that with the session id. */
-export function isNamedAfter(file: string, ids: ReadonlySet<string>): boolean {
-  const [id = ''] = path.posix.basename(file).split('.', 1);
-  return [id, id.replace(/-topic-.*$/, ''), sessionOfSuccessor(id) ?? ''].some((one) => ids.has(one));
-}
-
-/** Files named after the subject's sessions, and transcripts whose header says so. */
-function ownFiles(layout: StoreLayout, tree: readonly TreeFile[], known: { readonly keys: ReadonlySet<string>; readonly ids: Set<string>; readonly files: ReadonlySet<string>; readonly kept: ReadonlySet<string | undefined>; readonly keptBefore: ReadonlySet<string> }): TreeFile[] {
-  const isOwn = ({ file, place }: TreeFile): boolean => {
-    if (place.clearing !== 'files' || known.kept.has(file)) return false;
-    const name = file.endsWith('.lock') ? file.slice(0, -'.lock'.length) : file;
-    return known.files.has(name) || (parseStoreFile(name)?.sessionIds ?? []).some((id) => known.ids.has(id));
-  };
-  const own = tree.filter(isOwn);
-  // A copy that came in under another key names the one it was begun under.
-  const rest = tree.filter((one) => !own.includes(one) && one.place.clearing === 'files' && !known.kept.has(one.file) && !known.keptBefore.has(one.file));
-  for (const one of rest) {
-    const header = headerOf(path.join(layout.dir, one.file));
-    if (header === undefined || !known.keys.has(header.key)) continue;
-    known.ids.add(header.sessionId);
-    own.push(one);
-  }
-  return own;
-}
-
 /** The entry that an archive of another would come back with names the subject. */
 function namesInEntry({ key, entry }: ManifestLine, keys: ReadonlySet<string>, about: NameTest): boolean {
   return (key === null || !keys.has(key)) && isJsonObject(entry) && cleansingOf(entry, about) !== undefined;
-}
-
-/** Our own headers say under which key a transcript was begun. */
-function headerOf(file: string): { readonly key: string; readonly sessionId: string } | undefined {
-  const fd = openRegular(file, fs.constants.O_RDONLY);
-  if (fd === undefined) return undefined;
-  try {
-    const bytes = Buffer.alloc(HEADER_BYTES_MAX);
-    const count = fs.readSync(fd, bytes, 0, bytes.length, 0);
-    const end = bytes.subarray(0, count).indexOf('\n');
-    const value: unknown = JSON.parse(bytes.toString('utf8', 0, end === -1 ? count : end));
-    if (!isJsonObject(value) || value['type'] !== 'session') return undefined;
-    const { sessionKey, id } = value;
-    return typeof sessionKey === 'string' && typeof id === 'string' && isSessionId(id) ? { key: sessionKey, sessionId: id } : undefined;
-  } catch {
-    return undefined;
-  } finally {
-    fs.closeSync(fd);
-  }
 }
 
 /** A sub-agent's conversation is part of the one that spawned it. */
@@ -235,81 +153,6 @@ function noteEntry({ sessionIds, file, filesBefore }: SurveyedEntry, ids: Set<st
   for (const name of file === undefined ? filesBefore : [file, ...filesBefore]) files.add(name);
 }
 
-/** Sessions that an entry went through. */
-function earlierIdsOf(entry: JsonObject | undefined): readonly string[] {
-  if (entry === undefined) return [];
-  const previous = entry['previousSessionId'];
-  return [...(typeof previous === 'string' ? [previous] : []), ...familyIdsOf(entry)].filter((id) => isSessionId(id));
-}
-
-function readEntries(layout: StoreLayout): SurveyedEntry[] {
-  const entries: SurveyedEntry[] = [];
-  forEachEntry(layout, (key, value) => {
-    const view = isJsonObject(value) ? nativeView(value) : undefined;
-    const parsed = parseEntry(value as JsonValue);
-    const texts = (member: JsonValue | undefined): string[] => (typeof member === 'string' ? [member] : Array.isArray(member) ? (member as readonly JsonValue[]).filter((item) => typeof item === 'string') : []);
-    const sessionIds = [...texts(view?.['sessionId']).filter((id) => isSessionId(id)), ...earlierIdsOf(view)];
-    const current = texts(view?.['sessionId'])[0];
-    const file = parsed.listed ? (parsed.file ?? undefined) : current === undefined ? undefined : (transcriptFileOf(current, view?.['sessionFile'], layout.dir) ?? undefined);
-    const spawnedBy = texts(view?.['spawnedBy'])[0];
-    entries.push({ key, spawnedBy, sessionIds, current, file, filesBefore: view === undefined ? [] : transcriptsBefore(view).map((one) => one.file) });
-  });
-  return entries;
-}
-
-function forEachEntry(layout: StoreLayout, use: (key: string, value: unknown) => void): void {
-  const fd = openRegular(layout.sessionsFile, fs.constants.O_RDONLY);
-  if (fd === undefined) return;
-  try {
-    scanSessionsFileSync(fd, ({ key, value }) => use(key, value));
-  } finally {
-    fs.closeSync(fd);
-  }
-}
-
-function readManifest(layout: StoreLayout): ManifestLine[] {
-  if (!fs.existsSync(layout.manifestFile)) return [];
-  return fs
-    .readFileSync(layout.manifestFile, 'utf8')
-    .split('\n')
-    .map((line) => parseManifestLine(line))
-    .filter((line) => line !== undefined);
-}
-
 function namesPeer(value: JsonObject, isPeer: NameTest): boolean {
   return cleansingOf(value, isPeer) !== undefined;
-}
-
-function countIn(file: string, needles: Needles): number {
-  if (needles.isEmpty) return 0;
-  const fd = openRegular(file, fs.constants.O_RDONLY);
-  if (fd === undefined) return 0;
-  try {
-    return needles.findInFile(fd).length;
-  } finally {
-    fs.closeSync(fd);
-  }
-}
-
-function sizeOf(file: string): number {
-  return fs.lstatSync(file, { throwIfNoEntry: false })?.size ?? 0;
-}
-
-/** Counts by place, in the order in which places were met. */
-export class Counts {
-  readonly #byPlace = new Map<string, { files: number; bytes: number; records: number }>();
-
-  add(place: string, { files = 0, bytes = 0, records = 0 }: Partial<Omit<PlaceCount, 'place'>>): void {
-    if (files + bytes + records === 0) return;
-    const sum = this.#byPlace.get(place) ?? { files: 0, bytes: 0, records: 0 };
-    this.#byPlace.set(place, { files: sum.files + files, bytes: sum.bytes + bytes, records: sum.records + records });
-  }
-
-  any(): boolean {
-    return this.#byPlace.size > 0;
-  }
-
-  list(): PlaceCount[] {
-    return [...this.#byPlace].map(([place, sum]) => ({ place, ...sum }));
-  }
 }
