@@ -155,7 +155,7 @@ export interface EntryCleansing {
 }
 
 /** Members whose values are words of ours or of channels and models: a person who is named like one of them does not stand there. */
-const WORD_MEMBERS: ReadonlySet<string> = new Set(['status', 'chatType', 'channel', 'lastChannel', 'provider', 'surface', 'model', 'modelProvider', 'modelOverride', 'providerOverride', 'modelOverrideSource', 'sendPolicy', 'groupActivation', 'queueMode', 'queueDrop', 'thinkingLevel', 'method', 'reason', 'role', 'outcome', 'state', 'type', 'kind', 'originKind']);
+const WORD_MEMBERS: ReadonlySet<string> = new Set(['status', 'chatType', 'channel', 'lastChannel', 'provider', 'surface', 'model', 'modelProvider', 'modelOverride', 'providerOverride', 'modelOverrideSource', 'sendPolicy', 'groupActivation', 'queueMode', 'queueDrop', 'thinkingLevel', 'method', 'reason', 'role', 'outcome', 'state', 'type', 'kind', 'originKind', 'agentId']);
 
 export function holdsNoNames(member: string): boolean {
   return WORD_MEMBERS.has(member);

@@ -17,6 +17,7 @@ import { Counts } from './counts';
 import { eraseRows } from './erase-rows';
 import type { EraseSeeds, PlaceCount } from './erasure-order';
 import { standsIn } from './look-in-file';
+import { isCopyNaming } from './names-in-copy';
 import { Needles } from './needles';
 import { needlesOf } from './needles-of';
 import { isNamedAfter } from './own-files';
@@ -65,7 +66,7 @@ export function clearPlaces(request: ClearRequest): ClearedStore {
   if (manifest !== undefined) clearManifest(layout, manifest.file, { about, needles, seeds, counts });
   clearUnnamed(layout, tree, counts);
   for (const folder of new Set(tree.map(({ file }) => path.dirname(path.join(layout.dir, file))))) syncFolder(folder);
-  return { places: counts.list(), ...scanAgain(layout, leftOut, { needles, seeds, probes }) };
+  return { places: counts.list(), ...scanAgain(layout, leftOut, { about, needles, seeds, probes }) };
 }
 
 interface Work {
@@ -93,7 +94,7 @@ function clearFile({ layout, seeds }: ClearRequest, { file, place }: TreeFile, {
     counts.add(place.name, { files: 1, bytes });
     return;
   }
-  if (place.clearing === 'whole' && (isNamedAfter(file, ids) || standsIn(full, needles))) {
+  if (place.clearing === 'whole' && (isNamedAfter(file, ids) || standsIn(full, needles) || isCopyNaming(full, about))) {
     fs.rmSync(full, { force: true });
     counts.add(place.name, { files: 1, bytes });
   } else if (place.clearing === 'files' || place.clearing === 'overwrite') {

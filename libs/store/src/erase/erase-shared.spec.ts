@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import * as fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import * as path from 'node:path';
-import { personOf, type JsonObject } from '@sessions/domain';
+import { personOf, type JsonObject, type JsonValue } from '@sessions/domain';
 import type { AgentStore } from '../agent-store';
 import { eraseInStore, openStore, type OpenStoreOptions } from '../open-store';
 import { Needles } from './needles';
@@ -91,6 +91,43 @@ it('leaves no name in entries that archives of others come back with, whose othe
   expect(await eraseInStore(options(), personOf(`telegram:${ANN}`, []))).toMatchObject({ found: false });
 });
 
+it.each([
+  ['in an entry of others', (id: string) => ({ [MAIN]: { sessionId: randomUUID(), lastTo: id } })],
+  ['in a list of one', (id: string) => ({ [MAIN]: { sessionId: randomUUID(), members: [{ id: 'b' }, { id }] } })],
+  ['as telegram knows them', (id: string) => ({ [MAIN]: { sessionId: randomUUID(), origin: { from: `telegram:${id}` } } })],
+  ['under a key that the store no longer has', (id: string) => ({ [`agent:main:telegram:direct:${id}`]: { sessionId: randomUUID() } })],
+])('leaves no copy that names a person of a short bare id %s', async (_where, entries) => {
+  const store = await openStore(options());
+  await say(store, randomUUID(), '800800800', 'b1');
+  await store.close();
+  for (const [index, id] of ['7007', '70071'].entries()) {
+    fs.writeFileSync(path.join(dir, `sessions.json.bak.170000000000${index}`), JSON.stringify(entries(id)));
+    fs.writeFileSync(path.join(dir, `sessions.json.12.${index}ba7b810-9dad-41d1-80b4-00c04fd430c8.tmp`), JSON.stringify(entries(id), null, 2));
+  }
+  const before = fs.readdirSync(dir).filter((name) => /[.](?:bak[.]|\d+[.].*tmp$)/.test(name));
+  expect(before).toHaveLength(4);
+  expect(await eraseInStore(options(), personOf('7007', []))).toMatchObject({ found: true, left: [] });
+  expect(before.filter((name) => fs.existsSync(path.join(dir, name)))).toEqual(before.filter((name) => /(?:01|[.]1ba7b810.*tmp)$/.test(name)));
+});
+
+it('takes the word that is left of a key without its agent for no name of a session', async () => {
+  const store = await openStore(options());
+  const other = 'agent:main:telegram:direct:9';
+  const theirs: Readonly<Record<string, JsonValue>> = { sessionId: randomUUID(), updatedAt: 1, lastAccountId: 'main', origin: { accountId: 'main' } };
+  await store.mutate({
+    idempotencyKey: 'k',
+    keepResultMs: 86_400_000,
+    decide: () => ({ effects: [{ kind: 'putEntry', key: other, set: theirs }, { kind: 'putEntry', key: MAIN, set: { sessionId: randomUUID(), updatedAt: 1 } }], result: { agentId: 'main', sessionKey: other } }),
+  });
+  await store.close();
+  expect(await eraseInStore(options(), { kind: 'session', key: MAIN })).toMatchObject({ found: true, left: [], keys: [MAIN] });
+  const after = JSON.parse(read('sessions.json')) as Record<string, JsonObject>;
+  expect(after).toMatchObject({ [other]: { lastAccountId: 'main', origin: { accountId: 'main' } } });
+  const again = await openStore(options());
+  expect(await again.mutate({ idempotencyKey: 'k', decide: () => ({ effects: [], result: 'anew' }) })).toMatchObject({ result: { agentId: 'main' } });
+  await again.close();
+});
+
 it('leaves no copy of the sessions file that names the person in an entry of others', async () => {
   const store = await openStore(options());
   await say(store, randomUUID(), '800800800', 'b1');
@@ -110,6 +147,9 @@ it.each([
   [[ANN], `"telegram/default/room/${ANN}"`, false],
   [[ANN], `see https://telegram/default/${ANN}/m1`, false],
   [['12'], `"telegram/default/12/m1"`, true],
+  [['7'], `"telegram/default/7/m1"`, true],
+  [['7'], `"telegram/default/17/m1"`, false],
+  [[''], `"telegram/default//m1"`, false],
 ])('knows the sender %j in %s: %s', (ids, text, isThere) => {
   expect(new Needles([], [], [], [], ids.map((id) => ({ channel: 'telegram', id }))).isInText(text)).toBe(isThere);
 });

@@ -84,8 +84,8 @@ export class Needles {
       }
     }
     for (const [id, channels] of channelsById(senders)) {
+      if (id === '') continue;
       const bytes = Buffer.from(`/${id}/`, 'utf8');
-      if (bytes.length < WINDOW_BYTES) continue;
       this.#senders.set(bytes, channels);
       this.#before = Math.max(this.#before, IDENTITY_BEFORE_BYTES);
       longest = Math.max(longest, bytes.length);
@@ -95,7 +95,12 @@ export class Needles {
   }
 
   #note(needle: Buffer): void {
-    const window = needle.readUInt32BE(needle.length - WINDOW_BYTES);
+    // An id of one letter, between slashes, fills no window: whatever stands before it does.
+    const windows = needle.length < WINDOW_BYTES ? Array.from({ length: 256 }, (_, before) => Buffer.from([before, ...needle]).readUInt32BE()) : [needle.readUInt32BE(needle.length - WINDOW_BYTES)];
+    for (const window of windows) this.#noteWindow(window, needle);
+  }
+
+  #noteWindow(window: number, needle: Buffer): void {
     this.#slots[slotOf(window)] = 1;
     const same = this.#byWindow.get(window);
     if (same === undefined) this.#byWindow.set(window, [needle]);

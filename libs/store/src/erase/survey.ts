@@ -14,6 +14,7 @@ import { Counts } from './counts';
 import { rowsOf } from './erase-rows';
 import type { EraseSeeds, PlaceCount } from './erasure-order';
 import { countIn, sizeOf } from './look-in-file';
+import { isCopyNaming } from './names-in-copy';
 import { needlesOf } from './needles-of';
 import { isNamedAfter, ownFiles } from './own-files';
 import { relocatedFile } from './relocated-file';
@@ -89,18 +90,18 @@ export function surveyErasure(request: SurveyRequest): EraseSurvey {
     if (outside !== undefined) counts.add('trajectories', { files: 1, bytes: sizeOf(outside) });
   }
   const needles = needlesOf(subject, keys, ids, namesIn(entries, manifest));
+  const about = aboutSubject(subject, { keys: [...keys], sessionIds: [...ids] }, needles);
   const isPeer = peerTest(subject);
   const patches: EntryPatch[] = [];
   const sharedKeys: string[] = [];
   forEachEntry(layout, (key, value) => {
     if (keys.has(key) || !isJsonObject(value)) return;
-    const patch = cleansingOf(value, (text, channel) => isPeer(text, channel) || isMeant(text) || keys.has(text) || ids.has(text) || needles.isInText(text));
+    const patch = cleansingOf(value, about);
     if (patch === undefined) return;
     patches.push({ key, ...patch });
     if (namesPeer(value, isPeer)) sharedKeys.push(key);
   });
   const taken = new Set(own.map(({ file }) => file));
-  const about = aboutSubject(subject, { keys: [...keys], sessionIds: [...ids] }, needles);
   const archives = new Set(seeds.archives);
   const transcripts = new Set(seeds.transcripts);
   for (const { file, place } of tree) {
@@ -111,7 +112,7 @@ export function surveyErasure(request: SurveyRequest): EraseSurvey {
       counts.add(place.name, { records: rowsOf(full, { needles, isNamedIn: (json) => lineNames(json, about) }, nativeBinding) });
       continue;
     }
-    const isNamed = place.clearing === 'whole' && isNamedAfter(file, ids);
+    const isNamed = place.clearing === 'whole' && (isNamedAfter(file, ids) || isCopyNaming(full, about));
     const hits = (isNamed ? 1 : countIn(full, needles)) + (place.clearing === 'manifest' ? manifest.filter((line) => namesInEntry(line, keys, about)).length : 0);
     const moved = relocatedFile(full, (id) => !ids.has(id));
     if (moved !== undefined) counts.add('trajectories', { records: countIn(moved, needles) });
