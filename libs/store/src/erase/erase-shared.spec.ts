@@ -150,6 +150,10 @@ it.each([
   [['7'], `"telegram/default/7/m1"`, true],
   [['7'], `"telegram/default/17/m1"`, false],
   [[''], `"telegram/default//m1"`, false],
+  [['ann@example.org'], `"telegram/default/Ann@Example.ORG/m1"`, true],
+  [['ann@example.org'], `"telegram/default/Ann@Example.NET/m1"`, false],
+  [['k'], `"telegram/default/K/m1"`, true],
+  [['[1]'], `"telegram/default/{1}/m1"`, false],
 ])('knows the sender %j in %s: %s', (ids, text, isThere) => {
   expect(new Needles([], [], [], [], ids.map((id) => ({ channel: 'telegram', id }))).isInText(text)).toBe(isThere);
 });

@@ -1,6 +1,7 @@
 /** The words that a subject is looked for by in bytes. */
 import { escapedPart, keyTest, type EraseSubject, type PeerName } from '@sessions/domain';
-import { Needles, type Sender } from './needles';
+import { Needles } from './needles';
+import type { Sender } from './sender-needles';
 
 /** Keys and ids that are long enough to mean nothing else. Runs of a job are its own; a thread is a session of its own, of the same person. */
 export function needlesOf(subject: EraseSubject, keys: Iterable<string>, ids: Iterable<string>, stored: Iterable<string>): Needles {
@@ -17,6 +18,5 @@ function addressesOf(subject: EraseSubject): readonly string[] {
 
 /** In sessions that a person shares with others, identities of messages say who sent them. */
 function sendersOf({ channel, peerId, spelling = peerId, exact }: PeerName): readonly Sender[] {
-  const spellings = exact === true ? [spelling] : [...new Set([peerId, spelling, peerId.toUpperCase()])];
-  return spellings.map((id) => ({ channel, id: escapedPart(id) }));
+  return [...new Set(exact === true ? [spelling] : [peerId, spelling])].map((id) => ({ channel, id: escapedPart(id), exact: exact === true }));
 }

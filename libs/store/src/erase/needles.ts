@@ -3,6 +3,7 @@
  * there are: windows of four bytes are looked up by the end of each needle, and what fits is compared.
  */
 import * as fs from 'node:fs';
+import { IDENTITY_BEFORE_BYTES, inEitherLetters, inSmallLetters, isIdentity, sendersById, type Sender, type SenderNeedle } from './sender-needles';
 import { spellingsOf } from './spellings';
 
 /** Shorter words stand in everybody's bytes by chance: they are judged where they are a whole value. */
@@ -22,17 +23,6 @@ const GOES_ON = /^(?:[\p{L}\p{M}\p{N}_-]|[:.@+=/][\p{L}\p{M}\p{N}_-])/u;
 const ESCAPED = /\\+(?:u([0-9a-f]{4})|(\/))/gi;
 /** Bytes behind a key that tell whether it goes on: two characters, each of them a pair of escapes. */
 const AFTER_BYTES = 32;
-
-/** Channel and account of a message's identity, from the beginning of its string: `telegram/default/<id>/<message>`. */
-const IDENTITY_BEFORE = /(?:^|")([a-z][\w-]{0,63})\/[^\s/"\\]{1,64}$/i;
-const IDENTITY_BEFORE_BYTES = 160;
-
-/** Who sent a message, as its identity says it. */
-export interface Sender {
-  /** Undefined: whatever channel. */
-  readonly channel?: string | undefined;
-  readonly id: string;
-}
 
 export interface Found {
   readonly offset: number;
@@ -54,7 +44,7 @@ export class Needles {
   readonly #around = new Map<Buffer, readonly Surrounding[]>();
   readonly #ownSuffixes: readonly string[];
   /** Ids between slashes, and the channels they are meant of. */
-  readonly #senders = new Map<Buffer, ReadonlySet<string | undefined>>();
+  readonly #senders = new Map<Buffer, SenderNeedle>();
   /** Bytes before and behind a needle that decide whether it is one. */
   #before = 0;
   #after = AFTER_BYTES;
@@ -83,10 +73,10 @@ export class Needles {
         this.#note(bytes);
       }
     }
-    for (const [id, channels] of channelsById(senders)) {
+    for (const { id, ...sender } of sendersById(senders)) {
       if (id === '') continue;
       const bytes = Buffer.from(`/${id}/`, 'utf8');
-      this.#senders.set(bytes, channels);
+      this.#senders.set(bytes, sender);
       this.#before = Math.max(this.#before, IDENTITY_BEFORE_BYTES);
       longest = Math.max(longest, bytes.length);
       this.#note(bytes);
@@ -96,8 +86,9 @@ export class Needles {
 
   #note(needle: Buffer): void {
     // An id of one letter, between slashes, fills no window: whatever stands before it does.
-    const windows = needle.length < WINDOW_BYTES ? Array.from({ length: 256 }, (_, before) => Buffer.from([before, ...needle]).readUInt32BE()) : [needle.readUInt32BE(needle.length - WINDOW_BYTES)];
-    for (const window of windows) this.#noteWindow(window, needle);
+    const ends = needle.length < WINDOW_BYTES ? Array.from({ length: 256 }, (_, before) => Buffer.from([before, ...needle])) : [needle.subarray(needle.length - WINDOW_BYTES)];
+    const spelled = this.#senders.get(needle)?.exact === false ? ends.flatMap(inEitherLetters) : ends;
+    for (const window of new Set(spelled.map((end) => end.readUInt32BE()))) this.#noteWindow(window, needle);
   }
 
   #noteWindow(window: number, needle: Buffer): void {
@@ -136,7 +127,7 @@ export class Needles {
       for (const needle of this.#byWindow.get(window) ?? []) {
         const start = at + 1 - needle.length;
         if (start < 0 || (best !== undefined && best.length >= needle.length)) continue;
-        if (bytes.compare(needle, 0, needle.length, start, at + 1) === 0 && !this.#isPartOfOther(needle, bytes, start)) best = needle;
+        if (this.#isSpelledAt(needle, bytes, start) && !this.#isPartOfOther(needle, bytes, start)) best = needle;
       }
       if (best === undefined) continue;
       // Of an identity the id alone: its slashes stay.
@@ -145,10 +136,15 @@ export class Needles {
     }
   }
 
+  #isSpelledAt(needle: Buffer, bytes: Buffer, start: number): boolean {
+    if (this.#senders.get(needle)?.exact !== false) return bytes.compare(needle, 0, needle.length, start, start + needle.length) === 0;
+    return needle.every((byte, index) => inSmallLetters(byte) === inSmallLetters(bytes[start + index] as number));
+  }
+
   /** The needle stands here as a piece of another name. */
   #isPartOfOther(needle: Buffer, bytes: Buffer, start: number): boolean {
-    const channels = this.#senders.get(needle);
-    if (channels !== undefined) return !isIdentity(bytes.subarray(Math.max(0, start - IDENTITY_BEFORE_BYTES), start).toString('latin1'), channels);
+    const sender = this.#senders.get(needle);
+    if (sender !== undefined) return !isIdentity(bytes.subarray(Math.max(0, start - IDENTITY_BEFORE_BYTES), start).toString('latin1'), sender.channels);
     if (this.#keys.has(needle) && this.#goesOn(bytes, start + needle.length)) return true;
     return this.#around.get(needle)?.some((other) => other.at <= start && bytes.subarray(start - other.at, start - other.at + other.bytes.length).equals(other.bytes)) === true;
   }
@@ -206,18 +202,6 @@ export class Needles {
       kept = next;
     }
   }
-}
-
-/** What stands before an id between slashes says that it is the sender of a message on one of the channels. */
-function isIdentity(before: string, channels: ReadonlySet<string | undefined>): boolean {
-  const channel = IDENTITY_BEFORE.exec(before)?.[1]?.toLowerCase();
-  return channel !== undefined && (channels.has(undefined) || channels.has(channel));
-}
-
-function channelsById(senders: Iterable<Sender>): ReadonlyMap<string, ReadonlySet<string | undefined>> {
-  const byId = new Map<string, Set<string | undefined>>();
-  for (const { channel, id } of senders) byId.set(id, (byId.get(id) ?? new Set()).add(channel));
-  return byId;
 }
 
 function slotOf(window: number): number {
