@@ -107,6 +107,31 @@ it('takes the next free millisecond for a name that is taken', async () => {
   expect(read('s1.jsonl.reset.2026-06-01T09-00-00.000Z')).toBe('not ours\n');
 });
 
+it.each(['x'.repeat(240), 'ä'.repeat(118)])('sets a transcript aside whose name has no room for a stamp, and brings it back (%#)', async (stem) => {
+  const file = `${stem}.jsonl`;
+  await store.mutate({
+    decide: () => ({
+      effects: [
+        { kind: 'putEntry', key: KEY, set: { sessionId: 's1', sessionFile: file, updatedAt: nowMs } },
+        { kind: 'append', file, lines: [header, '{"type":"message","id":"a","parentId":null,"message":{"role":"user","content":"a"}}'], messages: 1, exchanges: 1, leafId: 'a' },
+      ],
+      result: null,
+    }),
+  });
+  await store.checkpoint();
+  const before = read(file);
+  const archive = await store.withHeld([{ file, kind: 'deleted' }], async (held) => {
+    await store.mutate({ held, decide: () => ({ effects: [{ kind: 'setAside', file }, { kind: 'recordArchive', reason: 'deleted', key: KEY, sessionId: 's1', entryText: '{}', actor: 'test' }], result: null }) });
+    return held.get(file).asideAs;
+  });
+  expect(Buffer.byteLength(archive)).toBeLessThanOrEqual(255);
+  expect(archive).toMatch(/^[xä]+~[0-9a-f]{8}\.jsonl\.deleted\.2026-06-01T09-00-00\.000Z$/);
+  expect(read(archive)).toBe(before);
+  expect(manifest().at(-1)?.files).toMatchObject([{ from: file, to: archive }]);
+  await store.withHeld([{ file, kind: 'deleted' }, { file: archive }], (held) => store.mutate({ held, decide: () => ({ effects: [{ kind: 'bringBack', archive, file }], result: null }) }));
+  expect(read(file)).toBe(before);
+});
+
 it('brings an archive back with the same bytes, and says in the manifest that it has left', async () => {
   await say('a');
   const archive = await setAside();
