@@ -64,6 +64,18 @@ it('goes on behind the lines that it has, where owner, journal and index are gon
   expect(ledger()).toHaveLength(5);
 });
 
+it('goes on behind the rows that the index has, where all else that tells an epoch is gone', async () => {
+  const ownDir = path.join(path.dirname(file), '.store');
+  for (let life = 1; life <= 3; life += 1) {
+    for (const name of life === 1 ? [] : fs.readdirSync(ownDir)) if (/^(owner|journal|usage)/.test(name)) fs.rmSync(path.join(ownDir, name));
+    const store = await open();
+    await record(store, [lineOf(`r-${String(life)}`)]);
+    expect((await sums(store)).linesCount).toBe(life);
+    await store.close();
+    expect(ledger().map(({ runId }) => runId)).toEqual(['r-1', 'r-2', 'r-3'].slice(0, life));
+  }
+});
+
 it('adds up what has a price, and says how many lines have none', async () => {
   const store = await open();
   await record(store, [lineOf('r-1')]);

@@ -1,7 +1,7 @@
 /** The closed parameter sets of the gateway's methods, one place for all of them. */
-import { LABEL_LENGTH_MAX, SessionError } from '@sessions/domain';
+import { LABEL_LENGTH_MAX, SessionError, TEXT_BYTES_MAX } from '@sessions/domain';
 import type { JsonObject } from '@sessions/domain';
-import { any, arrayOf, boolean, closed, describeMisfit, integer, orNull, string, text, wordOf, wordOrNull } from './schema';
+import { any, arrayOf, boolean, closed, describeMisfit, integer, orNull, wordOf, wordOrNull } from './schema';
 import type { ObjectSchema, Schema } from './schema';
 
 /** Sessions that one preview may name. */
@@ -20,6 +20,20 @@ const INJECT_LABEL_LENGTH_MAX = 100;
 const CRON_PAGE_MAX = 200;
 const TASKS_PAGE_MAX = 500;
 const taskStatus = wordOf('queued', 'running', 'completed', 'failed', 'cancelled', 'timed_out');
+
+/**
+ * Longest text of a member that is no message, in UTF-16 units: keys, ids, paths, words to search for. All of a call's together fit
+ * what the bus takes.
+ */
+export const TEXT_LENGTH_MAX = 8192;
+const string: Schema = { kind: 'string', maxLength: TEXT_LENGTH_MAX };
+const text: Schema = { kind: 'string', minLength: 1, maxLength: TEXT_LENGTH_MAX };
+/** What people and models write. */
+const longString: Schema = { kind: 'string', maxBytes: TEXT_BYTES_MAX };
+const longText: Schema = { kind: 'string', minLength: 1, maxBytes: TEXT_BYTES_MAX };
+
+/** Of an upload, in base64; who takes it in says how many bytes it may have. */
+const piece: Schema = { kind: 'string', minLength: 1 };
 
 const label: Schema = { kind: 'string', minLength: 1, maxLength: LABEL_LENGTH_MAX };
 /** Longest key that a connection follows, which it keeps, and longest id that a refusal repeats, in UTF-16 units. */
@@ -64,7 +78,7 @@ const day: Schema = { kind: 'string', minLength: 10, maxLength: 10 };
 const sendMembers = {
   key: text,
   agentId: text,
-  message: string,
+  message: longString,
   thinking: string,
   attachments: arrayOf(any),
   timeoutMs: integer(0),
@@ -107,10 +121,10 @@ export const METHOD_PARAMS: Readonly<Record<string, ObjectSchema>> = {
     allowMissing: boolean,
   }),
   'sessions.search': closed(
-    { query: text, agentId: text, in: { kind: 'enum', values: ['meta', 'text'] }, limit: integer(1, SEARCH_LIMIT_MAX), cursor: text, channel: text, since: integer(0), until: integer(0) },
+    { query: longText, agentId: text, in: { kind: 'enum', values: ['meta', 'text'] }, limit: integer(1, SEARCH_LIMIT_MAX), cursor: text, channel: text, since: integer(0), until: integer(0) },
     ['query'],
   ),
-  'sessions.import.chunk': closed({ agentId: text, uploadId: text, index: integer(0), data: text, last: boolean }, ['agentId', 'uploadId', 'index', 'data', 'last']),
+  'sessions.import.chunk': closed({ agentId: text, uploadId: text, index: integer(0), data: piece, last: boolean }, ['agentId', 'uploadId', 'index', 'data', 'last']),
   'sessions.import': closed({ agentId: text, uploadId: text, key: text }, ['agentId', 'uploadId']),
   'sessions.verify': closed({ agentId: text, deep: boolean, repair: boolean }),
   'sessions.create': closed({
@@ -121,8 +135,8 @@ export const METHOD_PARAMS: Readonly<Record<string, ObjectSchema>> = {
     parentSessionKey: text,
     fork: boolean,
     emitCommandHooks: boolean,
-    task: string,
-    message: string,
+    task: longString,
+    message: longString,
   }),
   'sessions.patch': closed({ key: text, agentId: text, ...PATCH_MEMBERS, expectedUpdatedAt: integer(0), expectedSessionId: text }, ['key']),
   'sessions.messages.subscribe': followed,
@@ -132,7 +146,7 @@ export const METHOD_PARAMS: Readonly<Record<string, ObjectSchema>> = {
       sessionKey: chatKey,
       agentId: text,
       sessionId: text,
-      message: string,
+      message: longString,
       thinking: string,
       fastMode,
       fastAutoOnSeconds: integer(1),
@@ -163,7 +177,7 @@ export const METHOD_PARAMS: Readonly<Record<string, ObjectSchema>> = {
   'artifacts.list': closed({ sessionKey: text, runId: text, taskId: text, agentId: text }),
   'commands.list': closed({ agentId: text, provider: text, scope: wordOf('text', 'native', 'both'), includeArgs: boolean }),
   'chat.abort': closed({ sessionKey: text, agentId: text, runId: text }, ['sessionKey']),
-  'chat.inject': closed({ sessionKey: text, agentId: text, message: text, label: { kind: 'string', maxLength: INJECT_LABEL_LENGTH_MAX } }, ['sessionKey', 'message']),
+  'chat.inject': closed({ sessionKey: text, agentId: text, message: longText, label: { kind: 'string', maxLength: INJECT_LABEL_LENGTH_MAX } }, ['sessionKey', 'message']),
   'chat.message.get': closed({ sessionKey: text, agentId: text, messageId: text, maxChars: integer(1, CHAT_HISTORY_CHARS_MAX) }, ['sessionKey', 'messageId']),
   'sessions.get': closed({ key: string, sessionKey: string, agentId: text, limit: any }),
   'sessions.send': closed(sendMembers, ['key', 'message']),
@@ -174,7 +188,7 @@ export const METHOD_PARAMS: Readonly<Record<string, ObjectSchema>> = {
   'sessions.restore': closed({ key: text, agentId: text, archive: text, dryRun: boolean }, ['key']),
   'sessions.erase': closed({ key: text, peer: text, agentId: text, dryRun: boolean, confirm: boolean }),
   'sessions.archives.list': closed({ key: text, agentId: text }),
-  'sessions.compact': closed({ key: text, agentId: text, maxLines: integer(1), instructions: text }, ['key']),
+  'sessions.compact': closed({ key: text, agentId: text, maxLines: integer(1), instructions: longText }, ['key']),
   'sessions.cleanup': closed({
     agent: text,
     allAgents: boolean,
@@ -209,7 +223,7 @@ export const METHOD_PARAMS: Readonly<Record<string, ObjectSchema>> = {
   'sessions.pluginPatch': closed({ key: text, agentId: text, pluginId: text, namespace: text, value: any, unset: boolean }, ['key', 'pluginId', 'namespace']),
   agent: closed(
     {
-      message: text,
+      message: longText,
       agentId: text,
       provider: text,
       model: text,
@@ -234,7 +248,7 @@ export const METHOD_PARAMS: Readonly<Record<string, ObjectSchema>> = {
       cleanupBundleMcpOnRunEnd: boolean,
       modelRun: boolean,
       promptMode: wordOf('full', 'minimal', 'none'),
-      extraSystemPrompt: string,
+      extraSystemPrompt: longString,
       bootstrapContextMode: wordOf('full', 'lightweight'),
       bootstrapContextRunKind: wordOf('default', 'heartbeat', 'cron'),
       acpTurnSource: { kind: 'constant', value: 'manual_spawn' },

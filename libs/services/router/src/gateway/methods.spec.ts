@@ -1,25 +1,14 @@
 import { SessionError } from '@sessions/domain';
 import { startRouter } from '../testing/router-harness';
 import type { RunningRouter, TestClient } from '../testing/router-harness';
-
-const ID = (digit: number): string => `0190aaaa-0000-7000-8000-00000000000${digit}`;
-const CONFIG = {
-  agents: { defaults: { model: { primary: 'fake/fake-1' }, contextTokens: 1000 }, list: [{ id: 'main', default: true }, { id: 'work' }] },
-};
+import { CONFIG, ID, putKnownSessions } from '../testing/known-sessions';
 
 let running: RunningRouter;
 let client: TestClient;
 
 beforeEach(async () => {
   running = await startRouter(CONFIG);
-  running.stores.put('main', 'agent:main:main', { sessionId: ID(1), updatedAt: 100, label: 'Home', model: 'm-1', modelProvider: 'p', totalTokens: 7 }, [
-    { role: 'user', text: 'hello' },
-    { role: 'assistant', text: 'hi' },
-  ]);
-  running.stores.put('main', 'agent:main:telegram:group:-5', { sessionId: ID(2), updatedAt: 300, chatType: 'group', subject: 'Lab' });
-  running.stores.put('main', 'agent:main:cron:job:run:1', { sessionId: ID(3), updatedAt: 900 });
-  running.stores.put('work', 'agent:work:main', { sessionId: ID(4), updatedAt: 200 });
-  running.stores.put('disk', 'agent:disk:main', { sessionId: ID(5), updatedAt: 50, spawnedBy: 'agent:main:main' });
+  putKnownSessions(running);
   client = await running.client();
 });
 afterEach(() => running.stop());
@@ -258,45 +247,6 @@ describe('reading one session', () => {
     expect(recent.map(({ key }) => key)).toEqual(['agent:work:full', 'agent:main:telegram:group:-5', 'agent:work:main', 'agent:main:main', 'agent:disk:main']);
     expect(recent[1]).toMatchObject({ totalTokens: null, remainingTokens: null, percentUsed: null, selectedModel: 'fake/fake-1', modelSelectionReason: null });
     expect(byAgent.map(({ agentId, count: own, recent: rows }) => [agentId, own, rows.length])).toEqual([['main', 2, 2], ['work', 2, 2], ['disk', 1, 1]]);
-  });
-});
-
-describe('what dashboards ask beside the sessions', () => {
-  const page = { total: 0, offset: 0, hasMore: false, nextOffset: null };
-  it.each([
-    ['tasks.list', {}, { tasks: [] }],
-    ['cron.list', { limit: 5, offset: 3 }, { jobs: [], limit: 5, ...page, deliveryPreviews: {} }],
-    ['cron.runs', {}, { entries: [], limit: 50, ...page }],
-    ['cron.status', {}, { enabled: false, jobs: 0, nextWakeAtMs: null }],
-    ['node.list', {}, { ts: expect.any(Number) as unknown, nodes: [] }],
-    ['last-heartbeat', {}, null],
-    ['plugin.approval.list', {}, []],
-    ['channels.status', { probe: false, timeoutMs: 8000 }, expect.objectContaining({ channels: {}, channelAccounts: {}, channelOrder: [], channelMeta: [] }) as unknown],
-    ['diagnostics.stability', { limit: 25, type: 'payload.large', sinceSeq: 3 }, { generatedAt: expect.any(String) as unknown, capacity: 0, count: 0, dropped: 0, events: [], summary: { byType: {} } }],
-    ['system-presence', {}, [expect.objectContaining({ mode: 'gateway', reason: 'self', version: '0.0.0-test', text: expect.stringContaining('mode gateway') as unknown })]],
-  ])('%s answers in the shape that they read', async (method, params, payload) => {
-    expect(await payloadOf(method, params)).toEqual(payload);
-  });
-
-  it.each([
-    ['diagnostics.stability', { limit: 0 }, 'limit must be between 1 and 1000'],
-    ['diagnostics.stability', { limit: 1001 }, 'limit must be between 1 and 1000'],
-    ['diagnostics.stability', { sinceSeq: -1 }, 'sinceSeq must be a non-negative integer'],
-    ['diagnostics.stability', { type: 5 }, 'type must be a non-empty string'],
-    ['tasks.list', { limit: 501 }, 'invalid tasks.list params: at /limit: must be <= 500'],
-    ['tasks.list', { status: 'x' }, 'invalid tasks.list params: at /status: must be equal to constant; at /status: must match a schema in anyOf; at /status: must be array'],
-    ['cron.list', { sortBy: 'z' }, 'invalid cron.list params: at /sortBy: must be equal to constant; at /sortBy: must match a schema in anyOf'],
-    ['channels.status', { bogus: 1 }, "invalid channels.status params: at root: unexpected property 'bogus'"],
-  ])('%s names what is wrong with %j', async (method, params, message) => {
-    expect(await messageOf(method, params)).toBe(message);
-  });
-
-  it('shows the machine to nobody who sees some agents alone', async () => {
-    const open = await startRouter({ ...CONFIG, gateway: { auth: { tokens: [{ name: 'ann', token: 'of-ann', scopes: ['operator.read'], agents: ['work'] }] } } });
-    const ann = await open.client(['operator.read'], 'of-ann');
-    expect((await ann.request('system-presence')).payload).toEqual([]);
-    expect(JSON.stringify((await ann.request('status')).payload)).not.toMatch(/\/state|agent:main|"main"/u);
-    await open.stop();
   });
 });
 

@@ -1,6 +1,7 @@
-import { checkedParams } from './method-params';
+import { TEXT_BYTES_MAX } from '@sessions/domain';
+import { METHOD_PARAMS, TEXT_LENGTH_MAX, checkedParams } from './method-params';
 import { parseFrame } from './gateway-frames';
-import { arrayOf, closed, describeMisfit, integer, text } from './schema';
+import { arrayOf, closed, describeMisfit, integer, text, type Schema } from './schema';
 
 const refusal = (method: string, params: unknown): string => {
   try {
@@ -44,6 +45,30 @@ describe('parameters of methods', () => {
       expect(refusal(method, { key: 'agent:main:main' })).toBe('accepted');
     }
     expect(refusal('sessions.compaction.get', { key: 'main', checkpointId: long })).toBe('invalid sessions.compaction.get params: at /checkpointId: must not have more than 4096 characters');
+  });
+
+  it('bounds every text of every method, so that no call is too large for what carries it', () => {
+    const unbounded = (schema: Schema, at: string): string[] => {
+      switch (schema.kind) {
+        case 'string':
+          return schema.maxLength === undefined && schema.maxBytes === undefined ? [at] : [];
+        case 'union':
+          return schema.options.flatMap((option) => unbounded(option, at));
+        case 'array':
+          return unbounded(schema.items, at);
+        case 'object':
+          return Object.entries(schema.members).flatMap(([member, inner]) => unbounded(inner, `${at}/${member}`));
+        default:
+          return [];
+      }
+    };
+    // A piece of an upload has the bound of its frame.
+    expect(Object.entries(METHOD_PARAMS).flatMap(([method, schema]) => unbounded(schema, method))).toEqual(['sessions.import.chunk/data']);
+    expect(refusal('sessions.list', { search: 'x'.repeat(TEXT_LENGTH_MAX + 1) })).toBe(`invalid sessions.list params: at /search: must not have more than ${TEXT_LENGTH_MAX} characters`);
+    expect(refusal('agent', { message: 'x', idempotencyKey: 'k', thinking: 'x'.repeat(TEXT_LENGTH_MAX + 1) })).toContain('at /thinking: must not have more than');
+    const message = 'ä'.repeat(TEXT_BYTES_MAX / 2);
+    expect(refusal('chat.send', { sessionKey: 'main', message, idempotencyKey: 'k' })).toBe('accepted');
+    expect(refusal('chat.send', { sessionKey: 'main', message: `${message}x`, idempotencyKey: 'k' })).toBe(`invalid chat.send params: at /message: must not have more than ${TEXT_BYTES_MAX} bytes`);
   });
 
   it('has no upper bound for the limit of a list', () => {

@@ -8,7 +8,7 @@ export type Schema =
   | { readonly kind: 'any' }
   | { readonly kind: 'boolean' }
   | { readonly kind: 'null' }
-  | { readonly kind: 'string'; readonly minLength?: number; readonly maxLength?: number }
+  | { readonly kind: 'string'; readonly minLength?: number; readonly maxLength?: number; readonly maxBytes?: number }
   | { readonly kind: 'integer'; readonly minimum?: number; readonly maximum?: number }
   | { readonly kind: 'constant'; readonly value: string | boolean }
   | { readonly kind: 'enum'; readonly values: readonly string[] }
@@ -87,6 +87,7 @@ function collect(schema: Schema, value: unknown, path: string, problems: Set<str
       if (typeof value !== 'string') return say('must be string');
       if (schema.minLength !== undefined && value.length < schema.minLength) say(`must not have fewer than ${schema.minLength} characters`);
       if (schema.maxLength !== undefined && value.length > schema.maxLength) say(`must not have more than ${schema.maxLength} characters`);
+      if (schema.maxBytes !== undefined && Buffer.byteLength(value) > schema.maxBytes) say(`must not have more than ${schema.maxBytes} bytes`);
       return;
     case 'integer':
       if (typeof value !== 'number' || !Number.isSafeInteger(value)) return say('must be integer');
