@@ -13,8 +13,8 @@ const MIME = /^[a-z0-9][a-z0-9!#$&^_.+-]*\/[a-z0-9][a-z0-9!#$&^_.+-]*$/i;
 export interface Attachment {
   readonly name: string;
   readonly mimeType: string;
-  /** Base64 with padding. */
-  readonly content: string;
+  /** Base64 with padding, or the bytes where they were decoded before. */
+  readonly content: string | Uint8Array;
   /** Size of the decoded content. */
   readonly bytes: number;
 }
@@ -24,6 +24,11 @@ export function base64Bytes(content: string): number | undefined {
   if (content.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(content)) return undefined;
   const padding = content.endsWith('==') ? 2 : content.endsWith('=') ? 1 : 0;
   return (content.length / 4) * 3 - padding;
+}
+
+/** The bytes of a file that has been checked. */
+export function contentBytes({ content }: Attachment): Buffer {
+  return typeof content === 'string' ? Buffer.from(content, 'base64') : Buffer.from(content.buffer, content.byteOffset, content.length);
 }
 
 /** Reads `attachments`: at most `ATTACHMENTS_MAX`, each and all within their byte limits. */
@@ -49,9 +54,9 @@ function parseAttachment(raw: unknown, path: string, problems: Problems): Attach
   const mimeType = members.required('mimeType', MIME_LENGTH_MAX);
   if (mimeType !== '' && !MIME.test(mimeType)) members.problem('mimeType', 'must be a type such as image/png');
   const content = members.raw('content');
-  const bytes = typeof content === 'string' && content !== '' ? base64Bytes(content) : undefined;
+  const bytes = content instanceof Uint8Array ? content.length : typeof content === 'string' && content !== '' ? base64Bytes(content) : undefined;
   if (bytes === undefined) members.problem('content', 'must be base64 with padding, not empty');
   else if (bytes > ATTACHMENT_BYTES_MAX) problems.addTooLarge(members.pathOf('content'), `must have at most ${String(ATTACHMENT_BYTES_MAX)} bytes`);
   members.close();
-  return { name, mimeType, content: typeof content === 'string' ? content : '', bytes: bytes ?? 0 };
+  return { name, mimeType, content: typeof content === 'string' || content instanceof Uint8Array ? content : '', bytes: bytes ?? 0 };
 }

@@ -1,11 +1,14 @@
 /** Answers of the HTTP door: JSON, refusals in their one shape, and the texts that clients know. */
+import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { SessionError } from '@sessions/domain';
+import { PLAIN_BYTES_MAX, parseLargeJson } from '../large/large-json';
 
 /** Largest body of a request that may carry attachments, bytes. */
 export const BODY_BYTES_MAX = 25 * 1024 * 1024;
-/** Largest body of every other request, bytes: reading a larger one would stop everybody else for a while. */
-export const SMALL_BODY_BYTES_MAX = 1024 * 1024;
+/** Largest body of every other request, bytes. */
+export const SMALL_BODY_BYTES_MAX = PLAIN_BYTES_MAX;
+const BYTE_ORDER_MARK = Buffer.from('\ufeff');
 /** Of a body that is refused, so much more is read and dropped, and for so long. */
 const DROPPED_BYTES_MAX = BODY_BYTES_MAX;
 const DROPPING_MS_MAX = 5_000;
@@ -59,9 +62,12 @@ export async function readJsonBody(request: IncomingMessage, bytesMax = SMALL_BO
     chunks.push(chunk);
   }
   try {
-    const text = new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks));
-    return JSON.parse(text);
+    const body = Buffer.concat(chunks);
+    if (!isUtf8(body)) throw new SyntaxError('bytes that are no UTF-8');
+    // As a decoder leaves it out.
+    return await parseLargeJson(body.subarray(0, BYTE_ORDER_MARK.length).equals(BYTE_ORDER_MARK) ? body.subarray(BYTE_ORDER_MARK.length) : body);
   } catch (cause) {
+    if (cause instanceof SessionError) throw cause;
     throw new SessionError('VALIDATION', 'the body is not valid JSON', { cause });
   }
 }

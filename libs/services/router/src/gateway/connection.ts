@@ -20,7 +20,7 @@ import { BUFFERED_BYTES_MAX, CLOSE_GRACE_MS, HANDSHAKE_BYTES_MAX, HANDSHAKE_TIME
 import { parseConnectParams } from './connect-params';
 import type { ConnectParams } from './connect-params';
 import type { ConnectionDeps } from './connection-deps';
-import { readFrame } from './frame-bounds';
+import { FrameReader } from './frame-reader';
 import { FrameRefusal, formatAnswer, formatEvent, formatRefusal, parseFrame, toFrameError } from './gateway-frames';
 import type { FrameError } from './gateway-frames';
 import { CLOSE, decideConnect, scopesByNow } from './handshake';
@@ -50,6 +50,7 @@ export class Connection implements Hearing, Member {
   readonly #deps: ConnectionDeps;
   readonly #socket: WebSocket;
   readonly #request: IncomingMessage;
+  readonly #reader: FrameReader;
   readonly #nonce = randomUUID();
   /** What the client said of itself when it was accepted. */
   #accepted: ConnectParams | undefined;
@@ -70,6 +71,7 @@ export class Connection implements Hearing, Member {
 
   constructor(socket: WebSocket, request: IncomingMessage, deps: ConnectionDeps) {
     this.#socket = socket;
+    this.#reader = new FrameReader(this.#socket);
     this.#request = request;
     this.#deps = deps;
     this.#paced = new PacedSocket(request.socket, (wasSlow) => this.#onTaken(wasSlow));
@@ -326,7 +328,8 @@ export class Connection implements Hearing, Member {
   }
 
   async #onFrame(bytes: Buffer): Promise<void> {
-    const read = readFrame(bytes);
+    const read = this.#reader.readNow(bytes) ?? (await this.#reader.readInTurn(bytes));
+    if (this.#state === 'closed') return;
     if (read.kind === 'not-json') return;
     if (read.kind === 'too-large') return this.#write(formatRefusal(read.id, read.error));
     if (read.kind === 'invalid') {

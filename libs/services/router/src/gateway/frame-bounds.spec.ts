@@ -1,5 +1,5 @@
 import { FRAME_BYTES_MAX } from './connection-bounds';
-import { PIECE_FRAME_BYTES_MAX, SMALL_FRAME_BYTES_MAX, frameBytesMax, readFrame } from './frame-bounds';
+import { PIECE_FRAME_BYTES_MAX, SMALL_FRAME_BYTES_MAX, frameBytesMax, readLargeFrame } from './frame-bounds';
 import { SERVED_METHODS } from './methods';
 
 /** What is no JSON behind its beginning: only who does not read it knows whose it is. */
@@ -17,14 +17,14 @@ describe('the bound of a frame', () => {
     expect(PIECE_FRAME_BYTES_MAX).toBeGreaterThan((768 * 1024 * 4) / 3 + 64 * 1024);
   });
 
-  it('is held against what the beginning says, before the frame is read', () => {
+  it('is held against what the beginning says, before the frame is read', async () => {
     const bytes = SMALL_FRAME_BYTES_MAX + 1;
     for (const beginning of [
       '{"type":"req","id":"q","method":"sessions.list","params":{"search":"',
       ' {\n "id" : "q" ,\t"method" : "sessions\\u002elist" , "params": [',
       '{"method":"sessions.list","id":"q","type":"req","params":',
     ]) {
-      expect(readFrame(unreadable(beginning, bytes))).toEqual({
+      expect(await readLargeFrame(unreadable(beginning, bytes))).toEqual({
         kind: 'too-large',
         id: 'q',
         error: {
@@ -35,23 +35,23 @@ describe('the bound of a frame', () => {
         },
       });
     }
-    expect(readFrame(unreadable('{"type":"req","id":"q","method":"chat.send","params":', bytes))).toEqual({ kind: 'not-json' });
+    expect(await readLargeFrame(unreadable('{"type":"req","id":"q","method":"chat.send","params":', bytes))).toEqual({ kind: 'not-json' });
   });
 
-  it('holds too where the beginning does not say whose frame it is, or says something else', () => {
+  it('holds too where the beginning does not say whose frame it is, or says something else', async () => {
     const bytes = SMALL_FRAME_BYTES_MAX + 1;
     const params = { search: 'y'.repeat(2000) };
     const late = { type: 'req', params, id: 'q', method: 'sessions.list' };
     const long = { type: 'req', id: 'i'.repeat(2000), method: 'sessions.list' };
     const twice = Buffer.from(JSON.stringify(request('chat.send', { params })).replace(/\}$/, ',"method":"sessions.list"}').padEnd(bytes, ' '));
-    for (const frame of [whole(late, bytes), whole(long, bytes), twice]) expect(readFrame(frame)).toMatchObject({ kind: 'too-large', error: { details: { method: 'sessions.list', bytes } } });
+    for (const frame of [whole(late, bytes), whole(long, bytes), twice]) expect(await readLargeFrame(frame)).toMatchObject({ kind: 'too-large', error: { details: { method: 'sessions.list', bytes } } });
   });
 
-  it('lets through what is within it, and says of what is no request what is wrong with it', () => {
-    expect(readFrame(whole(request('sessions.list'), SMALL_FRAME_BYTES_MAX))).toMatchObject({ kind: 'request', frame: { id: 'q', method: 'sessions.list' } });
-    expect(readFrame(whole(request('chat.send'), 2 * SMALL_FRAME_BYTES_MAX))).toMatchObject({ kind: 'request', frame: { method: 'chat.send' } });
-    expect(readFrame(whole({ type: 'req', id: 5, method: 'sessions.list' }, 2 * SMALL_FRAME_BYTES_MAX))).toMatchObject({ kind: 'invalid', id: 5 });
-    expect(readFrame(Buffer.from('{"type":'))).toEqual({ kind: 'not-json' });
-    for (const odd of ['[', '"', '{"id":"\\', '{"id":"\\q","method":"x",', '']) expect(readFrame(unreadable(odd, SMALL_FRAME_BYTES_MAX + 1))).toEqual({ kind: 'not-json' });
+  it('lets through what is within it, and says of what is no request what is wrong with it', async () => {
+    expect(await readLargeFrame(whole(request('sessions.list'), SMALL_FRAME_BYTES_MAX))).toMatchObject({ kind: 'request', frame: { id: 'q', method: 'sessions.list' } });
+    expect(await readLargeFrame(whole(request('chat.send'), 2 * SMALL_FRAME_BYTES_MAX))).toMatchObject({ kind: 'request', frame: { method: 'chat.send' } });
+    expect(await readLargeFrame(whole({ type: 'req', id: 5, method: 'sessions.list' }, 2 * SMALL_FRAME_BYTES_MAX))).toMatchObject({ kind: 'invalid', id: 5 });
+    expect(await readLargeFrame(Buffer.from('{"type":'))).toEqual({ kind: 'not-json' });
+    for (const odd of ['[', '"', '{"id":"\\', '{"id":"\\q","method":"x",', '']) expect(await readLargeFrame(unreadable(odd, SMALL_FRAME_BYTES_MAX + 1))).toEqual({ kind: 'not-json' });
   });
 });

@@ -1,15 +1,15 @@
 /**
- * How large a frame of which method may be. Only a message with attachments, and a tool that is given files, is ever large; reading a
- * frame of 25 MiB stops everybody else for a while, so that of any other method is refused by what its
- * beginning says, unread.
+ * How large a frame of which method may be. Only a message with attachments, and a tool that is given
+ * files, is ever large; one of any other method is refused by what its beginning says, unread.
  */
 import { SessionError } from '@sessions/domain';
 import { FRAME_BYTES_MAX } from './connection-bounds';
-import { parseFrame, toFrameError } from './gateway-frames';
+import { PLAIN_BYTES_MAX, parseLargeJson } from '../large/large-json';
+import { NO_ID, toFrame, toFrameError } from './gateway-frames';
 import type { FrameError, ReadFrame } from './gateway-frames';
 
 /** Largest frame of a method without attachments, bytes: what the bus takes of a patch, and its escapes. */
-export const SMALL_FRAME_BYTES_MAX = 1024 * 1024;
+export const SMALL_FRAME_BYTES_MAX = PLAIN_BYTES_MAX;
 /** Largest frame with a piece of an upload, which has 768 KiB and is a third longer in base64. */
 export const PIECE_FRAME_BYTES_MAX = 1280 * 1024;
 /** Of a frame, so much is looked at before it is read. */
@@ -25,14 +25,25 @@ export function frameBytesMax(method: string): number {
   return method === 'sessions.import.chunk' ? PIECE_FRAME_BYTES_MAX : SMALL_FRAME_BYTES_MAX;
 }
 
+export type BoundedFrame = ReadFrame | { readonly kind: 'too-large'; readonly id: string; readonly error: FrameError };
+
+/** Whether the frame is one that every method takes: the others take a while to read. */
+export function isSmallFrame(bytes: Buffer): boolean {
+  return bytes.length <= SMALL_FRAME_BYTES_MAX;
+}
+
 /** Reads one frame within the bound of its method; never throws. */
-export function readFrame(bytes: Buffer): ReadFrame | { readonly kind: 'too-large'; readonly id: string; readonly error: FrameError } {
-  // Nothing is looked for in a frame that every method takes.
-  const begun = bytes.length > SMALL_FRAME_BYTES_MAX ? readBeginning(bytes) : undefined;
+export async function readLargeFrame(bytes: Buffer): Promise<BoundedFrame> {
+  const begun = readBeginning(bytes);
   if (begun !== undefined && bytes.length > frameBytesMax(begun.method)) return tooLarge(begun, bytes.length);
-  const read = parseFrame(bytes.toString('utf8'));
-  // The beginning may not have said it, and of a member that stands twice the last one counts.
-  return read.kind === 'request' && bytes.length > frameBytesMax(read.frame.method) ? tooLarge(read.frame, bytes.length) : read;
+  try {
+    const read = toFrame(await parseLargeJson(bytes));
+    // The beginning may not have said it, and of a member that stands twice the last one counts.
+    return read.kind === 'request' && bytes.length > frameBytesMax(read.frame.method) ? tooLarge(read.frame, bytes.length) : read;
+  } catch (error) {
+    if (!(error instanceof SessionError)) return { kind: 'not-json' };
+    return { kind: 'too-large', id: begun?.id ?? NO_ID, error: toFrameError(error) };
+  }
 }
 
 function tooLarge({ id, method }: Beginning, bytes: number): { kind: 'too-large'; id: string; error: FrameError } {

@@ -31,7 +31,7 @@ export type ReadFrame =
 const REQUEST = closed({ type: { kind: 'constant', value: 'req' }, id: text, method: text, params: any }, ['type', 'id', 'method']);
 
 /** Stands for the id of a frame that has none. */
-const NO_ID = 'invalid';
+export const NO_ID = 'invalid';
 
 /** Reads one frame; never throws. */
 export function parseFrame(line: string): ReadFrame {
@@ -41,6 +41,11 @@ export function parseFrame(line: string): ReadFrame {
   } catch {
     return { kind: 'not-json' };
   }
+  return toFrame(value);
+}
+
+/** @param value what the JSON of a frame says */
+export function toFrame(value: unknown): ReadFrame {
   const problem = describeMisfit(REQUEST, value);
   if (problem !== undefined) {
     const id = (value as { id?: unknown } | null)?.id ?? NO_ID;

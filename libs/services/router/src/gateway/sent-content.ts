@@ -1,7 +1,8 @@
 /** Text and attachments that a client sends, within the bounds that hold for messages from outside. */
 import { Attachment } from '@sessions/contracts';
-import { SessionError, isJsonObject, parseEnvelope } from '@sessions/domain';
+import { SessionError, contentBytes, isJsonObject, parseEnvelope } from '@sessions/domain';
 import type { JsonObject, JsonValue } from '@sessions/domain';
+import { withDecodedContents } from '../large/decoded-contents';
 import { textOf } from './method';
 
 export interface SentContent {
@@ -10,12 +11,12 @@ export interface SentContent {
 }
 
 /** @throws VALIDATION, TOO_LARGE */
-export function sentContent(params: JsonObject): SentContent {
+export async function sentContent(params: JsonObject): Promise<SentContent> {
   const text = textOf(params, 'message') ?? '';
   const files = Array.isArray(params.attachments) ? (params.attachments as readonly JsonValue[]) : [];
   if (text.trim() === '' && files.length === 0) throw new SessionError('VALIDATION', 'message or attachment required');
-  const checked = parseEnvelope({ origin: { kind: 'webchat' }, text, ...(files.length > 0 && { attachments: files.map(toFile) }) });
-  const attachments = checked.attachments.map(({ name, mimeType, content }) => Attachment.create({ name, mimeType, content: Buffer.from(content, 'base64') }));
+  const checked = parseEnvelope({ origin: { kind: 'webchat' }, text, ...(files.length > 0 && { attachments: await withDecodedContents(files.map(toFile)) }) });
+  const attachments = checked.attachments.map((file) => Attachment.create({ name: file.name, mimeType: file.mimeType, content: contentBytes(file) }));
   return { text: checked.text, attachments };
 }
 

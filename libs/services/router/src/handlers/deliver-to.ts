@@ -5,6 +5,7 @@ import type { ChatCommand, ChildSession, DeliverResponse, InterSession, RunReque
 import type { CallContext } from '@sessions/bus';
 import { messageAuthority } from '../auth/message-authority';
 import type { HandlerDeps } from '../deps';
+import { LoopRest } from '../large/loop-rest';
 
 /** Contents of one request that travel inside it, bytes; more are uploaded. */
 const INLINE_BYTES_MAX = 512 * 1024;
@@ -91,7 +92,7 @@ export async function uploaded(deps: HandlerDeps, { agentId, attachments }: Pick
       continue;
     }
     // Named after its content, so a request made again names the same upload.
-    const uploadId = createHash('sha256').update(content).digest('hex');
+    const uploadId = await hashOf(content);
     for (let index = 0, at = 0; at < content.length || index === 0; index += 1, at += CHUNK_BYTES_MAX) {
       const data = content.subarray(at, at + CHUNK_BYTES_MAX);
       const last = at + CHUNK_BYTES_MAX >= content.length;
@@ -105,4 +106,15 @@ export async function uploaded(deps: HandlerDeps, { agentId, attachments }: Pick
     sent.push(Attachment.create({ ...rest, uploadId }));
   }
   return sent;
+}
+
+/** Piece by piece: five megabytes at once would hold everybody up. */
+async function hashOf(content: Buffer): Promise<string> {
+  const hash = createHash('sha256');
+  const rest = new LoopRest();
+  for (let at = 0; at < content.length; at += CHUNK_BYTES_MAX) {
+    hash.update(content.subarray(at, at + CHUNK_BYTES_MAX));
+    await rest.ifDue();
+  }
+  return hash.digest('hex');
 }

@@ -2,13 +2,14 @@
 import { createHash } from 'node:crypto';
 import { Attachment, ChannelMessageRef, PeerRef, ReplyRoute, ResolvedRoute, RunRequest, Sender, SubmitMessageResponse, WaitRunRequest } from '@sessions/contracts';
 import type { ChatCommand, DeliverResponse, Envelope, InboundMessage, SubmitMessageRequest } from '@sessions/contracts';
-import { SessionError, asAgentId, configuredAgents, defaultIdempotencyKey, parseEnvelope, resolveRoute, slugAgentId } from '@sessions/domain';
+import { SessionError, asAgentId, configuredAgents, contentBytes, defaultIdempotencyKey, isJsonObject, parseEnvelope, resolveRoute, slugAgentId } from '@sessions/domain';
 import type { InboundEnvelope, Route } from '@sessions/domain';
 import { idempotencyKeyOf } from '@sessions/bus';
 import type { CallContext } from '@sessions/bus';
 import { assertSeesAgent } from '../auth/scopes';
 import type { SeenAddress } from '../auth/sight';
 import type { HandlerDeps } from '../deps';
+import { withDecodedContents } from '../large/decoded-contents';
 import { boundSession } from '../threads/bound-thread';
 import { threadCommand } from '../threads/thread-commands';
 import { deliverTo } from './deliver-to';
@@ -50,7 +51,7 @@ export async function submitEnvelope(
   if (waitMs !== undefined && !(Number.isSafeInteger(waitMs) && waitMs >= 0 && waitMs <= WAIT_MS_MAX)) {
     throw new SessionError('VALIDATION', `wait must be 0 to ${WAIT_MS_MAX} milliseconds`);
   }
-  const envelope = parseEnvelope(raw);
+  const envelope = parseEnvelope(isJsonObject(raw) && raw['attachments'] !== undefined ? { ...raw, attachments: await withDecodedContents(raw['attachments']) } : raw);
   // First, so that who may not see an agent is not told whether there is one.
   if (envelope.agentId !== undefined) assertSeesAgent(context.scopes, slugAgentId(envelope.agentId));
   const ownKey = context.idempotencyKey ?? defaultIdempotencyKey(envelope, digest);
@@ -68,9 +69,7 @@ export async function submitEnvelope(
       agentId,
       key,
       text: envelope.text,
-      attachments: envelope.attachments.map(({ name, mimeType, content }) =>
-        Attachment.create({ name, mimeType, content: Buffer.from(content, 'base64') }),
-      ),
+      attachments: envelope.attachments.map((file) => Attachment.create({ name: file.name, mimeType: file.mimeType, content: contentBytes(file) })),
       route: { ...toResolvedRoute(envelope, route), agentId, sessionKey: key },
       message: messageMembers(envelope),
       run,
@@ -189,7 +188,7 @@ function envelopeToJson(envelope: Envelope): Record<string, unknown> {
     ...(originKind !== '' && { origin: { kind: originKind } }),
     ...(text !== '' && { text }),
     ...(attachments.length > 0 && {
-      attachments: attachments.map(({ name, mimeType, content }) => ({ name, mimeType, content: (content ?? Buffer.alloc(0)).toString('base64') })),
+      attachments: attachments.map(({ name, mimeType, content }) => ({ name, mimeType, content: content?.length ? content : '' })),
     }),
     cron,
     hook,

@@ -40,7 +40,7 @@ export const agent: GatewayMethod = async (deps, call) => {
   const { params, context } = call;
   const runId = textOf(params, 'idempotencyKey') ?? '';
   assertServedTurn(params);
-  const content = sentContent(params);
+  const content = await sentContent(params);
   await assertKnownAgent(deps, textOf(params, 'agentId'), context).catch(inWordsOfAgent);
   const address = await addressOf(deps, call);
   assertCreatableKey(address.key);

@@ -28,7 +28,7 @@ const STOP = /^\s*\/stop\s*$/i;
 export const chatSend: GatewayMethod = async (deps, call) => {
   const { params, context } = call;
   const idempotencyKey = textOf(params, 'idempotencyKey') ?? '';
-  const content = sentContent(params);
+  const content = await sentContent(params);
   const address = await resolveAddress(deps, { key: textOf(params, 'sessionKey'), agentId: textOf(params, 'agentId') }, context);
   assertCreatableKey(address.key);
   chosenRunId(idempotencyKey, address.agentId);

@@ -10,19 +10,19 @@ import { sentContent } from '../sent-content';
 
 /** `sessions.send`: a message into a session that there is. */
 export const sessionsSend: GatewayMethod = async (deps, call) => {
-  const answer = await deps.handlers.sendMessage(SendMessageRequest.create(sentOf(call)), toRequestContext(call));
+  const answer = await deps.handlers.sendMessage(SendMessageRequest.create(await sentOf(call)), toRequestContext(call));
   return outcomeOf(deps, call, answer, {});
 };
 
 /** `sessions.steer`: the same, but what runs is interrupted. */
 export const sessionsSteer: GatewayMethod = async (deps, call) => {
-  const answer = await deps.handlers.steerSession(SteerSessionRequest.create(sentOf(call)), toRequestContext(call));
+  const answer = await deps.handlers.steerSession(SteerSessionRequest.create(await sentOf(call)), toRequestContext(call));
   const { interruptedActiveRun } = answer;
   return outcomeOf(deps, call, answer, interruptedActiveRun ? { interruptedActiveRun } : {});
 };
 
-function sentOf({ params }: MethodCall) {
-  const { text, attachments } = sentContent(params);
+async function sentOf({ params }: MethodCall) {
+  const { text, attachments } = await sentContent(params);
   return {
     key: textOf(params, 'key') ?? '',
     agentId: textOf(params, 'agentId'),
