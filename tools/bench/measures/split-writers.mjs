@@ -15,7 +15,8 @@ export const rows = [{ what: 'durable appends a second over NATS, four agents on
 
 const ROUNDS = 9;
 const AGENTS = ['a1', 'a2', 'b1', 'b2'];
-const SESSIONS_PER_AGENT = 16;
+/** Enough that neither layout waits for its clients: with fewer, each of two writers rests while its own disk syncs. */
+const SESSIONS_PER_AGENT = 64;
 const TEXT = 'Please check the calendar of next week and send the draft of the release plan. '.repeat(11).slice(0, 850);
 
 /** Appends to all sessions of all agents, each waiting for its own acknowledgement. */
