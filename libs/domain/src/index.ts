@@ -4,7 +4,7 @@ export type { ErrorFacts, GatewayErrorCode, Reason, RetryRule, SessionErrorOptio
 export { DEFAULT_AGENT_ID, asAgentId, asSessionId, isAgentId, isSessionId, isUuid } from './ids';
 export type { AgentId, Epoch, Seq, SessionId, SessionKey } from './ids';
 export { directoryChain } from './directory-chain';
-export { isJsonObject, withBoundedDepth } from './json';
+export { JSON_DEPTH_MAX, isJsonObject, withBoundedDepth } from './json';
 export type { JsonObject, JsonValue } from './json';
 
 // Keys
