@@ -1,6 +1,7 @@
 /** Everything beside sessions and agents: tools, bindings, gateway, hooks, cron, models, queues, deployment. */
 import type { AgentId } from '../ids';
 import { slugAgentId } from '../keys/slug-id';
+import { isWithinHookPrefixes } from '../routing/hook-reach';
 import { isToolProfile } from '../turns/tool-profiles';
 import { OPTIONS } from './option-table';
 import { record } from './record';
@@ -154,8 +155,28 @@ export function parseHooks(section: Section, env: Environment) {
   const token = resolveSecret(section, 'token', section.take('hooks.token'), env);
   const enabled = section.take('hooks.enabled');
   if (enabled && token === undefined) section.refuse('token', 'is required when hooks are enabled');
-  return { enabled, token, path: section.take('hooks.path'), allowRequestSessionKey: section.take('hooks.allowRequestSessionKey') };
+  const defaultSessionKey = section.take('hooks.defaultSessionKey')?.trim();
+  const prefixes = section.take('hooks.allowedSessionKeyPrefixes')?.map((prefix) => prefix.trim().toLowerCase());
+  const hooks = {
+    enabled,
+    token,
+    path: section.take('hooks.path'),
+    allowRequestSessionKey: section.take('hooks.allowRequestSessionKey'),
+    /** Lower case; undefined: any. */
+    allowedSessionKeyPrefixes: prefixes?.length === 0 ? undefined : prefixes,
+    /** Undefined: any. */
+    allowedAgentIds: allowedAgents(section.take('hooks.allowedAgentIds')),
+    defaultSessionKey,
+  };
+  const unnamed = hooks.defaultSessionKey ?? HOOK_KEY_START;
+  if (!isWithinHookPrefixes(unnamed, hooks)) section.refuse('allowedSessionKeyPrefixes', `must let in ${hooks.defaultSessionKey === undefined ? '"hook:", or hooks.defaultSessionKey be set' : 'hooks.defaultSessionKey'}`);
+  return hooks;
 }
+
+/** Keys of webhooks that name none begin so. */
+const HOOK_KEY_START = 'hook:';
+
+const allowedAgents = (ids: readonly string[] | undefined): readonly AgentId[] | undefined => (ids === undefined || ids.some((id) => id.trim() === '*') ? undefined : ids.map((id) => slugAgentId(id)));
 
 export function parseCron(section: Section) {
   const runLog = section.section('runLog');
