@@ -98,6 +98,7 @@ export function parseGateway(section: Section, env: Environment) {
   section.raw('mode');
   const mode = auth.take('gateway.auth.mode') ?? implied;
   const tokens = auth.list('tokens', 'warn');
+  const proxy = auth.section('trustedProxy');
   // Its tunnel and its certificate are other programs' business.
   const remote = section.section('remote', 'ignore');
   return {
@@ -120,8 +121,14 @@ export function parseGateway(section: Section, env: Environment) {
       /** `undefined`: all. */
       scopes: auth.take('gateway.auth.scopes'),
       tokens: tokens.flatMap((one) => parseUserToken(one, env)),
-      /** Lower case. */
-      userHeader: auth.section('trustedProxy').take('gateway.auth.trustedProxy.userHeader').toLowerCase(),
+      trustedProxy: {
+        /** Lower case. */
+        userHeader: proxy.take('gateway.auth.trustedProxy.userHeader').trim().toLowerCase(),
+        /** Lower case. */
+        requiredHeaders: proxy.take('gateway.auth.trustedProxy.requiredHeaders').map((name) => name.trim().toLowerCase()),
+        /** Empty: all. */
+        allowUsers: proxy.take('gateway.auth.trustedProxy.allowUsers').map((user) => user.trim()),
+      },
     },
     trustedProxies: section.take('gateway.trustedProxies'),
     // The gateway's other settings of its pages are not ours to judge.
