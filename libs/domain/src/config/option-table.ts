@@ -148,7 +148,7 @@ export const OPTIONS = {
   'gateway.auth.trustedProxy.userHeader': text('x-forwarded-user', 'header in which a trusted proxy names its user'),
   'gateway.auth.trustedProxy.requiredHeaders': texts([], 'headers that a trusted proxy always sends'),
   'gateway.auth.trustedProxy.allowUsers': texts([], 'users of a trusted proxy that are let in; none named: all'),
-  'gateway.trustedProxies': texts([], 'addresses of proxies that vouch for their users under gateway.auth.mode trusted-proxy'),
+  'gateway.trustedProxies': texts([], 'addresses of proxies, or ranges of them, that vouch for their users under gateway.auth.mode trusted-proxy'),
   'gateway.controlUi.allowedOrigins': texts([], 'origins, like https://panel.example, whose pages may connect beside those of the gateway itself'),
   'gateway.tools.allow': texts([], 'tools available over HTTP in addition'),
   'hooks.enabled': bool(false, 'accept webhooks'),

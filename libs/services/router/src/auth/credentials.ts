@@ -1,6 +1,7 @@
 /** Secrets of the gateway, compared in constant time, and who somebody is by the one presented. */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { UserToken } from '@sessions/domain';
+import { isInRanges } from './address-ranges';
 import { agentWords, narrowScopes } from './scopes';
 
 export interface Credentials {
@@ -23,6 +24,7 @@ export interface Authority extends Credentials {
 }
 
 export interface TrustedProxy {
+  /** Addresses and ranges. */
   readonly addresses: readonly string[];
   readonly userHeader: string;
   /** What a request has to have to be one of the proxy's. */
@@ -97,7 +99,7 @@ export type ProxyHeaders = Readonly<Record<string, string | readonly string[] | 
  * the proxy has to remove the header from what its users send.
  */
 export function proxiedPrincipal({ proxy, grantedScopes }: Authority, address: string, headers: ProxyHeaders): Principal | undefined {
-  if (proxy === undefined || !proxy.addresses.includes(address)) return undefined;
+  if (proxy === undefined || !isInRanges(address, proxy.addresses)) return undefined;
   const valueOf = (name: string): string => {
     const value = headers[name];
     return typeof value === 'string' ? value.trim() : '';

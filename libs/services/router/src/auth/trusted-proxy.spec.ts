@@ -3,7 +3,7 @@ import { startRouter } from '../testing/router-harness';
 
 it('takes of a trusted proxy the users that the configuration names, with the headers that it always sends', async () => {
   const trustedProxy = { userHeader: 'X-User', requiredHeaders: ['X-Forwarded-Proto'], allowUsers: ['ann'] };
-  const open = await startRouter({ gateway: { auth: { mode: 'trusted-proxy', trustedProxy }, trustedProxies: ['127.0.0.1'] } }, { auth: {} });
+  const open = await startRouter({ gateway: { auth: { mode: 'trusted-proxy', trustedProxy }, trustedProxies: ['127.0.0.0/8'] } }, { auth: {} });
   const statusOf = async (headers: Record<string, string>): Promise<number> => (await fetch(`${open.url}/sessions/agent:main:nope/history`, { headers: { 'x-openclaw-scopes': 'operator.read', ...headers } })).status;
   try {
     const proto = { 'x-forwarded-proto': 'https' };
