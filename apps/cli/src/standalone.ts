@@ -26,6 +26,7 @@ import {
   systemClock,
   type BusEnvironment,
   type BusLink,
+  type GrpcTlsTexts,
   type HostEnvironment,
   type Service,
 } from '@sessions/host';
@@ -48,6 +49,8 @@ export interface StandaloneOptions {
   };
   /** gRPC edge; undefined: not served. */
   readonly grpcPort: number | undefined;
+  /** Undefined: it speaks plain text. */
+  readonly grpcTls: GrpcTlsTexts | undefined;
   /** What clients must present; at least one unless `host` is loopback. */
   readonly auth: { readonly token: string | undefined; readonly password: string | undefined };
   /** NATS to join; undefined: the in-process bus. */
@@ -104,6 +107,7 @@ export const startStandalone: StartStandalone = async (options) => {
       version: VERSION,
       listen: options.listen,
       ...(options.grpcPort === undefined ? {} : { grpcListen: { host: options.listen.host, port: options.grpcPort } }),
+      ...(options.grpcTls !== undefined && { grpcTls: options.grpcTls }),
       ...(existsSync(PROTO_DIR) ? { protoDir: PROTO_DIR } : {}),
       auth: { ...(options.auth.token === undefined ? {} : { token: options.auth.token }), ...(options.auth.password === undefined ? {} : { password: options.auth.password }) },
     });

@@ -1,7 +1,6 @@
 /** What the router's process reads, and what its clients must present. */
-import { readFileSync } from 'node:fs';
 import { SessionError } from '@sessions/domain';
-import { assertLogin, parseBind, type AppHelp, type AppParts, type AppBus } from '@sessions/host';
+import { assertLogin, parseBind, readGrpcTls, type AppHelp, type AppParts, type AppBus } from '@sessions/host';
 import type { RouterDeps } from '@sessions/router';
 
 export const ABOUT = {
@@ -19,32 +18,15 @@ export type RouterConfig = Pick<RouterDeps, 'listen' | 'grpcListen' | 'grpcTls' 
 export function routerConfig({ app, config }: AppParts<AppBus>): RouterConfig {
   const { gateway } = config();
   const { token, password } = gateway.auth;
+  const grpcTls = readGrpcTls(app);
   const host = app.listenHost ?? bindOf(gateway.bind);
   assertLogin(host, gateway.auth, { token, password }, 'Set gateway.auth.token in the configuration, or OPENCLAW_GATEWAY_TOKEN.');
   return {
     listen: { host, port: app.port ?? gateway.port },
     ...(typeof app.grpcPort === 'number' && { grpcListen: { host, port: app.grpcPort } }),
-    ...grpcTlsOf(app),
+    ...(grpcTls !== undefined && { grpcTls }),
     auth: { ...(token !== undefined && { token }), ...(password !== undefined && { password }) },
   };
-}
-
-function grpcTlsOf({ grpcCertFile, grpcKeyFile, grpcClientCaFile }: AppParts<AppBus>['app']): Pick<RouterDeps, 'grpcTls'> {
-  if (grpcCertFile === undefined && grpcKeyFile === undefined && grpcClientCaFile === undefined) return {};
-  if (grpcCertFile === undefined || grpcKeyFile === undefined) {
-    throw new SessionError('CONFIG_INVALID', 'TLS of the gRPC door needs SESS_GRPC_TLS_CERT and SESS_GRPC_TLS_KEY');
-  }
-  const cert = read('SESS_GRPC_TLS_CERT', grpcCertFile);
-  const key = read('SESS_GRPC_TLS_KEY', grpcKeyFile);
-  return { grpcTls: { cert, key, ...(grpcClientCaFile !== undefined && { clientCa: read('SESS_GRPC_TLS_CLIENT_CA', grpcClientCaFile) }) } };
-}
-
-function read(variable: string, file: string): Buffer {
-  try {
-    return readFileSync(file);
-  } catch (cause) {
-    throw new SessionError('CONFIG_INVALID', `${variable}: the file cannot be read`, { cause });
-  }
 }
 
 function bindOf(bind: string): string {

@@ -4,7 +4,7 @@ export type { ErrorFacts, GatewayErrorCode, Reason, RetryRule, SessionErrorOptio
 export { DEFAULT_AGENT_ID, asAgentId, asSessionId, isAgentId, isSessionId, isUuid } from './ids';
 export type { AgentId, Epoch, Seq, SessionId, SessionKey } from './ids';
 export { directoryChain } from './directory-chain';
-export { isJsonObject, withBoundedDepth } from './json';
+export { JSON_DEPTH_MAX, isJsonObject, withBoundedDepth } from './json';
 export type { JsonObject, JsonValue } from './json';
 
 // Keys
@@ -35,7 +35,7 @@ export type { DurationUnit } from './config/durations';
 // Inbound messages
 export { ACCOUNT_LENGTH_MAX, ID_LENGTH_MAX, ORIGIN_KINDS, TEXT_BYTES_MAX, parseEnvelope } from './inbound/envelope';
 export type { Conversation, CronOrigin, InboundEnvelope, OriginKind, ReplyRoute, Sender } from './inbound/envelope';
-export { ATTACHMENTS_BYTES_MAX, ATTACHMENTS_MAX, ATTACHMENT_BYTES_MAX, base64Bytes, contentBytes } from './inbound/attachments';
+export { ATTACHMENTS_BYTES_MAX, ATTACHMENTS_MAX, ATTACHMENT_BYTES_MAX, base64Bytes } from './inbound/attachments';
 export type { Attachment } from './inbound/attachments';
 export { IDEMPOTENCY_KEY_LENGTH_MAX, defaultIdempotencyKey, escapedPart, replyRouteOf } from './inbound/reply-route';
 

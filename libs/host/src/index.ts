@@ -36,6 +36,8 @@ export { BUS_DOWN_AFTER_MS, createBusReports } from './bus-reports';
 export type { BusReportFacts, BusReports, BusReportsDeps } from './bus-reports';
 export { createGrpcHealth } from './grpc-health';
 export type { GrpcHealth, GrpcHealthDeps } from './grpc-health';
+export { readGrpcTls, readGrpcTlsOf } from './grpc-tls';
+export type { GrpcTlsTexts } from './grpc-tls';
 export { assertLogin, isLoopback, isOpenToAll, listenFailure, parseBind } from './listen-address';
 export type { SharedSecrets } from './listen-address';
 export { createModelPrices } from './model-prices';

@@ -1,5 +1,6 @@
 import { parsePort, runGatewayRun } from './gateway-run';
 import { isLoopback, parseBind } from '@sessions/host';
+import { CLIENT_KEY, SERVER_CERT, SERVER_KEY } from '@sessions/router/testing';
 import type { StandaloneOptions } from '../standalone';
 import { recordingIo } from '../testing';
 import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -54,6 +55,20 @@ describe('gateway run', () => {
     expect(await portOf('50051', '0')).toBe(0);
     for (const none of ['', 'off']) expect(await portOf(none)).toBeUndefined();
     await expect(portOf('x')).rejects.toThrow('SESS_GRPC_PORT is "x"');
+  });
+
+  it('serves gRPC over TLS where the environment names the files, and does not begin with files that are none', async () => {
+    const fileOf = (name: string, text: string | Buffer): string => (writeFileSync(join(directory, name), text), join(directory, name));
+    const [cert, key] = [fileOf('cert.pem', SERVER_CERT), fileOf('key.pem', SERVER_KEY)];
+    const tlsOf = async (env: Record<string, string>): Promise<unknown> => (await start({ token: 't', grpcPort: '0' }, env)).options.grpcTls;
+    expect(await tlsOf({})).toBeUndefined();
+    const both = { SESS_GRPC_TLS_CERT: cert, SESS_GRPC_TLS_KEY: key };
+    expect(await tlsOf({ ...both, SESS_GRPC_TLS_CLIENT_CA: '~/cert.pem' })).toEqual({ cert: SERVER_CERT, key: SERVER_KEY, clientCa: SERVER_CERT });
+    await expect(tlsOf({ SESS_GRPC_TLS_CLIENT_CA: cert })).rejects.toThrow('needs SESS_GRPC_TLS_CERT and SESS_GRPC_TLS_KEY');
+    for (const variable of [...Object.keys(both), 'SESS_GRPC_TLS_CLIENT_CA']) {
+      for (const bad of [fileOf('bad.pem', 'none'), join(directory, 'absent.pem')]) await expect(tlsOf({ ...both, [variable]: bad })).rejects.toThrow(variable);
+    }
+    await expect(tlsOf({ ...both, SESS_GRPC_TLS_KEY: fileOf('other.pem', CLIENT_KEY) })).rejects.toThrow('SESS_GRPC_TLS_KEY: the file is no key of the certificate');
   });
 
   it('answers the exit code of the services', async () => {

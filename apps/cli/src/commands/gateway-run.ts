@@ -12,7 +12,7 @@ import { startStandalone } from '../standalone';
 import type { StandaloneOptions, StartStandalone } from '../standalone';
 import { SessionError } from '@sessions/domain';
 import type { SessionConfig } from '@sessions/domain';
-import { assertLogin, createMinimalConfig, makeDirectory, parseBind, readAppEnvironment } from '@sessions/host';
+import { assertLogin, createMinimalConfig, makeDirectory, parseBind, readAppEnvironment, readGrpcTlsOf } from '@sessions/host';
 import type { BusEnvironment, HostEnvironment } from '@sessions/host';
 import { constants, existsSync } from 'node:fs';
 import { access } from 'node:fs/promises';
@@ -103,6 +103,7 @@ export async function resolveStandaloneOptions(io: CliIo, flags: GatewayRunFlags
     places,
     listen: { host, port },
     grpcPort,
+    grpcTls: grpcPort === undefined ? undefined : readGrpcTlsOf(environment.variables, environment.homeDir),
     bus,
     auth: { token, password },
     jsonLogs: flags.json === true,

@@ -226,6 +226,10 @@ describe('parseConfig', () => {
   it('refuses webhooks that anybody could call', () => {
     expect(problemsOf({ hooks: { enabled: true } })).toEqual(['hooks.token']);
     expect(parsed({ hooks: { enabled: true, token: 't' } }).hooks).toEqual({ enabled: true, token: 't', path: '/hooks', allowRequestSessionKey: false });
+    const limited = { enabled: true, token: 't', allowedSessionKeyPrefixes: [' Hook:'], allowedAgentIds: ['Work Bot'], defaultSessionKey: ' hook:all ' };
+    expect(parsed({ hooks: limited }).hooks).toMatchObject({ allowedSessionKeyPrefixes: ['hook:'], allowedAgentIds: ['work-bot'], defaultSessionKey: 'hook:all' });
+    expect(parsed({ hooks: { ...limited, allowedAgentIds: ['*', 'ops'] } }).hooks.allowedAgentIds).toBeUndefined();
+    for (const more of [{ defaultSessionKey: 'main' }, { defaultSessionKey: undefined, allowedSessionKeyPrefixes: ['ci:'] }]) expect(problemsOf({ hooks: { ...limited, ...more } })).toEqual(['hooks.allowedSessionKeyPrefixes']);
   });
 
   it('names a foreign provider API in a warning and leaves the provider unused', () => {

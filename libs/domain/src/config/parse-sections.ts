@@ -1,6 +1,7 @@
 /** Everything beside sessions and agents: tools, bindings, gateway, hooks, cron, models, queues, deployment. */
 import type { AgentId } from '../ids';
 import { slugAgentId } from '../keys/slug-id';
+import { isWithinHookPrefixes } from '../routing/hook-reach';
 import { isToolProfile } from '../turns/tool-profiles';
 import { OPTIONS } from './option-table';
 import { record } from './record';
@@ -97,6 +98,7 @@ export function parseGateway(section: Section, env: Environment) {
   section.raw('mode');
   const mode = auth.take('gateway.auth.mode') ?? implied;
   const tokens = auth.list('tokens', 'warn');
+  const proxy = auth.section('trustedProxy');
   // Its tunnel and its certificate are other programs' business.
   const remote = section.section('remote', 'ignore');
   return {
@@ -119,8 +121,14 @@ export function parseGateway(section: Section, env: Environment) {
       /** `undefined`: all. */
       scopes: auth.take('gateway.auth.scopes'),
       tokens: tokens.flatMap((one) => parseUserToken(one, env)),
-      /** Lower case. */
-      userHeader: auth.section('trustedProxy').take('gateway.auth.trustedProxy.userHeader').toLowerCase(),
+      trustedProxy: {
+        /** Lower case. */
+        userHeader: proxy.take('gateway.auth.trustedProxy.userHeader').trim().toLowerCase(),
+        /** Lower case. */
+        requiredHeaders: proxy.take('gateway.auth.trustedProxy.requiredHeaders').map((name) => name.trim().toLowerCase()),
+        /** Empty: all. */
+        allowUsers: proxy.take('gateway.auth.trustedProxy.allowUsers').map((user) => user.trim()),
+      },
     },
     trustedProxies: section.take('gateway.trustedProxies'),
     // The gateway's other settings of its pages are not ours to judge.
@@ -154,8 +162,28 @@ export function parseHooks(section: Section, env: Environment) {
   const token = resolveSecret(section, 'token', section.take('hooks.token'), env);
   const enabled = section.take('hooks.enabled');
   if (enabled && token === undefined) section.refuse('token', 'is required when hooks are enabled');
-  return { enabled, token, path: section.take('hooks.path'), allowRequestSessionKey: section.take('hooks.allowRequestSessionKey') };
+  const defaultSessionKey = section.take('hooks.defaultSessionKey')?.trim();
+  const prefixes = section.take('hooks.allowedSessionKeyPrefixes')?.map((prefix) => prefix.trim().toLowerCase());
+  const hooks = {
+    enabled,
+    token,
+    path: section.take('hooks.path'),
+    allowRequestSessionKey: section.take('hooks.allowRequestSessionKey'),
+    /** Lower case; undefined: any. */
+    allowedSessionKeyPrefixes: prefixes?.length === 0 ? undefined : prefixes,
+    /** Undefined: any. */
+    allowedAgentIds: allowedAgents(section.take('hooks.allowedAgentIds')),
+    defaultSessionKey,
+  };
+  const unnamed = hooks.defaultSessionKey ?? HOOK_KEY_START;
+  if (!isWithinHookPrefixes(unnamed, hooks)) section.refuse('allowedSessionKeyPrefixes', `must let in ${hooks.defaultSessionKey === undefined ? '"hook:", or hooks.defaultSessionKey be set' : 'hooks.defaultSessionKey'}`);
+  return hooks;
 }
+
+/** Keys of webhooks that name none begin so. */
+const HOOK_KEY_START = 'hook:';
+
+const allowedAgents = (ids: readonly string[] | undefined): readonly AgentId[] | undefined => (ids === undefined || ids.some((id) => id.trim() === '*') ? undefined : ids.map((id) => slugAgentId(id)));
 
 export function parseCron(section: Section) {
   const runLog = section.section('runLog');

@@ -26,11 +26,6 @@ export function base64Bytes(content: string): number | undefined {
   return (content.length / 4) * 3 - padding;
 }
 
-/** The bytes of a file that has been checked. */
-export function contentBytes({ content }: Attachment): Buffer {
-  return typeof content === 'string' ? Buffer.from(content, 'base64') : Buffer.from(content.buffer, content.byteOffset, content.length);
-}
-
 /** Reads `attachments`: at most `ATTACHMENTS_MAX`, each and all within their byte limits. */
 export function parseAttachments(raw: unknown, problems: Problems): readonly Attachment[] {
   if (raw === undefined) return [];

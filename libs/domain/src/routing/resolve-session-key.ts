@@ -13,6 +13,7 @@ import type { ChatType } from '../keys/key-kind';
 import { assertCreatableKey, formatSessionKey, mainSessionKey, normaliseSessionKey, toRequestKey, type KeyAddress, type KeySuffix, type ParsedKey } from '../keys/session-key';
 import { slugAccountId } from '../keys/slug-id';
 import { chooseAgent, type MatchedBy } from './bindings';
+import { assertHookMayReach } from './hook-reach';
 import { linkedName } from './identity-links';
 
 /** The topic that messages outside every topic of a Telegram forum belong to. */
@@ -44,12 +45,13 @@ export interface RouteOptions {
 /**
  * @throws PEER_MISSING for a direct channel message without sender id unless direct messages
  * share one session; AGENT_UNKNOWN for an explicit agent that is not configured; VALIDATION for a
- * session key that webhooks may not choose; KEY_INVALID when the ids make no valid key.
+ * session key or an agent that webhooks may not choose; KEY_INVALID when the ids make no valid key.
  */
 export function resolveRoute(envelope: InboundEnvelope, config: SessionConfig, options: RouteOptions = {}): Route {
   const choice = chooseAgent(envelope, config);
   const { key, agentId, threadId } = resolveKey(envelope, config, choice.agentId, options);
   assertCreatableKey(key);
+  if (envelope.origin.kind === 'hook') assertHookMayReach(envelope.sessionKey, agentId, config.hooks);
   const peerId = envelope.sender?.id;
   const deliveryContext = replyRouteOf(envelope);
   const synthetic = ['cron', 'hook', 'node'].includes(envelope.origin.kind);
@@ -83,6 +85,8 @@ function resolveKey(envelope: InboundEnvelope, config: SessionConfig, agentId: A
       return cronKey(envelope, config, agentId);
     case 'hook': {
       if (envelope.sessionKey !== undefined) return requestedKey(envelope, config, agentId);
+      const { defaultSessionKey } = config.hooks;
+      if (envelope.hook?.hookId === undefined && defaultSessionKey !== undefined) return addressed(defaultSessionKey, config, agentId);
       const hookId = envelope.hook?.hookId ?? options.newHookId;
       if (hookId === undefined) throw new SessionError('VALIDATION', 'invalid message: hook.hookId: is required when no id is minted for it');
       return under({ form: 'hook', hookId: hookId.trim() });

@@ -3,14 +3,14 @@ import type { SessionConfig } from '@sessions/domain';
 import type { Authority, Credentials } from './credentials';
 
 export function authorityOf(secrets: Credentials, { gateway }: SessionConfig): Authority {
-  const { scopes, tokens, userHeader, mode, isSecretExpected } = gateway.auth;
+  const { scopes, tokens, trustedProxy, mode, isSecretExpected } = gateway.auth;
   return {
     ...secrets,
     ...(scopes !== undefined && { grantedScopes: scopes }),
     users: tokens,
     isSecretExpected,
     allowedOrigins: gateway.allowedOrigins,
-    ...(mode === 'trusted-proxy' && { proxy: { addresses: gateway.trustedProxies, userHeader } }),
+    ...(mode === 'trusted-proxy' && { proxy: { addresses: gateway.trustedProxies, ...trustedProxy } }),
   };
 }
 

@@ -1,6 +1,7 @@
 /** Secrets of the gateway, compared in constant time, and who somebody is by the one presented. */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { UserToken } from '@sessions/domain';
+import { isInRanges } from './address-ranges';
 import { agentWords, narrowScopes } from './scopes';
 
 export interface Credentials {
@@ -19,7 +20,17 @@ export interface Authority extends Credentials {
   /** `gateway.controlUi.allowedOrigins`: of pages that are not the gateway's own. */
   readonly allowedOrigins?: readonly string[];
   /** Proxies that vouch for their users, under `gateway.auth.mode` `trusted-proxy`. */
-  readonly proxy?: { readonly addresses: readonly string[]; readonly userHeader: string };
+  readonly proxy?: TrustedProxy;
+}
+
+export interface TrustedProxy {
+  /** Addresses and ranges. */
+  readonly addresses: readonly string[];
+  readonly userHeader: string;
+  /** What a request has to have to be one of the proxy's. */
+  readonly requiredHeaders: readonly string[];
+  /** Users that are let in; empty: all. */
+  readonly allowUsers: readonly string[];
 }
 
 /** Who somebody was found to be. */
@@ -88,11 +99,16 @@ export type ProxyHeaders = Readonly<Record<string, string | readonly string[] | 
  * the proxy has to remove the header from what its users send.
  */
 export function proxiedPrincipal({ proxy, grantedScopes }: Authority, address: string, headers: ProxyHeaders): Principal | undefined {
-  if (proxy === undefined || !proxy.addresses.includes(address)) return undefined;
-  const user = headers[proxy.userHeader];
-  if (typeof user !== 'string' || user.trim() === '') return undefined;
+  if (proxy === undefined || !isInRanges(address, proxy.addresses)) return undefined;
+  const valueOf = (name: string): string => {
+    const value = headers[name];
+    return typeof value === 'string' ? value.trim() : '';
+  };
+  const user = valueOf(proxy.userHeader);
+  if (user === '' || proxy.requiredHeaders.some((name) => valueOf(name) === '')) return undefined;
+  if (proxy.allowUsers.length > 0 && !proxy.allowUsers.includes(user)) return undefined;
   const passed = scopesHeader(headers['x-openclaw-scopes']) ?? [];
-  return { name: 'proxy', id: `proxy:${user.trim()}`, granted: grantedScopes === undefined ? passed : narrowScopes(passed, grantedScopes) };
+  return { name: 'proxy', id: `proxy:${user}`, granted: grantedScopes === undefined ? passed : narrowScopes(passed, grantedScopes) };
 }
 
 /** Scopes of the header that narrows them; undefined without it. */

@@ -59,7 +59,7 @@ function seqOf(message: JsonObject | undefined): number | undefined {
 
 function limitOf(text: string | null): number {
   if (text === null) return HISTORY_LIMIT_MAX;
-  if (!/^\d{1,15}$/.test(text) || Number(text) < 1) throw new SessionError('VALIDATION', 'limit must be a whole number, at least 1');
+  if (!/^\d+$/.test(text) || Number(text) < 1) throw new SessionError('VALIDATION', 'limit must be a whole number, at least 1');
   return Math.min(Number(text), HISTORY_LIMIT_MAX);
 }
 

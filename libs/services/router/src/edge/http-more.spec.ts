@@ -74,6 +74,23 @@ describe('webhooks', () => {
     expect(running.stores.texts('main', 'agent:main:main')).toEqual(['a note']);
   });
 
+  it('reach the agents and the sessions that the configuration leaves them, however they name them', async () => {
+    const agents = { list: [{ id: 'main', default: true }, { id: 'ops' }] };
+    const limits = { allowRequestSessionKey: true, allowedAgentIds: ['ops'], allowedSessionKeyPrefixes: ['hook:', 'agent:'] };
+    const limited = await startRouter({ agents, hooks: { enabled: true, token: HOOK_TOKEN, ...limits } });
+    const hook = async (body: object): Promise<unknown> => (await fetch(`${limited.url}/hooks/agent`, { method: 'POST', headers: { authorization: `Bearer ${HOOK_TOKEN}` }, body: JSON.stringify({ message: 'x', ...body }) })).json();
+    const notAllowed = { error: { type: 'invalid_request', message: 'agentId is not allowed by hooks.allowedAgentIds' } };
+    for (const body of [{}, { agentId: 'main' }, { sessionKey: 'hook:a' }, { agentId: 'ops', sessionKey: 'agent:MAIN:hook:a' }]) expect(await hook(body)).toMatchObject(notAllowed);
+    expect(await hook({ agentId: 'ops', sessionKey: ' main' })).toMatchObject({ error: { message: 'sessionKey must start with one of: hook:, agent:' } });
+    expect(await hook({ agentId: 'ops', sessionKey: 'HOOK:a' })).toMatchObject({ ok: true, sessionKey: 'agent:ops:hook:a' });
+    expect(await hook({ agentId: 'ops' })).toMatchObject({ ok: true, sessionKey: expect.stringMatching(/^agent:ops:hook:/) });
+    await limited.stop();
+    const shared = await startRouter({ hooks: { enabled: true, token: HOOK_TOKEN, defaultSessionKey: 'hook:all' } });
+    const answer = await fetch(`${shared.url}/hooks/agent`, { method: 'POST', headers: { authorization: `Bearer ${HOOK_TOKEN}` }, body: '{"message":"x"}' });
+    expect(await answer.json()).toMatchObject({ ok: true, sessionKey: 'agent:main:hook:all' });
+    await shared.stop();
+  });
+
   it('want their own token and a text', async () => {
     for (const token of ['', TOKEN, 'wrong']) expect(await ask('/in/agent', { token, body: { message: 'x' } })).toMatchObject({ status: 401, text: 'Unauthorized' });
     expect(await ask('/in/agent', { token: HOOK_TOKEN })).toMatchObject({ status: 400, json: { error: { message: 'message required' } } });

@@ -184,7 +184,7 @@ describe('GET /sessions/{key}/history', () => {
       expect(status).toBe(400);
       expect((body.error as { message: string }).message).toContain(query.split('=')[0]);
     }
-    expect(seqs((await json(get('/sessions/main/history?limit=5000'))).body)).toHaveLength(4);
+    for (const most of ['5000', '9'.repeat(30)]) expect(seqs((await json(get(`/sessions/main/history?limit=${most}`))).body)).toHaveLength(4);
   });
 
   it('does not know unknown sessions', async () => {

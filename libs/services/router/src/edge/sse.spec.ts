@@ -1,5 +1,6 @@
 import { TOKEN, startRouter } from '../testing/router-harness';
 import type { RunningRouter, TestClient } from '../testing/router-harness';
+import { PAGE_INTERVAL_MS } from './sse';
 
 const ID = '0190aaaa-0000-7000-8000-000000000001';
 const KEY = 'agent:main:main';
@@ -137,6 +138,18 @@ describe('a live view of a session', () => {
     await seen.until(() => seqs(seen.of('history').at(-1)).at(-1) === 5);
     expect(seqs(seen.of('history').at(-1))).toEqual([4, 5]);
     expect(seen.of('message')).toEqual([]);
+  });
+
+  it('shows a bounded page anew also when nothing happened for longer than pages are apart', async () => {
+    reader = await Reader.open(url('?follow=1&limit=2'));
+    const seen = reader;
+    await seen.until(() => seen.of('history').length === 1);
+    for (const seq of [3, 4, 5]) {
+      await new Promise((resolve) => setTimeout(resolve, 2 * PAGE_INTERVAL_MS));
+      await say(String(seq));
+      await seen.until(() => seqs(seen.of('history').at(-1)).at(-1) === seq);
+    }
+    expect(seen.of('history')).toHaveLength(4);
   });
 
   it('answers an unknown session before it begins', async () => {

@@ -32,8 +32,8 @@ import { EventStream } from './event-stream';
 import { toHistoryJson } from './history-page';
 import type { HistoryQuery } from './history-page';
 
-/** A page that is shown anew at each change is shown at most so often. */
-const PAGE_INTERVAL_MS = 250;
+/** A page that is shown anew at each change is shown at most so often, milliseconds. */
+export const PAGE_INTERVAL_MS = 250;
 /** Notices of row changes are left out for a client that is behind by this much, bytes. */
 const BEHIND_BYTES_MAX = 1024 * 1024;
 
@@ -85,7 +85,9 @@ class LiveView {
   readonly #pages = new PageBuilder();
   #endChanges: (() => void) | undefined;
   #pageShownAtMs = -Infinity;
-  #pageDue: Promise<void> | undefined;
+  #pagesShown = 0;
+  #isPageDue = false;
+  #showsPages = false;
 
   constructor(deps: SseDeps, stream: EventStream, read: GetHistoryRequest, isPaged: boolean, context: CallContext) {
     this.#deps = deps;
@@ -123,6 +125,7 @@ class LiveView {
   }
 
   async #showPage(page: WholePage): Promise<void> {
+    this.#pagesShown += 1;
     this.#pageShownAtMs = this.#deps.clock.monotonicMs();
     const last = page.records.at(-1);
     await this.#stream.send('history', toHistoryJson(page), page.sessionId === undefined ? undefined : eventId(page.sessionId, last?.messageSeq));
@@ -141,21 +144,31 @@ class LiveView {
   }
 
   /** Appends that come together are shown together; the newest state is always shown. */
-  #showPageSoon(): Promise<void> {
-    this.#pageDue ??= this.#showPageLater();
-    return Promise.resolve();
+  #showPageSoon(): void {
+    this.#isPageDue = true;
+    if (!this.#showsPages) void this.#showPagesWhileDue();
   }
 
-  async #showPageLater(): Promise<void> {
+  /** One after the other, so that none is shown behind a newer one. */
+  async #showPagesWhileDue(): Promise<void> {
+    this.#showsPages = true;
     try {
-      const waitMs = this.#pageShownAtMs + PAGE_INTERVAL_MS - this.#deps.clock.monotonicMs();
-      if (waitMs > 0) await sleep(this.#deps.clock, waitMs);
-      // What is appended from here on asks for a page of its own.
-      this.#pageDue = undefined;
-      if (!this.#stream.isOver) await this.#showPage(await readPage(this.#deps, this.#read, this.#context));
+      while (this.#isPageDue && !this.#stream.isOver) {
+        const waitMs = this.#pageShownAtMs + PAGE_INTERVAL_MS - this.#deps.clock.monotonicMs();
+        if (waitMs > 0) await sleep(this.#deps.clock, waitMs);
+        // What is appended from here on asks for a page of its own.
+        this.#isPageDue = false;
+        const shownBefore = this.#pagesShown;
+        const page = await readPage(this.#deps, this.#read, this.#context);
+        // A reset has shown its own meanwhile: this one may be of the transcript before.
+        if (this.#pagesShown !== shownBefore) this.#isPageDue = true;
+        else if (!this.#stream.isOver) await this.#showPage(page);
+      }
     } catch (thrown) {
       this.#deps.logger.warn('a live view ended because its page could not be read', { err: thrown });
       this.#stream.end();
+    } finally {
+      this.#showsPages = false;
     }
   }
 

@@ -5,7 +5,8 @@
 import { SessionError } from '@sessions/domain';
 import { FRAME_BYTES_MAX } from './connection-bounds';
 import { PLAIN_BYTES_MAX, parseLargeJson } from '../large/large-json';
-import { NO_ID, toFrame, toFrameError } from './gateway-frames';
+import { assertJsonShape } from '../large/json-shape';
+import { NO_ID, parseFrame, toFrame, toFrameError } from './gateway-frames';
 import type { FrameError, ReadFrame } from './gateway-frames';
 
 /** Largest frame of a method without attachments, bytes: what the bus takes of a patch, and its escapes. */
@@ -32,6 +33,16 @@ export function isSmallFrame(bytes: Buffer): boolean {
   return bytes.length <= SMALL_FRAME_BYTES_MAX;
 }
 
+/** Reads a small frame; never throws. */
+export function readSmallFrame(bytes: Buffer): BoundedFrame {
+  try {
+    assertJsonShape(bytes);
+  } catch (error) {
+    return refusedUnread(readBeginning(bytes), error);
+  }
+  return parseFrame(bytes.toString('utf8'));
+}
+
 /** Reads one frame within the bound of its method; never throws. */
 export async function readLargeFrame(bytes: Buffer): Promise<BoundedFrame> {
   const begun = readBeginning(bytes);
@@ -41,9 +52,13 @@ export async function readLargeFrame(bytes: Buffer): Promise<BoundedFrame> {
     // The beginning may not have said it, and of a member that stands twice the last one counts.
     return read.kind === 'request' && bytes.length > frameBytesMax(read.frame.method) ? tooLarge(read.frame, bytes.length) : read;
   } catch (error) {
-    if (!(error instanceof SessionError)) return { kind: 'not-json' };
-    return { kind: 'too-large', id: begun?.id ?? NO_ID, error: toFrameError(error) };
+    return refusedUnread(begun, error);
   }
+}
+
+function refusedUnread(begun: Beginning | undefined, error: unknown): BoundedFrame {
+  if (!(error instanceof SessionError)) return { kind: 'not-json' };
+  return { kind: 'too-large', id: begun?.id ?? NO_ID, error: toFrameError(error) };
 }
 
 function tooLarge({ id, method }: Beginning, bytes: number): { kind: 'too-large'; id: string; error: FrameError } {

@@ -18,3 +18,11 @@ it('reads what comes behind a large frame after it, and hears nothing more until
   expect(told.filter((word) => word !== 'pause')).toEqual(['b', 'c', 'not-json', 'd', 'resume', 'e']);
   expect(reader.readNow(frame('f'))).toMatchObject({ kind: 'request' });
 });
+
+it('refuses a frame with more structure than any request has, by its id', async () => {
+  const reader = new FrameReader({ pause: () => undefined, resume: () => undefined });
+  const deep = (bytes = 0): Buffer => Buffer.from(`{"type":"req","id":"q","method":"tools.invoke","params":{"file":"${'QUJD'.repeat(bytes / 4)}","args":${'['.repeat(20_000)}${']'.repeat(20_000)}}}`);
+  const refused = { kind: 'too-large', id: 'q', error: { code: 'INVALID_REQUEST', details: { reason: 'TOO_LARGE' } } };
+  expect(reader.readNow(deep())).toMatchObject(refused);
+  expect(await reader.readInTurn(deep(2 * SMALL_FRAME_BYTES_MAX))).toMatchObject(refused);
+});

@@ -1,6 +1,5 @@
 /** Reads the frames of one client in their order, also where one of them takes several turns of the loop. */
-import { isSmallFrame, readLargeFrame, type BoundedFrame } from './frame-bounds';
-import { parseFrame } from './gateway-frames';
+import { isSmallFrame, readLargeFrame, readSmallFrame, type BoundedFrame } from './frame-bounds';
 
 /** Where the frames come from. */
 export interface FrameSource {
@@ -20,14 +19,14 @@ export class FrameReader {
 
   /** @returns undefined for a large frame, and while one is read: such have to wait for their turn */
   readNow(bytes: Buffer): BoundedFrame | undefined {
-    return this.#waiting === 0 && isSmallFrame(bytes) ? parseFrame(bytes.toString('utf8')) : undefined;
+    return this.#waiting === 0 && isSmallFrame(bytes) ? readSmallFrame(bytes) : undefined;
   }
 
   /** The client is not heard until all of them are read. */
   async readInTurn(bytes: Buffer): Promise<BoundedFrame> {
     this.#waiting += 1;
     this.#source.pause();
-    const read = this.#last.then(() => (isSmallFrame(bytes) ? parseFrame(bytes.toString('utf8')) : readLargeFrame(bytes)));
+    const read = this.#last.then(() => (isSmallFrame(bytes) ? readSmallFrame(bytes) : readLargeFrame(bytes)));
     this.#last = read;
     try {
       return await read;

@@ -1,8 +1,8 @@
 /** Text and attachments that a client sends, within the bounds that hold for messages from outside. */
 import { Attachment } from '@sessions/contracts';
-import { SessionError, contentBytes, isJsonObject, parseEnvelope } from '@sessions/domain';
+import { SessionError, isJsonObject, parseEnvelope } from '@sessions/domain';
 import type { JsonObject, JsonValue } from '@sessions/domain';
-import { withDecodedContents } from '../large/decoded-contents';
+import { contentBytes, withDecodedContents } from '../large/decoded-contents';
 import { textOf } from './method';
 
 export interface SentContent {

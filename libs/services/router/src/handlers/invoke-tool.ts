@@ -12,6 +12,7 @@ import { assertSeesAgent } from '../auth/scopes';
 import { agentCallerOf, createSight, readRow } from '../auth/sight';
 import { depthOf } from '../auth/spawn-depth';
 import type { HandlerDeps } from '../deps';
+import { assertJsonShape } from '../large/json-shape';
 import { memoryAppend } from '../tools/memory-append';
 import { TOOLS } from '../tools/tool-table';
 import { InvalidArguments, failed, refusedAnswer } from '../tools/tool-call';
@@ -90,6 +91,7 @@ function withKeyOfSession(context: CallContext, caller: ToolCaller, tool: string
 /** @throws InvalidArguments */
 function readArguments(bytes: Uint8Array): unknown {
   if (bytes.length === 0) return {};
+  assertJsonShape(bytes);
   try {
     return JSON.parse(Buffer.from(bytes).toString('utf8')) as unknown;
   } catch {

@@ -11,6 +11,7 @@ import type { HandlerDeps } from '../deps';
 import { assertSeesAgent, isRestricted } from '../auth/scopes';
 import { agentOfKey } from '../auth/shown-links';
 import { notVisible } from '../auth/sight';
+import { assertJsonShape } from '../large/json-shape';
 import { assertKnownAgent, assertOneAgent } from './known-agent';
 import { resolveAddress } from './resolve-address';
 
@@ -79,6 +80,7 @@ function assertWithinSight(patch: JsonObject, { scopes }: CallContext): void {
 }
 
 function parseObject(bytes: Uint8Array): JsonObject {
+  assertJsonShape(bytes);
   let value: unknown;
   try {
     value = bytes.length === 0 ? {} : JSON.parse(Buffer.from(bytes).toString('utf8'));

@@ -2,14 +2,14 @@
 import { createHash } from 'node:crypto';
 import { Attachment, ChannelMessageRef, PeerRef, ReplyRoute, ResolvedRoute, RunRequest, Sender, SubmitMessageResponse, WaitRunRequest } from '@sessions/contracts';
 import type { ChatCommand, DeliverResponse, Envelope, InboundMessage, SubmitMessageRequest } from '@sessions/contracts';
-import { SessionError, asAgentId, configuredAgents, contentBytes, defaultIdempotencyKey, isJsonObject, parseEnvelope, resolveRoute, slugAgentId } from '@sessions/domain';
+import { SessionError, asAgentId, configuredAgents, defaultIdempotencyKey, isJsonObject, parseEnvelope, resolveRoute, slugAgentId } from '@sessions/domain';
 import type { InboundEnvelope, Route } from '@sessions/domain';
 import { idempotencyKeyOf } from '@sessions/bus';
 import type { CallContext } from '@sessions/bus';
 import { assertSeesAgent } from '../auth/scopes';
 import type { SeenAddress } from '../auth/sight';
 import type { HandlerDeps } from '../deps';
-import { withDecodedContents } from '../large/decoded-contents';
+import { contentBytes, withDecodedContents } from '../large/decoded-contents';
 import { boundSession } from '../threads/bound-thread';
 import { threadCommand } from '../threads/thread-commands';
 import { deliverTo } from './deliver-to';

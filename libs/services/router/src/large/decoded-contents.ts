@@ -2,6 +2,11 @@
 import { base64Bytes, isJsonObject } from '@sessions/domain';
 import { LoopRest } from './loop-rest';
 
+/** The bytes of a file that has been checked. @param content as text: base64 */
+export function contentBytes({ content }: { readonly content: string | Uint8Array }): Buffer {
+  return typeof content === 'string' ? Buffer.from(content, 'base64') : Buffer.from(content.buffer, content.byteOffset, content.length);
+}
+
 /**
  * The files with their content as bytes where it is base64; what else one is, whoever checks them says.
  * @param files as a message has them; anything

@@ -1,3 +1,4 @@
+import { JSON_DEPTH_MAX } from '@sessions/domain';
 import fc from 'fast-check';
 import { CONTENT_BYTES_MAX, PLAIN_BYTES_MAX, REST_BYTES_MAX, parseLargeJson } from './large-json';
 
@@ -53,7 +54,7 @@ it.each([
 });
 
 it('puts contents back where they stood, however deep, and under whatever name', async () => {
-  const deep = `${'['.repeat(100_000)}"${FILE}"${']'.repeat(100_000)}`;
+  const deep = `${'['.repeat(JSON_DEPTH_MAX)}"${FILE}"${']'.repeat(JSON_DEPTH_MAX)}`;
   let inner = await parse(deep);
   while (Array.isArray(inner)) [inner] = inner as [unknown];
   expect(inner).toBe(FILE);

@@ -6,6 +6,7 @@
 import { isAscii } from 'node:buffer';
 import { randomUUID } from 'node:crypto';
 import { SessionError } from '@sessions/domain';
+import { assertJsonShape } from './json-shape';
 import { LoopRest } from './loop-rest';
 
 /** JSON that is parsed as it stands, bytes. */
@@ -34,10 +35,11 @@ interface Cut {
 
 /**
  * @param bytes valid UTF-8
- * @throws SyntaxError as JSON.parse does; TOO_LARGE when more than REST_BYTES_MAX stand beside contents of files
+ * @throws SyntaxError as JSON.parse does; TOO_LARGE when more than REST_BYTES_MAX stand beside contents of
+ *   files, and as `assertJsonShape`
  */
 export async function parseLargeJson(bytes: Buffer): Promise<unknown> {
-  if (bytes.length <= PLAIN_BYTES_MAX) return JSON.parse(bytes.toString('utf8')) as unknown;
+  if (bytes.length <= PLAIN_BYTES_MAX) return parseShaped(bytes);
   const rest = new LoopRest();
   const cuts = await contentsOf(bytes, rest);
   // Nobody who wrote the JSON knows it.
@@ -55,9 +57,15 @@ export async function parseLargeJson(bytes: Buffer): Promise<unknown> {
     await rest.ifDue();
   }
   plain.push(bytes.subarray(from));
-  const value = { whole: JSON.parse(Buffer.concat(plain).toString('utf8')) as unknown };
+  const value = { whole: parseShaped(Buffer.concat(plain)) };
   putBack(value, contents);
   return value.whole;
+}
+
+/** @throws SyntaxError, TOO_LARGE */
+function parseShaped(bytes: Buffer): unknown {
+  assertJsonShape(bytes);
+  return JSON.parse(bytes.toString('utf8')) as unknown;
 }
 
 /** Long texts of ASCII without escapes that are values. @throws TOO_LARGE */
@@ -115,7 +123,6 @@ function assertRest(bytes: number): void {
   });
 }
 
-/** Without recursion: JSON may be nested as deep as it is long. */
 function putBack(root: object, contents: ReadonlyMap<string, string>): void {
   const waiting: object[] = [root];
   for (let one = waiting.pop(); one !== undefined; one = waiting.pop()) {
