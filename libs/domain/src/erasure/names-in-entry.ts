@@ -12,6 +12,8 @@ export interface Surroundings {
   readonly place?: string | undefined;
   /** No id of a person stands here: only keys and ids of sessions are looked for. */
   readonly isWord?: boolean;
+  /** The member whose value it is. */
+  readonly member?: string;
 }
 
 /** Whether a whole text names the subject. */
@@ -53,13 +55,15 @@ function placeOf({ groupId, chatType, to, origin }: Readonly<Record<string, unkn
 
 /** The name of a member names the subject. */
 export function isMemberNamed(member: string, around: Surroundings, names: NameTest): boolean {
-  return names(member, MEMBER_WORD.test(member) ? { ...around, isWord: true } : around);
+  const { member: _, ...rest } = around;
+  return names(member, MEMBER_WORD.test(member) ? { ...rest, isWord: true } : rest);
 }
 
 /** @returns what stands around the value of a member; undefined where nothing is looked for */
 export function surroundingsOf(member: string, value: unknown, around: Surroundings): Surroundings | undefined {
   if (typeof value === 'string' && WORD_MEMBERS.has(member)) return undefined;
-  return NO_PERSONS.has(member) || (typeof value === 'string' && isPlace(value, around)) ? { ...around, isWord: true } : around;
+  const isWord = NO_PERSONS.has(member) || (typeof value === 'string' && isPlace(value, around));
+  return { ...around, member, ...(isWord ? { isWord } : {}) };
 }
 
 function isPlace(text: string, { place }: Surroundings): boolean {

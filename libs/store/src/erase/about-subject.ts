@@ -1,7 +1,10 @@
 /** Whether a value, or a line of values, is about the subject of an erasure: by its keys, its ids, and the names of a person. */
 import { isMemberNamed, keyTest, peerTest, surroundingsIn, surroundingsOf, type EraseSubject, type NameTest, type Surroundings } from '@sessions/domain';
 import type { EraseSeeds } from './erasure-order';
-import type { Needles } from './needles';
+import { NEEDLE_BYTES_MIN, type Needles } from './needles';
+
+/** Members that name sessions. */
+const SESSION_MEMBER = /session|key|spawnedBy|parent/i;
 
 /** Whether a text, as a whole value, is one of the subject's names. */
 export function aboutSubject(subject: EraseSubject, seeds: Pick<EraseSeeds, 'keys' | 'sessionIds'>, needles: Needles): NameTest {
@@ -10,7 +13,9 @@ export function aboutSubject(subject: EraseSubject, seeds: Pick<EraseSeeds, 'key
   const isOfKey = keyTest(subject);
   const isMeant = (text: string): boolean => (subject.kind === 'person' || text.startsWith('agent:')) && isOfKey(text);
   const exact = new Set([...seeds.keys, ...seeds.sessionIds]);
-  return (text, around) => exact.has(text) || isPeer(text, around) || isMeant(text) || needles.isInText(text);
+  // Other programs give short ids, such as `main`: as a label, or an account, these are words of somebody else.
+  const isSession = (text: string, member: string | undefined): boolean => exact.has(text) && (text.startsWith('agent:') || Buffer.byteLength(text) >= NEEDLE_BYTES_MIN || SESSION_MEMBER.test(member ?? ''));
+  return (text, around) => isSession(text, around?.member) || isPeer(text, around) || isMeant(text) || needles.isInText(text);
 }
 
 /** A value of the line, or of JSON text inside of it. */

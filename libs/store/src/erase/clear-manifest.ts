@@ -43,7 +43,7 @@ export function clearManifest(layout: StoreLayout, file: string, { about, needle
 
 function isLineAbout({ key, sessionId, files }: ManifestLine, about: NameTest, own: ReadonlySet<string>): boolean {
   // A key is judged as a key, and an id that somebody else is called by is none of theirs.
-  return [key, sessionId].some((name) => name !== null && about(name, { isWord: true })) || files.some(({ from, to }) => own.has(from) || own.has(to));
+  return [key, sessionId].some((name) => name !== null && about(name, { isWord: true, member: 'sessionId' })) || files.some(({ from, to }) => own.has(from) || own.has(to));
 }
 
 /** The entry that an archive of another comes back with, without what names the subject; all else as it stood. */

@@ -1,6 +1,6 @@
 /** Copies of a sessions file: a word that is too short to be looked for in bytes is found where it is a value of an entry. */
 import * as fs from 'node:fs';
-import { cleansingOf, isJsonObject, isMemberNamed, type NameTest } from '@sessions/domain';
+import { cleansingOf, isJsonObject, type NameTest } from '@sessions/domain';
 import { scanSessionsFileSync } from '../sessions-file/scan-sessions-file';
 import { openRegular } from './store-tree';
 
@@ -11,7 +11,7 @@ export function isCopyNaming(file: string, about: NameTest): boolean {
   let isNamed = false;
   try {
     scanSessionsFileSync(fd, ({ key, value }) => {
-      isNamed ||= isMemberNamed(key, {}, about) || (isJsonObject(value) && cleansingOf(value, about) !== undefined);
+      isNamed ||= about(key, { isWord: true, member: 'key' }) || (isJsonObject(value) && cleansingOf(value, about) !== undefined);
     });
   } catch {
     // No sessions file, or the part of one that a process left behind.
