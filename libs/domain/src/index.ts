@@ -105,8 +105,10 @@ export { configuredModels, costOf, costsOf, priceOf, readOpenRouterPrices, round
 export type { ModelPrice, PriceList, TokenCounts } from './entry/usage';
 
 // Erasure
-export { anyhow, asStored, channelAround, cleansingOf, exactly, holdsNoNames, keyTest, looksLikeKey, peerTest, personOf, receiptSubject } from './erasure/erase-subject';
-export type { EntryCleansing, EraseSubject, NameTest, PeerName } from './erasure/erase-subject';
+export { anyhow, asStored, exactly, keyTest, looksLikeKey, peerTest, personOf, receiptSubject } from './erasure/erase-subject';
+export type { EraseSubject, PeerName } from './erasure/erase-subject';
+export { cleansingOf, isMemberNamed, surroundingsIn, surroundingsOf } from './erasure/names-in-entry';
+export type { EntryCleansing, NameTest, Surroundings } from './erasure/names-in-entry';
 
 // Lists
 export { searchTextOf, searchedNamesOf, toSessionRow } from './list/session-row';

@@ -1,4 +1,4 @@
-import { cleansingOf, peerTest, personOf } from './erase-subject';
+import { peerTest, personOf } from './erase-subject';
 
 const ANN = personOf('telegram:700700700', []);
 
@@ -26,25 +26,14 @@ describe('peerTest', () => {
   });
 
   it('goes by the channel that stands around a bare id', () => {
-    expect(peerTest(ANN)('700700700', 'discord')).toBe(false);
-    expect(peerTest(ANN)('N id:700700700', 'discord')).toBe(false);
-    expect(peerTest(ANN)('telegram:700700700', 'discord')).toBe(true);
-    expect(peerTest(ANN)('700700700', 'Telegram')).toBe(true);
-    expect(peerTest(personOf('700700700', []))('700700700', 'discord')).toBe(true);
+    expect(peerTest(ANN)('700700700', { channel: 'discord' })).toBe(false);
+    expect(peerTest(ANN)('N id:700700700', { channel: 'discord' })).toBe(false);
+    expect(peerTest(ANN)('telegram:700700700', { channel: 'discord' })).toBe(true);
+    expect(peerTest(ANN)('700700700', { channel: 'Telegram' })).toBe(true);
+    expect(peerTest(personOf('700700700', []))('700700700', { channel: 'discord' })).toBe(true);
   });
-});
 
-describe('cleansingOf', () => {
-  it('leaves the addresses of one who has the same id on another channel, answers that wait included', () => {
-    const namesake = {
-      origin: { label: 'N id:700700700', surface: 'discord', from: 'discord:700700700', to: '700700700' },
-      route: { channel: 'discord', target: { to: '700700700' } },
-      lastChannel: 'discord',
-      lastTo: '700700700',
-      openDeliveries: [{ channel: 'discord', message: { route: { channel: 'discord', to: '700700700' } } }],
-    };
-    expect(cleansingOf(namesake, peerTest(ANN))).toBeUndefined();
-    const shared = { ...namesake, openDeliveries: [...namesake.openDeliveries, { channel: 'telegram', to: '700700700' }] };
-    expect(cleansingOf(shared, peerTest(ANN))).toEqual({ clear: [], set: { openDeliveries: [namesake.openDeliveries[0], { channel: 'telegram' }] } });
+  it('takes what programs are called by for no channel', () => {
+    for (const text of ['cron:42', 'subagent:42', 'hook:mail:42', 'node-1:42']) expect(peerTest(personOf('42', []))(text)).toBe(false);
   });
 });

@@ -1,10 +1,10 @@
 /**
  * Whom an erasure is about: one session by its key, or one person by the ids that channels know them
- * by. Pure: which keys are meant, and what of another session's entry names them.
+ * by. Pure: which keys are meant, and which texts name them.
  */
 import type { SessionConfig } from '../config/parse-config';
-import { isJsonObject, type JsonObject, type JsonValue } from '../json';
-import { parseSessionKey, storedSpellings } from '../keys/session-key';
+import { isReservedChannel, parseSessionKey, storedSpellings } from '../keys/session-key';
+import type { NameTest } from './names-in-entry';
 
 /** One account of a person: `<channel>:<id>`, or an id on whatever channel. Channel and id in lower case. */
 export interface PeerName {
@@ -107,9 +107,6 @@ function inLettersOf(key: string, spelling: string): boolean {
   return key.endsWith(spelling);
 }
 
-/** Whether a whole text names the subject. @param channel that what stands around it is of, where something says so. */
-export type NameTest = (text: string, channel?: string) => boolean;
-
 /** What stands behind these is a place: many of them are counted, as ids of people are. */
 const PLACE_WORDS: ReadonlySet<string> = new Set(['group', 'channel', 'room', 'thread', 'topic']);
 /** Words before an id that say that it is a person's, and not on which channel. */
@@ -120,7 +117,8 @@ const ADDRESS = /^[a-z][\w-]*(?::[a-z0-9][\w.@+-]*)*$/;
 /** @returns a test of whole texts: is it one of the person's names as entries spell them? The same id on another channel is another's. */
 export function peerTest(subject: EraseSubject): NameTest {
   if (subject.kind === 'session') return () => false;
-  return (text, channel) => {
+  return (text, { channel, isWord = false } = {}) => {
+    if (isWord) return false;
     const lower = text.toLowerCase();
     // Keys are judged as keys.
     return !lower.startsWith('agent:') && subject.peers.some((peer) => isNameOf(peer, text, channel));
@@ -137,61 +135,7 @@ function isNameOf({ channel, peerId, spelling = peerId, exact }: PeerName, text:
   const words = before.split(':');
   if (PLACE_WORDS.has(words.at(-1) ?? '')) return false;
   const [first = ''] = words;
-  return PERSON_WORDS.has(first) ? isHere : channel === undefined || first === channel;
-}
-
-/** The channel that the members of an object are about, where it says so. */
-export function channelAround(object: Readonly<Record<string, unknown>>, outer: string | undefined): string | undefined {
-  for (const member of ['channel', 'lastChannel', 'surface']) {
-    const value = object[member];
-    if (typeof value === 'string' && value !== '') return value;
-  }
-  return outer;
-}
-
-export interface EntryCleansing {
-  readonly set: Readonly<Record<string, JsonValue>>;
-  readonly clear: readonly string[];
-}
-
-/** Members whose values are words of ours or of channels and models: a person who is named like one of them does not stand there. */
-const WORD_MEMBERS: ReadonlySet<string> = new Set(['status', 'chatType', 'channel', 'lastChannel', 'provider', 'surface', 'model', 'modelProvider', 'modelOverride', 'providerOverride', 'modelOverrideSource', 'sendPolicy', 'groupActivation', 'queueMode', 'queueDrop', 'thinkingLevel', 'method', 'reason', 'role', 'outcome', 'state', 'type', 'kind', 'originKind', 'agentId']);
-
-export function holdsNoNames(member: string): boolean {
-  return WORD_MEMBERS.has(member);
-}
-
-/** What leaves another session's entry: members, list items and nested members whose text names the subject. Undefined: nothing. */
-export function cleansingOf(entry: JsonObject, names: NameTest): EntryCleansing | undefined {
-  const channel = channelAround(entry, undefined);
-  const set: Record<string, JsonValue> = {};
-  const clear: string[] = [];
-  for (const [member, value] of Object.entries(entry)) {
-    if (value === undefined || (typeof value === 'string' && holdsNoNames(member))) continue;
-    const left = without(value, names, channel);
-    if (left === undefined) clear.push(member);
-    else if (left !== value) set[member] = left;
-  }
-  return clear.length === 0 && Object.keys(set).length === 0 ? undefined : { set, clear };
-}
-
-/** The value itself where nothing in it names the subject; undefined where it does as a whole. */
-function without(value: JsonValue, names: NameTest, outer: string | undefined): JsonValue | undefined {
-  if (typeof value === 'string') return names(value, outer) ? undefined : value;
-  if (Array.isArray(value)) {
-    const items = value as readonly JsonValue[];
-    const left = items.map((item) => without(item, names, outer)).filter((item) => item !== undefined);
-    return left.length === items.length && left.every((item, index) => item === items[index]) ? value : left;
-  }
-  if (!isJsonObject(value)) return value;
-  const channel = channelAround(value, outer);
-  const left: Record<string, JsonValue> = {};
-  let changed = false;
-  for (const [member, inner] of Object.entries(value)) {
-    if (inner === undefined) continue;
-    const kept = typeof inner === 'string' && holdsNoNames(member) ? inner : names(member, channel) ? undefined : without(inner, names, channel);
-    if (kept !== undefined) left[member] = kept;
-    if (kept !== inner) changed = true;
-  }
-  return changed ? left : value;
+  if (PERSON_WORDS.has(first)) return isHere;
+  // `cron:42` and `subagent:42` are of no channel.
+  return channel === undefined ? !isReservedChannel(first) : first === channel;
 }

@@ -42,7 +42,8 @@ export function clearManifest(layout: StoreLayout, file: string, { about, needle
 }
 
 function isLineAbout({ key, sessionId, files }: ManifestLine, about: NameTest, own: ReadonlySet<string>): boolean {
-  return (key !== null && about(key)) || (sessionId !== null && about(sessionId)) || files.some(({ from, to }) => own.has(from) || own.has(to));
+  // A key is judged as a key, and an id that somebody else is called by is none of theirs.
+  return [key, sessionId].some((name) => name !== null && about(name, { isWord: true, member: 'sessionId' })) || files.some(({ from, to }) => own.has(from) || own.has(to));
 }
 
 /** The entry that an archive of another comes back with, without what names the subject; all else as it stood. */

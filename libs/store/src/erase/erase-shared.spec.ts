@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import * as fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import * as path from 'node:path';
-import { personOf, type JsonObject, type JsonValue } from '@sessions/domain';
+import { escapedPart, personOf, type JsonObject, type JsonValue } from '@sessions/domain';
 import type { AgentStore } from '../agent-store';
 import { eraseInStore, openStore, type OpenStoreOptions } from '../open-store';
 import { Needles } from './needles';
@@ -64,7 +64,7 @@ it('leaves no identity of their messages, in transcripts, answers and index, and
   expect(report).toMatchObject({ sharedKeys: [MAIN], left: [] });
   expect(report.receipt).toBeDefined();
   expect(filesWith(ANN)).toEqual([]);
-  expect(read(`${session}.jsonl`)).toBe(before.replaceAll(ANN, 'erased-er'));
+  expect(read(`${session}.jsonl`)).toBe(before.replaceAll(ANN, ' erased e'));
   store = await openStore(options());
   expect((await store.history({ key: MAIN, limit: 10 }))?.totalMessages).toBe(3);
   expect(await say(store, session, '800800800', 'b1')).toMatchObject({ result: { sessionKey: MAIN } });
@@ -140,6 +140,25 @@ it('leaves no copy of the sessions file that names the person in an entry of oth
 });
 
 it.each([
+  ['z', 'e', ['e']],
+  ['telegram:e', 'z', ['z']],
+  ['telegram:erased-', 'erased', ['erased']],
+  ['b\\c', 'b', ['b']],
+  ['"q"', 'q', ['q']],
+  ['telegram:ünal', 'Ünal', ['ann']],
+  ['ÄÖ', 'äö', ['ann']],
+])('erases %s from what was said, and of %s leaves %j', async (who, second, left) => {
+  const session = randomUUID();
+  const store = await openStore(options());
+  const first = who.replace('telegram:', '');
+  for (const sender of new Set([first, second, ...left])) await say(store, session, escapedPart(sender), 'm');
+  await store.close();
+  expect(await eraseInStore(options(), personOf(who, []))).toMatchObject({ found: true, left: [] });
+  const senders = read(`${session}.jsonl`).trimEnd().split('\n').slice(1).map((line) => (JSON.parse(line) as { message: { idempotencyKey: string } }).message.idempotencyKey.split('/')[2] ?? '');
+  expect(senders.filter((sender) => !sender.startsWith(' '))).toEqual(left);
+});
+
+it.each([
   [[ANN], `"telegram/default/${ANN}/m1"`, true],
   [[ANN], `telegram/work-2/${ANN}/m1`, true],
   [[ANN], `"discord/default/${ANN}/m1"`, false],
@@ -154,6 +173,8 @@ it.each([
   [['ann@example.org'], `"telegram/default/Ann@Example.NET/m1"`, false],
   [['k'], `"telegram/default/K/m1"`, true],
   [['[1]'], `"telegram/default/{1}/m1"`, false],
+  [['b\\c'], `"telegram/default/b\\\\c/m1"`, true],
+  [['b\\c'], `{\\"id\\":\\"telegram/default/b\\\\\\\\c/m1\\"}`, true],
 ])('knows the sender %j in %s: %s', (ids, text, isThere) => {
   expect(new Needles([], [], [], [], ids.map((id) => ({ channel: 'telegram', id }))).isInText(text)).toBe(isThere);
 });

@@ -11,7 +11,7 @@ export function isCopyNaming(file: string, about: NameTest): boolean {
   let isNamed = false;
   try {
     scanSessionsFileSync(fd, ({ key, value }) => {
-      isNamed ||= about(key) || (isJsonObject(value) && cleansingOf(value, about) !== undefined);
+      isNamed ||= about(key, { isWord: true, member: 'key' }) || (isJsonObject(value) && cleansingOf(value, about) !== undefined);
     });
   } catch {
     // No sessions file, or the part of one that a process left behind.

@@ -18,5 +18,10 @@ function addressesOf(subject: EraseSubject): readonly string[] {
 
 /** In sessions that a person shares with others, identities of messages say who sent them. */
 function sendersOf({ channel, peerId, spelling = peerId, exact }: PeerName): readonly Sender[] {
-  return [...new Set(exact === true ? [spelling] : [peerId, spelling])].map((id) => ({ channel, id: escapedPart(id), exact: exact === true }));
+  if (exact === true) return [{ channel, id: escapedPart(spelling), exact }];
+  // Letters of ASCII are compared in either size; of others, which identities have as bytes, these spellings.
+  const capitals = peerId.toUpperCase();
+  const [first = ''] = peerId;
+  const spelled = [peerId, spelling, capitals, first.toUpperCase() + peerId.slice(first.length)];
+  return [...new Set(spelled.map((id) => escapedPart(id).toLowerCase()))].map((id) => ({ channel, id, exact: false }));
 }

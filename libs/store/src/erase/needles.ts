@@ -13,6 +13,8 @@ const WINDOW_BYTES = 4;
 const SLOTS = 65_536;
 /** What names are overwritten with, as often as it takes. */
 const FILLER = Buffer.from('erased-');
+/** And ids of senders: with what no id can be, else `z` would become somebody who is called `e`, and who is found again. */
+const SENDER_FILLER = Buffer.from(' erased');
 
 /**
  * After a key these go on with it: `…:12` is none of `…:123`, nor `…:main` of `…:main:thread:5`. Otherwise a
@@ -27,6 +29,7 @@ const AFTER_BYTES = 32;
 export interface Found {
   readonly offset: number;
   readonly bytes: number;
+  readonly isSender: boolean;
 }
 
 /** A longer key, and where in it the needle stands. */
@@ -75,11 +78,14 @@ export class Needles {
     }
     for (const { id, ...sender } of sendersById(senders)) {
       if (id === '') continue;
-      const bytes = Buffer.from(`/${id}/`, 'utf8');
-      this.#senders.set(bytes, sender);
-      this.#before = Math.max(this.#before, IDENTITY_BEFORE_BYTES);
-      longest = Math.max(longest, bytes.length);
-      this.#note(bytes);
+      // Ids hold quotation marks and backslashes, which lines of JSON have escaped.
+      for (const spelling of spellingsOf(`/${id}/`)) {
+        const bytes = Buffer.from(spelling, 'utf8');
+        this.#senders.set(bytes, sender);
+        this.#before = Math.max(this.#before, IDENTITY_BEFORE_BYTES);
+        longest = Math.max(longest, bytes.length);
+        this.#note(bytes);
+      }
     }
     this.longest = longest;
   }
@@ -131,8 +137,9 @@ export class Needles {
       }
       if (best === undefined) continue;
       // Of an identity the id alone: its slashes stay.
-      const edge = this.#senders.has(best) ? 1 : 0;
-      yield { offset: at + 1 - best.length + edge, bytes: best.length - 2 * edge };
+      const isSender = this.#senders.has(best);
+      const edge = isSender ? 1 : 0;
+      yield { offset: at + 1 - best.length + edge, bytes: best.length - 2 * edge, isSender };
     }
   }
 
@@ -170,10 +177,11 @@ export class Needles {
   /** Overwrites what is found. @param goesOn more bytes follow in another piece, which begins `overlap` before the end. @returns how often. */
   overwriteIn(bytes: Buffer, goesOn = false): number {
     let count = 0;
-    for (const { offset, bytes: length } of [...this.in(bytes)]) {
+    for (const { offset, bytes: length, isSender } of [...this.in(bytes)]) {
       // What follows is not known yet: it comes again.
       if (goesOn && offset + length > bytes.length - this.#after) continue;
-      for (let at = 0; at < length; at += 1) bytes[offset + at] = FILLER[at % FILLER.length] as number;
+      const filler = isSender ? SENDER_FILLER : FILLER;
+      for (let at = 0; at < length; at += 1) bytes[offset + at] = filler[at % filler.length] as number;
       count += 1;
     }
     return count;
@@ -188,11 +196,11 @@ export class Needles {
     for (let position = 0; ; ) {
       const count = fs.readSync(fd, chunk, kept, CHUNK_BYTES, position);
       const bytes = chunk.subarray(0, kept + count);
-      for (const { offset, bytes: length } of this.in(bytes)) {
+      for (const { offset, bytes: length, isSender } of this.in(bytes)) {
         const end = offset + length;
         // Found with the chunk before, or with the next one, which has what follows.
         if (end <= kept - this.#after || (count > 0 && end > bytes.length - this.#after)) continue;
-        found.push({ offset: position - kept + offset, bytes: length });
+        found.push({ offset: position - kept + offset, bytes: length, isSender });
         if (found.length >= upTo) return found;
       }
       if (count === 0) return found;
