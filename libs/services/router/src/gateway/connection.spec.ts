@@ -143,7 +143,7 @@ describe('a connection', () => {
     client.send(JSON.stringify({ type: 'req', id: 'q', method: 'health', params: { text: 'x'.repeat(FRAME_BYTES_MAX) } }));
     expect((await client.whenClosed()).code).toBe(1009);
     const other = await connected(edge);
-    other.send(JSON.stringify({ type: 'req', id: 'q', method: 'chat.send', params: { text: 'x'.repeat(FRAME_BYTES_MAX - 1024) } }));
+    other.send(JSON.stringify({ type: 'req', id: 'q', method: 'chat.send', params: { files: Array.from({ length: 4 }, () => 'x'.repeat(FRAME_BYTES_MAX / 4 - 1024)) } }));
     expect((await other.answerTo('q')).ok).toBe(true);
     other.close();
   }, LARGE_TEST_TIMEOUT_MS);
