@@ -3,6 +3,7 @@ import { readFileSync, readdirSync } from 'node:fs';
 import * as path from 'node:path';
 import { ReadUsageRequest, AgentRuntimeService, AppendRecordsRequest, BeginTurnRequest, CancelRunRequest, DeliverRequest, FinishTurnRequest, FollowUp, InterSession, SendExchange, GetRunRequest, ListPendingRequest, PatchEntryRequest, ReplyRoute, RunRequest, StoreServiceAckDeliveryRequest, DeliveryResult, StoreServiceResetSessionRequest, TokenUsage, TurnJob } from '@sessions/contracts';
 import { serveService } from '@sessions/bus';
+import { OPEN_RUNS_MAX } from '../decisions/open-run';
 import { KEY, bench, cleanUpBenches, history, restart, sessionsDir, subjects, telegram, transcriptLines, until, type Bench } from '../testing/writer-bench';
 
 cleanUpBenches();
@@ -208,6 +209,33 @@ it('cancels what waits at once, its message kept, and tells the one that runs', 
   expect((await history(made)).texts).toEqual(['one', 'two']);
   expect(await entryOf(made)).toMatchObject({ status: 'killed', abortedLastRun: true });
   expect(await made.client.cancelRun(CancelRunRequest.create({ agentId: 'main', by: { $case: 'key', value: KEY }, reason: 'abort' }))).toMatchObject({ state: 'idle' });
+});
+
+describe('with as many messages waiting as a session takes', () => {
+  /** All but the first one wait for a turn of their own, or for one together. */
+  const full = async (queueMode: string): Promise<{ readonly made: Bench; readonly waiting: readonly string[] }> => {
+    const made = await bench({ config: WITH_MODEL });
+    await made.client.deliver(turnOf('one', 'r0'));
+    await begin(made, 'r0');
+    const waiting = Array.from({ length: OPEN_RUNS_MAX - 1 }, (_, at) => `9ef79e9e-bfac-89c0-8e61-9a09139${String(at).padStart(5, '0')}`);
+    for (const runId of waiting) await made.client.deliver(turnOf('more', runId, { queueMode }));
+    return { made, waiting };
+  };
+
+  it('one turn answers all of them, and ends', async () => {
+    const { made, waiting } = await full('collect');
+    // Above the cap the oldest join the turn of a later one.
+    const { nextRunId = '' } = await finish(made, 'r0');
+    await begin(made, nextRunId);
+    expect(await finish(made, nextRunId)).toMatchObject({ nextRunId: undefined });
+    for (const runId of waiting) expect(await runOf(made, runId)).toMatchObject({ state: 'ended', outcome: 'ok' });
+  });
+
+  it('all of them are cancelled at once', async () => {
+    const { made, waiting } = await full('queue');
+    const cancelled = await made.client.cancelRun(CancelRunRequest.create({ agentId: 'main', by: { $case: 'key', value: KEY }, reason: 'abort' }));
+    expect(cancelled.cancelledRunIds).toEqual(waiting);
+  });
 });
 
 it('hands steered messages to the turn that runs, and they end with it', async () => {
