@@ -254,6 +254,18 @@ it('hands steered messages to the turn that runs, and they end with it', async (
   expect((await history(made)).texts).toEqual(['one', 'and two']);
 });
 
+it('hands over a steered message that is many times as long as JSON, when its turn comes', async () => {
+  const made = await bench({ config: WITH_MODEL });
+  const grows = '\u0001'.repeat(4_000);
+  await made.client.deliver(turnOf('one', 'r1'));
+  await begin(made, 'r1');
+  await made.client.deliver(turnOf(grows, 'r2', { queueMode: 'steer' }));
+  expect((await begin(made, 'r1', 1, 'runner/a', true)).steerMessages).toEqual([]);
+  await finish(made, 'r1');
+  await begin(made, 'r2');
+  expect((await history(made)).texts).toHaveLength(2);
+});
+
 it('resets only after the run has ended; what waited is in the transcript before', async () => {
   const made = await bench({ config: WITH_MODEL });
   const { sessionId = '' } = await made.client.deliver(turnOf('one', 'r1'));
