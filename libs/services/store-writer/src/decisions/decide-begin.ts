@@ -151,7 +151,8 @@ export function decideSteer(request: BeginRequest, view: MutationView, spool: Sp
   const texts: string[] = [];
   let bytes = 0;
   for (const one of runs.slice(runs.indexOf(run) + 1)) {
-    if (one.joins !== undefined || one.state === 'over') continue;
+    // One that was to join a later one is before it here too.
+    if (one.state !== 'queued') continue;
     const content = one.message === undefined ? undefined : contentOfWaiting(one.message, spool);
     bytes += typeof content === 'string' ? Buffer.byteLength(JSON.stringify(content)) : Number.POSITIVE_INFINITY;
     if (one.mode !== 'steer' || typeof content !== 'string' || bytes > STEERED_BYTES_MAX || !mayJoin(one, run)) break;

@@ -254,6 +254,18 @@ it('hands steered messages to the turn that runs, and they end with it', async (
   expect((await history(made)).texts).toEqual(['one', 'and two']);
 });
 
+it('hands over more steered messages than the queue holds in their order, those above its cap first', async () => {
+  const made = await bench({ config: WITH_MODEL });
+  await made.client.deliver(turnOf('r0', 'r0'));
+  await begin(made, 'r0');
+  const waiting = Array.from({ length: 30 }, (_, at) => `r${String(at + 1)}`);
+  for (const runId of waiting) await made.client.deliver(turnOf(runId, runId, { queueMode: 'steer' }));
+  expect((await begin(made, 'r0', 1, 'runner/a', true)).steerMessages.map(({ text }) => text)).toEqual(waiting);
+  await finish(made, 'r0');
+  for (const runId of waiting) expect(await runOf(made, runId)).toMatchObject({ state: 'ended' });
+  expect((await history(made)).texts).toEqual(['r0', ...waiting]);
+});
+
 it('hands over a steered message that is many times as long as JSON, when its turn comes', async () => {
   const made = await bench({ config: WITH_MODEL });
   const grows = '\u0001'.repeat(4_000);
