@@ -1,7 +1,6 @@
 /** The owner's own end of an attempt that nobody answers for: the next one, or a stated outcome. */
 import type { CallContext } from '@sessions/bus';
-import { decideExpiry, type EndRunAnswer, type ExpiryRequest } from './decisions/decide-end-run';
-import type { Planned } from './decisions/planned';
+import { decideExpiry, type EndPlan, type EndRunAnswer, type ExpiryRequest } from './decisions/decide-end-run';
 import type { Announcement } from './publish-events';
 import { commit, type OpenAgentStore } from './owned-agent';
 import { withSpool } from './run-spool';
@@ -30,10 +29,8 @@ export async function endLostAttempt(open: OpenAgentStore, request: ExpiryReques
 }
 
 /** Nobody else tells of runs that have no runner. */
-export function toldEnds({ decision: { result, notes = [] } }: Planned<EndRunAnswer>, nowMs: number): Announcement[] {
-  return result.ended.map(({ runId, sessionKey, sessionId, outcome, stopReason }, index): Announcement => {
-    const note = notes[index]?.result as { readonly errorMessage?: string } | undefined;
-    const error = note?.errorMessage;
+export function toldEnds({ ended }: Pick<EndPlan, 'ended'>, nowMs: number): Announcement[] {
+  return ended.map(({ runId, sessionKey, sessionId, outcome, stopReason, errorMessage: error }): Announcement => {
     const data = { phase: outcome === 'error' ? 'error' : 'end', outcome, endedAt: nowMs, ...(outcome === 'error' ? {} : { aborted: true }), ...(stopReason === undefined ? {} : { stopReason }), ...(error === undefined ? {} : { error }) };
     return { kind: 'run', key: sessionKey, sessionId, runId, data };
   });

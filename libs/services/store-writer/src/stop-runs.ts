@@ -39,16 +39,18 @@ class NothingToStop extends Error {}
 
 export async function stopRuns(agent: OwnedAgent, open: OpenAgentStore, { key, reason, runId, queuedToo }: StopRequest): Promise<StoppedRuns> {
   const asked = { ...endOccasion(agent), key, reason, queuedToo, ...(runId === undefined ? {} : { runId }) };
+  let cancelledRunIds: readonly string[] = [];
   let stoppingRunId: string | undefined;
   let attempt = 0;
   try {
-    const { result } = await withSpool(open.spool, (spool) =>
+    await withSpool(open.spool, (spool) =>
       commit<EndRunAnswer>(open, {
         method: 'EndRun',
         context: ownContext(`run-stop:${randomUUID()}`),
         plan: (view) => {
           const planned = decideCancel(asked, view, spool);
           if (planned === undefined) throw new NothingToStop();
+          cancelledRunIds = planned.ended.map((one) => one.runId);
           stoppingRunId = planned.stopping?.runId;
           attempt = planned.stopping?.attempt ?? 0;
           return planned;
@@ -59,7 +61,7 @@ export async function stopRuns(agent: OwnedAgent, open: OpenAgentStore, { key, r
       open.work.tellToStop(stoppingRunId, reason);
       if (open.work.claimOf(stoppingRunId) === undefined) await endLostAttempt(open, { ...endOccasion(agent), key, runId: stoppingRunId, attempt });
     }
-    return { key, cancelledRunIds: result.ended.map((one) => one.runId), stoppingRunId };
+    return { key, cancelledRunIds, stoppingRunId };
   } catch (error) {
     if (error instanceof NothingToStop) return { key, cancelledRunIds: [], stoppingRunId: undefined };
     throw error;

@@ -134,7 +134,7 @@ function joinsIn(runs: readonly OpenRun[], run: OpenRun): string | undefined {
   return at.runId;
 }
 
-/** Text that one heartbeat hands over; more waits for the next. Bytes, as the stored answer holds it too. */
+/** Text that one heartbeat hands over; more waits for the next. Bytes as JSON, which the stored answer holds it as: a control character counts six. */
 const STEERED_BYTES_MAX = 8 * 1024;
 
 /**
@@ -151,9 +151,10 @@ export function decideSteer(request: BeginRequest, view: MutationView, spool: Sp
   const texts: string[] = [];
   let bytes = 0;
   for (const one of runs.slice(runs.indexOf(run) + 1)) {
-    if (one.joins !== undefined || one.state === 'over') continue;
+    // One that was to join a later one is before it here too.
+    if (one.state !== 'queued') continue;
     const content = one.message === undefined ? undefined : contentOfWaiting(one.message, spool);
-    bytes += typeof content === 'string' ? Buffer.byteLength(content) : Number.POSITIVE_INFINITY;
+    bytes += typeof content === 'string' ? Buffer.byteLength(JSON.stringify(content)) : Number.POSITIVE_INFINITY;
     if (one.mode !== 'steer' || typeof content !== 'string' || bytes > STEERED_BYTES_MAX || !mayJoin(one, run)) break;
     steered.push(one);
     texts.push(content);

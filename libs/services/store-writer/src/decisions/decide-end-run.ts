@@ -29,7 +29,12 @@ export interface EndOccasion {
   readonly pathOf: (file: string) => string;
 }
 
-export type EndRunAnswer = StoredAnswer<'EndRun', { readonly key: string; readonly ended: readonly EndedRun[]; readonly nextRunId: string | null }>;
+/** Says nothing of the runs: as many as a session has may end in one request, and each has its note. */
+export type EndRunAnswer = StoredAnswer<'EndRun', { readonly key: string; readonly nextRunId: string | null }>;
+
+export interface EndPlan extends Planned<EndRunAnswer> {
+  readonly ended: readonly EndedRun[];
+}
 
 interface Ending {
   readonly run: OpenRun;
@@ -41,7 +46,7 @@ interface Ending {
  *   that end included.
  * @throws SpoolUnread, SpoolUnwritten
  */
-function planEnds(present: PresentSession, others: readonly OpenRun[], endings: readonly Ending[], { agentId, config, session, nowMs, pathOf }: EndOccasion, view: MutationView, spool: SpoolView, extra: Record<string, JsonValue> = {}): Planned<EndRunAnswer> {
+function planEnds(present: PresentSession, others: readonly OpenRun[], endings: readonly Ending[], { agentId, config, session, nowMs, pathOf }: EndOccasion, view: MutationView, spool: SpoolView, extra: Record<string, JsonValue> = {}): EndPlan {
   const { key, members, native, file } = present;
   const sessionId = present.sessionId ?? '';
   const ends = new Map(endings.map(({ run, ending }) => [run.runId, ending]));
@@ -81,18 +86,14 @@ function planEnds(present: PresentSession, others: readonly OpenRun[], endings: 
   const effects: Effect[] = [{ kind: 'putEntry', key, ...put }, ...(written?.append === undefined ? [] : [written.append])];
   const phase = began === undefined ? undefined : began.ending.outcome === 'error' ? ('error' as const) : ('end' as const);
   return {
-    decision: { effects, result: { method: 'EndRun', key, ended: closed.ended.map(brief), nextRunId: activeRun(runs)?.runId ?? null }, notes: closed.notes },
+    decision: { effects, result: { method: 'EndRun', key, nextRunId: activeRun(runs)?.runId ?? null }, notes: closed.notes },
+    ended: closed.ended,
     announcements: [
       ...(written?.announcements(row) ?? []),
       ...(phase === undefined || began === undefined ? [{ kind: 'changed', key, sessionId, reason: 'patch', row } as const] : [{ kind: 'phase', key, sessionId, phase, runId: began.run.runId, row } as const]),
       ...closed.announcements,
     ],
   };
-}
-
-/** The stored answer of the request holds no texts: they stand in the notes. */
-function brief({ text: _, errorMessage: __, ...ended }: EndedRun): EndedRun {
-  return { ...ended, usage: [] };
 }
 
 export interface FinishRequest extends EndOccasion {
@@ -104,7 +105,7 @@ export interface FinishRequest extends EndOccasion {
 }
 
 /** @throws RUN_NOT_FOUND, STALE_PLAN; SpoolUnread, SpoolUnwritten */
-export function decideFinish(request: FinishRequest, view: MutationView, spool: SpoolView): Planned<EndRunAnswer> {
+export function decideFinish(request: FinishRequest, view: MutationView, spool: SpoolView): EndPlan {
   const { key, runId, attempt, ending, fields } = request;
   const { present, runs, run } = openRunAt(view, key, runId);
   refuseOtherAttempt(run, attempt);
@@ -132,7 +133,7 @@ export interface ExpiryRequest extends EndOccasion {
  * after the last, and where it was to stop anyway.
  * @returns undefined when there is nothing to do any more. @throws SpoolUnread, SpoolUnwritten
  */
-export function decideExpiry(request: ExpiryRequest, view: MutationView, spool: SpoolView): Planned<EndRunAnswer> | undefined {
+export function decideExpiry(request: ExpiryRequest, view: MutationView, spool: SpoolView): EndPlan | undefined {
   const { key, runId, attempt } = request;
   const snapshot = view.entry(key);
   if (snapshot === undefined) return undefined;
@@ -146,7 +147,7 @@ export function decideExpiry(request: ExpiryRequest, view: MutationView, spool: 
   const { runnerId: _, ...left } = run;
   const next = runs.map((one): OpenRun => (one === run ? { ...left, attempt: attempt + 1 } : one));
   const { set } = runMembers(next, present.members);
-  return { decision: { effects: [{ kind: 'putEntry', key: present.key, set }], result: { method: 'EndRun', key: present.key, ended: [], nextRunId: runId } }, announcements: [] };
+  return { decision: { effects: [{ kind: 'putEntry', key: present.key, set }], result: { method: 'EndRun', key: present.key, nextRunId: runId } }, ended: [], announcements: [] };
 }
 
 export interface CancelRequest extends EndOccasion {
@@ -160,7 +161,7 @@ export interface CancelRequest extends EndOccasion {
   readonly force?: boolean;
 }
 
-export interface CancelPlan extends Planned<EndRunAnswer> {
+export interface CancelPlan extends EndPlan {
   /** The run that is told to stop; undefined: none runs. */
   readonly stopping: OpenRun | undefined;
 }

@@ -69,7 +69,17 @@ export interface OpenRun {
 /** Runs of an entry; what cannot be read is left out. */
 export function runsOf(members: JsonObject): readonly OpenRun[] {
   const value = members[RUNS_MEMBER];
-  return Array.isArray(value) ? (value as readonly JsonValue[]).flatMap((one) => readRun(one)) : [];
+  return Array.isArray(value) ? led((value as readonly JsonValue[]).flatMap((one) => readRun(one))) : [];
+}
+
+/** One that waits to join a run that is gone has a turn of its own again: nobody else would answer it. */
+function led(runs: readonly OpenRun[]): readonly OpenRun[] {
+  const live = new Set(runs.filter(({ state }) => state !== 'over').map(({ runId }) => runId));
+  return runs.map((run): OpenRun => {
+    if (run.state !== 'queued' || run.joins === undefined || live.has(run.joins)) return run;
+    const { joins: _, ...own } = run;
+    return own;
+  });
 }
 
 /** Those that have not ended. */

@@ -4,7 +4,7 @@ import { SessionError, TEXT_BYTES_MAX, type RunOutcome } from '@sessions/domain'
 import type { CallContext } from '@sessions/bus';
 import type { MutationView } from '@sessions/store';
 import { decideFinish, readSettledFields, type EndRunAnswer } from '../decisions/decide-end-run';
-import { liveRuns } from '../decisions/open-run';
+import { activeRun, runsOf } from '../decisions/open-run';
 import { pricedUsage, withUsage } from '../decisions/plan-usage';
 import { readSession } from '../decisions/session-of-key';
 import { readEndedRun, runEndKey, type RunEnding } from '../decisions/run-end';
@@ -58,7 +58,7 @@ function sessionIdOf(view: Pick<MutationView, 'entry'>, key: string): string {
 async function answer({ store, seq }: OpenAgentStore, runId: string): Promise<FinishTurnResponse> {
   const ended = readEndedRun(await store.storedResult(runEndKey(runId)));
   const entry = ended === undefined ? undefined : await sessionEntry(store, { key: ended.sessionKey });
-  const next = entry === undefined ? undefined : liveRuns(JSON.parse(entry.text) as never)[0];
+  const next = entry === undefined ? undefined : activeRun(runsOf(JSON.parse(entry.text) as never));
   return FinishTurnResponse.create({
     epoch: store.epoch,
     storeSeq: seq,

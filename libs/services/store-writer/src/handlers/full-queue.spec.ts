@@ -1,0 +1,66 @@
+/** Full queues at their owner: many messages that one turn answers, or one stop ends. */
+import { BeginTurnRequest, CancelRunRequest, DeliverRequest, FinishTurnRequest, GetRunRequest, ReplyRoute, RunRequest } from '@sessions/contracts';
+import { OPEN_RUNS_MAX } from '../decisions/open-run';
+import { KEY, bench, cleanUpBenches, history, telegram, type Bench } from '../testing/writer-bench';
+
+cleanUpBenches();
+
+const WITH_MODEL = { agents: { defaults: { model: 'demo/echo' } } };
+const ROUTE = ReplyRoute.create({ channel: 'telegram', to: '123' });
+
+const turnOf = (text: string, runId: string, run: Partial<RunRequest> = {}, more: Partial<DeliverRequest> = {}): DeliverRequest =>
+  DeliverRequest.create({ ...telegram(text, { messageId: `m-${runId}` }), run: RunRequest.create({ runId, deliver: true, replyRoute: ROUTE, source: 'channel', ...run }), ...more });
+const begin = (made: Bench, runId: string, attempt = 1, runnerId = 'runner/a', takeSteered = false) => made.client.beginTurn(BeginTurnRequest.create({ agentId: 'main', runId, runnerId, attempt, takeSteered }));
+const finish = (made: Bench, runId: string, more: Partial<FinishTurnRequest> = {}) => made.client.finishTurn(FinishTurnRequest.create({ agentId: 'main', runId, outcome: 'ok', text: `answer to ${runId}`, attempt: 1, ...more }));
+const runOf = async (made: Bench, runId: string) => (await made.client.getRun(GetRunRequest.create({ agentId: 'main', runId }))).run;
+
+describe('with as many messages waiting as a session takes', () => {
+  /** All but the first one wait for a turn of their own, or for one together. */
+  const full = async (queueMode: string): Promise<{ readonly made: Bench; readonly waiting: readonly string[] }> => {
+    const made = await bench({ config: WITH_MODEL });
+    await made.client.deliver(turnOf('one', 'r0'));
+    await begin(made, 'r0');
+    const waiting = Array.from({ length: OPEN_RUNS_MAX - 1 }, (_, at) => `9ef79e9e-bfac-89c0-8e61-9a09139${String(at).padStart(5, '0')}`);
+    for (const runId of waiting) await made.client.deliver(turnOf('more', runId, { queueMode }));
+    return { made, waiting };
+  };
+
+  it('one turn answers all of them, and ends', async () => {
+    const { made, waiting } = await full('collect');
+    // Above the cap the oldest join the turn of a later one.
+    const { nextRunId = '' } = await finish(made, 'r0');
+    await begin(made, nextRunId);
+    expect(await finish(made, nextRunId)).toMatchObject({ nextRunId: undefined });
+    for (const runId of waiting) expect(await runOf(made, runId)).toMatchObject({ state: 'ended', outcome: 'ok' });
+  });
+
+  it('all of them are cancelled at once', async () => {
+    const { made, waiting } = await full('queue');
+    const cancelled = await made.client.cancelRun(CancelRunRequest.create({ agentId: 'main', by: { $case: 'key', value: KEY }, reason: 'abort' }));
+    expect(cancelled.cancelledRunIds).toEqual(waiting);
+  });
+});
+
+it('hands over more steered messages than the queue holds in their order, those above its cap first', async () => {
+  const made = await bench({ config: WITH_MODEL });
+  await made.client.deliver(turnOf('r0', 'r0'));
+  await begin(made, 'r0');
+  const waiting = Array.from({ length: 30 }, (_, at) => `r${String(at + 1)}`);
+  for (const runId of waiting) await made.client.deliver(turnOf(runId, runId, { queueMode: 'steer' }));
+  expect((await begin(made, 'r0', 1, 'runner/a', true)).steerMessages.map(({ text }) => text)).toEqual(waiting);
+  await finish(made, 'r0');
+  for (const runId of waiting) expect(await runOf(made, runId)).toMatchObject({ state: 'ended' });
+  expect((await history(made)).texts).toEqual(['r0', ...waiting]);
+});
+
+it('hands over a steered message that is many times as long as JSON, when its turn comes', async () => {
+  const made = await bench({ config: WITH_MODEL });
+  const grows = '\u0001'.repeat(4_000);
+  await made.client.deliver(turnOf('one', 'r1'));
+  await begin(made, 'r1');
+  await made.client.deliver(turnOf(grows, 'r2', { queueMode: 'steer' }));
+  expect((await begin(made, 'r1', 1, 'runner/a', true)).steerMessages).toEqual([]);
+  await finish(made, 'r1');
+  await begin(made, 'r2');
+  expect((await history(made)).texts).toHaveLength(2);
+});
