@@ -7,9 +7,9 @@
  */
 import * as path from 'node:path';
 import { parentPort } from 'node:worker_threads';
-import { SessionError } from '@sessions/domain';
 import { IndexService } from './session-index/index-service';
-import type { WorkerCallName, WorkerReply, WorkerRequest } from './session-index/worker-protocol';
+import { describeWorkerError } from './session-index/worker-error';
+import type { OpenIndexRequest, WorkerCallName, WorkerReply, WorkerRequest } from './session-index/worker-protocol';
 
 const port = parentPort;
 if (port === null) throw new Error(`${path.basename(__filename)} runs as a worker thread only`);
@@ -19,6 +19,8 @@ const service = new IndexService(() => new Promise((resolve) => setImmediate(res
 /** Calls that run in steps and let others pass in between. */
 const STEPPED: ReadonlySet<WorkerCallName> = new Set(['writeCheckpoint', 'search', 'scanTranscript', 'sumUsage', 'searchTexts']);
 let tail: Promise<void> = Promise.resolve();
+/** That was opened. */
+let indexFile: string | undefined;
 
 port.on('message', (message: WorkerRequest) => {
   if (STEPPED.has(message.name)) void serve(message);
@@ -27,22 +29,12 @@ port.on('message', (message: WorkerRequest) => {
 
 async function serve({ id, name, request }: WorkerRequest): Promise<void> {
   let reply: WorkerReply;
+  if (name === 'open') ({ indexFile } = request as OpenIndexRequest);
   try {
     reply = { id, reply: await service.serve(name, request) };
   } catch (error) {
-    reply = { id, error: describe(error) };
+    reply = { id, error: describeWorkerError(error, indexFile) };
   }
   port?.postMessage(reply);
   if (name === 'close') port?.close();
-}
-
-function describe(error: unknown): NonNullable<WorkerReply['error']> {
-  if (error instanceof SessionError) {
-    const { reason, message, hint, facts } = error;
-    return { reason, message, facts: { ...facts }, ...(hint === undefined ? {} : { hint }) };
-  }
-  const code = error instanceof Error ? (error as { code?: unknown }).code : undefined;
-  const message = error instanceof Error ? error.message : String(error);
-  const reason = code === 'ENOSPC' || code === 'SQLITE_FULL' ? 'DISK_FULL' : code === 'EROFS' || code === 'SQLITE_READONLY' ? 'READ_ONLY' : 'INTERNAL';
-  return { reason, message, facts: { code: typeof code === 'string' ? code : null } };
 }
