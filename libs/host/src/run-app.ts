@@ -21,7 +21,6 @@ import { createMetrics, type Metrics } from './metrics';
 import { createProbes } from './probes';
 import { runUntilSignal, type SignalSource } from './run-until-signal';
 import type { Service } from './service';
-import { giveBackStartUpMemory } from './start-up-memory';
 import { startTracing, type CallTracer } from './tracing';
 import { startWatchdog } from './watchdog';
 import { SessionError, type Places, type SessionConfig } from '@sessions/domain';
@@ -68,8 +67,6 @@ export interface AppProcess {
   readonly signals: SignalSource;
   readonly out: (text: string) => void;
   readonly err: (text: string) => void;
-  /** The last step of a start. */
-  readonly giveBackMemory?: () => void;
 }
 
 /**
@@ -106,7 +103,6 @@ export function runAppHere<B extends AppBus>(definition: AppDefinition<B>): void
     signals: process,
     out: (text) => void process.stdout.write(text),
     err: (text) => void process.stderr.write(text),
-    giveBackMemory: giveBackStartUpMemory,
   }).then((code) => {
     process.exitCode = code;
     setTimeout(() => process.exit(code), EXIT_GRACE_MS).unref();
@@ -159,7 +155,6 @@ async function run<B extends AppBus>(definition: AppDefinition<B>, process: AppP
         instance,
         tracer: tracing,
       }),
-      service('start-up memory', { start: async () => process.giveBackMemory?.() }),
       // Drained first: whoever balances load hears of the end before anything is refused.
       service('readiness', { drain: async () => health.setPhase('draining') }),
     ];
@@ -181,9 +176,9 @@ async function run<B extends AppBus>(definition: AppDefinition<B>, process: AppP
   }
 }
 
-function service(name: string, { start, drain, stop }: { readonly [step in 'start' | 'drain' | 'stop']?: () => Promise<void> }): Service {
+function service(name: string, { drain, stop }: { readonly drain?: () => Promise<void>; readonly stop?: () => Promise<void> }): Service {
   const nothing = (): Promise<void> => Promise.resolve();
-  return { name, start: start ?? nothing, drain: drain ?? nothing, stop: stop ?? nothing };
+  return { name, start: nothing, drain: drain ?? nothing, stop: stop ?? nothing };
 }
 
 type ProbeParts = Pick<Parameters<typeof createProbes>[0], 'health' | 'metrics' | 'beforeReport'> & { readonly logger: Logger };
