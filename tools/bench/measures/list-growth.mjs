@@ -11,8 +11,8 @@ export const rows = [
   { what: 'list newest 100 of entries of 40 KB', ...bounds },
 ];
 
-const ROUNDS = 21;
-const CALLS = 100;
+const ROUNDS = 31;
+const CALLS = 400;
 
 export async function run({ sizes, served, fatEntryBytes }) {
   const fixtures = [
