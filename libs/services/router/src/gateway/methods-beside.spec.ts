@@ -1,22 +1,16 @@
 import { startRouter } from '../testing/router-harness';
 import type { RunningRouter, TestClient } from '../testing/router-harness';
-import { CONFIG, putKnownSessions } from '../testing/known-sessions';
+import { CONFIG, startKnownRouter } from '../testing/known-sessions';
 
 let running: RunningRouter;
 let client: TestClient;
 
 beforeEach(async () => {
-  running = await startRouter(CONFIG);
-  putKnownSessions(running);
-  client = await running.client();
+  ({ running, client } = await startKnownRouter());
 });
 afterEach(() => running.stop());
 
-const payloadOf = async (method: string, params?: unknown): Promise<Record<string, unknown>> => {
-  const answer = await client.request(method, params);
-  if (!answer.ok) throw new Error(`${method}: ${answer.error.message}`);
-  return answer.payload;
-};
+const payloadOf = (method: string, params?: unknown): Promise<Record<string, unknown>> => client.payloadOf(method, params);
 const messageOf = async (method: string, params?: unknown): Promise<string> => (await client.request(method, params)).error.message;
 
 describe('what dashboards ask beside the sessions', () => {

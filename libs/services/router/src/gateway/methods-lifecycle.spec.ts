@@ -28,11 +28,7 @@ beforeEach(async () => {
 });
 afterEach(() => running.stop());
 
-const payloadOf = async (method: string, params?: unknown): Promise<Record<string, unknown>> => {
-  const answer = await client.request(method, params);
-  if (!answer.ok) throw new Error(`${method}: ${answer.error.message}`);
-  return answer.payload;
-};
+const payloadOf = (method: string, params?: unknown): Promise<Record<string, unknown>> => client.payloadOf(method, params);
 const errorOf = async (method: string, params?: unknown) => (await client.request(method, params)).error;
 
 describe('sessions.reset', () => {

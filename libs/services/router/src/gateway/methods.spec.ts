@@ -1,23 +1,16 @@
 import { SessionError } from '@sessions/domain';
-import { startRouter } from '../testing/router-harness';
 import type { RunningRouter, TestClient } from '../testing/router-harness';
-import { CONFIG, ID, putKnownSessions } from '../testing/known-sessions';
+import { ID, startKnownRouter } from '../testing/known-sessions';
 
 let running: RunningRouter;
 let client: TestClient;
 
 beforeEach(async () => {
-  running = await startRouter(CONFIG);
-  putKnownSessions(running);
-  client = await running.client();
+  ({ running, client } = await startKnownRouter());
 });
 afterEach(() => running.stop());
 
-const payloadOf = async (method: string, params?: unknown): Promise<Record<string, unknown>> => {
-  const answer = await client.request(method, params);
-  if (!answer.ok) throw new Error(`${method}: ${answer.error.message}`);
-  return answer.payload;
-};
+const payloadOf = (method: string, params?: unknown): Promise<Record<string, unknown>> => client.payloadOf(method, params);
 const keysOf = (payload: Record<string, unknown>): string[] => (payload.sessions as { key: string }[]).map(({ key }) => key);
 const messageOf = async (method: string, params?: unknown): Promise<string> => (await client.request(method, params)).error.message;
 

@@ -178,6 +178,13 @@ export class TestClient {
     return this.answerTo(id);
   }
 
+  /** What a request that is granted says. @throws when it is refused */
+  async payloadOf(method: string, params?: unknown): Promise<Answer['payload']> {
+    const answer = await this.request(method, params);
+    if (!answer.ok) throw new Error(`${method}: ${answer.error.message}`);
+    return answer.payload;
+  }
+
   whenClosed(): Promise<{ readonly code: number; readonly reason: string }> {
     return this.until(() => this.closed);
   }

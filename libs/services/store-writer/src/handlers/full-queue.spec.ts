@@ -1,18 +1,11 @@
 /** Full queues at their owner: many messages that one turn answers, or one stop ends. */
-import { BeginTurnRequest, CancelRunRequest, DeliverRequest, FinishTurnRequest, GetRunRequest, ReplyRoute, RunRequest } from '@sessions/contracts';
+import { CancelRunRequest } from '@sessions/contracts';
 import { OPEN_RUNS_MAX } from '../decisions/open-run';
-import { KEY, bench, cleanUpBenches, history, telegram, type Bench } from '../testing/writer-bench';
+import { WITH_MODEL, turnOf, begin, finish, runOf } from '../testing/run-calls';
+import { KEY, bench, cleanUpBenches, history, type Bench } from '../testing/writer-bench';
 
 cleanUpBenches();
 
-const WITH_MODEL = { agents: { defaults: { model: 'demo/echo' } } };
-const ROUTE = ReplyRoute.create({ channel: 'telegram', to: '123' });
-
-const turnOf = (text: string, runId: string, run: Partial<RunRequest> = {}, more: Partial<DeliverRequest> = {}): DeliverRequest =>
-  DeliverRequest.create({ ...telegram(text, { messageId: `m-${runId}` }), run: RunRequest.create({ runId, deliver: true, replyRoute: ROUTE, source: 'channel', ...run }), ...more });
-const begin = (made: Bench, runId: string, attempt = 1, runnerId = 'runner/a', takeSteered = false) => made.client.beginTurn(BeginTurnRequest.create({ agentId: 'main', runId, runnerId, attempt, takeSteered }));
-const finish = (made: Bench, runId: string, more: Partial<FinishTurnRequest> = {}) => made.client.finishTurn(FinishTurnRequest.create({ agentId: 'main', runId, outcome: 'ok', text: `answer to ${runId}`, attempt: 1, ...more }));
-const runOf = async (made: Bench, runId: string) => (await made.client.getRun(GetRunRequest.create({ agentId: 'main', runId }))).run;
 
 describe('with as many messages waiting as a session takes', () => {
   /** All but the first one wait for a turn of their own, or for one together. */

@@ -1,22 +1,15 @@
 /** Runs at their owner: journalled before anybody hears of them, one at a time, each ended once with a stated outcome. */
 import { readFileSync, readdirSync } from 'node:fs';
 import * as path from 'node:path';
-import { ReadUsageRequest, AgentRuntimeService, AppendRecordsRequest, BeginTurnRequest, CancelRunRequest, DeliverRequest, FinishTurnRequest, FollowUp, InterSession, SendExchange, GetRunRequest, ListPendingRequest, PatchEntryRequest, ReplyRoute, RunRequest, StoreServiceAckDeliveryRequest, DeliveryResult, StoreServiceResetSessionRequest, TokenUsage, TurnJob } from '@sessions/contracts';
+import { ReadUsageRequest, AgentRuntimeService, AppendRecordsRequest, CancelRunRequest, DeliverRequest, FollowUp, InterSession, SendExchange, ListPendingRequest, PatchEntryRequest, ReplyRoute, RunRequest, StoreServiceAckDeliveryRequest, DeliveryResult, StoreServiceResetSessionRequest, TokenUsage, TurnJob } from '@sessions/contracts';
 import { serveService } from '@sessions/bus';
+import { WITH_MODEL, ROUTE, turnOf, begin, finish, runOf } from '../testing/run-calls';
 import { KEY, bench, cleanUpBenches, history, restart, sessionsDir, subjects, telegram, transcriptLines, until, type Bench } from '../testing/writer-bench';
 
 cleanUpBenches();
 
-const WITH_MODEL = { agents: { defaults: { model: 'demo/echo' } } };
-const ROUTE = ReplyRoute.create({ channel: 'telegram', to: '123' });
-
-const turnOf = (text: string, runId: string, run: Partial<RunRequest> = {}, more: Partial<DeliverRequest> = {}): DeliverRequest =>
-  DeliverRequest.create({ ...telegram(text, { messageId: `m-${runId}` }), run: RunRequest.create({ runId, deliver: true, replyRoute: ROUTE, source: 'channel', ...run }), ...more });
-const begin = (made: Bench, runId: string, attempt = 1, runnerId = 'runner/a', takeSteered = false) => made.client.beginTurn(BeginTurnRequest.create({ agentId: 'main', runId, runnerId, attempt, takeSteered }));
-const finish = (made: Bench, runId: string, more: Partial<FinishTurnRequest> = {}) => made.client.finishTurn(FinishTurnRequest.create({ agentId: 'main', runId, outcome: 'ok', text: `answer to ${runId}`, attempt: 1, ...more }));
 const append = (made: Bench, runId: string, sessionId: string, message: object, attempt = 1) =>
   made.client.appendRecords(AppendRecordsRequest.create({ agentId: 'main', key: KEY, sessionId, runId, attempt, lines: [Buffer.from(JSON.stringify({ type: 'message', message }))] }));
-const runOf = async (made: Bench, runId: string) => (await made.client.getRun(GetRunRequest.create({ agentId: 'main', runId }))).run;
 const pending = (made: Bench, kinds: string[] = []) => made.client.listPending(ListPendingRequest.create({ agentId: 'main', kinds }));
 const entryOf = async (made: Bench): Promise<Record<string, unknown>> => JSON.parse((await made.client.getEntry({ agentId: 'main', by: { $case: 'key', value: KEY }, includeFacts: false, entryOffset: undefined })).entryJson.toString('utf8')) as Record<string, unknown>;
 const ack = (made: Bench, deliveryId: string, result: Partial<DeliveryResult> = { ok: true }) => made.client.ackDelivery(StoreServiceAckDeliveryRequest.create({ agentId: 'main', deliveryId, result: DeliveryResult.create(result) }));
